@@ -1,0 +1,60 @@
+"""``facewave predict CLIP``: the classes with probabilities, and the quality of what was seen."""
+
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from facewave import params
+from facewave.errors import UserError
+from facewave.landmarks import cache, extract, quality
+from facewave.landmarks import schema as landmarks
+from facewave.training import schema as training
+from facewave.wavelets.__main__ import features
+from facewave.wavelets.transform import Transform
+
+
+def predict_all(clips: list[Path], folder: Path | None) -> bool:
+    """Print the answer for each clip; one that cannot be answered says why and stops no other.
+
+    Returns:
+        Whether every clip got an answer.
+
+    Raises:
+        UserError: a file is missing, or there is no trained model.
+    """
+    settings = params.load()
+    trained = training.load(folder or training.folder(settings.train.partitions[0], training.MODEL))
+    if missing := [clip for clip in clips if not clip.is_file()]:
+        raise UserError(f"{missing[0]} is no file. Name a video file.")
+    for entry in settings.datasets.values():
+        cache.fill(Path(entry.root) / "trajectories")
+    extract.ensure(clips, "clips")
+    return all([_show(clip, trained, settings) for clip in clips])
+
+
+def _show(clip: Path, trained: training.Trained, settings: params.Params) -> bool:
+    place = cache.place(cache.key(clip))
+    trajectory, facts = landmarks.read_clip(place), landmarks.read_facts(place)
+    found = quality.assess(trajectory, facts, settings.landmarks)
+    console = Console(highlight=False)
+    console.print(
+        f"{clip}: {found['frames']} frames, {found['duration']:.2f} s, "
+        f"a face in {found['face_share']:.0%} of the frames"
+    )
+    if found["reason"]:
+        console.print(f"  warning: {found['reason']}")
+    if found["face_frames"] < 2:
+        console.print("  no answer: there is no face to judge by")
+        return False
+    config = {name: trained.wavelets[name] for name in ("mode", "family", "level", "k")}
+    points, shapes = features(trajectory, Transform(**config))
+    blocks = {"landmarks": points[None], "blendshapes": shapes[None]}
+    probabilities = trained.probabilities(training.flatten(blocks, trained.inputs))[0]
+    table = Table("emotion", "probability", box=None, padding=(0, 2))
+    for at in np.argsort(-probabilities):
+        bar = "█" * round(30 * float(probabilities[at]))
+        table.add_row(trained.config.classes[at], f"{probabilities[at]:6.1%} {bar}")
+    console.print(table)
+    return True

@@ -1,0 +1,43 @@
+"""Errors for people: one clear sentence instead of a traceback, and an exit code."""
+
+import errno
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+
+class UserError(Exception):
+    """Something a person can mend. The message says what is wrong, where, and what to do."""
+
+
+def explain(call: Callable[[], None]) -> None:
+    """Run ``call``; turn what a person can mend into one sentence and a non-zero exit.
+
+    Everything else (a bug of ours) keeps its traceback.
+
+    Raises:
+        SystemExit: 2 for a mistake in the input, 1 for a full disk or another trouble with
+            files, 130 for Ctrl-C.
+    """
+    try:
+        call()
+    except UserError as error:
+        _stop(str(error), 2)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            where = f" (while writing {error.filename})" if error.filename else ""
+            _stop(
+                f"the disk is full{where}. Free some space and run the same command again; "
+                "finished clips are kept.",
+                1,
+            )
+        if error.filename is None:  # not about a file: a bug of ours
+            raise
+        _stop(f"{error.filename}: {error.strerror}", 1)
+    except KeyboardInterrupt:
+        _stop("interrupted. Run the same command again to go on; finished clips are kept.", 130)
+
+
+def _stop(sentence: str, code: int) -> NoReturn:
+    print(f"facewave: {sentence}", file=sys.stderr)
+    raise SystemExit(code)

@@ -1,0 +1,1 @@
+"""Stage evaluate: trained models and test clips -> metrics/evaluate/."""

@@ -1,0 +1,184 @@
+"""Stage evaluate: ``python -m facewave.evaluation``.
+
+Reads   models/trained/, data/features/, data/labels/; for one picture data/landmarks/ and its clip
+Writes  metrics/evaluate/metrics.json      WAR, UAR, macro F1, recalls; intervals; baselines beside
+        metrics/evaluate/predictions.csv   one row per test clip, partition and model
+        metrics/evaluate/confusion.csv     the model's answers, for ``dvc plots``
+        metrics/evaluate/plots/*.png
+Each test part is looked at once, by models that have not seen it.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from facewave import params
+from facewave.errors import UserError, explain
+from facewave.evaluation import measures, plots
+from facewave.files import write_csv, write_json
+from facewave.labels import schema as labels
+from facewave.landmarks import schema as landmarks
+from facewave.training import schema as training
+from facewave.wavelets import schema as wavelets
+
+OUT = Path("metrics/evaluate")
+_KEY = ["partition", "role", "video_idx"]
+
+
+def main() -> None:
+    """Evaluate every trained model on its test part."""
+    loaded = params.load()
+    settings, name = loaded.train, loaded.train.dataset
+    entry = loaded.datasets[name]
+    words = labels.WORDS[entry.reader]
+    table = labels.single_label(labels.read(Path("data/labels") / f"{name}.csv"))
+    features = wavelets.read(Path("data/features") / name)
+    clips = wavelets.join(table, features)
+    roles = [training.MODEL, *settings.baselines]
+
+    shutil.rmtree(OUT, ignore_errors=True)
+    answers = pd.concat(
+        [
+            predict(
+                training.load(training.folder(partition, role)), clips, features, partition
+            ).assign(role=role)
+            for partition in settings.partitions
+            for role in roles
+        ]
+    )
+    rest = answers.columns.difference(_KEY, sort=False)
+    write_csv(OUT / "predictions.csv", answers[[*_KEY, *rest]])
+    folds = answers["partition"] != "split"
+    groups = {"split": answers[~folds], "folds": answers[folds]}
+    figures: dict[str, Any] = {"about": f"{name}: {entry.about}"}
+    for key, group in groups.items():
+        if len(group):
+            figures[key] = summarize(group, roles, words, loaded.evaluate)
+    write_json(OUT / "metrics.json", figures)
+
+    # Over folds every clip is a test clip once: the fullest picture there is.
+    shown = groups["folds"] if len(groups["folds"]) else groups["split"]
+    model = shown[shown["role"] == training.MODEL]
+    write_csv(OUT / "confusion.csv", model[["actual", "predicted"]])
+    title = f"{settings.model} on {name} ({entry.about})"
+    plots.confusion(model["actual"], model["predicted"], words, title, OUT / "plots/confusion.png")
+    curves = {
+        training.folder(p, "").name: Path("metrics/train") / training.folder(p, "").name
+        for p in settings.partitions
+    }
+    plots.curves(curves, title, OUT / "plots/curves.png")
+    show_clip(model, features, loaded, OUT / "plots/clip.png")
+
+
+def predict(
+    trained: training.Trained,
+    clips: pd.DataFrame,
+    features: wavelets.Features,
+    partition: str | int,
+) -> pd.DataFrame:
+    """Answers for a partition's test clips, one row each.
+
+    Raises:
+        UserError: the partition's test part is empty.
+    """
+    test = clips[labels.parts(clips, partition) == "test"]
+    if test.empty:
+        raise UserError(f"partition {partition} has no test clip; see metrics/clean for the parts.")
+    usable = test["usable"].to_numpy(bool)
+    prior = training.load(training.folder(partition, "majority"))
+    blocks = {name: getattr(features, name)[test["at"]] for name in trained.inputs}
+    inputs = training.flatten(blocks, trained.inputs)
+    probabilities = np.where(
+        usable[:, None],
+        trained.probabilities(np.nan_to_num(inputs)),
+        prior.probabilities(np.zeros((len(test), 1), np.float32)),
+    )
+    words = np.array(trained.config.classes)
+    table = test[["video_idx", "file_path", "subject", "actual"]].assign(
+        partition=str(partition),
+        predicted=words[probabilities.argmax(1)],
+        answered_from=np.where(usable, "face", "prior"),
+    )
+    for word, column in zip(words, probabilities.T, strict=True):
+        table[f"p_{word}"] = column.round(4)
+    return table
+
+
+def summarize(
+    group: pd.DataFrame, roles: list[str], words: tuple[str, ...], settings: params.Evaluate
+) -> dict[str, Any]:
+    """Figures of every role on the same test clips."""
+    first = group[group["role"] == roles[0]]
+    codes = {word: code for code, word in enumerate(words)}
+    subject = first["subject"].where(first["subject"] != "", first["video_idx"])
+    summary: dict[str, Any] = {
+        "n": len(first),
+        "subjects": int(subject.nunique()),
+        "no_face": int((first["answered_from"] == "prior").sum()),
+    }
+    for role in roles:
+        rows = group[group["role"] == role]
+        answers = measures.Answers(
+            actual=rows["actual"].map(codes).to_numpy(np.int64),
+            predicted=rows["predicted"].map(codes).to_numpy(np.int64),
+            fold=pd.factorize(rows["partition"])[0],
+            group=pd.factorize(subject)[0],
+        )
+        summary["interval_over"] = measures.resampled_by(answers)
+        figures: dict[str, Any] = {}
+        for measure in (measures.war, measures.uar, measures.macro_f1):
+            name = measure.__name__
+            low, high = measures.interval(measure, answers, settings.resamples, settings.seed)
+            figures[name] = round(measures.over_folds(measure, answers), 4)
+            figures[f"{name}_low"], figures[f"{name}_high"] = round(low, 4), round(high, 4)
+        every = measures.recalls(answers, len(words))
+        figures["recall"] = {
+            word: round(value, 4)
+            for word, value in zip(words, every, strict=True)
+            if value is not None
+        }
+        if rows["partition"].nunique() > 1:
+            number, names = pd.factorize(rows["partition"])
+            parts = {name: answers.take(number == k) for k, name in enumerate(names)}
+            figures["fold"] = {
+                p: {
+                    "n": len(part.actual),
+                    "war": round(measures.war(part), 4),
+                    "uar": round(measures.uar(part), 4),
+                }
+                for p, part in parts.items()
+            }
+        summary[role] = figures
+    return summary
+
+
+def show_clip(
+    model: pd.DataFrame, features: wavelets.Features, loaded: params.Params, path: Path
+) -> None:
+    """Draw the test clip whose blendshapes move most among those answered right (else of all)."""
+    seen = model[model["answered_from"] == "face"]
+    right = seen[seen["actual"] == seen["predicted"]]
+    pool = right if len(right) else seen
+    if pool.empty:
+        return
+    at = pd.Series(range(len(features.clips)), features.clips["video_idx"])
+    shapes_nKB = features.blendshapes[at[pool["video_idx"]]]
+    chosen = pool.iloc[int(np.argmax(shapes_nKB.std(axis=1).sum(axis=1)))]
+    name = loaded.train.dataset
+    folder = Path("data/landmarks") / name
+    index = landmarks.read_index(folder).set_index("video_idx").loc[chosen["video_idx"]]
+    plots.clip(
+        landmarks.read_clip(folder / index["shard"], int(index["row_group"])),
+        np.asarray(features.blendshapes[at[chosen["video_idx"]]]),
+        Path(loaded.datasets[name].root) / chosen["file_path"],
+        features.config["family"],
+        f"{name}, clip {chosen['video_idx']}: {chosen['actual']}, model says {chosen['predicted']}",
+        path,
+    )
+
+
+if __name__ == "__main__":
+    explain(main)

@@ -1,0 +1,173 @@
+"""The pictures of a run: confusion, learning curves, one clip from face to wavelet numbers."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import cv2
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pywt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
+
+from facewave.files import replacing
+from facewave.landmarks.schema import Trajectory
+
+_FRAMES = 6
+_CHANNELS = 5
+_STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+
+
+def confusion(
+    actual: pd.Series,
+    predicted: pd.Series,
+    words: tuple[str, ...],
+    title: str,
+    path: Path,
+) -> None:
+    """Rows are the actual classes: counts, coloured by each row's shares."""
+    counts = confusion_matrix(actual, predicted, labels=list(words))
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    with mpl.rc_context(_STYLE):
+        figure = Figure((6, 5.4), layout="constrained")
+        axes = figure.add_subplot()
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for i, j in np.ndindex(*counts.shape):
+            if counts[i, j]:
+                axes.text(
+                    j,
+                    i,
+                    str(counts[i, j]),
+                    ha="center",
+                    va="center",
+                    color="white" if shares[i, j] > 0.5 else "black",
+                )
+        axes.set_xticks(range(len(words)), words, rotation=40, ha="right")
+        axes.set_yticks(range(len(words)), words)
+        axes.set(xlabel="predicted", ylabel="actual")
+        axes.spines[:].set_visible(False)
+        axes.set_title(f"{title}\nn = {counts.sum()} test clips", fontsize=9)
+        figure.colorbar(image, shrink=0.8, label="share of the class's clips")
+        _save(figure, path)
+
+
+def curves(folders: dict[str, Path], title: str, path: Path) -> None:
+    """Training and validation loss over the epochs, one colour a partition."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure((6, 3.6), layout="constrained")
+        axes = figure.add_subplot()
+        for color, (name, folder) in zip(
+            mpl.color_sequences["tab10"], folders.items(), strict=False
+        ):
+            for figure_name, style in (("train_loss", ":"), ("val_loss", "-")):
+                file = folder / "plots/metrics" / f"{figure_name}.tsv"
+                if file.exists():  # only gradient descent has epochs
+                    table = pd.read_csv(file, sep="\t")
+                    label = name if figure_name == "val_loss" else None
+                    axes.plot(table["step"], table[figure_name], style, color=color, label=label)
+        axes.set(xlabel="epoch", ylabel="cross-entropy (nats)")
+        axes.set_title(f"{title}\nsolid: validation, dotted: training", fontsize=9)
+        if axes.has_data():
+            axes.legend(frameon=False, ncols=2)
+        _save(figure, path)
+
+
+def clip(
+    trajectory: Trajectory,
+    numbers_KB: NDArray[np.float32],
+    video: Path,
+    family: str,
+    title: str,
+    path: Path,
+) -> None:
+    """From face to numbers: frames with points, blendshapes with their K numbers, a scalogram."""
+    times = trajectory.times_T
+    spread = np.nan_to_num(np.nanstd(trajectory.blendshapes_TB, axis=0))
+    moving = np.argsort(-spread, kind="stable")[:_CHANNELS]
+    shown = np.linspace(0, len(times) - 1, _FRAMES).round().astype(int)
+    with mpl.rc_context(_STYLE):
+        figure = Figure((9, 7.6), layout="constrained")
+        grid = figure.add_gridspec(3, _FRAMES, height_ratios=(1, 1.6, 1.3))
+        for column, (t, picture) in enumerate(zip(shown, _pictures(video, shown), strict=False)):
+            axes = figure.add_subplot(grid[0, column])
+            axes.imshow(picture)
+            height, width = picture.shape[:2]
+            points = trajectory.landmarks_TPC[t]
+            axes.scatter(
+                points[:, 0] * width, points[:, 1] * height, s=0.25, c="#7fffd4", alpha=0.8
+            )
+            axes.set_title(f"{times[t]:.2f} s", fontsize=8)
+            axes.set_axis_off()
+        _trajectories(figure.add_subplot(grid[1, :]), trajectory, numbers_KB, moving)
+        _scalogram(figure, figure.add_subplot(grid[2, :]), trajectory, int(moving[0]), family)
+        figure.suptitle(title, fontsize=10)
+        _save(figure, path)
+
+
+def _trajectories(
+    axes: Axes, trajectory: Trajectory, numbers_KB: NDArray[np.float32], moving: NDArray[np.intp]
+) -> None:
+    times, k = trajectory.times_T, len(numbers_KB)
+    frame = float(np.median(np.diff(times)))
+    edges = np.linspace(times[0] - frame / 2, times[-1] + frame / 2, k + 1)
+    for color, channel in zip(mpl.color_sequences["tab10"], moving, strict=False):
+        name = trajectory.names[channel]
+        axes.plot(times, trajectory.blendshapes_TB[:, channel], color=color, lw=1.2, label=name)
+        axes.stairs(numbers_KB[:, channel], edges, color=color, alpha=0.5, lw=1.2, baseline=None)
+    axes.set(ylabel="blendshape", xlim=(edges[0], edges[-1]))
+    axes.set_title(
+        f"The blendshapes that move most (lines) and their {k} numbers (steps)", fontsize=9
+    )
+    axes.legend(frameon=False, ncols=len(moving), fontsize=8, loc="upper center")
+    axes.set_ylim(top=axes.get_ylim()[1] * 1.15)
+
+
+def _scalogram(
+    figure: Figure, axes: Axes, trajectory: Trajectory, channel: int, family: str
+) -> None:
+    """Magnitudes of the detail coefficients, one row a level, the coarsest on top."""
+    valid = trajectory.valid_T
+    times = trajectory.times_T
+    line = np.interp(times, times[valid], trajectory.blendshapes_TB[valid, channel])
+    size = 2 ** math.ceil(math.log2(len(line)))
+    grid = np.interp(np.linspace(times[0], times[-1], size), times, line)
+    levels = int(math.log2(size))
+    details = pywt.wavedec(grid, family, "periodization", level=levels)[1:]
+    rows = np.vstack([np.repeat(np.abs(row), size // len(row)) for row in details])
+    image = axes.imshow(
+        rows,
+        aspect="auto",
+        cmap="magma",
+        interpolation="nearest",
+        extent=(times[0], times[-1], levels, 0),
+    )
+    cells = [(times[-1] - times[0]) / len(row) for row in details]
+    axes.set_yticks(np.arange(levels) + 0.5, [f"{cell:.2f} s" for cell in cells], fontsize=7)
+    axes.set(xlabel="time (s)", ylabel="scale")
+    axes.set_title(f"Wavelet scalogram of {trajectory.names[channel]} ({family})", fontsize=9)
+    figure.colorbar(image, ax=axes, label="|coefficient|", pad=0.01)
+
+
+def _pictures(video: Path, shown: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
+    """The chosen frames, RGB; decoded from the start, since seeking is not exact everywhere."""
+    capture = cv2.VideoCapture(str(video))
+    pictures = []
+    wanted = set(shown.tolist())
+    for t in range(int(shown.max()) + 1):
+        ok, picture = capture.read()
+        if not ok:
+            break
+        if t in wanted:
+            pictures.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8))
+    capture.release()
+    return pictures
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replacing(path) as temporary:
+        # Without the library's version in it: the same picture, the same bytes.
+        figure.savefig(temporary, dpi=110, metadata={"Software": None})

@@ -1,0 +1,1 @@
+"""Stage clean: a corpus's label table -> data/labels/<dataset>.csv, nothing lost silently."""

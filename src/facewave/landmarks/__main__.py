@@ -1,0 +1,96 @@
+"""Stage extract: ``python -m facewave.landmarks DATASET``.
+
+Reads   data/labels/<dataset>.csv, the clips, and <root>/trajectories where a dataset ships them
+Writes  data/landmarks/<dataset>/       shards and their index (landmarks/schema.py)
+        metrics/extract/<dataset>.json  clips, frames, and every clip left out with its reason
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from facewave import params
+from facewave.errors import explain
+from facewave.files import write_csv, write_json
+from facewave.labels import schema as labels
+from facewave.landmarks import cache, schema
+from facewave.landmarks.extract import ensure
+from facewave.landmarks.quality import assess
+
+_CLIPS_PER_SHARD = 500  # about 250 MB; few files keep DVC fast
+
+
+def main(name: str) -> None:
+    """Extract one dataset."""
+    settings = params.load()
+    root = Path(params.dataset(settings, name).root)
+    rows = labels.with_trajectories(labels.read(Path("data/labels") / f"{name}.csv"))
+    clips = [root / path for path in rows["file_path"]]
+    shipped = cache.fill(root / "trajectories")
+    detected = ensure(clips, name)
+
+    index = assemble(rows, clips, Path("data/landmarks") / name, settings.landmarks)
+    out = index[~index["usable"]]
+    write_json(
+        Path("metrics/extract") / f"{name}.json",
+        {
+            "clips": len(index),
+            "usable": int(index["usable"].sum()),
+            "frames": int(index["frames"].sum()),
+            "face_share": round(index["face_frames"].sum() / max(1, index["frames"].sum()), 4),
+            "left_out": {row.video_idx: row.reason for row in out.itertuples()},
+        },
+    )
+    from_pack = int(index["key"].isin(shipped - set(detected)).sum())
+    print(
+        f"{name}: {len(index)} clips: {from_pack} came with the dataset ({root}/trajectories), "
+        f"{len(index) - from_pack - len(detected)} from the cache ({cache.folder()}), "
+        f"{len(detected)} detected now"
+    )
+    for row in out.itertuples():
+        print(f"  left out: {row.file_path}: {row.reason}")
+
+
+def assemble(
+    rows: pd.DataFrame, clips: list[Path], folder: Path, limits: params.Landmarks
+) -> pd.DataFrame:
+    """Gather the clips' trajectories from the cache into shards with an index.
+
+    Returns:
+        The index as written (schema.INDEX).
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    records = []
+    for start in range(0, len(clips), _CLIPS_PER_SHARD):
+        shard = f"part-{start // _CLIPS_PER_SHARD:05d}.parquet"
+        keys = [cache.key(clip) for clip in clips[start : start + _CLIPS_PER_SHARD]]
+        names = next(filter(None, (schema.read_names(cache.place(key)) for key in keys)), ())
+        with schema.shard(folder / shard, names) as writer:
+            for key, row in zip(keys, rows.iloc[start:].itertuples(), strict=False):
+                facts = schema.read_facts(cache.place(key))
+                trajectory = schema.read_clip(cache.place(key))
+                has_frames = len(trajectory.times_T) > 0
+                records.append(
+                    {
+                        "video_idx": row.video_idx,
+                        "file_path": row.file_path,
+                        "key": key,
+                        "shard": shard if has_frames else "",
+                        "row_group": writer.add(trajectory) if has_frames else None,
+                        "fps": round(facts.fps, 4),
+                        "width": facts.width,
+                        "height": facts.height,
+                        "declared_frames": facts.declared_frames,
+                        "problem": facts.problem,
+                        **assess(trajectory, facts, limits),
+                    }
+                )
+    index = pd.DataFrame(records, columns=list(schema.INDEX)).astype({"row_group": "Int64"})
+    write_csv(folder / "index.csv", index)
+    return index
+
+
+if __name__ == "__main__":
+    explain(lambda: main(sys.argv[1]))

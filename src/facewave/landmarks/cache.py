@@ -1,0 +1,66 @@
+"""What was ever detected, kept under the hash of the clip's bytes, the landmarker, the settings.
+
+One small parquet file per clip, in a folder of the user's own, shared by all checkouts and
+experiments, so a clip is never detected twice. ``FACEWAVE_CACHE`` moves the folder.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import platformdirs
+
+from facewave.files import sha256
+from facewave.landmarks import model_file
+from facewave.landmarks.schema import (
+    EMPTY,
+    ClipFacts,
+    Trajectory,
+    read_clip,
+    read_index,
+    shard,
+)
+
+FOLDER = "FACEWAVE_CACHE"
+# Whatever else changes a result. Raise the version when detect.py changes what it finds.
+SETTINGS = {"version": 1, "mode": "video", "num_faces": 1}
+
+
+def folder() -> Path:
+    """Where the cache lies: $FACEWAVE_CACHE, or the user's cache folder."""
+    return Path(os.environ.get(FOLDER) or platformdirs.user_cache_dir("facewave")) / "landmarks"
+
+
+def key(clip: Path) -> str:
+    """The name under which a clip's trajectory is kept."""
+    identity = {"clip": sha256(clip), "landmarker": model_file.SHA256, **SETTINGS}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def place(name: str) -> Path:
+    """The file of a key, whether it is there or not."""
+    return folder() / name[:2] / f"{name}.parquet"
+
+
+def put(name: str, facts: ClipFacts, trajectory: Trajectory) -> None:
+    """Keep one clip's trajectory."""
+    with shard(place(name), trajectory.names, facts) as writer:
+        if len(trajectory.times_T):
+            writer.add(trajectory)
+
+
+def fill(pack: Path) -> set[str]:
+    """Put into the cache what somebody else has extracted; return the pack's keys.
+
+    A pack is a copy of a folder that stage extract wrote, shipped beside the clips as
+    ``<root>/trajectories``. It serves machines that cannot detect, and saves time on the others.
+    """
+    if not (pack / "index.csv").exists():
+        return set()
+    index = read_index(pack)
+    for row in index.itertuples():
+        if not place(row.key).exists():
+            facts = ClipFacts(row.fps, row.width, row.height, row.declared_frames, row.problem)
+            put(row.key, facts, read_clip(pack / row.shard, row.row_group) if row.shard else EMPTY)
+    return set(index["key"])

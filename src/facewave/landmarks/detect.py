@@ -1,0 +1,149 @@
+"""One clip -> one trajectory: OpenCV decodes, MediaPipe's FaceLandmarker looks at every frame."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewave.landmarks.schema import (
+    BLENDSHAPES,
+    COORDINATES,
+    POINTS,
+    ClipFacts,
+    Trajectory,
+)
+
+# Native libraries write to the terminal on their own; our sentences go there instead.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+import cv2
+import mediapipe as mp
+from mediapipe.tasks.python import BaseOptions, vision
+
+# Threads of several decoders get in each other's way: single ones scale 1.99x over two processes.
+cv2.setNumThreads(1)
+
+# A clip is called truncated below this share of the frames its header promises; headers of sound
+# files are off by a few frames (edit lists).
+_TRUNCATED_BELOW = 0.9
+
+# What was seen in one frame: landmarks, blendshapes, pose.
+Row = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+
+
+class Clip:
+    """A video file, read once from front to end."""
+
+    def __init__(self, path: Path) -> None:
+        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        opened = self._capture.isOpened()
+        self.facts = ClipFacts(
+            fps=float(self._capture.get(cv2.CAP_PROP_FPS)),
+            width=int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            height=int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+            declared_frames=max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))),
+            problem="" if opened else "cannot be opened: not a video, or damaged or cut off",
+        )
+
+    def frames(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Pairs of the container's time (s) and the picture (height, width, 3), RGB uint8."""
+        try:
+            while True:
+                ok, picture = self._capture.read()
+                if not ok:
+                    return
+                time = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                yield time, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        finally:
+            self._capture.release()
+
+
+def detect(clip: Path, model: Path) -> tuple[ClipFacts, Trajectory]:
+    """Find the face in every frame.
+
+    A new landmarker for each clip: in VIDEO mode it follows the face from frame to frame and
+    cannot be reset.
+
+    Args:
+        clip: a video file.
+        model: the landmarker's file.
+
+    Returns:
+        The clip's facts (with a problem if it cannot be opened or ends too early) and its
+        trajectory, with no frames if nothing could be decoded.
+    """
+    source = Clip(clip)
+    options = vision.FaceLandmarkerOptions(
+        # The bytes, not the path: the native code opens paths relative to its own folder.
+        base_options=BaseOptions(model_asset_buffer=model.read_bytes()),
+        running_mode=vision.RunningMode.VIDEO,
+        num_faces=1,
+        output_face_blendshapes=True,
+        output_facial_transformation_matrixes=True,
+    )
+    times: list[float] = []
+    rows: list[Row | None] = []
+    names: tuple[str, ...] = ()
+    milliseconds = -1
+    with _quiet(), vision.FaceLandmarker.create_from_options(options) as landmarker:
+        for time, picture in source.frames():
+            # The landmarker wants whole, increasing milliseconds; containers may repeat a time.
+            milliseconds = max(milliseconds + 1, round(time * 1000))
+            times.append(milliseconds / 1000 if times and time <= times[-1] else time)
+            image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
+            seen = landmarker.detect_for_video(image, milliseconds)
+            if not seen.face_landmarks:
+                rows.append(None)
+                continue
+            names = names or tuple(shape.category_name for shape in seen.face_blendshapes[0])
+            rows.append(
+                (
+                    np.array([(p.x, p.y, p.z) for p in seen.face_landmarks[0]], np.float32),
+                    np.array([shape.score for shape in seen.face_blendshapes[0]], np.float32),
+                    np.asarray(seen.facial_transformation_matrixes[0], np.float32),
+                )
+            )
+    return _judge(source.facts, len(times)), _assemble(times, rows, names)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MediaPipe's native log, which no setting of its own silences, off the terminal."""
+    kept = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _judge(facts: ClipFacts, frames: int) -> ClipFacts:
+    """Add what only decoding shows: no frames at all, or far fewer than promised."""
+    if facts.problem:
+        return facts
+    if not frames:
+        return replace(facts, problem="no frame can be decoded")
+    if frames < _TRUNCATED_BELOW * facts.declared_frames:
+        return replace(
+            facts, problem=f"truncated: {frames} of {facts.declared_frames} frames can be decoded"
+        )
+    return facts
+
+
+def _assemble(times: list[float], rows: list[Row | None], names: tuple[str, ...]) -> Trajectory:
+    n_frames = len(rows)
+    landmarks = np.full((n_frames, POINTS, COORDINATES), np.nan, np.float32)
+    blendshapes = np.full((n_frames, BLENDSHAPES), np.nan, np.float32)
+    pose = np.full((n_frames, 4, 4), np.nan, np.float32)
+    for t, row in enumerate(rows):
+        if row is not None:
+            landmarks[t], blendshapes[t], pose[t] = row
+    valid = np.array([row is not None for row in rows], bool)
+    seconds = np.array(times, np.float64)
+    return Trajectory(seconds - seconds[:1], valid, landmarks, blendshapes, pose, names)

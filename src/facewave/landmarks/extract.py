@@ -1,0 +1,50 @@
+"""Trajectories of many clips: from the cache where it has them, else detected on all cores."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from facewave.landmarks import cache, model_file
+
+
+def ensure(clips: Sequence[Path], what: str) -> list[str]:
+    """See to it that the cache has every clip's trajectory.
+
+    Each clip is kept as soon as it is done, so an interrupted run goes on where it stopped.
+
+    Args:
+        clips: files that exist.
+        what: a word for the progress bar.
+
+    Returns:
+        The keys that had to be detected.
+
+    Raises:
+        UserError: the landmarker's file is needed and cannot be had, or a worker died.
+    """
+    waiting = {}
+    for clip in tqdm(clips, desc=f"hash {what}", unit="clip"):
+        key = cache.key(clip)
+        if not cache.place(key).exists():
+            waiting[key] = clip
+    if not waiting:
+        return []
+    model = model_file.get()
+    # Longest first, so that no core is left alone with a long clip at the end.
+    order = sorted(waiting, key=lambda key: -waiting[key].stat().st_size)
+    done = Parallel(n_jobs=-1, batch_size=1, return_as="generator_unordered")(
+        delayed(_detect_one)(key, waiting[key], model) for key in order
+    )
+    for _ in tqdm(done, total=len(order), desc=f"detect {what}", unit="clip"):
+        pass
+    return order
+
+
+def _detect_one(key: str, clip: Path, model: Path) -> None:
+    from facewave.landmarks.detect import (
+        detect,  # loads MediaPipe: only where something is detected
+    )
+
+    cache.put(key, *detect(clip, model))

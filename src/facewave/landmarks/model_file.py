@@ -1,0 +1,60 @@
+"""The landmarker's file: found, or downloaded from its official address, and always checked."""
+
+import os
+import shutil
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from facewave.errors import UserError
+from facewave.files import replacing, sha256
+
+NAME = "face_landmarker.task"
+URL = (
+    "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/"
+    f"float16/1/{NAME}"
+)
+SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
+ASSETS = "FACEWAVE_ASSETS"
+HOME = Path("models") / NAME
+_TIMEOUT_S = 60
+
+
+def find() -> Path | None:
+    """Where the file already is: in the folder named by FACEWAVE_ASSETS, or in models/."""
+    folder = os.environ.get(ASSETS)
+    places = [Path(folder) / NAME] if folder else []
+    return next((place for place in (*places, HOME) if place.is_file()), None)
+
+
+def get() -> Path:
+    """The checked file, downloaded to models/ if it is nowhere yet.
+
+    Raises:
+        UserError: it cannot be downloaded, or its SHA-256 is wrong.
+    """
+    path = find() or _download()
+    if (found := sha256(path)) != SHA256:
+        raise UserError(
+            f"{path} is not the landmarker this project was made with: its SHA-256 is {found}, "
+            f"expected {SHA256}. Delete it and run again to download it, or put the right file "
+            f"there ({URL})."
+        )
+    return path
+
+
+def _download() -> Path:
+    print(f"downloading the landmarker from {URL}")
+    try:
+        with (
+            urllib.request.urlopen(URL, timeout=_TIMEOUT_S) as response,
+            replacing(HOME) as temporary,
+            temporary.open("wb") as file,
+        ):
+            shutil.copyfileobj(response, file)
+    except (urllib.error.URLError, TimeoutError) as error:
+        raise UserError(
+            f"the landmarker cannot be downloaded ({error}). Fetch {URL} on a machine that can, "
+            f"and put it at {HOME}, or name the folder it is in: {ASSETS}=<folder>."
+        ) from None
+    return HOME

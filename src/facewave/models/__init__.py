@@ -1,0 +1,1 @@
+"""What can be trained. No files, no stages: modules that a config alone rebuilds."""

@@ -1,0 +1,1 @@
+"""Stage train: features and labels -> models/trained/<partition>/<role>/."""

@@ -1,0 +1,88 @@
+"""The contract of models/trained/<partition>/<role>/: model.safetensors and config.json.
+
+``role`` is "model" (what params.yaml names) or a baseline's name. config.json alone rebuilds the
+modules; it also tells which inputs they take and how the wavelets made them.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from facewave.errors import UserError
+from facewave.files import replacing, write_json
+from facewave.models.classifiers import Config, build
+
+ROOT = Path("models/trained")
+MODEL = "model"
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained classifier and what it needs to know of its inputs.
+
+    Attributes:
+        module: (n, D) -> (n, C) logits, in evaluation mode.
+        config: rebuilds the module.
+        inputs: which blocks make up D, in order: "blendshapes", "landmarks".
+        wavelets: the transform's settings and the blendshapes' names.
+    """
+
+    module: nn.Module
+    config: Config
+    inputs: tuple[str, ...]
+    wavelets: dict[str, Any]
+
+    def probabilities(self, inputs_nD: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, D) -> (n, C), rows adding up to 1."""
+        with torch.inference_mode():
+            return torch.softmax(self.module(torch.from_numpy(inputs_nD)), dim=1).numpy()
+
+
+def folder(partition: str | int, role: str) -> Path:
+    """Where a trained classifier lies."""
+    return ROOT / (partition if isinstance(partition, str) else f"fold{partition}") / role
+
+
+def flatten(blocks: dict[str, NDArray[np.float32]], inputs: tuple[str, ...]) -> NDArray[np.float32]:
+    """The chosen blocks of features, each (n, K, ...), side by side: (n, D)."""
+    return np.hstack([np.asarray(blocks[name]).reshape(len(blocks[name]), -1) for name in inputs])
+
+
+def save(place: Path, trained: Trained) -> None:
+    """Write a classifier; the same weights give the same bytes."""
+    weights: dict[str, Tensor] = dict(trained.module.state_dict())
+    with replacing(place / "model.safetensors") as temporary:
+        save_file(weights, temporary)
+    about = {"inputs": list(trained.inputs), "wavelets": trained.wavelets}
+    write_json(place / "config.json", {"model": asdict(trained.config), **about})
+
+
+def load(place: Path) -> Trained:
+    """Rebuild a classifier.
+
+    Raises:
+        UserError: it is not there, or the two files do not fit each other.
+    """
+    try:
+        content = json.loads((place / "config.json").read_text("utf-8"))
+        config = Config(**content["model"] | {"classes": tuple(content["model"]["classes"])})
+        module = build(config)
+        module.load_state_dict(load_file(place / "model.safetensors"))
+        inputs, wavelets = tuple(content["inputs"]), content["wavelets"]
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{error.filename or place} is not here. Train it with dvc repro, or fetch it: dvc pull"
+        ) from None
+    except (json.JSONDecodeError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
+        raise UserError(
+            f"{place} is damaged ({error}). Train it again: dvc repro -f train"
+        ) from None
+    return Trained(module.eval(), config, inputs, wavelets)

@@ -1,0 +1,1 @@
+"""Stage wavelet: trajectories of any length -> data/features/<dataset>/, K numbers each."""
