@@ -1,0 +1,108 @@
+"""Who is filmed doing what, what ten annotators said, and the deliberate dirt.
+
+The table has DFEW's columns (Jiang et al., ACM MM 2020): ten votes over seven emotions, the
+clip's order, and as label the 1-based index of the emotion with more than five votes, or 0.
+"""
+
+import numpy as np
+
+from facewave.demo.clips import PROTOTYPES, Plan
+
+EMOTIONS = tuple(PROTOTYPES)
+SUBJECTS = 12
+COLUMNS = (*(f"{i}{word}" for i, word in enumerate(EMOTIONS, 1)), "order", "label", "subject")
+GOOD = len(EMOTIONS) * SUBJECTS  # ordinary clips: 1 to GOOD
+
+# The dirty clips, by order.
+UNDECIDED = (85, 86)
+TIE = 87
+CONTRADICTED = 88
+COPY = 89
+MISSING = 90
+NO_INDEX = 91
+CUT_SHORT = 92
+NO_FACE = 93
+COPIED, REPEATED, EMPTY_AFTER = 17, 52, 42  # ordinary orders: see README
+
+KEPT = {NO_INDEX: 0.4, CUT_SHORT: 0.75}  # share of the bytes left of a truncated file
+
+_ANNOTATORS = 10
+_MAJORITY = 5  # DFEW: a label needs more votes than this
+# What an emotion is most often taken for, the likeliest first.
+_CONFUSABLE = {
+    "happy": ("neutral", "surprise"),
+    "sad": ("neutral", "fear"),
+    "neutral": ("sad", "angry"),
+    "angry": ("disgust", "neutral"),
+    "surprise": ("fear", "happy"),
+    "disgust": ("angry", "sad"),
+    "fear": ("surprise", "sad"),
+}
+_WEAKEST = 0.55
+# Order -> blend, votes that were given (None: drawn), label. Votes in DFEW's order.
+_DIRT: dict[int, tuple[dict[str, float], tuple[int, ...] | None, int]] = {
+    85: ({"fear": 0.6, "surprise": 0.6}, (0, 1, 0, 0, 5, 0, 4), 0),
+    86: ({"angry": 0.6, "disgust": 0.6}, (0, 1, 1, 4, 0, 4, 0), 0),
+    TIE: ({"sad": 0.6, "neutral": 0.4}, (0, 5, 5, 0, 0, 0, 0), 2),
+    CONTRADICTED: ({"sad": 1.0}, (0, 8, 2, 0, 0, 0, 0), 1),
+    MISSING: ({"happy": 1.0}, None, 1),
+    NO_INDEX: ({"angry": 1.0}, None, 4),
+    CUT_SHORT: ({"disgust": 1.0}, None, 6),
+    NO_FACE: ({"neutral": 1.0}, None, 3),
+}
+
+Row = tuple[int | str, ...]
+
+
+def plans(seed: int) -> dict[int, Plan]:
+    """All clips by order: each subject has each emotion once; every clip has its own seed."""
+    shuffled = np.random.default_rng(_seed(seed, 0)).permutation(GOOD)
+    cast = [(emotion, subject) for emotion in EMOTIONS for subject in range(SUBJECTS)]
+    shows = [({cast[i][0]: 1.0}, cast[i][1]) for i in shuffled]
+    blends = dict(enumerate(shows, 1)) | {
+        order: (blend, order % SUBJECTS) for order, (blend, _, _) in _DIRT.items()
+    }
+    made = {}
+    for order, (blend, subject) in blends.items():
+        own = _seed(seed, order)
+        intensity = np.random.default_rng(_seed(own, 0)).uniform(_WEAKEST, 1)
+        made[order] = Plan(order, subject, blend, intensity, own)
+    return made
+
+
+def rows(clips: dict[int, Plan]) -> list[Row]:
+    """The table below COLUMNS, dirt included."""
+    made: dict[int, Row] = {}
+    for order, plan in clips.items():
+        _, votes, label = _DIRT.get(order, (None, None, EMOTIONS.index(next(iter(plan.blend))) + 1))
+        votes = votes or _vote(plan)
+        made[order] = (*votes, order, label, f"s{plan.subject + 1:02d}")
+    copied = made[COPIED]
+    made[COPY] = (*copied[:-3], COPY, *copied[-2:])
+    table = [made[order] for order in sorted(made)]
+    table.append(made[REPEATED])
+    table.insert(EMPTY_AFTER, ("",) * len(COLUMNS))
+    return table
+
+
+def _seed(parent: int | np.random.SeedSequence, number: int) -> np.random.SeedSequence:
+    """The parent's child of that number; unlike spawn(), the same one each time."""
+    if isinstance(parent, int):
+        parent = np.random.SeedSequence(parent)
+    return np.random.SeedSequence(parent.entropy, spawn_key=(*parent.spawn_key, number))
+
+
+def _vote(plan: Plan) -> tuple[int, ...]:
+    """Ten votes, more than five of them for what was meant; weak clips divide the annotators."""
+    rng = np.random.default_rng(_seed(plan.seed, 1))
+    (emotion,) = plan.blend
+    sure = 0.6 + 0.35 * plan.intensity
+    unsure = 1 - sure
+    shares = np.full(len(EMOTIONS), 0.15 * unsure / len(EMOTIONS))
+    shares[[EMOTIONS.index(word) for word in (emotion, *_CONFUSABLE[emotion])]] += (
+        sure, 0.6 * unsure, 0.25 * unsure,
+    )  # fmt: skip
+    while True:
+        votes = rng.multinomial(_ANNOTATORS, shares)
+        if votes[EMOTIONS.index(emotion)] > _MAJORITY:
+            return tuple(int(n) for n in votes)
