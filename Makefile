@@ -22,7 +22,7 @@ setup: $(BIN)/.ready
 
 # Every version is pinned, so there is nothing to resolve (--no-deps), and only what is used gets
 # compiled (--no-compile): half the time of a plain install.
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --no-deps
 
 $(BIN)/.ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

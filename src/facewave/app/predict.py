@@ -30,12 +30,12 @@ def predict_all(clips: list[Path], folder: Path | None) -> bool:
         raise UserError(f"{missing[0]} is no file. Name a video file.")
     for entry in settings.datasets.values():
         cache.fill(Path(entry.root) / "trajectories")
-    extract.ensure(clips, "clips")
-    return all([_show(clip, trained, settings) for clip in clips])
+    keys, _ = extract.ensure(clips, "clips")
+    pairs = zip(clips, keys, strict=True)
+    return all([_show(clip, cache.place(key), trained, settings) for clip, key in pairs])
 
 
-def _show(clip: Path, trained: training.Trained, settings: params.Params) -> bool:
-    place = cache.place(cache.key(clip))
+def _show(clip: Path, place: Path, trained: training.Trained, settings: params.Params) -> bool:
     trajectory, facts = landmarks.read_clip(place), landmarks.read_facts(place)
     found = quality.assess(trajectory, facts, settings.landmarks)
     console = Console(highlight=False)

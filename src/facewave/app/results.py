@@ -4,52 +4,59 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from facewave.errors import UserError
 
-METRICS = Path("metrics/evaluate/metrics.json")
+REPORT = Path("metrics/evaluate/report.json")
 _COLUMNS = {"war": "WAR", "uar": "UAR", "macro_f1": "macro F1"}
 
 
 def show() -> None:
-    """Print metrics/evaluate/metrics.json as a table per protocol.
+    """Print metrics/evaluate/report.json as a table per protocol.
 
     Raises:
         UserError: there are no metrics yet.
     """
     try:
-        metrics = json.loads(METRICS.read_text("utf-8"))
+        metrics = json.loads(REPORT.read_text("utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{METRICS} is not here. Make it with: make repro") from None
-    console = Console(highlight=False)
-    for key, heading in (("split", "80/10/10 split"), ("folds", "mean over folds")):
+        raise UserError(f"{REPORT} is not here. Make it with: make repro") from None
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]{metrics['dataset']}[/]")
+    for key, heading in (("split", "80/10/10 split"), ("folds", "Mean over folds")):
         if key in metrics:
-            console.print(_table(f"{metrics['about']}\n{heading}", metrics[key]))
-    console.print(f"metrics  {METRICS.parent}/metrics.json, predictions.csv")
-    console.print(f"plots    {METRICS.parent}/plots/*.png; as one page: dvc plots show --open")
+            console.print(f"\n{heading}: {_say(metrics[key])}")
+            console.print(_table(metrics[key]))
+    console.print(f"\nmetrics  {REPORT.parent}/metrics.json, report.json, predictions.csv")
+    console.print(f"plots    {REPORT.parent}/plots/; as one page: dvc plots show --open")
 
 
-def _table(title: str, summary: dict[str, Any]) -> Table:
-    note = f"; {summary['no_face']} without a usable face" if summary["no_face"] else ""
-    table = Table(
-        title=f"{title}, n = {summary['n']} clips of {summary['subjects']} subjects{note}",
-        caption=f"[ ]: 95 % bootstrap interval over {summary['interval_over']}",
-        title_justify="left",
-        caption_justify="left",
-    )
+def _say(summary: dict[str, Any]) -> str:
+    text = f"{summary['n']} test clips of {_count(summary['subjects'], 'subject')}"
+    if summary["no_face"]:
+        text += f", {summary['no_face']} of them without a usable face"
+    return f"{text}; in brackets 95 % intervals by bootstrap over {summary['interval_over']}"
+
+
+def _count(n: int, word: str) -> str:
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
+
+
+def _table(summary: dict[str, Any]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
     table.add_column("")
     for name in _COLUMNS.values():
         table.add_column(f"{name} (%)", justify="right")
     for role, figures in summary.items():
         if isinstance(figures, dict):
-            table.add_row(
-                role,
-                *(
-                    f"{100 * figures[name]:.1f} \\[{100 * figures[f'{name}_low']:.0f}, "
-                    f"{100 * figures[f'{name}_high']:.0f}]"
-                    for name in _COLUMNS
-                ),
+            cells = (
+                f"{100 * figures[name]:.1f} \\[{100 * figures[f'{name}_low']:.0f}, "
+                f"{100 * figures[f'{name}_high']:.0f}]"
+                for name in _COLUMNS
             )
+            name = role if role == figures["name"] else f"{role} ({figures['name']})"
+            table.add_row(name, *cells)
     return table

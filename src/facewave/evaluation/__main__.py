@@ -1,7 +1,8 @@
 """Stage evaluate: ``python -m facewave.evaluation``.
 
 Reads   models/trained/, data/features/, data/labels/; for one picture data/landmarks/ and its clip
-Writes  metrics/evaluate/metrics.json      WAR, UAR, macro F1, recalls; intervals; baselines beside
+Writes  metrics/evaluate/metrics.json      WAR, UAR, macro F1, baselines beside: for ``dvc metrics``
+        metrics/evaluate/report.json       the same with intervals, recalls, folds, confusion
         metrics/evaluate/predictions.csv   one row per test clip, partition and model
         metrics/evaluate/confusion.csv     the model's answers, for ``dvc plots``
         metrics/evaluate/plots/*.png
@@ -9,6 +10,7 @@ Each test part is looked at once, by models that have not seen it.
 """
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from facewave.training import schema as training
 from facewave.wavelets import schema as wavelets
 
 OUT = Path("metrics/evaluate")
+MEASURES = {"war": measures.war, "uar": measures.uar, "macro_f1": measures.macro_f1}
 _KEY = ["partition", "role", "video_idx"]
 
 
@@ -53,11 +56,12 @@ def main() -> None:
     write_csv(OUT / "predictions.csv", answers[[*_KEY, *rest]])
     folds = answers["partition"] != "split"
     groups = {"split": answers[~folds], "folds": answers[folds]}
-    figures: dict[str, Any] = {"about": f"{name}: {entry.about}"}
+    figures: dict[str, Any] = {"dataset": f"{name}: {entry.about}", "classes": words}
     for key, group in groups.items():
         if len(group):
-            figures[key] = summarize(group, roles, words, loaded.evaluate)
-    write_json(OUT / "metrics.json", figures)
+            figures[key] = summarize(group, roles, words, loaded)
+    write_json(OUT / "report.json", figures)
+    write_json(OUT / "metrics.json", headline(figures))
 
     # Over folds every clip is a test clip once: the fullest picture there is.
     shown = groups["folds"] if len(groups["folds"]) else groups["split"]
@@ -65,10 +69,7 @@ def main() -> None:
     write_csv(OUT / "confusion.csv", model[["actual", "predicted"]])
     title = f"{settings.model} on {name} ({entry.about})"
     plots.confusion(model["actual"], model["predicted"], words, title, OUT / "plots/confusion.png")
-    curves = {
-        training.folder(p, "").name: Path("metrics/train") / training.folder(p, "").name
-        for p in settings.partitions
-    }
+    curves = {str(p): Path("metrics/train") / str(p) for p in settings.partitions}
     plots.curves(curves, title, OUT / "plots/curves.png")
     show_clip(model, features, loaded, OUT / "plots/clip.png")
 
@@ -108,9 +109,9 @@ def predict(
 
 
 def summarize(
-    group: pd.DataFrame, roles: list[str], words: tuple[str, ...], settings: params.Evaluate
+    group: pd.DataFrame, roles: list[str], words: tuple[str, ...], loaded: params.Params
 ) -> dict[str, Any]:
-    """Figures of every role on the same test clips."""
+    """Figures of every role on the same test clips; confusion has a row per actual class."""
     first = group[group["role"] == roles[0]]
     codes = {word: code for code, word in enumerate(words)}
     subject = first["subject"].where(first["subject"] != "", first["video_idx"])
@@ -121,38 +122,52 @@ def summarize(
     }
     for role in roles:
         rows = group[group["role"] == role]
+        fold, names = pd.factorize(rows["partition"])
         answers = measures.Answers(
             actual=rows["actual"].map(codes).to_numpy(np.int64),
             predicted=rows["predicted"].map(codes).to_numpy(np.int64),
-            fold=pd.factorize(rows["partition"])[0],
+            fold=fold,
             group=pd.factorize(subject)[0],
+            n_classes=len(words),
         )
+        counts = measures.confusion(answers)
+        resampled = measures.resampled_confusion(answers, **asdict(loaded.evaluate))
         summary["interval_over"] = measures.resampled_by(answers)
-        figures: dict[str, Any] = {}
-        for measure in (measures.war, measures.uar, measures.macro_f1):
-            name = measure.__name__
-            low, high = measures.interval(measure, answers, settings.resamples, settings.seed)
-            figures[name] = round(measures.over_folds(measure, answers), 4)
+        figures: dict[str, Any] = {"name": loaded.train.model if role == training.MODEL else role}
+        for name, measure in MEASURES.items():
+            low, high = measures.interval(measure, resampled)
+            figures[name] = round(float(measures.over_folds(measure, counts)), 4)
             figures[f"{name}_low"], figures[f"{name}_high"] = round(low, 4), round(high, 4)
-        every = measures.recalls(answers, len(words))
+        pooled = counts.sum(0)
         figures["recall"] = {
             word: round(value, 4)
-            for word, value in zip(words, every, strict=True)
-            if value is not None
+            for word, value in zip(words, measures.recalls(pooled).tolist(), strict=True)
+            if not np.isnan(value)
         }
-        if rows["partition"].nunique() > 1:
-            number, names = pd.factorize(rows["partition"])
-            parts = {name: answers.take(number == k) for k, name in enumerate(names)}
+        figures["confusion"] = pooled.astype(int).tolist()
+        if len(names) > 1:
             figures["fold"] = {
-                p: {
-                    "n": len(part.actual),
-                    "war": round(measures.war(part), 4),
-                    "uar": round(measures.uar(part), 4),
+                name: {
+                    "n": int(fold_counts.sum()),
+                    "war": round(float(measures.war(fold_counts)), 4),
+                    "uar": round(float(measures.uar(fold_counts)), 4),
                 }
-                for p, part in parts.items()
+                for name, fold_counts in zip(names, counts, strict=True)
             }
         summary[role] = figures
     return summary
+
+
+def headline(figures: dict[str, Any]) -> dict[str, Any]:
+    """What fits a table of experiments: n, and each role's three measures."""
+    short: dict[str, Any] = {"dataset": figures["dataset"]}
+    for key in ("split", "folds"):
+        if key in figures:
+            short[key] = {"n": figures[key]["n"]}
+            for role, found in figures[key].items():
+                if isinstance(found, dict):
+                    short[key][role] = {name: found[name] for name in ("name", *MEASURES)}
+    return short
 
 
 def show_clip(
@@ -175,7 +190,8 @@ def show_clip(
         np.asarray(features.blendshapes[at[chosen["video_idx"]]]),
         Path(loaded.datasets[name].root) / chosen["file_path"],
         features.config["family"],
-        f"{name}, clip {chosen['video_idx']}: {chosen['actual']}, model says {chosen['predicted']}",
+        f"{name} ({loaded.datasets[name].about})\n"
+        f"clip {chosen['video_idx']}: {chosen['actual']}, the model says {chosen['predicted']}",
         path,
     )
 

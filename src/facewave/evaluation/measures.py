@@ -1,4 +1,4 @@
-"""The figures of single-label recognition. Pure; the conventions first.
+"""The figures of single-label recognition, from confusion counts. Pure; the conventions first.
 
 - WAR, weighted average recall, is accuracy. UAR, unweighted average recall, is the mean of the
   classes' recalls. Macro F1 is the mean of the classes' F1.
@@ -11,17 +11,18 @@
   are drawn, since clips of one person are no independent draws; with fewer than 10 subjects, single
   clips are, which makes the interval too narrow and is said beside it.
 
-Legend of names: n clips.
+Legend of names: n clips, F folds, C classes, R resamples. Counts have the actual class in rows.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, f1_score, recall_score
 
 Codes = NDArray[np.int64]
+Floats = NDArray[np.float64]
 _FEWEST_SUBJECTS = 10
 
 
@@ -32,50 +33,50 @@ class Answers:
     Attributes:
         actual: class codes.
         predicted: class codes.
-        fold: the fold in whose test part the clip is (one number if there is one part).
-        group: the clip's subject.
+        fold: in whose test part the clip is, from 0; all 0 if there is one part.
+        group: the clip's subject, from 0.
+        n_classes: C.
     """
 
     actual: Codes
     predicted: Codes
     fold: Codes
     group: Codes
-
-    def take(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> "Answers":
-        """A part of the clips, or a resample of them."""
-        return Answers(
-            self.actual[which], self.predicted[which], self.fold[which], self.group[which]
-        )
+    n_classes: int
 
 
-def war(answers: Answers) -> float:
-    """Share of right answers."""
-    return float(accuracy_score(answers.actual, answers.predicted))
+def confusion(answers: Answers, weights: Floats | None = None) -> Floats:
+    """Counts per fold, (F, C, C); each clip counts 1, or its weight."""
+    shape = (int(answers.fold.max()) + 1, answers.n_classes, answers.n_classes)
+    cell = np.ravel_multi_index((answers.fold, answers.actual, answers.predicted), shape)
+    return np.bincount(cell, weights, minlength=int(np.prod(shape))).reshape(shape).astype(float)
 
 
-def uar(answers: Answers) -> float:
-    """Mean recall over the classes that occur."""
-    return _macro(recall_score, answers)
+def war(counts: Floats) -> Floats:
+    """Share of right answers; (..., C, C) -> (...), NaN where there is no clip."""
+    return _divide(_hits(counts).sum(-1), counts.sum((-2, -1)))
 
 
-def macro_f1(answers: Answers) -> float:
-    """Mean F1 over the classes that occur."""
-    return _macro(f1_score, answers)
+def recalls(counts: Floats) -> Floats:
+    """Recall of each class; (..., C, C) -> (..., C), NaN for a class that does not occur."""
+    return _divide(_hits(counts), counts.sum(-1))
 
 
-def recalls(answers: Answers, n_classes: int) -> list[float | None]:
-    """Recall of each class; None for one that does not occur."""
-    every = recall_score(
-        answers.actual, answers.predicted, labels=range(n_classes), average=None, zero_division=0
-    )
-    present = set(answers.actual.tolist())
-    return [float(value) if code in present else None for code, value in enumerate(every)]
+def uar(counts: Floats) -> Floats:
+    """Mean recall over the classes that occur; (..., C, C) -> (...)."""
+    return _mean(recalls(counts))
 
 
-def over_folds(measure: Callable[[Answers], float], answers: Answers) -> float:
-    """Plain mean of a measure over the folds that occur."""
-    folds = np.unique(answers.fold)
-    return float(np.mean([measure(answers.take(answers.fold == fold)) for fold in folds]))
+def macro_f1(counts: Floats) -> Floats:
+    """Mean F1 over the classes that occur; (..., C, C) -> (...)."""
+    occurring, answered = counts.sum(-1), counts.sum(-2)
+    f1 = _divide(2 * _hits(counts), occurring + answered)
+    return _mean(np.where(occurring > 0, f1, np.nan))
+
+
+def over_folds(measure: Callable[[Floats], Floats], counts: Floats) -> Floats:
+    """Plain mean of a measure over the folds that have clips; (..., F, C, C) -> (...)."""
+    return _mean(measure(counts))
 
 
 def resampled_by(answers: Answers) -> str:
@@ -83,26 +84,32 @@ def resampled_by(answers: Answers) -> str:
     return "subjects" if len(np.unique(answers.group)) >= _FEWEST_SUBJECTS else "clips"
 
 
-def interval(
-    measure: Callable[[Answers], float], answers: Answers, resamples: int, seed: int
-) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of a measure's mean over folds."""
+def resampled_confusion(answers: Answers, resamples: int, seed: int) -> Floats:
+    """Counts of bootstrap resamples, (R, F, C, C)."""
     rng = np.random.default_rng(seed)
-    n_clips = len(answers.actual)
-    groups = answers.group if resampled_by(answers) == "subjects" else np.arange(n_clips)
-    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    values = []
-    for _ in range(resamples):
-        drawn = rng.integers(0, len(members), len(members))
-        values.append(
-            over_folds(measure, answers.take(np.concatenate([members[g] for g in drawn])))
-        )
-    low, high = np.percentile(values, [2.5, 97.5])
+    units = answers.group if resampled_by(answers) == "subjects" else np.arange(len(answers.group))
+    _, units = np.unique(units, return_inverse=True)
+    n_units = int(units.max()) + 1
+    drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=resamples)
+    return np.stack([confusion(answers, times[units].astype(float)) for times in drawn])
+
+
+def interval(measure: Callable[[Floats], Floats], resampled: Floats) -> tuple[float, float]:
+    """95 % percentile interval of a measure's mean over folds, from (R, F, C, C) counts."""
+    low, high = np.nanpercentile(over_folds(measure, resampled), [2.5, 97.5])
     return float(low), float(high)
 
 
-def _macro(score: Callable[..., float], answers: Answers) -> float:
-    present = np.unique(answers.actual)
-    return float(
-        score(answers.actual, answers.predicted, labels=present, average="macro", zero_division=0)
-    )
+def _hits(counts: Floats) -> Floats:
+    return np.diagonal(counts, axis1=-2, axis2=-1)
+
+
+def _divide(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
+
+
+def _mean(values: Floats) -> Floats:
+    """Mean over the last axis of what is not NaN."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
+        return np.nanmean(values, axis=-1)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pywt
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
@@ -67,7 +68,8 @@ def curves(folders: dict[str, Path], title: str, path: Path) -> None:
                 file = folder / "plots/metrics" / f"{figure_name}.tsv"
                 if file.exists():  # only gradient descent has epochs
                     table = pd.read_csv(file, sep="\t")
-                    label = name if figure_name == "val_loss" else None
+                    title_of = name if name == "split" else f"fold {name}"
+                    label = title_of if figure_name == "val_loss" else None
                     axes.plot(table["step"], table[figure_name], style, color=color, label=label)
         axes.set(xlabel="epoch", ylabel="cross-entropy (nats)")
         axes.set_title(f"{title}\nsolid: validation, dotted: training", fontsize=9)
@@ -122,8 +124,9 @@ def _trajectories(
     axes.set_title(
         f"The blendshapes that move most (lines) and their {k} numbers (steps)", fontsize=9
     )
-    axes.legend(frameon=False, ncols=len(moving), fontsize=8, loc="upper center")
-    axes.set_ylim(top=axes.get_ylim()[1] * 1.15)
+    axes.legend(
+        frameon=False, ncols=len(moving), fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1)
+    )
 
 
 def _scalogram(
@@ -140,6 +143,7 @@ def _scalogram(
     rows = np.vstack([np.repeat(np.abs(row), size // len(row)) for row in details])
     image = axes.imshow(
         rows,
+        norm=PowerNorm(0.5),
         aspect="auto",
         cmap="magma",
         interpolation="nearest",

@@ -29,9 +29,9 @@ def main(name: str) -> None:
     rows = labels.with_trajectories(labels.read(Path("data/labels") / f"{name}.csv"))
     clips = [root / path for path in rows["file_path"]]
     shipped = cache.fill(root / "trajectories")
-    detected = ensure(clips, name)
+    keys, detected = ensure(clips, name)
 
-    index = assemble(rows, clips, Path("data/landmarks") / name, settings.landmarks)
+    index = assemble(rows, keys, Path("data/landmarks") / name, settings.landmarks)
     out = index[~index["usable"]]
     write_json(
         Path("metrics/extract") / f"{name}.json",
@@ -43,7 +43,7 @@ def main(name: str) -> None:
             "left_out": {row.video_idx: row.reason for row in out.itertuples()},
         },
     )
-    from_pack = int(index["key"].isin(shipped - set(detected)).sum())
+    from_pack = int(index["key"].isin(shipped - detected).sum())
     print(
         f"{name}: {len(index)} clips: {from_pack} came with the dataset ({root}/trajectories), "
         f"{len(index) - from_pack - len(detected)} from the cache ({cache.folder()}), "
@@ -54,7 +54,7 @@ def main(name: str) -> None:
 
 
 def assemble(
-    rows: pd.DataFrame, clips: list[Path], folder: Path, limits: params.Landmarks
+    rows: pd.DataFrame, keys: list[str], folder: Path, limits: params.Landmarks
 ) -> pd.DataFrame:
     """Gather the clips' trajectories from the cache into shards with an index.
 
@@ -63,12 +63,12 @@ def assemble(
     """
     shutil.rmtree(folder, ignore_errors=True)
     records = []
-    for start in range(0, len(clips), _CLIPS_PER_SHARD):
+    for start in range(0, len(keys), _CLIPS_PER_SHARD):
         shard = f"part-{start // _CLIPS_PER_SHARD:05d}.parquet"
-        keys = [cache.key(clip) for clip in clips[start : start + _CLIPS_PER_SHARD]]
-        names = next(filter(None, (schema.read_names(cache.place(key)) for key in keys)), ())
+        some = keys[start : start + _CLIPS_PER_SHARD]
+        names = next(filter(None, (schema.read_names(cache.place(key)) for key in some)), ())
         with schema.shard(folder / shard, names) as writer:
-            for key, row in zip(keys, rows.iloc[start:].itertuples(), strict=False):
+            for key, row in zip(some, rows.iloc[start:].itertuples(), strict=False):
                 facts = schema.read_facts(cache.place(key))
                 trajectory = schema.read_clip(cache.place(key))
                 has_frames = len(trajectory.times_T) > 0

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from facewave.landmarks import cache, model_file
 
 
-def ensure(clips: Sequence[Path], what: str) -> list[str]:
+def ensure(clips: Sequence[Path], what: str) -> tuple[list[str], set[str]]:
     """See to it that the cache has every clip's trajectory.
 
     Each clip is kept as soon as it is done, so an interrupted run goes on where it stopped.
@@ -19,18 +19,16 @@ def ensure(clips: Sequence[Path], what: str) -> list[str]:
         what: a word for the progress bar.
 
     Returns:
-        The keys that had to be detected.
+        Every clip's key in the cache, in their order, and the keys that had to be detected.
 
     Raises:
         UserError: the landmarker's file is needed and cannot be had, or a worker died.
     """
-    waiting = {}
-    for clip in tqdm(clips, desc=f"hash {what}", unit="clip"):
-        key = cache.key(clip)
-        if not cache.place(key).exists():
-            waiting[key] = clip
+    keys = [cache.key(clip) for clip in tqdm(clips, desc=f"hash {what}", unit="clip")]
+    pairs = zip(keys, clips, strict=True)
+    waiting = {key: clip for key, clip in pairs if not cache.place(key).exists()}
     if not waiting:
-        return []
+        return keys, set()
     model = model_file.get()
     # Longest first, so that no core is left alone with a long clip at the end.
     order = sorted(waiting, key=lambda key: -waiting[key].stat().st_size)
@@ -39,7 +37,7 @@ def ensure(clips: Sequence[Path], what: str) -> list[str]:
     )
     for _ in tqdm(done, total=len(order), desc=f"detect {what}", unit="clip"):
         pass
-    return order
+    return keys, set(order)
 
 
 def _detect_one(key: str, clip: Path, model: Path) -> None:

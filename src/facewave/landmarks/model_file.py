@@ -33,7 +33,9 @@ def get() -> Path:
     Raises:
         UserError: it cannot be downloaded, or its SHA-256 is wrong.
     """
-    path = find() or _download()
+    path = find()
+    if path is None:
+        return _download()
     if (found := sha256(path)) != SHA256:
         raise UserError(
             f"{path} is not the landmarker this project was made with: its SHA-256 is {found}, "
@@ -49,9 +51,14 @@ def _download() -> Path:
         with (
             urllib.request.urlopen(URL, timeout=_TIMEOUT_S) as response,
             replacing(HOME) as temporary,
-            temporary.open("wb") as file,
         ):
-            shutil.copyfileobj(response, file)
+            with temporary.open("wb") as file:
+                shutil.copyfileobj(response, file)
+            if (found := sha256(temporary)) != SHA256:  # cut off, or replaced on the way
+                raise UserError(
+                    f"what {URL} sent has SHA-256 {found}, expected {SHA256}; it was not kept. "
+                    "Run again, or look at what stands between this machine and that address."
+                )
     except (urllib.error.URLError, TimeoutError) as error:
         raise UserError(
             f"the landmarker cannot be downloaded ({error}). Fetch {URL} on a machine that can, "

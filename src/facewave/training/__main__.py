@@ -53,7 +53,7 @@ def main() -> None:
                     f"partition {partition} of {settings.dataset} has no usable training clip. "
                     "metrics/clean and metrics/extract tell why clips were left out."
                 )
-            curves = CURVES / schema.folder(partition, "").name
+            curves = CURVES / str(partition)
             with Live(str(curves), dvcyaml=None, save_dvc_exp=False, report=None) as live:
 
                 def log(epoch: int, figures: dict[str, float], live: Live = live) -> None:

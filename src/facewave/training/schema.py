@@ -48,7 +48,7 @@ class Trained:
 
 def folder(partition: str | int, role: str) -> Path:
     """Where a trained classifier lies."""
-    return ROOT / (partition if isinstance(partition, str) else f"fold{partition}") / role
+    return ROOT / str(partition) / role
 
 
 def flatten(blocks: dict[str, NDArray[np.float32]], inputs: tuple[str, ...]) -> NDArray[np.float32]:

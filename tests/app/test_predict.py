@@ -1,0 +1,62 @@
+"""``facewave predict`` as a person runs it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from running import run
+
+WORDS = {"happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"}
+
+
+def probabilities(output: str) -> dict[str, float]:
+    return {word: float(p) for word, p in re.findall(r"^\s*(\w+)\s+([\d.]+)%", output, re.M)}
+
+
+def test_a_demo_clip_needs_no_landmarker(project: Path) -> None:
+    output = run(project, "facewave", "predict", "data/raw/demo/clips/1.mp4", FACEWAVE_ASSETS="")
+    assert re.search(r"1\.mp4: \d+ frames, [\d.]+ s, a face in 100% of the frames", output)
+    found = probabilities(output)
+    assert set(found) == WORDS
+    assert sum(found.values()) == pytest.approx(100, abs=0.5)
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+
+
+def test_a_fold_s_model_can_be_named(project: Path) -> None:
+    clip = "data/raw/demo/clips/1.mp4"
+    one = run(project, "facewave", "predict", clip, "--model", "models/trained/1/logistic")
+    other = run(project, "facewave", "predict", clip, "--model", "models/trained/1/majority")
+    assert probabilities(one) != probabilities(other)
+    assert max(probabilities(other).values()) < 25
+
+
+def test_mistakes_get_a_sentence(project: Path, tmp_path: Path) -> None:
+    output = run(project, "facewave", "predict", "no.mp4", ok=False)
+    assert "no.mp4 is no file" in output
+    output = run(project, "facewave", "predict", "params.yaml", "--model", "nowhere", ok=False)
+    assert "nowhere" in output
+    assert "dvc repro" in output
+    for text in (output, run(tmp_path, "facewave", "predict", "a.mp4", ok=False)):
+        assert "Traceback" not in text
+        assert len(text.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("landmarker")
+def test_one_clip_without_an_answer_stops_no_other(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("not a video")
+    clips = [str(tmp_path / "text.mp4"), "data/raw/demo/clips/93.mp4", "data/raw/demo/clips/2.mp4"]
+    output = run(project, "facewave", "predict", *clips, ok=False)
+    assert "cannot be opened" in output
+    assert output.count("no answer") == 2
+    assert set(probabilities(output)) == WORDS
+
+
+@pytest.mark.usefixtures("landmarker")
+def test_real_clips_run_through(project: Path, real_clips: Path) -> None:
+    clips = sorted(path for path in real_clips.iterdir() if path.suffix in {".mp4", ".mov"})
+    assert clips
+    output = run(project, "facewave", "predict", *map(str, clips), ok=False)
+    for clip in clips:
+        assert clip.name in output
+    assert output.count("no answer") == 2  # a title, and a full-body shot
+    assert "a face in 43%" in output

@@ -1,0 +1,76 @@
+"""The cache of detections: found again by content, filled by what a dataset ships."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from test_landmarks_schema import NAMES, assert_equal, random_trajectory
+
+from facewave.files import write_csv
+from facewave.landmarks import cache, model_file, schema
+from facewave.landmarks.schema import EMPTY, ClipFacts
+
+FACTS = ClipFacts(fps=25.0, width=640, height=360, declared_frames=12)
+
+
+def test_the_key_is_of_the_bytes_not_of_the_name(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    shutil.copy(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    (tmp_path / "c.mp4").write_bytes(b"two")
+    a, b, c = (cache.key(tmp_path / f"{name}.mp4") for name in "abc")
+    assert a == b != c
+
+
+def test_the_key_changes_with_landmarker_and_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = tmp_path / "a.mp4"
+    clip.write_bytes(b"one")
+    keys = {cache.key(clip)}
+    monkeypatch.setattr(model_file, "SHA256", "0" * 64)
+    keys.add(cache.key(clip))
+    monkeypatch.setattr(cache, "SETTINGS", cache.SETTINGS | {"version": 99})
+    keys.add(cache.key(clip))
+    assert len(keys) == 3
+
+
+def test_what_is_put_is_found() -> None:
+    clip = random_trajectory(12)
+    cache.put("ab12", FACTS, clip)
+    assert_equal(schema.read_clip(cache.place("ab12")), clip)
+    assert schema.read_facts(cache.place("ab12")) == FACTS
+
+
+def make_pack(folder: Path) -> None:
+    """A folder as stage extract writes it: one clip with frames, one that failed."""
+    with schema.shard(folder / "part-00000.parquet", NAMES) as writer:
+        writer.add(random_trajectory(12))
+    base = dict.fromkeys(schema.INDEX, "") | {"fps": 25.0, "width": 640, "height": 360,
+                                              "declared_frames": 12, "row_group": None}  # fmt: skip
+    good = base | {"key": "aa", "shard": "part-00000.parquet", "row_group": 0}
+    bad = base | {"key": "bb", "problem": "no frame can be decoded"}
+    index = pd.DataFrame([good, bad]).astype({"row_group": "Int64"})
+    write_csv(folder / "index.csv", index)
+
+
+def test_a_shipped_pack_fills_the_cache(tmp_path: Path) -> None:
+    make_pack(tmp_path)
+    assert cache.fill(tmp_path) == {"aa", "bb"}
+    assert_equal(schema.read_clip(cache.place("aa")), random_trajectory(12))
+    assert schema.read_facts(cache.place("aa")) == FACTS
+    assert_equal(schema.read_clip(cache.place("bb")), EMPTY)
+    assert schema.read_facts(cache.place("bb")) == replace(FACTS, problem="no frame can be decoded")
+
+
+def test_a_pack_never_replaces_what_was_detected_here(tmp_path: Path) -> None:
+    make_pack(tmp_path)
+    own = random_trajectory(12, seed=7)
+    cache.put("aa", FACTS, own)
+    cache.fill(tmp_path)
+    assert_equal(schema.read_clip(cache.place("aa")), own)
+
+
+def test_no_pack_no_keys(tmp_path: Path) -> None:
+    assert cache.fill(tmp_path / "absent") == set()

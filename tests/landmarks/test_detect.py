@@ -1,0 +1,98 @@
+"""Decoding and detection with the real decoder and the real landmarker."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from test_landmarks_schema import assert_equal
+
+from facewave.landmarks.detect import Clip, detect
+
+DEMO_CLIP = Path("data/raw/demo/clips/1.mp4")
+
+
+def write_noise(path: Path, n_frames: int, fps: float = 25, size: tuple[int, int] = (64, 48)) -> None:
+    """A small video without a face."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+    rng = np.random.default_rng(0)
+    for _ in range(n_frames):
+        writer.write(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+    writer.release()
+
+
+def test_frames_come_with_the_containers_times(tmp_path: Path) -> None:
+    write_noise(tmp_path / "a.mp4", 12, fps=25, size=(66, 50))
+    clip = Clip(tmp_path / "a.mp4")
+    frames = list(clip.frames())
+    np.testing.assert_allclose([time for time, _ in frames], np.arange(12) / 25, atol=1e-6)
+    assert all(picture.shape == (50, 66, 3) for _, picture in frames)
+    assert (clip.facts.declared_frames, clip.facts.fps, clip.facts.problem) == (12, 25, "")
+
+
+@pytest.mark.parametrize("content", [b"", b"just text", bytes(5000)])
+def test_what_is_no_video_says_so(tmp_path: Path, content: bytes, landmarker: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(content)
+    facts, trajectory = detect(tmp_path / "a.mp4", landmarker)
+    assert facts.problem.startswith("cannot be opened")
+    assert len(trajectory.times_T) == 0
+
+
+def test_a_truncated_clip_keeps_its_frames_and_says_so(tmp_path: Path, landmarker: Path) -> None:
+    whole = DEMO_CLIP.read_bytes()
+    (tmp_path / "a.mp4").write_bytes(whole[: len(whole) // 2])  # its header lies in front
+    facts, trajectory = detect(tmp_path / "a.mp4", landmarker)
+    assert 0 < len(trajectory.times_T) < 0.9 * facts.declared_frames
+    assert facts.problem == (
+        f"truncated: {len(trajectory.times_T)} of {facts.declared_frames} frames can be decoded"
+    )
+
+
+def test_no_face_is_nan_never_zero(tmp_path: Path, landmarker: Path) -> None:
+    write_noise(tmp_path / "a.mp4", 5)
+    facts, trajectory = detect(tmp_path / "a.mp4", landmarker)
+    assert not facts.problem
+    assert not trajectory.valid_T.any()
+    assert len(trajectory.times_T) == 5
+    for block in (trajectory.landmarks_TPC, trajectory.blendshapes_TB, trajectory.pose_T44):
+        assert np.isnan(block).all()
+
+
+def test_a_demo_clip_shows_a_face_the_same_each_time(landmarker: Path) -> None:
+    facts, first = detect(DEMO_CLIP, landmarker)
+    assert not facts.problem
+    assert first.valid_T.mean() > 0.9
+    assert first.landmarks_TPC.shape[1:] == (478, 3)
+    assert first.names[0] == "_neutral"
+    assert len(set(first.names)) == 52
+    seen = first.landmarks_TPC[first.valid_T]
+    assert 0 < seen[..., :2].min() < seen[..., :2].max() < 1  # in picture widths and heights
+    assert ((first.blendshapes_TB >= 0) & (first.blendshapes_TB <= 1))[first.valid_T].all()
+    np.testing.assert_allclose(first.pose_T44[first.valid_T][:, 3], [[0, 0, 0, 1]] * len(seen))
+    assert_equal(detect(DEMO_CLIP, landmarker)[1], first)
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "face_frames"),
+    [
+        ("single_face.mp4", 72, range(72, 73)),
+        ("face_noface.mov", 169, range(65, 80)),  # a face in the first 43 %
+        ("no_face.mp4", 95, range(1)),
+        ("liveportrait_d18.mp4", 216, range(210, 217)),
+    ],
+)
+def test_real_clips(
+    real_clips: Path, landmarker: Path, name: str, frames: int, face_frames: range
+) -> None:
+    facts, trajectory = detect(real_clips / name, landmarker)
+    assert not facts.problem
+    assert len(trajectory.times_T) == frames
+    assert trajectory.valid_T.sum() in face_frames
+    assert (np.diff(trajectory.times_T) > 0).all()
+    assert trajectory.times_T[0] == 0
+
+
+def test_uneven_frame_times_are_kept(real_clips: Path, landmarker: Path) -> None:
+    _, trajectory = detect(real_clips / "face_noface.mov", landmarker)
+    steps = np.diff(trajectory.times_T)
+    assert steps.max() > 1.5 * np.median(steps)

@@ -1,0 +1,170 @@
+"""Extraction as a real process: killed, interrupted, out of space; nothing finished is lost."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from facewave.labels import schema as labels
+from facewave.landmarks import schema
+
+ROOT = Path(__file__).parents[2]
+CLIPS = 10
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with ten of the demo's clips, cleaned, and without shipped trajectories."""
+    folder = tmp_path / "project"
+    raw = folder / "data/raw/demo"
+    (raw / "clips").mkdir(parents=True)
+    shutil.copy(ROOT / "params.yaml", folder)
+    lines = (ROOT / "data/raw/demo/annotation.csv").read_text().splitlines()
+    rows = [line.split(",") for line in lines]
+    numbers = [str(i) for i in range(1, CLIPS + 1)]
+    chosen = [",".join(row) for row in rows if row[8] in {"order", *numbers}]
+    (raw / "annotation.csv").write_text("\n".join(chosen) + "\n")
+    for number in numbers:
+        shutil.copy(ROOT / f"data/raw/demo/clips/{number}.mp4", raw / "clips")
+    params = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(params.replace("folds: 5", "folds: 2"))
+    subprocess.run([sys.executable, "-m", "facewave.labels", "demo"], cwd=folder, check=True)
+    return folder
+
+
+def start(project: Path, cache: Path, assets: Path | None) -> "subprocess.Popen[str]":
+    environment = os.environ | {"FACEWAVE_CACHE": str(cache)}
+    environment.pop("FACEWAVE_ASSETS", None)
+    if assets:
+        environment["FACEWAVE_ASSETS"] = str(assets)
+    return subprocess.Popen(
+        [sys.executable, "-m", "facewave.landmarks", "demo"],
+        cwd=project,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # a group of its own: Ctrl-C reaches its workers as well
+    )
+
+
+def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def outputs(project: Path) -> dict[str, bytes]:
+    files = [*(project / "data/landmarks/demo").iterdir(), project / "metrics/extract/demo.json"]
+    return {file.name: file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_in_the_middle_it_goes_on_where_it_was(
+    project: Path, landmarker: Path, tmp_path: Path, sign: signal.Signals
+) -> None:
+    code, out, _ = finish(start(project, tmp_path / "calm", landmarker.parent))
+    assert code == 0
+    assert f"{CLIPS} detected now" in out
+    undisturbed = outputs(project)
+    shutil.rmtree(project / "data/landmarks")
+
+    cache = tmp_path / "disturbed"
+    process = start(project, cache, landmarker.parent)
+    deadline = time.monotonic() + 60
+    while len(done := list(cache.rglob("[!.]*.parquet"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, sign)
+    code, _, err = finish(process)
+    if sign == signal.SIGINT:
+        assert code == 130
+        assert "interrupted. Run the same command again" in err
+        assert "Traceback" not in err
+    assert code != 0
+    assert 2 <= len(done) < CLIPS, "the run was over before it was stopped"
+
+    code, out, _ = finish(start(project, cache, landmarker.parent))
+    assert code == 0
+    again = int(out.split(" detected now")[0].split()[-1])
+    assert again <= CLIPS - len(done)
+    assert outputs(project) == undisturbed
+
+
+def test_without_the_landmarker_it_says_what_to_do(project: Path, tmp_path: Path) -> None:
+    environment = {"https_proxy": "http://127.0.0.1:9"}  # a port where nobody listens
+    os.environ.update(environment)
+    try:
+        code, _, err = finish(start(project, tmp_path / "cache", None))
+    finally:
+        os.environ.pop("https_proxy")
+    assert code == 2
+    assert "the landmarker cannot be downloaded" in err
+    assert "Traceback" not in err
+
+
+def test_an_added_clip_alone_is_detected(project: Path, landmarker: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    finish(start(project, cache, landmarker.parent))
+    raw = project / "data/raw/demo"
+    shutil.copy(ROOT / "data/raw/demo/clips/20.mp4", raw / "clips")
+    row = next(line for line in (ROOT / "data/raw/demo/annotation.csv").read_text().splitlines()
+               if line.split(",")[8] == "20")  # fmt: skip
+    with (raw / "annotation.csv").open("a") as table:
+        table.write(row + "\n")
+    subprocess.run([sys.executable, "-m", "facewave.labels", "demo"], cwd=project, check=True)
+    code, out, _ = finish(start(project, cache, landmarker.parent))
+    assert code == 0
+    assert f"{CLIPS} from the cache" in out
+    assert " 1 detected now" in out
+
+
+def test_a_full_disk_is_said_and_leaves_what_was_done(
+    project: Path, landmarker: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "small"
+    cache.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(cache)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("a small disk can only be made by root")
+    try:
+        code, _, err = finish(start(project, cache, landmarker.parent))
+        assert code == 1
+        assert "the disk is full" in err
+        assert "Traceback" not in err
+        kept = list(cache.rglob("[!.]*.parquet"))
+        assert kept
+        for file in kept:
+            assert schema.read_clip(file).valid_T.any()
+    finally:
+        subprocess.run(["umount", str(cache)], check=True)
+
+
+def test_every_shipped_trajectory_comes_out_again_when_detected_afresh(
+    landmarker: Path, tmp_path: Path
+) -> None:
+    """The committed trajectories are what this machine's landmarker sees, clip by clip."""
+    import numpy as np
+
+    from facewave.landmarks import cache, extract
+
+    raw = ROOT / "data/raw/demo"
+    shipped = schema.read_index(raw / "trajectories")
+    wanted = labels.with_trajectories(labels.read(ROOT / "data/labels/demo.csv"))
+    assert set(wanted["video_idx"]) == set(shipped["video_idx"])
+    clips = [raw / path for path in shipped["file_path"]]
+    keys, detected = extract.ensure(clips, "afresh")
+    assert keys == list(shipped["key"])
+    assert detected == set(keys)
+    for row in shipped.itertuples():
+        fresh = schema.read_clip(cache.place(row.key))
+        assert schema.read_facts(cache.place(row.key)).problem == row.problem
+        kept = schema.read_clip(raw / "trajectories" / row.shard, row.row_group)
+        np.testing.assert_array_equal(fresh.times_T, kept.times_T)
+        np.testing.assert_array_equal(fresh.valid_T, kept.valid_T)
+        # Equal bytes on one kind of processor; others may round otherwise.
+        np.testing.assert_allclose(fresh.landmarks_TPC, kept.landmarks_TPC, atol=5e-4)
+        np.testing.assert_allclose(fresh.blendshapes_TB, kept.blendshapes_TB, atol=5e-3)

@@ -1,0 +1,85 @@
+"""The landmarker's file: found, downloaded over real HTTP, never used unchecked."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from facewave.errors import UserError
+from facewave.landmarks import model_file
+
+CONTENT = b"a landmarker" * 1000
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
+    """A server with the file, an empty project folder as the working directory, no assets."""
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / model_file.NAME).write_bytes(CONTENT)
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.delenv(model_file.ASSETS, raising=False)
+    handler = partial(QuietHandler, directory=str(tmp_path / "www"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/{model_file.NAME}"
+        monkeypatch.setattr(model_file, "URL", url)
+        monkeypatch.setattr(model_file, "SHA256", hashlib.sha256(CONTENT).hexdigest())
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.usefixtures("server")
+def test_downloaded_once_then_found() -> None:
+    assert model_file.find() is None
+    assert model_file.get().read_bytes() == CONTENT
+    assert model_file.find() == model_file.HOME
+    assert [path.name for path in Path("models").iterdir()] == [model_file.NAME]
+
+
+def test_the_assets_folder_goes_first_and_nothing_is_downloaded(
+    server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.shutdown()
+    monkeypatch.setenv(model_file.ASSETS, str(tmp_path / "www"))
+    assert model_file.get() == tmp_path / "www" / model_file.NAME
+
+
+@pytest.mark.usefixtures("server")
+def test_a_download_with_a_wrong_checksum_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_file, "SHA256", "0" * 64)
+    with pytest.raises(UserError, match=r"expected 0000.*not kept"):
+        model_file.get()
+    assert list(Path("models").iterdir()) == []
+
+
+@pytest.mark.usefixtures("server")
+def test_a_file_with_a_wrong_checksum_is_refused() -> None:
+    Path("models").mkdir()
+    model_file.HOME.write_bytes(CONTENT + b"!")
+    with pytest.raises(UserError, match=r"models/face_landmarker\.task is not the landmarker"):
+        model_file.get()
+
+
+def test_no_network_says_what_to_do(server: ThreadingHTTPServer) -> None:
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(UserError, match=r"cannot be downloaded.*FACEWAVE_ASSETS=<folder>"):
+        model_file.get()
+    assert not model_file.HOME.exists()
+
+
+@pytest.mark.usefixtures("server")
+def test_a_missing_page_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_file, "URL", model_file.URL + ".gone")
+    with pytest.raises(UserError, match="404"):
+        model_file.get()
