@@ -1,13 +1,13 @@
-"""What several tests need: a reproduced clone; the landmarker and real clips, where there are any."""
+"""What several tests need: a reproduced clone; landmarker and real clips, where there are any."""
 
 import os
 import shutil
 from pathlib import Path
 
 import pytest
-from running import ROOT, run
 
 from facewave.landmarks import model_file
+from running import ROOT, run
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for arguments in (["init", "-q"], ["add", "-A"], commit):
         run(folder, "git", *arguments)
     nothing = {"FACEWAVE_ASSETS": "", "FACEWAVE_CACHE": str(tmp_path_factory.mktemp("cache"))}
-    output = run(folder, "dvc", "repro", **nothing)
+    output = run(folder, "dvc", "repro", env=nothing)
     assert " 0 detected now" in output
     return folder
 

@@ -8,13 +8,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def run(folder: Path, *command: str, ok: bool = True, **environment: str) -> str:
+def run(folder: Path, *command: str, ok: bool = True, env: dict[str, str] | None = None) -> str:
     """Run a command that must succeed (or, with ``ok=False``, fail); return what it printed."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     process = subprocess.run(
         command,
         cwd=folder,
-        env=os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"} | environment,
+        env=os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"} | (env or {}),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -2,12 +2,12 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from moto.server import ThreadedMotoServer
+
 from running import ROOT, run
 
 UP_TO_DATE = "Data and pipelines are up to date"
@@ -71,7 +71,7 @@ def test_an_added_clip_is_the_only_one_detected(workspace: Path, landmarker: Pat
     fields = row.split(",")
     fields[8] = "500"
     table.write_text(table.read_text() + ",".join(fields) + "\n")
-    output = run(workspace, "dvc", "repro", FACEWAVE_ASSETS=str(landmarker.parent))
+    output = run(workspace, "dvc", "repro", env={"FACEWAVE_ASSETS": str(landmarker.parent)})
     assert ran(output) == ["clean@demo", "extract@demo", "wavelet@demo", "train", "evaluate"]
     assert " 1 detected now" in output
     stored = json.loads((ROOT / "data/labels/demo.folds.json").read_text())
@@ -105,7 +105,18 @@ def test_plots_and_artifacts_are_where_dvc_yaml_says(project: Path, tmp_path: Pa
     assert {"confusion.png", "curves.png", "clip.png"} <= pictures
     assert "VegaError" not in html
     got = tmp_path / "got"
-    run(project, "dvc", "artifacts", "get", ".", "emotion-classifier", "-o", str(got), "--rev", "HEAD")
+    run(
+        project,
+        "dvc",
+        "artifacts",
+        "get",
+        ".",
+        "emotion-classifier",
+        "-o",
+        str(got),
+        "--rev",
+        "HEAD",
+    )
     assert {file.name for file in got.iterdir()} == {"config.json", "model.safetensors"}
 
 
@@ -137,12 +148,12 @@ def test_a_colleague_pulls_from_the_bucket_and_has_nothing_to_do(
     run(workspace, "dvc", "remote", "modify", "lab", "endpointurl", endpoint)
     run(workspace, "git", "-c", "user.name=t", "-c", "user.email=t@example.org",
         "commit", "-qam", "a bucket")  # fmt: skip
-    assert "pushed" in run(workspace, "dvc", "push", **credentials)
+    assert "pushed" in run(workspace, "dvc", "push", env=credentials)
 
     elsewhere = tmp_path / "elsewhere"
     run(tmp_path, "git", "clone", "-q", str(workspace), str(elsewhere))
-    run(elsewhere, "dvc", "pull", **credentials)
-    output = run(elsewhere, "dvc", "repro", FACEWAVE_CACHE=str(tmp_path / "empty"))
+    run(elsewhere, "dvc", "pull", env=credentials)
+    output = run(elsewhere, "dvc", "repro", env={"FACEWAVE_CACHE": str(tmp_path / "empty")})
     assert ran(output) == []
     assert UP_TO_DATE in output
     assert run(elsewhere, "git", "status", "--porcelain") == ""

@@ -1,6 +1,7 @@
 """Errors for people: one clear sentence instead of a traceback, and an exit code."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -23,6 +24,9 @@ def explain(call: Callable[[], None]) -> None:
         call()
     except UserError as error:
         _stop(str(error), 2)
+    except BrokenPipeError:  # the reader of our output, ``head`` say, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             where = f" (while writing {error.filename})" if error.filename else ""

@@ -5,21 +5,24 @@ option does; the types and bounds stand here.
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from facewave.errors import UserError
 
 PARAMS_FILE = Path("params.yaml")
 
-_strict = ConfigDict(extra="forbid", strict=True)
+_strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy takes
+Name = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]  # it names files
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -38,8 +41,8 @@ class Dataset:
 class Labels:
     """Stage clean."""
 
-    folds: Annotated[int, Field(ge=2)]
-    seed: int
+    folds: Annotated[int, Field(ge=3)]  # test, validation, train
+    seed: Seed
 
 
 @dataclass(frozen=True, config=_strict)
@@ -67,7 +70,7 @@ class Train:
     dataset: str
     partitions: Annotated[list[Literal["split"] | Count], Field(min_length=1)]
     model: Literal["majority", "logistic", "mlp"]
-    baselines: list[Literal["majority", "logistic", "mlp"]]
+    baselines: list[Literal["logistic", "mlp"]]
     inputs: Annotated[list[Literal["blendshapes", "landmarks"]], Field(min_length=1)]
     c: Positive
     hidden: Count
@@ -77,7 +80,7 @@ class Train:
     batch_size: Count
     epochs: Count
     patience: Count
-    seed: int
+    seed: Seed
 
 
 @dataclass(frozen=True, config=_strict)
@@ -85,14 +88,14 @@ class Evaluate:
     """Stage evaluate."""
 
     resamples: Count
-    seed: int
+    seed: Seed
 
 
 @dataclass(frozen=True, config=_strict)
 class Params:
     """The whole of params.yaml."""
 
-    datasets: Annotated[dict[str, Dataset], Field(min_length=1)]
+    datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
     labels: Labels
     landmarks: Landmarks
     wavelets: Wavelets
@@ -113,6 +116,9 @@ def load(path: Path = PARAMS_FILE) -> Params:
         raise UserError(
             f"{path} is not here. Run the command in the project's folder, where dvc.yaml lies."
         ) from None
+    except MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UserError(f"{path} is not readable YAML: {line}{error.problem}") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not readable YAML: {error}") from None
     params = _check(content, path)
@@ -138,24 +144,45 @@ def dataset(params: Params, name: str) -> Dataset:
     return params.datasets[name]
 
 
+def dataset_argument() -> str:
+    """The dataset's name, the one word after ``python -m facewave.<room>``.
+
+    Raises:
+        UserError: there is none, or more than one word.
+    """
+    if len(sys.argv) != 2:
+        raise UserError("name one dataset of params.yaml after the command: ... DATASET")
+    return sys.argv[1]
+
+
 def _check(content: Any, path: Path) -> Params:
     try:
         # Through JSON, because strict dataclasses take their sections from nothing else.
         return TypeAdapter(Params).validate_json(json.dumps(content, default=str))
     except ValidationError as error:
-        problems: dict[
-            str, str
-        ] = {}  # a union reports once for each of its types: keep the first per key
+        problems: dict[str, list[str]] = {}
         for problem in error.errors():
-            parts = [str(part) for part in problem["loc"] if not _is_type_tag(part)]
-            problems.setdefault(".".join(parts) or "the whole file", _say(problem))
-        lines = "; ".join(f"{key}: {problem}" for key, problem in problems.items())
+            problems.setdefault(_key(problem, content), []).append(_say(problem))
+        lines = "; ".join(
+            f"{key}: {' or '.join(dict.fromkeys(said))}" + _got(content, key)
+            for key, said in problems.items()
+        )
         raise UserError(f"{path}: {lines}.") from None
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path}: the whole file: {error}.") from None
 
 
-def _is_type_tag(part: int | str) -> bool:
-    """Pydantic's path names the member of a union that it tried, which is no key of the file."""
-    return isinstance(part, str) and part.startswith(("literal[", "constrained-", "int", "float"))
+def _key(problem: Any, content: Any) -> str:
+    """The dotted key: what of pydantic's path is in the file, without the types it tried."""
+    parts = []
+    for part in problem["loc"]:
+        inside = isinstance(content, dict) and part in content
+        inside |= isinstance(content, list) and isinstance(part, int)
+        if not inside and problem["type"] not in ("missing", "missing_argument"):
+            break
+        parts.append(str(part))
+        content = content[part] if inside else None
+    return ".".join(parts) or "the whole file"
 
 
 def _say(problem: Any) -> str:
@@ -164,5 +191,31 @@ def _say(problem: Any) -> str:
             return "unknown key (misspelt, or of another version?)"
         case "missing" | "missing_argument":
             return "this key is missing"
+        case "int_type" | "int_parsing" | "int_from_float":
+            return "it should be an integer"
+        case "float_type" | "float_parsing" | "finite_number":
+            return "it should be a number"
+        case "string_type":
+            return "it should be text"
+        case "list_type":
+            return "it should be a list"
+        case "dict_type" | "dataclass_type":
+            return "it should be a section of keys"
+        case "too_short":
+            return "it should not be empty"
+        case "greater_than_equal":
+            return f"it should be {problem['ctx']['ge']} or more"
         case _:
-            return f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
+            said = problem["msg"].removeprefix("Input ")
+            return f"it {said}"
+
+
+def _got(content: Any, key: str) -> str:
+    if key == "the whole file":
+        return ""
+    for part in key.split("."):
+        try:
+            content = content[int(part) if isinstance(content, list) else part]
+        except (KeyError, IndexError, TypeError):
+            return ""
+    return ", not empty" if content is None else f", not {content!r}"

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from running import ROOT, run
 
 from facewave.landmarks import model_file
+from running import ROOT, run
 
 
 def test_this_machine_is_fit() -> None:
@@ -18,8 +18,10 @@ def test_this_machine_is_fit() -> None:
 def test_two_owners_of_cv2_are_found(tmp_path: Path) -> None:
     info = tmp_path / "opencv_python-4.10.0.84.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: opencv-python\nVersion: 4.10.0.84\n")
-    output = run(ROOT, "facewave", "doctor", ok=False, PYTHONPATH=str(tmp_path))
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: opencv-python\nVersion: 4.10.0.84\n"
+    )
+    output = run(ROOT, "facewave", "doctor", ok=False, env={"PYTHONPATH": str(tmp_path)})
     assert "✗ owner of cv2: several packages share the folder cv2" in output
     assert "pip uninstall -y opencv-contrib-python opencv-python &&" in output
 
@@ -28,20 +30,20 @@ def test_a_package_that_does_not_load_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "cv2.py").write_text(
         "raise ImportError('libGL.so.1: cannot open shared object file: No such file')"
     )
-    output = run(ROOT, "facewave", "doctor", ok=False, PYTHONPATH=str(tmp_path))
+    output = run(ROOT, "facewave", "doctor", ok=False, env={"PYTHONPATH": str(tmp_path)})
     assert "✗ OpenCV: does not load: ImportError: libGL.so.1" in output
     assert "apt-get install libgl1" in output
 
 
 def test_a_wrong_landmarker_is_found(tmp_path: Path) -> None:
     (tmp_path / model_file.NAME).write_bytes(b"something else")
-    output = run(ROOT, "facewave", "doctor", ok=False, FACEWAVE_ASSETS=str(tmp_path))
+    output = run(ROOT, "facewave", "doctor", ok=False, env={"FACEWAVE_ASSETS": str(tmp_path)})
     assert "wrong SHA-256" in output
     assert "delete it" in output
 
 
 def test_the_right_landmarker_is_recognised(landmarker: Path) -> None:
-    output = run(ROOT, "facewave", "doctor", FACEWAVE_ASSETS=str(landmarker.parent))
+    output = run(ROOT, "facewave", "doctor", env={"FACEWAVE_ASSETS": str(landmarker.parent)})
     assert "SHA-256 as expected" in output
 
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from running import run
 
 WORDS = {"happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"}
@@ -14,7 +15,9 @@ def probabilities(output: str) -> dict[str, float]:
 
 
 def test_a_demo_clip_needs_no_landmarker(project: Path) -> None:
-    output = run(project, "facewave", "predict", "data/raw/demo/clips/1.mp4", FACEWAVE_ASSETS="")
+    output = run(
+        project, "facewave", "predict", "data/raw/demo/clips/1.mp4", env={"FACEWAVE_ASSETS": ""}
+    )
     assert re.search(r"1\.mp4: \d+ frames, [\d.]+ s, a face in 100% of the frames", output)
     found = probabilities(output)
     assert set(found) == WORDS

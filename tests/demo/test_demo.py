@@ -178,9 +178,7 @@ def test_generator_is_deterministic(generator: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", REMADE)
-def test_generator_makes_the_committed_clip(
-    generator: Make, tmp_path: Path, order: int
-) -> None:
+def test_generator_makes_the_committed_clip(generator: Make, tmp_path: Path, order: int) -> None:
     fps, _, _, frames = read_video(generator(order, tmp_path / "again.mp4"))
     committed_fps, _, _, committed = read_video(clip(order))
     assert fps == committed_fps

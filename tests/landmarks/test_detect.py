@@ -12,9 +12,11 @@ from facewave.landmarks.detect import Clip, detect
 DEMO_CLIP = Path("data/raw/demo/clips/1.mp4")
 
 
-def write_noise(path: Path, n_frames: int, fps: float = 25, size: tuple[int, int] = (64, 48)) -> None:
+def write_noise(
+    path: Path, n_frames: int, fps: float = 25, size: tuple[int, int] = (64, 48)
+) -> None:
     """A small video without a face."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, size)
     rng = np.random.default_rng(0)
     for _ in range(n_frames):
         writer.write(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
@@ -22,7 +24,7 @@ def write_noise(path: Path, n_frames: int, fps: float = 25, size: tuple[int, int
 
 
 def test_frames_come_with_the_containers_times(tmp_path: Path) -> None:
-    write_noise(tmp_path / "a.mp4", 12, fps=25, size=(66, 50))
+    write_noise(tmp_path / "a.mp4", 12, size=(66, 50))
     clip = Clip(tmp_path / "a.mp4")
     frames = list(clip.frames())
     np.testing.assert_allclose([time for time, _ in frames], np.arange(12) / 25, atol=1e-6)

@@ -32,7 +32,7 @@ def project(tmp_path: Path) -> Path:
     for number in numbers:
         shutil.copy(ROOT / f"data/raw/demo/clips/{number}.mp4", raw / "clips")
     params = (folder / "params.yaml").read_text()
-    (folder / "params.yaml").write_text(params.replace("folds: 5", "folds: 2"))
+    (folder / "params.yaml").write_text(params.replace("folds: 5", "folds: 3"))
     subprocess.run([sys.executable, "-m", "facewave.labels", "demo"], cwd=folder, check=True)
     return folder
 

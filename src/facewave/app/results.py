@@ -6,6 +6,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from facewave.errors import UserError
@@ -25,7 +26,7 @@ def show() -> None:
     except FileNotFoundError:
         raise UserError(f"{REPORT} is not here. Make it with: make repro") from None
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold]{metrics['dataset']}[/]")
+    console.print(f"[bold]{escape(metrics['dataset'])}[/]")
     for key, heading in (("split", "80/10/10 split"), ("folds", "Mean over folds")):
         if key in metrics:
             console.print(f"\n{heading}: {_say(metrics[key])}")

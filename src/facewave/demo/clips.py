@@ -113,10 +113,9 @@ def _act(plan: Plan, times: Floats, rng: np.random.Generator) -> Floats:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _shoot(
-    shots: Iterable[Picture], times: Floats, rng: np.random.Generator
-) -> Iterator[Picture]:
+def _shoot(shots: Iterable[Picture], times: Floats, rng: np.random.Generator) -> Iterator[Picture]:
     """Film pictures of the canvas with a moving camera, changing light, blur and noise."""
+
     def slowly(offset: float, swing: float) -> Floats:
         return rng.normal() * offset + swing * _wander(times, rng)
 

@@ -10,6 +10,7 @@ Each test part is looked at once, by models that have not seen it.
 """
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def main() -> None:
     table = labels.single_label(labels.read(Path("data/labels") / f"{name}.csv"))
     features = wavelets.read(Path("data/features") / name)
     clips = wavelets.join(table, features)
-    roles = [training.MODEL, *settings.baselines]
+    roles = training.roles(settings)
 
     shutil.rmtree(OUT, ignore_errors=True)
     answers = pd.concat(
@@ -59,7 +60,7 @@ def main() -> None:
     figures: dict[str, Any] = {"dataset": f"{name}: {entry.about}", "classes": words}
     for key, group in groups.items():
         if len(group):
-            figures[key] = summarize(group, roles, words, loaded)
+            figures[key] = summarize(group, roles, words, loaded.evaluate)
     write_json(OUT / "report.json", figures)
     write_json(OUT / "metrics.json", headline(figures))
 
@@ -89,7 +90,7 @@ def predict(
     if test.empty:
         raise UserError(f"partition {partition} has no test clip; see metrics/clean for the parts.")
     usable = test["usable"].to_numpy(bool)
-    prior = training.load(training.folder(partition, "majority"))
+    prior = training.load(training.folder(partition, training.PRIOR))
     blocks = {name: getattr(features, name)[test["at"]] for name in trained.inputs}
     inputs = training.flatten(blocks, trained.inputs)
     probabilities = np.where(
@@ -109,10 +110,10 @@ def predict(
 
 
 def summarize(
-    group: pd.DataFrame, roles: list[str], words: tuple[str, ...], loaded: params.Params
+    group: pd.DataFrame, roles: Mapping[str, str], words: tuple[str, ...], settings: params.Evaluate
 ) -> dict[str, Any]:
     """Figures of every role on the same test clips; confusion has a row per actual class."""
-    first = group[group["role"] == roles[0]]
+    first = group[group["role"] == training.MODEL]
     codes = {word: code for code, word in enumerate(words)}
     subject = first["subject"].where(first["subject"] != "", first["video_idx"])
     summary: dict[str, Any] = {
@@ -120,7 +121,7 @@ def summarize(
         "subjects": int(subject.nunique()),
         "no_face": int((first["answered_from"] == "prior").sum()),
     }
-    for role in roles:
+    for role, kind in roles.items():
         rows = group[group["role"] == role]
         fold, names = pd.factorize(rows["partition"])
         answers = measures.Answers(
@@ -131,9 +132,9 @@ def summarize(
             n_classes=len(words),
         )
         counts = measures.confusion(answers)
-        resampled = measures.resampled_confusion(answers, **asdict(loaded.evaluate))
+        resampled = measures.resampled_confusion(answers, **asdict(settings))
         summary["interval_over"] = measures.resampled_by(answers)
-        figures: dict[str, Any] = {"name": loaded.train.model if role == training.MODEL else role}
+        figures: dict[str, Any] = {"name": kind}
         for name, measure in MEASURES.items():
             low, high = measures.interval(measure, resampled)
             figures[name] = round(float(measures.over_folds(measure, counts)), 4)

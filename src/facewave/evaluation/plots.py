@@ -17,6 +17,7 @@ from sklearn.metrics import confusion_matrix
 
 from facewave.files import replacing
 from facewave.landmarks.schema import Trajectory
+from facewave.video import open_video
 
 _FRAMES = 6
 _CHANNELS = 5
@@ -90,7 +91,7 @@ def clip(
     times = trajectory.times_T
     spread = np.nan_to_num(np.nanstd(trajectory.blendshapes_TB, axis=0))
     moving = np.argsort(-spread, kind="stable")[:_CHANNELS]
-    shown = np.linspace(0, len(times) - 1, _FRAMES).round().astype(int)
+    shown = np.unique(np.linspace(0, len(times) - 1, _FRAMES).round().astype(int))
     with mpl.rc_context(_STYLE):
         figure = Figure((9, 7.6), layout="constrained")
         grid = figure.add_gridspec(3, _FRAMES, height_ratios=(1, 1.6, 1.3))
@@ -158,7 +159,7 @@ def _scalogram(
 
 def _pictures(video: Path, shown: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
     """The chosen frames, RGB; decoded from the start, since seeking is not exact everywhere."""
-    capture = cv2.VideoCapture(str(video))
+    capture = open_video(video)
     pictures = []
     wanted = set(shown.tolist())
     for t in range(int(shown.max()) + 1):

@@ -6,17 +6,16 @@ Writes  data/labels/<dataset>.csv         one row per row of the table (labels/s
         metrics/clean/<dataset>.json      counts: classes, parts, every exclusion with its rows
 """
 
-import sys
 from collections import defaultdict
 from pathlib import Path
 
 from tqdm import tqdm
 
 from facewave import params
-from facewave.errors import explain
+from facewave.errors import UserError, explain
 from facewave.files import sha256, write_json
 from facewave.labels import cleaning, dfew, schema, splits
-from facewave.labels.video import opening_problem
+from facewave.video import open_video
 
 READERS = {"dfew": dfew.read}
 
@@ -34,6 +33,13 @@ def main(name: str) -> None:
     table = cleaning.clean(raw, facts, schema.WORDS[entry.reader]).assign(dataset=name)
     kept = schema.single_label(table)
     store = Path("data/labels") / f"{name}.folds.json"
+    if kept.empty:
+        why = ", ".join(f"{n} {word}" for word, n in table["excluded"].value_counts().items())
+        raise UserError(
+            f"{source}: no clip is left ({why}). The first one looked for was "
+            f"{root / raw['file_path'].iloc[0]}; correct the table, or root and clips of "
+            f"datasets.{name} in params.yaml."
+        )
     parts = splits.assign(kept, store, settings.labels.folds, settings.labels.seed)
     table["fold"] = parts["fold"].reindex(table.index)
     table["split"] = parts["split"].reindex(table.index, fill_value="")
@@ -50,7 +56,7 @@ def look_at(root: Path, paths: list[str]) -> dict[str, cleaning.FileFact]:
     """Whether each clip exists and opens, and which clips have the same bytes."""
     by_size = defaultdict(list)
     for path in paths:
-        if (root / path).exists():
+        if (root / path).is_file():
             by_size[(root / path).stat().st_size].append(path)
     twins: dict[str, str] = {}
     for same_size in by_size.values():
@@ -66,5 +72,20 @@ def look_at(root: Path, paths: list[str]) -> dict[str, cleaning.FileFact]:
     }
 
 
+def opening_problem(path: Path) -> str:
+    """Why a video cannot be opened, or "" if it can; what is in it is for stage extract to see."""
+    if not path.is_file():
+        return "not a file"
+    if path.stat().st_size == 0:
+        return "0 bytes"
+    capture = open_video(path)
+    try:
+        if not capture.isOpened():
+            return "not a video, or its header is damaged or cut off"
+        return "" if capture.grab() else "no frame can be decoded"
+    finally:
+        capture.release()
+
+
 if __name__ == "__main__":
-    explain(lambda: main(sys.argv[1]))
+    explain(lambda: main(params.dataset_argument()))

@@ -54,7 +54,7 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], words: tuple[str, ..
     _exclude(table, ~fact.map(lambda f: f.exists).astype(bool), Reason.MISSING_FILE, path)
     problem = fact.map(lambda f: f.problem)
     _exclude(table, problem != "", Reason.UNREADABLE_FILE, path + ": " + problem)
-    table["twin"] = fact.map(lambda f: f.twin)
+    table["twin"] = fact.map(lambda f: f.twin).where(lambda twin: twin != "", path)
     _repeated(table, "twin", Reason.DUPLICATE_CLIP, Reason.CONFLICTING_CLIPS, ["word"])
 
     word, said = table["word"], table["votes"].map(_say)
@@ -139,7 +139,7 @@ def _winners(votes: dict[str, int] | None) -> list[str]:
 
 
 def _say(votes: dict[str, int] | None) -> str:
-    if not votes:
+    if not votes or not any(votes.values()):
         return "no votes"
     ranked = sorted(votes.items(), key=lambda item: -item[1])
     return " ".join(f"{word}:{n}" for word, n in ranked if n)

@@ -5,6 +5,9 @@ annotators, the clip's number, the label from 1 to 7, or 0 where no emotion got 
 votes. Optional columns: ``subject``, ``fold``, ``file_path``.
 """
 
+import csv
+import io
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +17,8 @@ from facewave.labels.schema import WORDS
 
 VOTE_COLUMNS = tuple(f"{i}{word}" for i, word in enumerate(WORDS["dfew"], start=1))
 ANNOTATORS = 10
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_DIGITS = 9  # more is no clip, no fold and no count
 
 
 def read(table: Path, clips: str) -> pd.DataFrame:
@@ -34,8 +39,7 @@ def read(table: Path, clips: str) -> pd.DataFrame:
     """
     raw = _read_text(table)
     records = []
-    for position, values in enumerate(raw.to_dict("records")):
-        row = position + 2  # line 1 is the header
+    for row, values in raw:
         if not any(values.values()):
             records.append(
                 {
@@ -69,14 +73,15 @@ def read(table: Path, clips: str) -> pd.DataFrame:
                 "fold": _number(fold, table, row, "fold") if fold else None,
             }
         )
+    if not records:
+        raise UserError(f"{table} has no rows below its header.")
     return pd.DataFrame.from_records(records).astype({"fold": "Int64"})
 
 
-def _read_text(table: Path) -> pd.DataFrame:
+def _read_text(table: Path) -> list[tuple[int, dict[str, str]]]:
+    """The line where each record starts, and its fields by column (all "" in an empty line)."""
     try:
-        raw = pd.read_csv(
-            table, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig"
-        )
+        text = table.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(
             f"{table} is not here. Put the corpus's label table there, or set the dataset's root "
@@ -84,23 +89,42 @@ def _read_text(table: Path) -> pd.DataFrame:
         ) from None
     except UnicodeDecodeError as error:
         raise UserError(f"{table} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
-    except pd.errors.EmptyDataError:
-        raise UserError(f"{table} is empty. Put the corpus's label table there.") from None
-    except pd.errors.ParserError as error:
-        raise UserError(f"{table} is no regular CSV: {error}. Correct that line.") from None
-    raw.columns = raw.columns.str.strip()
-    if missing := [name for name in (*VOTE_COLUMNS, "order", "label") if name not in raw]:
+    # Not pandas: where all rows are longer than the header it shifts them by a column.
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    records = []
+    start = 1
+    try:
+        for fields in lines:
+            records.append((start, [_CONTROL.sub(" ", field).strip() for field in fields]))
+            start = lines.line_num + 1
+    except csv.Error as error:
+        raise UserError(f"{table} is no regular CSV: row {start}: {error}. Correct it.") from None
+    if not records:
+        raise UserError(f"{table} is empty. Put the corpus's label table there.")
+    (_, names), *rows = records
+    if missing := [name for name in (*VOTE_COLUMNS, "order", "label") if name not in names]:
         raise UserError(
-            f"{table}: column {missing[0]!r} is missing; it has {', '.join(raw.columns)}. "
-            "Is this DFEW's annotation table?"
+            f"{table}: column {missing[0]!r} is missing; it has {', '.join(names)}. "
+            "Is this DFEW's annotation table, separated by commas?"
         )
-    return raw.fillna("").apply(lambda column: column.str.strip())
+    known = (*VOTE_COLUMNS, "order", "label", "subject", "fold", "file_path")
+    if double := [name for name in known if names.count(name) > 1]:
+        raise UserError(f"{table}: column {double[0]!r} is there twice. Remove or rename one.")
+    for row, fields in rows:
+        if any(fields) and len(fields) != len(names):
+            raise UserError(
+                f"{table} is no regular CSV: row {row} has {len(fields)} fields, its header "
+                f"{len(names)}. Correct that row."
+            )
+    return [
+        (row, dict(zip(names, fields or [""] * len(names), strict=False))) for row, fields in rows
+    ]
 
 
 def _number(text: str, table: Path, row: int, column: str) -> int:
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _DIGITS:
         raise UserError(
-            f"{table}, row {row}: {column} is {text!r}, not a whole number. Correct it."
+            f"{table}, row {row}: {column} is {text[:40]!r}, not a whole number. Correct it."
         )
     return int(text)
 
@@ -108,7 +132,7 @@ def _number(text: str, table: Path, row: int, column: str) -> int:
 def _place(clips: str, order: int) -> str:
     try:
         return clips.format(order=order)
-    except (KeyError, IndexError, ValueError) as error:
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
         raise UserError(
             f"params.yaml: clips is {clips!r}, where only {{order}} can stand ({error!r})."
         ) from None

@@ -84,9 +84,16 @@ def read(path: Path) -> pd.DataFrame:
         UserError: the file is missing or lacks a column.
     """
     try:
-        table = pd.read_csv(path, dtype=_TEXT | dict.fromkeys(("label", "fold", "row"), "Int64"))
+        table = pd.read_csv(
+            path,
+            dtype=_TEXT | dict.fromkeys(("label", "fold", "row"), "Int64"),
+            keep_default_na=False,
+            na_values={name: [""] for name in COLUMNS},
+        )
     except FileNotFoundError:
         raise UserError(f"{path} is not here. Make it with: dvc repro clean") from None
+    except ValueError as error:  # among them pandas' ParserError and EmptyDataError, and no UTF-8
+        raise UserError(f"{path} is damaged ({error}). Make it again: dvc repro clean") from None
     if missing := [name for name in COLUMNS if name not in table]:
         raise UserError(f"{path}: column {missing[0]!r} is missing. Make it again: dvc repro clean")
     text = [name for name, kind in _TEXT.items() if kind is str]
@@ -121,9 +128,13 @@ def parts(table: pd.DataFrame, partition: str | int) -> pd.Series:
     """
     if partition == "split":
         return table["split"]
-    folds = sorted(table["fold"].dropna().unique())
+    folds = sorted(int(fold) for fold in table["fold"].dropna().unique())
     if partition not in folds:
         raise UserError(f"train.partitions: there is no fold {partition}; there are {folds}.")
+    if len(folds) < 3:
+        raise UserError(
+            f"train.partitions: {len(folds)} folds cannot be test, validation and train. Use split."
+        )
     following = folds[(folds.index(partition) + 1) % len(folds)]
     names = {partition: "test", following: "val"}
     return table["fold"].map(lambda fold: names.get(fold, "train"))

@@ -6,18 +6,31 @@ seed or number of folds draws anew.
 """
 
 import json
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import TypeAdapter, ValidationError
 from sklearn.model_selection import StratifiedGroupKFold
+from typing_extensions import TypedDict
 
 from facewave.errors import UserError
 from facewave.files import write_json
 
 SHARES: dict[Any, float] = {"train": 0.8, "val": 0.1, "test": 0.1}
 _TENTHS = 10
+
+
+class _Stored(TypedDict):
+    """What the file holds: the parts of each group, and what they were drawn with."""
+
+    seed: int
+    folds: int
+    fold: dict[str, int]
+    split: dict[str, Literal["train", "val", "test"]]
 
 
 def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFrame:
@@ -39,7 +52,19 @@ def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFra
     stored = _load(store)
     if stored.get("seed") != seed or stored.get("folds") != folds:
         stored = {"seed": seed, "folds": folds, "fold": {}, "split": {}}
-    official = bool(kept["fold"].notna().all()) and len(kept) > 0
+    if bad := [n for n in stored["fold"].values() if not 1 <= n <= folds]:
+        raise UserError(
+            f"{store} is damaged (there is no fold {bad[0]}). Restore it with git, or delete it to "
+            "draw new folds."
+        )
+    without = kept["fold"].isna()
+    official = not without.all()
+    if official and without.any():
+        first = kept.loc[without, "video_idx"].iloc[0]
+        raise UserError(
+            f"clip {first} has no fold, and {(~without).sum()} others have one. Give every clip "
+            "its official fold, or none."
+        )
     fold = {} if official else _complete(stored["fold"], kept["label"], groups, folds, seed)
     split = _complete(stored["split"], kept["label"], groups, None, seed)
     write_json(store, {"seed": seed, "folds": folds, "fold": fold, "split": split})
@@ -77,17 +102,24 @@ def _draw(labels: pd.Series, groups: pd.Series, folds: int | None, seed: int) ->
             f"{n_groups} subjects cannot fill {max(wanted, len(SHARES))} parts that share none. "
             "Lower labels.folds, or add clips."
         )
+    if labels.value_counts().max() < wanted:
+        raise UserError(
+            f"no word has {wanted} clips, one for each part. Lower labels.folds, or add clips."
+        )
     cut = StratifiedGroupKFold(wanted, shuffle=True, random_state=seed)
     number = np.zeros(len(labels), int)
-    for k, (_, test) in enumerate(cut.split(labels, labels, groups), start=1):
-        number[test] = k
+    with warnings.catch_warnings():
+        # A word with fewer clips than parts is no mistake: the parts without it have none to test.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        for k, (_, test) in enumerate(cut.split(labels, labels, groups), start=1):
+            number[test] = k
     by_group = dict(zip(groups, number.tolist(), strict=True))
     if folds:
         return by_group
     return {group: {1: "test", 2: "val"}.get(k, "train") for group, k in by_group.items()}
 
 
-def _load(store: Path) -> dict[str, Any]:
+def _load(store: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(store.read_text("utf-8"))
     except FileNotFoundError:
@@ -96,4 +128,10 @@ def _load(store: Path) -> dict[str, Any]:
         raise UserError(
             f"{store} is damaged ({error}). Restore it with git, or delete it to draw new folds."
         ) from None
-    return content if isinstance(content, dict) else {}
+    try:
+        return TypeAdapter(_Stored).validate_python(content, strict=True)
+    except ValidationError as error:
+        raise UserError(
+            f"{store} is damaged ({error.error_count()} wrong entries). Restore it with git, or "
+            "delete it to draw new folds."
+        ) from None

@@ -6,7 +6,6 @@ Writes  data/landmarks/<dataset>/       shards and their index (landmarks/schema
 """
 
 import shutil
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -93,4 +92,4 @@ def assemble(
 
 
 if __name__ == "__main__":
-    explain(lambda: main(sys.argv[1]))
+    explain(lambda: main(params.dataset_argument()))

@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import mediapipe as mp
 import numpy as np
+from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
 from facewave.landmarks.schema import (
@@ -16,16 +19,7 @@ from facewave.landmarks.schema import (
     ClipFacts,
     Trajectory,
 )
-
-# Native libraries write to the terminal on their own; our sentences go there instead.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-import cv2
-import mediapipe as mp
-from mediapipe.tasks.python import BaseOptions, vision
-
-# Threads of several decoders get in each other's way: single ones scale 1.99x over two processes.
-cv2.setNumThreads(1)
+from facewave.video import open_video
 
 # A clip is called truncated below this share of the frames its header promises; headers of sound
 # files are off by a few frames (edit lists).
@@ -39,7 +33,7 @@ class Clip:
     """A video file, read once from front to end."""
 
     def __init__(self, path: Path) -> None:
-        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        self._capture = open_video(path)
         opened = self._capture.isOpened()
         self.facts = ClipFacts(
             fps=float(self._capture.get(cv2.CAP_PROP_FPS)),

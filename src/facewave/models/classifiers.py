@@ -90,7 +90,11 @@ class Majority(nn.Module):
 
 
 def build(config: Config) -> nn.Module:
-    """A classifier with fresh weights (seeded by torch's global generator)."""
+    """A classifier with fresh weights (seeded by torch's global generator).
+
+    Raises:
+        ValueError: there is no such kind.
+    """
     n_classes = len(config.classes)
     match config.kind:
         case "majority":
@@ -104,4 +108,6 @@ def build(config: Config) -> nn.Module:
                 nn.Dropout(config.dropout),
                 nn.Linear(config.hidden, n_classes),
             )
+        case _:
+            raise ValueError(f"there is no classifier of kind {config.kind!r}")
     return Standardized(Standardize(config.n_inputs), head)

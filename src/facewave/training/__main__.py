@@ -61,8 +61,7 @@ def main() -> None:
                         live.log_metric(name, value)
                     live.next_step()
 
-                roles = {schema.MODEL: settings.model} | {name: name for name in settings.baselines}
-                for role, kind in roles.items():
+                for role, kind in schema.roles(settings).items():
                     hear = {"report": log} if role == schema.MODEL else {}
                     config, module = fit(kind, train, val, words, settings, **hear)
                     trained = schema.Trained(

@@ -66,17 +66,21 @@ def fit(
 
 
 def _fit_logistic(module: Standardized, train: Part, settings: Train) -> None:
-    solver = LogisticRegression(C=settings.c, max_iter=2000)
-    solver.fit(module.standardize(train.inputs_nD).double().numpy(), train.codes_n.numpy())
-    coefficients, intercepts = solver.coef_, solver.intercept_
-    if len(solver.classes_) == 2:  # scikit-learn keeps one row for two classes
+    inputs_nD = module.standardize(train.inputs_nD).double().numpy()
+    present = np.unique(train.codes_n.numpy())
+    coefficients, intercepts = np.zeros((1, inputs_nD.shape[1])), np.zeros(1)
+    if len(present) > 1:  # scikit-learn refuses a single class
+        solver = LogisticRegression(C=settings.c, max_iter=2000)
+        solver.fit(inputs_nD, train.codes_n.numpy())
+        coefficients, intercepts = solver.coef_, solver.intercept_
+    if len(present) == 2:  # it keeps one row for two classes
         coefficients = np.vstack([0 * coefficients, coefficients])
         intercepts = np.concatenate([0 * intercepts, intercepts])
     n_classes = len(module.head.state_dict()["bias"])
     weight = torch.zeros(n_classes, coefficients.shape[1])
     bias = torch.full((n_classes,), _NEVER)
-    weight[solver.classes_] = torch.from_numpy(coefficients).float()
-    bias[solver.classes_] = torch.from_numpy(intercepts).float()
+    weight[present] = torch.from_numpy(coefficients).float()
+    bias[present] = torch.from_numpy(intercepts).float()
     module.head.load_state_dict({"weight": weight, "bias": bias})
 
 

@@ -5,9 +5,10 @@ modules; it also tells which inputs they take and how the wavelets made them.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,10 +19,14 @@ from torch import Tensor, nn
 
 from facewave.errors import UserError
 from facewave.files import replacing, write_json
-from facewave.models.classifiers import Config, build
+from facewave.models.classifiers import Config, Kind, build
+from facewave.params import Train
 
 ROOT = Path("models/trained")
 MODEL = "model"
+PRIOR: Literal["majority"] = (
+    "majority"  # always there: the floor, and the answer for a clip without a face
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +56,15 @@ def folder(partition: str | int, role: str) -> Path:
     return ROOT / str(partition) / role
 
 
+def roles(settings: Train) -> dict[str, Kind]:
+    """What is trained on every partition: role -> kind of classifier."""
+    return {MODEL: settings.model, PRIOR: PRIOR} | {name: name for name in settings.baselines}
+
+
 def flatten(blocks: dict[str, NDArray[np.float32]], inputs: tuple[str, ...]) -> NDArray[np.float32]:
     """The chosen blocks of features, each (n, K, ...), side by side: (n, D)."""
-    return np.hstack([np.asarray(blocks[name]).reshape(len(blocks[name]), -1) for name in inputs])
+    chosen = [np.asarray(blocks[name]) for name in inputs]
+    return np.hstack([block.reshape(len(block), math.prod(block.shape[1:])) for block in chosen])
 
 
 def save(place: Path, trained: Trained) -> None:
@@ -81,7 +92,7 @@ def load(place: Path) -> Trained:
         raise UserError(
             f"{error.filename or place} is not here. Train it with dvc repro, or fetch it: dvc pull"
         ) from None
-    except (json.JSONDecodeError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, SafetensorError, RuntimeError) as error:
         raise UserError(
             f"{place} is damaged ({error}). Train it again: dvc repro -f train"
         ) from None

@@ -5,7 +5,6 @@ Writes  data/features/<dataset>/         (n, K, 478, 3), (n, K, 52), mask and qu
         metrics/wavelet/<dataset>.json   how much was condensed into how little
 """
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,18 +33,18 @@ def main(name: str) -> None:
     shape = (len(index), transform.k)
     points = _array(folder / "landmarks.npy", *shape, landmarks.POINTS, landmarks.COORDINATES)
     shapes = _array(folder / "blendshapes.npy", *shape, landmarks.BLENDSHAPES)
-    names: tuple[str, ...] = ()
     for i, row in enumerate(tqdm(index.itertuples(), f"wavelet {name}", len(index), unit="clip")):
         if not row.usable:
             points[i], shapes[i] = np.nan, np.nan
             continue
         trajectory = landmarks.read_clip(source / row.shard, row.row_group)
         points[i], shapes[i] = features(trajectory, transform)
-        names = names or trajectory.names
     points.flush()
     shapes.flush()
 
     write_csv(folder / "clips.csv", index[list(CLIP_COLUMNS)])
+    shards = index.loc[index["shard"] != "", "shard"]
+    names = landmarks.read_names(source / shards.iloc[0]) if len(shards) else ()
     write_json(folder / "config.json", asdict(transform) | {"blendshapes": names})
     usable = index[index["usable"]]
     frames = usable["frames"].mean() if len(usable) else 0.0
@@ -83,4 +82,4 @@ def _array(path: Path, *shape: int) -> "np.memmap[Any, np.dtype[np.float32]]":
 
 
 if __name__ == "__main__":
-    explain(lambda: main(sys.argv[1]))
+    explain(lambda: main(params.dataset_argument()))

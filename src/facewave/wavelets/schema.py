@@ -62,9 +62,13 @@ def read(folder: Path) -> Features:
         blendshapes = np.load(folder / "blendshapes.npy", mmap_mode="r")
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is not here. Make it with: dvc repro wavelet") from None
+    except ValueError as error:  # cut short, or an array of objects, which only pickle could read
+        raise UserError(
+            f"{folder} is damaged ({error}). Make it again: dvc repro wavelet"
+        ) from None
     if not len(clips) == len(landmarks) == len(blendshapes):
         raise UserError(
-            f"{folder}: its files have different lengths. Make it again: dvc repro -f wavelet"
+            f"{folder}: its files have different lengths. Make it again: dvc repro wavelet"
         )
     return Features(landmarks, blendshapes, clips, config)
 

@@ -126,6 +126,8 @@ def fill_gaps(values_TC: Floats, valid_T: NDArray[np.bool_], times_T: Floats) ->
     Raises:
         ValueError: fewer than two frames are valid.
     """
+    if valid_T.sum() < 2:
+        raise ValueError("filling gaps needs at least two valid frames")
     if valid_T.all():
         return values_TC
     known = times_T[valid_T]

@@ -1,0 +1,103 @@
+"""The table at the end of a run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facewave.app.results import show
+from facewave.errors import UserError
+
+
+def figures(name: str, war: float, uar: float, macro_f1: float) -> dict[str, Any]:
+    values = {"war": war, "uar": uar, "macro_f1": macro_f1}
+    return {
+        "name": name,
+        "recall": {"happy": 1.0},
+        **values,
+        **{f"{name}_low": value - 0.1 for name, value in values.items()},
+        **{f"{name}_high": value + 0.05 for name, value in values.items()},
+    }
+
+
+def summary(**changes: Any) -> dict[str, Any]:
+    return {
+        "n": 12,
+        "subjects": 4,
+        "no_face": 1,
+        "interval_over": "clips",
+        "model": figures("mlp", 0.8125, 0.75, 0.7),
+        "majority": figures("majority", 0.25, 0.2, 0.15),
+    } | changes
+
+
+def shown(
+    metrics: dict[str, Any],
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> str:
+    path = project / "metrics/evaluate/report.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(metrics), "utf-8")
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("COLUMNS", "120")
+    show()
+    return capsys.readouterr().out
+
+
+def test_every_protocol_with_its_clips_and_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folds = summary(n=97, subjects=30, no_face=0, interval_over="subjects")
+    metrics = {"dataset": "demo: synthetic clips", "split": summary(), "folds": folds}
+    out = shown(metrics, tmp_path, monkeypatch, capsys)
+    assert "demo: synthetic clips" in out
+    (split,) = (line for line in out.splitlines() if "80/10/10 split" in line)
+    (mean,) = (line for line in out.splitlines() if "ean over folds" in line)
+    for line, n, subjects, drawn in ((split, 12, 4, "clips"), (mean, 97, 30, "subjects")):
+        assert f"{n} test clips of {subjects} subjects" in line
+        assert "95 %" in line
+        assert line.endswith(f"over {drawn}")
+    assert "1 of them without a usable face" in split
+    assert "without" not in mean
+    assert "report.json" in out
+    assert "predictions.csv" in out
+    assert "metrics/evaluate/plots" in out
+
+
+def test_every_role_with_its_intervals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = {"dataset": "demo: x", "split": summary(), "folds": summary()}
+    out = shown(metrics, tmp_path, monkeypatch, capsys)
+    rows = [" ".join(line.split()) for line in out.splitlines()]
+    expected = [
+        "WAR (%) UAR (%) macro F1 (%)",
+        "model (mlp) 81.2 [71, 86] 75.0 [65, 80] 70.0 [60, 75]",
+        "majority 25.0 [15, 30] 20.0 [10, 25] 15.0 [5, 20]",
+    ]
+    assert [row for row in rows if row in expected] == 2 * expected
+
+
+@pytest.mark.parametrize("key", ["split", "folds"])
+def test_one_protocol_alone(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shown({"dataset": "demo: x", key: summary()}, tmp_path, monkeypatch, capsys)
+    assert ("80/10/10" in out) == (key == "split")
+    assert ("ean over folds" in out) == (key == "folds")
+
+
+def test_brackets_in_the_datasets_words_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = {"dataset": "demo: [synthetic] clips", "split": summary()}
+    assert "[synthetic] clips" in shown(metrics, tmp_path, monkeypatch, capsys)
+
+
+def test_without_metrics_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"report\.json is not here\. Make it with: make repro"):
+        show()

@@ -1,0 +1,233 @@
+"""Stage evaluate as a command on a toy project; its figures, from its own predictions."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from facewave.errors import explain
+from facewave.evaluation import measures
+from facewave.evaluation.__main__ import main
+from facewave.training.__main__ import main as train
+from making import ABOUT, contents, run, toy, trained_project, write_params
+
+ROLES = ["model", "majority", "logistic"]
+WORDS = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
+
+
+@pytest.fixture(scope="module")
+def trained() -> Path:
+    return trained_project()
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("evaluated") / "project"
+    shutil.copytree(trained, place)
+    process = run(place, "-m", "facewave.evaluation")
+    assert process.returncode == 0, process.stderr
+    return place
+
+
+@pytest.fixture(scope="module")
+def report(evaluated: Path) -> Any:
+    return json.loads((evaluated / "metrics/evaluate/report.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def predictions(evaluated: Path) -> pd.DataFrame:
+    text = dict.fromkeys(("partition", "video_idx"), str)
+    return pd.read_csv(evaluated / "metrics/evaluate/predictions.csv", dtype=text)
+
+
+def test_every_role_is_measured_on_the_same_clips(report: Any, predictions: pd.DataFrame) -> None:
+    table = toy().table
+    test = {
+        "split": set(table.loc[table["split"] == "test", "video_idx"]),
+        "1": set(table.loc[table["fold"] == 1, "video_idx"]),
+        "2": set(table.loc[table["fold"] == 2, "video_idx"]),
+    }
+    for partition, clips in test.items():
+        for role in ROLES:
+            chosen = (predictions["partition"] == partition) & (predictions["role"] == role)
+            assert sorted(predictions.loc[chosen, "video_idx"]) == sorted(clips)
+    assert len(predictions) == len(ROLES) * sum(map(len, test.values()))
+    assert list(report) == ["dataset", "classes", "split", "folds"]
+    assert report["dataset"] == f"demo: {ABOUT}"
+    assert (report["split"]["n"], report["split"]["subjects"]) == (12, 4)
+    assert (report["folds"]["n"], report["folds"]["subjects"]) == (42, 14)
+    assert [role for role in report["split"] if role in ROLES] == ROLES
+    assert report["split"]["interval_over"] == "clips"
+    assert report["folds"]["interval_over"] == "subjects"
+
+
+def test_actual_words_are_those_of_the_labels(predictions: pd.DataFrame) -> None:
+    words = toy().table.set_index("video_idx")["actual"]
+    assert list(predictions["actual"]) == list(words[predictions["video_idx"]])
+
+
+def test_probabilities_add_up_and_the_highest_is_the_answer(predictions: pd.DataFrame) -> None:
+    probabilities = predictions[[f"p_{word}" for word in WORDS]].to_numpy()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=7 * 0.5e-4)
+    said = probabilities[range(len(predictions)), predictions["predicted"].map(WORDS.index)]
+    np.testing.assert_array_equal(said, probabilities.max(axis=1))
+
+
+def test_a_clip_without_a_face_counts_and_is_answered_from_the_prior(
+    report: Any, predictions: pd.DataFrame
+) -> None:
+    table = toy().table
+    blind = predictions[predictions["answered_from"] == "prior"]
+    assert set(blind["video_idx"]) == {"000"}
+    assert list(blind["partition"]) == ["split"] * 3 + ["1"] * 3
+    assert report["split"]["no_face"] == report["folds"]["no_face"] == 1
+    train_parts = {"split": table["split"] == "train", "1": table["fold"] == 3}
+    for row in blind.to_dict("records"):
+        counts = table.loc[train_parts[row["partition"]], "actual"].value_counts()
+        for word in WORDS:
+            expected = (counts.get(word, 0) + 1) / (counts.sum() + 7)
+            assert row[f"p_{word}"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_model_learns_and_majority_does_not(report: Any) -> None:
+    assert report["folds"]["model"]["war"] > 0.5
+    assert report["folds"]["logistic"]["uar"] > 0.5
+    assert report["folds"]["majority"]["uar"] == pytest.approx(1 / 3, abs=1e-4)
+
+
+def by_hand(rows: pd.DataFrame) -> dict[str, float]:
+    """A fold's figures, counted."""
+    right = rows["actual"] == rows["predicted"]
+    recalls, f1s = [], []
+    for word in rows["actual"].unique():
+        is_word, says_word = rows["actual"] == word, rows["predicted"] == word
+        recalls.append(right[is_word].mean())
+        f1s.append(2 * (is_word & says_word).sum() / (is_word.sum() + says_word.sum()))
+    return {"war": right.mean(), "uar": np.mean(recalls), "macro_f1": np.mean(f1s)}
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("key", "partitions"), [("split", ["split"]), ("folds", ["1", "2"])])
+def test_figures_follow_from_the_predictions(
+    role: str, key: str, partitions: list[str], report: Any, predictions: pd.DataFrame
+) -> None:
+    rows = predictions[predictions["role"] == role]
+    parts = [rows[rows["partition"] == partition] for partition in partitions]
+    figures = report[key][role]
+    for name in ("war", "uar", "macro_f1"):
+        expected = np.mean([by_hand(part)[name] for part in parts])
+        assert figures[name] == pytest.approx(expected, abs=1e-4)
+        assert figures[f"{name}_low"] <= figures[name] <= figures[f"{name}_high"]
+    together = pd.concat(parts)
+    right = together["actual"] == together["predicted"]
+    assert figures["recall"] == pytest.approx(
+        right.groupby(together["actual"]).mean().to_dict(), abs=1e-4
+    )
+    both = together.groupby(["actual", "predicted"]).size()
+    assert figures["confusion"] == [
+        [both.get((actual, predicted), 0) for predicted in WORDS] for actual in WORDS
+    ]
+    if key == "folds":
+        for partition, part in zip(partitions, parts, strict=True):
+            expected_fold = {"n": len(part)} | by_hand(part)
+            del expected_fold["macro_f1"]
+            assert figures["fold"][partition] == pytest.approx(expected_fold, abs=1e-4)
+
+
+def test_the_short_figures_are_those_of_the_report(evaluated: Path, report: Any) -> None:
+    short = json.loads((evaluated / "metrics/evaluate/metrics.json").read_text("utf-8"))
+    assert list(short) == ["dataset", "split", "folds"]
+    for key in ("split", "folds"):
+        assert short[key]["n"] == report[key]["n"]
+        assert list(short[key]) == ["n", *ROLES]
+        for role in ROLES:
+            names = ("name", "war", "uar", "macro_f1")
+            assert short[key][role] == {name: report[key][role][name] for name in names}
+    assert [short["split"][role]["name"] for role in ROLES] == ["mlp", "majority", "logistic"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_intervals_follow_from_the_predictions(
+    role: str, report: Any, predictions: pd.DataFrame
+) -> None:
+    rows = predictions[(predictions["role"] == role) & (predictions["partition"] != "split")]
+    answers = measures.Answers(
+        rows["actual"].map(WORDS.index).to_numpy(np.int64),
+        rows["predicted"].map(WORDS.index).to_numpy(np.int64),
+        rows["partition"].astype(int).to_numpy() - 1,
+        pd.factorize(rows["subject"])[0].astype(np.int64),
+        len(WORDS),
+    )
+    resampled = measures.resampled_confusion(answers, 100, seed=0)
+    low, high = measures.interval(measures.war, resampled)
+    figures = report["folds"][role]
+    assert (figures["war_low"], figures["war_high"]) == (round(low, 4), round(high, 4))
+
+
+def test_the_confusion_table_has_the_models_answers_over_folds(
+    evaluated: Path, predictions: pd.DataFrame
+) -> None:
+    table = pd.read_csv(evaluated / "metrics/evaluate/confusion.csv")
+    model = predictions[(predictions["role"] == "model") & (predictions["partition"] != "split")]
+    assert table.to_numpy().tolist() == model[["actual", "predicted"]].to_numpy().tolist()
+
+
+@pytest.mark.parametrize("name", ["confusion", "curves", "clip"])
+def test_pictures_show_something(evaluated: Path, name: str) -> None:
+    picture = cv2.imread(str(evaluated / f"metrics/evaluate/plots/{name}.png"))
+    assert picture is not None
+    assert min(picture.shape[:2]) > 300
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+    if name == "clip":  # the video's orange square, in BGR
+        near = np.abs(picture.astype(int) - (40, 180, 220)).max(axis=2) < 30
+        assert near.sum() > 500
+
+
+def test_a_second_run_writes_the_same_bytes(
+    evaluated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(evaluated)
+    (evaluated / "metrics/evaluate/stale.txt").write_text("of an earlier run")
+    monkeypatch.chdir(evaluated)
+    main()
+    after = contents(evaluated)
+    assert set(after) == set(before)
+    assert [name for name in before if before[name] != after[name]] == []
+
+
+def test_without_a_model_a_sentence_and_exit_2(
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    place = tmp_path / "project"
+    shutil.copytree(trained, place)
+    shutil.rmtree(place / "models/trained/split/logistic")
+    monkeypatch.chdir(place)
+    with pytest.raises(SystemExit) as stop:
+        explain(main)
+    assert stop.value.code == 2
+    assert "models/trained/split/logistic" in capsys.readouterr().err
+
+
+def test_the_majority_need_not_be_a_baseline(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "project"
+    shutil.copytree(trained, place)
+    write_params(
+        place,
+        train={"epochs": 1, "partitions": ["split"], "baselines": ["logistic"]},
+        evaluate={"resamples": 1},
+    )
+    monkeypatch.chdir(place)
+    explain(train)
+    explain(main)
+    figures = json.loads((place / "metrics/evaluate/metrics.json").read_text("utf-8"))
+    assert "logistic" in figures["split"]

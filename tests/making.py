@@ -1,0 +1,240 @@
+"""Tiny true folder layouts for tests, and the commands run on them as a person would."""
+
+import atexit
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from ruamel.yaml import YAML
+
+from facewave.files import write_csv, write_json
+from facewave.labels import schema as labels
+from facewave.landmarks import schema as landmarks
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+NAMES = tuple(f"shape{i}" for i in range(landmarks.BLENDSHAPES))
+ABOUT = "synthetic numbers of a test"
+TOY_TRAIN = {"epochs": 12, "hidden": 8, "lr": 0.01, "c": 0.1}
+
+Floats32 = NDArray[np.float32]
+
+
+def write_params(project: Path, **changes: dict[str, Any]) -> None:
+    """The repository's params.yaml with some keys of some sections changed."""
+    yaml = YAML(typ="safe", pure=True)
+    content = yaml.load((REPOSITORY / "params.yaml").read_text("utf-8"))
+    content["datasets"] = {"demo": content["datasets"]["demo"] | {"about": ABOUT}}
+    for section, values in changes.items():
+        content[section] |= values
+    with (project / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)
+
+
+def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``python arguments`` in a project's folder."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=project,
+        env=os.environ | {"COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, by its path."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def trajectory(n_frames: int, seed: int = 0, gaps: tuple[int, ...] = ()) -> landmarks.Trajectory:
+    """Random walks at uneven frame times; the frames in ``gaps`` show no face."""
+    rng = np.random.default_rng(seed)
+    valid = ~np.isin(np.arange(n_frames), gaps)
+
+    def block(*shape: int) -> Floats32:
+        steps = rng.normal(scale=0.02, size=(n_frames, *shape))
+        values = (0.5 + steps.cumsum(axis=0)).astype(np.float32)
+        values[~valid] = np.nan
+        return values
+
+    return landmarks.Trajectory(
+        times_T=np.cumsum(rng.uniform(0.02, 0.05, n_frames)),
+        valid_T=valid,
+        landmarks_TPC=block(landmarks.POINTS, landmarks.COORDINATES),
+        blendshapes_TB=block(landmarks.BLENDSHAPES),
+        pose_T44=block(4, 4),
+        names=NAMES,
+    )
+
+
+def write_landmarks(
+    project: Path, clips: dict[str, landmarks.Trajectory], unusable: tuple[str, ...] = ()
+) -> None:
+    """data/landmarks/demo/: clips by video_idx; one without frames has no place in the shard."""
+    folder = project / "data/landmarks/demo"
+    rows = []
+    with landmarks.shard(folder / "part-000.parquet", NAMES) as writer:
+        for name, clip in clips.items():
+            n_frames = len(clip.times_T)
+            place = writer.add(clip) if n_frames else None
+            rows.append(
+                {
+                    "video_idx": name,
+                    "file_path": f"clips/{name}.mp4",
+                    "key": f"key-{name}",
+                    "shard": "" if place is None else "part-000.parquet",
+                    "row_group": place,
+                    "frames": n_frames,
+                    "face_frames": int(clip.valid_T.sum()),
+                    "face_share": float(clip.valid_T.mean()) if n_frames else 0.0,
+                    "duration": n_frames / 30,
+                    "fps": 30.0,
+                    "width": 64,
+                    "height": 48,
+                    "declared_frames": n_frames,
+                    "problem": "",
+                    "usable": name not in unusable,
+                    "reason": "too few faces" if name in unusable else "",
+                }
+            )
+    table = pd.DataFrame(rows, columns=list(landmarks.INDEX)).astype({"row_group": "Int64"})
+    write_csv(folder / "index.csv", table)
+
+
+@dataclass(frozen=True, eq=False)
+class Toy:
+    """What a toy project's clips are.
+
+    Attributes:
+        table: the rows of the label table that are not excluded.
+        usable: for each of these rows, whether the clip shows a face.
+        blendshapes: (n, 10, 52).
+    """
+
+    table: pd.DataFrame
+    usable: NDArray[np.bool_]
+    blendshapes: Floats32
+
+
+def toy(n_subjects: int = 20, seed: int = 0) -> Toy:
+    """Three separable classes, a clip of each per subject; one test clip shows no face.
+
+    The parts hold whole subjects: three folds, and a split of which a fifth is the test part.
+    """
+    rng = np.random.default_rng(seed)
+    n = 3 * n_subjects
+    subject, code = np.arange(n) // 3, np.arange(n) % 3
+    blendshapes = rng.normal(size=(n, 10, landmarks.BLENDSHAPES)).astype(np.float32)
+    for label in range(3):
+        blendshapes[code == label, :, label] += 1.5
+    split = np.array(["test", "train", "train", "val", "train"])[subject % 5]
+    usable = np.ones(n, bool)
+    usable[0] = False  # subject 0: in the split's test part, and in fold 1
+    table = pd.DataFrame(
+        {
+            "video_idx": [f"{i:03}" for i in range(n)],
+            "file_path": [f"clips/{i:03}.mp4" for i in range(n)],
+            "label": code,
+            "actual": [labels.WORDS["dfew"][k] for k in code],
+            "dataset": "demo",
+            "subject": [f"s{s}" for s in subject],
+            "fold": subject % 3 + 1,
+            "split": split,
+            "row": np.arange(n) + 2,
+            "excluded": "",
+        }
+    )
+    return Toy(table, usable, blendshapes)
+
+
+def write_toy(project: Path, made: Toy) -> None:
+    """data/labels/demo.csv and data/features/demo/ of a toy project.
+
+    Both also hold a clip without a single label, which no figure may count.
+    """
+    undecided = made.table.iloc[[1]].assign(
+        video_idx="undecided", label=None, actual="", excluded=str(labels.Reason.NO_SINGLE_LABEL)
+    )
+    table = pd.concat([undecided, made.table], ignore_index=True)
+    labels.write(project / "data/labels/demo.csv", table)
+    usable = np.concatenate([[True], made.usable])
+    blendshapes = np.concatenate([made.blendshapes[:1], made.blendshapes])
+    write_features(project, table, usable, blendshapes)
+
+
+def write_features(
+    project: Path, table: pd.DataFrame, usable: NDArray[np.bool_], blendshapes: Floats32
+) -> None:
+    """data/features/demo/ as the wavelet stage's contract has it; the points stand still."""
+    folder = project / "data/features/demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    shapes = blendshapes.copy()
+    points = np.full((*shapes.shape[:2], landmarks.POINTS, landmarks.COORDINATES), 0.5, np.float32)
+    shapes[~usable], points[~usable] = np.nan, np.nan
+    np.save(folder / "blendshapes.npy", shapes)
+    np.save(folder / "landmarks.npy", points)
+    clips = table[["video_idx", "file_path"]].assign(
+        usable=usable,
+        reason=np.where(usable, "", "too few faces"),
+        frames=12,
+        face_share=usable.astype(float),
+        duration=0.4,
+        fps=30.0,
+    )
+    write_csv(folder / "clips.csv", clips)
+    transform = {"mode": "approximation", "family": "haar", "level": "auto", "k": 10}
+    write_json(folder / "config.json", transform | {"blendshapes": list(NAMES)})
+
+
+def write_toy_project(project: Path) -> Toy:
+    """All that the stages train and evaluate read, with small settings."""
+    made = toy()
+    write_params(
+        project,
+        train=TOY_TRAIN | {"partitions": ["split", 1, 2]},
+        evaluate={"resamples": 100},
+    )
+    write_toy(project, made)
+    names = made.table["video_idx"]
+    clips = {name: trajectory(12, seed=i) for i, name in enumerate(names)}
+    write_landmarks(project, clips, unusable=(names[0],))
+    for path in made.table["file_path"]:
+        write_video(project / "data/raw/demo" / path)
+    return made
+
+
+@cache
+def trained_project() -> Path:
+    """A toy project after stage train, which ran as a command. To change it, take a copy."""
+    folder = tempfile.TemporaryDirectory(prefix="facewave-trained-")
+    atexit.register(folder.cleanup)
+    project = Path(folder.name)
+    write_toy_project(project)
+    process = run(project, "-m", "facewave.training")
+    assert process.returncode == 0, process.stderr
+    return project
+
+
+def write_video(path: Path, n_frames: int = 12) -> None:
+    """A small clip of a moving square."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30, (64, 48))
+    for t in range(n_frames):
+        picture = np.full((48, 64, 3), 40, np.uint8)
+        picture[10:30, 4 * t : 4 * t + 12] = (40, 180, 220)
+        writer.write(picture)
+    writer.release()

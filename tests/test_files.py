@@ -1,0 +1,117 @@
+"""Files are whole or not at all, and the same bytes from the same input."""
+
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from facewave.files import replacing, sha256, write_csv, write_json
+
+TABLE = pd.DataFrame(
+    {"word": ["happy", "größe, 表情", 'say "x"', ""], "share": [0.1, 1e-9, None, 3.0]}
+)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def fail_in_the_middle(path: Path, error: BaseException) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text("half of the n", "utf-8")
+        raise error
+
+
+def test_the_new_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b.csv"
+    path.parent.mkdir()
+    path.write_text("old", "utf-8")
+    with replacing(path) as temporary:
+        assert temporary.parent == path.parent  # a rename within one file system is atomic
+        assert temporary.suffix == ".csv"  # writers choose the format by it
+        temporary.write_text("new", "utf-8")
+        assert path.read_text("utf-8") == "old"
+    assert path.read_text("utf-8") == "new"
+    assert names(path.parent) == ["b.csv"]
+
+
+def test_folders_are_made_and_others_may_read(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "c.txt"
+    with replacing(path) as temporary:
+        temporary.write_text("x", "utf-8")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("error", [RuntimeError("x"), KeyboardInterrupt(), SystemExit(1)])
+def test_the_old_file_stays_when_the_block_raises(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old", "utf-8")
+    with pytest.raises(type(error)):
+        fail_in_the_middle(path, error)
+    assert path.read_text("utf-8") == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_nothing_appears_when_the_first_write_raises(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError):
+        fail_in_the_middle(tmp_path / "a.txt", RuntimeError("x"))
+    assert names(tmp_path) == []
+
+
+def test_a_killed_writer_leaves_the_old_file_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old", "utf-8")
+    program = (
+        "import os, signal, sys; from pathlib import Path; from facewave.files import replacing\n"
+        "with replacing(Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, path], timeout=60, check=False)
+    assert killed.returncode != 0
+    assert path.read_text("utf-8") == "old"
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_linked_cache_is_never_written_through(tmp_path: Path, link: object) -> None:
+    cached, path = tmp_path / "cached", tmp_path / "a.json"
+    cached.write_text("cached", "utf-8")
+    assert callable(link)
+    link(cached, path)
+    write_json(path, {"a": 1})
+    assert cached.read_text("utf-8") == "cached"
+    assert json.loads(path.read_text("utf-8")) == {"a": 1}
+
+
+def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"\x00\xff" * 100_000)
+    assert sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_json_is_the_same_bytes_twice_in_the_order_given(tmp_path: Path) -> None:
+    content = {"b": 0.1, "a": {"word": "größe", "none": None}, "c": [1, 2]}
+    write_json(tmp_path / "1.json", content)
+    write_json(tmp_path / "2.json", content)
+    written = (tmp_path / "1.json").read_bytes()
+    assert written == (tmp_path / "2.json").read_bytes()
+    assert list(json.loads(written)) == ["b", "a", "c"]
+    assert written.startswith(b'{\n  "b": 0.1,\n')
+    assert written.endswith(b"\n}\n")
+    assert "größe".encode() in written
+
+
+def test_csv_is_the_same_bytes_twice_with_plain_line_ends(tmp_path: Path) -> None:
+    write_csv(tmp_path / "1.csv", TABLE)
+    write_csv(tmp_path / "2.csv", TABLE.set_index(pd.Index([7, 3, 9, 1])))  # no index is written
+    written = (tmp_path / "1.csv").read_bytes()
+    assert written == (tmp_path / "2.csv").read_bytes()
+    assert written.decode("utf-8") == (
+        'word,share\nhappy,0.1\n"größe, 表情",1e-09\n"say ""x""",\n,3.0\n'
+    )

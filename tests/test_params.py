@@ -1,0 +1,305 @@
+"""params.yaml: what is wrong is named by its full dotted key, in words of YAML."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from facewave import params
+from facewave.errors import UserError
+
+COMMITTED = Path(__file__).parents[1] / "params.yaml"
+CONTENT: dict[str, Any] = YAML(typ="safe", pure=True).load(COMMITTED)
+JARGON = ("function-", "constrained", "literal[", "union", "JSON", "pydantic", "dict[", "list[")
+
+
+def leaves(content: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """Every option by its dotted key."""
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        inside = isinstance(value, dict)
+        found |= leaves(value, f"{above}{key}.") if inside else {f"{above}{key}": value}
+    return found
+
+
+LEAVES = leaves(CONTENT)
+SECTIONS = [*CONTENT, "datasets.demo"]
+
+
+def changed(key: str, value: Any) -> dict[str, Any]:
+    """The committed content with another value at a dotted key."""
+    content = copy.deepcopy(CONTENT)
+    *above, last = key.split(".")
+    node: Any = content
+    for name in above:
+        node = node[int(name)] if isinstance(node, list) else node[name]
+    node[int(last) if isinstance(node, list) else last] = value
+    return content
+
+
+def without(key: str) -> dict[str, Any]:
+    """The committed content without a dotted key."""
+    content = copy.deepcopy(CONTENT)
+    *above, last = key.split(".")
+    node = content
+    for name in above:
+        node = node[name]
+    del node[last]
+    return content
+
+
+def refusal(tmp_path: Path, content: Any) -> str:
+    """What ``load`` says against a content or a text."""
+    path = tmp_path / "params.yaml"
+    if isinstance(content, str):
+        path.write_text(content, "utf-8")
+    else:
+        YAML().dump(content, path)
+    with pytest.raises(UserError) as caught:
+        params.load(path)
+    said = str(caught.value)
+    assert said.startswith(str(path))
+    assert not [word for word in JARGON if word in said], said
+    return said.removeprefix(str(path))
+
+
+def load_text(tmp_path: Path, old: str, new: str) -> params.Params:
+    path = tmp_path / "params.yaml"
+    text = COMMITTED.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+    return params.load(path)
+
+
+def test_the_committed_file_loads_with_its_values() -> None:
+    loaded = params.load(COMMITTED)
+    assert loaded.labels.folds == CONTENT["labels"]["folds"]
+    assert loaded.datasets["demo"].reader == "dfew"
+    assert loaded.train.partitions == CONTENT["train"]["partitions"]
+    assert params.dataset(loaded, "demo") is loaded.datasets["demo"]
+
+
+@pytest.mark.parametrize("key", [*LEAVES, *(key for key in CONTENT)])
+def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
+    assert refusal(tmp_path, without(key)) == f": {key}: this key is missing."
+
+
+@pytest.mark.parametrize("section", ["", *(f"{name}." for name in SECTIONS if name != "datasets")])
+def test_an_unknown_key_is_named(tmp_path: Path, section: str) -> None:
+    said = refusal(tmp_path, changed(f"{section}lrr", 1))
+    assert said.startswith(f": {section}lrr: unknown key")
+
+
+@pytest.mark.parametrize("key", ["int", "train.int", "labels.floats", "train.interval"])
+def test_an_unknown_key_is_named_whatever_its_name(tmp_path: Path, key: str) -> None:
+    assert refusal(tmp_path, changed(key, 1)).startswith(f": {key}: ")
+
+
+def test_a_dataset_is_named_whatever_its_name(tmp_path: Path) -> None:
+    entry = CONTENT["datasets"]["demo"] | {"reader": "afew"}
+    said = refusal(tmp_path, changed("datasets.interviews", entry))
+    assert said.startswith(": datasets.interviews.reader: ")
+
+
+NUMBERS = [key for key, value in LEAVES.items() if isinstance(value, int | float)]
+COUNTS = [key for key in NUMBERS if isinstance(LEAVES[key], int)]
+CHOICES = ["datasets.demo.reader", "wavelets.mode", "train.model"]
+OTHERS = {*CHOICES, "wavelets.level"}
+TEXTS = [key for key, value in LEAVES.items() if isinstance(value, str) and key not in OTHERS]
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+@pytest.mark.parametrize("wrong", ["seven", "7", True, [7], None])
+def test_a_number_is_a_number(tmp_path: Path, key: str, wrong: Any) -> None:
+    assert refusal(tmp_path, changed(key, wrong)).startswith(f": {key}: ")
+
+
+@pytest.mark.parametrize("key", COUNTS)
+@pytest.mark.parametrize("wrong", [1.5, 1.0])
+def test_a_count_is_a_whole_number(tmp_path: Path, key: str, wrong: float) -> None:
+    said = refusal(tmp_path, changed(key, wrong))
+    assert said.startswith(f": {key}: ")
+    assert "integer" in said
+
+
+@pytest.mark.parametrize("key", [*TEXTS, *CHOICES])
+@pytest.mark.parametrize("wrong", [7, False, ["demo"], {"a": 1}])
+def test_a_text_is_a_text(tmp_path: Path, key: str, wrong: Any) -> None:
+    assert refusal(tmp_path, changed(key, wrong)).startswith(f": {key}: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [
+        ("labels.folds", 1),
+        ("landmarks.min_face_frames", 1),
+        ("landmarks.min_face_share", 1.01),
+        ("landmarks.min_face_share", -0.01),
+        ("wavelets.level", 0),
+        ("wavelets.k", 0),
+        ("train.c", 0),
+        ("train.hidden", 0),
+        ("train.dropout", 1),
+        ("train.dropout", -0.1),
+        ("train.lr", 0),
+        ("train.lr", -1e-3),
+        ("train.weight_decay", -1e-9),
+        ("train.batch_size", 0),
+        ("train.epochs", 0),
+        ("train.patience", 0),
+        ("evaluate.resamples", 0),
+        ("train.partitions.1", 0),
+        ("train.lr", float("nan")),
+    ],
+)
+def test_a_number_out_of_bounds_is_named_with_its_value(
+    tmp_path: Path, key: str, wrong: float
+) -> None:
+    said = refusal(tmp_path, changed(key, wrong))
+    assert said.startswith(f": {key}: ")
+    assert said.endswith(f"not {wrong!r}.")
+
+
+@pytest.mark.parametrize("key", ["train.c", "train.lr", "train.weight_decay"])
+def test_infinity_is_no_number(tmp_path: Path, key: str) -> None:
+    assert refusal(tmp_path, changed(key, float("inf"))).startswith(f": {key}: ")
+
+
+@pytest.mark.parametrize("key", ["labels.seed", "train.seed", "evaluate.seed"])
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_is_one_that_numpy_takes(tmp_path: Path, key: str, seed: int) -> None:
+    assert refusal(tmp_path, changed(key, seed)).startswith(f": {key}: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "choices"),
+    [
+        ("datasets.demo.reader", "mafw", ["dfew"]),
+        ("wavelets.mode", "aproximation", ["approximation", "block"]),
+        ("wavelets.level", "Auto", ["auto"]),
+        ("train.model", "svm", ["majority", "logistic", "mlp"]),
+        ("train.baselines.1", "mpl", ["majority", "logistic", "mlp"]),
+        ("train.inputs.0", "blendshape", ["blendshapes", "landmarks"]),
+        ("train.partitions.1", "all", ["split"]),
+    ],
+)
+def test_an_unknown_choice_is_named_with_the_choices(
+    tmp_path: Path, key: str, wrong: str, choices: list[str]
+) -> None:
+    said = refusal(tmp_path, changed(key, wrong))
+    assert said.startswith(f": {key}: ")
+    assert said.endswith(f"not {wrong!r}.")
+    assert all(repr(choice) in said for choice in choices)
+
+
+@pytest.mark.parametrize("key", ["wavelets.level", "train.partitions.1"])
+def test_a_choice_or_a_number_is_offered_both(tmp_path: Path, key: str) -> None:
+    said = refusal(tmp_path, changed(key, 0))
+    assert "1" in said
+    assert "or " in said
+
+
+@pytest.mark.parametrize("wrong", [["split", 1.5], ["split", True], ["split", "1"], [1, ["split"]]])
+def test_a_wrong_element_is_named_by_its_place(tmp_path: Path, wrong: list[Any]) -> None:
+    assert refusal(tmp_path, changed("train.partitions", wrong)).startswith(
+        ": train.partitions.1: "
+    )
+
+
+@pytest.mark.parametrize("key", ["train.partitions", "train.inputs", "train.baselines"])
+@pytest.mark.parametrize("wrong", ["split", 3, None, {"a": 1}])
+def test_a_list_is_a_list(tmp_path: Path, key: str, wrong: Any) -> None:
+    assert refusal(tmp_path, changed(key, wrong)).startswith(f": {key}: ")
+
+
+@pytest.mark.parametrize("key", ["train.partitions", "train.inputs", "datasets"])
+def test_what_must_not_be_empty_is_named(tmp_path: Path, key: str) -> None:
+    empty: Any = {} if key == "datasets" else []
+    assert refusal(tmp_path, changed(key, empty)).startswith(f": {key}: ")
+
+
+@pytest.mark.parametrize("key", SECTIONS)
+@pytest.mark.parametrize("wrong", [None, 3, "x", [1]])
+def test_a_section_holds_keys(tmp_path: Path, key: str, wrong: Any) -> None:
+    assert refusal(tmp_path, changed(key, wrong)).startswith(f": {key}: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "jargon"),
+    [
+        ("train.partitions", [], "after validation"),
+        ("train.partitions", "split", "array"),
+        ("train", 3, "object"),
+        ("datasets", {}, "dictionary"),
+        ("train.lr", None, "None"),
+    ],
+)
+def test_the_words_are_those_of_yaml(tmp_path: Path, key: str, wrong: Any, jargon: str) -> None:
+    assert jargon not in refusal(tmp_path, changed(key, wrong))
+
+
+def test_every_wrong_key_is_told_at_once(tmp_path: Path) -> None:
+    content = changed("train.lr", "fast")
+    content["labels"]["folds"] = 0
+    said = refusal(tmp_path, content)
+    assert "labels.folds: " in said
+    assert "train.lr: " in said
+
+
+def test_the_trained_dataset_exists(tmp_path: Path) -> None:
+    said = refusal(tmp_path, changed("train.dataset", "mafw"))
+    assert "train.dataset is 'mafw'" in said
+    assert "demo" in said
+
+
+def test_an_unknown_dataset_is_named_with_those_that_exist() -> None:
+    with pytest.raises(UserError, match=r"no dataset 'mafw'; datasets has demo\."):
+        params.dataset(params.load(COMMITTED), "mafw")
+
+
+@pytest.mark.parametrize("text", ["1e-3", "0.001", "1.0e-3", "1E-3", "1.e-3"])
+def test_numbers_are_read_as_yaml_1_2_has_them(tmp_path: Path, text: str) -> None:
+    assert load_text(tmp_path, "lr: 0.001", f"lr: {text}").train.lr == 1e-3
+
+
+def test_a_whole_number_may_stand_for_a_share(tmp_path: Path) -> None:
+    assert load_text(tmp_path, "min_face_share: 0.9", "min_face_share: 1").landmarks == (
+        params.Landmarks(min_face_frames=10, min_face_share=1.0)
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["a: [", "\tlabels: 1", "a: 1\na: 2", "a: 1\n---\nb: 2", "a: !!python/object:x y", "\0"]
+)
+def test_no_yaml_is_a_user_error(tmp_path: Path, text: str) -> None:
+    assert refusal(tmp_path, text).startswith(" is not readable YAML: ")
+
+
+def test_no_yaml_is_told_in_one_line_with_its_place(tmp_path: Path) -> None:
+    said = refusal(tmp_path, "labels:\n  folds: 5\n  folds: 6\n")
+    assert "\n" not in said
+    assert "line 3" in said
+
+
+@pytest.mark.parametrize("text", ["labels: &a [*a]", "? [1, 2]\n: 3"])
+def test_yaml_that_no_json_can_say_is_a_user_error(tmp_path: Path, text: str) -> None:
+    refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "word\n"])
+def test_a_file_without_sections_is_a_user_error(tmp_path: Path, text: str) -> None:
+    assert refusal(tmp_path, text).startswith(": the whole file: ")
+
+
+def test_a_file_in_another_encoding_is_a_user_error(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"about: J\xfcrgen\n")
+    with pytest.raises(UserError, match="not readable YAML"):
+        params.load(path)
+
+
+def test_a_missing_file_says_where_to_go(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"params\.yaml is not here\. .*where dvc\.yaml lies\."):
+        params.load(tmp_path / "params.yaml")

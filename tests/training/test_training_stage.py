@@ -1,0 +1,173 @@
+"""Stage train as a command on a toy project: what it writes, and what it does not look at."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facewave.errors import explain
+from facewave.training import schema
+from facewave.training.__main__ import main
+from making import TOY_TRAIN, Toy, contents, toy, trained_project, write_params, write_toy
+
+ROLES = ("model", "majority", "logistic")
+
+
+@pytest.fixture(scope="module")
+def trained() -> Path:
+    return trained_project()
+
+
+def train(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stage once more, in this process."""
+    monkeypatch.chdir(project)
+    explain(main)
+
+
+def copy(trained: Path, place: Path) -> Path:
+    return Path(shutil.copytree(trained, place / "copy"))
+
+
+def shuffled_test_part(made: Toy, part: str | int) -> Toy:
+    """The same clips, but the words and numbers of a test part changed hands."""
+    rng = np.random.default_rng(7)
+    table = made.table.copy()
+    is_test = (table["split"] == "test") if part == "split" else (table["fold"] == part)
+    at = np.flatnonzero(is_test & made.usable)
+    moved = rng.permutation(at)
+    table.loc[at, ["label", "actual"]] = table.loc[moved, ["label", "actual"]].to_numpy()
+    assert (table["label"] != made.table["label"]).sum() > len(at) / 3
+    blendshapes = made.blendshapes.copy()
+    blendshapes[at] = 100 * blendshapes[rng.permutation(at)]
+    return Toy(table, made.usable, blendshapes)
+
+
+def test_every_partition_has_every_role(trained: Path) -> None:
+    for partition in ("split", 1, 2):
+        for role in ROLES:
+            loaded = schema.load(trained / schema.folder(partition, role))
+            assert loaded.config.kind == {"model": "mlp"}.get(role, role)
+            assert loaded.config.n_inputs == 520
+            assert loaded.inputs == ("blendshapes",)
+            assert loaded.wavelets["family"] == "haar"
+            assert len(loaded.wavelets["blendshapes"]) == 52
+    files = contents(trained / "models/trained")
+    assert len(files) == 3 * len(ROLES) * 2
+
+
+def test_the_prior_counts_the_usable_training_clips(trained: Path) -> None:
+    prior = schema.load(trained / schema.folder("split", "majority"))
+    table = toy().table
+    n = (table["split"] == "train").sum()
+    counts = table.loc[table["split"] == "train", "label"].value_counts()
+    expected = [(counts.get(code, 0) + 1) / (n + 7) for code in range(7)]
+    probabilities = prior.probabilities(np.zeros((1, 520), np.float32))
+    np.testing.assert_allclose(probabilities[0], expected, rtol=1e-5)
+
+
+def test_an_unusable_clip_is_not_trained_on(trained: Path) -> None:
+    # Clip 000 is in the test part of the split and fold 1, but in fold 2's training part.
+    prior = schema.load(trained / schema.folder(2, "majority"))
+    table = toy().table
+    counts = table.loc[table["fold"] == 1, "label"].value_counts() - (np.arange(3) == 0)
+    expected = np.append((counts.sort_index() + 1) / (counts.sum() + 7), 4 * [1 / 27])
+    probabilities = prior.probabilities(np.zeros((1, 520), np.float32))
+    np.testing.assert_allclose(probabilities[0], expected, rtol=1e-5)
+    state = schema.load(trained / schema.folder(2, "model")).module.state_dict()
+    assert all(np.isfinite(tensor.numpy()).all() for tensor in state.values())
+
+
+def test_curves_are_written_for_each_epoch(trained: Path) -> None:
+    for partition in ("split", "1", "2"):
+        lines = (trained / f"metrics/train/{partition}/plots/metrics/val_loss.tsv").read_text()
+        assert len(lines.splitlines()) == 1 + 12
+
+
+@pytest.mark.parametrize("partition", ["split", 1])
+def test_test_parts_leave_no_trace_and_bytes_repeat(
+    partition: str | int, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = copy(trained, tmp_path)
+    write_params(project, train=TOY_TRAIN | {"partitions": [partition]})
+    write_toy(project, shuffled_test_part(toy(), partition))
+    train(project, monkeypatch)
+    for folder in ("models/trained", "metrics/train"):
+        before = contents(trained / folder / str(partition))
+        assert contents(project / folder / str(partition)) == before
+        assert [path.name for path in (project / folder).iterdir()] == [str(partition)]
+
+
+def test_training_parts_do_leave_a_trace(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = copy(trained, tmp_path)
+    write_params(project, train=TOY_TRAIN | {"partitions": [2]})
+    write_toy(project, shuffled_test_part(toy(), 1))  # fold 1 trains where fold 2 is the test
+    train(project, monkeypatch)
+    before, after = (contents(p / "models/trained/2") for p in (trained, project))
+    for role in ("model", "logistic"):
+        name = f"{role}/model.safetensors"
+        assert before[name] != after[name]
+
+
+def test_both_inputs_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = ["blendshapes", "landmarks"]
+    write_params(
+        tmp_path, train={"inputs": inputs, "partitions": ["split"], "model": "logistic", "c": 1.0}
+    )
+    write_toy(tmp_path, toy(n_subjects=10))
+    train(tmp_path, monkeypatch)
+    loaded = schema.load(schema.folder("split", "model"))
+    assert loaded.config.n_inputs == 10 * (52 + 478 * 3)
+    assert loaded.inputs == tuple(inputs)
+    assert json.loads((tmp_path / "metrics/train/split/metrics.json").read_text()) == {}
+
+
+def with_part(made: Toy, part: str, replacement: str) -> Toy:
+    table = made.table.copy()
+    table["split"] = table["split"].replace(part, replacement)
+    return Toy(table, made.usable, made.blendshapes)
+
+
+def test_without_a_validation_part_the_last_epoch_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_params(tmp_path, train={"partitions": ["split"], "epochs": 2})
+    write_toy(tmp_path, with_part(toy(), "val", "train"))
+    train(tmp_path, monkeypatch)
+    assert schema.load(schema.folder("split", "model")).config.kind == "mlp"
+
+
+def test_without_a_training_part_a_sentence_and_exit_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_params(tmp_path, train={"partitions": ["split"]})
+    write_toy(tmp_path, with_part(toy(), "train", "test"))
+    with pytest.raises(SystemExit) as stop:
+        train(tmp_path, monkeypatch)
+    assert stop.value.code == 2
+    assert "no usable training clip" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("missing", "stage"),
+    [("data/labels/demo.csv", "clean"), ("data/features/demo/clips.csv", "wavelet")],
+)
+def test_without_its_inputs_a_sentence_and_exit_2(
+    missing: str,
+    stage: str,
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    project = copy(trained, tmp_path)
+    before = contents(project / "models")
+    (project / missing).unlink()
+    with pytest.raises(SystemExit) as stop:
+        train(project, monkeypatch)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith(f"facewave: {missing} is not here.")
+    assert contents(project / "models") == before

@@ -1,0 +1,78 @@
+"""The features' contract: what a reader gets, and what it is told of a broken folder."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facewave.errors import UserError
+from facewave.labels import schema as labels
+from facewave.wavelets import schema
+from making import NAMES, Toy, toy, write_toy
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Toy:
+    made = toy()
+    write_toy(tmp_path, made)
+    return made
+
+
+def test_arrays_are_mapped_and_ids_stay_text(tmp_path: Path, made: Toy) -> None:
+    features = schema.read(tmp_path / "data/features/demo")
+    assert isinstance(features.landmarks, np.memmap)
+    assert features.landmarks.shape == (61, 10, 478, 3)
+    np.testing.assert_array_equal(features.blendshapes[2:], made.blendshapes[1:])
+    assert list(features.clips["video_idx"][:3]) == ["undecided", "000", "001"]
+    assert list(features.clips["reason"][:3]) == ["", "too few faces", ""]
+    assert features.clips["usable"].dtype == bool
+    assert features.config["blendshapes"] == list(NAMES)
+
+
+def test_rows_are_joined_by_id_not_by_place(tmp_path: Path, made: Toy) -> None:
+    features = schema.read(tmp_path / "data/features/demo")
+    table = labels.single_label(labels.read(tmp_path / "data/labels/demo.csv"))
+    shuffled = table.sample(frac=1, random_state=0)
+    joined = schema.join(shuffled, features)
+    assert list(joined["video_idx"]) == list(shuffled["video_idx"])
+    assert len(joined) == len(made.table)
+    for row in joined.itertuples():
+        at = int(row.video_idx)
+        assert row.usable == made.usable[at]
+        if row.usable:
+            np.testing.assert_array_equal(features.blendshapes[row.at], made.blendshapes[at])
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("name", ["clips.csv", "config.json", "landmarks.npy", "blendshapes.npy"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "data/features/demo"
+    (folder / name).unlink()
+    with pytest.raises(UserError, match=f"{name} is not here.*dvc repro wavelet"):
+        schema.read(folder)
+
+
+@pytest.mark.usefixtures("made")
+def test_files_of_different_lengths_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "data/features/demo"
+    np.save(folder / "blendshapes.npy", np.zeros((3, 10, 52), np.float32))
+    with pytest.raises(UserError, match="different lengths"):
+        schema.read(folder)
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("name", ["config.json", "landmarks.npy", "blendshapes.npy"])
+def test_a_file_cut_short_is_refused(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "data/features/demo"
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="demo"):
+        schema.read(folder)
+
+
+@pytest.mark.usefixtures("made")
+def test_a_pickle_is_never_read(tmp_path: Path) -> None:
+    folder = tmp_path / "data/features/demo"
+    np.save(folder / "landmarks.npy", np.array([{}] * 61, object))
+    with pytest.raises((ValueError, UserError)):
+        schema.read(folder)

@@ -1,0 +1,114 @@
+"""Stage wavelet as a command, on a tiny folder of trajectories."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from facewave.landmarks.schema import EMPTY, Trajectory
+from facewave.wavelets import schema
+from facewave.wavelets.__main__ import main
+from making import NAMES, contents, run, trajectory, write_landmarks, write_params
+
+CLIPS = {
+    "007": trajectory(23, seed=1, gaps=(0, 5, 6)),
+    "empty": EMPTY,
+    "blind": trajectory(15, seed=2, gaps=tuple(range(1, 15))),
+    "long": trajectory(151, seed=3),
+    "short": trajectory(4, seed=4),
+}
+K = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    project: Path
+    process: subprocess.CompletedProcess[str]
+    features: schema.Features
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    project = tmp_path_factory.mktemp("project")
+    write_params(project, wavelets={"k": K})
+    write_landmarks(project, CLIPS, unusable=("empty", "blind"))
+    process = run(project, "-m", "facewave.wavelets", "demo")
+    assert process.returncode == 0, process.stderr
+    return Done(project, process, schema.read(project / "data/features/demo"))
+
+
+def means(clip: Trajectory, values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Means over K equal parts of the time by brute force: the value at a great many moments."""
+    valid, times = clip.valid_T, clip.times_T
+    halves = np.diff(times) / 2
+    start, end = times[0] - halves[0], times[-1] + halves[-1]
+    moments = start + (end - start) * (np.arange(K * 3000) + 0.5) / (K * 3000)
+    frame = np.searchsorted(times[:-1] + halves, moments)
+    flat = values.reshape(len(times), -1)
+    filled = np.stack([np.interp(times, times[valid], line[valid]) for line in flat.T], axis=1)
+    return filled[frame].reshape(K, 3000, *values.shape[1:]).mean(axis=1)
+
+
+@pytest.mark.parametrize("name", ["007", "long", "short"])
+def test_numbers_are_means_of_the_whole_clip(done: Done, name: str) -> None:
+    at, clip = list(CLIPS).index(name), CLIPS[name]
+    shapes, points = clip.blendshapes_TB, clip.landmarks_TPC[:, 470:]
+    np.testing.assert_allclose(done.features.blendshapes[at], means(clip, shapes), atol=1e-3)
+    np.testing.assert_allclose(done.features.landmarks[at, :, 470:], means(clip, points), atol=1e-3)
+
+
+def test_shapes_types_and_missing_clips(done: Done) -> None:
+    points, shapes = done.features.landmarks, done.features.blendshapes
+    assert (points.shape, shapes.shape) == ((5, K, 478, 3), (5, K, 52))
+    assert points.dtype == shapes.dtype == np.float32
+    for block in (points, shapes):
+        missing = np.isnan(block.reshape(5, -1))
+        assert missing.all(axis=1).tolist() == [False, True, True, False, False]
+        assert missing.any(axis=1).tolist() == [False, True, True, False, False]
+
+
+def test_clips_keep_order_mask_and_reason(done: Done) -> None:
+    folder = done.project / "data/features/demo"
+    clips = pd.read_csv(folder / "clips.csv", dtype=str, keep_default_na=False)
+    assert tuple(clips) == schema.CLIP_COLUMNS
+    assert list(clips["video_idx"]) == list(CLIPS)
+    assert list(clips["usable"]) == ["True", "False", "False", "True", "True"]
+    assert list(clips["reason"]) == ["", "too few faces", "too few faces", "", ""]
+    assert list(clips["frames"]) == ["23", "0", "15", "151", "4"]
+
+
+def test_config_and_metrics_say_what_was_done(done: Done) -> None:
+    folder = done.project
+    config = json.loads((folder / "data/features/demo/config.json").read_text("utf-8"))
+    expected = {"mode": "approximation", "family": "haar", "level": "auto", "k": K}
+    assert config == expected | {"blendshapes": list(NAMES)}
+    figures = json.loads((folder / "metrics/wavelet/demo.json").read_text("utf-8"))
+    assert figures == {
+        "clips": 3,
+        "channels": 1486,
+        "numbers_per_channel": K,
+        "mean_frames_per_clip": 59.33,
+        "frames_per_number": 9.89,
+    }
+
+
+def test_a_second_run_writes_the_same_bytes(done: Done, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = contents(done.project)
+    (done.project / "data/features/demo/landmarks.npy").unlink()
+    monkeypatch.chdir(done.project)
+    main("demo")
+    assert contents(done.project) == before
+
+
+def test_without_trajectories_a_sentence_and_exit_2(tmp_path: Path) -> None:
+    write_params(tmp_path)
+    process = run(tmp_path, "-m", "facewave.wavelets", "demo")
+    assert process.returncode == 2
+    assert process.stderr == (
+        "facewave: data/landmarks/demo/index.csv is not here. Make it with: dvc repro extract\n"
+    )
