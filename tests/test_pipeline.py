@@ -64,12 +64,12 @@ def test_a_comment_runs_nothing(workspace: Path) -> None:
 def test_an_added_clip_is_the_only_one_detected(workspace: Path, landmarker: Path) -> None:
     raw = workspace / "data/raw/demo"
     table = raw / "annotation.csv"
-    row = next(line for line in table.read_text().splitlines() if line.split(",")[8] == "7")
+    row = next(line for line in table.read_text().splitlines() if line.split(",")[7] == "7")
     clip = (raw / "clips/7.mp4").read_bytes()
     # A free-space box at the end: the same pictures, other bytes, so a new clip.
     (raw / "clips/500.mp4").write_bytes(clip + (12).to_bytes(4) + b"free" + b"more")
     fields = row.split(",")
-    fields[8] = "500"
+    fields[7] = "500"
     table.write_text(table.read_text() + ",".join(fields) + "\n")
     output = run(workspace, "dvc", "repro", env={"FACEWAVE_ASSETS": str(landmarker.parent)})
     assert ran(output) == ["clean@demo", "extract@demo", "wavelet@demo", "train", "evaluate"]

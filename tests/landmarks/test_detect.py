@@ -97,4 +97,4 @@ def test_real_clips(
 def test_uneven_frame_times_are_kept(real_clips: Path, landmarker: Path) -> None:
     _, trajectory = detect(real_clips / "face_noface.mov", landmarker)
     steps = np.diff(trajectory.times_T)
-    assert steps.max() > 1.5 * np.median(steps)
+    assert steps.min() < 0.9 * np.median(steps)  # 24 and 30 frames a second by turns

@@ -8,32 +8,36 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from facewave.labels import schema as labels
-from facewave.landmarks import schema
+from facewave.landmarks import cache, extract, schema
+from running import ROOT
 
-ROOT = Path(__file__).parents[2]
 CLIPS = 10
+
+
+def use_clips(project: Path, numbers: range) -> None:
+    """Copy some of the demo's clips and write the label table that names them."""
+    raw = project / "data/raw/demo/clips"
+    raw.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        shutil.copy(ROOT / f"data/raw/demo/clips/{number}.mp4", raw)
+    names = [str(number) for number in numbers]
+    table = pd.DataFrame({"video_idx": names, "excluded": ""})
+    table["file_path"] = [f"clips/{name}.mp4" for name in names]
+    labels.write(project / "data/labels/demo.csv", table)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with ten of the demo's clips, cleaned, and without shipped trajectories."""
+    """A project with ten of the demo's clips, and without shipped trajectories."""
     folder = tmp_path / "project"
-    raw = folder / "data/raw/demo"
-    (raw / "clips").mkdir(parents=True)
+    folder.mkdir()
     shutil.copy(ROOT / "params.yaml", folder)
-    lines = (ROOT / "data/raw/demo/annotation.csv").read_text().splitlines()
-    rows = [line.split(",") for line in lines]
-    numbers = [str(i) for i in range(1, CLIPS + 1)]
-    chosen = [",".join(row) for row in rows if row[8] in {"order", *numbers}]
-    (raw / "annotation.csv").write_text("\n".join(chosen) + "\n")
-    for number in numbers:
-        shutil.copy(ROOT / f"data/raw/demo/clips/{number}.mp4", raw / "clips")
-    params = (folder / "params.yaml").read_text()
-    (folder / "params.yaml").write_text(params.replace("folds: 5", "folds: 3"))
-    subprocess.run([sys.executable, "-m", "facewave.labels", "demo"], cwd=folder, check=True)
+    use_clips(folder, range(1, CLIPS + 1))
     return folder
 
 
@@ -94,13 +98,11 @@ def test_stopped_in_the_middle_it_goes_on_where_it_was(
     assert outputs(project) == undisturbed
 
 
-def test_without_the_landmarker_it_says_what_to_do(project: Path, tmp_path: Path) -> None:
-    environment = {"https_proxy": "http://127.0.0.1:9"}  # a port where nobody listens
-    os.environ.update(environment)
-    try:
-        code, _, err = finish(start(project, tmp_path / "cache", None))
-    finally:
-        os.environ.pop("https_proxy")
+def test_without_the_landmarker_it_says_what_to_do(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # a port where nobody listens
+    code, _, err = finish(start(project, tmp_path / "cache", None))
     assert code == 2
     assert "the landmarker cannot be downloaded" in err
     assert "Traceback" not in err
@@ -109,13 +111,7 @@ def test_without_the_landmarker_it_says_what_to_do(project: Path, tmp_path: Path
 def test_an_added_clip_alone_is_detected(project: Path, landmarker: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     finish(start(project, cache, landmarker.parent))
-    raw = project / "data/raw/demo"
-    shutil.copy(ROOT / "data/raw/demo/clips/20.mp4", raw / "clips")
-    row = next(line for line in (ROOT / "data/raw/demo/annotation.csv").read_text().splitlines()
-               if line.split(",")[8] == "20")  # fmt: skip
-    with (raw / "annotation.csv").open("a") as table:
-        table.write(row + "\n")
-    subprocess.run([sys.executable, "-m", "facewave.labels", "demo"], cwd=project, check=True)
+    use_clips(project, range(1, CLIPS + 2))
     code, out, _ = finish(start(project, cache, landmarker.parent))
     assert code == 0
     assert f"{CLIPS} from the cache" in out
@@ -147,10 +143,6 @@ def test_every_shipped_trajectory_comes_out_again_when_detected_afresh(
     landmarker: Path, tmp_path: Path
 ) -> None:
     """The committed trajectories are what this machine's landmarker sees, clip by clip."""
-    import numpy as np
-
-    from facewave.landmarks import cache, extract
-
     raw = ROOT / "data/raw/demo"
     shipped = schema.read_index(raw / "trajectories")
     wanted = labels.with_trajectories(labels.read(ROOT / "data/labels/demo.csv"))

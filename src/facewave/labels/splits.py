@@ -96,15 +96,12 @@ def _complete(
 
 def _draw(labels: pd.Series, groups: pd.Series, folds: int | None, seed: int) -> dict[str, Any]:
     n_groups = groups.nunique()
-    wanted = folds or min(_TENTHS, n_groups)
-    if n_groups < max(wanted, len(SHARES)):
+    largest_class = int(max(labels.value_counts(), default=0))
+    wanted = folds or max(len(SHARES), min(_TENTHS, n_groups, largest_class))
+    if min(n_groups, largest_class) < wanted:
+        few = f"{n_groups} subjects" if n_groups < wanted else f"{largest_class} clips of one word"
         raise UserError(
-            f"{n_groups} subjects cannot fill {max(wanted, len(SHARES))} parts that share none. "
-            "Lower labels.folds, or add clips."
-        )
-    if labels.value_counts().max() < wanted:
-        raise UserError(
-            f"no word has {wanted} clips, one for each part. Lower labels.folds, or add clips."
+            f"{few} cannot fill {wanted} parts that share none. Lower labels.folds, or add clips."
         )
     cut = StratifiedGroupKFold(wanted, shuffle=True, random_state=seed)
     number = np.zeros(len(labels), int)
