@@ -3,8 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# Whatever environment was active, its Python modules stay out of ours.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# Whatever environment was active, its Python modules stay out of ours; and bytecode is kept, which
+# makes every later start seconds faster.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .PHONY: repro test lint setup clean
 

@@ -1,10 +1,12 @@
 """The whole of it, as its users run it: DVC on a fresh clone, experiments, a shared bucket."""
 
+import io
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -79,19 +81,21 @@ def test_an_added_clip_is_the_only_one_detected(workspace: Path, landmarker: Pat
 
 
 def test_experiments_are_queued_shown_and_compared(workspace: Path) -> None:
-    run(workspace, "dvc", "exp", "run", "--name", "plain", "-S", "train.model=logistic")
-    run(
-        workspace, "dvc", "exp", "run", "--queue", "--name", "grid",
-        "-S", "wavelets.k=4,6", "-S", "train.epochs=2",
-    )  # fmt: skip
+    quick = ["-S", "train.partitions=[split]", "-S", "train.epochs=2"]
+    run(workspace, "dvc", "exp", "run", "--name", "plain", "-S", "train.model=logistic", *quick)
+    run(workspace, "dvc", "exp", "run", "--queue", "--name", "g", "-S", "wavelets.k=4,6", *quick)
     run(workspace, "dvc", "queue", "start", "--jobs", "1")
-    run(workspace, "dvc", "queue", "logs", "grid-1", "--follow")
-    run(workspace, "dvc", "queue", "logs", "grid-2", "--follow")
+    run(workspace, "dvc", "queue", "logs", "g-1", "--follow")
+    run(workspace, "dvc", "queue", "logs", "g-2", "--follow")
     run(workspace, "dvc", "queue", "stop", "--kill")
-    shown = run(workspace, "dvc", "exp", "show", "--csv")
-    for name in ("plain", "grid-1", "grid-2"):
-        assert name in shown
-    assert "Success" in run(workspace, "dvc", "queue", "status")
+    assert run(workspace, "dvc", "queue", "status").count("Success") == 2
+    shown = pd.read_csv(io.StringIO(run(workspace, "dvc", "exp", "show", "--csv"))).set_index(
+        "Experiment"
+    )
+    assert shown.loc[["g-1", "g-2"], "wavelets.k"].tolist() == [4, 6]
+    assert shown.loc["plain", "split.model.name"] == "logistic"
+    difference = run(workspace, "dvc", "metrics", "diff", "g-1", "plain", "--all")
+    assert re.search(r"split\.model\.name +mlp +logistic", difference)
 
 
 def test_plots_and_artifacts_are_where_dvc_yaml_says(project: Path, tmp_path: Path) -> None:
@@ -104,19 +108,13 @@ def test_plots_and_artifacts_are_where_dvc_yaml_says(project: Path, tmp_path: Pa
     pictures = {path.name.split("_")[-1] for path in (out / "static").iterdir()}
     assert {"confusion.png", "curves.png", "clip.png"} <= pictures
     assert "VegaError" not in html
+
+
+def test_the_trained_model_is_an_artifact(workspace: Path, tmp_path: Path) -> None:
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    run(workspace, *git, "tag", "-a", "emotion-classifier@v1.0.0", "-m", "first")
     got = tmp_path / "got"
-    run(
-        project,
-        "dvc",
-        "artifacts",
-        "get",
-        ".",
-        "emotion-classifier",
-        "-o",
-        str(got),
-        "--rev",
-        "HEAD",
-    )
+    run(workspace, "dvc", "artifacts", "get", ".", "emotion-classifier", "-o", str(got))
     assert {file.name for file in got.iterdir()} == {"config.json", "model.safetensors"}
 
 
