@@ -180,7 +180,7 @@ def test_a_seed_is_one_that_numpy_takes(tmp_path: Path, key: str, seed: int) -> 
         ("wavelets.mode", "aproximation", ["approximation", "block"]),
         ("wavelets.level", "Auto", ["auto"]),
         ("train.model", "svm", ["majority", "logistic", "mlp"]),
-        ("train.baselines.1", "mpl", ["majority", "logistic", "mlp"]),
+        ("train.baselines.0", "mpl", ["logistic", "mlp"]),
         ("train.inputs.0", "blendshape", ["blendshapes", "landmarks"]),
         ("train.partitions.1", "all", ["split"]),
     ],

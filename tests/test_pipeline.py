@@ -95,7 +95,7 @@ def test_experiments_are_queued_shown_and_compared(workspace: Path) -> None:
     assert shown.loc[["g-1", "g-2"], "wavelets.k"].tolist() == [4, 6]
     assert shown.loc["plain", "split.model.name"] == "logistic"
     difference = run(workspace, "dvc", "metrics", "diff", "g-1", "plain", "--all")
-    assert re.search(r"split\.model\.name +mlp +logistic", difference)
+    assert re.search(r"split\.model\.war +[\d.]+ +[\d.]+ ", difference)
 
 
 def test_plots_and_artifacts_are_where_dvc_yaml_says(project: Path, tmp_path: Path) -> None:

@@ -144,7 +144,8 @@ def test_every_shipped_trajectory_comes_out_again_when_detected_afresh(
 ) -> None:
     """The committed trajectories are what this machine's landmarker sees, clip by clip."""
     raw = ROOT / "data/raw/demo"
-    shipped = schema.read_index(raw / "trajectories")
+    pack = ROOT / cache.pack("demo")
+    shipped = schema.read_index(pack)
     wanted = labels.with_trajectories(labels.read(ROOT / "data/labels/demo.csv"))
     assert set(wanted["video_idx"]) == set(shipped["video_idx"])
     clips = [raw / path for path in shipped["file_path"]]
@@ -154,7 +155,7 @@ def test_every_shipped_trajectory_comes_out_again_when_detected_afresh(
     for row in shipped.itertuples():
         fresh = schema.read_clip(cache.place(row.key))
         assert schema.read_facts(cache.place(row.key)).problem == row.problem
-        kept = schema.read_clip(raw / "trajectories" / row.shard, row.row_group)
+        kept = schema.read_clip(pack / row.shard, row.row_group)
         np.testing.assert_array_equal(fresh.times_T, kept.times_T)
         np.testing.assert_array_equal(fresh.valid_T, kept.valid_T)
         # Equal bytes on one kind of processor; others may round otherwise.

@@ -28,8 +28,8 @@ def predict_all(clips: list[Path], folder: Path | None) -> bool:
     trained = training.load(folder or training.folder(settings.train.partitions[0], training.MODEL))
     if missing := [clip for clip in clips if not clip.is_file()]:
         raise UserError(f"{missing[0]} is no file. Name a video file.")
-    for entry in settings.datasets.values():
-        cache.fill(Path(entry.root) / "trajectories")
+    for name in settings.datasets:
+        cache.fill(cache.pack(name))
     keys, _ = extract.ensure(clips, "clips")
     pairs = zip(clips, keys, strict=True)
     return all([_show(clip, cache.place(key), trained, settings) for clip, key in pairs])

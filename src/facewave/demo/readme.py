@@ -18,9 +18,6 @@ are was chosen when they were made.
 - `annotation.csv`: DFEW's columns, and the subject. Ten votes over seven emotions; `label` is the
   emotion's number (1 happy ... 7 fear), or 0 if none has more than five votes.
 - `clips/<order>.mp4`: H.264, 224 x 224 px, 24, 25 or 30 frames a second, 1 to 2.4 s.
-- `trajectories/`: what the landmarker saw in them, as stage extract wrote it: it fills the cache of
-  detections where the landmarker itself cannot be had. When the clips are made anew it is out of
-  date (nothing in it is found again): run stage extract and copy `data/landmarks/demo` here.
 - Orders 1 to {table.GOOD}: {table.SUBJECTS} subjects, each with each emotion once, shuffled.
 
 Made by `python -m facewave.demo`; the same program gives the same files. Licence of the clips and

@@ -17,7 +17,7 @@ from facewave.labels.schema import WORDS
 
 VOTE_COLUMNS = tuple(f"{i}{word}" for i, word in enumerate(WORDS["dfew"], start=1))
 ANNOTATORS = 10
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_BREAKS = re.compile(r"[\r\n\t]+")  # inside a cell: one row stays one line
 _DIGITS = 9  # more is no clip, no fold and no count
 
 
@@ -95,7 +95,7 @@ def _read_text(table: Path) -> list[tuple[int, dict[str, str]]]:
     start = 1
     try:
         for fields in lines:
-            records.append((start, [_CONTROL.sub(" ", field).strip() for field in fields]))
+            records.append((start, [_BREAKS.sub(" ", field).strip() for field in fields]))
             start = lines.line_num + 1
     except csv.Error as error:
         raise UserError(f"{table} is no regular CSV: row {start}: {error}. Correct it.") from None

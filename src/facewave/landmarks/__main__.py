@@ -1,6 +1,6 @@
 """Stage extract: ``python -m facewave.landmarks DATASET``.
 
-Reads   data/labels/<dataset>.csv, the clips, and <root>/trajectories where a dataset ships them
+Reads   data/labels/<dataset>.csv, the clips, and data/trajectories/<dataset>/ if it is there
 Writes  data/landmarks/<dataset>/       shards and their index (landmarks/schema.py)
         metrics/extract/<dataset>.json  clips, frames, and every clip left out with its reason
 """
@@ -27,7 +27,7 @@ def main(name: str) -> None:
     root = Path(params.dataset(settings, name).root)
     rows = labels.with_trajectories(labels.read(Path("data/labels") / f"{name}.csv"))
     clips = [root / path for path in rows["file_path"]]
-    shipped = cache.fill(root / "trajectories")
+    shipped = cache.fill(cache.pack(name))
     keys, detected = ensure(clips, name)
 
     index = assemble(rows, keys, Path("data/landmarks") / name, settings.landmarks)
@@ -44,7 +44,7 @@ def main(name: str) -> None:
     )
     from_pack = int(index["key"].isin(shipped - detected).sum())
     print(
-        f"{name}: {len(index)} clips: {from_pack} came with the dataset ({root}/trajectories), "
+        f"{name}: {len(index)} clips: {from_pack} came with the dataset ({cache.pack(name)}), "
         f"{len(index) - from_pack - len(detected)} from the cache ({cache.folder()}), "
         f"{len(detected)} detected now"
     )

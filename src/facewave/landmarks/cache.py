@@ -50,17 +50,26 @@ def put(name: str, facts: ClipFacts, trajectory: Trajectory) -> None:
             writer.add(trajectory)
 
 
-def fill(pack: Path) -> set[str]:
-    """Put into the cache what somebody else has extracted; return the pack's keys.
+def pack(dataset: str) -> Path:
+    """Where a dataset's shipped trajectories lie, if there are any.
 
-    A pack is a copy of a folder that stage extract wrote, shipped beside the clips as
-    ``<root>/trajectories``. It serves machines that cannot detect, and saves time on the others.
+    A pack is a copy of a folder that stage extract wrote. It serves machines that cannot detect,
+    and saves time on the others; being a cache, it is no dependency of the stage.
     """
-    if not (pack / "index.csv").exists():
+    return Path("data/trajectories") / dataset
+
+
+def fill(shipped: Path) -> set[str]:
+    """Put into the cache what a pack has, and the cache lacks; return the pack's keys."""
+    if not (shipped / "index.csv").exists():
         return set()
-    index = read_index(pack)
+    index = read_index(shipped)
     for row in index.itertuples():
         if not place(row.key).exists():
             facts = ClipFacts(row.fps, row.width, row.height, row.declared_frames, row.problem)
-            put(row.key, facts, read_clip(pack / row.shard, row.row_group) if row.shard else EMPTY)
+            put(
+                row.key,
+                facts,
+                read_clip(shipped / row.shard, row.row_group) if row.shard else EMPTY,
+            )
     return set(index["key"])
