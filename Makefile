@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # makes every later start seconds faster.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
-.PHONY: repro test lint setup clean
+.PHONY: repro test setup clean
 
 repro: $(BIN)/.ready
 	@dvc repro

@@ -24,7 +24,7 @@ def ensure(clips: Sequence[Path], what: str) -> tuple[list[str], set[str]]:
     Raises:
         UserError: the landmarker's file is needed and cannot be had, or a worker died.
     """
-    keys = [cache.key(clip) for clip in tqdm(clips, desc=f"hash {what}", unit="clip")]
+    keys = [cache.key(clip) for clip in tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)]
     pairs = zip(keys, clips, strict=True)
     waiting = {key: clip for key, clip in pairs if not cache.place(key).exists()}
     if not waiting:
