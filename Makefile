@@ -30,6 +30,9 @@ $(BIN)/.ready: requirements.txt pyproject.toml
 	  { echo "facewave needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv .venv || \
 	  { echo "the module venv is missing: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import ctypes; [ctypes.CDLL(l) for l in ("libGL.so.1", "libgthread-2.0.so.0")]' || \
+	  { echo "OpenCV needs system libraries: apt-get install libgl1 libegl1 libgles2 libglib2.0-0"; \
+	    exit 1; }
 	@echo "installing the pinned packages into .venv (6.5 GB, some two minutes)"
 	@$(INSTALL) -r requirements.txt
 	@$(INSTALL) --no-build-isolation -e .

@@ -303,3 +303,11 @@ def test_a_file_in_another_encoding_is_a_user_error(tmp_path: Path) -> None:
 def test_a_missing_file_says_where_to_go(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"params\.yaml is not here\. .*where dvc\.yaml lies\."):
         params.load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("train.partitions", ["split", 1, "split"]), ("train.inputs", ["landmarks"] * 2)],
+)
+def test_nothing_is_named_twice(tmp_path: Path, key: str, value: list[Any]) -> None:
+    assert f"{key}: it should name nothing twice" in refusal(tmp_path, changed(key, value))

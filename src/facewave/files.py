@@ -30,6 +30,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())  # else a power cut can leave the new name with no content
         temporary.chmod(0o644)  # mkstemp makes 0600, which a shared cache could not read
         temporary.replace(path)
     finally:

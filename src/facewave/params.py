@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -22,8 +22,17 @@ _strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy takes
-Name = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]  # it names files
+Name = Annotated[str, Field(pattern=r"^\w[\w-]*$")]  # it names files, and DVC splits at dots
 Positive = Annotated[float, Field(gt=0)]
+
+
+def _once(values: list[Any]) -> list[Any]:
+    if len(set(values)) < len(values):
+        raise ValueError("it should name nothing twice")
+    return values
+
+
+Once = AfterValidator(_once)
 
 
 @dataclass(frozen=True, config=_strict)
@@ -59,8 +68,8 @@ class Wavelets:
 
     mode: Literal["approximation", "block"]
     family: str
-    level: Literal["auto"] | Count
-    k: Count
+    level: Literal["auto"] | Annotated[int, Field(ge=1, le=12)]
+    k: Annotated[int, Field(ge=1, le=1024)]
 
 
 @dataclass(frozen=True, config=_strict)
@@ -68,10 +77,10 @@ class Train:
     """Stage train."""
 
     dataset: str
-    partitions: Annotated[list[Literal["split"] | Count], Field(min_length=1)]
+    partitions: Annotated[list[Literal["split"] | Count], Field(min_length=1), Once]
     model: Literal["majority", "logistic", "mlp"]
-    baselines: list[Literal["logistic", "mlp"]]
-    inputs: Annotated[list[Literal["blendshapes", "landmarks"]], Field(min_length=1)]
+    baselines: Annotated[list[Literal["logistic", "mlp"]], Once]
+    inputs: Annotated[list[Literal["blendshapes", "landmarks"]], Field(min_length=1), Once]
     c: Positive
     hidden: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
@@ -206,7 +215,7 @@ def _say(problem: Any) -> str:
         case "greater_than_equal":
             return f"it should be {problem['ctx']['ge']} or more"
         case _:
-            said = problem["msg"].removeprefix("Input ")
+            said = problem["msg"].removeprefix("Input ").removeprefix("Value error, it ")
             return f"it {said}"
 
 

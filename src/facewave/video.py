@@ -7,11 +7,11 @@ from pathlib import Path
 # What FFmpeg says of a damaged file goes nowhere: our sentence says it, with the file's name.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-# Containers only: a playlist named like a clip could have other files opened, anywhere.
+# Containers only: a playlist named like a clip could have other files opened, anywhere, and a raw
+# stream has no frame times.
 os.environ.setdefault(
     "OPENCV_FFMPEG_CAPTURE_OPTIONS",
-    "format_whitelist;mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,mpegvideo,"
-    "m4v,h264,hevc,ogg,gif",
+    "format_whitelist;mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,ogg,gif",
 )
 import cv2
 

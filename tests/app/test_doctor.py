@@ -37,7 +37,8 @@ def test_a_package_that_does_not_load_is_a_finding(tmp_path: Path) -> None:
 
 def test_a_wrong_landmarker_is_found(tmp_path: Path) -> None:
     (tmp_path / model_file.NAME).write_bytes(b"something else")
-    output = run(ROOT, "facewave", "doctor", ok=False, env={"FACEWAVE_ASSETS": str(tmp_path)})
+    output = run(ROOT, "facewave", "doctor", env={"FACEWAVE_ASSETS": str(tmp_path)})
+    assert "! landmarker file" in output
     assert "wrong SHA-256" in output
     assert "delete it" in output
 
@@ -45,6 +46,22 @@ def test_a_wrong_landmarker_is_found(tmp_path: Path) -> None:
 def test_the_right_landmarker_is_recognised(landmarker: Path) -> None:
     output = run(ROOT, "facewave", "doctor", env={"FACEWAVE_ASSETS": str(landmarker.parent)})
     assert "SHA-256 as expected" in output
+
+
+def test_missing_packages_are_named(tmp_path: Path) -> None:
+    code = (
+        "import importlib.metadata as m\n"
+        "known = m.version\n"
+        "def version(name):\n"
+        "    if name == 'mediapipe':\n"
+        "        raise m.PackageNotFoundError(name)\n"
+        "    return known(name)\n"
+        "m.version = version\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(code)
+    output = run(ROOT, "facewave", "doctor", ok=False, env={"PYTHONPATH": str(tmp_path)})
+    assert "✗ packages: missing: mediapipe" in output
+    assert "make setup" in output
 
 
 @pytest.mark.parametrize("command", ["doctor", "results", "predict", "export-npy"])

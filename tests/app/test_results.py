@@ -25,7 +25,7 @@ def summary(**changes: Any) -> dict[str, Any]:
     return {
         "n": 12,
         "subjects": 4,
-        "no_face": 1,
+        "unusable": 1,
         "interval_over": "clips",
         "model": figures("mlp", 0.8125, 0.75, 0.7),
         "majority": figures("majority", 0.25, 0.2, 0.15),
@@ -50,17 +50,18 @@ def shown(
 def test_every_protocol_with_its_clips_and_what_was_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folds = summary(n=97, subjects=30, no_face=0, interval_over="subjects")
+    folds = summary(n=97, subjects=30, unusable=0, interval_over="subjects")
+    folds["model"]["fold"] = {"1": {}, "2": {}}
     metrics = {"dataset": "demo: synthetic clips", "split": summary(), "folds": folds}
     out = shown(metrics, tmp_path, monkeypatch, capsys)
     assert "demo: synthetic clips" in out
     (split,) = (line for line in out.splitlines() if "80/10/10 split" in line)
-    (mean,) = (line for line in out.splitlines() if "ean over folds" in line)
+    (mean,) = (line for line in out.splitlines() if "Mean over folds 1, 2:" in line)
     for line, n, subjects, drawn in ((split, 12, 4, "clips"), (mean, 97, 30, "subjects")):
         assert f"{n} test clips of {subjects} subjects" in line
         assert "95 %" in line
         assert line.endswith(f"over {drawn}")
-    assert "1 of them without a usable face" in split
+    assert "1 of them unusable and answered from class frequencies" in split
     assert "without" not in mean
     assert "report.json" in out
     assert "predictions.csv" in out
@@ -95,6 +96,15 @@ def test_brackets_in_the_datasets_words_are_shown(
 ) -> None:
     metrics = {"dataset": "demo: [synthetic] clips", "split": summary()}
     assert "[synthetic] clips" in shown(metrics, tmp_path, monkeypatch, capsys)
+
+
+def test_where_no_subject_is_named_none_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = {"dataset": "dfew", "split": summary(subjects=None)}
+    out = shown(metrics, tmp_path, monkeypatch, capsys)
+    assert "12 test clips, 1 of them" in out
+    assert "subject" not in out
 
 
 def test_without_metrics_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,7 @@ def test_a_clip_without_a_face_counts_and_is_answered_from_the_prior(
     blind = predictions[predictions["answered_from"] == "prior"]
     assert set(blind["video_idx"]) == {"000"}
     assert list(blind["partition"]) == ["split"] * 3 + ["1"] * 3
-    assert report["split"]["no_face"] == report["folds"]["no_face"] == 1
+    assert report["split"]["unusable"] == report["folds"]["unusable"] == 1
     train_parts = {"split": table["split"] == "train", "1": table["fold"] == 3}
     for row in blind.to_dict("records"):
         counts = table.loc[train_parts[row["partition"]], "actual"].value_counts()

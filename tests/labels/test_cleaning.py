@@ -312,5 +312,14 @@ def test_the_report_counts_what_is_kept() -> None:
     }
 
 
-def test_the_reasons_that_concern_only_the_label_are_the_last_three() -> None:
-    assert tuple(Reason)[-3:] == LABEL_REASONS
+def test_the_reasons_that_concern_only_the_label_come_last() -> None:
+    assert tuple(Reason)[-len(LABEL_REASONS) :] == LABEL_REASONS
+
+
+def test_without_an_official_fold_where_others_have_one_it_is_left_out() -> None:
+    assert reasons(cleaned([clip(1, fold=2), clip(2), clip(3, fold=1)])) == [
+        "",
+        "no official fold",
+        "",
+    ]
+    assert reasons(cleaned([clip(1), clip(2)])) == ["", ""]

@@ -155,14 +155,24 @@ def test_official_folds_stay(store: Path) -> None:
     assert assign(kept, store, seed=9)["fold"].tolist() == official
 
 
-def test_official_folds_with_a_gap_are_not_drawn_over(store: Path) -> None:
-    official: list[int | None] = [*(1 + i % 5 for i in range(59)), None]
-    kept = people(20).assign(fold=pd.array(official, dtype="Int64"))
-    try:
-        table = assign(kept, store)
-    except UserError:
-        return
-    assert table["fold"].tolist()[:-1] == official[:-1]
+def test_clips_that_come_later_are_placed_by_their_words(store: Path) -> None:
+    few = clips([f"a{i}" for i in range(30)], [i % 3 for i in range(30)])
+    assign(few, store)
+    # Sorted by word, as corpora come: the order must not decide.
+    many = clips([f"b{i:03}" for i in range(270)], [i // 90 for i in range(270)])
+    both = pd.concat([few, many.assign(video_idx=[f"b{i}" for i in range(270)])], ignore_index=True)
+    table = assign(both, store)
+    for part, share in (("test", 10), ("val", 10), ("train", 80)):
+        counts = table[table["split"] == part].groupby("label").size()
+        assert counts.sub(share).abs().max() <= 3, part
+    for _, counts in table.groupby("fold")["label"].value_counts().groupby(level=0):
+        assert (counts - 20).abs().max() <= 3
+
+
+def test_another_corpus_under_the_same_name_is_drawn_anew(store: Path) -> None:
+    assign(people(20), store)
+    other = people(20).assign(subject=lambda table: "x" + table["subject"])
+    assert assign(other, store)["split"].tolist() == assign(people(20), store)["split"].tolist()
 
 
 @pytest.mark.parametrize(("subjects", "folds"), [(0, 5), (1, 2), (4, 5), (2, 2)])

@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 from test_landmarks_schema import NAMES, assert_equal, random_trajectory
 
+from facewave.errors import UserError
 from facewave.files import write_csv
 from facewave.landmarks import cache, model_file, schema
 from facewave.landmarks.schema import EMPTY, ClipFacts
 
+AA, BB = "a" * 64, "b" * 64
 FACTS = ClipFacts(fps=25.0, width=640, height=360, declared_frames=12)
 
 
@@ -49,28 +51,60 @@ def make_pack(folder: Path) -> None:
         writer.add(random_trajectory(12))
     base = dict.fromkeys(schema.INDEX, "") | {"fps": 25.0, "width": 640, "height": 360,
                                               "declared_frames": 12, "row_group": None}  # fmt: skip
-    good = base | {"key": "aa", "shard": "part-00000.parquet", "row_group": 0}
-    bad = base | {"key": "bb", "problem": "no frame can be decoded"}
+    good = base | {"key": AA, "shard": "part-00000.parquet", "row_group": 0}
+    bad = base | {"key": BB, "problem": "no frame can be decoded"}
     index = pd.DataFrame([good, bad]).astype({"row_group": "Int64"})
     write_csv(folder / "index.csv", index)
 
 
 def test_a_shipped_pack_fills_the_cache(tmp_path: Path) -> None:
     make_pack(tmp_path)
-    assert cache.fill(tmp_path) == {"aa", "bb"}
-    assert_equal(schema.read_clip(cache.place("aa")), random_trajectory(12))
-    assert schema.read_facts(cache.place("aa")) == FACTS
-    assert_equal(schema.read_clip(cache.place("bb")), EMPTY)
-    assert schema.read_facts(cache.place("bb")) == replace(FACTS, problem="no frame can be decoded")
+    assert cache.fill(tmp_path) == {AA, BB}
+    assert_equal(schema.read_clip(cache.place(AA)), random_trajectory(12))
+    assert schema.read_facts(cache.place(AA)) == FACTS
+    assert_equal(schema.read_clip(cache.place(BB)), EMPTY)
+    assert schema.read_facts(cache.place(BB)) == replace(FACTS, problem="no frame can be decoded")
 
 
 def test_a_pack_never_replaces_what_was_detected_here(tmp_path: Path) -> None:
     make_pack(tmp_path)
     own = random_trajectory(12, seed=7)
-    cache.put("aa", FACTS, own)
+    cache.put(AA, FACTS, own)
     cache.fill(tmp_path)
-    assert_equal(schema.read_clip(cache.place("aa")), own)
+    assert_equal(schema.read_clip(cache.place(AA)), own)
 
 
 def test_no_pack_no_keys(tmp_path: Path) -> None:
     assert cache.fill(tmp_path / "absent") == set()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("key", "../../x"), ("shard", "../part-00000.parquet")]
+)
+def test_a_pack_that_points_elsewhere_is_refused(tmp_path: Path, column: str, value: str) -> None:
+    make_pack(tmp_path)
+    index = pd.read_csv(tmp_path / "index.csv", dtype=str)
+    index.loc[0, column] = value
+    index.to_csv(tmp_path / "index.csv", index=False)
+    with pytest.raises(UserError, match=r"index\.csv, row 2"):
+        cache.fill(tmp_path)
+
+
+def test_a_file_cut_short_does_not_count() -> None:
+    cache.put(AA, FACTS, random_trajectory(12))
+    whole = cache.place(AA).read_bytes()
+    assert cache.has(AA)
+    assert not cache.has(BB)
+    for kept in (0, len(whole) // 2):
+        cache.place(AA).write_bytes(whole[:kept])
+        assert not cache.has(AA)
+
+
+def test_without_a_home_folder_it_says_which_variable_to_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("FACEWAVE_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 54321)  # a container's user, unknown to the system
+    with pytest.raises(UserError, match="set FACEWAVE_CACHE"):
+        cache.folder()

@@ -1,7 +1,9 @@
 """Decoding and detection with the real decoder and the real landmarker."""
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -48,6 +50,24 @@ def test_a_truncated_clip_keeps_its_frames_and_says_so(tmp_path: Path, landmarke
     assert facts.problem == (
         f"truncated: {len(trajectory.times_T)} of {facts.declared_frames} frames can be decoded"
     )
+
+
+def test_a_variable_frame_rate_is_no_truncation(tmp_path: Path, landmarker: Path) -> None:
+    with av.open(tmp_path / "a.mkv", "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for i in [
+            *range(12),
+            *range(12, 60, 6),
+        ]:  # later most frames are left out
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 4 * i, np.uint8))
+            frame.pts, frame.time_base = i, Fraction(1, 30)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    facts, trajectory = detect(tmp_path / "a.mkv", landmarker)
+    assert len(trajectory.times_T) == 20
+    assert facts.declared_frames > 40  # what the header makes of its duration
+    assert facts.problem == ""
 
 
 def test_no_face_is_nan_never_zero(tmp_path: Path, landmarker: Path) -> None:

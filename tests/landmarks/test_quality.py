@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facewave.landmarks.quality import assess, duration
-from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory
+from facewave.landmarks.quality import assess
+from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory, duration
 from facewave.params import Landmarks
 
 FACTS = ClipFacts(fps=25.0, width=224, height=224, declared_frames=50)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
-from facewave.files import sha256
-from facewave.landmarks import cache, model_file
+from facewave.errors import UserError
 
 _PACKAGES = (
     "dvc",
@@ -62,7 +62,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at everything, in the order in which it is needed."""
+    """Look at everything, in the order in which it is needed; without packages, at nothing more."""
     checks: list[Callable[[], Finding]] = [
         _python,
         _git,
@@ -75,7 +75,12 @@ def examine() -> list[Finding]:
         _cache,
         _disk,
     ]
-    return [check() for check in checks]
+    findings = []
+    for check in checks:
+        findings.append(check())
+        if check is _versions and findings[-1].blocking:
+            break
+    return findings
 
 
 def show(findings: list[Finding]) -> None:
@@ -84,9 +89,9 @@ def show(findings: list[Finding]) -> None:
     for finding in findings:
         warning = "[yellow]![/]" if finding.advice else "[green]✓[/]"
         mark = "[red]✗[/]" if finding.blocking else warning
-        console.print(f"{mark} {finding.what}: {finding.state}")
+        console.print(f"{mark} {escape(finding.what)}: {escape(finding.state)}")
         if finding.advice:
-            console.print(f"    → {finding.advice}")
+            console.print(f"    → {escape(finding.advice)}")
 
 
 def _python() -> Finding:
@@ -136,20 +141,22 @@ def _cv2_owner() -> Finding:
 
 
 def _opencv() -> Finding:
-    return _imports("OpenCV", "import cv2; cv2.VideoCapture")
+    return _loads("OpenCV", "import cv2; cv2.VideoCapture", blocking=True)
 
 
 def _mediapipe() -> Finding:
-    # Its native library is loaded only when a landmarker is made: load it here.
-    return _imports(
+    # Its native library is loaded only when a landmarker is made: load it here. Only new clips
+    # need it; the demo's trajectories are shipped.
+    return _loads(
         "MediaPipe",
         "import ctypes, pathlib, mediapipe\n"
         "for library in pathlib.Path(mediapipe.__file__).parent.rglob('libmediapipe*'):\n"
         "    ctypes.CDLL(str(library))",
+        blocking=False,
     )
 
 
-def _imports(what: str, code: str) -> Finding:
+def _loads(what: str, code: str, *, blocking: bool) -> Finding:
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if process.returncode == 0:
         return Finding(what, "loads")
@@ -157,10 +164,13 @@ def _imports(what: str, code: str) -> Finding:
     advice = f"a system library is missing: apt-get install {_LIBRARIES}"
     if "cannot open shared object" not in last:
         advice = "run make setup; if it stays, reinstall the package"
-    return Finding(what, f"does not load: {last}", advice, blocking=True)
+    return Finding(what, f"does not load: {last}", advice, blocking)
 
 
 def _landmarker() -> Finding:
+    from facewave.files import sha256
+    from facewave.landmarks import model_file
+
     path = model_file.find()
     if path is None:
         return Finding(
@@ -171,20 +181,30 @@ def _landmarker() -> Finding:
         )
     if sha256(path) != model_file.SHA256:
         advice = f"delete it; the next run downloads the right one from {model_file.URL}"
-        return Finding("landmarker file", f"{path}: wrong SHA-256", advice, blocking=True)
+        return Finding("landmarker file", f"{path}: wrong SHA-256", advice)
     return Finding("landmarker file", f"{path}, SHA-256 as expected")
 
 
 def _gpu() -> Finding:
-    import torch
-
-    if torch.cuda.is_available():
-        return Finding("GPU", f"{torch.cuda.get_device_name()} (CUDA {torch.version.cuda})")
-    return Finding("GPU", "none; the demo and the small classifiers need none")
+    code = (
+        "import torch\n"
+        "if torch.cuda.is_available():\n"
+        "    print(torch.cuda.get_device_name(), '(CUDA', torch.version.cuda + ')')"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or [f"exit {process.returncode}"])[-1]
+        return Finding("torch", f"does not load: {last}", "run make setup", blocking=True)
+    return Finding("GPU", process.stdout.strip() or "none; the demo and the classifiers need none")
 
 
 def _cache() -> Finding:
-    folder = cache.folder()
+    from facewave.landmarks import cache
+
+    try:
+        folder = cache.folder()
+    except UserError as error:
+        return Finding("cache of detections", "none", str(error), blocking=True)
     parent = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(parent, os.W_OK):
         advice = f"set {cache.FOLDER} to a folder you may write to"

@@ -11,7 +11,7 @@ from facewave.errors import UserError
 from facewave.landmarks import cache, extract, quality
 from facewave.landmarks import schema as landmarks
 from facewave.training import schema as training
-from facewave.wavelets.__main__ import features
+from facewave.wavelets.features import features
 from facewave.wavelets.transform import Transform
 
 
@@ -38,7 +38,7 @@ def predict_all(clips: list[Path], folder: Path | None) -> bool:
 def _show(clip: Path, place: Path, trained: training.Trained, settings: params.Params) -> bool:
     trajectory, facts = landmarks.read_clip(place), landmarks.read_facts(place)
     found = quality.assess(trajectory, facts, settings.landmarks)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"{clip}: {found['frames']} frames, {found['duration']:.2f} s, "
         f"a face in {found['face_share']:.0%} of the frames"
@@ -48,6 +48,10 @@ def _show(clip: Path, place: Path, trained: training.Trained, settings: params.P
     if found["face_frames"] < 2:
         console.print("  no answer: there is no face to judge by")
         return False
+    if list(trajectory.names) != trained.wavelets["blendshapes"]:
+        raise UserError(
+            "the model was trained on other blendshapes. Train it again: dvc repro train"
+        )
     config = {name: trained.wavelets[name] for name in ("mode", "family", "level", "k")}
     points, shapes = features(trajectory, Transform(**config))
     blocks = {"landmarks": points[None], "blendshapes": shapes[None]}

@@ -27,8 +27,10 @@ def show() -> None:
         raise UserError(f"{REPORT} is not here. Make it with: make repro") from None
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]{escape(metrics['dataset'])}[/]")
-    for key, heading in (("split", "80/10/10 split"), ("folds", "Mean over folds")):
+    for key in ("split", "folds"):
         if key in metrics:
+            folds = ", ".join(metrics[key]["model"].get("fold", []))
+            heading = "80/10/10 split" if key == "split" else f"Mean over folds {folds}"
             console.print(f"\n{heading}: {_say(metrics[key])}")
             console.print(_table(metrics[key]))
     console.print(f"\nmetrics  {REPORT.parent}/metrics.json, report.json, predictions.csv")
@@ -36,14 +38,12 @@ def show() -> None:
 
 
 def _say(summary: dict[str, Any]) -> str:
-    text = f"{summary['n']} test clips of {_count(summary['subjects'], 'subject')}"
-    if summary["no_face"]:
-        text += f", {summary['no_face']} of them without a usable face"
+    text = f"{summary['n']} test clips"
+    if summary["subjects"] is not None:
+        text += f" of {summary['subjects']} subject{'s' * (summary['subjects'] != 1)}"
+    if summary["unusable"]:
+        text += f", {summary['unusable']} of them unusable and answered from class frequencies"
     return f"{text}; in brackets 95 % intervals by bootstrap over {summary['interval_over']}"
-
-
-def _count(n: int, word: str) -> str:
-    return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
 def _table(summary: dict[str, Any]) -> Table:

@@ -115,11 +115,10 @@ def summarize(
     """Figures of every role on the same test clips; confusion has a row per actual class."""
     first = group[group["role"] == training.MODEL]
     codes = {word: code for code, word in enumerate(words)}
-    subject = first["subject"].where(first["subject"] != "", first["video_idx"])
     summary: dict[str, Any] = {
         "n": len(first),
-        "subjects": int(subject.nunique()),
-        "no_face": int((first["answered_from"] == "prior").sum()),
+        "subjects": int(first["subject"].nunique()) if (first["subject"] != "").all() else None,
+        "unusable": int((first["answered_from"] == "prior").sum()),
     }
     for role, kind in roles.items():
         rows = group[group["role"] == role]
@@ -128,12 +127,13 @@ def summarize(
             actual=rows["actual"].map(codes).to_numpy(np.int64),
             predicted=rows["predicted"].map(codes).to_numpy(np.int64),
             fold=fold,
-            group=pd.factorize(subject)[0],
+            group=pd.factorize(labels.groups(rows))[0],
             n_classes=len(words),
         )
         counts = measures.confusion(answers)
         resampled = measures.resampled_confusion(answers, **asdict(settings))
-        summary["interval_over"] = measures.resampled_by(answers)
+        by_subject = summary["subjects"] and measures.resampled_by(answers) == "subjects"
+        summary["interval_over"] = "subjects" if by_subject else "clips"
         figures: dict[str, Any] = {"name": kind}
         for name, measure in MEASURES.items():
             low, high = measures.interval(measure, resampled)
@@ -190,7 +190,7 @@ def show_clip(
         landmarks.read_clip(folder / index["shard"], int(index["row_group"])),
         np.asarray(features.blendshapes[at[chosen["video_idx"]]]),
         Path(loaded.datasets[name].root) / chosen["file_path"],
-        features.config["family"],
+        features.config,
         f"{name} ({loaded.datasets[name].about})\n"
         f"clip {chosen['video_idx']}: {chosen['actual']}, the model says {chosen['predicted']}",
         path,

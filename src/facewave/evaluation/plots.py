@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from facewave.files import replacing
-from facewave.landmarks.schema import Trajectory
+from facewave.landmarks.schema import Trajectory, duration
 from facewave.video import open_video
 
 _FRAMES = 6
@@ -83,7 +83,7 @@ def clip(
     trajectory: Trajectory,
     numbers_KB: NDArray[np.float32],
     video: Path,
-    family: str,
+    config: dict[str, Any],
     title: str,
     path: Path,
 ) -> None:
@@ -105,26 +105,33 @@ def clip(
             )
             axes.set_title(f"{times[t]:.2f} s", fontsize=8)
             axes.set_axis_off()
-        _trajectories(figure.add_subplot(grid[1, :]), trajectory, numbers_KB, moving)
-        _scalogram(figure, figure.add_subplot(grid[2, :]), trajectory, int(moving[0]), family)
+        _trajectories(figure.add_subplot(grid[1, :]), trajectory, numbers_KB, moving, config)
+        _scalogram(
+            figure, figure.add_subplot(grid[2, :]), trajectory, int(moving[0]), config["family"]
+        )
         figure.suptitle(title, fontsize=10)
         _save(figure, path)
 
 
 def _trajectories(
-    axes: Axes, trajectory: Trajectory, numbers_KB: NDArray[np.float32], moving: NDArray[np.intp]
+    axes: Axes,
+    trajectory: Trajectory,
+    numbers_KB: NDArray[np.float32],
+    moving: NDArray[np.intp],
+    config: dict[str, Any],
 ) -> None:
-    times, k = trajectory.times_T, len(numbers_KB)
-    frame = float(np.median(np.diff(times)))
-    edges = np.linspace(times[0] - frame / 2, times[-1] + frame / 2, k + 1)
+    times = trajectory.times_T
+    edges = np.linspace(times[0], times[0] + duration(trajectory), len(numbers_KB) + 1)
+    whole = config["mode"] == "approximation"  # elsewhere the numbers do not share out the clip
     for color, channel in zip(mpl.color_sequences["tab10"], moving, strict=False):
         name = trajectory.names[channel]
         axes.plot(times, trajectory.blendshapes_TB[:, channel], color=color, lw=1.2, label=name)
-        axes.stairs(numbers_KB[:, channel], edges, color=color, alpha=0.5, lw=1.2, baseline=None)
+        if whole:
+            steps = numbers_KB[:, channel]
+            axes.stairs(steps, edges, color=color, alpha=0.5, lw=1.2, baseline=None)
     axes.set(ylabel="blendshape", xlim=(edges[0], edges[-1]))
-    axes.set_title(
-        f"The blendshapes that move most (lines) and their {k} numbers (steps)", fontsize=9
-    )
+    steps_title = f" (lines) and their {len(numbers_KB)} numbers (steps)" if whole else ""
+    axes.set_title(f"The blendshapes that move most{steps_title}", fontsize=9)
     axes.legend(
         frameon=False, ncols=len(moving), fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1)
     )

@@ -35,7 +35,8 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], words: tuple[str, ..
       - a missing or unopenable file is left out;
       - the same bytes under several names: as for rows, by the label;
       - label 0 (no single label) keeps its votes and is left out of single-label work;
-      - a tie of the highest votes, or a label that is not the word with most votes, is left out.
+      - a tie of the highest votes, or a label that is not the word with most votes, is left out;
+      - where a table gives official folds, a clip without one is left out, as the corpus does.
 
     Args:
         raw: row, video_idx, file_path, word, votes, subject, fold (see the readers).
@@ -64,6 +65,9 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], words: tuple[str, ..
     pairs = zip(winners, word, strict=True)
     against = pd.Series([bool(won) and name not in won for won, name in pairs], table.index)
     _exclude(table, against, Reason.CONTRADICTED, "label " + word + ", votes " + said)
+
+    if raw["fold"].notna().any():
+        _exclude(table, raw["fold"].isna(), Reason.NO_OFFICIAL_FOLD, "")
 
     codes = {word: code for code, word in enumerate(words)}
     return table.assign(

@@ -16,7 +16,6 @@ from facewave.errors import UserError
 from facewave.labels.schema import WORDS
 
 VOTE_COLUMNS = tuple(f"{i}{word}" for i, word in enumerate(WORDS["dfew"], start=1))
-ANNOTATORS = 10
 _BREAKS = re.compile(r"[\r\n\t]+")  # inside a cell: one row stays one line
 _DIGITS = 9  # more is no clip, no fold and no count
 

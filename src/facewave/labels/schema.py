@@ -63,10 +63,16 @@ class Reason(StrEnum):
     NO_SINGLE_LABEL = "no single label"
     VOTE_TIE = "vote tie"
     CONTRADICTED = "label contradicts votes"
+    NO_OFFICIAL_FOLD = "no official fold"
 
 
 # These clips have trajectories worth extracting (votes may still teach); they have no one label.
-LABEL_REASONS = (Reason.NO_SINGLE_LABEL, Reason.VOTE_TIE, Reason.CONTRADICTED)
+LABEL_REASONS = (
+    Reason.NO_SINGLE_LABEL,
+    Reason.VOTE_TIE,
+    Reason.CONTRADICTED,
+    Reason.NO_OFFICIAL_FOLD,
+)
 
 
 def write(path: Path, table: pd.DataFrame) -> None:
@@ -138,6 +144,13 @@ def parts(table: pd.DataFrame, partition: str | int) -> pd.Series:
     following = folds[(folds.index(partition) + 1) % len(folds)]
     names = {partition: "test", following: "val"}
     return table["fold"].map(lambda fold: names.get(fold, "train"))
+
+
+def groups(table: pd.DataFrame) -> pd.Series:
+    """Who stays together in splits and resamples: the subject, or the clip where none is named."""
+    return ("subject " + table["subject"]).where(
+        table["subject"] != "", "clip " + table["video_idx"]
+    )
 
 
 def votes_json(votes: dict[str, int] | None) -> str:

@@ -10,7 +10,10 @@ import os
 from pathlib import Path
 
 import platformdirs
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from facewave.errors import UserError
 from facewave.files import sha256
 from facewave.landmarks import model_file
 from facewave.landmarks.schema import (
@@ -29,7 +32,11 @@ SETTINGS = {"version": 1, "mode": "video", "num_faces": 1}
 
 def folder() -> Path:
     """Where the cache lies: $FACEWAVE_CACHE, or the user's cache folder."""
-    return Path(os.environ.get(FOLDER) or platformdirs.user_cache_dir("facewave")) / "landmarks"
+    try:
+        home = os.environ.get(FOLDER) or platformdirs.user_cache_dir("facewave")
+    except RuntimeError:  # a container's user without a home
+        raise UserError(f"there is no home folder; set {FOLDER} to one you may write to") from None
+    return Path(home).absolute() / "landmarks"
 
 
 def key(clip: Path) -> str:
@@ -41,6 +48,15 @@ def key(clip: Path) -> str:
 def place(name: str) -> Path:
     """The file of a key, whether it is there or not."""
     return folder() / name[:2] / f"{name}.parquet"
+
+
+def has(name: str) -> bool:
+    """Whether a key's trajectory is there; a file that another program cut short does not count."""
+    try:
+        pq.read_metadata(place(name))
+    except (FileNotFoundError, pa.ArrowInvalid):
+        return False
+    return True
 
 
 def put(name: str, facts: ClipFacts, trajectory: Trajectory) -> None:
@@ -64,8 +80,15 @@ def fill(shipped: Path) -> set[str]:
     if not (shipped / "index.csv").exists():
         return set()
     index = read_index(shipped)
+    sound = index["key"].str.fullmatch(r"[0-9a-f]{64}")
+    sound &= index["shard"].str.fullmatch(r"part-\d{5}\.parquet|")
+    if not sound.all():  # both become paths
+        raise UserError(
+            f"{shipped}/index.csv, row {sound.idxmin() + 2}: key or shard is not as stage extract "
+            "writes them. Copy a folder that it wrote, or remove this one."
+        )
     for row in index.itertuples():
-        if not place(row.key).exists():
+        if not has(row.key):
             facts = ClipFacts(row.fps, row.width, row.height, row.declared_frames, row.problem)
             put(
                 row.key,

@@ -18,11 +18,12 @@ from facewave.landmarks.schema import (
     POINTS,
     ClipFacts,
     Trajectory,
+    duration,
 )
 from facewave.video import open_video
 
-# A clip is called truncated below this share of the frames its header promises; headers of sound
-# files are off by a few frames (edit lists).
+# A clip is called truncated below this share of what its header promises; headers of sound files
+# are off by a few frames (edit lists).
 _TRUNCATED_BELOW = 0.9
 
 # What was seen in one frame: landmarks, blendshapes, pose.
@@ -101,7 +102,8 @@ def detect(clip: Path, model: Path) -> tuple[ClipFacts, Trajectory]:
                     np.asarray(seen.facial_transformation_matrixes[0], np.float32),
                 )
             )
-    return _judge(source.facts, len(times)), _assemble(times, rows, names)
+    trajectory = _assemble(times, rows, names)
+    return _judge(source.facts, trajectory), trajectory
 
 
 @contextmanager
@@ -117,13 +119,17 @@ def _quiet() -> Iterator[None]:
         os.close(kept)
 
 
-def _judge(facts: ClipFacts, frames: int) -> ClipFacts:
-    """Add what only decoding shows: no frames at all, or far fewer than promised."""
+def _judge(facts: ClipFacts, trajectory: Trajectory) -> ClipFacts:
+    """Add what only decoding shows: no frames at all, or an end long before the promised one."""
+    frames = len(trajectory.times_T)
     if facts.problem:
         return facts
     if not frames:
         return replace(facts, problem="no frame can be decoded")
-    if frames < _TRUNCATED_BELOW * facts.declared_frames:
+    # Fewer frames alone are no sign: with variable frame rates headers count nominal ones.
+    promised = facts.declared_frames / facts.fps if facts.fps > 0 else 0.0
+    fewer = frames < _TRUNCATED_BELOW * facts.declared_frames
+    if fewer and duration(trajectory) < _TRUNCATED_BELOW * promised:
         return replace(
             facts, problem=f"truncated: {frames} of {facts.declared_frames} frames can be decoded"
         )

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
+from facewave.errors import UserError
 from facewave.landmarks import cache, model_file
 
 
@@ -26,7 +28,7 @@ def ensure(clips: Sequence[Path], what: str) -> tuple[list[str], set[str]]:
     """
     keys = [cache.key(clip) for clip in tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)]
     pairs = zip(keys, clips, strict=True)
-    waiting = {key: clip for key, clip in pairs if not cache.place(key).exists()}
+    waiting = {key: clip for key, clip in pairs if not cache.has(key)}
     if not waiting:
         return keys, set()
     model = model_file.get()
@@ -35,8 +37,14 @@ def ensure(clips: Sequence[Path], what: str) -> tuple[list[str], set[str]]:
     done = Parallel(n_jobs=-1, batch_size=1, return_as="generator_unordered")(
         delayed(_detect_one)(key, waiting[key], model) for key in order
     )
-    for _ in tqdm(done, total=len(order), desc=f"detect {what}", unit="clip"):
-        pass
+    try:
+        for _ in tqdm(done, total=len(order), desc=f"detect {what}", unit="clip"):
+            pass
+    except TerminatedWorkerError:
+        raise UserError(
+            "a process that detects faces was killed, probably for lack of memory. Finished clips "
+            "are kept; run the same command again to go on."
+        ) from None
     return keys, set(order)
 
 

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
-from facewave.landmarks.schema import ClipFacts, Trajectory
+from facewave.landmarks.schema import ClipFacts, Trajectory, duration
 from facewave.params import Landmarks
 
 
@@ -31,11 +29,3 @@ def assess(trajectory: Trajectory, facts: ClipFacts, limits: Landmarks) -> dict[
         "usable": not reason,
         "reason": reason,
     }
-
-
-def duration(trajectory: Trajectory) -> float:
-    """Seconds from the first frame to the end of the last, which lasts as long as the median."""
-    times = trajectory.times_T
-    if len(times) < 2:
-        return 0.0
-    return float(times[-1] - times[0] + np.median(np.diff(times)))

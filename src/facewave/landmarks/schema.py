@@ -2,8 +2,8 @@
 
 ``part-*.parquet`` holds one row per *source frame*, never dropped, and one row group per clip:
 frame, time (s), valid, landmarks (478 x 3, x and y in picture widths and heights, z on x's scale),
-blendshapes (52, in [0, 1]) and pose (the 4 x 4 facial transformation matrix, row by row, cm), all
-float32; NaN where there is no face. The blendshapes' names stand in the file's metadata.
+blendshapes (52, in [0, 1]) and pose (the 4 x 4 facial transformation matrix, row by row, cm), the
+last three float32; NaN where there is no face. The blendshapes' names stand in the file's metadata.
 ``index.csv`` has one row per clip: where it lies and how good it is (``INDEX``).
 
 Legend of names: T frames, P points, C coordinates, B blendshapes.
@@ -88,6 +88,14 @@ EMPTY = Trajectory(
 )
 
 
+def duration(trajectory: Trajectory) -> float:
+    """Seconds from the first frame to the end of the last, which lasts as long as the median."""
+    times = trajectory.times_T
+    if len(times) < 2:
+        return 0.0
+    return float(times[-1] - times[0] + np.median(np.diff(times)))
+
+
 @dataclass(frozen=True)
 class ClipFacts:
     """What is known of a clip beside its frames: the header's frame count, and any trouble."""
@@ -153,10 +161,11 @@ def shard(
 
 def read_clip(path: Path, row_group: int = 0) -> Trajectory:
     """Read one clip of a shard (``EMPTY`` of a one-clip shard without frames)."""
-    file = pq.ParquetFile(path)
-    if file.num_row_groups == 0:
-        return EMPTY
-    table = file.read_row_group(row_group)
+    with pq.ParquetFile(path) as file:
+        if file.num_row_groups == 0:
+            return EMPTY
+        table = file.read_row_group(row_group)
+        names = _names(file.schema_arrow)
     blocks = {}
     for name, width in _WIDTHS.items():
         flat = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
@@ -167,13 +176,17 @@ def read_clip(path: Path, row_group: int = 0) -> Trajectory:
         landmarks_TPC=blocks["landmarks"].reshape(-1, POINTS, COORDINATES),
         blendshapes_TB=blocks["blendshapes"],
         pose_T44=blocks["pose"].reshape(-1, 4, 4),
-        names=read_names(path),
+        names=names,
     )
 
 
 def read_names(path: Path) -> tuple[str, ...]:
     """The blendshapes' names, as a shard has them."""
-    return tuple(json.loads(pq.read_schema(path).metadata[b"blendshapes"]))
+    return _names(pq.read_schema(path))
+
+
+def _names(shard: pa.Schema) -> tuple[str, ...]:
+    return tuple(json.loads(shard.metadata[b"blendshapes"]))
 
 
 def read_facts(path: Path) -> ClipFacts:

@@ -12,6 +12,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+# Blendshapes and landmarks are of order 1. Some blendshapes (noseSneer*, cheekSquint*) stay near
+# 1e-6: divided by their spread they would be the landmarker's rounding noise at full volume.
+HARDLY = 1e-3
+
 Kind = Literal["majority", "logistic", "mlp"]
 
 
@@ -35,7 +39,7 @@ class Config:
 
 
 class Standardize(nn.Module):
-    """(x - mean) / std per input; an input that never varies becomes 0."""
+    """(x - mean) / std per input; an input that hardly varies becomes 0."""
 
     mean: Tensor
     scale: Tensor
@@ -49,7 +53,7 @@ class Standardize(nn.Module):
         """Take mean and scale from the training part."""
         std = inputs_nD.std(0, correction=0)
         self.mean.copy_(inputs_nD.mean(0))
-        self.scale.copy_(torch.where(std > 0, 1 / std, torch.zeros_like(std)))
+        self.scale.copy_(torch.where(std > HARDLY, 1 / std, torch.zeros_like(std)))
 
     def forward(self, inputs_nD: Tensor) -> Tensor:
         """(n, D) -> (n, D)."""

@@ -4,6 +4,7 @@ Legend of names: n clips, D input numbers, C classes.
 """
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
+from facewave.errors import UserError
 from facewave.models.classifiers import Config, Kind, Majority, Standardized, build
 from facewave.params import Train
 
@@ -114,6 +116,10 @@ def _fit_mlp(
         if len(val.codes_n):
             figures |= _validate(module, val)
         report(epoch, figures)
+        if not math.isfinite(figures["train_loss"]):
+            raise UserError(
+                f"the training loss is no number in epoch {epoch}: it diverged. Lower train.lr."
+            )
         if figures.get("val_loss", -epoch) < best_loss:  # without validation the last one stays
             best, best_epoch = copy.deepcopy(module.state_dict()), epoch
             best_loss = figures.get("val_loss", -epoch)

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facewave import params
 from facewave.errors import explain
 from facewave.files import write_csv, write_json
 from facewave.landmarks import schema as landmarks
+from facewave.wavelets.features import features
 from facewave.wavelets.schema import CLIP_COLUMNS
-from facewave.wavelets.transform import Transform, fill_gaps
+from facewave.wavelets.transform import Transform
 
 
 def main(name: str) -> None:
@@ -57,22 +57,6 @@ def main(name: str) -> None:
             "mean_frames_per_clip": round(frames, 2),
             "frames_per_number": round(frames / transform.k, 2),
         },
-    )
-
-
-def features(
-    trajectory: landmarks.Trajectory, transform: Transform
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One clip's numbers: landmarks (K, 478, 3) and blendshapes (K, 52), gaps interpolated."""
-    n_frames = len(trajectory.times_T)
-    n_points = landmarks.POINTS * landmarks.COORDINATES
-    points = trajectory.landmarks_TPC.reshape(n_frames, n_points)
-    channels = np.hstack([points, trajectory.blendshapes_TB])
-    channels = fill_gaps(channels.astype(np.float64), trajectory.valid_T, trajectory.times_T)
-    numbers = transform(channels, trajectory.times_T).astype(np.float32)
-    return (
-        numbers[:, :n_points].reshape(-1, landmarks.POINTS, landmarks.COORDINATES),
-        numbers[:, n_points:],
     )
 
 
