@@ -140,14 +140,12 @@ def test_a_full_disk_is_said_and_leaves_what_was_done(
 
 
 def test_every_shipped_trajectory_comes_out_again_when_detected_afresh(
-    landmarker: Path, tmp_path: Path
+    landmarker: Path,
 ) -> None:
     """The committed trajectories are what this machine's landmarker sees, clip by clip."""
     raw = ROOT / "data/raw/demo"
     pack = ROOT / cache.pack("demo")
     shipped = schema.read_index(pack)
-    wanted = labels.with_trajectories(labels.read(ROOT / "data/labels/demo.csv"))
-    assert set(wanted["video_idx"]) == set(shipped["video_idx"])
     clips = [raw / path for path in shipped["file_path"]]
     keys, detected = extract.ensure(clips, "afresh")
     assert keys == list(shipped["key"])

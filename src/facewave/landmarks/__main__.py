@@ -18,6 +18,7 @@ from facewave.landmarks import cache, schema
 from facewave.landmarks.extract import ensure
 from facewave.landmarks.quality import assess
 
+_NAMED = 20  # so many clips are named one by one
 _CLIPS_PER_SHARD = 500  # about 250 MB; few files keep DVC fast
 
 
@@ -48,6 +49,9 @@ def main(name: str) -> None:
         f"{len(index) - from_pack - len(detected)} from the cache ({cache.folder()}), "
         f"{len(detected)} detected now"
     )
+    if 0 < len(detected) <= _NAMED:
+        now = index.loc[index["key"].isin(detected), "file_path"]
+        print(f"  detected now: {', '.join(now)}")
     for row in out.itertuples():
         print(f"  left out: {row.file_path}: {row.reason}")
 

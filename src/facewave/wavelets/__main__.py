@@ -5,17 +5,18 @@ Writes  data/features/<dataset>/         (n, K, 478, 3), (n, K, 52), mask and qu
         metrics/wavelet/<dataset>.json   how much was condensed into how little
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facewave import params
 from facewave.errors import explain
-from facewave.files import write_csv, write_json
+from facewave.files import replacing, write_csv, write_json
 from facewave.landmarks import schema as landmarks
 from facewave.wavelets.features import features
 from facewave.wavelets.schema import CLIP_COLUMNS
@@ -29,18 +30,21 @@ def main(name: str) -> None:
     transform = Transform(**asdict(settings.wavelets))
     source, folder = Path("data/landmarks") / name, Path("data/features") / name
     index = landmarks.read_index(source)
-    folder.mkdir(parents=True, exist_ok=True)
-    shape = (len(index), transform.k)
-    points = _array(folder / "landmarks.npy", *shape, landmarks.POINTS, landmarks.COORDINATES)
-    shapes = _array(folder / "blendshapes.npy", *shape, landmarks.BLENDSHAPES)
-    for i, row in enumerate(tqdm(index.itertuples(), f"wavelet {name}", len(index), unit="clip")):
-        if not row.usable:
-            points[i], shapes[i] = np.nan, np.nan
-            continue
-        trajectory = landmarks.read_clip(source / row.shard, row.row_group)
-        points[i], shapes[i] = features(trajectory, transform)
-    points.flush()
-    shapes.flush()
+    points = (landmarks.POINTS, landmarks.COORDINATES)
+    shapes = (landmarks.BLENDSHAPES,)
+    with (
+        _array(folder / "landmarks.npy", len(index), transform.k, *points) as write_points,
+        _array(folder / "blendshapes.npy", len(index), transform.k, *shapes) as write_shapes,
+    ):
+        for row in tqdm(index.itertuples(), f"wavelet {name}", len(index), unit="clip"):
+            if row.usable:
+                trajectory = landmarks.read_clip(source / row.shard, row.row_group)
+                of_points, of_shapes = features(trajectory, transform)
+            else:
+                of_points = np.full((transform.k, *points), np.nan, np.float32)
+                of_shapes = np.full((transform.k, *shapes), np.nan, np.float32)
+            write_points(of_points)
+            write_shapes(of_shapes)
 
     write_csv(folder / "clips.csv", index[list(CLIP_COLUMNS)])
     shards = index.loc[index["shard"] != "", "shard"]
@@ -60,9 +64,16 @@ def main(name: str) -> None:
     )
 
 
-def _array(path: Path, *shape: int) -> "np.memmap[Any, np.dtype[np.float32]]":
-    """A float32 .npy file to be filled clip by clip, however many there are."""
-    return open_memmap(path, "w+", np.float32, shape)
+@contextmanager
+def _array(path: Path, *shape: int) -> Iterator[Callable[[NDArray[np.float32]], object]]:
+    """A float32 .npy file that is written clip by clip, however many there are.
+
+    Not a memory map: where the disk is full, that ends the process without a word.
+    """
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        yield lambda clip: file.write(clip.astype("<f4").tobytes())
 
 
 if __name__ == "__main__":
