@@ -44,9 +44,10 @@ def main(name: str) -> None:
         },
     )
     from_pack = int(index["key"].isin(shipped - detected).sum())
+    came = f"{from_pack} came with the dataset ({cache.pack(name)}), " if shipped else ""
+    cached = len(index) - from_pack - len(detected)
     print(
-        f"{name}: {len(index)} clips: {from_pack} came with the dataset ({cache.pack(name)}), "
-        f"{len(index) - from_pack - len(detected)} from the cache ({cache.folder()}), "
+        f"{name}: {len(index)} clips: {came}{cached} from the cache ({cache.folder()}), "
         f"{len(detected)} detected now"
     )
     if 0 < len(detected) <= _NAMED:
