@@ -62,9 +62,8 @@ def curves(folders: dict[str, Path], title: str, path: Path) -> None:
     with mpl.rc_context(_STYLE):
         figure = Figure((6, 3.6), layout="constrained")
         axes = figure.add_subplot()
-        for color, (name, folder) in zip(
-            mpl.color_sequences["tab10"], folders.items(), strict=False
-        ):
+        for number, (name, folder) in enumerate(folders.items()):
+            color = f"C{number}"  # matplotlib's cycle: no partition goes without a curve
             for figure_name, style in (("train_loss", ":"), ("val_loss", "-")):
                 file = folder / "plots/metrics" / f"{figure_name}.tsv"
                 if file.exists():  # only gradient descent has epochs

@@ -69,10 +69,10 @@ def assemble(
     records = []
     for start in range(0, len(keys), _CLIPS_PER_SHARD):
         shard = f"part-{start // _CLIPS_PER_SHARD:05d}.parquet"
-        some = keys[start : start + _CLIPS_PER_SHARD]
-        names = next(filter(None, (schema.read_names(cache.place(key)) for key in some)), ())
+        some = slice(start, start + _CLIPS_PER_SHARD)
+        names = next(filter(None, (schema.read_names(cache.place(key)) for key in keys[some])), ())
         with schema.shard(folder / shard, names) as writer:
-            for key, row in zip(some, rows.iloc[start:].itertuples(), strict=False):
+            for key, row in zip(keys[some], rows.iloc[some].itertuples(), strict=True):
                 facts = schema.read_facts(cache.place(key))
                 trajectory = schema.read_clip(cache.place(key))
                 has_frames = len(trajectory.times_T) > 0
