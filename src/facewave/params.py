@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -32,18 +32,53 @@ def _once(values: list[Any]) -> list[Any]:
     return values
 
 
+def _no_caption(values: Any) -> Any:
+    if isinstance(values, list) and {"caption", "captions"} & set(map(str, values)):
+        raise ValueError(
+            "should have no captions: they tell the label (in MAFW every clip but the neutral ones "
+            "has one) and are a track of their own, never an input of a main run"
+        )
+    return values
+
+
 Once = AfterValidator(_once)
 
 
 @dataclass(frozen=True, config=_strict)
-class Dataset:
-    """One entry of ``datasets``: where a corpus lies and who reads its label table."""
+class Part:
+    """One corpus of a union, in its folder below the union's root."""
 
-    reader: Literal["dfew"]
+    reader: Name
     root: str
-    table: str
-    clips: str
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    table: str = ""
+    clips: str = ""
+    track: str = ""
+    encoding: str = ""
+
+
+@dataclass(frozen=True, config=_strict)
+class Dataset:
+    """One entry of ``datasets``: where a corpus lies and who reads its labels.
+
+    Only ``reader``, ``root`` and ``about`` are needed; which of the others a reader takes,
+    ``facewave datasets`` tells.
+    """
+
+    reader: Name
+    root: str
     about: str
+    table: str = ""  # the label table below root, unless it is where the corpus has it
+    clips: str = ""  # where a clip lies below root, unless it is where the corpus has it
+    track: str = ""  # which of the corpus's labels, unless the first
+    encoding: str = ""  # of its texts, unless the corpus's own
+    words: Literal["own", "seven"] | Annotated[list[str], Field(min_length=1), Once] = "own"
+    official: bool = True  # take the corpus's own folds and parts; else ours are drawn
+    every: Count = 1  # of labels for every frame, each n-th makes a row
+    window: Positive = 2.0  # seconds of video that such a row is about
+    fps: Positive = 25.0  # of clips that are folders of pictures
+    columns: dict[str, str] = Field(default_factory=dict)  # of the reader `table`: ours -> its
+    parts: list[Part] = Field(default_factory=list)  # of the reader `union`
 
 
 @dataclass(frozen=True, config=_strict)
@@ -52,6 +87,8 @@ class Labels:
 
     folds: Annotated[int, Field(ge=3)]  # test, validation, train
     seed: Seed
+    min_agreement: Share
+    on_problem: Literal["exclude", "fail"]
 
 
 @dataclass(frozen=True, config=_strict)
@@ -77,10 +114,16 @@ class Train:
     """Stage train."""
 
     dataset: str
+    subset: Annotated[list[Share], Field(min_length=2, max_length=2), Once]
     partitions: Annotated[list[Literal["split"] | Count], Field(min_length=1), Once]
     model: Literal["majority", "logistic", "mlp"]
     baselines: Annotated[list[Literal["logistic", "mlp"]], Once]
-    inputs: Annotated[list[Literal["blendshapes", "landmarks"]], Field(min_length=1), Once]
+    inputs: Annotated[
+        list[Literal["blendshapes", "landmarks"]],
+        Field(min_length=1),
+        Once,
+        BeforeValidator(_no_caption),
+    ]
     c: Positive
     hidden: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]

@@ -1,86 +1,126 @@
-"""The contract of data/labels/<dataset>.csv: one row per row of the corpus's own table.
+"""The contract of data/labels/<dataset>.csv: one row per row of the corpus's own files.
 
-Words are the truth, codes only their position in the corpus's word list (``WORDS``), because
-codes conflict between repositories. A clip that is left out stays as a row with a reason.
+Words are the truth, codes only their position in the dataset's word list, because codes conflict
+between repositories; the list stands beside the table, in <dataset>.words.json. A clip that is left
+out stays as a row with a reason.
 """
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from facewave.errors import UserError
-from facewave.files import write_csv
+from facewave.files import write_csv, write_json
 
-# Word lists in the order of each corpus's own codes, by the reader's name.
-WORDS = {
-    # DFEW, annotation.xlsx: columns 1happy ... 7fear (Jiang et al., ACM MM 2020)
-    "dfew": ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"),
-}
+# What the corpora's words are mapped to where several are used as one, after Ekman's six
+# (vocabulary.csv).
+SEVEN = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
 
 COLUMNS = (
-    "file_path",  # below the dataset's root
+    "file_path",  # below the dataset's root: a video, a picture or a folder of pictures
     "video_idx",  # the clip's id, unique among the rows that are not excluded
-    "label",  # code: position of the word in WORDS, from 0; empty if there is no single label
+    "label",  # code: position of the word in the word list, from 0; empty if there is no word
     "actual",  # the word
     "dataset",
     "subject",
-    "source",
+    "source",  # the film or upload that the clip was cut from
     "scene",
     "fold",  # 1..n: the fold in whose test part the clip is
     "split",  # train, val or test
+    "validation",  # where folds are official: whether it validates when it is not tested
+    "rank",  # [0, 1): place in the stratified order that subsets are slices of
     "votes",  # JSON object, word -> number of annotators
+    "agreement",  # share of the votes that the foremost word has
+    "entropy",  # of the votes, in bits
     "valence",  # [-1, 1]
     "arousal",  # [-1, 1]
+    "quadrant",  # of valence and arousal (affect.py)
+    "valence_raw",  # as published, in the corpus's own range
+    "arousal_raw",
     "compound",
+    "aus",  # JSON object, action unit -> 0 or 1
     "caption",
     "transcript",
-    "start",  # seconds
-    "end",  # seconds
-    "row",  # line of the corpus's table, its header being line 1
+    "start",  # seconds from the file's first frame; empty: the whole file
+    "end",
+    "table",  # the corpus's file in which the row stands
+    "row",  # its line there, the header being line 1
     "excluded",  # a Reason, or empty
     "note",  # the reason's particulars
 )
-_TEXT = {name: str for name in COLUMNS if name not in {"label", "fold", "row"}} | {
-    "valence": float,
-    "arousal": float,
-    "start": float,
-    "end": float,
-}
+_WHOLE = ("label", "fold", "row")
+_REAL = ("rank", "agreement", "entropy", "valence", "arousal", "valence_raw", "arousal_raw",
+         "start", "end")
+_TEXT = tuple(name for name in COLUMNS if name not in {*_WHOLE, *_REAL, "validation"})
+_DECIMALS = 6  # of what is computed here
 
 
 class Reason(StrEnum):
     """Why a row is left out. The first that applies is given."""
 
     EMPTY_ROW = "empty row"
+    BAD_VALUE = "unreadable value"
+    UNKNOWN_WORD = "unknown word"
+    OUT_OF_RANGE = "value out of range"
+    MARKED_INVALID = "marked invalid"
     DUPLICATE_ROW = "duplicate row"
     CONFLICTING_ROWS = "conflicting rows"
+    IN_TWO_PARTS = "in two parts"
+    NO_PICTURE = "no picture"
+    OUTSIDE_SHARE = "outside the share"
     MISSING_FILE = "missing file"
     UNREADABLE_FILE = "unreadable file"
     DUPLICATE_CLIP = "duplicate clip"
     CONFLICTING_CLIPS = "conflicting clips"
+    VOTES_SUM = "votes do not add up"
     NO_SINGLE_LABEL = "no single label"
     VOTE_TIE = "vote tie"
     CONTRADICTED = "label contradicts votes"
-    NO_OFFICIAL_FOLD = "no official fold"
+    LOW_AGREEMENT = "low agreement"
+    NO_COUNTERPART = "no counterpart"
+    NO_OFFICIAL_PART = "no official part"
 
 
 # These clips have trajectories worth extracting (votes may still teach); they have no one label.
 LABEL_REASONS = (
+    Reason.VOTES_SUM,
     Reason.NO_SINGLE_LABEL,
     Reason.VOTE_TIE,
     Reason.CONTRADICTED,
-    Reason.NO_OFFICIAL_FOLD,
+    Reason.LOW_AGREEMENT,
+    Reason.NO_COUNTERPART,
+    Reason.NO_OFFICIAL_PART,
+)
+
+# Left out because the corpus or params.yaml says so; every other reason is a problem, which
+# ``labels.on_problem: fail`` stops at.
+ORDINARY = (
+    Reason.MARKED_INVALID,
+    Reason.NO_PICTURE,
+    Reason.OUTSIDE_SHARE,
+    Reason.NO_SINGLE_LABEL,
+    Reason.VOTE_TIE,
+    Reason.LOW_AGREEMENT,
+    Reason.NO_COUNTERPART,
+    Reason.NO_OFFICIAL_PART,
 )
 
 
-def write(path: Path, table: pd.DataFrame) -> None:
-    """Write a table with all of ``COLUMNS`` (absent ones empty)."""
+def write(path: Path, table: pd.DataFrame, words: Sequence[str]) -> None:
+    """Write a table with all of ``COLUMNS`` (absent ones empty) and its word list beside it."""
     table = table.reindex(columns=list(COLUMNS))
-    for name in ("label", "fold", "row"):
-        table[name] = table[name].astype("Int64")
+    table = table.astype(dict.fromkeys(_WHOLE, "Int64") | {"validation": "boolean"})
+    table = table.round(dict.fromkeys(("rank", "agreement", "entropy"), _DECIMALS))
     write_csv(path, table)
+    write_json(_words_path(path), list(words))
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -89,10 +129,11 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         UserError: the file is missing or lacks a column.
     """
+    kinds = dict.fromkeys(_TEXT, str) | dict.fromkeys(_REAL, float)
     try:
         table = pd.read_csv(
             path,
-            dtype=_TEXT | dict.fromkeys(("label", "fold", "row"), "Int64"),
+            dtype=kinds | dict.fromkeys(_WHOLE, "Int64") | {"validation": "boolean"},
             keep_default_na=False,
             na_values={name: [""] for name in COLUMNS},
         )
@@ -102,9 +143,29 @@ def read(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} is damaged ({error}). Make it again: dvc repro clean") from None
     if missing := [name for name in COLUMNS if name not in table]:
         raise UserError(f"{path}: column {missing[0]!r} is missing. Make it again: dvc repro clean")
-    text = [name for name, kind in _TEXT.items() if kind is str]
-    table[text] = table[text].fillna("")
+    table[list(_TEXT)] = table[list(_TEXT)].fillna("")
     return table
+
+
+def read_words(path: Path) -> tuple[str, ...]:
+    """The word list of the label table at ``path``, in the order of the codes.
+
+    Raises:
+        UserError: the list is missing or damaged.
+    """
+    try:
+        words = TypeAdapter(tuple[str, ...]).validate_json(_words_path(path).read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{_words_path(path)} is not here. Make it: dvc repro clean") from None
+    except ValidationError:
+        raise UserError(
+            f"{_words_path(path)} is damaged. Make it again: dvc repro -f clean"
+        ) from None
+    return words
+
+
+def _words_path(path: Path) -> Path:
+    return path.with_suffix(".words.json")
 
 
 def with_trajectories(table: pd.DataFrame) -> pd.DataFrame:
@@ -117,14 +178,29 @@ def single_label(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["excluded"] == ""]
 
 
+def subset(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
+    """The rows in one slice of the stratified order.
+
+    Slices from 0 are nested, slices that do not overlap share no clip, and each has the classes
+    in the proportions of the whole, in every part.
+
+    Args:
+        table: rows with ``rank``.
+        first, last: the slice, [first, last), in [0, 1].
+    """
+    return table[(table["rank"] >= first) & (table["rank"] < last)]
+
+
 def parts(table: pd.DataFrame, partition: str | int) -> pd.Series:
     """Which part each row of ``table`` has in a partition.
 
+    Validation is carved out of what is not test. Where the folds are official, a stratified tenth
+    of the rest was set aside for it (column ``validation``); where they are ours, it is the next
+    fold (cyclic), so that no subject of it is in train.
+
     Args:
         table: rows with ``fold`` and ``split``, not excluded.
-        partition: "split", or k: fold k is the test part, the next fold (cyclic) validation and
-            the others train, so that validation is carved out of what is not test and no subject
-            of it is in train where the folds are subject-disjoint.
+        partition: "split", or k: fold k is the test part.
 
     Returns:
         "train", "val" or "test" for each row, with the table's index.
@@ -135,8 +211,15 @@ def parts(table: pd.DataFrame, partition: str | int) -> pd.Series:
     if partition == "split":
         return table["split"]
     folds = sorted(int(fold) for fold in table["fold"].dropna().unique())
+    if not folds:
+        raise UserError(
+            "train.partitions: this dataset has no folds, only its official split. Use [split]."
+        )
     if partition not in folds:
         raise UserError(f"train.partitions: there is no fold {partition}; there are {folds}.")
+    if table["validation"].notna().any():
+        aside = table["validation"].fillna(False).map({True: "val", False: "train"})
+        return aside.where(table["fold"] != partition, "test")
     if len(folds) < 3:
         raise UserError(
             f"train.partitions: {len(folds)} folds cannot be test, validation and train. Use split."
@@ -147,12 +230,42 @@ def parts(table: pd.DataFrame, partition: str | int) -> pd.Series:
 
 
 def groups(table: pd.DataFrame) -> pd.Series:
-    """Who stays together in splits and resamples: the subject, or the clip where none is named."""
-    return ("subject " + table["subject"]).where(
-        table["subject"] != "", "clip " + table["video_idx"]
+    """Who stays together in splits and resamples.
+
+    The subject where one is named, else the source, else the clip itself; where both are named,
+    whatever hangs together through either.
+    """
+    clip, subject, source = (
+        (kind + " " + table[column]).where(table[column] != "", "")
+        for kind, column in (("clip", "video_idx"), ("subject", "subject"), ("source", "source"))
     )
+    names = subject.where(subject != "", source.where(source != "", clip))
+    both = (subject != "") & (source != "")
+    if not both.any():
+        return names
+    tokens = pd.Index(pd.unique(pd.concat([names, source[both]])))
+    ends = tokens.get_indexer(subject[both]), tokens.get_indexer(source[both])
+    links = coo_array((np.ones(both.sum()), ends), shape=(len(tokens), len(tokens)))
+    _, component = connected_components(links, directed=False)
+    name: dict[int, str] = {}  # a component's: its first subject, else its first source
+    for token in sorted(tokens, key=lambda token: (not token.startswith("subject "), token)):
+        name.setdefault(component[tokens.get_loc(token)], token)
+    return pd.Series([name[component[i]] for i in tokens.get_indexer(names)], table.index)
 
 
-def votes_json(votes: dict[str, int] | None) -> str:
-    """Votes as they stand in the table."""
-    return json.dumps(votes) if votes else ""
+def soft_labels(table: pd.DataFrame, words: Sequence[str]) -> NDArray[np.float64]:
+    """The votes as distributions over ``words``, (n, C), rows adding up to 1.
+
+    A row without votes is certain of its word; one with neither is NaN.
+    """
+    counts = np.array(
+        [
+            [votes.get(word, 0) for word in words]
+            for votes in (json.loads(said) if said else {} for said in table["votes"])
+        ],
+        float,
+    ).reshape(len(table), len(words))
+    own = table["actual"].to_numpy()[:, None] == np.array(words, object)
+    counts = np.where(counts.sum(1, keepdims=True) > 0, counts, own)
+    with np.errstate(invalid="ignore"):
+        return counts / counts.sum(1, keepdims=True)

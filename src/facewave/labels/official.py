@@ -1,0 +1,162 @@
+"""Official folds, from lists of which clips are in training and test of each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from facewave.errors import UserError
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+
+FOLDS = 5
+Place = tuple[str, int]  # a list and a line in it
+# (fold, "train" or "test") -> clip -> where it stands there, with its word
+Lists = dict[tuple[int, str], dict[str, list[tuple[Place, str]]]]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What the lists say of one clip.
+
+    Attributes:
+        place: where it stands, in its test list if it is in one.
+        word: its label.
+        fold: the fold in whose test list it is.
+        problem: why it cannot be used, with a note.
+        repeats: where else it stands in the same list.
+    """
+
+    place: Place
+    word: str
+    fold: int | None
+    problem: Reason | None = None
+    note: str = ""
+    repeats: tuple[Place, ...] = ()
+
+
+def folds(lists: Lists, where: str, words: tuple[str, ...]) -> dict[str, Listed]:
+    """Put the lists of all folds together.
+
+    A sound clip is in exactly one test list and in the training lists of all other folds, always
+    with the same word.
+
+    Args:
+        lists: of all folds.
+        where: the lists' folder, for messages.
+        words: the words there are.
+
+    Returns:
+        Each clip by its id, in order of the ids.
+
+    Raises:
+        UserError: a list is missing: with a part of the official folds no figure compares.
+    """
+    wanted = {(fold, part) for fold in range(1, FOLDS + 1) for part in ("train", "test")}
+    if missing := sorted(wanted - set(lists)):
+        fold, part = missing[0]
+        raise UserError(
+            f"{where}: of the official folds, {len(missing)} of {len(wanted)} lists are missing "
+            f"(the first: {part} of fold {fold}). Put all of them there."
+        )
+    seen: dict[str, list[tuple[int, str, Place, str]]] = {}
+    for (fold, part), clips in sorted(lists.items()):
+        for clip, entries in clips.items():
+            for at, word in entries:
+                seen.setdefault(clip, []).append((fold, part, at, word))
+    return {clip: _judge(entries, words) for clip, entries in sorted(seen.items())}
+
+
+def _judge(entries: list[tuple[int, str, Place, str]], known: tuple[str, ...]) -> Listed:
+    first: dict[tuple[int, str], Place] = {}
+    repeats = []
+    for fold, part, at, _ in entries:
+        if (fold, part) in first:
+            repeats.append(at)
+        else:
+            first[fold, part] = at
+    tests = [fold for fold, part in first if part == "test"]
+    trains = [fold for fold, part in first if part == "train"]
+    words = sorted({word for _, _, _, word in entries})
+    place = first[tests[0], "test"] if tests else entries[0][2]
+    problem, note = _problem(tests, trains, words)
+    if strange := [word for word in words if word not in known]:
+        problem, note = Reason.UNKNOWN_WORD, f"{strange[0][:40]!r}"
+    return Listed(
+        place=place,
+        word=words[0] if len(words) == 1 and not strange else "",
+        fold=tests[0] if len(tests) == 1 else None,
+        problem=problem,
+        note=note,
+        repeats=tuple(repeats),
+    )
+
+
+def _problem(tests: list[int], trains: list[int], words: list[str]) -> tuple[Reason | None, str]:
+    both = sorted(set(tests) & set(trains))
+    absent = sorted(set(range(1, FOLDS + 1)) - set(tests) - set(trains))
+    if len(words) > 1:
+        return Reason.CONFLICTING_ROWS, "the lists say " + " and ".join(words)
+    if both:
+        return Reason.IN_TWO_PARTS, f"in training and test of fold {both[0]}"
+    if len(tests) > 1:
+        return Reason.IN_TWO_PARTS, "in the test parts of folds " + ", ".join(map(str, tests))
+    if not tests:
+        return Reason.NO_OFFICIAL_PART, "in no test part"
+    if absent:
+        return Reason.NO_OFFICIAL_PART, "in no list of fold " + ", ".join(map(str, absent))
+    return None, ""
+
+
+def records(
+    listed: Mapping[str, Listed], path_of: Callable[[str], str], **known: Mapping[str, str]
+) -> list[Record]:
+    """The lists' clips as records, repeated lines as rows of their own.
+
+    Args:
+        listed: what the lists say.
+        path_of: the clip of an id.
+        known: further columns of the records: clip -> text.
+    """
+    found = []
+    for clip, said in listed.items():
+        record = Record(
+            table=said.place[0],
+            row=said.place[1],
+            video_idx=clip,
+            file_path=path_of(clip),
+            word=said.word,
+            fold=said.fold,
+            problem=said.problem,
+            note=said.note,
+            **{column: texts.get(clip, "") for column, texts in known.items()},
+        )
+        again = replace(record, problem=Reason.DUPLICATE_ROW, note="twice in this list")
+        found += [record, *(replace(again, table=table, row=row) for table, row in said.repeats)]
+    return found
+
+
+def join(found: list[Record], listed: Mapping[str, Listed], where: str) -> list[Record]:
+    """A table's records with the folds that the lists give them.
+
+    Raises:
+        UserError: the lists have clips that the table has not.
+    """
+    if not listed:
+        return found
+    known = {record.video_idx for record in found}
+    if strange := [clip for clip in listed if clip not in known]:
+        table, row = listed[strange[0]].place
+        raise UserError(
+            f"{where}: {table}, row {row}: clip {strange[0]} is not in {found[0].table}, nor are "
+            f"{len(strange) - 1} others. Put lists and table of one release there."
+        )
+    return [_join(record, listed.get(record.video_idx)) for record in found]
+
+
+def _join(record: Record, said: Listed | None) -> Record:
+    if said is None or record.problem:
+        return record
+    if said.word and said.word != record.word:
+        table, row = said.place
+        note = f"here {record.word or 'no single label'}; in {table}, row {row}, {said.word}"
+        return replace(record, problem=Reason.CONFLICTING_ROWS, note=note)
+    return replace(record, fold=said.fold, problem=said.problem, note=said.note)

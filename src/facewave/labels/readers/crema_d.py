@@ -1,0 +1,109 @@
+"""CREMA-D (Cao et al., IEEE TAC 2014): 91 actors say twelve sentences in six emotions.
+
+A clip's name is its label: ``1001_DFA_ANG_XX`` = actor, sentence, emotion, level. Track ``acted``
+takes the emotion that was asked for; track ``perceived`` what most viewers saw in the face alone
+(``FaceVote`` of processedResults/summaryTable.csv; a tie like ``N:S`` is no single label).
+"""
+
+import re
+from pathlib import Path
+
+from facewave.labels import tables
+from facewave.labels.corpus import Corpus, Track, first_there, place, track_name
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+from facewave.params import Dataset
+
+WORDS = ("anger", "disgust", "fear", "happy", "neutral", "sad")
+_CODES = dict(zip(("ANG", "DIS", "FEA", "HAP", "NEU", "SAD"), WORDS, strict=True))
+_LETTERS = dict(zip("ADFHNS", WORDS, strict=True))
+_SENTENCES = {
+    "IEO": "It's eleven o'clock.",
+    "TIE": "That is exactly what happened.",
+    "IOM": "I'm on my way to the meeting.",
+    "IWW": "I wonder what this is about.",
+    "TAI": "The airplane is almost full.",
+    "MTI": "Maybe tomorrow it will be cold.",
+    "IWL": "I would like a new alarm clock.",
+    "ITH": "I think I have a doctor's appointment.",
+    "DFA": "Don't forget a jacket.",
+    "ITS": "I think I've seen this before.",
+    "TSI": "The surface is slick.",
+    "WSI": "We'll stop in a couple of minutes.",
+}
+_NAME = re.compile(r"(1\d{3})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX?)")
+
+
+def read(root: Path, entry: Dataset) -> list[Record]:
+    """The clips of the list of names, or those of the crowd's votes."""
+    clips = entry.clips or first_there(root, "VideoFlash/{clip}.flv", "VideoMP4/{clip}.mp4")
+    if track_name(CORPUS, entry) == "perceived":
+        table = entry.table or first_there(
+            root, "processedResults/summaryTable.csv", "summaryTable.csv"
+        )
+        rows = tables.rows(root / table, ("FileName", "FaceVote"))
+        return [_record(table, row, v["FileName"], clips, v["FaceVote"]) for row, v in rows]
+    table = entry.table or "SentenceFilenames.csv"
+    return [
+        _record(table, row, values["Filename"], clips)
+        for row, values in tables.rows(root / table, ("Filename",))
+    ]
+
+
+def _record(table: str, row: int, clip: str, clips: str, vote: str | None = None) -> Record:
+    if not clip and not vote:
+        return Record(table=table, row=row, video_idx="", file_path="")
+    parts = _NAME.fullmatch(clip)
+    if parts is None:
+        note = f"{clip[:40]!r} is not actor_sentence_emotion_level"
+        return Record(
+            table=table, row=row, video_idx=clip, file_path="", problem=Reason.BAD_VALUE, note=note
+        )
+    actor, sentence, emotion, _ = parts.groups()
+    problem, note = None, ""
+    if vote is None:
+        word = _CODES.get(emotion, "")
+        strange = "" if word else emotion
+    else:
+        word = _LETTERS.get(vote, "")
+        tied = all(letter in _LETTERS for letter in vote.split(":"))
+        strange = "" if tied else vote
+        if tied and not word:
+            problem, note = Reason.VOTE_TIE, vote
+    if strange:
+        problem, note = Reason.UNKNOWN_WORD, repr(strange[:40])
+    return Record(
+        table=table,
+        row=row,
+        video_idx=clip,
+        file_path=place(clips, clip=clip),
+        word=word,
+        subject=actor,
+        transcript=_SENTENCES.get(sentence, ""),
+        problem=problem,
+        note=note,
+    )
+
+
+CORPUS = Corpus(
+    name="crema_d",
+    title="CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset (Cao et al., 2014)",
+    tracks={
+        "acted": Track(
+            words=WORDS,
+            knows=("subject", "transcript"),
+            published={"clips": 7442, "subjects": 91},
+        ),
+        "perceived": Track(words=WORDS, knows=("subject", "transcript")),
+    },
+    home="https://github.com/CheyneyComputerScience/CREMA-D",
+    access="open download (git with LFS)",
+    licence="Open Database License: share alike, with attribution",
+    layout={
+        "SentenceFilenames.csv": "the names of all clips",
+        "processedResults/summaryTable.csv or summaryTable.csv": "the crowd's votes",
+        "VideoFlash or VideoMP4": "the clips",
+    },
+    read=read,
+    takes=("table", "clips", "track"),
+)

@@ -1,0 +1,161 @@
+"""DFEW (Jiang et al., ACM MM 2020), and tables in the format of its annotation.
+
+``annotation.xlsx`` (or .csv): ``1happy,2sad,3neutral,4angry,5surprise,6disgust,7fear,order,label``:
+the votes of ten annotators, the clip's number, the label from 1 to 7, or 0 where no emotion got
+more than five votes. Optional columns: ``subject``, ``fold``, ``file_path``.
+
+``set_1.csv`` ... of training and test: ``video_name,label``. The official ones count labels from 1;
+redistributed ones (``train_set_1.csv``) from 0. Which, the lists as a whole must tell: a 0 or a 7.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from facewave.errors import UserError
+from facewave.labels import official, tables
+from facewave.labels.corpus import Corpus, Track, code, first_there, place
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+from facewave.params import Dataset
+
+WORDS = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
+VOTE_COLUMNS = tuple(f"{i}{word}" for i, word in enumerate(WORDS, start=1))
+_LISTS = "EmoLabel_DataSplit"
+_CLIPS = (
+    "Clip/original/{order}.mp4",
+    "Clip/clip_224x224/{order:05d}",
+    "Clip/clip_224x224_avi/{order:05d}.avi",
+    "Clip/clip_224x224_16f/{order:05d}",
+)
+
+
+def read(root: Path, entry: Dataset) -> list[Record]:
+    """The annotation with its votes, the official folds, or both, as far as they are there."""
+    table = entry.table or first_there(
+        root, "Annotation/annotation.xlsx", "Annotation/annotation.csv", "annotation.xlsx"
+    )
+    clips = entry.clips or first_there(root, *_CLIPS)
+    listed = _folds(root)
+    if not listed or entry.table or (root / table).exists():
+        return official.join(_annotated(root, table, clips), listed, str(root))
+    return official.records(listed, lambda order: place(clips, order=int(order)))
+
+
+def _annotated(root: Path, table: str, clips: str) -> list[Record]:
+    rows = tables.rows(
+        root / table, (*VOTE_COLUMNS, "order", "label"), ("subject", "fold", "file_path")
+    )
+    return [_annotation(table, row, values, clips) for row, values in rows]
+
+
+def _annotation(table: str, row: int, values: Mapping[str, str], clips: str) -> Record:
+    if not any(values.values()):
+        return Record(table=table, row=row, video_idx="", file_path="")
+    own_path = values.get("file_path", "")
+    problem, note = None, ""
+    votes, word, order, fold = None, "", "", None
+    try:
+        order = str(tables.count(values["order"], "order"))
+        votes = {
+            name: tables.count(values[column], column)
+            for name, column in zip(WORDS, VOTE_COLUMNS, strict=True)
+        }
+        number = tables.count(values["label"], "label")
+        word = code(WORDS, number, first=1)
+        if number and not word:
+            problem, note = Reason.UNKNOWN_WORD, f"label {number}, of 0 to {len(WORDS)}"
+        if values.get("fold"):
+            fold = tables.count(values["fold"], "fold")
+    except tables.Unreadable as error:
+        problem, note = Reason.BAD_VALUE, str(error)
+    return Record(
+        table=table,
+        row=row,
+        video_idx=order or values["order"],
+        file_path=own_path or (place(clips, order=int(order)) if order else ""),
+        word=word,
+        votes=votes,
+        subject=values.get("subject", ""),
+        fold=fold,
+        problem=problem,
+        note=note,
+    )
+
+
+def _folds(root: Path) -> dict[str, official.Listed]:
+    coded: dict[tuple[int, str], list[tuple[official.Place, str, int]]] = {}
+    for part in ("train", "test"):
+        for fold in range(1, official.FOLDS + 1):
+            for name in (f"set_{fold}.csv", f"{part}_set_{fold}.csv"):
+                path = f"{_LISTS}/{part}(single-labeled)/{name}"
+                if (root / path).exists():
+                    coded[fold, part] = _list(root, path)
+    if not coded:
+        return {}
+    where = str(root / _LISTS)
+    first = first_code({number for rows in coded.values() for _, _, number in rows}, where)
+    lists: official.Lists = {}
+    for key, rows in coded.items():
+        for at, order, number in rows:
+            word = code(WORDS, number, first) or f"label {number}"
+            lists.setdefault(key, {}).setdefault(order, []).append((at, word))
+    return official.folds(lists, where, WORDS)
+
+
+def _list(root: Path, path: str) -> list[tuple[official.Place, str, int]]:
+    found = []
+    for row, values in tables.rows(root / path, ("video_name", "label")):
+        if any(values.values()):
+            try:
+                order = str(tables.count(values["video_name"], "video_name"))
+                found.append(((path, row), order, tables.count(values["label"], "label")))
+            except tables.Unreadable as error:
+                raise UserError(f"{root / path}, row {row}: {error}. Correct it.") from None
+    return found
+
+
+def first_code(codes: set[int], where: str) -> int:
+    """Whether seven labels count from 0 or from 1.
+
+    Raises:
+        UserError: neither 0 nor 7 occurs, or both do: then nobody can tell.
+    """
+    zero, seven = 0 in codes, len(WORDS) in codes
+    if zero == seven:
+        said = "both 0 and 7 occur" if zero else "neither 0 nor 7 occurs"
+        raise UserError(
+            f"{where}: the labels may count from 0 or from 1 ({said}). Put lists of one origin "
+            "there, complete ones."
+        )
+    return 0 if zero else 1
+
+
+CORPUS = Corpus(
+    name="dfew",
+    title="DFEW: Dynamic Facial Expression in-the-Wild (Jiang et al., ACM MM 2020)",
+    tracks={
+        "single": Track(
+            words=WORDS,
+            knows=("votes", "fold"),
+            published={
+                "clips": 11697,
+                "fold 1": 2341, "fold 2": 2341, "fold 3": 2340, "fold 4": 2339, "fold 5": 2336,
+                "happy": 2445, "sad": 1894, "neutral": 2669, "angry": 2173, "surprise": 1469,
+                "disgust": 145, "fear": 902,
+            },
+            annotators=10,
+            majority=5,
+        )
+    },
+    home="https://dfew-dataset.github.io",
+    access="",
+    licence="",
+    layout={
+        "Annotation/annotation.xlsx or Annotation/annotation.csv": "votes of the ten annotators",
+        "EmoLabel_DataSplit/train(single-labeled)/*set_[1-5].csv": "five folds: training",
+        "EmoLabel_DataSplit/test(single-labeled)/*set_[1-5].csv": "five folds: test",
+        "Clip/original or Clip/clip_224x224 or Clip/clip_224x224_avi": "the clips",
+    },
+    read=read,
+    takes=("table", "clips"),
+)  # fmt: skip

@@ -1,0 +1,194 @@
+"""MAFW (Liu et al., ACM MM 2022): eleven words or 43 compounds of them, captions, official folds.
+
+``Train & Test Set/{single,compound}/{no_caption,with_caption}/set_1..5/{train,test}.txt``:
+``00025.mp4 anger``, compounds joined by ``_``; with captions four fields between tabs (name, label,
+Chinese text, English text) in GB18030. A CSV of one release, met in the wild, can be named as
+``table``: ``video_name,single_label,actual,annotation`` with codes from 1 and words.
+
+Captions describe the expression, and neutral clips have none: they tell the label twice. The
+compound folds are not the single ones.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from facewave.errors import UserError
+from facewave.labels import official, tables
+from facewave.labels.corpus import Corpus, Track, code, first_there, known, place, track_name
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+from facewave.params import Dataset
+
+WORDS = (
+    "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "contempt",
+    "anxiety", "helplessness", "disappointment",
+)  # fmt: skip
+COMPOUND = WORDS + (
+    "anger_disgust", "anger_disgust_contempt", "anger_disgust_anxiety", "anger_sadness",
+    "anger_surprise", "anger_anxiety", "anger_helplessness",
+    "disgust_sadness", "disgust_surprise", "disgust_contempt", "disgust_anxiety",
+    "disgust_anxiety_helplessness", "disgust_helplessness",
+    "disgust_helplessness_disappointment", "disgust_disappointment",
+    "fear_sadness", "fear_sadness_anxiety", "fear_surprise", "fear_surprise_anxiety",
+    "fear_anxiety", "happiness_surprise", "happiness_contempt",
+    "sadness_surprise", "sadness_anxiety", "sadness_anxiety_helplessness",
+    "sadness_helplessness", "sadness_helplessness_disappointment", "sadness_disappointment",
+    "surprise_anxiety", "anxiety_helplessness", "anxiety_helplessness_disappointment",
+    "helplessness_disappointment",
+)  # fmt: skip
+_WILD = ("video_name", "single_label", "actual")
+_CAPTIONS = "gb18030"
+
+
+def read(root: Path, entry: Dataset) -> list[Record]:
+    """The official folds, with captions where they are there, or a table that is named."""
+    track = track_name(CORPUS, entry)
+    words = COMPOUND if track == "compound" else WORDS
+    lists = first_there(root, f"Train & Test Set/{track}", track)
+    clips = entry.clips or first_there(root, "data/clips/{clip}", "data/frames/{number}", "{clip}")
+
+    def path_of(clip: str) -> str:
+        return place(clips, clip=clip, number=clip.partition(".")[0])
+
+    plain, with_captions = root / lists / "no_caption", root / lists / "with_caption"
+    captions: dict[str, str] = {}
+    if with_captions.exists():
+        told, captions = _captioned(root, with_captions, words, entry.encoding)
+        folds = _folds(root, plain, words) if plain.exists() else told
+        if other := [clip for clip, said in told.items() if _word(folds, clip) != said.word]:
+            raise UserError(
+                f"{root / lists}: the lists with captions and those without differ (the first: "
+                f"{other[0]}). Put the lists of one release there."
+            )
+    else:
+        folds = _folds(root, plain, words) if plain.exists() or not entry.table else {}
+    if not entry.table:
+        spelt = {clip: said.word if track == "compound" else "" for clip, said in folds.items()}
+        return official.records(folds, path_of, caption=captions, compound=spelt)
+    return official.join(_table(root, entry, words, path_of), folds, str(root))
+
+
+def _word(folds: Mapping[str, official.Listed], clip: str) -> str | None:
+    return folds[clip].word if clip in folds else None
+
+
+def _folds(root: Path, folder: Path, words: tuple[str, ...]) -> dict[str, official.Listed]:
+    lists: official.Lists = {}
+    for fold, part, path in _paths(folder):
+        table = path.relative_to(root).as_posix()
+        for row, values in tables.lines(path, " ", 2):
+            entry = ((table, row), known(words, values["1"]) or values["1"])
+            lists.setdefault((fold, part), {}).setdefault(values["0"], []).append(entry)
+    return official.folds(lists, str(folder), words)
+
+
+def _captioned(
+    root: Path, folder: Path, words: tuple[str, ...], encoding: str
+) -> tuple[dict[str, official.Listed], dict[str, str]]:
+    lists: official.Lists = {}
+    captions = {}
+    for fold, part, path in _paths(folder):
+        if not encoding:
+            _refuse_utf8(path)
+        table = path.relative_to(root).as_posix()
+        for row, values in tables.lines(path, "\t", 4, encoding or _CAPTIONS):
+            entry = ((table, row), known(words, values["1"]) or values["1"])
+            lists.setdefault((fold, part), {}).setdefault(values["0"], []).append(entry)
+            captions[values["0"]] = values["3"]
+    return official.folds(lists, str(folder), words), captions
+
+
+def _refuse_utf8(path: Path) -> None:
+    """GB18030 reads nearly any bytes: a list that somebody saved as UTF-8 would come out wrong."""
+    content = path.read_bytes()
+    if content.isascii() or content.startswith(b"\xef\xbb\xbf"):
+        return
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return
+    raise UserError(
+        f"{path} should be GB18030, as MAFW has it, but is UTF-8 as well. Say which it is: "
+        "encoding: utf-8 (or gb18030) in the dataset's entry in params.yaml."
+    )
+
+
+def _paths(folder: Path) -> list[tuple[int, str, Path]]:
+    wanted = [
+        (fold, part, folder / f"set_{fold}" / f"{part}.txt")
+        for fold in range(1, official.FOLDS + 1)
+        for part in ("train", "test")
+    ]
+    return [(fold, part, path) for fold, part, path in wanted if path.exists()]
+
+
+def _table(
+    root: Path, entry: Dataset, words: tuple[str, ...], path_of: Callable[[str], str]
+) -> list[Record]:
+    path = root / entry.table
+    encoding = entry.encoding or "utf-8"
+    rows = tables.rows(path, _WILD[:2], (*_WILD, "annotation"), encoding=encoding)
+    return [_wild(entry.table, row, values, words, path_of) for row, values in rows]
+
+
+def _wild(
+    table: str,
+    row: int,
+    values: Mapping[str, str],
+    words: tuple[str, ...],
+    path_of: Callable[[str], str],
+) -> Record:
+    """A row whose code, from 1, and word must agree; either may be missing."""
+    clip, number, written = (values.get(name, "") for name in _WILD)
+    if not any(values.values()):
+        return Record(table=table, row=row, video_idx="", file_path="")
+    coded = code(words, int(number), first=1) if number.isdecimal() else ""
+    word = known(words, written) if written else coded
+    problem, note = None, ""
+    if not clip:
+        problem, note = Reason.BAD_VALUE, "no video_name"
+    elif not word or (number and not coded):
+        problem, note = Reason.UNKNOWN_WORD, f"{number} {written}".strip()[:60]
+    elif coded and coded != word:
+        problem = Reason.CONFLICTING_ROWS
+        note = f"code {number} is {coded}, the word beside it {word}"
+    return Record(
+        table=table,
+        row=row,
+        video_idx=clip,
+        file_path=path_of(clip) if clip else "",
+        word="" if problem else word,
+        caption=values.get("annotation", ""),
+        problem=problem,
+        note=note,
+    )
+
+
+_SINGLE = {
+    "clips": 9172, "sadness": 1470, "anger": 1390, "happiness": 1242, "neutral": 1138,
+    "surprise": 1072, "anxiety": 916, "disgust": 639, "fear": 625, "helplessness": 262,
+    "contempt": 236, "disappointment": 182,
+}  # fmt: skip
+
+CORPUS = Corpus(
+    name="mafw",
+    title="MAFW: A Large-scale, Multi-modal, Compound Affective Database (Liu et al., ACM MM 2022)",
+    tracks={
+        "single": Track(words=WORDS, knows=("fold", "caption"), published=_SINGLE),
+        "compound": Track(
+            words=COMPOUND,
+            knows=("fold", "compound", "caption"),
+            published={"clips": 8996, "classes": 43},
+        ),
+    },
+    home="https://mafw-database.github.io/MAFW/",
+    access="",
+    licence="",
+    layout={
+        "Train & Test Set/single/*_caption or single/*_caption": "five folds, eleven words",
+        "Train & Test Set/compound/*_caption or compound/*_caption": "five folds, 43 compounds",
+        "data/clips or data/frames": "the clips",
+    },
+    read=read,
+    takes=("table", "clips", "track", "encoding"),
+)

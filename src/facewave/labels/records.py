@@ -1,0 +1,63 @@
+"""What readers give to cleaning: one record for each row of a corpus's own files."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+
+import pandas as pd
+
+from facewave.labels.schema import Reason
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """One clip, as its corpus describes it; nothing is judged but whether it can be read.
+
+    Attributes:
+        table: the file it stands in, below the root.
+        row: its line there, the header being 1; 0 where the clip's own name is all there is.
+        video_idx: the clip's id, unique in the corpus; "" in an empty row.
+        file_path: the clip below the root: a video, a picture or a folder of pictures.
+        word: its label, one of the corpus's words, or "" for none.
+        votes: word -> number of annotators.
+        fold: the official fold in whose test part it is.
+        part: the official part: train, val or test.
+        valence, arousal: in [-1, 1]; ``*_raw`` as published.
+        aus: action unit -> 0 or 1.
+        start, end: seconds, of clips that are a part of their file.
+        problem: why this row cannot be used, if the reader knows, with ``note``.
+    """
+
+    table: str
+    row: int
+    video_idx: str
+    file_path: str
+    word: str = ""
+    votes: Mapping[str, int] | None = None
+    subject: str = ""
+    source: str = ""
+    scene: str = ""
+    fold: int | None = None
+    part: str = ""
+    valence: float | None = None
+    arousal: float | None = None
+    valence_raw: float | None = None
+    arousal_raw: float | None = None
+    compound: str = ""
+    caption: str = ""
+    transcript: str = ""
+    aus: Mapping[str, int] | None = None
+    start: float | None = None
+    end: float | None = None
+    problem: Reason | None = None
+    note: str = ""
+
+
+_NUMBERS = ("valence", "arousal", "valence_raw", "arousal_raw", "start", "end")
+
+
+def frame(records: Iterable[Record]) -> pd.DataFrame:
+    """The records as a table with a column per field; fold nullable, numbers float."""
+    names = [field.name for field in fields(Record)]
+    columns = {name: [getattr(record, name) for record in records] for name in names}
+    table = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
+    return table.astype({"row": "Int64", "fold": "Int64"} | dict.fromkeys(_NUMBERS, float))

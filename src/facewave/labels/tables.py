@@ -1,0 +1,222 @@
+"""Foreign tables and lists, read strictly: what cannot be read right is refused, with its row.
+
+Every reader gets its fields from here, as text without surrounding blanks. Encodings: a byte-order
+mark says which one it is; without one a file is read in the encoding that the corpus declares,
+UTF-8 unless said otherwise. Nothing is guessed.
+"""
+
+import codecs
+import csv
+import io
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from facewave.errors import UserError
+
+Row = tuple[int, dict[str, str]]
+
+_BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")  # in a cell: one row, one line
+_DIGITS = 9  # more is no clip, no fold and no count
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+class Unreadable(ValueError):
+    """A field that is not what its column holds; the message says what it is instead."""
+
+
+def text(path: Path, encoding: str = "utf-8") -> str:
+    """The text of a file.
+
+    Raises:
+        UserError: there is no such file, or it is not in the encoding.
+    """
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(
+            f"{path} is not here. Put the corpus's file there, or correct the dataset's root "
+            "and table in params.yaml."
+        ) from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder, not a table. Name a file.") from None
+    for mark, name in _MARKS.items():
+        if content.startswith(mark):
+            encoding = name
+    try:
+        return content.decode(encoding)
+    except LookupError:
+        raise UserError(
+            f"params.yaml: encoding is {encoding!r}, which Python does not know."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not {encoding.removesuffix('-sig').upper()} (byte {error.start}). Save it "
+            "as UTF-8."
+        ) from None
+
+
+def rows(
+    path: Path,
+    needed: Sequence[str],
+    known: Sequence[str] = (),
+    *,
+    delimiter: str | None = None,
+    encoding: str = "utf-8",
+) -> list[Row]:
+    """The rows below a table's header, each with its line number and its fields by column.
+
+    Args:
+        path: .xlsx, .xls, .ods (the first sheet), or text.
+        needed: columns that must be there.
+        known: columns that are read where they are there; like the needed ones, at most once.
+        delimiter: of a text; unless given, a tab in a .tsv file, else a comma.
+        encoding: of a text without a byte-order mark.
+
+    Returns:
+        Pairs of the line (the header's is 1) and the fields; all are "" in an empty row.
+
+    Raises:
+        UserError: no such file, another format, a column missing or there twice, a row longer or
+            shorter than the header.
+    """
+    if path.suffix.lower() in {".xlsx", ".xls", ".ods"}:
+        records = list(_sheet(path))
+    else:
+        tab = "\t" if path.suffix.lower() == ".tsv" else ","
+        records = list(_separated(path, text(path, encoding), delimiter or tab))
+    if not records:
+        raise UserError(f"{path} is empty. Put the corpus's label table there.")
+    (_, names), *below = records
+    if missing := [name for name in needed if name not in names]:
+        raise UserError(
+            f"{path}: column {missing[0]!r} is missing; it has {', '.join(names)[:300]}. Is this "
+            "the right table, with the right separator?"
+        )
+    if double := [name for name in (*needed, *known) if names.count(name) > 1]:
+        raise UserError(f"{path}: column {double[0]!r} is there twice. Remove or rename one.")
+    if not below:
+        raise UserError(f"{path} has no rows below its header.")
+    for line, fields in below:
+        if any(fields) and len(fields) != len(names):
+            raise UserError(
+                f"{path} is no regular table: row {line} has {len(fields)} fields, its header "
+                f"{len(names)}. Correct that row."
+            )
+    return [
+        (line, dict(zip(names, fields if any(fields) else [""] * len(names), strict=True)))
+        for line, fields in below
+    ]
+
+
+def lines(path: Path, separator: str, count: int, encoding: str = "utf-8") -> list[Row]:
+    """The lines of a list without a header, as fields "0", "1", ...; empty lines are left away.
+
+    Args:
+        path: the list.
+        separator: between the fields; the last field may contain it.
+        count: how many fields a line has.
+        encoding: where there is no byte-order mark.
+
+    Raises:
+        UserError: no such file, not in the encoding, or a line with fewer fields.
+    """
+    found = []
+    for number, line in enumerate(text(path, encoding).split("\n"), start=1):
+        if not line.strip():
+            continue
+        fields = [clean(field) for field in line.strip("\r ").split(separator, count - 1)]
+        if len(fields) < count or not fields[0]:
+            raise UserError(
+                f"{path}, row {number}: {line.strip()[:60]!r} has not the {count} fields of this "
+                f"list, separated by {separator!r}. Correct the line."
+            )
+        found.append((number, {str(i): field for i, field in enumerate(fields)}))
+    if not found:
+        raise UserError(f"{path} is empty. Put the corpus's list there.")
+    return found
+
+
+def clean(field: str) -> str:
+    """A field on one line, without surrounding blanks."""
+    return _BREAKS.sub(" ", field).replace("\0", "\ufffd").strip()
+
+
+def whole(field: str, what: str) -> int:
+    """A whole number of at most nine digits.
+
+    Raises:
+        Unreadable: it is not one.
+    """
+    if not re.fullmatch(r"-?[0-9]+", field) or len(field) > _DIGITS:
+        raise Unreadable(f"{what} is {field[:40]!r}, not a whole number")
+    return int(field)
+
+
+def count(field: str, what: str) -> int:
+    """A whole number from 0.
+
+    Raises:
+        Unreadable: it is not one.
+    """
+    if (number := whole(field, what)) < 0:
+        raise Unreadable(f"{what} is {field!r}, below 0")
+    return number
+
+
+def real(field: str, what: str) -> float:
+    """A finite number.
+
+    Raises:
+        Unreadable: it is not one.
+    """
+    try:
+        number = float(field)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or "_" in field:
+        raise Unreadable(f"{what} is {field[:40]!r}, not a number")
+    return number
+
+
+def _separated(path: Path, content: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    # Not pandas: where all rows are longer than the header it shifts them by a column.
+    records = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+    start = 1
+    try:
+        for fields in records:
+            yield start, [clean(field) for field in fields]
+            start = records.line_num + 1
+    except csv.Error as error:
+        raise UserError(f"{path} is no regular CSV: row {start}: {error}. Correct it.") from None
+
+
+def _sheet(path: Path) -> Iterator[tuple[int, list[str]]]:
+    if not path.is_file():
+        text(path)  # says what is wrong
+    try:
+        sheet = CalamineWorkbook.from_path(path).get_sheet_by_index(0)
+        cells = sheet.to_python(skip_empty_area=False)
+    except CalamineError as error:
+        raise UserError(
+            f"{path} is no readable spreadsheet ({error}). Get it again, or save it as CSV."
+        ) from None
+    # Sheets are as wide as their widest row: columns without a name are no columns.
+    named = [i for i, cell in enumerate(cells[0]) if cell != ""] if cells else []
+    for line, row in enumerate(cells, start=1):
+        yield line, [_cell(row[i]) for i in named]
+
+
+def _cell(value: Any) -> str:
+    """A cell as it would stand in a text: spreadsheets keep whole numbers as floats."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return clean(str(value))
