@@ -36,15 +36,16 @@ def results() -> None:
 
 @app.command()
 def predict(
-    clips: Annotated[list[Path], typer.Argument(help="Video files.")],
+    clips: Annotated[list[Path], typer.Argument(help="Videos, or folders of pictures.")],
     model: Annotated[
         Path | None, typer.Option(help="A trained model's folder. Default: the first partition's.")
     ] = None,
+    fps: Annotated[float, typer.Option(help="Frames per second of folders of pictures.")] = 25.0,
 ) -> None:
     """Name the emotion in clips, with probabilities and the quality of what was seen."""
     from facewave.app.predict import predict_all
 
-    if not predict_all(clips, model):
+    if not predict_all(clips, model, fps):
         raise typer.Exit(1)
 
 

@@ -15,7 +15,7 @@ from facewave.wavelets.features import features
 from facewave.wavelets.transform import Transform
 
 
-def predict_all(clips: list[Path], folder: Path | None) -> bool:
+def predict_all(clips: list[Path], folder: Path | None, fps: float) -> bool:
     """Print the answer for each clip; one that cannot be answered says why and stops no other.
 
     Returns:
@@ -26,11 +26,11 @@ def predict_all(clips: list[Path], folder: Path | None) -> bool:
     """
     settings = params.load()
     trained = training.load(folder or training.folder(settings.train.partitions[0], training.MODEL))
-    if missing := [clip for clip in clips if not clip.is_file()]:
-        raise UserError(f"{missing[0]} is no file. Name a video file.")
+    if missing := [clip for clip in clips if not clip.exists()]:
+        raise UserError(f"{missing[0]} is not here. Name a video, or a folder of pictures.")
     for name in settings.datasets:
         cache.fill(cache.pack(name))
-    keys, _ = extract.ensure(clips, "clips")
+    keys, _ = extract.ensure(clips, "clips", fps)
     pairs = zip(clips, keys, strict=True)
     return all([_show(clip, cache.place(key), trained, settings) for clip, key in pairs])
 

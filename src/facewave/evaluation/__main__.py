@@ -25,6 +25,7 @@ from facewave.files import write_csv, write_json
 from facewave.labels import schema as labels
 from facewave.landmarks import schema as landmarks
 from facewave.training import schema as training
+from facewave.video import Clip
 from facewave.wavelets import schema as wavelets
 
 OUT = Path("metrics/evaluate")
@@ -37,7 +38,7 @@ def main() -> None:
     loaded = params.load()
     settings, name = loaded.train, loaded.train.dataset
     entry = loaded.datasets[name]
-    words = labels.WORDS[entry.reader]
+    words = labels.read_words(Path("data/labels") / f"{name}.csv")
     table = labels.single_label(labels.read(Path("data/labels") / f"{name}.csv"))
     features = wavelets.read(Path("data/features") / name)
     clips = wavelets.join(table, features)
@@ -187,9 +188,9 @@ def show_clip(
     folder = Path("data/landmarks") / name
     index = landmarks.read_index(folder).set_index("video_idx").loc[chosen["video_idx"]]
     plots.clip(
-        landmarks.read_clip(folder / index["shard"], int(index["row_group"])),
+        landmarks.read_row(folder, index),
         np.asarray(features.blendshapes[at[chosen["video_idx"]]]),
-        Path(loaded.datasets[name].root) / chosen["file_path"],
+        Clip(Path(loaded.datasets[name].root) / chosen["file_path"], loaded.datasets[name].fps),
         features.config,
         f"{name} ({loaded.datasets[name].about})\n"
         f"clip {chosen['video_idx']}: {chosen['actual']}, the model says {chosen['predicted']}",

@@ -4,7 +4,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import cv2
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -17,10 +16,11 @@ from sklearn.metrics import confusion_matrix
 
 from facewave.files import replacing
 from facewave.landmarks.schema import Trajectory, duration
-from facewave.video import open_video
+from facewave.video import Clip
 
 _FRAMES = 6
 _CHANNELS = 5
+_HALF_A_FRAME = 0.001  # s: times are the container's own
 _STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 
@@ -81,7 +81,7 @@ def curves(folders: dict[str, Path], title: str, path: Path) -> None:
 def clip(
     trajectory: Trajectory,
     numbers_KB: NDArray[np.float32],
-    video: Path,
+    video: Clip,
     config: dict[str, Any],
     title: str,
     path: Path,
@@ -94,7 +94,9 @@ def clip(
     with mpl.rc_context(_STYLE):
         figure = Figure((9, 7.6), layout="constrained")
         grid = figure.add_gridspec(3, _FRAMES, height_ratios=(1, 1.6, 1.3))
-        for column, (t, picture) in enumerate(zip(shown, _pictures(video, shown), strict=False)):
+        for column, (t, picture) in enumerate(
+            zip(shown, _pictures(video, times[shown]), strict=False)
+        ):
             axes = figure.add_subplot(grid[0, column])
             axes.imshow(picture)
             height, width = picture.shape[:2]
@@ -163,18 +165,16 @@ def _scalogram(
     figure.colorbar(image, ax=axes, label="|coefficient|", pad=0.01)
 
 
-def _pictures(video: Path, shown: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
-    """The chosen frames, RGB; decoded from the start, since seeking is not exact everywhere."""
-    capture = open_video(video)
-    pictures = []
-    wanted = set(shown.tolist())
-    for t in range(int(shown.max()) + 1):
-        ok, picture = capture.read()
-        if not ok:
+def _pictures(video: Clip, times: NDArray[np.float64]) -> list[NDArray[np.uint8]]:
+    """The frames at some times, RGB; decoded from the start: seeking is not exact everywhere."""
+    pictures: list[NDArray[np.uint8]] = []
+    first = None
+    for time, picture in video.frames():
+        first = time if first is None else first
+        if len(pictures) < len(times) and time - first >= times[len(pictures)] - _HALF_A_FRAME:
+            pictures.append(np.zeros((1, 1, 3), np.uint8) if picture is None else picture)
+        if len(pictures) == len(times):
             break
-        if t in wanted:
-            pictures.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8))
-    capture.release()
     return pictures
 
 

@@ -1,90 +1,82 @@
 """Stage clean: ``python -m facewave.labels DATASET``.
 
-Reads   the dataset's label table and, of each clip, whether it opens and whose bytes it has
-Writes  data/labels/<dataset>.csv         one row per row of the table (labels/schema.py)
-        data/labels/<dataset>.folds.json  which subject is in which part; kept from run to run
+Reads   the dataset's label files and, of each clip, whether it opens and whose bytes it has
+Writes  data/labels/<dataset>.csv         one row per row of the files (labels/schema.py)
+        data/labels/<dataset>.words.json  the word list, in the order of the codes
+        data/labels/<dataset>.folds.json  what is in which part; kept from run to run
         metrics/clean/<dataset>.json      counts: classes, parts, every exclusion with its rows
+        metrics/clean/<dataset>.png       classes per part, and the valence-arousal plane
 """
 
-from collections import defaultdict
 from pathlib import Path
 
-from tqdm import tqdm
+import pandas as pd
 
 from facewave import params
 from facewave.errors import UserError, explain
-from facewave.files import sha256, write_json
-from facewave.labels import cleaning, dfew, schema, splits
-from facewave.video import open_video
+from facewave.files import write_json
+from facewave.labels import cleaning, leaks, plots, schema, splits, subsets
+from facewave.labels.collect import collect, words_of
 
-READERS = {"dfew": dfew.read}
+_NAMED = 20  # so many rows are named one by one
 
 
 def main(name: str) -> None:
     """Clean one dataset."""
     settings = params.load()
     entry = params.dataset(settings, name)
-    root, source = Path(entry.root), Path(entry.root) / entry.table
-    raw = READERS[entry.reader](source, entry.clips)
-    for row, path in zip(raw["row"], raw["file_path"], strict=True):
-        cleaning.check_inside(path, str(source), row)
+    folder, report = Path("data/labels"), Path("metrics/clean")
+    words = words_of(entry)
 
-    facts = look_at(root, sorted(set(raw["file_path"]) - {""}))
-    table = cleaning.clean(raw, facts, schema.WORDS[entry.reader]).assign(dataset=name)
+    table = collect(entry, name, settings.labels)
     kept = schema.single_label(table)
-    store = Path("data/labels") / f"{name}.folds.json"
     if kept.empty:
-        why = ", ".join(f"{n} {word}" for word, n in table["excluded"].value_counts().items())
+        _say(name, table, 0)
+        out = table[table["excluded"] != ""].iloc[0]
         raise UserError(
-            f"{source}: no clip is left ({why}). The first one looked for was "
-            f"{root / raw['file_path'].iloc[0]}; correct the table, or root and clips of "
-            f"datasets.{name} in params.yaml."
+            f"{name}: no clip is left. The first row, {cleaning.where(out)}, is left out because of "
+            f"{out['excluded']} ({out['note'] or entry.root}). Correct the label files, or the "
+            f"entry datasets.{name} in params.yaml."
         )
-    parts = splits.assign(kept, store, settings.labels.folds, settings.labels.seed)
-    table["fold"] = parts["fold"].reindex(table.index)
-    table["split"] = parts["split"].reindex(table.index, fill_value="")
+    parts = splits.assign(
+        kept, folder / f"{name}.folds.json", settings.labels.folds, settings.labels.seed
+    )
+    for column in parts:
+        table[column] = parts[column].reindex(table.index)
+    table["split"] = table["split"].fillna("")
+    kept = table.loc[kept.index]
+    leaks.check(kept, name)
+    table["rank"] = pd.Series(
+        subsets.rank(kept.assign(word=kept["actual"], part=kept["split"]), settings.labels.seed),
+        kept.index,
+    )
+    codes = {word: code for code, word in enumerate(words)}
+    table["label"] = table["actual"].map(codes).astype("Int64")
 
-    schema.write(Path("data/labels") / f"{name}.csv", table)
+    schema.write(folder / f"{name}.csv", table, words)
     counts = cleaning.report(table)
-    write_json(Path("metrics/clean") / f"{name}.json", counts)
-    print(f"{name}: {counts['rows']} rows, {counts['kept']} kept, {counts['excluded']} left out")
-    for row in table[table["excluded"] != ""].itertuples():
-        print(f"  row {row.row}: {row.excluded}{f' ({row.note})' if row.note else ''}")
-
-
-def look_at(root: Path, paths: list[str]) -> dict[str, cleaning.FileFact]:
-    """Whether each clip exists and opens, and which clips have the same bytes."""
-    by_size = defaultdict(list)
-    for path in paths:
-        if (root / path).is_file():
-            by_size[(root / path).stat().st_size].append(path)
-    twins: dict[str, str] = {}
-    for same_size in by_size.values():
-        if len(same_size) > 1:  # only files of one size can be equal: few must be read
-            twins |= {path: sha256(root / path) for path in same_size}
-    return {
-        path: cleaning.FileFact(
-            exists=(root / path).exists(),
-            problem=opening_problem(root / path) if (root / path).exists() else "",
-            twin=twins.get(path, ""),
+    write_json(report / f"{name}.json", counts)
+    plots.overview(kept, words, f"{name}: {entry.about}", report / f"{name}.png")
+    _say(name, table, len(kept))
+    problems = table[~table["excluded"].isin(["", *schema.ORDINARY])]
+    if settings.labels.on_problem == "fail" and len(problems):
+        raise UserError(
+            f"{name}: {len(problems)} rows have problems, and labels.on_problem is fail. They are "
+            f"listed above and in {report / name}.json; correct them, or say exclude."
         )
-        for path in tqdm(paths, desc=f"clean {root}", unit="clip")
-    }
 
 
-def opening_problem(path: Path) -> str:
-    """Why a video cannot be opened, or "" if it can; what is in it is for stage extract to see."""
-    if not path.is_file():
-        return "not a file"
-    if path.stat().st_size == 0:
-        return "0 bytes"
-    capture = open_video(path)
-    try:
-        if not capture.isOpened():
-            return "not a video, or its header is damaged or cut off"
-        return "" if capture.grab() else "no frame can be decoded"
-    finally:
-        capture.release()
+def _say(name: str, table: pd.DataFrame, kept: int) -> None:
+    out = table[table["excluded"] != ""]
+    print(f"{name}: {len(table)} rows, {kept} kept, {len(out)} left out")
+    if len(out) <= _NAMED:
+        for row in out.itertuples():
+            note = f" ({row.note})" if row.note else ""
+            print(f"  {cleaning.where(row)}: {row.excluded}{note}")
+        return
+    for reason, group in out.groupby("excluded"):
+        row = next(group.itertuples())
+        print(f"  {len(group)} x {reason}, the first: {cleaning.where(row)} ({row.note})")
 
 
 if __name__ == "__main__":

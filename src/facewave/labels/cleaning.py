@@ -1,13 +1,19 @@
 """The rules of cleaning, each stated once. Pure: it is told about files, it opens none."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from facewave.errors import UserError
-from facewave.labels.schema import Reason, votes_json
+from facewave.labels import affect
+from facewave.labels.schema import Reason
+
+_LISTED = 100  # rows that a report names of each reason; the label table has all
 
 
 @dataclass(frozen=True)
@@ -25,59 +31,175 @@ class FileFact:
     twin: str = ""
 
 
-def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], words: tuple[str, ...]) -> pd.DataFrame:
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a corpus's rows are judged by.
+
+    Attributes:
+        words: the corpus's words, none if it has numbers alone.
+        annotators: how many votes each clip has, if always the same number.
+        majority: a word needs more votes than this.
+        min_agreement: the share of the votes that a word needs.
+        common: word -> its counterpart in the vocabulary that is wanted instead, "" for none.
+    """
+
+    words: tuple[str, ...]
+    annotators: int | None = None
+    majority: int | None = None
+    min_agreement: float = 0.0
+    common: Mapping[str, str] | None = None
+
+
+def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.DataFrame:
     """Judge each row of a reader's table.
 
-    The rules, in their order:
-      - an empty row is left out;
-      - a clip named in several rows: equal rows count once (the first), rows that differ in label
-        or votes are all left out, since nobody knows which is right;
+    The rules, in their order; a row gets the first reason that applies:
+      - what the reader could not use (unreadable values, unknown words, marked as invalid) is left
+        out, as is an empty row, and a word that is none of the corpus's;
+      - a clip named in several rows: in two parts of one protocol, all of them are left out; rows
+        that differ in label, votes or values too, since nobody knows which is right; equal rows
+        count once (the first);
+      - valence or arousal outside of [-1, 1] is left out;
       - a missing or unopenable file is left out;
-      - the same bytes under several names: as for rows, by the label;
-      - label 0 (no single label) keeps its votes and is left out of single-label work;
-      - a tie of the highest votes, or a label that is not the word with most votes, is left out;
-      - where a table gives official folds, a clip without one is left out, as the corpus does.
+      - the same bytes under several names: as for rows, by the label (see ``same_bytes``);
+      - votes whose sum is not the number of annotators are no votes: the row is left out;
+      - a row without a word (no single label) keeps its votes and is left out of single-label work;
+      - a tie of the highest votes, a label that is not the word with most votes, or one without
+        the majority that the corpus asks for (or none in spite of it), is left out;
+      - agreement below ``min_agreement`` is left out;
+      - a word without a counterpart in the vocabulary that is wanted is left out;
+      - where a corpus has official folds or parts, a clip in none is left out, as the corpus does.
 
     Args:
-        raw: row, video_idx, file_path, word, votes, subject, fold (see the readers).
+        raw: the readers' records (records.py).
         facts: for each file_path.
-        words: the corpus's word list.
+        rules: what is judged by.
 
     Returns:
-        The rows in their order with label, actual, votes (JSON), excluded and note.
+        The rows in their order with label (in ``rules.words``, or the common ones), actual, votes
+        (JSON), agreement, entropy, quadrant, aus (JSON), excluded and note.
     """
-    table = raw.assign(excluded="", note="")
+    table = raw.assign(
+        excluded=raw["problem"].map(lambda problem: problem.value if problem else "")
+    )
+    table["note"] = raw["note"].where(table["excluded"] != "", "")
     _exclude(table, raw["video_idx"] == "", Reason.EMPTY_ROW, "")
-    _repeated(table, "video_idx", Reason.DUPLICATE_ROW, Reason.CONFLICTING_ROWS, ["word", "votes"])
+    strange = ~raw["word"].isin(["", *rules.words])
+    _exclude(table, strange, Reason.UNKNOWN_WORD, raw["word"])
+    _repeated_rows(table)
+    for name in ("valence", "arousal"):
+        outside = table[name].abs() > 1
+        said = name + " " + table[f"{name}_raw"].fillna(table[name]).astype(str)
+        _exclude(table, outside, Reason.OUT_OF_RANGE, said)
 
     path = table["file_path"]
     fact = path.map(lambda name: facts.get(name, FileFact(exists=False)))
     _exclude(table, ~fact.map(lambda f: f.exists).astype(bool), Reason.MISSING_FILE, path)
     problem = fact.map(lambda f: f.problem)
     _exclude(table, problem != "", Reason.UNREADABLE_FILE, path + ": " + problem)
-    table["twin"] = fact.map(lambda f: f.twin).where(lambda twin: twin != "", path)
-    _repeated(table, "twin", Reason.DUPLICATE_CLIP, Reason.CONFLICTING_CLIPS, ["word"])
+    same_bytes(table, facts)
 
-    word, said = table["word"], table["votes"].map(_say)
-    _exclude(table, word == "", Reason.NO_SINGLE_LABEL, said)
-    winners = table["votes"].map(_winners)
-    _exclude(table, winners.map(len) > 1, Reason.VOTE_TIE, said)
-    pairs = zip(winners, word, strict=True)
-    against = pd.Series([bool(won) and name not in won for won, name in pairs], table.index)
-    _exclude(table, against, Reason.CONTRADICTED, "label " + word + ", votes " + said)
+    _judge_votes(table, rules)
+    if rules.common is not None:
+        _to_common(table, rules.common)
+    placed = raw["fold"].notna() | (raw["part"] != "")
+    if placed.any():
+        _exclude(table, ~placed, Reason.NO_OFFICIAL_PART, "")
 
-    if raw["fold"].notna().any():
-        _exclude(table, raw["fold"].isna(), Reason.NO_OFFICIAL_FOLD, "")
-
-    codes = {word: code for code, word in enumerate(words)}
     return table.assign(
-        label=table["word"].map(codes).astype("Int64"),
         actual=table["word"],
-        votes=table["votes"].map(votes_json),
-    ).drop(columns=["word", "twin"])
+        votes=table["votes"].map(_json),
+        aus=table["aus"].map(_json),
+        quadrant=affect.quadrants(table["valence"], table["arousal"]),
+    ).drop(columns=["word", "problem"])
 
 
-def check_inside(path: str, table: str, row: int) -> None:
+def same_bytes(table: pd.DataFrame, facts: Mapping[str, FileFact]) -> None:
+    """Leave out copies of clips, in place: one stays if all have one label, else none does.
+
+    A copy in an official test part is the one that stays, and else the first.
+    """
+    path = table["file_path"]
+    twin = path.map(lambda name: facts[name].twin if name in facts else "")
+    # Parts of one file are clips of their own.
+    part = table["start"].map(str) + " to " + table["end"].map(str)
+    candidates = table.assign(twin=twin + " " + part)[(table["excluded"] == "") & (twin != "")]
+    word = "word" if "word" in table else "actual"
+    for _, group in _several(candidates, "twin"):
+        note = "the same bytes as " + ", ".join(group["file_path"])
+        if group[word].nunique() > 1:
+            _exclude_rows(table, group.index, Reason.CONFLICTING_CLIPS, note)
+        else:
+            in_test = group.index[group["part"] == "test"]
+            stays = in_test[0] if len(in_test) else group.index[0]
+            _exclude_rows(table, group.index.drop(stays), Reason.DUPLICATE_CLIP, note)
+
+
+def _repeated_rows(table: pd.DataFrame) -> None:
+    candidates = table[(table["excluded"] == "") & (table["video_idx"] != "")]
+    for _, group in _several(candidates, "video_idx"):
+        note = "rows " + ", ".join(where(row) for row in group.itertuples())
+        if group["part"].nunique() > 1 or group["fold"].nunique(dropna=False) > 1:
+            _exclude_rows(table, group.index, Reason.IN_TWO_PARTS, note)
+            continue
+        content = group[["word", "votes", "valence", "arousal", "aus"]].astype(str)
+        if len(content.drop_duplicates()) > 1:
+            _exclude_rows(table, group.index, Reason.CONFLICTING_ROWS, note)
+        else:
+            _exclude_rows(table, group.index[1:], Reason.DUPLICATE_ROW, note)
+
+
+def _judge_votes(table: pd.DataFrame, rules: Rules) -> None:
+    word, votes = table["word"], table["votes"]
+    said = votes.map(_say)
+    counts = votes.map(lambda v: sorted(v.values(), reverse=True) if v else [])
+    total = counts.map(sum)
+    top = counts.map(lambda c: c[0] if c else 0)
+    table["agreement"] = (top / total.where(total > 0)).astype(float)
+    table["entropy"] = counts.map(_entropy)
+    voted = total > 0
+    if rules.annotators is not None:
+        wrong = votes.notna() & (total != rules.annotators)
+        _exclude(table, wrong, Reason.VOTES_SUM, said + " add up to " + total.astype(str))
+    needed = rules.majority
+    missed = voted & (word == "") & (top > needed) if needed is not None else voted & False
+    _exclude(table, missed, Reason.CONTRADICTED, "no single label, votes " + said)
+    if rules.words:
+        _exclude(table, word == "", Reason.NO_SINGLE_LABEL, said)
+    tie = counts.map(lambda c: len(c) > 1 and c[0] == c[1] > 0)
+    _exclude(table, tie, Reason.VOTE_TIE, said)
+    chosen = pd.Series(
+        [v[name] if v and name in v else 0 for v, name in zip(votes, word, strict=True)],
+        table.index,
+        dtype=int,
+    )
+    against = voted & (chosen != top)
+    if needed is not None:
+        against |= voted & (top <= needed)
+    _exclude(table, against, Reason.CONTRADICTED, "label " + word + ", votes " + said)
+    low = voted & (table["agreement"] < rules.min_agreement)
+    _exclude(table, low, Reason.LOW_AGREEMENT, said)
+
+
+def _to_common(table: pd.DataFrame, common: Mapping[str, str]) -> None:
+    """Replace words and votes by their counterparts, in place; votes without one are dropped."""
+    counterpart = table["word"].map(lambda word: common.get(word, ""))
+    _exclude(table, counterpart == "", Reason.NO_COUNTERPART, table["word"])
+    table["word"] = counterpart
+
+    def translate(votes: Mapping[str, int] | None) -> dict[str, int] | None:
+        if votes is None:
+            return None
+        found = dict.fromkeys((word for word in common.values() if word), 0)
+        for word, n in votes.items():
+            if common.get(word):
+                found[common[word]] += n
+        return found
+
+    table["votes"] = table["votes"].map(translate)
+
+
+def check_inside(path: str, place: str) -> None:
     """Refuse a clip's path that leaves the dataset's folder.
 
     Links inside the folder are the owner's own choice and are followed; the words of a table,
@@ -89,60 +211,81 @@ def check_inside(path: str, table: str, row: int) -> None:
     pure = PurePosixPath(path.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or "\0" in path:
         raise UserError(
-            f"{table}, row {row}: the path {path!r} leaves the dataset's folder. Use a path below "
+            f"{place}: the path {path!r} leaves the dataset's folder. Use a path below "
             "it, without '..'."
         )
+
+
+def where(row: Any) -> str:
+    """A row by its file and line, or by its clip's name if that is all there is."""
+    return f"{row.table}:{row.row}" if row.row else str(row.video_idx)
 
 
 def report(table: pd.DataFrame) -> dict[str, object]:
     """Counts of a finished label table: rows, per word, per part and fold, per reason with rows."""
     kept = table[table["excluded"] == ""]
     out = table[table["excluded"] != ""]
-    return {
+    found: dict[str, object] = {
         "rows": len(table),
         "kept": len(kept),
         "excluded": len(out),
         "subjects": int(kept["subject"].replace("", pd.NA).nunique()),
-        "classes": {word: int(n) for word, n in _counts(kept["actual"]).items()},
+        "classes": {word: int(n) for word, n in _counts(kept["actual"]).items() if word},
         "split": {part: int((kept["split"] == part).sum()) for part in ("train", "val", "test")},
         "folds": {str(fold): int(n) for fold, n in _counts(kept["fold"]).items()},
-        "reasons": {
-            str(reason): {"count": len(group), "rows": ", ".join(map(str, group["row"]))}
-            for reason, group in out.groupby("excluded")
-        },
     }
+    if kept["valence"].notna().any():
+        found["affect"] = affect.summary(kept)
+    found["reasons"] = {
+        str(reason): {"count": len(group), "rows": _listing(group)}
+        for reason, group in out.groupby("excluded")
+    }
+    return found
+
+
+def _listing(rows: pd.DataFrame) -> str:
+    """The rows of one reason: ``table: 3, 5; other: 2``, at most _LISTED of them."""
+    shown = rows.head(_LISTED)
+    texts = []
+    for name, group in shown.groupby("table", sort=False):
+        numbers = group["row"].where(group["row"] > 0, group["video_idx"])
+        texts.append((f"{name}: " if name else "") + ", ".join(map(str, numbers)))
+    rest = len(rows) - len(shown)
+    return "; ".join(texts) + (f"; and {rest} more, see the label table" if rest else "")
 
 
 def _counts(column: pd.Series) -> pd.Series:
     return column.dropna().value_counts().sort_index()
 
 
-def _exclude(table: pd.DataFrame, where: pd.Series, reason: Reason, note: pd.Series | str) -> None:
-    """Give ``reason`` to the rows of ``where`` that have none yet (in place)."""
-    fresh = where & (table["excluded"] == "")
+def _several(rows: pd.DataFrame, key: str) -> Iterable[tuple[str, pd.DataFrame]]:
+    """The groups of rows that share ``key``, of at least two."""
+    return rows[rows.duplicated(key, keep=False)].groupby(key, sort=False)
+
+
+def _exclude(table: pd.DataFrame, which: pd.Series, reason: Reason, note: pd.Series | str) -> None:
+    """Give ``reason`` to the rows of ``which`` that have none yet (in place)."""
+    fresh = which & (table["excluded"] == "")
     table.loc[fresh, "excluded"] = reason.value
     table.loc[fresh, "note"] = note if isinstance(note, str) else note[fresh]
 
 
-def _repeated(
-    table: pd.DataFrame, key: str, same: Reason, different: Reason, compared: list[str]
-) -> None:
-    """Handle rows that share ``key``: equal in ``compared`` -> the first stays; else none."""
-    candidates = table[(table["excluded"] == "") & (table[key] != "")]
-    for _, group in candidates[candidates.duplicated(key, keep=False)].groupby(key, sort=False):
-        content = group[compared].to_dict("records")
-        equal = all(row == content[0] for row in content)
-        where = pd.Series(table.index.isin(group.index[1:] if equal else group.index), table.index)
-        note = "rows " + ", ".join(map(str, group["row"]))
-        _exclude(table, where, same if equal else different, note)
+def _exclude_rows(table: pd.DataFrame, rows: pd.Index, reason: Reason, note: str) -> None:
+    table.loc[rows, "excluded"] = reason.value
+    table.loc[rows, "note"] = note
 
 
-def _winners(votes: dict[str, int] | None) -> list[str]:
-    top = max(votes.values(), default=0) if votes else 0
-    return [word for word, n in votes.items() if n == top] if votes and top else []
+def _entropy(counts: list[int]) -> float:
+    """Of a distribution of votes, in bits."""
+    shares = np.array([n for n in counts if n], float) / max(1, sum(counts))
+    return float(-(shares * np.log2(shares)).sum()) + 0.0 if len(shares) else float("nan")
 
 
-def _say(votes: dict[str, int] | None) -> str:
+def _json(content: Mapping[str, int] | None) -> str:
+    return json.dumps(dict(content)) if content else ""
+
+
+def _say(votes: Mapping[str, int] | None) -> str:
     if not votes or not any(votes.values()):
         return "no votes"
     ranked = sorted(votes.items(), key=lambda item: -item[1])

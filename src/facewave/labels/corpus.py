@@ -106,6 +106,22 @@ def code(words: tuple[str, ...], number: int, first: int) -> str:
     return words[number - first] if 0 <= number - first < len(words) else ""
 
 
+def first_code(codes: set[int], count: int, where: str) -> int:
+    """Whether the codes of ``count`` words start from 0 or from 1, as all of them together tell.
+
+    Raises:
+        UserError: neither 0 nor ``count`` occurs, or both do: then nobody can tell.
+    """
+    zero, last = 0 in codes, count in codes
+    if zero == last:
+        said = f"both 0 and {count} occur" if zero else f"neither 0 nor {count} occurs"
+        raise UserError(
+            f"{where}: the labels may count from 0 or from 1 ({said}). Put files of one origin "
+            "there, complete ones."
+        )
+    return 0 if zero else 1
+
+
 def known(words: tuple[str, ...], written: str) -> str:
     """The word as the corpus spells it, whatever the case it was written in; "" if unknown."""
     spelt = {word.casefold(): word for word in words}

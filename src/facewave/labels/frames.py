@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from facewave.params import Dataset
-
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp")
+from facewave.video import PICTURES
 
 
 def around(index: int, entry: Dataset) -> tuple[float, float]:

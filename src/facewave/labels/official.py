@@ -107,14 +107,18 @@ def _problem(tests: list[int], trains: list[int], words: list[str]) -> tuple[Rea
 
 
 def records(
-    listed: Mapping[str, Listed], path_of: Callable[[str], str], **known: Mapping[str, str]
+    listed: Mapping[str, Listed],
+    path_of: Callable[[str], str],
+    captions: Mapping[str, str] | None = None,
+    compound: bool = False,
 ) -> list[Record]:
     """The lists' clips as records, repeated lines as rows of their own.
 
     Args:
         listed: what the lists say.
         path_of: the clip of an id.
-        known: further columns of the records: clip -> text.
+        captions: by clip.
+        compound: whether the words are compounds.
     """
     found = []
     for clip, said in listed.items():
@@ -127,7 +131,8 @@ def records(
             fold=said.fold,
             problem=said.problem,
             note=said.note,
-            **{column: texts.get(clip, "") for column, texts in known.items()},
+            caption=(captions or {}).get(clip, ""),
+            compound=said.word if compound else "",
         )
         again = replace(record, problem=Reason.DUPLICATE_ROW, note="twice in this list")
         found += [record, *(replace(again, table=table, row=row) for table, row in said.repeats)]

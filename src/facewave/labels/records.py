@@ -59,5 +59,7 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
     """The records as a table with a column per field; fold nullable, numbers float."""
     names = [field.name for field in fields(Record)]
     columns = {name: [getattr(record, name) for record in records] for name in names}
-    table = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
+    table = pd.DataFrame(
+        {name: pd.Series(values, dtype=object) for name, values in columns.items()}
+    )
     return table.astype({"row": "Int64", "fold": "Int64"} | dict.fromkeys(_NUMBERS, float))

@@ -57,8 +57,17 @@ COLUMNS = (
     "note",  # the reason's particulars
 )
 _WHOLE = ("label", "fold", "row")
-_REAL = ("rank", "agreement", "entropy", "valence", "arousal", "valence_raw", "arousal_raw",
-         "start", "end")
+_REAL = (
+    "rank",
+    "agreement",
+    "entropy",
+    "valence",
+    "arousal",
+    "valence_raw",
+    "arousal_raw",
+    "start",
+    "end",
+)
 _TEXT = tuple(name for name in COLUMNS if name not in {*_WHOLE, *_REAL, "validation"})
 _DECIMALS = 6  # of what is computed here
 

@@ -1,8 +1,9 @@
-"""Folds and the 80/10/10 split: by subject, stratified, made once, stored and kept.
+"""Folds, the 80/10/10 split and validation: official where they are, else drawn once and kept.
 
-Clips of one subject (or, where nobody is named, one clip) stay together. What is stored wins over
-what would be drawn, so a clip that is added moves no other clip to another part; only another
-seed or number of folds, or a corpus of which nothing is stored, draws anew.
+What is drawn is disjoint in subjects and sources (where nobody is named, in clips), stratified by
+word, and stored. What is stored wins over what would be drawn, so a clip that is added moves no
+other to another part; only another seed or number of folds, or a corpus of which nothing is stored,
+draws anew.
 """
 
 import warnings
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from facewave.errors import UserError
 from facewave.files import write_json
@@ -22,6 +23,7 @@ from facewave.labels.schema import groups
 
 Part = int | Literal["train", "val", "test"]
 SHARES: dict[Part, float] = {"train": 0.8, "val": 0.1, "test": 0.1}
+CARVED: dict[Part, float] = {"train": 0.9, "val": 0.1}  # of what an official test part leaves
 _TENTHS = 10
 
 
@@ -33,20 +35,26 @@ class _Stored:
     folds: int
     fold: dict[str, int]
     split: dict[str, Literal["train", "val", "test"]]
+    carved: dict[str, Literal["train", "val"]]
 
 
 def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFrame:
-    """Fold (1..folds; official ones stay) and split of each clip, remembered in ``store``.
+    """Fold, split and validation of each clip, remembered in ``store``.
+
+    Official folds (column ``fold``) stay, with a tenth set aside to validate when it is not tested,
+    and an 80/10/10 split is drawn beside them. An official split (column ``part``) stays, and a
+    tenth of its training part validates unless it has a validation part; no folds are drawn. Else
+    folds and split are drawn.
 
     Args:
-        kept: video_idx, subject, label, fold of the clips that are not excluded; fold is official
-            and given for all, or empty for all.
+        kept: dataset, video_idx, subject, source, actual, quadrant, and fold or part, of the clips
+            that are not excluded; official folds or parts are given for all clips of a dataset.
         store: JSON file of the groups' parts; read if it fits ``folds`` and ``seed``, else made.
         folds: how many to make where there are no official ones.
         seed: of the drawing.
 
     Returns:
-        Columns fold (Int64) and split, with ``kept``'s index.
+        Columns fold (Int64), split and validation (boolean), with ``kept``'s index.
 
     Raises:
         UserError: fewer groups than folds or than three parts need, or a damaged store.
@@ -54,18 +62,36 @@ def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFra
     names = groups(kept)
     stored = _load(store)
     if stored is None or (stored.seed, stored.folds) != (seed, folds):
-        stored = _Stored(seed, folds, {}, {})
+        stored = _Stored(seed, folds, {}, {}, {})
     if bad := [number for number in stored.fold.values() if not 1 <= number <= folds]:
         raise UserError(f"{store} is damaged (there is no fold {bad[0]}). {_MEND}")
-    official = bool(kept["fold"].notna().any())
-    equal: dict[Part, float] = {k: 1 / folds for k in range(1, folds + 1)}
-    fold = {} if official else _complete(dict(stored.fold), kept["label"], names, equal, seed)
-    split = _complete(dict(stored.split), kept["label"], names, SHARES, seed)
-    write_json(store, asdict(stored) | {"fold": fold, "split": split})
+    strata = kept["dataset"] + " " + kept["actual"].where(kept["actual"] != "", kept["quadrant"])
+    in_parts = bool((kept["part"] != "").any())
+    in_folds = bool(kept["fold"].notna().any())
+    fold: dict[str, Part] = {}
+    split: dict[str, Part] = {}
+    carved: dict[str, Part] = {}
+    if not in_parts:
+        split = _complete(dict(stored.split), strata, names, SHARES, seed)
+    if not in_parts and not in_folds:
+        equal: dict[Part, float] = {k: 1 / folds for k in range(1, folds + 1)}
+        fold = _complete(dict(stored.fold), strata, names, equal, seed)
+    if in_folds or (in_parts and not (kept["part"] == "val").any()):
+        left = ~(kept["part"] == "test")
+        carved = _complete(dict(stored.carved), strata[left], names[left], CARVED, seed)
+    write_json(store, asdict(stored) | {"fold": fold, "split": split, "carved": carved})
+    aside = names.map(carved)
     return pd.DataFrame(
         {
-            "fold": kept["fold"] if official else names.map(fold).astype("Int64"),
-            "split": names.map(split),
+            "fold": names.map(fold).astype("Int64") if fold else kept["fold"],
+            "split": aside.where(kept["part"] == "train", kept["part"]).where(
+                aside.notna(), kept["part"]
+            )
+            if in_parts
+            else names.map(split),
+            "validation": (aside == "val").astype("boolean")
+            if in_folds
+            else pd.Series(pd.NA, kept.index, dtype="boolean"),
         }
     )
 
@@ -103,14 +129,16 @@ def _draw(
     n_groups = names.nunique()
     largest_class = int(max(labels.value_counts(), default=0))
     cuts = len(shares)
-    if shares is SHARES:  # one tenth is the test part, one validation, eight train
+    if "train" in shares:  # one tenth is the test part, one validation, the others train
         cuts = max(cuts, min(_TENTHS, n_groups, largest_class))
     if min(n_groups, largest_class) < cuts:
         few = f"{n_groups} subjects" if n_groups < cuts else f"{largest_class} clips of one word"
         raise UserError(
             f"{few} cannot fill {cuts} parts that share none. Lower labels.folds, or add clips."
         )
-    cut = StratifiedGroupKFold(cuts, shuffle=True, random_state=seed)
+    # Where every clip stands alone, both cut alike, and this one does it in seconds.
+    kind = StratifiedKFold if n_groups == len(names) else StratifiedGroupKFold
+    cut = kind(cuts, shuffle=True, random_state=seed)
     number = np.zeros(len(labels), int)
     with warnings.catch_warnings():
         # A word with fewer clips than parts is no mistake: the parts without it have none to test.
@@ -118,9 +146,11 @@ def _draw(
         for k, (_, test) in enumerate(cut.split(labels, labels, names), start=1):
             number[test] = k
     drawn = dict(sorted(zip(names, number.tolist(), strict=True)))
-    if shares is not SHARES:
+    if "train" not in shares:
         return {name: k for name, k in drawn.items()}
-    tenths: dict[int, Part] = {1: "test", 2: "val"}
+    tenths: dict[int, Part] = {2: "val"}
+    if "test" in shares:
+        tenths[1] = "test"
     return {name: tenths.get(k, "train") for name, k in drawn.items()}
 
 

@@ -21,6 +21,7 @@ from facewave.errors import UserError
 Row = tuple[int, dict[str, str]]
 
 _BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")  # in a cell: one row, one line
+SHEETS = (".xlsx", ".xls", ".ods")
 _DIGITS = 9  # more is no clip, no fold and no count
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -29,7 +30,7 @@ _MARKS = {
 }
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """A field that is not what its column holds; the message says what it is instead."""
 
 
@@ -88,7 +89,7 @@ def rows(
         UserError: no such file, another format, a column missing or there twice, a row longer or
             shorter than the header.
     """
-    if path.suffix.lower() in {".xlsx", ".xls", ".ods"}:
+    if path.suffix.lower() in SHEETS:
         records = list(_sheet(path))
     else:
         tab = "\t" if path.suffix.lower() == ".tsv" else ","
@@ -154,10 +155,10 @@ def whole(field: str, what: str) -> int:
     """A whole number of at most nine digits.
 
     Raises:
-        Unreadable: it is not one.
+        UnreadableError: it is not one.
     """
     if not re.fullmatch(r"-?[0-9]+", field) or len(field) > _DIGITS:
-        raise Unreadable(f"{what} is {field[:40]!r}, not a whole number")
+        raise UnreadableError(f"{what} is {field[:40]!r}, not a whole number")
     return int(field)
 
 
@@ -165,10 +166,10 @@ def count(field: str, what: str) -> int:
     """A whole number from 0.
 
     Raises:
-        Unreadable: it is not one.
+        UnreadableError: it is not one.
     """
     if (number := whole(field, what)) < 0:
-        raise Unreadable(f"{what} is {field!r}, below 0")
+        raise UnreadableError(f"{what} is {field!r}, below 0")
     return number
 
 
@@ -176,14 +177,14 @@ def real(field: str, what: str) -> float:
     """A finite number.
 
     Raises:
-        Unreadable: it is not one.
+        UnreadableError: it is not one.
     """
     try:
         number = float(field)
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or "_" in field:
-        raise Unreadable(f"{what} is {field[:40]!r}, not a number")
+        raise UnreadableError(f"{what} is {field[:40]!r}, not a number")
     return number
 
 

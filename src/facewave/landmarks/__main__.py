@@ -25,13 +25,19 @@ _CLIPS_PER_SHARD = 500  # about 250 MB; few files keep DVC fast
 def main(name: str) -> None:
     """Extract one dataset."""
     settings = params.load()
-    root = Path(params.dataset(settings, name).root)
+    entry = params.dataset(settings, name)
     rows = labels.with_trajectories(labels.read(Path("data/labels") / f"{name}.csv"))
-    clips = [root / path for path in rows["file_path"]]
+    files = rows["file_path"].drop_duplicates()
+    clips = [Path(entry.root) / path for path in files]
     shipped = cache.fill(cache.pack(name))
-    keys, detected = ensure(clips, name)
+    keys, detected = ensure(clips, name, entry.fps)
+    key_of = dict(zip(files, keys, strict=True))
 
-    index = assemble(rows, keys, Path("data/landmarks") / name, settings.landmarks)
+    index = assemble(
+        rows.assign(key=rows["file_path"].map(key_of)),
+        Path("data/landmarks") / name,
+        settings.landmarks,
+    )
     out = index[~index["usable"]]
     write_json(
         Path("metrics/extract") / f"{name}.json",
@@ -57,41 +63,48 @@ def main(name: str) -> None:
         print(f"  left out: {row.file_path}: {row.reason}")
 
 
-def assemble(
-    rows: pd.DataFrame, keys: list[str], folder: Path, limits: params.Landmarks
-) -> pd.DataFrame:
+def assemble(rows: pd.DataFrame, folder: Path, limits: params.Landmarks) -> pd.DataFrame:
     """Gather the clips' trajectories from the cache into shards with an index.
+
+    Args:
+        rows: video_idx, file_path, key, start and end; rows may share a clip, which is kept once.
+        folder: where to; what is there is replaced.
+        limits: what makes a clip usable.
 
     Returns:
         The index as written (schema.INDEX).
     """
     shutil.rmtree(folder, ignore_errors=True)
-    records = []
-    for start in range(0, len(keys), _CLIPS_PER_SHARD):
+    records: dict[int, dict[str, object]] = {}
+    by_key = list(rows.reset_index(drop=True).groupby("key", sort=False))
+    for start in range(0, len(by_key), _CLIPS_PER_SHARD):
         shard = f"part-{start // _CLIPS_PER_SHARD:05d}.parquet"
-        some = slice(start, start + _CLIPS_PER_SHARD)
-        names = next(filter(None, (schema.read_names(cache.place(key)) for key in keys[some])), ())
+        some = by_key[start : start + _CLIPS_PER_SHARD]
+        names = next(filter(None, (schema.read_names(cache.place(key)) for key, _ in some)), ())
         with schema.shard(folder / shard, names) as writer:
-            for key, row in zip(keys[some], rows.iloc[some].itertuples(), strict=True):
+            for key, about in some:
                 facts = schema.read_facts(cache.place(key))
                 trajectory = schema.read_clip(cache.place(key))
                 has_frames = len(trajectory.times_T) > 0
-                records.append(
-                    {
+                row_group = writer.add(trajectory) if has_frames else None
+                for row in about.itertuples():
+                    records[row.Index] = {
                         "video_idx": row.video_idx,
                         "file_path": row.file_path,
                         "key": key,
                         "shard": shard if has_frames else "",
-                        "row_group": writer.add(trajectory) if has_frames else None,
+                        "row_group": row_group,
+                        "start": row.start,
+                        "end": row.end,
                         "fps": round(facts.fps, 4),
                         "width": facts.width,
                         "height": facts.height,
                         "declared_frames": facts.declared_frames,
                         "problem": facts.problem,
-                        **assess(trajectory, facts, limits),
+                        **assess(schema.between(trajectory, row.start, row.end), facts, limits),
                     }
-                )
-    index = pd.DataFrame(records, columns=list(schema.INDEX)).astype({"row_group": "Int64"})
+    index = pd.DataFrame([records[i] for i in sorted(records)], columns=list(schema.INDEX))
+    index = index.astype({"row_group": "Int64"})
     write_csv(folder / "index.csv", index)
     return index
 

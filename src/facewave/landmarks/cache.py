@@ -24,6 +24,7 @@ from facewave.landmarks.schema import (
     read_index,
     shard,
 )
+from facewave.video import files_of, is_pictures
 
 FOLDER = "FACEWAVE_CACHE"
 # Whatever else changes a result. Raise the version when detect.py changes what it finds.
@@ -39,9 +40,13 @@ def folder() -> Path:
     return Path(home).absolute() / "landmarks"
 
 
-def key(clip: Path) -> str:
-    """The name under which a clip's trajectory is kept."""
-    identity = {"clip": sha256(clip), "landmarker": model_file.SHA256, **SETTINGS}
+def key(clip: Path, fps: float) -> str:
+    """The name under which a clip's trajectory is kept; ``fps`` is that of pictures."""
+    identity: dict[str, object] = {"landmarker": model_file.SHA256, **SETTINGS}
+    if is_pictures(clip):  # their names tell when each is
+        identity |= {"clip": [(file.name, sha256(file)) for file in files_of(clip)], "fps": fps}
+    else:
+        identity |= {"clip": sha256(clip)}
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 

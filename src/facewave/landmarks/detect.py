@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import mediapipe as mp
 import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
@@ -20,7 +19,7 @@ from facewave.landmarks.schema import (
     Trajectory,
     duration,
 )
-from facewave.video import open_video
+from facewave.video import Clip
 
 # A clip is called truncated below this share of what its header promises; headers of sound files
 # are off by a few frames (edit lists).
@@ -30,48 +29,29 @@ _TRUNCATED_BELOW = 0.9
 Row = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
-class Clip:
-    """A video file, read once from front to end."""
-
-    def __init__(self, path: Path) -> None:
-        self._capture = open_video(path)
-        opened = self._capture.isOpened()
-        self.facts = ClipFacts(
-            fps=float(self._capture.get(cv2.CAP_PROP_FPS)),
-            width=int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-            height=int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
-            declared_frames=max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))),
-            problem="" if opened else "cannot be opened: not a video, or damaged or cut off",
-        )
-
-    def frames(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-        """Pairs of the container's time (s) and the picture (height, width, 3), RGB uint8."""
-        try:
-            while True:
-                ok, picture = self._capture.read()
-                if not ok:
-                    return
-                time = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                yield time, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-        finally:
-            self._capture.release()
-
-
-def detect(clip: Path, model: Path) -> tuple[ClipFacts, Trajectory]:
+def detect(clip: Path, model: Path, fps: float) -> tuple[ClipFacts, Trajectory]:
     """Find the face in every frame.
 
     A new landmarker for each clip: in VIDEO mode it follows the face from frame to frame and
     cannot be reset.
 
     Args:
-        clip: a video file.
+        clip: a video, a picture or a folder of pictures.
         model: the landmarker's file.
+        fps: of pictures.
 
     Returns:
         The clip's facts (with a problem if it cannot be opened or ends too early) and its
         trajectory, with no frames if nothing could be decoded.
     """
-    source = Clip(clip)
+    source = Clip(clip, fps)
+    facts = ClipFacts(
+        fps=source.fps,
+        width=source.width,
+        height=source.height,
+        declared_frames=source.declared_frames,
+        problem="" if source.opened else "cannot be opened: not a video, or damaged or cut off",
+    )
     options = vision.FaceLandmarkerOptions(
         # The bytes, not the path: the native code opens paths relative to its own folder.
         base_options=BaseOptions(model_asset_buffer=model.read_bytes()),
@@ -89,6 +69,9 @@ def detect(clip: Path, model: Path) -> tuple[ClipFacts, Trajectory]:
             # The landmarker wants whole, increasing milliseconds; containers may repeat a time.
             milliseconds = max(milliseconds + 1, round(time * 1000))
             times.append(milliseconds / 1000 if times and time <= times[-1] else time)
+            if picture is None:
+                rows.append(None)
+                continue
             image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
             seen = landmarker.detect_for_video(image, milliseconds)
             if not seen.face_landmarks:
@@ -103,7 +86,7 @@ def detect(clip: Path, model: Path) -> tuple[ClipFacts, Trajectory]:
                 )
             )
     trajectory = _assemble(times, rows, names)
-    return _judge(source.facts, trajectory), trajectory
+    return _judge(facts, trajectory), trajectory
 
 
 @contextmanager

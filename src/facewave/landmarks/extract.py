@@ -9,16 +9,18 @@ from tqdm import tqdm
 
 from facewave.errors import UserError
 from facewave.landmarks import cache, model_file
+from facewave.video import files_of
 
 
-def ensure(clips: Sequence[Path], what: str) -> tuple[list[str], set[str]]:
+def ensure(clips: Sequence[Path], what: str, fps: float) -> tuple[list[str], set[str]]:
     """See to it that the cache has every clip's trajectory.
 
     Each clip is kept as soon as it is done, so an interrupted run goes on where it stopped.
 
     Args:
-        clips: files that exist.
+        clips: videos, pictures and folders of pictures that exist.
         what: a word for the progress bar.
+        fps: of pictures.
 
     Returns:
         Every clip's key in the cache, in their order, and the keys that had to be detected.
@@ -26,16 +28,19 @@ def ensure(clips: Sequence[Path], what: str) -> tuple[list[str], set[str]]:
     Raises:
         UserError: the landmarker's file is needed and cannot be had, or a worker died.
     """
-    keys = [cache.key(clip) for clip in tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)]
+    keys = [
+        cache.key(clip, fps) for clip in tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)
+    ]
     pairs = zip(keys, clips, strict=True)
     waiting = {key: clip for key, clip in pairs if not cache.has(key)}
     if not waiting:
         return keys, set()
     model = model_file.get()
     # Longest first, so that no core is left alone with a long clip at the end.
-    order = sorted(waiting, key=lambda key: -waiting[key].stat().st_size)
+    sizes = {key: sum(f.stat().st_size for f in files_of(clip)) for key, clip in waiting.items()}
+    order = sorted(waiting, key=lambda key: -sizes[key])
     done = Parallel(n_jobs=-1, batch_size=1, return_as="generator_unordered")(
-        delayed(_detect_one)(key, waiting[key], model) for key in order
+        delayed(_detect_one)(key, waiting[key], model, fps) for key in order
     )
     try:
         for _ in tqdm(done, total=len(order), desc=f"detect {what}", unit="clip"):
@@ -48,9 +53,9 @@ def ensure(clips: Sequence[Path], what: str) -> tuple[list[str], set[str]]:
     return keys, set(order)
 
 
-def _detect_one(key: str, clip: Path, model: Path) -> None:
+def _detect_one(key: str, clip: Path, model: Path, fps: float) -> None:
     from facewave.landmarks.detect import (
         detect,  # loads MediaPipe: only where something is detected
     )
 
-    cache.put(key, *detect(clip, model))
+    cache.put(key, *detect(clip, model, fps))

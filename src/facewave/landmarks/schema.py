@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,6 +44,8 @@ INDEX = (
     "key",  # name in the cache of detections
     "shard",  # part-*.parquet, or empty: no frame could be decoded
     "row_group",
+    "start",  # of the part that the label is about, in s from the first frame; empty: all of it
+    "end",
     "frames",
     "face_frames",  # frames with a face
     "face_share",
@@ -178,6 +181,31 @@ def read_clip(path: Path, row_group: int = 0) -> Trajectory:
         pose_T44=blocks["pose"].reshape(-1, 4, 4),
         names=names,
     )
+
+
+def between(trajectory: Trajectory, start: float, end: float) -> Trajectory:
+    """The frames with start <= time < end (s from the first frame); NaN: no limit."""
+    times = trajectory.times_T
+    part = slice(
+        0 if np.isnan(start) else int(np.searchsorted(times, start)),
+        len(times) if np.isnan(end) else int(np.searchsorted(times, end)),
+    )
+    return Trajectory(
+        times_T=times[part],
+        valid_T=trajectory.valid_T[part],
+        landmarks_TPC=trajectory.landmarks_TPC[part],
+        blendshapes_TB=trajectory.blendshapes_TB[part],
+        pose_T44=trajectory.pose_T44[part],
+        names=trajectory.names,
+    )
+
+
+def read_row(folder: Path, row: Any) -> Trajectory:
+    """The trajectory of a row of a folder's index: the clip's, or the part that the row is about.
+
+    Times stay those of the whole clip.
+    """
+    return between(read_clip(folder / row.shard, int(row.row_group)), row.start, row.end)
 
 
 def read_names(path: Path) -> tuple[str, ...]:

@@ -31,9 +31,15 @@ def main() -> None:
     """Train the model and its baselines on every partition."""
     loaded = params.load()
     settings = loaded.train
-    table = labels.single_label(labels.read(Path("data/labels") / f"{settings.dataset}.csv"))
+    place = Path("data/labels") / f"{settings.dataset}.csv"
+    words = labels.read_words(place)
+    table = labels.single_label(labels.read(place))
+    if not words:
+        raise UserError(
+            f"{settings.dataset} has no words to learn, only valence and arousal or action units. "
+            "Name another dataset in train.dataset, or another track in its entry."
+        )
     features = wavelets.read(Path("data/features") / settings.dataset)
-    words = labels.WORDS[loaded.datasets[settings.dataset].reader]
     clips = wavelets.join(table, features)
     clips = clips[clips["usable"]].reset_index(drop=True)
 
@@ -44,8 +50,9 @@ def main() -> None:
     with threadpool_limits(1):
         for partition in tqdm(settings.partitions, "train", unit="partition"):
             parts = labels.parts(clips, partition)
+            learnt = labels.subset(clips[parts == "train"], *settings.subset)
             train, val = (
-                _part(clips[parts == name], features, settings.inputs) for name in ("train", "val")
+                _part(some, features, settings.inputs) for some in (learnt, clips[parts == "val"])
             )
             if not len(train.codes_n):
                 raise UserError(

@@ -38,7 +38,7 @@ def main(name: str) -> None:
     ):
         for row in tqdm(index.itertuples(), f"wavelet {name}", len(index), unit="clip"):
             if row.usable:
-                trajectory = landmarks.read_clip(source / row.shard, row.row_group)
+                trajectory = landmarks.read_row(source, row)
                 of_points, of_shapes = features(trajectory, transform)
             else:
                 of_points = np.full((transform.k, *points), np.nan, np.float32)

@@ -2,10 +2,10 @@
 
 from facewave.errors import UserError
 from facewave.labels.corpus import Corpus
-from facewave.labels.readers import crema_d, dfew, ferv39k, mafw
+from facewave.labels.readers import crema_d, dfew, ferv39k, mafw, table, union
 
 CORPORA: dict[str, Corpus] = {
-    module.CORPUS.name: module.CORPUS for module in (dfew, ferv39k, mafw, crema_d)
+    module.CORPUS.name: module.CORPUS for module in (dfew, ferv39k, mafw, crema_d, table, union)
 }
 
 

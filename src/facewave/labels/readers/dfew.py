@@ -13,7 +13,7 @@ from pathlib import Path
 
 from facewave.errors import UserError
 from facewave.labels import official, tables
-from facewave.labels.corpus import Corpus, Track, code, first_there, place
+from facewave.labels.corpus import Corpus, Track, code, first_code, first_there, place
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -66,7 +66,7 @@ def _annotation(table: str, row: int, values: Mapping[str, str], clips: str) -> 
             problem, note = Reason.UNKNOWN_WORD, f"label {number}, of 0 to {len(WORDS)}"
         if values.get("fold"):
             fold = tables.count(values["fold"], "fold")
-    except tables.Unreadable as error:
+    except tables.UnreadableError as error:
         problem, note = Reason.BAD_VALUE, str(error)
     return Record(
         table=table,
@@ -93,7 +93,9 @@ def _folds(root: Path) -> dict[str, official.Listed]:
     if not coded:
         return {}
     where = str(root / _LISTS)
-    first = first_code({number for rows in coded.values() for _, _, number in rows}, where)
+    first = first_code(
+        {number for rows in coded.values() for _, _, number in rows}, len(WORDS), where
+    )
     lists: official.Lists = {}
     for key, rows in coded.items():
         for at, order, number in rows:
@@ -109,25 +111,9 @@ def _list(root: Path, path: str) -> list[tuple[official.Place, str, int]]:
             try:
                 order = str(tables.count(values["video_name"], "video_name"))
                 found.append(((path, row), order, tables.count(values["label"], "label")))
-            except tables.Unreadable as error:
+            except tables.UnreadableError as error:
                 raise UserError(f"{root / path}, row {row}: {error}. Correct it.") from None
     return found
-
-
-def first_code(codes: set[int], where: str) -> int:
-    """Whether seven labels count from 0 or from 1.
-
-    Raises:
-        UserError: neither 0 nor 7 occurs, or both do: then nobody can tell.
-    """
-    zero, seven = 0 in codes, len(WORDS) in codes
-    if zero == seven:
-        said = "both 0 and 7 occur" if zero else "neither 0 nor 7 occurs"
-        raise UserError(
-            f"{where}: the labels may count from 0 or from 1 ({said}). Put lists of one origin "
-            "there, complete ones."
-        )
-    return 0 if zero else 1
 
 
 CORPUS = Corpus(

@@ -63,8 +63,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     else:
         folds = _folds(root, plain, words) if plain.exists() or not entry.table else {}
     if not entry.table:
-        spelt = {clip: said.word if track == "compound" else "" for clip, said in folds.items()}
-        return official.records(folds, path_of, caption=captions, compound=spelt)
+        return official.records(folds, path_of, captions, compound=track == "compound")
     return official.join(_table(root, entry, words, path_of), folds, str(root))
 
 

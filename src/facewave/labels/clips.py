@@ -1,0 +1,67 @@
+"""What cleaning wants to know of the clips' files: are they there, do they open, are they twins."""
+
+import hashlib
+from collections import defaultdict
+from pathlib import Path
+
+from tqdm import tqdm
+
+from facewave.files import sha256
+from facewave.labels.cleaning import FileFact
+from facewave.video import Clip, files_of, is_pictures
+
+
+def look_at(root: Path, paths: list[str]) -> dict[str, FileFact]:
+    """Whether each clip exists and opens, and which clips have the same bytes."""
+    by_size = defaultdict(list)
+    problems = {}
+    for path in tqdm(paths, desc=f"clean {root}", unit="clip"):
+        if (root / path).exists():
+            problems[path] = opening_problem(root / path)
+            if not problems[path]:
+                by_size[_size(root / path)].append(path)
+    # Only clips of one size can be equal: few must be read.
+    twins = {
+        path: _digest(root / path)
+        for same_size in by_size.values()
+        if len(same_size) > 1
+        for path in same_size
+    }
+    return {
+        path: FileFact(
+            exists=path in problems, problem=problems.get(path, ""), twin=twins.get(path, "")
+        )
+        for path in paths
+    }
+
+
+def opening_problem(path: Path) -> str:
+    """Why a clip cannot be opened, or "" if it can; what is in it is for stage extract to see."""
+    files = files_of(path)
+    if not files:
+        return "a folder without pictures"
+    if not files[0].is_file():
+        return "not a file"
+    if files[0].stat().st_size == 0:
+        return "0 bytes"
+    clip = Clip(path, fps=1)
+    if not clip.opened:
+        what = "picture" if is_pictures(path) else "video"
+        return f"not a {what}, or its header is damaged or cut off"
+    if is_pictures(path):
+        return ""
+    frames = clip.frames()
+    problem = "" if next(frames, None) else "no frame can be decoded"
+    frames.close()
+    return problem
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Number of files and bytes."""
+    files = files_of(path)
+    return len(files), sum(file.stat().st_size for file in files)
+
+
+def _digest(path: Path) -> str:
+    """The same for clips with the same bytes in the same order."""
+    return hashlib.sha256("".join(map(sha256, files_of(path))).encode()).hexdigest()

@@ -1,0 +1,140 @@
+"""From an entry of params.yaml to one cleaned table: its corpus, or the several of a union."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from facewave.errors import UserError
+from facewave.labels import cleaning, subsets, vocabulary
+from facewave.labels.clips import look_at
+from facewave.labels.corpus import Corpus
+from facewave.labels.readers import get, table, union
+from facewave.labels.records import frame
+from facewave.labels.schema import SEVEN, Reason
+from facewave.params import Dataset, Labels
+
+# What a reader may leave out of account unless it says that it takes it.
+_OPTIONAL = ("table", "clips", "track", "encoding", "every", "window", "columns", "parts")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One corpus of an entry.
+
+    Attributes:
+        corpus: what is known of it.
+        entry: its entry in params.yaml, or its part of a union's.
+        name: in column ``dataset``.
+        below: its folder below the entry's root, "" for the root itself.
+        share: of its clips that are taken.
+    """
+
+    corpus: Corpus
+    entry: Dataset
+    name: str
+    below: str = ""
+    share: float = 1.0
+
+
+def sources(entry: Dataset, name: str) -> list[Source]:
+    """The corpora of an entry.
+
+    Raises:
+        UserError: no such reader or track, or an option that the reader does not take.
+    """
+    corpus = get(entry.reader)
+    corpus.track(entry.track)
+    defaults = Dataset(reader=entry.reader, root=entry.root, about=entry.about)
+    for option in _OPTIONAL:
+        given = getattr(entry, option) != getattr(defaults, option)
+        if given and option not in corpus.takes:
+            takes = ", ".join(corpus.takes) or "none of these options"
+            raise UserError(
+                f"params.yaml: datasets.{name}.{option}: the reader {entry.reader} has no use for "
+                f"it; it takes {takes}."
+            )
+    if not isinstance(entry.words, str) and entry.reader != "table":
+        raise UserError(
+            f"params.yaml: datasets.{name}.words: {entry.reader} has words of its own. Use own, or "
+            "seven for those that the corpora have in common."
+        )
+    if entry.reader != "union":
+        return [Source(corpus, entry, name)]
+    found = []
+    for part, share in union.parts_of(entry):
+        below = str(PurePosixPath(Path(part.root).relative_to(entry.root).as_posix()))
+        found += [Source(inner.corpus, part, below, below, share) for inner in sources(part, below)]
+    return found
+
+
+def words_of(entry: Dataset) -> tuple[str, ...]:
+    """The words that an entry's clips come out with, in the order of the codes."""
+    if entry.words == "seven" or entry.reader == "union":
+        return SEVEN
+    return _own_words(get(entry.reader), entry)
+
+
+def _own_words(corpus: Corpus, entry: Dataset) -> tuple[str, ...]:
+    return table.words_of(entry) if corpus.name == "table" else corpus.track(entry.track).words
+
+
+def read(source: Source, seed: int) -> pd.DataFrame:
+    """A source's records, its paths below the entry's root; rows outside the share are marked.
+
+    Raises:
+        UserError: what the reader raises, no rows, or a path that leaves the root.
+    """
+    root = Path(source.entry.root)
+    records = source.corpus.read(root, source.entry)
+    if not records:
+        raise UserError(f"{root}: nothing of {source.corpus.title} is there.")
+    raw = frame(records).assign(dataset=source.name)
+    for line, path in zip(raw.itertuples(), raw["file_path"], strict=True):
+        cleaning.check_inside(path, cleaning.where(line))
+    if not source.entry.official:
+        raw = raw.assign(part="", fold=pd.array([pd.NA] * len(raw), dtype="Int64"))
+    if source.below:
+        for column in ("video_idx", "file_path", "subject", "source", "table"):
+            told = raw[column] != ""
+            raw[column] = raw[column].where(~told, source.below + "/" + raw[column])
+    sound = raw["problem"].isna() & (raw["word"] != "")
+    if source.share < 1:
+        outside = sound.copy()
+        outside[sound] = subsets.rank(raw[sound], seed) >= source.share
+        raw.loc[outside | (raw["problem"].isna() & ~sound), "problem"] = Reason.OUTSIDE_SHARE
+    return raw
+
+
+def collect(entry: Dataset, name: str, settings: Labels) -> pd.DataFrame:
+    """The cleaned rows of all corpora of an entry (cleaning.clean)."""
+    root = Path(entry.root)
+    found = []
+    known: dict[str, cleaning.FileFact] = {}
+    for source in sources(entry, name):
+        raw = read(source, settings.seed)
+        wanted = raw.loc[raw["problem"].isna(), "file_path"]
+        facts = look_at(root, sorted(set(wanted) - {""}))
+        found.append(cleaning.clean(raw, facts, rules(source, settings)))
+        known |= facts
+    if len(found) == 1:
+        return found[0]
+    whole = pd.concat(found, ignore_index=True)
+    # Twins within a corpus were found among its files; those of two corpora need all of them.
+    cleaning.same_bytes(whole, look_at(root, sorted(known)))
+    return whole
+
+
+def rules(source: Source, settings: Labels) -> cleaning.Rules:
+    """What a source's rows are judged by."""
+    track = source.corpus.track(source.entry.track)
+    words = _own_words(source.corpus, source.entry)
+    return cleaning.Rules(
+        words=words,
+        annotators=track.annotators,
+        majority=track.majority,
+        min_agreement=settings.min_agreement,
+        common=vocabulary.to_seven(source.corpus.name, words)
+        if source.entry.words == "seven" and source.corpus.name != "table"
+        else None,
+    )

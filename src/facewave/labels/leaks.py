@@ -1,0 +1,64 @@
+"""Leak check: nobody and nothing of the test part has been seen in training or validation."""
+
+from itertools import combinations
+
+import pandas as pd
+
+from facewave.errors import UserError
+from facewave.labels.schema import parts
+
+# What must not be on two sides, and what it is called.
+_KEYS = {"clip": "clip", "file_path": "file", "subject": "subject", "source": "source"}
+_NAMED = 3
+
+
+def check(table: pd.DataFrame, what: str) -> None:
+    """Check the split and every fold of a label table.
+
+    Args:
+        table: rows that are not excluded.
+        what: the table's name, for the message.
+
+    Raises:
+        UserError: a clip, a file, a subject or a source is in two parts of a partition.
+    """
+    folds = sorted(int(fold) for fold in table["fold"].dropna().unique())
+    whole = table["validation"].notna().any() or len(folds) > 2
+    partitions: list[str | int] = ["split", *(folds if whole else [])]
+    for partition in partitions:
+        part = parts(table, partition)
+        for one, other in combinations(("train", "val", "test"), 2):
+            said = shared(table[part == one], table[part == other])
+            if said:
+                name = "split" if partition == "split" else f"fold {partition}"
+                official = table["validation"].notna().any() or (table["part"] != "").any()
+                raise UserError(
+                    f"{what}, {name}: {one} and {other} share {said}. " + _ADVICE[bool(official)]
+                )
+
+
+_ADVICE = {
+    True: "The corpus's own parts leak; to draw disjoint ones set official: false in its entry "
+    "in params.yaml.",
+    False: "The stored parts no longer fit the table: delete its .folds.json to draw new ones.",
+}
+
+
+def shared(one: pd.DataFrame, other: pd.DataFrame) -> str:
+    """What two sets of rows have in common, in words; "" for nothing.
+
+    Args:
+        one, other: rows with dataset, video_idx, file_path, subject and source.
+    """
+    found = []
+    for column, name in _KEYS.items():
+        both = sorted(_keys(one, column) & _keys(other, column))
+        if both:
+            more = f" and {len(both) - _NAMED} more" if len(both) > _NAMED else ""
+            found.append(f"{len(both)} {name}s ({', '.join(both[:_NAMED])}{more})")
+    return ", ".join(found)
+
+
+def _keys(rows: pd.DataFrame, column: str) -> set[str]:
+    values = rows["video_idx"] if column == "clip" else rows[column]
+    return set(values[values != ""])

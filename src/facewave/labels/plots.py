@@ -1,0 +1,85 @@
+"""The picture of a label table: its classes in every part, and the valence-arousal plane."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from facewave.files import replacing
+
+_STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+_MANY = 15  # so many words still have room for one bar a fold
+
+
+def overview(kept: pd.DataFrame, words: tuple[str, ...], title: str, path: Path) -> None:
+    """Draw what there is: counts of words per fold (or part), and where clips lie on the plane.
+
+    Args:
+        kept: rows that are not excluded.
+        words: in the order of the codes.
+        title: of the whole.
+        path: the PNG.
+    """
+    has_affect = bool((kept["valence"].notna() & kept["arousal"].notna()).any())
+    panels = [panel for panel, there in ((_classes, words), (_plane, has_affect)) if there]
+    many = len(words) > _MANY
+    height = 4.2 if not many else max(4.2, 0.19 * len(words))
+    with mpl.rc_context(_STYLE):
+        figure = Figure((7.2 if len(panels) < 2 else 11.4, height), layout="constrained")
+        ratios = [1.6 if panel is _classes and len(panels) > 1 else 1 for panel in panels] or [1]
+        grid = figure.add_gridspec(1, max(1, len(panels)), width_ratios=ratios)
+        for column, panel in enumerate(panels):
+            panel(figure.add_subplot(grid[0, column]), kept, words)
+        figure.suptitle(f"{title}\nn = {len(kept)} rows that are kept", fontsize=10)
+        with replacing(path) as temporary:
+            # Without the library's version in it: the same picture, the same bytes.
+            figure.savefig(temporary, dpi=110, metadata={"Software": None})
+
+
+def _classes(axes: Axes, kept: pd.DataFrame, words: tuple[str, ...]) -> None:
+    in_folds = kept["fold"].notna().any()
+    part = kept["fold"].map(lambda fold: f"fold {fold}") if in_folds else kept["split"]
+    names = sorted(part.unique()) if in_folds else ["train", "val", "test"]
+    counts = pd.crosstab(kept["actual"], part).reindex(index=words, columns=names, fill_value=0)
+    at = np.arange(len(words))
+    if len(words) > _MANY:
+        left = np.zeros(len(words))
+        for name in names:
+            axes.barh(at, counts[name], left=left, label=name)
+            left += counts[name].to_numpy()
+        axes.set_yticks(at, words, fontsize=7)
+        axes.invert_yaxis()
+        axes.set_xlabel("clips")
+        axes.margins(y=0.01)
+    else:
+        width = 0.8 / len(names)
+        for k, name in enumerate(names):
+            axes.bar(at + (k - (len(names) - 1) / 2) * width, counts[name], width, label=name)
+        axes.set_xticks(at, words, rotation=30, ha="right")
+        axes.set_ylabel("clips")
+    axes.set_title("words in the test part of each fold" if in_folds else "words in each part",
+                   fontsize=9)  # fmt: skip
+    axes.legend(frameon=False, fontsize=8, ncols=len(names), loc="upper right")
+
+
+def _plane(axes: Axes, kept: pd.DataFrame, words: tuple[str, ...]) -> None:
+    known = kept[kept["valence"].notna() & kept["arousal"].notna()]
+    image = axes.hexbin(
+        known["valence"],
+        known["arousal"],
+        gridsize=20,
+        extent=(-1, 1, -1, 1),
+        mincnt=1,
+        cmap="viridis",
+        bins="log" if len(known) > 200 else None,
+    )
+    axes.axhline(0, color="black", lw=0.6)
+    axes.axvline(0, color="black", lw=0.6)
+    axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xlabel="valence", ylabel="arousal")
+    axes.set_aspect("equal")
+    axes.set_title(f"valence and arousal of {len(known)} rows", fontsize=9)
+    axes.figure.colorbar(image, ax=axes, shrink=0.8, label="rows")

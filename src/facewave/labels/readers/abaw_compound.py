@@ -1,0 +1,118 @@
+"""Compound expressions of the ABAW challenges (Kollias, C-EXPR-DB, CVPR 2023): a code a frame.
+
+The challenge's file: a header ``image_location,Fearfully_Surprised,...`` of seven words, then lines
+``01/00001.jpg,3``: video, picture, and the index of a word in the header's order, from 0. The
+challenge's own videos have no public labels; such a file holds somebody's answers, and the entry in
+params.yaml names it. Of each video's lines every n-th makes a row.
+"""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from facewave.errors import UserError
+from facewave.labels import frames, tables
+from facewave.labels.corpus import Corpus, Track, code, place
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+from facewave.params import Dataset
+
+WORDS = (
+    "Fearfully_Surprised", "Happily_Surprised", "Sadly_Surprised", "Disgustedly_Surprised",
+    "Angrily_Surprised", "Sadly_Fearful", "Sadly_Angry",
+)  # fmt: skip
+_PICTURE = re.compile(r"(.+)/([0-9]{1,9})\.[A-Za-z]+")
+_IGNORE = -1
+
+
+def read(root: Path, entry: Dataset) -> list[Record]:
+    """Every n-th line of each video."""
+    if not entry.table:
+        raise UserError(
+            "params.yaml: abaw_compound needs the key table, the file with the lines "
+            "'01/00001.jpg,3', below the dataset's root."
+        )
+    path = root / entry.table
+    (row, header), *below = tables.lines(path, ",", 2)
+    names = tuple(name.strip() for name in header["1"].split(","))
+    if header["0"] != "image_location" or names != WORDS:
+        raise UserError(
+            f"{path}, row {row}: the header should be image_location,{','.join(WORDS)}, in this "
+            "order, which the codes count in. Put the challenge's file there."
+        )
+    if not below:
+        raise UserError(f"{path} has no rows below its header.")
+    clips = entry.clips or (
+        "cropped_aligned/{video}" if (root / "cropped_aligned").is_dir() else "{video}"
+    )
+    seen: Counter[str] = Counter()
+    pictures: dict[str, list[int]] = {}  # of each video
+    records = []
+    for row, values in below:
+        parts = _PICTURE.fullmatch(values["0"])
+        if parts is None:
+            note = f"{values['0'][:40]!r} is not video/number.jpg"
+            records.append(_bad(entry.table, row, values["0"], note))
+            continue
+        video, frame = parts[1], int(parts[2])
+        seen[video] += 1
+        if (seen[video] - 1) % entry.every:
+            continue
+        clip = place(clips, video=video)
+        if video not in pictures:
+            pictures[video] = frames.numbers(root / clip)
+        first = pictures[video][0] if pictures[video] else 1  # what times are counted from
+        start, end = frames.around(max(0, frame - first), entry)
+        word, problem, note = _word(values["1"])
+        if (root / clip).is_dir() and frame not in pictures[video] and problem is None:
+            problem, note = Reason.NO_PICTURE, "the picture is not in the video's folder"
+        word = "" if problem else word
+        records.append(
+            Record(
+                table=entry.table,
+                row=row,
+                video_idx=f"{video}/{parts[2]}",
+                file_path=clip,
+                word=word,
+                source=video,
+                compound=word,
+                start=start,
+                end=end,
+                problem=problem,
+                note=note,
+            )
+        )
+    return records
+
+
+def _bad(table: str, row: int, name: str, note: str) -> Record:
+    return Record(
+        table=table, row=row, video_idx=name, file_path="", problem=Reason.BAD_VALUE, note=note
+    )
+
+
+def _word(field: str) -> tuple[str, Reason | None, str]:
+    try:
+        number = tables.whole(field, "the code")
+    except tables.Unreadable as error:
+        return "", Reason.BAD_VALUE, str(error)
+    if number == _IGNORE:
+        return "", Reason.MARKED_INVALID, f"code {number}"
+    if word := code(WORDS, number, first=0):
+        return word, None, ""
+    return "", Reason.UNKNOWN_WORD, f"code {number}, of 0 to {len(WORDS) - 1}"
+
+
+CORPUS = Corpus(
+    name="abaw_compound",
+    title="Compound expressions of the ABAW challenges (C-EXPR-DB, Kollias, CVPR 2023)",
+    tracks={"compound": Track(words=WORDS, knows=("source", "compound", "start", "end"))},
+    home="https://sites.google.com/view/dimitrioskollias/databases/c-expr-db",
+    access="on request: an agreement signed by an academic (professor or post-doc)",
+    licence="research only; see the agreement",
+    layout={
+        "cropped_aligned or *": "the pictures, a folder a video; beside them the file of codes"
+    },
+    read=read,
+    takes=("table", "clips", "every", "window"),
+)

@@ -1,0 +1,103 @@
+"""AFEW-VA (Kossaifi et al., Image and Vision Computing 2017): film clips, numbers for every frame.
+
+A clip is a folder: pictures ``00000.png`` ... and ``001.json``, ``{"actor": ..., "video_id": "001",
+"frames": {"00000": {"valence": -2, "arousal": 3, "landmarks": ...}}}``, integers from -10 to 10.
+Folders are found wherever they are below the root. Every n-th frame makes a row.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from facewave.errors import UserError
+from facewave.labels import frames, tables
+from facewave.labels.corpus import Corpus, Track, place
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+from facewave.params import Dataset
+
+_LARGEST = 10
+
+
+def read(root: Path, entry: Dataset) -> list[Record]:
+    """Every n-th frame of all clips."""
+    found = sorted(
+        path
+        for path in root.rglob("[0-9][0-9][0-9].json")
+        if path.stem == path.parent.name and path.is_file()
+    )
+    if not found:
+        raise UserError(
+            f"{root} has no clips such as 001/001.json. Unpack AFEW-VA's archives there, or "
+            "correct the dataset's root in params.yaml."
+        )
+    return [record for path in found for record in _clip(root, path, entry)]
+
+
+def _clip(root: Path, path: Path, entry: Dataset) -> list[Record]:
+    actor, labels = _content(path)
+    folder = path.parent.relative_to(root).as_posix()
+    pictures = place(entry.clips or "{folder}", folder=folder, clip=path.stem)
+    there = set(frames.numbers(root / pictures))
+    first = min(there, default=0)  # what times are counted from
+    records = []
+    for name in sorted(labels)[:: entry.every]:
+        label = _label(name, labels[name])
+        number = int(name) if name.isdecimal() else 0
+        if "problem" not in label and number not in there:
+            label = {"problem": Reason.NO_PICTURE, "note": f"no picture {name}"}
+        start, end = frames.around(max(0, number - first), entry)
+        records.append(
+            Record(
+                table=path.relative_to(root).as_posix(),
+                row=0,
+                video_idx=f"{path.stem}/{name}",
+                file_path=pictures,
+                subject=actor,
+                source=path.stem,
+                start=start,
+                end=end,
+                **label,
+            )
+        )
+    return records
+
+
+def _content(path: Path) -> tuple[str, dict[str, Any]]:
+    """The actor, and the labels of the frames."""
+    try:
+        content = json.loads(tables.text(path))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}). Get it again.") from None
+    labels = content.get("frames") if isinstance(content, dict) else None
+    if not isinstance(labels, dict) or not labels:
+        raise UserError(f"{path} has no frames. Is it AFEW-VA's, and whole? Get it again.")
+    if (said := str(content.get("video_id", path.stem))) != path.stem:
+        raise UserError(f"{path} says that it is clip {said[:40]!r}. Put it in its own folder.")
+    return tables.clean(str(content.get("actor", ""))), labels
+
+
+def _label(name: str, label: object) -> dict[str, Any]:
+    values = {}
+    try:
+        tables.count(name, "the frame's name")
+        for side in ("valence", "arousal"):
+            value = label.get(side, "") if isinstance(label, dict) else label
+            values[f"{side}_raw"] = tables.real(str(value), side)
+            values[side] = values[f"{side}_raw"] / _LARGEST
+    except tables.Unreadable as error:
+        return {"problem": Reason.BAD_VALUE, "note": str(error)}
+    return values
+
+
+CORPUS = Corpus(
+    name="afew_va",
+    title="AFEW-VA database for valence and arousal estimation in-the-wild (Kossaifi et al., 2017)",
+    tracks={"va": Track(knows=("subject", "source", "valence", "arousal", "start", "end"))},
+    home="https://ibug.doc.ic.ac.uk/resources/afew-va-database/",
+    access="from the iBUG group: see the page",
+    licence="research only; see the agreement",
+    layout={"**/[0-9][0-9][0-9]/*.json": "the labels of a clip, in the folder of its pictures"},
+    read=read,
+    takes=("clips", "every", "window"),
+)

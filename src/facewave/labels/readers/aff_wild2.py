@@ -1,0 +1,191 @@
+"""Aff-Wild2 (Kollias and Zafeiriou, BMVC 2019) as the ABAW challenges give it: a label a frame.
+
+``VA_Estimation_Challenge/{Train_Set,Validation_Set}/<video>.txt``, and so for ``EXPR_`` and ``AU_``:
+a header (``valence,arousal``; the words; the action units), then a line a frame, of which every n-th
+makes a row. Line i, from 0, is ``cropped_aligned/<video>/<i + 1>.jpg``; where there is no such
+picture no face was found. -5 (valence, arousal) and -1 (words, units) mark frames to leave out. The
+test part's labels are not public: the validation set, which papers report on, is taken for it.
+``<video>_left`` and ``<video>_right`` are two people in one video.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from facewave.errors import UserError
+from facewave.labels import frames, tables
+from facewave.labels.corpus import Corpus, Track, code, place, track_name
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+from facewave.params import Dataset
+
+WORDS = (
+    "Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other",
+)  # fmt: skip
+UNITS = (
+    "AU1", "AU2", "AU4", "AU6", "AU7", "AU10", "AU12", "AU15", "AU23", "AU24", "AU25", "AU26",
+)  # fmt: skip
+_FOLDERS = {
+    "va": ("VA_Estimation_Challenge", "VA_Set"),
+    "expr": ("EXPR_Classification_Challenge", "EXPR_Set"),
+    "au": ("AU_Detection_Challenge", "AU_Set"),
+}
+_HEADERS = {  # the first two challenges had seven words
+    "va": (("valence", "arousal"),),
+    "expr": (WORDS, WORDS[:-1]),
+    "au": (UNITS,),
+}
+_PARTS = {"Train_Set": "train", "Validation_Set": "test"}
+_NO_VALUE, _NO_CODE = -5, -1
+
+Label = dict[str, Any]  # fields of a Record
+Words = Sequence[str]  # a header's
+
+
+def read(root: Path, entry: Dataset) -> list[Record]:
+    """Every n-th frame of all videos of a track."""
+    track = track_name(CORPUS, entry)
+    folder = entry.table or _folder(root, track)
+    clips = entry.clips or "cropped_aligned/{video}"
+    records = []
+    for name, part in _PARTS.items():
+        paths = sorted((root / folder / name).glob("[!.]*.txt"))
+        if not paths:
+            raise UserError(
+                f"{root / folder / name} has no annotations, a .txt a video. Put the challenge's "
+                "Train_Set and Validation_Set there."
+            )
+        for path in paths:
+            records += _video(root, path, part, track, clips, entry)
+    return records
+
+
+def _folder(root: Path, track: str) -> str:
+    found = sorted(
+        path
+        for name in _FOLDERS[track]
+        for path in (*root.glob(name), *root.glob(f"*/{name}"))
+        if path.is_dir()
+    )
+    if len(found) != 1:
+        what = " and ".join(map(str, found)) if found else f"no {' or '.join(_FOLDERS[track])}"
+        raise UserError(
+            f"{root} has {what}. Put the annotations of one ABAW challenge there, or name their "
+            "folder as table in params.yaml."
+        )
+    return found[0].relative_to(root).as_posix()
+
+
+def _video(
+    root: Path, path: Path, part: str, track: str, clips: str, entry: Dataset
+) -> list[Record]:
+    header, *lines = tables.text(path).rstrip().split("\n")
+    names = tuple(name.strip() for name in header.split(","))
+    if names not in _HEADERS[track]:
+        wanted = " or ".join(",".join(names) for names in _HEADERS[track])
+        raise UserError(
+            f"{path}: the header is {header.strip()[:80]!r}, not {wanted}. Put the annotations of "
+            f"the track {track} there."
+        )
+    if not lines:
+        raise UserError(f"{path} has no rows below its header. Get it again.")
+    table, video = path.relative_to(root).as_posix(), path.stem
+    source = re.sub("_(left|right)$", "", video)
+    clip = place(clips, video=video, source=source)
+    pictures = set(frames.numbers(root / clip)) if (root / clip).is_dir() else None
+    first = min(pictures) if pictures else 1  # what times are counted from
+    parse = _PARSERS[track]
+    records = []
+    for i in range(0, len(lines), entry.every):
+        label = _label(parse, lines[i], names)
+        if pictures is not None and i + 1 not in pictures and "problem" not in label:
+            label = {"problem": Reason.NO_PICTURE, "note": "no face was found"}
+        start, end = frames.around(max(0, i + 1 - first), entry)
+        records.append(
+            Record(
+                table=table,
+                row=i + 2,
+                video_idx=f"{video}/{i + 1:05d}",
+                file_path=clip,
+                source=source,
+                part=part,
+                start=start,
+                end=end,
+                **label,
+            )
+        )
+    return records
+
+
+def _label(parse: Callable[[list[str], Words], Label], line: str, names: Words) -> Label:
+    try:
+        return parse([field.strip() for field in line.split(",")], names)
+    except tables.Unreadable as error:
+        return {"problem": Reason.BAD_VALUE, "note": str(error)}
+
+
+def _invalid(note: str) -> Label:
+    return {"problem": Reason.MARKED_INVALID, "note": note}
+
+
+def _count(fields: list[str], wanted: int) -> None:
+    if len(fields) != wanted:
+        raise tables.Unreadable(f"{','.join(fields)[:40]!r} has {len(fields)} fields, not {wanted}")
+
+
+def _affect(fields: list[str], names: Words) -> Label:
+    _count(fields, len(names))
+    valence, arousal = (tables.real(*pair) for pair in zip(fields, names, strict=True))
+    if min(valence, arousal) <= _NO_VALUE:
+        return _invalid(f"valence {valence:g}, arousal {arousal:g}")
+    return {"valence": valence, "arousal": arousal, "valence_raw": valence, "arousal_raw": arousal}
+
+
+def _expression(fields: list[str], names: Words) -> Label:
+    _count(fields, 1)
+    number = tables.whole(fields[0], "the expression")
+    if number == _NO_CODE:
+        return _invalid(f"expression {number}")
+    if word := code(names, number, first=0):
+        return {"word": word}
+    note = f"expression {number}, of 0 to {len(names) - 1}"
+    return {"problem": Reason.UNKNOWN_WORD, "note": note}
+
+
+def _units(fields: list[str], names: Words) -> Label:
+    _count(fields, len(names))
+    units = dict(zip(names, map(tables.whole, fields, names), strict=True))
+    if missing := [unit for unit, active in units.items() if active == _NO_CODE]:
+        return _invalid(f"{missing[0]} is {_NO_CODE}")
+    if strange := [unit for unit, active in units.items() if active not in (0, 1)]:
+        raise tables.Unreadable(f"{strange[0]} is {units[strange[0]]}, not 0 or 1")
+    return {"aus": units}
+
+
+_PARSERS = {"va": _affect, "expr": _expression, "au": _units}
+_KNOWS = ("split", "source", "start", "end")
+
+CORPUS = Corpus(
+    name="aff_wild2",
+    title="Aff-Wild2: Affect in the Wild, of the ABAW challenges (Kollias and Zafeiriou, 2019)",
+    tracks={
+        "va": Track(knows=(*_KNOWS, "valence", "arousal")),
+        "expr": Track(words=WORDS, knows=_KNOWS),
+        "au": Track(knows=(*_KNOWS, "aus")),
+    },
+    home="https://sites.google.com/view/dimitrioskollias/databases/aff-wild2",
+    access="on request: an agreement signed by an academic in a permanent post, from an academic "
+    "address; industry by mail",
+    licence="research only for academics; see the agreement",
+    layout={
+        "*/VA_Estimation_Challenge or VA_Estimation_Challenge or */VA_Set or VA_Set or "
+        "*/EXPR_Classification_Challenge or EXPR_Classification_Challenge or */EXPR_Set or EXPR_Set "
+        "or */AU_Detection_Challenge or AU_Detection_Challenge or */AU_Set or AU_Set": (
+            "Train_Set and Validation_Set, a text file a video"
+        ),
+        "cropped_aligned": "the pictures, a folder a video and person",
+    },
+    read=read,
+    takes=("table", "clips", "track", "every", "window"),
+)

@@ -1,0 +1,204 @@
+"""FER2013 (Goodfellow et al., 2013), and the votes of FER+ (Barsoum et al., ICMI 2016) on it.
+
+Track ``fer2013``: ``fer2013.csv``, ``emotion,pixels,Usage``, a row 48 x 48 grey values; also met as
+``icml_face_data.csv`` with blanks in its header and another order. Track ``ferplus``:
+``fer2013new.csv``, a row for each of the same pictures with the votes of ten annotators for eight
+emotions, "unknown" and "NF" (no face); rows without an image name are struck out.
+
+Pictures are looked for as FER+ names them, ``FER2013Train/fer0000000.png``. To write them from the
+pixels: ``python -m facewave.labels.readers.fer2013 ROOT``.
+"""
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from facewave.errors import UserError, explain
+from facewave.files import replacing
+from facewave.labels import tables
+from facewave.labels.corpus import Corpus, Track, code, first_there, place, track_name
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+from facewave.params import Dataset
+
+WORDS = ("Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral")
+FERPLUS = (
+    "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt",
+)  # fmt: skip
+NO_EMOTION = ("unknown", "NF")
+_SIDE = 48
+_COLUMNS = ("emotion", "pixels", "Usage")
+_TABLES = ("fer2013.csv", "icml_face_data.csv", "fer2013/fer2013.csv")
+_CLIPS = "{folder}/{name}"
+_USAGES = {  # -> our part, FER+'s folder
+    "Training": ("train", "FER2013Train"),
+    "PublicTest": ("val", "FER2013Valid"),
+    "PrivateTest": ("test", "FER2013Test"),
+}
+
+
+def read(root: Path, entry: Dataset) -> list[Record]:
+    """The rows of FER2013, or those of FER+."""
+    clips = entry.clips or _CLIPS
+    if track_name(CORPUS, entry) == "ferplus":
+        table = entry.table or "fer2013new.csv"
+        rows = tables.rows(root / table, ("Usage", "Image name", *FERPLUS, *NO_EMOTION))
+        return [_voted(table, row, _name(i), values, clips) for i, (row, values) in enumerate(rows)]
+    table = entry.table or first_there(root, *_TABLES)
+    rows = tables.rows(root / table, _COLUMNS)
+    return [_labelled(table, row, _name(i), values, clips) for i, (row, values) in enumerate(rows)]
+
+
+def unpack(root: Path, table: str = "") -> int:
+    """Write the pictures of FER2013's table below ``root``; those that are there are left alone.
+
+    Args:
+        root: where the table lies.
+        table: its name, unless it is one of the usual.
+
+    Returns:
+        How many were written. Rows that cannot be read have none.
+
+    Raises:
+        UserError: there is no such table, or a picture cannot be written.
+    """
+    import cv2  # here alone: what opens videos must be imported first, facewave.video
+
+    rows = tables.rows(root / (table or first_there(root, *_TABLES)), _COLUMNS)
+    written = 0
+    for i, (_, values) in enumerate(tqdm(rows, "unpack fer2013", unit="picture")):
+        _, folder = _USAGES.get(values["Usage"], ("", ""))
+        path = root / place(_CLIPS, folder=folder, name=_name(i))
+        if not folder or path.exists():
+            continue
+        try:
+            picture = _pixels(values["pixels"])
+        except tables.Unreadable:
+            continue
+        with replacing(path) as temporary:
+            if not cv2.imwrite(str(temporary), picture):
+                raise UserError(f"{path} could not be written. Is the disk full?")
+        written += 1
+    return written
+
+
+def _name(index: int) -> str:
+    return f"fer{index:07d}.png"
+
+
+def _pixels(field: str) -> NDArray[np.uint8]:
+    """The picture, (48, 48).
+
+    Raises:
+        Unreadable: these are not so many grey values.
+    """
+    values = field.split()
+    if len(values) != _SIDE**2:
+        raise tables.Unreadable(f"it has {len(values)} pixels, not {_SIDE**2}")
+    if not re.fullmatch("[0-9 ]+", field) or (numbers := np.array(values, np.int64)).max() > 255:
+        raise tables.Unreadable("pixels are not whole numbers from 0 to 255")
+    return numbers.astype(np.uint8).reshape(_SIDE, _SIDE)
+
+
+def _labelled(table: str, row: int, name: str, values: Mapping[str, str], clips: str) -> Record:
+    if not any(values.values()):
+        return Record(table=table, row=row, video_idx="", file_path="")
+    word, problem, note = "", None, ""
+    try:
+        number = tables.count(values["emotion"], "emotion")
+        _pixels(values["pixels"])
+        word = code(WORDS, number, first=0)
+        if not word:
+            problem, note = Reason.UNKNOWN_WORD, f"emotion {number}, of 0 to {len(WORDS) - 1}"
+    except tables.Unreadable as error:
+        problem, note = Reason.BAD_VALUE, str(error)
+    return _record(table, row, name, values["Usage"], clips, word, None, problem, note)
+
+
+def _voted(table: str, row: int, own: str, values: Mapping[str, str], clips: str) -> Record:
+    if not any(values.values()):
+        return Record(table=table, row=row, video_idx="", file_path="")
+    name = values["Image name"]
+    word, votes, problem, note = "", None, None, ""
+    try:
+        counts = {name: tables.count(values[name], name) for name in (*FERPLUS, *NO_EMOTION)}
+        votes = {word: counts[word] for word in FERPLUS}
+        foremost = [word for word, count in counts.items() if count == max(counts.values())]
+        word = foremost[0] if len(foremost) == 1 else ""
+        if word in NO_EMOTION:
+            problem, note = Reason.MARKED_INVALID, word
+    except tables.Unreadable as error:
+        problem, note = Reason.BAD_VALUE, str(error)
+    if not name:
+        problem, note = Reason.MARKED_INVALID, "no image name"
+    return _record(table, row, name or own, values["Usage"], clips, word, votes, problem, note)
+
+
+def _record(
+    table: str,
+    row: int,
+    name: str,
+    usage: str,
+    clips: str,
+    word: str,
+    votes: Mapping[str, int] | None,
+    problem: Reason | None,
+    note: str,
+) -> Record:
+    part, folder = _USAGES.get(usage, ("", ""))
+    if not part and problem is None:
+        problem, note = (
+            Reason.BAD_VALUE,
+            f"Usage is {usage[:40]!r}, not one of {', '.join(_USAGES)}",
+        )
+    return Record(
+        table=table,
+        row=row,
+        video_idx=name.removesuffix(".png"),
+        file_path=place(clips, folder=folder, name=name) if folder else "",
+        word="" if problem else word,
+        votes=votes,
+        part=part,
+        problem=problem,
+        note=note,
+    )
+
+
+CORPUS = Corpus(
+    name="fer2013",
+    title="FER2013 (Goodfellow et al., 2013), with the votes of FER+ (Barsoum et al., ICMI 2016)",
+    tracks={
+        "fer2013": Track(
+            words=WORDS,
+            knows=("split",),
+            published={"clips": 35887, "train": 28709, "val": 3589, "test": 3589},
+        ),
+        "ferplus": Track(words=FERPLUS, knows=("split", "votes")),
+    },
+    home="https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-"
+    "recognition-challenge/data (votes: https://github.com/microsoft/FERPlus)",
+    access="Kaggle account, with the competition's rules accepted; votes: open download",
+    licence="no explicit licence of the pictures: research only; see the competition's rules",
+    layout={
+        "fer2013.csv or icml_face_data.csv or fer2013/fer2013.csv": "labels and pixels",
+        "fer2013new.csv": "the votes of FER+",
+        "FER2013Train": "the pictures, as `python -m facewave.labels.readers.fer2013 ROOT` writes",
+    },
+    read=read,
+    takes=("table", "clips", "track"),
+)
+
+
+def _main() -> None:
+    if len(sys.argv) != 2:
+        raise UserError("name the folder of fer2013.csv after the command: ... ROOT")
+    print(f"{unpack(Path(sys.argv[1]))} pictures written")
+
+
+if __name__ == "__main__":
+    explain(_main)

@@ -1,0 +1,107 @@
+"""OMG-Emotion (Barros et al., IJCNN 2018): utterances of YouTube monologues, three official parts.
+
+``omg_TrainVideos.csv`` and its like: ``link,start,end,video,utterance,arousal,valence,EmotionMaxVote``,
+arousal first and in [0, 1], here stretched to [-1, 1]; valence in [-1, 1]; codes from 0, or none. Each
+utterance is a file of its own, so that start and end, in the whole video, do not matter.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from facewave.labels import tables
+from facewave.labels.corpus import Corpus, Track, code, place
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+from facewave.params import Dataset
+
+WORDS = ("Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
+_PARTS = {
+    "train": "omg_TrainVideos.csv",
+    "val": "omg_ValidationVideos.csv",
+    "test": "omg_TestVideos_WithLabels.csv",
+}
+_TRANSCRIPTS = ("omg_TrainTranscripts.csv", "omg_ValidationTranscripts.csv")
+_COLUMNS = ("link", "video", "utterance", "arousal", "valence", "EmotionMaxVote")
+_CLIPS = "{video}/{utterance}"
+
+
+def read(root: Path, entry: Dataset) -> list[Record]:
+    """The utterances of the three parts, with their transcripts where these are there."""
+    transcripts = _transcripts(root)
+    return [
+        _record(table, row, values, part, entry.clips or _CLIPS, transcripts)
+        for part, table in _PARTS.items()
+        for row, values in tables.rows(root / table, _COLUMNS, ("start", "end"))
+    ]
+
+
+def _transcripts(root: Path) -> dict[str, str]:
+    return {
+        f"{values['video']}/{values['utterance']}": values["transcript"]
+        for name in _TRANSCRIPTS
+        if (root / name).exists()
+        for _, values in tables.rows(root / name, ("video", "utterance", "transcript"))
+    }
+
+
+def _record(
+    table: str,
+    row: int,
+    values: Mapping[str, str],
+    part: str,
+    clips: str,
+    transcripts: Mapping[str, str],
+) -> Record:
+    if not any(values.values()):
+        return Record(table=table, row=row, video_idx="", file_path="")
+    video, utterance = values["video"], values["utterance"]
+    clip = f"{video}/{utterance}"
+    problem, note, word = None, "", ""
+    arousal = valence = None
+    try:
+        if not video or not utterance:
+            raise tables.Unreadable("no video or no utterance")
+        arousal, valence = (tables.real(values[name], name) for name in ("arousal", "valence"))
+        if vote := values["EmotionMaxVote"]:
+            word = code(WORDS, tables.count(vote, "EmotionMaxVote"), first=0)
+            if not word:
+                problem = Reason.UNKNOWN_WORD
+                note = f"EmotionMaxVote {vote}, of 0 to {len(WORDS) - 1}"
+    except tables.Unreadable as error:
+        problem, note = Reason.BAD_VALUE, str(error)
+    return Record(
+        table=table,
+        row=row,
+        video_idx=clip,
+        file_path=place(clips, video=video, utterance=utterance),
+        word=word,
+        source=values["link"],
+        part=part,
+        valence=valence,
+        arousal=None if arousal is None else 2 * arousal - 1,
+        valence_raw=valence,
+        arousal_raw=arousal,
+        transcript=transcripts.get(clip, ""),
+        problem=problem,
+        note=note,
+    )
+
+
+CORPUS = Corpus(
+    name="omg",
+    title="The OMG-Emotion Behavior Dataset (Barros et al., IJCNN 2018)",
+    tracks={
+        "single": Track(words=WORDS, knows=("source", "split", "valence", "arousal", "transcript"))
+    },
+    home="https://github.com/knowledgetechnologyuhh/OMGEmotionChallenge",
+    access="labels open; its script downloads the videos from YouTube, where many are gone",
+    licence="CC BY-NC-SA 3.0 DE: research only, with attribution, not to be passed on",
+    layout={
+        "omg_TrainVideos.csv": "training",
+        "omg_ValidationVideos.csv": "validation",
+        "omg_TestVideos_WithLabels.csv": "test",
+        "*/utterance_*.mp4": "the clips, in folders named by their videos",
+    },
+    read=read,
+    takes=("clips",),
+)

@@ -1,0 +1,92 @@
+"""RAVDESS (Livingstone and Russo, PLOS ONE 2018): 24 actors speak and sing two sentences.
+
+A clip's name is its label: ``02-01-06-01-02-01-12.mp4`` = modality (01 picture and sound, 02 picture
+alone, 03 sound alone), channel (01 speech, 02 song), emotion, intensity, statement, repetition,
+actor. Most performances are there as 01 and as 02 with the same pictures: the 01 is taken.
+"""
+
+import re
+from pathlib import Path
+
+from facewave.errors import UserError
+from facewave.labels.corpus import Corpus, Track, code
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+from facewave.params import Dataset
+
+WORDS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+_SCENES = {"01": "speech", "02": "song"}
+_STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+_SOUND = ".wav"
+_FILES = (".mp4", ".avi", ".mov", ".mkv", _SOUND)
+_NAME = re.compile(r"(0[1-3])-(0[12])-([0-9]{2})-0[12]-(0[12])-0[12]-([0-9]{2})")
+
+
+def read(root: Path, entry: Dataset) -> list[Record]:
+    """All clips below the root, by their names."""
+    found = sorted(
+        path.relative_to(root)
+        for path in root.rglob("[!.]*")
+        if path.suffix.lower() in _FILES and path.is_file()
+    )
+    if not found:
+        raise UserError(
+            f"{root} has no clips such as Actor_01/02-01-06-01-02-01-12.mp4. Unpack the archives "
+            "of RAVDESS's videos there, or correct the dataset's root in params.yaml."
+        )
+    names = {path.stem for path in found if path.suffix.lower() != _SOUND}
+    return [_record(path, names) for path in found]
+
+
+def _record(path: Path, names: set[str]) -> Record:
+    parts = _NAME.fullmatch(path.stem)
+    if parts is None:
+        return Record(
+            table="",
+            row=0,
+            video_idx=path.stem,
+            file_path=path.as_posix(),
+            problem=Reason.BAD_VALUE,
+            note=f"{path.stem[:40]!r} is not modality-channel-emotion-...-actor",
+        )
+    modality, channel, emotion, statement, actor = parts.groups()
+    word = code(WORDS, int(emotion), first=1)
+    twin = "01" + path.stem[2:]
+    problem, note = None, ""
+    if not word:
+        problem, note = Reason.UNKNOWN_WORD, f"emotion {emotion}, of 01 to 08"
+    elif modality == "03" or path.suffix.lower() == _SOUND:
+        problem, note = Reason.NO_PICTURE, "sound alone"
+    elif modality == "02" and twin in names:
+        problem, note = Reason.DUPLICATE_CLIP, f"the same pictures as {twin}"
+    return Record(
+        table="",
+        row=0,
+        video_idx=path.stem,
+        file_path=path.as_posix(),
+        word="" if problem else word,
+        subject=actor,
+        scene=_SCENES[channel],
+        transcript=_STATEMENTS[statement],
+        problem=problem,
+        note=note,
+    )
+
+
+CORPUS = Corpus(
+    name="ravdess",
+    title="RAVDESS: Ryerson Audio-Visual Database of Emotional Speech and Song (2018)",
+    tracks={
+        "acted": Track(
+            words=WORDS, knows=("subject", "scene", "transcript"), published={"subjects": 24}
+        )
+    },
+    home="https://zenodo.org/record/1188976",
+    access="open download",
+    licence="CC BY-NC-SA 4.0: not commercial, share alike, with attribution; commercial ones sold",
+    layout={
+        "**/Actor_*/*.mp4": "the clips, named by what they show: the archives may be unpacked into "
+        "one folder or each into its own"
+    },
+    read=read,
+)

@@ -1,0 +1,149 @@
+"""Any other table, of CSV, TSV or a spreadsheet, through a mapping of columns: for people's own data.
+
+``columns`` in params.yaml says which of the table's columns holds what: file_path (or video_idx,
+with the pattern ``clips``), actual (a word) or label (its code), split, fold, subject, source,
+scene, valence, arousal, compound, caption, transcript, start, end, and ``votes.<word>`` for counts
+of votes. ``words`` lists the words in the order of the codes.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from facewave.errors import UserError
+from facewave.labels import tables
+from facewave.labels.corpus import Corpus, Track, code, first_code, known, place
+from facewave.labels.records import Record
+from facewave.labels.schema import SEVEN, Reason
+from facewave.params import Dataset
+
+_TEXTS = ("subject", "source", "scene", "compound", "caption", "transcript")
+_NUMBERS = ("valence", "arousal", "start", "end")
+_COLUMNS = ("file_path", "video_idx", "actual", "label", "split", "fold", *_TEXTS, *_NUMBERS)
+_VOTES = "votes."
+_SEPARATORS = (",", ";", "\t")
+
+
+def read(root: Path, entry: Dataset) -> list[Record]:
+    """The table that ``entry`` describes."""
+    columns, words = entry.columns, words_of(entry)
+    _check(columns, words, entry)
+    path = root / entry.table
+    rows = tables.rows(
+        path,
+        tuple(columns.values()),
+        delimiter=_separator(path, entry),
+        encoding=entry.encoding or "utf-8",
+    )
+    first = 0
+    if "label" in columns and "actual" not in columns:
+        written = {values[columns["label"]] for _, values in rows}
+        first = first_code({int(v) for v in written if v.isdecimal()}, len(words), str(path))
+    return [_record(row, values, entry, words, first) for row, values in rows]
+
+
+def words_of(entry: Dataset) -> tuple[str, ...]:
+    """The words that the entry lists, or the common seven if it says so."""
+    if isinstance(entry.words, str):
+        return SEVEN if entry.words == "seven" else ()
+    return tuple(entry.words)
+
+
+def _check(columns: Mapping[str, str], words: tuple[str, ...], entry: Dataset) -> None:
+    votes = {name for name in columns if name.startswith(_VOTES)}
+    if strange := sorted(set(columns) - votes - set(_COLUMNS)):
+        raise UserError(
+            f"params.yaml: columns.{strange[0]} is not a column of ours; there are "
+            f"{', '.join(_COLUMNS)} and votes.<word>."
+        )
+    if strange := sorted(votes - {_VOTES + word for word in words}):
+        raise UserError(f"params.yaml: columns.{strange[0]}: that word is not in words.")
+    if not entry.table or not {"file_path", "video_idx"} & set(columns):
+        raise UserError(
+            "params.yaml: the reader `table` needs table, the file's name below root, and columns "
+            "with at least file_path, or video_idx and the pattern clips, such as clips/{clip}.mp4."
+        )
+    if "file_path" not in columns and not entry.clips:
+        raise UserError("params.yaml: without columns.file_path, clips must say where a clip lies.")
+    if {"actual", "label"} & set(columns) and not words:
+        raise UserError(
+            "params.yaml: words must list the table's words, in the order of the codes."
+        )
+
+
+def _separator(path: Path, entry: Dataset) -> str | None:
+    """The one separator with which the header has the columns; None for spreadsheets."""
+    if path.suffix.lower() in tables.SHEETS:
+        return None
+    header = tables.text(path, entry.encoding or "utf-8").partition("\n")[0]
+    fits = [
+        mark
+        for mark in _SEPARATORS
+        if set(entry.columns.values()) <= {tables.clean(n).strip('"') for n in header.split(mark)}
+    ]
+    return fits[0] if fits else None
+
+
+def _record(
+    row: int, values: Mapping[str, str], entry: Dataset, words: tuple[str, ...], first: int
+) -> Record:
+    if not any(values.values()):
+        return Record(table=entry.table, row=row, video_idx="", file_path="")
+    own = {ours: values[its] for ours, its in entry.columns.items()}
+    problem, note = None, ""
+    numbers: dict[str, float] = {}
+    votes: dict[str, int] = {}
+    fold = None
+    word = known(words, own.get("actual", ""))
+    try:
+        if not own.get("video_idx", "x") or not own.get("file_path", "x"):
+            raise tables.UnreadableError("the clip has no name")
+        numbers = {name: tables.real(own[name], name) for name in _NUMBERS if own.get(name)}
+        votes = {
+            name.removeprefix(_VOTES): tables.count(said or "0", name)
+            for name, said in own.items()
+            if name.startswith(_VOTES)
+        }
+        fold = tables.count(own["fold"], "fold") if own.get("fold") else None
+        if own.get("split", "") not in ("", "train", "val", "test"):
+            raise tables.UnreadableError(f"split is {own['split'][:40]!r}, not train, val or test")
+        if own.get("label"):
+            coded = code(words, tables.count(own["label"], "label"), first)
+            if not coded or (word and word != coded):
+                problem = Reason.CONFLICTING_ROWS if coded else Reason.UNKNOWN_WORD
+                note = f"label {own['label']}, {own.get('actual', '')}".rstrip(", ")
+            word = coded
+        elif own.get("actual") and not word:
+            problem, note = Reason.UNKNOWN_WORD, repr(own["actual"][:40])
+    except tables.UnreadableError as error:
+        problem, note = Reason.BAD_VALUE, str(error)
+    clip = own.get("video_idx") or own.get("file_path", "")
+    path = own.get("file_path") or (place(entry.clips, clip=clip) if entry.clips else "")
+    return Record(
+        table=entry.table,
+        row=row,
+        video_idx=clip,
+        file_path=path,
+        word="" if problem else word,
+        votes=votes or None,
+        fold=fold,
+        part=own.get("split", "") if problem is None else "",
+        valence_raw=numbers.get("valence"),
+        arousal_raw=numbers.get("arousal"),
+        problem=problem,
+        note=note,
+        **numbers,
+        **{name: own.get(name, "") for name in _TEXTS},
+    )
+
+
+CORPUS = Corpus(
+    name="table",
+    title="any table of your own, through columns and words in params.yaml",
+    tracks={"own": Track(knows=("votes", "valence", "arousal", *_TEXTS, "fold", "split"))},
+    home="-",
+    access="yours",
+    licence="yours",
+    layout={},
+    read=read,
+    takes=("table", "clips", "columns", "encoding"),
+)

@@ -1,0 +1,70 @@
+"""Several corpora as one, in the seven words that they have in common.
+
+Each part lies in its folder below the root and gives a stratified share of its clips. The default
+parts are a third of DFEW, a tenth of FERV39k and half of MAFW, split 80/10/10. Official folds
+mean nothing across corpora and are not taken over.
+"""
+
+from pathlib import Path
+
+from facewave.errors import UserError
+from facewave.labels.corpus import Corpus, Track
+from facewave.labels.records import Record
+from facewave.labels.schema import SEVEN
+from facewave.params import Dataset, Part
+
+PRESET = [
+    Part(reader="dfew", root="dfew", share=0.3),
+    Part(reader="ferv39k", root="ferv39k", share=0.1),
+    Part(reader="mafw", root="mafw", share=0.5),
+]
+
+
+def parts_of(entry: Dataset) -> list[tuple[Dataset, float]]:
+    """The parts as entries of their own, each with its share.
+
+    Raises:
+        UserError: two parts have one folder, or a part is a union.
+    """
+    parts = entry.parts or PRESET
+    roots = [part.root.strip("/") for part in parts]
+    if len(set(roots)) < len(roots) or any(part.reader == "union" for part in parts):
+        raise UserError(
+            "params.yaml: the parts of a union are corpora, each in a folder of its own below root."
+        )
+    return [
+        (
+            Dataset(
+                reader=part.reader,
+                root=str(Path(entry.root) / part.root),
+                about=entry.about,
+                table=part.table,
+                clips=part.clips,
+                track=part.track,
+                encoding=part.encoding,
+                words="seven",
+                official=False,
+                fps=entry.fps,
+            ),
+            part.share,
+        )
+        for part in parts
+    ]
+
+
+def read(root: Path, entry: Dataset) -> list[Record]:
+    """Never called: a union has no files of its own; its parts are read one by one."""
+    raise UserError(f"{root}: a union is read part by part.")
+
+
+CORPUS = Corpus(
+    name="union",
+    title="several corpora as one, in seven words; by default 30 % DFEW, 10 % FERV39k, 50 % MAFW",
+    tracks={"seven": Track(words=SEVEN, knows=("votes", "caption"))},
+    home="-",
+    access="as its parts",
+    licence="as its parts",
+    layout={},
+    read=read,
+    takes=("parts",),
+)
