@@ -1,11 +1,14 @@
 """The ``facewave`` command: check a machine, name a clip's emotion, show and export results."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facewave.errors import explain
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -58,6 +61,57 @@ def export_npy(
     from facewave.app.export import export
 
     export(dataset, out)
+
+
+datasets = typer.Typer(help="The corpora that are read; what lies in your folder.")
+app.add_typer(datasets, name="datasets")
+
+
+@datasets.callback(invoke_without_command=True)
+def list_datasets(context: typer.Context) -> None:
+    """List the corpora with their words, what they know, and how they are had."""
+    if context.invoked_subcommand is None:
+        from facewave.app.datasets import show_all
+
+        show_all(_console())
+
+
+@datasets.command("show")
+def show_dataset(name: Annotated[str, typer.Argument(help="A reader's name.")]) -> None:
+    """Tell of one corpus: words, published counts, files, where it is had, licence."""
+    from facewave.app.datasets import show_one
+
+    show_one(name, _console())
+
+
+@datasets.command("check")
+def check_dataset(
+    name: Annotated[str, typer.Argument(help="A reader's name; alone, an entry of params.yaml.")],
+    root: Annotated[Path | None, typer.Argument(help="The corpus's folder.")] = None,
+) -> None:
+    """Report what a corpus's folder has, what is missing, and how counts differ."""
+    from facewave.app.datasets import check
+
+    if not check(name, root, _console()):
+        raise typer.Exit(1)
+
+
+@datasets.command("leaks")
+def check_leaks(
+    train: Annotated[str, typer.Argument(help="A dataset of params.yaml that is trained on.")],
+    test: Annotated[str, typer.Argument(help="The one whose test parts are tested on.")],
+) -> None:
+    """Tell whether a model trained on one dataset may be tested on another."""
+    from facewave.app.datasets import shared
+
+    if not shared(train, test, _console()):
+        raise typer.Exit(1)
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
 
 
 def run() -> None:

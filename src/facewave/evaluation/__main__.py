@@ -5,6 +5,7 @@ Writes  metrics/evaluate/metrics.json      WAR, UAR, macro F1, baselines beside:
         metrics/evaluate/report.json       the same with intervals, recalls, folds, confusion
         metrics/evaluate/predictions.csv   one row per test clip, partition and model
         metrics/evaluate/confusion.csv     the model's answers, for ``dvc plots``
+        metrics/evaluate/suspects.csv      clips whose label a person should look at
         metrics/evaluate/plots/*.png
 Each test part is looked at once, by models that have not seen it.
 """
@@ -21,6 +22,7 @@ import pandas as pd
 from facewave import params
 from facewave.errors import UserError, explain
 from facewave.evaluation import measures, plots
+from facewave.evaluation.suspects import suspects
 from facewave.files import write_csv, write_json
 from facewave.labels import schema as labels
 from facewave.landmarks import schema as landmarks
@@ -74,6 +76,7 @@ def main() -> None:
     curves = {str(p): Path("metrics/train") / str(p) for p in settings.partitions}
     plots.curves(curves, title, OUT / "plots/curves.png")
     show_clip(model, features, loaded, OUT / "plots/clip.png")
+    show_suspects(model, table, words, entry, OUT)
 
 
 def predict(
@@ -100,7 +103,7 @@ def predict(
         prior.probabilities(np.zeros((len(test), 1), np.float32)),
     )
     words = np.array(trained.config.classes)
-    table = test[["video_idx", "file_path", "subject", "actual"]].assign(
+    table = test[["video_idx", "file_path", "subject", "source", "actual"]].assign(
         partition=str(partition),
         predicted=words[probabilities.argmax(1)],
         answered_from=np.where(usable, "face", "prior"),
@@ -196,6 +199,35 @@ def show_clip(
         f"clip {chosen['video_idx']}: {chosen['actual']}, the model says {chosen['predicted']}",
         path,
     )
+
+
+def show_suspects(
+    model: pd.DataFrame,
+    table: pd.DataFrame,
+    words: tuple[str, ...],
+    entry: params.Dataset,
+    out: Path,
+) -> None:
+    """List the clips whose label is in doubt, and draw a sheet of the first."""
+    found = suspects(model, words)
+    known = table.set_index("video_idx").loc[found["video_idx"]]
+    probability = {
+        name: [round(float(row[f"p_{row[word]}"]), 4) for _, row in found.iterrows()]
+        for name, word in (("p_label", "actual"), ("p_suggested", "suggested"))
+    }
+    listed = found[["video_idx", "file_path", "actual", "suggested", "quality"]].assign(
+        **probability, **{name: known[name].to_numpy() for name in ("votes", "table", "row")}
+    )
+    write_csv(out / "suspects.csv", listed)
+    shown = [
+        (
+            Clip(Path(entry.root) / row.file_path, entry.fps),
+            f"{row.table}:{row.row}\n{row.file_path}\nlabel {row.actual} ({row.p_label:.2f})\n"
+            f"model {row.suggested} ({row.p_suggested:.2f})",
+        )
+        for row in listed.head(plots.SHEET).itertuples()
+    ]
+    plots.sheet(shown, f"Labels to look at: {len(listed)}", out / "plots/suspects.png")
 
 
 if __name__ == "__main__":

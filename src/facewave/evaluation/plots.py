@@ -18,6 +18,7 @@ from facewave.files import replacing
 from facewave.landmarks.schema import Trajectory, duration
 from facewave.video import Clip
 
+SHEET = 12
 _FRAMES = 6
 _CHANNELS = 5
 _HALF_A_FRAME = 0.001  # s: times are the container's own
@@ -110,6 +111,25 @@ def clip(
         _scalogram(
             figure, figure.add_subplot(grid[2, :]), trajectory, int(moving[0]), config["family"]
         )
+        figure.suptitle(title, fontsize=10)
+        _save(figure, path)
+
+
+def sheet(clips: list[tuple[Clip, str]], title: str, path: Path) -> None:
+    """The middle frame of each clip with a text below it, at most SHEET of them."""
+    columns = min(4, max(1, len(clips)))
+    rows = max(1, math.ceil(len(clips) / columns))
+    with mpl.rc_context(_STYLE):
+        figure = Figure((2.4 * columns, 2.7 * rows + 0.4), layout="constrained")
+        for number, (video, text) in enumerate(clips, start=1):
+            axes = figure.add_subplot(rows, columns, number)
+            pictures = [picture for _, picture in video.frames() if picture is not None]
+            if pictures:
+                axes.imshow(pictures[len(pictures) // 2])
+            else:
+                axes.text(0.5, 0.5, "the clip is not here", ha="center", va="center")
+            axes.set_title(text, fontsize=7, y=-0.02, va="top")
+            axes.set_axis_off()
         figure.suptitle(title, fontsize=10)
         _save(figure, path)
 

@@ -34,7 +34,7 @@ def main(name: str) -> None:
         _say(name, table, 0)
         out = table[table["excluded"] != ""].iloc[0]
         raise UserError(
-            f"{name}: no clip is left. The first row, {cleaning.where(out)}, is left out because of "
+            f"{name}: no clip is left. The first row, {cleaning.where(out)}, is left out: "
             f"{out['excluded']} ({out['note'] or entry.root}). Correct the label files, or the "
             f"entry datasets.{name} in params.yaml."
         )

@@ -48,7 +48,8 @@ def shared(one: pd.DataFrame, other: pd.DataFrame) -> str:
     """What two sets of rows have in common, in words; "" for nothing.
 
     Args:
-        one, other: rows with dataset, video_idx, file_path, subject and source.
+        one: rows with video_idx, file_path, subject and source.
+        other: the same of others.
     """
     found = []
     for column, name in _KEYS.items():

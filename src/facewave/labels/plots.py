@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from facewave.files import replacing
 
@@ -61,6 +62,8 @@ def _classes(axes: Axes, kept: pd.DataFrame, words: tuple[str, ...]) -> None:
             axes.bar(at + (k - (len(names) - 1) / 2) * width, counts[name], width, label=name)
         axes.set_xticks(at, words, rotation=30, ha="right")
         axes.set_ylabel("clips")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylim(0, 1.15 * counts.to_numpy().max())  # room for the legend
     axes.set_title("words in the test part of each fold" if in_folds else "words in each part",
                    fontsize=9)  # fmt: skip
     axes.legend(frameon=False, fontsize=8, ncols=len(names), loc="upper right")

@@ -1,6 +1,6 @@
 """What readers give to cleaning: one record for each row of a corpus's own files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import pandas as pd
@@ -55,7 +55,7 @@ class Record:
 _NUMBERS = ("valence", "arousal", "valence_raw", "arousal_raw", "start", "end")
 
 
-def frame(records: Iterable[Record]) -> pd.DataFrame:
+def frame(records: Sequence[Record]) -> pd.DataFrame:
     """The records as a table with a column per field; fold nullable, numbers float."""
     names = [field.name for field in fields(Record)]
     columns = {name: [getattr(record, name) for record in records] for name in names}

@@ -195,7 +195,8 @@ def subset(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
 
     Args:
         table: rows with ``rank``.
-        first, last: the slice, [first, last), in [0, 1].
+        first: where the slice begins, in [0, 1].
+        last: where it ends, itself not included.
     """
     return table[(table["rank"] >= first) & (table["rank"] < last)]
 

@@ -137,13 +137,14 @@ def _draw(
             f"{few} cannot fill {cuts} parts that share none. Lower labels.folds, or add clips."
         )
     # Where every clip stands alone, both cut alike, and this one does it in seconds.
-    kind = StratifiedKFold if n_groups == len(names) else StratifiedGroupKFold
+    alone = n_groups == len(names)
+    kind = StratifiedKFold if alone else StratifiedGroupKFold
     cut = kind(cuts, shuffle=True, random_state=seed)
     number = np.zeros(len(labels), int)
     with warnings.catch_warnings():
         # A word with fewer clips than parts is no mistake: the parts without it have none to test.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        for k, (_, test) in enumerate(cut.split(labels, labels, names), start=1):
+        for k, (_, test) in enumerate(cut.split(labels, labels, None if alone else names), start=1):
             number[test] = k
     drawn = dict(sorted(zip(names, number.tolist(), strict=True)))
     if "train" not in shares:

@@ -30,7 +30,7 @@ _MARKS = {
 }
 
 
-class UnreadableError(ValueError):
+class Unreadable(ValueError):  # noqa: N818  (what it is of a field)
     """A field that is not what its column holds; the message says what it is instead."""
 
 
@@ -155,10 +155,10 @@ def whole(field: str, what: str) -> int:
     """A whole number of at most nine digits.
 
     Raises:
-        UnreadableError: it is not one.
+        Unreadable: it is not one.
     """
     if not re.fullmatch(r"-?[0-9]+", field) or len(field) > _DIGITS:
-        raise UnreadableError(f"{what} is {field[:40]!r}, not a whole number")
+        raise Unreadable(f"{what} is {field[:40]!r}, not a whole number")
     return int(field)
 
 
@@ -166,10 +166,10 @@ def count(field: str, what: str) -> int:
     """A whole number from 0.
 
     Raises:
-        UnreadableError: it is not one.
+        Unreadable: it is not one.
     """
     if (number := whole(field, what)) < 0:
-        raise UnreadableError(f"{what} is {field!r}, below 0")
+        raise Unreadable(f"{what} is {field!r}, below 0")
     return number
 
 
@@ -177,14 +177,14 @@ def real(field: str, what: str) -> float:
     """A finite number.
 
     Raises:
-        UnreadableError: it is not one.
+        Unreadable: it is not one.
     """
     try:
         number = float(field)
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or "_" in field:
-        raise UnreadableError(f"{what} is {field[:40]!r}, not a number")
+        raise Unreadable(f"{what} is {field[:40]!r}, not a number")
     return number
 
 

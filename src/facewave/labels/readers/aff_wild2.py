@@ -1,15 +1,15 @@
 """Aff-Wild2 (Kollias and Zafeiriou, BMVC 2019) as the ABAW challenges give it: a label a frame.
 
-``VA_Estimation_Challenge/{Train_Set,Validation_Set}/<video>.txt``, and so for ``EXPR_`` and ``AU_``:
-a header (``valence,arousal``; the words; the action units), then a line a frame, of which every n-th
-makes a row. Line i, from 0, is ``cropped_aligned/<video>/<i + 1>.jpg``; where there is no such
-picture no face was found. -5 (valence, arousal) and -1 (words, units) mark frames to leave out. The
-test part's labels are not public: the validation set, which papers report on, is taken for it.
-``<video>_left`` and ``<video>_right`` are two people in one video.
+``VA_Estimation_Challenge/{Train_Set,Validation_Set}/<video>.txt``, likewise for expressions and
+action units: a header (``valence,arousal``; the words; the units), then a line a frame, of which
+every n-th makes a row. Line i, from 0, is ``cropped_aligned/<video>/<i + 1>.jpg``; where there is
+no such picture no face was found. -5 (valence, arousal) and -1 (words, units) mark frames to leave
+out. The test part's labels are not public: the validation set, which papers report on, is taken
+for it. ``<video>_left`` and ``<video>_right`` are two people in one video.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +23,26 @@ from facewave.params import Dataset
 WORDS = (
     "Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other",
 )  # fmt: skip
-UNITS = (
-    "AU1", "AU2", "AU4", "AU6", "AU7", "AU10", "AU12", "AU15", "AU23", "AU24", "AU25", "AU26",
-)  # fmt: skip
 _FOLDERS = {
     "va": ("VA_Estimation_Challenge", "VA_Set"),
     "expr": ("EXPR_Classification_Challenge", "EXPR_Set"),
     "au": ("AU_Detection_Challenge", "AU_Set"),
 }
 _HEADERS = {  # the first two challenges had seven words
-    "va": (("valence", "arousal"),),
-    "expr": (WORDS, WORDS[:-1]),
-    "au": (UNITS,),
+    "va": "valence,arousal",
+    "expr": f"{','.join(WORDS[:-1])}(,{WORDS[-1]})?",
+    "au": "AU[0-9]+(,AU[0-9]+)*",
+}
+_EXAMPLES = {
+    "va": "valence,arousal",
+    "expr": f"{','.join(WORDS)}, in this order, with or without {WORDS[-1]}",
+    "au": "AU1,AU2 and so on",
 }
 _PARTS = {"Train_Set": "train", "Validation_Set": "test"}
 _NO_VALUE, _NO_CODE = -5, -1
 
 Label = dict[str, Any]  # fields of a Record
-Words = Sequence[str]  # a header's
+Words = tuple[str, ...]  # a header's
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
@@ -82,11 +84,10 @@ def _video(
 ) -> list[Record]:
     header, *lines = tables.text(path).rstrip().split("\n")
     names = tuple(name.strip() for name in header.split(","))
-    if names not in _HEADERS[track]:
-        wanted = " or ".join(",".join(names) for names in _HEADERS[track])
+    if not re.fullmatch(_HEADERS[track], ",".join(names)) or len(set(names)) < len(names):
         raise UserError(
-            f"{path}: the header is {header.strip()[:80]!r}, not {wanted}. Put the annotations of "
-            f"the track {track} there."
+            f"{path}: the header is {header.strip()[:80]!r}, not {_EXAMPLES[track]}. Put the "
+            f"annotations of the track {track} there."
         )
     if not lines:
         raise UserError(f"{path} has no rows below its header. Get it again.")
@@ -179,10 +180,8 @@ CORPUS = Corpus(
     "address; industry by mail",
     licence="research only for academics; see the agreement",
     layout={
-        "*/VA_Estimation_Challenge or VA_Estimation_Challenge or */VA_Set or VA_Set or "
-        "*/EXPR_Classification_Challenge or EXPR_Classification_Challenge or */EXPR_Set or EXPR_Set "
-        "or */AU_Detection_Challenge or AU_Detection_Challenge or */AU_Set or AU_Set": (
-            "Train_Set and Validation_Set, a text file a video"
+        "*_Challenge or *_Set or */*_Challenge or */*_Set": (
+            "the labels: Train_Set and Validation_Set, a text file a video"
         ),
         "cropped_aligned": "the pictures, a folder a video and person",
     },

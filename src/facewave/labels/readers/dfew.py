@@ -66,7 +66,7 @@ def _annotation(table: str, row: int, values: Mapping[str, str], clips: str) -> 
             problem, note = Reason.UNKNOWN_WORD, f"label {number}, of 0 to {len(WORDS)}"
         if values.get("fold"):
             fold = tables.count(values["fold"], "fold")
-    except tables.UnreadableError as error:
+    except tables.Unreadable as error:
         problem, note = Reason.BAD_VALUE, str(error)
     return Record(
         table=table,
@@ -111,7 +111,7 @@ def _list(root: Path, path: str) -> list[tuple[official.Place, str, int]]:
             try:
                 order = str(tables.count(values["video_name"], "video_name"))
                 found.append(((path, row), order, tables.count(values["label"], "label")))
-            except tables.UnreadableError as error:
+            except tables.Unreadable as error:
                 raise UserError(f"{root / path}, row {row}: {error}. Correct it.") from None
     return found
 

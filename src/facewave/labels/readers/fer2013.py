@@ -67,7 +67,7 @@ def unpack(root: Path, table: str = "") -> int:
     Raises:
         UserError: there is no such table, or a picture cannot be written.
     """
-    import cv2  # here alone: what opens videos must be imported first, facewave.video
+    import cv2  # not above: facewave.video prepares its environment first
 
     rows = tables.rows(root / (table or first_there(root, *_TABLES)), _COLUMNS)
     written = 0
@@ -97,11 +97,13 @@ def _pixels(field: str) -> NDArray[np.uint8]:
     Raises:
         Unreadable: these are not so many grey values.
     """
-    values = field.split()
-    if len(values) != _SIDE**2:
-        raise tables.Unreadable(f"it has {len(values)} pixels, not {_SIDE**2}")
-    if not re.fullmatch("[0-9 ]+", field) or (numbers := np.array(values, np.int64)).max() > 255:
+    if not re.fullmatch("[0-9 ]+", field):
         raise tables.Unreadable("pixels are not whole numbers from 0 to 255")
+    numbers = np.fromstring(field, np.int64, sep=" ")
+    if len(numbers) != _SIDE**2:
+        raise tables.Unreadable(f"it has {len(numbers)} pixels, not {_SIDE**2}")
+    if numbers.max() > 255:
+        raise tables.Unreadable(f"a pixel is {numbers.max()}, of 0 to 255")
     return numbers.astype(np.uint8).reshape(_SIDE, _SIDE)
 
 

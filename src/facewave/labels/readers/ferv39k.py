@@ -1,8 +1,8 @@
 """FERV39k (Wang et al., CVPR 2022): 22 scenes, seven words, one fixed split.
 
 The official lists (``train_All.csv``) have no header and one space: ``Action/Sad/0010 Sad``;
-redistributed ones (``train.csv``) a header ``path,id`` and codes from 0 in alphabetical order. Either
-way the clip's folder names its word too, and both must agree. A clip is a folder of pictures.
+redistributed ones (``train.csv``) a header ``path,id`` and codes from 0 in alphabetical order.
+Either way the clip's folder names its word too, and both must agree. Clips are folders of pictures.
 """
 
 from collections.abc import Iterator

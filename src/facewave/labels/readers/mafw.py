@@ -23,7 +23,8 @@ WORDS = (
     "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "contempt",
     "anxiety", "helplessness", "disappointment",
 )  # fmt: skip
-COMPOUND = WORDS + (
+COMPOUND = (
+    *WORDS,
     "anger_disgust", "anger_disgust_contempt", "anger_disgust_anxiety", "anger_sadness",
     "anger_surprise", "anger_anxiety", "anger_helplessness",
     "disgust_sadness", "disgust_surprise", "disgust_contempt", "disgust_anxiety",

@@ -1,8 +1,8 @@
-"""MEAD (Wang et al., ECCV 2020): actors speak in eight emotions and three levels, seen from 7 sides.
+"""MEAD (Wang et al., ECCV 2020): actors speak in eight emotions and three levels, in seven views.
 
-A clip's path is its label: ``M003/video/front/angry/level_2/001.mp4`` = actor, view, emotion, level,
-number. Folders are missing for some actors, and neutral has one level. ``clips`` of params.yaml may
-be a glob that chooses: ``*/video/front/*/*/*.mp4``.
+A clip's path is its label: ``M003/video/front/angry/level_2/001.mp4`` = actor, view, emotion,
+level, number. Folders are missing for some actors, and neutral has one level. ``clips`` of
+params.yaml may be a glob that chooses: ``*/video/front/*/*/*.mp4``.
 """
 
 import re

@@ -1,8 +1,9 @@
 """OMG-Emotion (Barros et al., IJCNN 2018): utterances of YouTube monologues, three official parts.
 
-``omg_TrainVideos.csv`` and its like: ``link,start,end,video,utterance,arousal,valence,EmotionMaxVote``,
-arousal first and in [0, 1], here stretched to [-1, 1]; valence in [-1, 1]; codes from 0, or none. Each
-utterance is a file of its own, so that start and end, in the whole video, do not matter.
+``omg_TrainVideos.csv`` and its like have ``link,start,end,video,utterance,arousal,valence`` and
+``EmotionMaxVote``: arousal comes first and is in [0, 1], here stretched to [-1, 1]; valence is in
+[-1, 1]; codes count from 0 and may be empty. Each utterance is a file of its own: start and end, of
+the whole video, do not matter.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """RAVDESS (Livingstone and Russo, PLOS ONE 2018): 24 actors speak and sing two sentences.
 
-A clip's name is its label: ``02-01-06-01-02-01-12.mp4`` = modality (01 picture and sound, 02 picture
-alone, 03 sound alone), channel (01 speech, 02 song), emotion, intensity, statement, repetition,
-actor. Most performances are there as 01 and as 02 with the same pictures: the 01 is taken.
+A clip's name is its label: ``02-01-06-01-02-01-12.mp4`` = modality (01 picture and sound, 02
+picture alone, 03 sound alone), channel (01 speech, 02 song), emotion, intensity, statement,
+repetition, actor. A performance is there as 01 and as 02 with the same pictures: the 01 is taken.
 """
 
 import re

@@ -1,18 +1,19 @@
 """SEWA (Kossaifi et al., TPAMI 2021): video chats in six cultures, numbers for every frame.
 
 Track ``aligned``, of SEWA DB v0.2: a folder a segment, ``SSL_C2_S055_P109_VC1_004803_005542`` =
-culture, session, person, chat, first and last frame; somewhere in it ``*_Valence_AV_Aligned.csv`` and
-``*_Arousal_AV_Aligned.csv`` (``frame_idx,valence``), joined on the frame. The smallest frame_idx is
-the clip's first frame; times follow ``fps``, which is 20 to 30 in this corpus.
+culture, session, person, chat, first and last frame; somewhere in it ``*_Valence_AV_Aligned.csv``
+(``frame_idx,valence``) and its like for arousal, joined on the frame. The smallest frame_idx is
+taken for the clip's first frame; times follow ``fps``, and this corpus's videos have 20 to 30.
 
 Track ``avec``, of the AVEC challenges: ``labels/Train_DE_01.csv``, between semicolons name, time,
-arousal, valence, liking, each 0.1 s; with a header (2019) or without (2018). Every n-th label makes a
-row.
+arousal, valence, liking, each 0.1 s; with a header (2019) or without (2018).
+
+Every n-th label makes a row.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +25,27 @@ from facewave.labels.schema import Reason
 from facewave.params import Dataset
 
 _SIDES = ("valence", "arousal")
-_SEGMENT = re.compile(r".*_(C[0-9]+)_(S[0-9]+)_(P[0-9]+)_.+")
+_SEGMENT = re.compile(r"[A-Z]+_(C[0-9]+)_(S[0-9]+)_(P[0-9]+)_.+")
 _ALIGNED = re.compile(r".+_(Valence|Arousal)_AV_Aligned\.csv")
 _NAME = re.compile(r"(Train|Devel|Test)(?:_([A-Z]+))?_[0-9]+")
 _PARTS = {"Train": "train", "Devel": "val", "Test": "test"}
 _PLAIN = ("name", "time", "arousal", "valence", "liking")  # where there is no header
 
-Said = Mapping[str, Sequence[str]]  # valence, arousal -> what the files say of one frame
+Place = tuple[str, int]  # a file and a line in it
+Said = Mapping[str, set[str]]  # valence, arousal -> what the files say of one frame
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """Every n-th label of all segments, or of all files of the challenge."""
     if track_name(CORPUS, entry) == "avec":
-        found = sorted((root / "labels").glob("[!.]*.csv"))
+        paths = sorted((root / "labels").glob("*.csv"))
+        found = [(path, parts) for path in paths if (parts := _NAME.fullmatch(path.stem))]
         if not found:
             raise UserError(
                 f"{root / 'labels'} has no labels such as Train_DE_01.csv. Put those of an AVEC "
                 "challenge there, or correct the dataset's root or track in params.yaml."
             )
-        return [record for path in found for record in _avec(root, path, entry)]
+        return [record for path, parts in found for record in _avec(root, path, parts, entry)]
     segments: dict[Path, dict[str, Path]] = {}
     for path in sorted(root.rglob("[!.]*_AV_Aligned.csv")):
         if side := _ALIGNED.fullmatch(path.name):
@@ -62,8 +65,158 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 
 
 def _folder(root: Path, path: Path) -> Path:
-    """The segment's folder: the annotations may lie deeper, where their archives were unpacked."""
-    above = [folder for folder in path.parents if folder.is_relative_to(root) and folder != root]
+    """The segment's folder: its annotations may lie deeper, where their archives were unpacked."""
+    above = [folder for folder in path.parents if folder != root and folder.is_relative_to(root)]
     named = [folder for folder in above if _SEGMENT.fullmatch(folder.name)]
-    # Unpacked archives can have the segment's name too: the outermost folder is the segment's.
     return named[-1] if named else path.parent
+
+
+def _segment(root: Path, folder: Path, pair: Mapping[str, Path], entry: Dataset) -> list[Record]:
+    for side in _SIDES:
+        if side not in pair:
+            raise UserError(
+                f"{folder} has no *_{side.title()}_AV_Aligned.csv. Unpack it there, as the other."
+            )
+    labels = _joined(root, pair)
+    first = min((number for index in labels if (number := _number(index)) is not None), default=0)
+    name = folder.name
+    parts = _SEGMENT.fullmatch(name)
+    culture, session, person = parts.groups() if parts else ("", "", "")
+    clip = _clip(root, folder, entry)
+    records = []
+    for index, ((table, row), said) in list(labels.items())[:: entry.every]:
+        number, label = _number(index), _label(said)
+        start, end = (None, None) if number is None else frames.around(number - first, entry)
+        if number is None:
+            label = _bad(f"frame_idx is {index[:40]!r}, not a whole number")
+        elif parts is None:
+            label = _bad(f"{name[:40]!r} is not ..._culture_session_person_...")
+        records.append(
+            Record(
+                table=table,
+                row=row,
+                video_idx=f"{name}/{index}",
+                file_path=clip,
+                subject=person,
+                source=f"{culture}_{session}" if parts else "",
+                scene=culture,
+                start=start,
+                end=end,
+                **label,
+            )
+        )
+    return records
+
+
+def _joined(root: Path, pair: Mapping[str, Path]) -> dict[str, tuple[Place, dict[str, set[str]]]]:
+    """frame_idx -> where it stands (first) and all that is said of it."""
+    labels: dict[str, tuple[Place, dict[str, set[str]]]] = {}
+    for side in _SIDES:
+        table = pair[side].relative_to(root).as_posix()
+        for row, values in tables.rows(pair[side], ("frame_idx", side)):
+            if any(values.values()):
+                _, said = labels.setdefault(values["frame_idx"], ((table, row), {}))
+                said.setdefault(side, set()).add(values[side])
+    return labels
+
+
+def _clip(root: Path, folder: Path, entry: Dataset) -> str:
+    below = folder.relative_to(root).as_posix()
+    if entry.clips:
+        return place(entry.clips, folder=below, name=folder.name)
+    videos = sorted(path.name for path in folder.glob("[!.]*.avi"))
+    return f"{below}/{videos[0] if len(videos) == 1 else folder.name + '.avi'}"
+
+
+def _avec(root: Path, path: Path, parts: re.Match[str], entry: Dataset) -> list[Record]:
+    table, name = path.relative_to(root).as_posix(), path.stem
+    clip = place(entry.clips or "videos/{name}.mp4", name=name)
+    records = []
+    for row, values in _rows(path)[:: entry.every]:
+        start = end = None
+        try:
+            milliseconds = round(tables.real(values["time"], "the time") * 1000)
+            start, end = frames.around(milliseconds, replace(entry, fps=1000.0))
+            label = _label({side: {values[side]} for side in _SIDES})
+        except tables.Unreadable as error:
+            label = _bad(str(error))
+        records.append(
+            Record(
+                table=table,
+                row=row,
+                video_idx=f"{name}/{values['time']}",
+                file_path=clip,
+                source=name,
+                scene=parts[2] or "",
+                part=_PARTS[parts[1]],
+                start=start,
+                end=end,
+                **label,
+            )
+        )
+    return records
+
+
+def _rows(path: Path) -> list[tables.Row]:
+    """Lines with time, valence and arousal; where there is a header, time stands before arousal."""
+    header = [name.strip() for name in tables.text(path).lstrip().partition("\n")[0].split(";")]
+    if "arousal" not in header:
+        lines = tables.lines(path, ";", len(_PLAIN))
+        return [(row, dict(zip(_PLAIN, values.values(), strict=True))) for row, values in lines]
+    if not (before := header[: header.index("arousal")]):
+        raise UserError(f"{path} has no times before its arousal. Put AVEC's own labels there.")
+    return [
+        (row, {"time": values[before[-1]], **{side: values[side] for side in _SIDES}})
+        for row, values in tables.rows(path, (*_SIDES, before[-1]), delimiter=";")
+        if any(values.values())
+    ]
+
+
+def _number(index: str) -> int | None:
+    try:
+        return tables.count(index, "frame_idx")
+    except tables.Unreadable:
+        return None
+
+
+def _label(said: Said) -> dict[str, Any]:
+    """The fields of a record that tell what was felt, or why nobody knows."""
+    label = {}
+    for side in _SIDES:
+        values = sorted(said.get(side, {""}))
+        if len(values) > 1:
+            note = f"{side} {' and '.join(values)}"
+            return {"problem": Reason.CONFLICTING_ROWS, "note": note}
+        if values[0].casefold() in ("", "nan"):
+            return {"problem": Reason.MARKED_INVALID, "note": f"no {side}"}
+        try:
+            label[side] = label[f"{side}_raw"] = tables.real(values[0], side)
+        except tables.Unreadable as error:
+            return _bad(str(error))
+    return label
+
+
+def _bad(note: str) -> dict[str, Any]:
+    return {"problem": Reason.BAD_VALUE, "note": note}
+
+
+_KNOWS = ("source", "scene", "valence", "arousal", "start", "end")
+
+CORPUS = Corpus(
+    name="sewa",
+    title="SEWA DB: Audio-Visual Emotion and Sentiment in the Wild (Kossaifi et al., TPAMI 2021)",
+    tracks={
+        "aligned": Track(knows=("subject", *_KNOWS)),
+        "avec": Track(knows=("split", *_KNOWS)),
+    },
+    home="https://db.sewaproject.eu",
+    access="an account on the site, and its agreement",
+    licence="research only; see the agreement",
+    layout={
+        "**/*_Valence_AV_Aligned.csv or labels/*.csv": "valence of a segment, or AVEC's labels",
+        "**/*_Arousal_AV_Aligned.csv or labels/*.csv": "arousal of a segment, or AVEC's labels",
+        "*/*.avi or videos": "the clips",
+    },
+    read=read,
+    takes=("clips", "track", "every", "window"),
+)

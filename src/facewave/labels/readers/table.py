@@ -1,4 +1,4 @@
-"""Any other table, of CSV, TSV or a spreadsheet, through a mapping of columns: for people's own data.
+"""Any other table, a CSV, TSV or spreadsheet, through a mapping of columns: for your own data.
 
 ``columns`` in params.yaml says which of the table's columns holds what: file_path (or video_idx,
 with the pattern ``clips``), actual (a word) or label (its code), split, fold, subject, source,
@@ -96,7 +96,7 @@ def _record(
     word = known(words, own.get("actual", ""))
     try:
         if not own.get("video_idx", "x") or not own.get("file_path", "x"):
-            raise tables.UnreadableError("the clip has no name")
+            raise tables.Unreadable("the clip has no name")
         numbers = {name: tables.real(own[name], name) for name in _NUMBERS if own.get(name)}
         votes = {
             name.removeprefix(_VOTES): tables.count(said or "0", name)
@@ -105,7 +105,7 @@ def _record(
         }
         fold = tables.count(own["fold"], "fold") if own.get("fold") else None
         if own.get("split", "") not in ("", "train", "val", "test"):
-            raise tables.UnreadableError(f"split is {own['split'][:40]!r}, not train, val or test")
+            raise tables.Unreadable(f"split is {own['split'][:40]!r}, not train, val or test")
         if own.get("label"):
             coded = code(words, tables.count(own["label"], "label"), first)
             if not coded or (word and word != coded):
@@ -114,7 +114,7 @@ def _record(
             word = coded
         elif own.get("actual") and not word:
             problem, note = Reason.UNKNOWN_WORD, repr(own["actual"][:40])
-    except tables.UnreadableError as error:
+    except tables.Unreadable as error:
         problem, note = Reason.BAD_VALUE, str(error)
     clip = own.get("video_idx") or own.get("file_path", "")
     path = own.get("file_path") or (place(entry.clips, clip=clip) if entry.clips else "")
@@ -127,12 +127,20 @@ def _record(
         votes=votes or None,
         fold=fold,
         part=own.get("split", "") if problem is None else "",
+        valence=numbers.get("valence"),
+        arousal=numbers.get("arousal"),
         valence_raw=numbers.get("valence"),
         arousal_raw=numbers.get("arousal"),
+        start=numbers.get("start"),
+        end=numbers.get("end"),
+        subject=own.get("subject", ""),
+        source=own.get("source", ""),
+        scene=own.get("scene", ""),
+        compound=own.get("compound", ""),
+        caption=own.get("caption", ""),
+        transcript=own.get("transcript", ""),
         problem=problem,
         note=note,
-        **numbers,
-        **{name: own.get(name, "") for name in _TEXTS},
     )
 
 

@@ -1,0 +1,163 @@
+"""AFEW-VA: a JSON file a clip, numbers for every frame."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facewave.errors import UserError
+from facewave.labels.readers.afew_va import read
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+from facewave.params import Dataset
+
+POINTS = [[372.4, 211.3]] * 68
+
+
+def entry(**keys: Any) -> Dataset:
+    return Dataset(reader="afew_va", root=".", about="a test", **keys)
+
+
+def clip(folder: Path, labels: dict[str, Any], pictures: int | None = None, **more: Any) -> None:
+    """A clip's folder, with a picture a label unless told otherwise."""
+    folder.mkdir(parents=True)
+    content = {"actor": "Some One", "frames": labels, "video_id": folder.name} | more
+    (folder / f"{folder.name}.json").write_text(json.dumps(content))
+    for i in range(len(labels) if pictures is None else pictures):
+        (folder / f"{i:05d}.png").touch()
+
+
+def frame(valence: object, arousal: object) -> dict[str, object]:
+    return {"landmarks": POINTS, "valence": valence, "arousal": arousal}
+
+
+def test_a_frame_is_a_record(tmp_path: Path) -> None:
+    clip(tmp_path / "01/001", {"00000": frame(-2.0, 3), "00001": frame(10, -10)})
+    assert read(tmp_path, entry(window=1.0)) == [
+        Record(
+            table="01/001/001.json",
+            row=0,
+            video_idx="001/00000",
+            file_path="01/001",
+            subject="Some One",
+            source="001",
+            valence=-0.2,
+            arousal=0.3,
+            valence_raw=-2.0,
+            arousal_raw=3.0,
+            start=0.0,
+            end=0.5,
+        ),
+        Record(
+            table="01/001/001.json",
+            row=0,
+            video_idx="001/00001",
+            file_path="01/001",
+            subject="Some One",
+            source="001",
+            valence=1.0,
+            arousal=-1.0,
+            valence_raw=10.0,
+            arousal_raw=-10.0,
+            start=0.0,
+            end=0.54,
+        ),
+    ]
+
+
+def test_every_nth_frame_of_each_clip_in_their_order(tmp_path: Path) -> None:
+    labels = {f"{i:05d}": frame(i, 0) for i in reversed(range(7))}
+    clip(tmp_path / "012", labels)
+    clip(tmp_path / "002", labels)
+    records = read(tmp_path, entry(every=3, fps=2.0, window=1.0))
+    assert [r.video_idx for r in records] == [
+        f"{name}/0000{i}" for name in ("002", "012") for i in (0, 3, 6)
+    ]
+    assert [r.valence for r in records] == [0.0, 0.3, 0.6] * 2
+    assert [(r.start, r.end) for r in records[:3]] == [(0.0, 0.5), (1.0, 2.0), (2.5, 3.5)]
+
+
+def test_times_count_from_the_first_picture(tmp_path: Path) -> None:
+    clip(tmp_path / "003", {f"{i:05d}": frame(0, 0) for i in (1, 2, 3)})
+    for old, new in ((2, 3), (1, 2), (0, 1)):
+        (tmp_path / f"003/{old:05d}.png").rename(tmp_path / f"003/{new:05d}.png")
+    records = read(tmp_path, entry(fps=1.0, window=1.0))
+    assert [(r.problem, r.start) for r in records] == [(None, 0.0), (None, 0.5), (None, 1.5)]
+
+
+def test_a_frame_without_its_picture(tmp_path: Path) -> None:
+    clip(tmp_path / "001", {"00000": frame(1, 1), "00001": frame(1, 1)}, pictures=1)
+    first, second = read(tmp_path, entry())
+    assert first.problem is None
+    assert (second.problem, second.note) == (Reason.NO_PICTURE, "no picture 00001")
+    assert second.valence is None
+
+
+def test_pictures_may_lie_elsewhere(tmp_path: Path) -> None:
+    clip(tmp_path / "labels/001", {"00000": frame(1, 1)}, pictures=0)
+    (tmp_path / "faces/001").mkdir(parents=True)
+    (tmp_path / "faces/001/00000.jpg").touch()
+    (record,) = read(tmp_path, entry(clips="faces/{clip}"))
+    assert (record.file_path, record.problem) == ("faces/001", None)
+    (record,) = read(tmp_path, entry())
+    assert (record.file_path, record.problem) == ("labels/001", Reason.NO_PICTURE)
+
+
+@pytest.mark.parametrize(
+    ("label", "note"),
+    [
+        (frame("x", 1), "valence is 'x', not a number"),
+        (frame(1, None), "arousal is 'None', not a number"),
+        (frame(float("nan"), 1), "valence is 'nan', not a number"),
+        (frame(True, 1), "valence is 'True', not a number"),
+        ({"valence": 1}, "arousal is '', not a number"),
+        (None, "valence is 'None', not a number"),
+    ],
+)
+def test_an_unreadable_value(tmp_path: Path, label: object, note: str) -> None:
+    clip(tmp_path / "001", {"00000": label, "00001": frame(5, 5)})
+    first, second = read(tmp_path, entry())
+    assert (first.problem, first.note, first.arousal) == (Reason.BAD_VALUE, note, None)
+    assert (second.problem, second.valence) == (None, 0.5)
+
+
+def test_a_frame_without_a_number(tmp_path: Path) -> None:
+    clip(tmp_path / "001", {"first": frame(5, 5)})
+    (record,) = read(tmp_path, entry())
+    assert record.problem == Reason.BAD_VALUE
+    assert record.note == "the frame's name is 'first', not a whole number"
+
+
+def test_values_out_of_range_are_for_cleaning_to_judge(tmp_path: Path) -> None:
+    clip(tmp_path / "001", {"00000": frame(11, 0)})
+    (record,) = read(tmp_path, entry())
+    assert (record.valence, record.valence_raw, record.problem) == (1.1, 11.0, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "damaged"),
+        ('{"frames": {"00000": {"valence": 1,', "damaged"),
+        ("[" * 100_000, "damaged"),
+        ("[]", "no frames"),
+        ('{"actor": "A", "video_id": "001"}', "no frames"),
+        ('{"frames": {}}', "no frames"),
+        ('{"frames": [1]}', "no frames"),
+        ('{"frames": {"00000": {}}, "video_id": "002"}', "clip '002'"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "001").mkdir()
+    (tmp_path / "001/001.json").write_text(content)
+    with pytest.raises(UserError, match=said) as caught:
+        read(tmp_path, entry())
+    assert str(tmp_path / "001/001.json") in str(caught.value)
+
+
+def test_no_clips_is_an_error_with_advice(tmp_path: Path) -> None:
+    (tmp_path / "001").mkdir()
+    (tmp_path / "001/002.json").write_text("{}")  # not the clip's own
+    with pytest.raises(UserError, match=r"no clips such as 001/001\.json"):
+        read(tmp_path, entry())

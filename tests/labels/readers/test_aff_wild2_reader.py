@@ -1,0 +1,241 @@
+"""Aff-Wild2: a text file a video, a line a frame."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facewave.errors import UserError
+from facewave.labels.readers.aff_wild2 import read
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+from facewave.params import Dataset
+
+TOP = "Third ABAW Annotations"
+VA = f"{TOP}/VA_Estimation_Challenge"
+EXPR = f"{TOP}/EXPR_Classification_Challenge"
+AU = f"{TOP}/AU_Detection_Challenge"
+EIGHT = "Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other"
+UNITS = "AU1,AU2,AU4,AU6,AU7,AU10,AU12,AU15,AU23,AU24,AU25,AU26"
+
+
+def entry(**keys: Any) -> Dataset:
+    return Dataset(reader="aff_wild2", root=".", about="a test", **keys)
+
+
+def write(root: Path, path: str, *lines: str) -> None:
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_bytes(("\r\n".join(lines) + "\r\n").encode())
+
+
+def pictures(root: Path, video: str, *numbers: int) -> None:
+    (root / "cropped_aligned" / video).mkdir(parents=True)
+    for number in numbers:
+        (root / "cropped_aligned" / video / f"{number:05d}.jpg").touch()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    header = "valence,arousal"
+    write(tmp_path, f"{VA}/Train_Set/7-60-1920x1080.txt", header, "0.1,-0.2", "0.3,0.4", "-5,-5")
+    write(tmp_path, f"{VA}/Train_Set/4-30-1920x1080_left.txt", header, "0,0")
+    write(tmp_path, f"{VA}/Validation_Set/video5_right.txt", header, "1,-1")
+    return tmp_path
+
+
+def expressions(root: Path, header: str, *lines: str) -> list[Record]:
+    write(root, f"{EXPR}/Train_Set/a.txt", header, *lines)
+    write(root, f"{EXPR}/Validation_Set/b.txt", EIGHT, "0")
+    return read(root, entry(track="expr"))[:-1]
+
+
+def units(root: Path, header: str, *lines: str) -> list[Record]:
+    write(root, f"{AU}/Train_Set/a.txt", header, *lines)
+    write(root, f"{AU}/Validation_Set/b.txt", UNITS, ",".join("0" * 12))
+    return read(root, entry(track="au"))[:-1]
+
+
+def test_a_line_is_a_frame(root: Path) -> None:
+    records = read(root, entry())
+    assert records[1] == Record(
+        table=f"{VA}/Train_Set/7-60-1920x1080.txt",
+        row=2,
+        video_idx="7-60-1920x1080/00001",
+        file_path="cropped_aligned/7-60-1920x1080",
+        source="7-60-1920x1080",
+        part="train",
+        valence=0.1,
+        arousal=-0.2,
+        valence_raw=0.1,
+        arousal_raw=-0.2,
+        start=0.0,
+        end=1.0,
+    )
+    assert [r.video_idx for r in records] == [
+        "4-30-1920x1080_left/00001",
+        "7-60-1920x1080/00001",
+        "7-60-1920x1080/00002",
+        "7-60-1920x1080/00003",
+        "video5_right/00001",
+    ]
+    assert [r.row for r in records] == [2, 2, 3, 4, 2]
+    assert [r.part for r in records] == ["train"] * 4 + ["test"]
+
+
+def test_two_people_of_one_video_have_one_source(root: Path) -> None:
+    records = read(root, entry(clips="batch/{source}.mp4"))
+    assert records[0].source == "4-30-1920x1080"
+    assert records[0].file_path == "batch/4-30-1920x1080.mp4"
+    assert records[-1].source == "video5"
+    assert records[-1].table == f"{VA}/Validation_Set/video5_right.txt"
+
+
+def test_marked_frames_have_no_numbers(root: Path) -> None:
+    record = read(root, entry())[3]
+    assert (record.problem, record.note) == (Reason.MARKED_INVALID, "valence -5, arousal -5")
+    assert record.valence is record.arousal is record.valence_raw is record.arousal_raw is None
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("-5,0.5", Reason.MARKED_INVALID),
+        ("0.5,-5.0", Reason.MARKED_INVALID),
+        ("-6,0", Reason.MARKED_INVALID),
+        ("x,0", Reason.BAD_VALUE),
+        ("nan,0", Reason.BAD_VALUE),
+        ("0.5", Reason.BAD_VALUE),
+        ("0.5,0.5,0.5", Reason.BAD_VALUE),
+        ("", Reason.BAD_VALUE),
+        ("1.5,0", None),  # cleaning judges the range
+        ("-4.9,0", None),
+    ],
+)
+def test_strange_lines_keep_their_frame(root: Path, line: str, reason: Reason | None) -> None:
+    header = "valence,arousal"
+    write(root, f"{VA}/Validation_Set/video5_right.txt", header, line, "0.5,0.25", "")
+    strange, sound = read(root, entry())[4:]
+    assert (strange.problem, strange.video_idx) == (reason, "video5_right/00001")
+    assert (sound.valence, sound.arousal, sound.row) == (0.5, 0.25, 3)
+    assert sound.video_idx == "video5_right/00002"
+
+
+def test_every_nth_frame(root: Path) -> None:
+    lines = [f"0.{i},0" for i in range(10)]
+    write(root, f"{VA}/Validation_Set/video5_right.txt", "valence,arousal", *lines)
+    records = read(root, entry(every=4, fps=2.0, window=1.0))[2:]
+    assert [r.video_idx for r in records] == [f"video5_right/0000{i}" for i in (1, 5, 9)]
+    assert [r.row for r in records] == [2, 6, 10]
+    assert [r.valence for r in records] == [0.0, 0.4, 0.8]
+    assert [(r.start, r.end) for r in records] == [(0.0, 0.5), (1.5, 2.5), (3.5, 4.5)]
+
+
+def test_a_frame_without_its_picture_shows_no_face(root: Path) -> None:
+    pictures(root, "7-60-1920x1080", 2, 3)
+    records = read(root, entry(fps=1.0))
+    assert [r.problem for r in records] == [
+        None, Reason.NO_PICTURE, None, Reason.MARKED_INVALID, None,
+    ]  # fmt: skip
+    assert (records[1].note, records[1].valence) == ("no face was found", None)
+    assert [(r.start, r.end) for r in records[1:4]] == [(0.0, 1.0), (0.0, 1.0), (0.0, 2.0)]
+
+
+def test_a_folder_without_pictures_shows_no_face(root: Path) -> None:
+    pictures(root, "video5_right")
+    assert read(root, entry())[-1].problem == Reason.NO_PICTURE
+
+
+def test_expressions_are_the_words_of_the_header(tmp_path: Path) -> None:
+    records = expressions(tmp_path, EIGHT, *map(str, range(8)), "-1", "8", "-2", "x", "0,1")
+    assert [r.word for r in records] == [*EIGHT.split(","), *[""] * 5]
+    assert [r.problem for r in records[8:]] == [
+        Reason.MARKED_INVALID, Reason.UNKNOWN_WORD, Reason.UNKNOWN_WORD, Reason.BAD_VALUE,
+        Reason.BAD_VALUE,
+    ]  # fmt: skip
+    assert records[8].note == "expression -1"
+    assert records[0].valence is None
+
+
+def test_the_first_challenges_had_seven_words(tmp_path: Path) -> None:
+    records = expressions(tmp_path, EIGHT.removesuffix(",Other").replace(",", " , "), "6", "7")
+    assert [r.word for r in records] == ["Surprise", ""]
+    assert (records[1].problem, records[1].note) == (Reason.UNKNOWN_WORD, "expression 7, of 0 to 6")
+
+
+def test_units_by_their_names(tmp_path: Path) -> None:
+    records = units(
+        tmp_path,
+        UNITS + " ",
+        "0,1,0,0,0,0,0,0,0,0,0,1",
+        "0,1,0,0,-1,0,0,0,0,0,0,1",
+        "0,1,0,0,2,0,0,0,0,0,0,1",
+        "0,1",
+    )
+    on = {"AU2": 1, "AU26": 1}
+    assert records[0].aus == dict.fromkeys(UNITS.split(","), 0) | on
+    assert (records[0].word, records[0].problem) == ("", None)
+    assert [r.aus for r in records[1:]] == [None, None, None]
+    assert [(r.problem, r.note) for r in records[1:]] == [
+        (Reason.MARKED_INVALID, "AU7 is -1"),
+        (Reason.BAD_VALUE, "AU7 is 2, not 0 or 1"),
+        (Reason.BAD_VALUE, "'0,1' has 2 fields, not 12"),
+    ]
+
+
+@pytest.mark.parametrize("top", ["", "Sixth ABAW/"])
+@pytest.mark.parametrize("name", ["VA_Set", "VA_Estimation_Challenge"])
+def test_the_names_of_all_challenges(tmp_path: Path, top: str, name: str) -> None:
+    for part in ("Train_Set", "Validation_Set"):
+        write(tmp_path, f"{top}{name}/{part}/{part}.txt", "valence,arousal", "0,0")
+    assert [r.table for r in read(tmp_path, entry())] == [
+        f"{top}{name}/Train_Set/Train_Set.txt",
+        f"{top}{name}/Validation_Set/Validation_Set.txt",
+    ]
+
+
+def test_the_annotations_of_two_challenges_need_a_choice(root: Path) -> None:
+    for part in ("Train_Set", "Validation_Set"):
+        write(root, f"VA_Set/{part}/a.txt", "valence,arousal", "0.5,0.5")
+    with pytest.raises(UserError, match=r"VA_Estimation_Challenge and .*/VA_Set\."):
+        read(root, entry())
+    assert [r.valence for r in read(root, entry(table="VA_Set"))] == [0.5, 0.5]
+    assert len(read(root, entry(table=VA))) == 5
+
+
+@pytest.mark.parametrize(
+    ("track", "header"),
+    [
+        ("va", "arousal,valence"),
+        ("va", EIGHT),
+        ("expr", "Anger,Neutral,Disgust,Fear,Happiness,Sadness,Surprise,Other"),
+        ("expr", EIGHT.removesuffix(",Surprise,Other")),
+        ("au", "AU1,AU1"),
+        ("au", "valence,arousal"),
+    ],
+)
+def test_another_header_stops(tmp_path: Path, track: str, header: str) -> None:
+    folder = {"va": VA, "expr": EXPR, "au": AU}[track]
+    write(tmp_path, f"{folder}/Train_Set/a.txt", header, "0,0")
+    with pytest.raises(UserError, match=r"a\.txt: the header is"):
+        read(tmp_path, entry(track=track))
+
+
+def test_a_file_without_lines_stops(root: Path) -> None:
+    write(root, f"{VA}/Validation_Set/video5_right.txt", "valence,arousal")
+    with pytest.raises(UserError, match=r"video5_right\.txt has no rows"):
+        read(root, entry())
+
+
+def test_missing_folders_are_named(root: Path) -> None:
+    with pytest.raises(UserError, match="no EXPR_Classification_Challenge or EXPR_Set"):
+        read(root, entry(track="expr"))
+    (root / VA / "Validation_Set").rename(root / "elsewhere")
+    with pytest.raises(
+        UserError, match="VA_Estimation_Challenge/Validation_Set has no annotations"
+    ):
+        read(root, entry())
+
+
+def test_leftovers_of_other_systems_are_no_videos(root: Path) -> None:
+    write(root, f"{VA}/Train_Set/._a.txt", "x")
+    assert len(read(root, entry())) == 5

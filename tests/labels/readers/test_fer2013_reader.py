@@ -1,0 +1,219 @@
+"""FER2013's pixels and FER+'s votes."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from facewave.errors import UserError
+from facewave.labels.readers.fer2013 import CORPUS, FERPLUS, WORDS, read, unpack
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+from facewave.params import Dataset
+
+RNG = np.random.default_rng(0)
+PICTURES = RNG.integers(0, 256, (3, 48, 48), np.uint8)
+PIXELS = [" ".join(map(str, picture.ravel())) for picture in PICTURES]
+GREY = " ".join(["7"] * 2304)
+HEADER = (
+    "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+)
+
+
+def entry(**keys: Any) -> Dataset:
+    return Dataset(reader="fer2013", root=".", about="a test", **keys)
+
+
+def write(root: Path, *rows: str, name: str = "fer2013.csv", header: str = "") -> Path:
+    (root / name).write_text("\r\n".join((header or "emotion,pixels,Usage", *rows)) + "\r\n")
+    return root
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    usages = ("Training", "PublicTest", "PrivateTest")
+    rows = [f"{i},{PIXELS[i]},{usage}" for i, usage in enumerate(usages)]
+    return write(tmp_path, *rows)
+
+
+def votes(root: Path, *rows: str) -> list[Record]:
+    return read(write(root, *rows, name="fer2013new.csv", header=HEADER), entry(track="ferplus"))
+
+
+def test_a_row_is_a_picture(root: Path) -> None:
+    records = read(root, entry())
+    assert records[0] == Record(
+        table="fer2013.csv",
+        row=2,
+        video_idx="fer0000000",
+        file_path="FER2013Train/fer0000000.png",
+        word="Angry",
+        part="train",
+    )
+    assert [r.word for r in records] == ["Angry", "Disgust", "Fear"]
+    assert [r.part for r in records] == ["train", "val", "test"]
+    assert [r.file_path for r in records] == [
+        "FER2013Train/fer0000000.png",
+        "FER2013Valid/fer0000001.png",
+        "FER2013Test/fer0000002.png",
+    ]
+
+
+def test_the_codes_are_the_words_in_their_order(tmp_path: Path) -> None:
+    write(tmp_path, *(f"{i},{GREY},Training" for i in range(7)))
+    assert [r.word for r in read(tmp_path, entry())] == [
+        "Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral",
+    ]  # fmt: skip
+
+
+def test_the_other_table_has_blanks_and_another_order(tmp_path: Path) -> None:
+    name, header = "icml_face_data.csv", "emotion, Usage, pixels"
+    write(tmp_path, f"3,PrivateTest,{GREY}", name=name, header=header)
+    (record,) = read(tmp_path, entry())
+    assert (record.table, record.word, record.part) == (name, "Happy", "test")
+    assert unpack(tmp_path) == 1
+    found = cv2.imread(str(tmp_path / record.file_path), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(found, np.full((48, 48), 7, np.uint8))
+
+
+def test_damaged_rows_keep_their_place(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        f"7,{GREY},Training",
+        f"x,{GREY},Training",
+        f"0,{GREY[:-2]},Training",
+        f"0,{GREY[:-1]}x,Training",
+        f"0,{GREY[:-1]}256,Training",
+        f"0,{GREY[:-1]}-1,Training",
+        f"0,{GREY},Test",
+        ",,",
+        f"6,{GREY},Training",
+    )
+    records = read(tmp_path, entry())
+    assert [r.problem for r in records] == [
+        Reason.UNKNOWN_WORD, *[Reason.BAD_VALUE] * 6, None, None,
+    ]  # fmt: skip
+    assert [r.word for r in records] == [""] * 8 + ["Neutral"]
+    assert records[0].note == "emotion 7, of 0 to 6"
+    assert records[2].note == "it has 2303 pixels, not 2304"
+    assert (records[6].file_path, records[6].part) == ("", "")
+    assert (records[7].video_idx, records[8].video_idx) == ("", "fer0000008")
+
+
+def test_a_missing_table_or_column_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"fer2013\.csv is not here"):
+        read(tmp_path, entry())
+    with pytest.raises(UserError, match=r"fer2013new\.csv is not here"):
+        read(tmp_path, entry(track="ferplus"))
+    write(tmp_path, f"0,{GREY}", header="emotion,pixels")  # the contest's train.csv
+    with pytest.raises(UserError, match=r"fer2013\.csv: column 'Usage' is missing"):
+        read(tmp_path, entry())
+
+
+def test_own_places(root: Path) -> None:
+    (root / "fer2013.csv").rename(root / "all.csv")
+    records = read(root, entry(table="all.csv", clips="faces/{name}"))
+    assert (records[1].table, records[1].file_path) == ("all.csv", "faces/fer0000001.png")
+
+
+def test_votes(tmp_path: Path) -> None:
+    records = votes(
+        tmp_path,
+        "Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0",
+        "PublicTest,fer0000001.png,0,0,0,0,0,0,0,9,1,0",
+    )
+    assert records[0] == Record(
+        table="fer2013new.csv",
+        row=2,
+        video_idx="fer0000000",
+        file_path="FER2013Train/fer0000000.png",
+        word="neutral",
+        votes={
+            "neutral": 4, "happiness": 0, "surprise": 0, "sadness": 1,
+            "anger": 3, "disgust": 2, "fear": 0, "contempt": 0,
+        },
+        part="train",
+    )  # fmt: skip
+    assert (records[1].word, records[1].part) == ("contempt", "val")
+    assert records[1].file_path == "FER2013Valid/fer0000001.png"
+    assert records[1].votes == dict.fromkeys(FERPLUS, 0) | {"contempt": 9}
+
+
+@pytest.mark.parametrize(("column", "word"), list(enumerate(FERPLUS)))
+def test_each_column_is_its_word(tmp_path: Path, column: int, word: str) -> None:
+    counts = ",".join("10" if i == column else "0" for i in range(10))
+    assert votes(tmp_path, f"Training,fer0000000.png,{counts}")[0].word == word
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "note"),
+    [
+        ("fer0000000.png,2,0,0,0,0,0,0,0,8,0", Reason.MARKED_INVALID, "unknown"),
+        ("fer0000000.png,0,0,0,0,0,0,0,0,1,9", Reason.MARKED_INVALID, "NF"),
+        (",0,10,0,0,0,0,0,0,0,0", Reason.MARKED_INVALID, "no image name"),
+        (",0,0,0,0,0,0,0,0,0,10", Reason.MARKED_INVALID, "no image name"),
+        ("fer0000000.png,5,5,0,0,0,0,0,0,0,0", None, ""),
+        ("fer0000000.png,5,0,0,0,0,0,0,0,5,0", None, ""),
+        (
+            "fer0000000.png,5,0,0,0,0,0,0,0,x,0",
+            Reason.BAD_VALUE,
+            "unknown is 'x', not a whole number",
+        ),
+        ("fer0000000.png,5,-1,0,0,0,0,0,0,0,0", Reason.BAD_VALUE, "happiness is '-1', below 0"),
+    ],
+)
+def test_votes_for_no_emotion(tmp_path: Path, row: str, reason: Reason | None, note: str) -> None:
+    (record,) = votes(tmp_path, f"PrivateTest,{row}")
+    assert (record.video_idx, record.word, record.part) == ("fer0000000", "", "test")
+    assert (record.problem, record.note) == (reason, note)
+
+
+def test_an_empty_row_of_votes(tmp_path: Path) -> None:
+    (record,) = votes(tmp_path, "," * 11)
+    assert (record.video_idx, record.row, record.problem) == ("", 2, None)
+
+
+def test_pictures_come_back_pixel_by_pixel(root: Path) -> None:
+    assert unpack(root) == 3
+    for record, picture in zip(read(root, entry()), PICTURES, strict=True):
+        found = cv2.imread(str(root / record.file_path), cv2.IMREAD_UNCHANGED)
+        assert found is not None
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found, picture)
+
+
+def test_pictures_that_are_there_are_left_alone(root: Path) -> None:
+    (root / "FER2013Valid").mkdir()
+    (root / "FER2013Valid/fer0000001.png").write_bytes(b"mine")
+    assert unpack(root) == 2
+    assert (root / "FER2013Valid/fer0000001.png").read_bytes() == b"mine"
+    assert unpack(root) == 0
+    assert len(list(root.glob("*/*"))) == 3
+
+
+def test_rows_that_cannot_be_read_have_no_picture(tmp_path: Path) -> None:
+    write(tmp_path, "0,1 2 3,Training", f"0,{GREY},Test", f"0,{GREY},Training")
+    assert unpack(tmp_path) == 1
+    assert [p.name for p in tmp_path.rglob("*.png")] == ["fer0000002.png"]
+
+
+def test_unpacking_is_a_command(root: Path) -> None:
+    command = [sys.executable, "-m", "facewave.labels.readers.fer2013"]
+    done = subprocess.run([*command, str(root)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "3 pictures written\n")
+    for wrong in ([], [str(root / "nowhere")]):
+        done = subprocess.run([*command, *wrong], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        assert "facewave: " in done.stderr
+
+
+def test_published_counts() -> None:
+    published = CORPUS.track("").published
+    assert published["clips"] == published["train"] + published["val"] + published["test"] == 35887
+    assert CORPUS.track("").words == WORDS
+    assert CORPUS.track("ferplus").words == FERPLUS

@@ -1,0 +1,147 @@
+"""OMG-Emotion: three tables, arousal before valence."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from facewave.errors import UserError
+from facewave.labels.readers.omg import read
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+from facewave.params import Dataset
+
+TRAIN, VAL, TEST = (
+    "omg_TrainVideos.csv", "omg_ValidationVideos.csv", "omg_TestVideos_WithLabels.csv",
+)  # fmt: skip
+HEADER = "link,start,end,video,utterance,arousal,valence,EmotionMaxVote"
+LINK = "https://www.youtube.com/watch?v="
+ROWS = {
+    TRAIN: f"{LINK}CROcsl0lIec,15.41,19.68,5b44393ed,utterance_4.mp4,0.170,-0.0237,4",
+    VAL: f"{LINK}xfsvvbTlR38,0.0,9.2,74de88564,utterance_1.mp4,1.0,0.5,",
+    TEST: f"{LINK}_bg0TrqHcBs,0.0,16.23,1f61459b0,utterance_1.mp4,0.468657983622,"
+    "0.6965706155500001,3",
+}
+TRANSCRIPTS = "link,video,utterance,transcript"
+
+
+def entry(clips: str = "") -> Dataset:
+    return Dataset(reader="omg", root=".", about="a test", clips=clips)
+
+
+def write(root: Path, train: str = ROWS[TRAIN]) -> Path:
+    for name, rows in (ROWS | {TRAIN: train}).items():
+        (root / name).write_bytes(f"{HEADER}\r\n{rows}\r\n".encode())
+    return root
+
+
+def first(root: Path, train: str) -> Record:
+    return read(write(root, train), entry())[0]
+
+
+def test_rows_are_records_of_three_parts(tmp_path: Path) -> None:
+    train, val, test = read(write(tmp_path), entry())
+    assert train.arousal == pytest.approx(-0.66)
+    assert replace(train, arousal=None) == Record(
+        table=TRAIN,
+        row=2,
+        video_idx="5b44393ed/utterance_4.mp4",
+        file_path="5b44393ed/utterance_4.mp4",
+        word="Neutral",
+        source=LINK + "CROcsl0lIec",
+        part="train",
+        valence=-0.0237,
+        valence_raw=-0.0237,
+        arousal_raw=0.170,
+    )
+    assert (val.table, val.part, val.word, val.problem) == (VAL, "val", "", None)
+    assert (val.arousal, val.arousal_raw, val.valence) == (1.0, 1.0, 0.5)
+    assert (test.table, test.part, test.word) == (TEST, "test", "Happy")
+    assert test.arousal == pytest.approx(-0.062684032756)
+
+
+@pytest.mark.parametrize(
+    ("code", "word"),
+    list(enumerate(["Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"])),
+)
+def test_each_code_is_its_word(tmp_path: Path, code: int, word: str) -> None:
+    assert first(tmp_path, f"{LINK}a,0,1,v,utterance_1.mp4,0.5,0.1,{code}").word == word
+
+
+def test_columns_are_read_by_name(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / TRAIN).write_text(
+        "EmotionMaxVote,valence,arousal,utterance,video,link\n5,-0.5,0.25,u.mp4,v,l\n"
+    )
+    record = read(tmp_path, entry())[0]
+    assert (record.word, record.valence, record.arousal) == ("Sad", -0.5, -0.5)
+    assert (record.video_idx, record.source) == ("v/u.mp4", "l")
+
+
+def test_transcripts_of_two_parts(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "omg_TrainTranscripts.csv").write_text(
+        f'{TRANSCRIPTS}\n"{LINK}CROcsl0lIec",5b44393ed,utterance_4.mp4,"hello, I\'m here "\n'
+        f'"{LINK}CROcsl0lIec",5b44393ed,utterance_5.mp4,"another"\n'
+    )
+    (tmp_path / "omg_ValidationTranscripts.csv").write_text(
+        f'{TRANSCRIPTS}\n"{LINK}xfsvvbTlR38",74de88564,utterance_1.mp4,"do it"\n'
+    )
+    assert [record.transcript for record in read(tmp_path, entry())] == [
+        "hello, I'm here",
+        "do it",
+        "",
+    ]
+
+
+def test_clips_may_lie_elsewhere(tmp_path: Path) -> None:
+    records = read(write(tmp_path), entry("videos/{video}/video/{utterance}"))
+    assert records[0].file_path == "videos/5b44393ed/video/utterance_4.mp4"
+    assert records[0].video_idx == "5b44393ed/utterance_4.mp4"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "note"),
+    [
+        ("v,u.mp4,0.5,0.1,7", Reason.UNKNOWN_WORD, "EmotionMaxVote 7, of 0 to 6"),
+        ("v,u.mp4,0.5,0.1,x", Reason.BAD_VALUE, "EmotionMaxVote is 'x', not a whole number"),
+        ("v,u.mp4,,0.1,3", Reason.BAD_VALUE, "arousal is '', not a number"),
+        ("v,u.mp4,0.5,nan,3", Reason.BAD_VALUE, "valence is 'nan', not a number"),
+        (",u.mp4,0.5,0.1,3", Reason.BAD_VALUE, "no video or no utterance"),
+        ("v,,0.5,0.1,3", Reason.BAD_VALUE, "no video or no utterance"),
+    ],
+)
+def test_a_row_that_cannot_be_used(tmp_path: Path, fields: str, reason: Reason, note: str) -> None:
+    record = first(tmp_path, f"{LINK}a,0,1,{fields}")
+    assert (record.word, record.problem, record.note, record.row) == ("", reason, note, 2)
+
+
+def test_an_empty_row_has_no_clip(tmp_path: Path) -> None:
+    record, second = read(write(tmp_path, ",,,,,,,\r\n" + ROWS[TRAIN]), entry())[:2]
+    assert record == Record(table=TRAIN, row=2, video_idx="", file_path="")
+    assert (second.row, second.word) == (3, "Neutral")
+
+
+def test_arousal_out_of_range_is_for_cleaning_to_judge(tmp_path: Path) -> None:
+    record = first(tmp_path, f"{LINK}a,0,1,v,u.mp4,1.5,0.1,3")
+    assert (record.arousal, record.arousal_raw, record.problem) == (2.0, 1.5, None)
+
+
+@pytest.mark.parametrize("name", [TRAIN, VAL, TEST])
+def test_a_missing_table_is_named(tmp_path: Path, name: str) -> None:
+    (write(tmp_path) / name).unlink()
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, entry())
+    assert str(tmp_path / name) in str(caught.value)
+
+
+def test_a_table_without_labels_is_refused(tmp_path: Path) -> None:
+    (write(tmp_path) / TEST).write_text("link,start,end,video,utterance\nl,0,1,v,u.mp4\n")
+    with pytest.raises(UserError, match=r"WithLabels\.csv: column 'arousal' is missing"):
+        read(tmp_path, entry())
+
+
+def test_a_ragged_row_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, f"{LINK}a,0,1,v,u.mp4,0.5,0.1")
+    with pytest.raises(UserError, match=r"omg_TrainVideos\.csv .*row 2 has 7 fields"):
+        read(tmp_path, entry())
