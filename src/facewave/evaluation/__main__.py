@@ -227,7 +227,8 @@ def show_suspects(
         )
         for row in listed.head(plots.SHEET).itertuples()
     ]
-    plots.sheet(shown, f"Labels to look at: {len(listed)}", out / "plots/suspects.png")
+    title = f"{entry.about}\n{len(listed)} labels of {len(model)} that the models doubt"
+    plots.sheet(shown, title, out / "plots/suspects.png")
 
 
 if __name__ == "__main__":

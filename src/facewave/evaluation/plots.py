@@ -120,7 +120,7 @@ def sheet(clips: list[tuple[Clip, str]], title: str, path: Path) -> None:
     columns = min(4, max(1, len(clips)))
     rows = max(1, math.ceil(len(clips) / columns))
     with mpl.rc_context(_STYLE):
-        figure = Figure((2.4 * columns, 2.7 * rows + 0.4), layout="constrained")
+        figure = Figure((max(6.0, 2.4 * columns), 2.8 * rows + 0.5), layout="constrained")
         for number, (video, text) in enumerate(clips, start=1):
             axes = figure.add_subplot(rows, columns, number)
             pictures = [picture for _, picture in video.frames() if picture is not None]
@@ -128,7 +128,7 @@ def sheet(clips: list[tuple[Clip, str]], title: str, path: Path) -> None:
                 axes.imshow(pictures[len(pictures) // 2])
             else:
                 axes.text(0.5, 0.5, "the clip is not here", ha="center", va="center")
-            axes.set_title(text, fontsize=7, y=-0.02, va="top")
+            axes.text(0.5, -0.03, text, transform=axes.transAxes, ha="center", va="top", size=7)
             axes.set_axis_off()
         figure.suptitle(title, fontsize=10)
         _save(figure, path)

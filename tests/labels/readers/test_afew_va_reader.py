@@ -68,13 +68,13 @@ def test_a_frame_is_a_record(tmp_path: Path) -> None:
 
 def test_every_nth_frame_of_each_clip_in_their_order(tmp_path: Path) -> None:
     labels = {f"{i:05d}": frame(i, 0) for i in reversed(range(7))}
-    clip(tmp_path / "012", labels)
-    clip(tmp_path / "002", labels)
+    for name in ("012", "600", "002", "300", "041", "007"):
+        clip(tmp_path / name, labels)
     records = read(tmp_path, entry(every=3, fps=2.0, window=1.0))
     assert [r.video_idx for r in records] == [
-        f"{name}/0000{i}" for name in ("002", "012") for i in (0, 3, 6)
+        f"{name}/0000{i}" for name in ("002", "007", "012", "041", "300", "600") for i in (0, 3, 6)
     ]
-    assert [r.valence for r in records] == [0.0, 0.3, 0.6] * 2
+    assert [r.valence for r in records] == [0.0, 0.3, 0.6] * 6
     assert [(r.start, r.end) for r in records[:3]] == [(0.0, 0.5), (1.0, 2.0), (2.5, 3.5)]
 
 
@@ -123,7 +123,7 @@ def test_an_unreadable_value(tmp_path: Path, label: object, note: str) -> None:
 
 
 def test_a_frame_without_a_number(tmp_path: Path) -> None:
-    clip(tmp_path / "001", {"first": frame(5, 5)})
+    clip(tmp_path / "001", {"first": frame(5, 5)}, pictures=0)
     (record,) = read(tmp_path, entry())
     assert record.problem == Reason.BAD_VALUE
     assert record.note == "the frame's name is 'first', not a whole number"

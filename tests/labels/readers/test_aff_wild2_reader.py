@@ -140,6 +140,13 @@ def test_a_frame_without_its_picture_shows_no_face(root: Path) -> None:
     assert [(r.start, r.end) for r in records[1:4]] == [(0.0, 1.0), (0.0, 1.0), (0.0, 2.0)]
 
 
+def test_a_marked_frame_is_marked_with_or_without_its_picture(root: Path) -> None:
+    pictures(root, "7-60-1920x1080", 1)
+    assert [r.problem for r in read(root, entry())[1:4]] == [
+        None, Reason.NO_PICTURE, Reason.MARKED_INVALID,
+    ]  # fmt: skip
+
+
 def test_a_folder_without_pictures_shows_no_face(root: Path) -> None:
     pictures(root, "video5_right")
     assert read(root, entry())[-1].problem == Reason.NO_PICTURE

@@ -116,7 +116,7 @@ def test_a_damaged_file_spoils_its_row_alone(root: Path, kind: str, content: byt
     assert f"9_{kind}.npy" in records[2].note
 
 
-@pytest.mark.parametrize("value", ["happy", "nan", [1, 2], np.array(None, object)])
+@pytest.mark.parametrize("value", ["happy", "nan", [1, 2], np.array(0.5, object)])
 def test_what_is_not_one_number_spoils_its_row(root: Path, value: Any) -> None:
     np.save(root / "val_set/annotations/9_val.npy", np.array(value), allow_pickle=True)
     assert read(root, entry())[-1].problem == Reason.BAD_VALUE
@@ -125,6 +125,17 @@ def test_what_is_not_one_number_spoils_its_row(root: Path, value: Any) -> None:
 def test_an_archive_of_arrays_is_no_number(root: Path) -> None:
     with (root / "val_set/annotations/9_val.npy").open("wb") as file:
         np.savez(file, x=np.array(1.0))
+    assert read(root, entry())[-1].problem == Reason.BAD_VALUE
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"False", b"00001"), (b"}", b" "), (b"0\0\0\0", b"\xff\xff\xff\xff")]
+)
+def test_a_flipped_byte_spoils_its_row(root: Path, old: bytes, new: bytes) -> None:
+    path = root / "val_set/annotations/9_exp.npy"
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
     assert read(root, entry())[-1].problem == Reason.BAD_VALUE
 
 

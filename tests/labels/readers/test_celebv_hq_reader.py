@@ -106,6 +106,7 @@ def test_other_places(tmp_path: Path) -> None:
     [
         ({"sep_flag": False, "labels": "bored"}, Reason.UNKNOWN_WORD),
         ({"sep_flag": False, "labels": SEGMENTS}, Reason.BAD_VALUE),
+        ({"sep_flag": False, "labels": ["happy", "fear"]}, Reason.BAD_VALUE),
         ({"sep_flag": False, "labels": []}, Reason.BAD_VALUE),
         ({"sep_flag": False, "labels": " "}, Reason.BAD_VALUE),
         ({"sep_flag": True, "labels": "happy"}, Reason.BAD_VALUE),

@@ -65,6 +65,12 @@ def test_all_views_unless_some_are_chosen(tmp_path: Path) -> None:
     assert (record.subject, record.scene) == ("M003", "front")
 
 
+def test_clips_come_in_the_order_of_their_paths(tmp_path: Path) -> None:
+    actors = ["M040", "W021", "M003", "W009", "M031", "W015", "M012"]
+    put(tmp_path, *(f"{actor}/video/front/sad/level_1/001.mp4" for actor in actors))
+    assert [record.subject for record in read(tmp_path, entry())] == sorted(actors)
+
+
 def test_a_glob_may_reach_deeper(tmp_path: Path) -> None:
     path = "Part0/M003/video/front/happy/level_1/010.mp4"
     (record,) = read(put(tmp_path, path), entry("*/*/video/*/*/*/*.mp4"))

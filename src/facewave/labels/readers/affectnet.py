@@ -8,6 +8,7 @@ which papers report on, is taken for it.
 """
 
 import math
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,9 @@ WORDS = (
 )  # fmt: skip
 NO_EMOTION = ("None", "Uncertain", "No-Face")  # the codes that follow
 _NONE = -2
+_DAMAGE = (  # what numpy says of damaged headers and contents
+    OSError, ValueError, TypeError, SyntaxError, SystemError, MemoryError, tokenize.TokenError,
+)  # fmt: skip
 _SETS = {"train_set": "train", "val_set": "test"}
 _LISTS = {"training": "train", "validation": "test"}
 _COLUMNS = ("subDirectory_filePath", "expression", "valence", "arousal")
@@ -77,7 +81,7 @@ def _number(path: Path) -> float:
     try:
         with path.open("rb") as file:  # not np.load, which opens archives too
             number = float(np.lib.format.read_array(file, allow_pickle=False).item())
-    except (OSError, ValueError, TypeError):
+    except _DAMAGE:
         number = math.nan
     if not math.isfinite(number):
         raise tables.Unreadable(f"{path.name} is missing or does not hold one number")

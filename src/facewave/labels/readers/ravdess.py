@@ -25,9 +25,7 @@ _NAME = re.compile(r"(0[1-3])-(0[12])-([0-9]{2})-0[12]-(0[12])-0[12]-([0-9]{2})"
 def read(root: Path, entry: Dataset) -> list[Record]:
     """All clips below the root, by their names."""
     found = sorted(
-        path.relative_to(root)
-        for path in root.rglob("[!.]*")
-        if path.suffix.lower() in _FILES and path.is_file()
+        path.relative_to(root) for path in root.rglob("[!.]*") if path.suffix.lower() in _FILES
     )
     if not found:
         raise UserError(

@@ -66,7 +66,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 
 def _folder(root: Path, path: Path) -> Path:
     """The segment's folder: its annotations may lie deeper, where their archives were unpacked."""
-    above = [folder for folder in path.parents if folder != root and folder.is_relative_to(root)]
+    above = [folder for folder in path.parents if folder.is_relative_to(root)]
     named = [folder for folder in above if _SEGMENT.fullmatch(folder.name)]
     return named[-1] if named else path.parent
 
