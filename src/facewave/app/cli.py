@@ -108,6 +108,16 @@ def check_leaks(
         raise typer.Exit(1)
 
 
+@datasets.command("unpack-fer2013")
+def unpack_fer2013(
+    root: Annotated[Path, typer.Argument(help="The folder of fer2013.csv.")],
+) -> None:
+    """Write the pictures of FER2013, which are in its table, beside it."""
+    from facewave.labels.readers.fer2013 import unpack
+
+    print(f"{unpack(root)} pictures written")
+
+
 def _console() -> "Console":
     from rich.console import Console
 

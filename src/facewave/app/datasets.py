@@ -179,6 +179,7 @@ def _compare(sound: pd.DataFrame, track: Track) -> Iterator[tuple[str, int, int]
         "subjects": labelled.loc[labelled["subject"] != "", "subject"].nunique(),
         "sources": labelled.loc[labelled["source"] != "", "source"].nunique(),
         "classes": labelled["word"].nunique(),
+        "scenes": labelled.loc[labelled["scene"] != "", "scene"].nunique(),
         **labelled["part"].value_counts().to_dict(),
         **{f"fold {fold}": n for fold, n in labelled["fold"].value_counts().items()},
         **labelled["word"].value_counts().to_dict(),

@@ -1,5 +1,6 @@
 """What is known of a corpus beside its clips: the type of every reader's ``CORPUS``."""
 
+import glob
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +85,15 @@ def first_there(root: Path, *patterns: str) -> str:
         if (root / fixed).exists() and fixed:
             return pattern
     return patterns[0]
+
+
+def listing(root: Path, pattern: str) -> list[Path]:
+    """The paths below ``root`` that fit a glob, sorted; links are followed, hidden files are not.
+
+    Unlike Path.rglob, which before Python 3.13 passes by whatever lies behind a link.
+    """
+    found = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
+    return sorted(root / name for name in found)
 
 
 def place(pattern: str, **values: object) -> str:

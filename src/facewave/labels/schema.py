@@ -84,6 +84,7 @@ class Reason(StrEnum):
     CONFLICTING_ROWS = "conflicting rows"
     IN_TWO_PARTS = "in two parts"
     NO_PICTURE = "no picture"
+    PUBLISHED_TWICE = "published twice"
     OUTSIDE_SHARE = "outside the share"
     MISSING_FILE = "missing file"
     UNREADABLE_FILE = "unreadable file"
@@ -114,6 +115,7 @@ LABEL_REASONS = (
 ORDINARY = (
     Reason.MARKED_INVALID,
     Reason.NO_PICTURE,
+    Reason.PUBLISHED_TWICE,
     Reason.OUTSIDE_SHARE,
     Reason.NO_SINGLE_LABEL,
     Reason.VOTE_TIE,

@@ -66,14 +66,14 @@ def test_the_same_performance_counts_once(tmp_path: Path) -> None:
         "Video_Speech_Actor_02/Actor_02/02-01-05-01-01-01-02.mp4",
     )
     assert (first.word, first.problem) == ("happy", None)
-    assert (second.word, second.problem) == ("", Reason.DUPLICATE_CLIP)
+    assert (second.word, second.problem) == ("", Reason.PUBLISHED_TWICE)
     assert second.note == "the same pictures as 01-01-03-01-01-01-01"
     assert (second.video_idx, second.subject) == ("02-01-03-01-01-01-01", "01")
     assert (alone.word, alone.problem) == ("sad", None)
     assert (fourth.word, fourth.problem) == ("angry", None)
     records = put(tmp_path, "more/01-01-05-01-01-01-02.mp4", "more/01-01-04-01-01-01-01.wav")
     problems = {record.video_idx: record.problem for record in records}
-    assert problems["02-01-05-01-01-01-02"] == Reason.DUPLICATE_CLIP
+    assert problems["02-01-05-01-01-01-02"] == Reason.PUBLISHED_TWICE
     assert problems["02-01-04-01-01-01-01"] is None
     assert problems["01-01-04-01-01-01-01"] == Reason.NO_PICTURE
 

@@ -2,11 +2,34 @@
 
 from facewave.errors import UserError
 from facewave.labels.corpus import Corpus
-from facewave.labels.readers import crema_d, dfew, ferv39k, mafw, table, union
+from facewave.labels.readers import (
+    abaw_compound,
+    afew_va,
+    aff_wild2,
+    affectnet,
+    celebv_hq,
+    crema_d,
+    dfew,
+    fer2013,
+    ferv39k,
+    mafw,
+    mead,
+    omg,
+    raf_db,
+    ravdess,
+    sewa,
+    table,
+    union,
+)
 
+# Films first, then acted clips, valence and arousal, pictures, and people's own.
 CORPORA: dict[str, Corpus] = {
-    module.CORPUS.name: module.CORPUS for module in (dfew, ferv39k, mafw, crema_d, table, union)
-}
+    module.CORPUS.name: module.CORPUS
+    for module in (
+        dfew, ferv39k, mafw, celebv_hq, crema_d, ravdess, mead, afew_va, omg, aff_wild2, sewa,
+        abaw_compound, affectnet, fer2013, raf_db, table, union,
+    )
+}  # fmt: skip
 
 
 def get(name: str) -> Corpus:

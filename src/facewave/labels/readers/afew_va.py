@@ -11,7 +11,7 @@ from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import frames, tables
-from facewave.labels.corpus import Corpus, Track, place
+from facewave.labels.corpus import Corpus, Track, listing, place
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -23,7 +23,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     """Every n-th frame of all clips."""
     found = sorted(
         path
-        for path in root.rglob("[0-9][0-9][0-9].json")
+        for path in listing(root, "**/[0-9][0-9][0-9].json")
         if path.stem == path.parent.name and path.is_file()
     )
     if not found:

@@ -134,8 +134,8 @@ CORPUS = Corpus(
         )
     },
     home="https://dfew-dataset.github.io",
-    access="",
-    licence="",
+    access="signed agreement, then the password by e-mail",
+    licence="research only; see the agreement",
     layout={
         "Annotation/annotation.xlsx or Annotation/annotation.csv": "votes of the ten annotators",
         "EmoLabel_DataSplit/train(single-labeled)/*set_[1-5].csv": "five folds: training",

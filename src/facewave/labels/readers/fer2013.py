@@ -6,11 +6,10 @@ Track ``fer2013``: ``fer2013.csv``, ``emotion,pixels,Usage``, a row 48 x 48 grey
 emotions, "unknown" and "NF" (no face); rows without an image name are struck out.
 
 Pictures are looked for as FER+ names them, ``FER2013Train/fer0000000.png``. To write them from the
-pixels: ``python -m facewave.labels.readers.fer2013 ROOT``.
+pixels: ``facewave datasets unpack-fer2013 FOLDER``.
 """
 
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from facewave.errors import UserError, explain
+from facewave.errors import UserError
 from facewave.files import replacing
 from facewave.labels import tables
 from facewave.labels.corpus import Corpus, Track, code, first_there, place, track_name
@@ -189,18 +188,8 @@ CORPUS = Corpus(
     layout={
         "fer2013.csv or icml_face_data.csv or fer2013/fer2013.csv": "labels and pixels",
         "fer2013new.csv": "the votes of FER+",
-        "FER2013Train": "the pictures, as `python -m facewave.labels.readers.fer2013 ROOT` writes",
+        "FER2013Train": "the pictures, as facewave datasets unpack-fer2013 writes them",
     },
     read=read,
     takes=("table", "clips", "track"),
 )
-
-
-def _main() -> None:
-    if len(sys.argv) != 2:
-        raise UserError("name the folder of fer2013.csv after the command: ... ROOT")
-    print(f"{unpack(Path(sys.argv[1]))} pictures written")
-
-
-if __name__ == "__main__":
-    explain(_main)

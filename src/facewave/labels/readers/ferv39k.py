@@ -81,12 +81,12 @@ CORPUS = Corpus(
         "single": Track(
             words=WORDS,
             knows=("scene", "split"),
-            published={"clips": 38935, "train": 31088, "test": 7847},
+            published={"clips": 38935, "train": 31088, "test": 7847, "scenes": 22},
         )
     },
     home="https://wangyanckxx.github.io/Proj_CVPR2022_FERV39k.html",
-    access="",
-    licence="",
+    access="password by e-mail, from a university account",
+    licence="non-commercial research; no copies beyond one's own site",
     layout={
         "4_setups/All_scenes/*_All.csv or *_All.csv or train.csv": "lists of training and test",
         "2_ClipsforFaceCrop": "the clips, folders of pictures",

@@ -168,6 +168,7 @@ _SINGLE = {
     "clips": 9172, "sadness": 1470, "anger": 1390, "happiness": 1242, "neutral": 1138,
     "surprise": 1072, "anxiety": 916, "disgust": 639, "fear": 625, "helplessness": 262,
     "contempt": 236, "disappointment": 182,
+    "fold 1": 1839, "fold 2": 1837, "fold 3": 1833, "fold 4": 1832, "fold 5": 1831,
 }  # fmt: skip
 
 CORPUS = Corpus(
@@ -178,12 +179,20 @@ CORPUS = Corpus(
         "compound": Track(
             words=COMPOUND,
             knows=("fold", "compound", "caption"),
-            published={"clips": 8996, "classes": 43},
+            published={
+                "clips": 8996,
+                "classes": 43,
+                "fold 1": 1818,
+                "fold 2": 1809,
+                "fold 3": 1798,
+                "fold 4": 1788,
+                "fold 5": 1783,
+            },
         ),
     },
     home="https://mafw-database.github.io/MAFW/",
-    access="",
-    licence="",
+    access="signed agreement by e-mail, from a university's staff",
+    licence="non-commercial research; no copies beyond one's own site",
     layout={
         "Train & Test Set/single/*_caption or single/*_caption": "five folds, eleven words",
         "Train & Test Set/compound/*_caption or compound/*_caption": "five folds, 43 compounds",

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from facewave.errors import UserError
-from facewave.labels.corpus import Corpus, Track, code
+from facewave.labels.corpus import Corpus, Track, code, listing
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -25,7 +25,7 @@ _NAME = re.compile(r"(0[1-3])-(0[12])-([0-9]{2})-0[12]-(0[12])-0[12]-([0-9]{2})"
 def read(root: Path, entry: Dataset) -> list[Record]:
     """All clips below the root, by their names."""
     found = sorted(
-        path.relative_to(root) for path in root.rglob("[!.]*") if path.suffix.lower() in _FILES
+        path.relative_to(root) for path in listing(root, "**/*") if path.suffix.lower() in _FILES
     )
     if not found:
         raise UserError(
@@ -56,7 +56,7 @@ def _record(path: Path, names: set[str]) -> Record:
     elif modality == "03" or path.suffix.lower() == _SOUND:
         problem, note = Reason.NO_PICTURE, "sound alone"
     elif modality == "02" and twin in names:
-        problem, note = Reason.DUPLICATE_CLIP, f"the same pictures as {twin}"
+        problem, note = Reason.PUBLISHED_TWICE, f"the same pictures as {twin}"
     return Record(
         table="",
         row=0,

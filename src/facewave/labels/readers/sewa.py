@@ -19,7 +19,7 @@ from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import frames, tables
-from facewave.labels.corpus import Corpus, Track, place, track_name
+from facewave.labels.corpus import Corpus, Track, listing, place, track_name
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -47,7 +47,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
             )
         return [record for path, parts in found for record in _avec(root, path, parts, entry)]
     segments: dict[Path, dict[str, Path]] = {}
-    for path in sorted(root.rglob("[!.]*_AV_Aligned.csv")):
+    for path in listing(root, "**/*_AV_Aligned.csv"):
         if side := _ALIGNED.fullmatch(path.name):
             pair = segments.setdefault(_folder(root, path), {})
             if (other := pair.setdefault(side[1].lower(), path)) != path:
