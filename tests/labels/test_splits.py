@@ -1,4 +1,4 @@
-"""Folds and split: by subject, stratified, drawn once; what is stored moves for nobody."""
+"""Folds, split and validation: official ones stay, the rest is drawn once and moves for nobody."""
 
 import json
 from pathlib import Path
@@ -13,38 +13,65 @@ from facewave.errors import UserError
 from facewave.labels import splits
 
 FOLDS = 5
+PLACES = ["fold", "split", "validation"]
+WORDS = ["happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"]
 
 
-def clips(subjects: list[str], labels: list[int], fold: list[int | None] | None = None) -> Any:
+def clips(subjects: list[str], words: list[int], **columns: Any) -> Any:
     """Kept clips; the index has holes, as after cleaning."""
     n = len(subjects)
-    return pd.DataFrame(
-        {
-            "video_idx": [str(i) for i in range(1, n + 1)],
-            "subject": subjects,
-            "label": pd.array(labels, dtype="Int64"),
-            "fold": pd.array(fold or [None] * n, dtype="Int64"),
-        },
-        index=pd.RangeIndex(3, 3 + 2 * n, 2),
-    )
+    content = {
+        "dataset": ["demo"] * n,
+        "video_idx": [str(i) for i in range(1, n + 1)],
+        "subject": subjects,
+        "source": [""] * n,
+        "actual": [WORDS[k] for k in words],
+        "quadrant": [""] * n,
+        "fold": pd.array([None] * n, dtype="Int64"),
+        "part": [""] * n,
+    }
+    return pd.DataFrame(content | columns, index=pd.RangeIndex(3, 3 + 2 * n, 2))
 
 
-def people(n: int, each: int = 3) -> Any:
+def people(n: int, each: int = 3, **columns: Any) -> Any:
     """``each`` clips of ``n`` subjects, two words in turn."""
     subjects = [f"s{i:02}" for i in range(n) for _ in range(each)]
-    return clips(subjects, [i % 2 for i in range(n * each)])
+    return clips(subjects, [i % 2 for i in range(n * each)], **columns)
+
+
+def nobody(n: int, **columns: Any) -> Any:
+    """``n`` clips of which nobody knows who is in them."""
+    return clips([""] * n, [i % 2 for i in range(n)], **columns)
+
+
+def in_folds(n: int = 100, folds: int = 5) -> Any:
+    """Clips with official folds, as many of each word in every fold."""
+    return nobody(n, fold=pd.array([i // 2 % folds + 1 for i in range(n)], dtype="Int64"))
+
+
+def in_parts(n_train: int = 80, n_val: int = 0, n_test: int = 20) -> Any:
+    """Clips with an official split."""
+    part = ["train"] * n_train + ["val"] * n_val + ["test"] * n_test
+    return nobody(len(part), part=part)
 
 
 def assign(kept: Any, store: Path, folds: int = FOLDS, seed: int = 0) -> Any:
     """The clips with their parts, by clip."""
     parts = splits.assign(kept, store, folds, seed)
     assert parts.index.equals(kept.index)
+    assert list(parts.columns) == PLACES
     return kept.assign(**parts).set_index("video_idx")
 
 
-def assert_shares_no_subject(table: Any) -> None:
-    named = table[table["subject"] != ""]
-    assert (named.groupby("subject")[["fold", "split"]].nunique() == 1).all(axis=None)
+def counted(column: Any) -> dict[Any, int]:
+    """How often each value occurs; what is missing does not count."""
+    return {value: int(n) for value, n in column.value_counts().items()}
+
+
+def assert_shares_nobody(table: Any, *kinds: str) -> None:
+    for kind in kinds or ("subject",):
+        named = table[table[kind] != ""]
+        assert (named.groupby(kind)[["fold", "split"]].nunique() == 1).all(axis=None), kind
 
 
 @pytest.fixture
@@ -52,10 +79,36 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "demo.folds.json"
 
 
+# Drawn ones.
+
+
 def test_no_subject_is_in_two_parts_and_no_part_is_empty(store: Path) -> None:
     table = assign(people(20), store)
-    assert_shares_no_subject(table)
+    assert_shares_nobody(table)
     assert sorted(table["fold"].unique()) == [1, 2, 3, 4, 5]
+    assert set(table["split"]) == {"train", "val", "test"}
+
+
+def test_where_folds_are_drawn_the_next_one_validates(store: Path) -> None:
+    assert assign(people(20), store)["validation"].isna().all()
+
+
+def test_no_subject_and_no_source_is_in_two_parts(store: Path) -> None:
+    # Ten films with six actors each, of whom one also plays in the next film but two.
+    actors = [f"a{film}{k}" for film in range(30) for k in range(4)]
+    films = [f"f{film}" for film in range(30) for _ in range(4)]
+    for film in range(0, 30, 3):
+        actors[4 * film] = actors[4 * (film + 1)]
+    table = assign(clips(actors, [i % 2 for i in range(120)], source=films), store)
+    assert_shares_nobody(table, "subject", "source")
+    assert sorted(table["fold"].unique()) == [1, 2, 3, 4, 5]
+    assert set(table["split"]) == {"train", "val", "test"}
+
+
+def test_where_nobody_is_named_no_source_is_in_two_parts(store: Path) -> None:
+    films = [f"film{i // 3}" for i in range(90)]
+    table = assign(nobody(90, source=films), store)
+    assert_shares_nobody(table, "source")
     assert set(table["split"]) == {"train", "val", "test"}
 
 
@@ -70,15 +123,31 @@ def test_each_part_has_each_word_in_its_share(store: Path) -> None:
     # One word a subject, rare ones last: folds that ignore the words would miss them.
     words = [0] * 40 + [1] * 20 + [2] * 10
     table = assign(clips([f"s{i}" for i in range(70)], words), store)
-    whole = pd.Series(words).value_counts(normalize=True)
+    assert_has_shares(table, "actual")
+
+
+def test_each_part_has_each_corpus_in_its_share(store: Path) -> None:
+    corpora = ["dfew"] * 40 + ["mafw"] * 20 + ["ferv39k"] * 10
+    table = assign(clips([f"s{i}" for i in range(70)], [0] * 70, dataset=corpora), store)
+    assert_has_shares(table, "dataset")
+
+
+def test_without_words_each_part_has_each_quadrant_in_its_share(store: Path) -> None:
+    quadrants = ["positive calm"] * 40 + ["negative calm"] * 20 + ["negative aroused"] * 10
+    wordless = clips([f"s{i}" for i in range(70)], [0] * 70, quadrant=quadrants, actual=[""] * 70)
+    assert_has_shares(assign(wordless, store), "quadrant")
+
+
+def assert_has_shares(table: Any, column: str) -> None:
+    whole = table[column].value_counts(normalize=True)
     for part in ("fold", "split"):
-        shares = table.groupby(part)["label"].value_counts(normalize=True).unstack(fill_value=0)
+        shares = table.groupby(part)[column].value_counts(normalize=True).unstack(fill_value=0)
         assert (shares - whole).abs().max(axis=None) < 0.04
 
 
 def test_clips_without_a_subject_stand_for_themselves(store: Path) -> None:
-    table = assign(clips([""] * 100, [i % 2 for i in range(100)]), store)
-    assert table["split"].value_counts().to_dict() == {"train": 80, "val": 10, "test": 10}
+    table = assign(nobody(100), store)
+    assert counted(table["split"]) == {"train": 80, "val": 10, "test": 10}
     assert set(table["fold"].value_counts()) == {20}
 
 
@@ -92,15 +161,113 @@ def test_the_same_seed_draws_the_same_and_another_one_another(tmp_path: Path) ->
     assert files[0] != files[2]
 
 
+# Official ones.
+
+
+def test_official_folds_stay_and_a_split_is_drawn_beside_them(store: Path) -> None:
+    table = assign(in_folds(), store)
+    assert table["fold"].tolist() == in_folds()["fold"].tolist()
+    assert counted(table["split"]) == {"train": 80, "val": 10, "test": 10}
+    assert assign(in_folds(), store, seed=9)["fold"].tolist() == table["fold"].tolist()
+
+
+def test_beside_official_folds_a_stratified_tenth_is_set_aside_to_validate(store: Path) -> None:
+    table = assign(in_folds(200), store)
+    aside = table[table["validation"]]
+    assert len(aside) == 20
+    assert counted(aside["actual"]) == {"happy": 10, "sad": 10}
+
+
+def test_with_official_folds_subjects_validate_together(store: Path) -> None:
+    official = pd.array([i // 3 % 4 + 1 for i in range(90)], dtype="Int64")
+    table = assign(people(30, fold=official), store)
+    assert (table.groupby("subject")["validation"].nunique() == 1).all()
+    assert counted(table["validation"]) == {False: 81, True: 9}
+
+
+def test_an_official_split_stays_and_a_stratified_tenth_of_its_training_validates(
+    store: Path,
+) -> None:
+    table = assign(in_parts(n_train=200, n_test=40), store)
+    assert counted(table["split"]) == {"train": 180, "val": 20, "test": 40}
+    official = in_parts(n_train=200, n_test=40).set_index("video_idx")["part"]
+    assert (table["split"] == "test").equals(official == "test")
+    assert counted(table[table["split"] == "val"]["actual"]) == {"happy": 10, "sad": 10}
+
+
+def test_with_an_official_split_no_folds_are_drawn(store: Path) -> None:
+    table = assign(in_parts(), store)
+    assert table["fold"].isna().all()
+    assert table["validation"].isna().all()
+
+
+def test_an_official_validation_part_stays_and_nothing_is_carved(store: Path) -> None:
+    kept = in_parts(n_train=80, n_val=8, n_test=20)
+    assert assign(kept, store)["split"].tolist() == kept["part"].tolist()
+    assert json.loads(store.read_text("utf-8"))["carved"] == {}
+
+
+def test_with_official_folds_too_an_official_validation_part_stays(store: Path) -> None:
+    official = pd.array([i // 2 % 3 + 1 for i in range(108)], dtype="Int64")
+    kept = in_parts(n_train=80, n_val=8, n_test=20).assign(fold=official)
+    table = assign(kept, store)
+    assert table["split"].tolist() == kept["part"].tolist()
+    assert table["fold"].tolist() == kept["fold"].tolist()
+
+
+def test_what_is_carved_of_an_official_split_keeps_subjects_together(store: Path) -> None:
+    part = ["test" if i // 3 % 5 == 0 else "train" for i in range(90)]
+    table = assign(people(30, part=part), store)
+    assert (table.groupby("subject")["split"].nunique() == 1).all()
+    assert {"train", "val", "test"} == set(table["split"])
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    parts=st.lists(st.sampled_from(["train", "train", "test"]), min_size=30, max_size=80),
+    words=st.lists(st.integers(0, 2), min_size=80, max_size=80),
+    seed=st.integers(0, 9),
+)
+def test_validation_is_never_carved_out_of_the_test_part(
+    tmp_path: Path, parts: list[str], words: list[int], seed: int
+) -> None:
+    store = tmp_path / "folds.json"
+    store.unlink(missing_ok=True)
+    parts[:20] = ["train"] * 20
+    kept = clips([""] * len(parts), words[: len(parts)], part=parts)
+    split = assign(kept, store, seed=seed)["split"].tolist()
+    assert [here == "test" for here in split] == [here == "test" for here in parts]
+    assert "val" in split
+
+
+# What is stored.
+
+
 def test_a_second_run_reads_what_the_first_one_stored(store: Path) -> None:
     first = assign(people(30), store)
     written = store.read_bytes()
-    content = json.loads(written)
-    content["split"] = dict.fromkeys(content["split"], "val")  # no draw gives this
     pd.testing.assert_frame_equal(assign(people(30), store), first)
     assert store.read_bytes() == written
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kept", "column"),
+    [
+        ("split", "val", people(30), "split"),
+        ("fold", 2, people(30), "fold"),
+        ("carved", "val", in_folds(), "validation"),
+    ],
+    ids=["split", "fold", "carved"],
+)
+def test_stored_parts_win(store: Path, key: str, value: object, kept: Any, column: str) -> None:
+    assign(kept, store)
+    content = json.loads(store.read_text("utf-8"))
+    content[key] = dict.fromkeys(content[key], value)  # no draw gives this
     store.write_text(json.dumps(content), "utf-8")
-    assert set(assign(people(30), store)["split"]) == {"val"}
+    found = assign(kept, store)[column].unique().tolist()
+    assert found == [True if column == "validation" else value]
 
 
 @pytest.mark.parametrize("changed", [{"seed": 1}, {"folds": 4}])
@@ -113,20 +280,40 @@ def test_another_seed_or_number_of_folds_draws_anew(store: Path, changed: dict[s
 
 def test_a_new_clip_of_a_known_subject_joins_it(store: Path) -> None:
     first = assign(people(30), store)
-    more = pd.concat([people(30), clips(["s07"], [1]).assign(video_idx="new")], ignore_index=True)
+    more = pd.concat([people(30), clips(["s07"], [1], video_idx="new")], ignore_index=True)
     second = assign(more, store)
-    pd.testing.assert_frame_equal(second.drop("new")[["fold", "split"]], first[["fold", "split"]])
-    assert_shares_no_subject(second)
+    pd.testing.assert_frame_equal(second.drop("new")[PLACES], first[PLACES])
+    assert_shares_nobody(second)
 
 
 @pytest.mark.parametrize("subject", ["a first", "zz last", ""])
 def test_a_new_subject_moves_nobody(store: Path, subject: str) -> None:
     first = assign(people(30), store)
-    new = clips([subject], [0]).assign(video_idx="new")
+    new = clips([subject], [0], video_idx="new")
     second = assign(pd.concat([new, people(30)], ignore_index=True), store)
-    pd.testing.assert_frame_equal(second.drop("new")[["fold", "split"]], first[["fold", "split"]])
+    pd.testing.assert_frame_equal(second.drop("new")[PLACES], first[PLACES])
     assert second.loc["new", "fold"] in range(1, FOLDS + 1)
     assert second.loc["new", "split"] in {"train", "val", "test"}
+
+
+@pytest.mark.parametrize("kept", [in_folds(), in_parts()], ids=["folds", "parts"])
+def test_a_clip_that_comes_to_an_official_part_moves_nobody_who_was_carved(
+    store: Path, kept: Any
+) -> None:
+    first = assign(kept, store)
+    new = kept.iloc[:15].assign(video_idx=[f"0 new {i}" for i in range(15)])
+    second = assign(pd.concat([new, kept], ignore_index=True), store)
+    pd.testing.assert_frame_equal(second.loc[first.index, PLACES], first[PLACES])
+
+
+def test_new_actors_in_known_films_move_nobody(store: Path) -> None:
+    films = [f"film{i // 3}" for i in range(60)]
+    first = assign(people(20, source=films), store)
+    new = clips([f"a{i}" for i in range(4)], [0, 1, 0, 1], source=films[0:12:3])
+    new["video_idx"] = [f"new {i}" for i in range(4)]
+    second = assign(pd.concat([people(20, source=films), new], ignore_index=True), store)
+    assert_shares_nobody(second, "subject", "source")
+    pd.testing.assert_frame_equal(second.loc[first.index, PLACES], first[PLACES])
 
 
 def test_many_new_subjects_keep_the_shares(store: Path) -> None:
@@ -140,19 +327,8 @@ def test_a_clip_that_leaves_moves_nobody_and_finds_its_place_again(store: Path) 
     first = assign(people(30), store)
     fewer = people(30).query("subject != 's03' and video_idx != '1'")
     second = assign(fewer, store)
-    pd.testing.assert_frame_equal(
-        second[["fold", "split"]], first.loc[second.index, second.columns[-2:]]
-    )
+    pd.testing.assert_frame_equal(second[PLACES], first.loc[second.index, PLACES])
     pd.testing.assert_frame_equal(assign(people(30), store), first)
-
-
-def test_official_folds_stay(store: Path) -> None:
-    official: list[int | None] = [1 + i % 4 for i in range(60)]
-    kept = people(20).assign(fold=pd.array(official, dtype="Int64"))
-    table = assign(kept, store)
-    assert table["fold"].tolist() == official
-    assert (table.groupby("subject")["split"].nunique() == 1).all()
-    assert assign(kept, store, seed=9)["fold"].tolist() == official
 
 
 def test_clips_that_come_later_are_placed_by_their_words(store: Path) -> None:
@@ -163,9 +339,9 @@ def test_clips_that_come_later_are_placed_by_their_words(store: Path) -> None:
     both = pd.concat([few, many.assign(video_idx=[f"b{i}" for i in range(270)])], ignore_index=True)
     table = assign(both, store)
     for part, share in (("test", 10), ("val", 10), ("train", 80)):
-        counts = table[table["split"] == part].groupby("label").size()
+        counts = table[table["split"] == part].groupby("actual").size()
         assert counts.sub(share).abs().max() <= 3, part
-    for _, counts in table.groupby("fold")["label"].value_counts().groupby(level=0):
+    for _, counts in table.groupby("fold")["actual"].value_counts().groupby(level=0):
         assert (counts - 20).abs().max() <= 3
 
 
@@ -193,7 +369,7 @@ def test_few_clips_of_many_words_are_refused_or_drawn(store: Path, n: int) -> No
 
 def test_ten_clips_of_one_word_are_enough(store: Path) -> None:
     table = assign(clips([""] * 10, [3] * 10), store)
-    assert table["split"].value_counts().to_dict() == {"train": 8, "val": 1, "test": 1}
+    assert counted(table["split"]) == {"train": 8, "val": 1, "test": 1}
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"seed": 0', "\udcff", "nothing"])
@@ -204,25 +380,38 @@ def test_a_damaged_store_is_refused(store: Path, damage: str) -> None:
     assert store.read_bytes() == damage.encode("utf-8", "surrogateescape")
 
 
+SOUND = {"seed": 0, "folds": 5, "fold": {"s": 1}, "split": {"s": "val"}, "carved": {"s": "val"}}
+
+
 @pytest.mark.parametrize(
     "content",
     [
         [],
         {},
         {"seed": 0, "folds": 5},
-        {"seed": 0, "folds": 5, "fold": None, "split": {}},
-        {"seed": 0, "folds": 5, "fold": [], "split": {}},
-        {"seed": 0, "folds": 5, "fold": {"s00": 9}, "split": {"s00": "val"}},
-        {"seed": 0, "folds": 5, "fold": {"s00": "x"}, "split": {"s00": "val"}},
-        {"seed": 0, "folds": 5, "fold": {"s00": 1.5}, "split": {"s00": "val"}},
-        {"seed": 0, "folds": 5, "fold": {"s00": 1}, "split": {"s00": "dev"}},
+        {key: value for key, value in SOUND.items() if key != "carved"},
+        SOUND | {"validation": {}},
+        SOUND | {"seed": "0"},
+        SOUND | {"fold": None},
+        SOUND | {"fold": []},
+        SOUND | {"fold": {"s": 0}},
+        SOUND | {"fold": {"s": 9}},
+        SOUND | {"fold": {"s": "x"}},
+        SOUND | {"fold": {"s": 1.5}},
+        SOUND | {"split": {"s": "dev"}},
+        SOUND | {"carved": {"s": "test"}},
     ],
-    ids=lambda content: json.dumps(content)[:60],
+    ids=lambda content: json.dumps(content)[:90],
 )
 def test_a_store_of_another_shape_is_refused(store: Path, content: Any) -> None:
     store.write_text(json.dumps(content), "utf-8")
     with pytest.raises(UserError, match=r"demo\.folds\.json is damaged"):
         assign(people(20), store)
+
+
+def test_a_sound_store_is_taken(store: Path) -> None:
+    store.write_text(json.dumps(SOUND), "utf-8")
+    assert set(assign(people(20), store)["split"]) == {"train", "val", "test"}
 
 
 SIZES = st.lists(st.integers(1, 12), min_size=10, max_size=25)
@@ -233,7 +422,7 @@ SIZES = st.lists(st.integers(1, 12), min_size=10, max_size=25)
 )
 @given(
     sizes=SIZES,
-    words=st.lists(st.integers(0, 1), min_size=300, max_size=300),
+    words=st.lists(st.integers(0, 1), min_size=400, max_size=400),
     folds=st.integers(2, 6),
     new=st.lists(st.integers(0, 30), min_size=1, max_size=8),
     gone=st.sets(st.integers(0, 40), max_size=20),
@@ -246,7 +435,7 @@ def test_parts_share_no_subject_and_stay(
     sizes = [size + 1 for size in sizes]  # 20 clips or more: one of two words has ten
     subjects = [f"s{i}" for i, size in enumerate(sizes) for _ in range(size)]
     first = assign(clips(subjects, words[: len(subjects)]), store, folds)
-    assert_shares_no_subject(first)
+    assert_shares_nobody(first)
     assert set(first["fold"]) == set(range(1, folds + 1))
     assert set(first["split"]) == {"train", "val", "test"}
 
@@ -254,8 +443,6 @@ def test_parts_share_no_subject_and_stay(
     later = clips(subjects, words[: len(subjects)])
     later = later[~later["video_idx"].isin([str(i) for i in gone])]
     second = assign(later, store, folds)
-    assert_shares_no_subject(second)
+    assert_shares_nobody(second)
     stayed = first.index.intersection(second.index)
-    pd.testing.assert_frame_equal(
-        second.loc[stayed, ["fold", "split"]], first.loc[stayed, ["fold", "split"]]
-    )
+    pd.testing.assert_frame_equal(second.loc[stayed, PLACES], first.loc[stayed, PLACES])

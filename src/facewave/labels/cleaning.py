@@ -24,11 +24,13 @@ class FileFact:
         exists: it is there.
         problem: why it cannot be opened, or "".
         twin: the same for all files with the same bytes, or "" if no other file has them.
+        fps: of a video, as its header has it; 0 if unknown, and of pictures.
     """
 
     exists: bool
     problem: str = ""
     twin: str = ""
+    fps: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,17 +138,23 @@ def same_bytes(table: pd.DataFrame, facts: Mapping[str, FileFact]) -> None:
 
 
 def _repeated_rows(table: pd.DataFrame) -> None:
-    candidates = table[(table["excluded"] == "") & (table["video_idx"] != "")]
-    for _, group in _several(candidates, "video_idx"):
-        note = "rows " + ", ".join(where(row) for row in group.itertuples())
-        if group["part"].nunique() > 1 or group["fold"].nunique(dropna=False) > 1:
-            _exclude_rows(table, group.index, Reason.IN_TWO_PARTS, note)
-            continue
-        content = group[["word", "votes", "valence", "arousal", "aus"]].astype(str)
-        if len(content.drop_duplicates()) > 1:
-            _exclude_rows(table, group.index, Reason.CONFLICTING_ROWS, note)
-        else:
-            _exclude_rows(table, group.index[1:], Reason.DUPLICATE_ROW, note)
+    rows = table[(table["excluded"] == "") & (table["video_idx"] != "")]
+    rows = rows[rows.duplicated("video_idx", keep=False)]
+    if rows.empty:
+        return
+    clip = rows["video_idx"]
+    lines = pd.Series([where(row) for row in rows.itertuples()], rows.index, dtype=object)
+    note = "rows " + lines.groupby(clip).transform(", ".join)
+
+    def differ(*columns: str) -> pd.Series:
+        """Whether the rows of a clip differ in any of these columns."""
+        content = rows[list(columns)].map(str).agg("\0".join, axis=1)
+        return content.groupby(clip).transform("nunique") > 1
+
+    values = differ("word", "votes", "valence", "arousal", "aus")
+    _exclude(table, differ("part", "fold"), Reason.IN_TWO_PARTS, note)
+    _exclude(table, values, Reason.CONFLICTING_ROWS, note)
+    _exclude(table, rows.duplicated("video_idx"), Reason.DUPLICATE_ROW, note)
 
 
 def _judge_votes(table: pd.DataFrame, rules: Rules) -> None:
@@ -265,7 +273,7 @@ def _several(rows: pd.DataFrame, key: str) -> Iterable[tuple[str, pd.DataFrame]]
 
 def _exclude(table: pd.DataFrame, which: pd.Series, reason: Reason, note: pd.Series | str) -> None:
     """Give ``reason`` to the rows of ``which`` that have none yet (in place)."""
-    fresh = which & (table["excluded"] == "")
+    fresh = which.reindex(table.index, fill_value=False) & (table["excluded"] == "")
     table.loc[fresh, "excluded"] = reason.value
     table.loc[fresh, "note"] = note if isinstance(note, str) else note[fresh]
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -12,13 +13,13 @@ from facewave.video import Clip, files_of, is_pictures
 
 
 def look_at(root: Path, paths: list[str]) -> dict[str, FileFact]:
-    """Whether each clip exists and opens, and which clips have the same bytes."""
+    """Whether each clip exists and opens, how fast it is, and which clips have the same bytes."""
     by_size = defaultdict(list)
-    problems = {}
+    opened = {}
     for path in tqdm(paths, desc=f"clean {root}", unit="clip"):
         if (root / path).exists():
-            problems[path] = opening_problem(root / path)
-            if not problems[path]:
+            opened[path] = open_one(root / path)
+            if not opened[path].problem:
                 by_size[_size(root / path)].append(path)
     # Only clips of one size can be equal: few must be read.
     twins = {
@@ -27,33 +28,30 @@ def look_at(root: Path, paths: list[str]) -> dict[str, FileFact]:
         if len(same_size) > 1
         for path in same_size
     }
-    return {
-        path: FileFact(
-            exists=path in problems, problem=problems.get(path, ""), twin=twins.get(path, "")
-        )
-        for path in paths
-    }
+    missing = FileFact(exists=False)
+    return {path: replace(opened.get(path, missing), twin=twins.get(path, "")) for path in paths}
 
 
-def opening_problem(path: Path) -> str:
-    """Why a clip cannot be opened, or "" if it can; what is in it is for stage extract to see."""
+def open_one(path: Path) -> FileFact:
+    """Why a clip that is there cannot be opened, if so; what is in it is for stage extract."""
     files = files_of(path)
     if not files:
-        return "a folder without pictures"
+        return FileFact(exists=True, problem="a folder without pictures")
     if not files[0].is_file():
-        return "not a file"
+        return FileFact(exists=True, problem="not a file")
     if files[0].stat().st_size == 0:
-        return "0 bytes"
-    clip = Clip(path, fps=1)
+        return FileFact(exists=True, problem="0 bytes")
+    clip = Clip(path, fps=0.0)
     if not clip.opened:
         what = "picture" if is_pictures(path) else "video"
-        return f"not a {what}, or its header is damaged or cut off"
+        problem = f"not a {what}, or its header is damaged or cut off"
+        return FileFact(exists=True, problem=problem)
     if is_pictures(path):
-        return ""
+        return FileFact(exists=True)
     frames = clip.frames()
     problem = "" if next(frames, None) else "no frame can be decoded"
     frames.close()
-    return problem
+    return FileFact(exists=True, problem=problem, fps=clip.fps)
 
 
 def _size(path: Path) -> tuple[int, int]:

@@ -1,12 +1,13 @@
 """From an entry of params.yaml to one cleaned table: its corpus, or the several of a union."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from facewave.errors import UserError
-from facewave.labels import cleaning, subsets, vocabulary
+from facewave.labels import cleaning, frames, subsets, vocabulary
 from facewave.labels.clips import look_at
 from facewave.labels.corpus import Corpus
 from facewave.labels.readers import get, table, union
@@ -115,6 +116,7 @@ def collect(entry: Dataset, name: str, settings: Labels) -> pd.DataFrame:
         raw = read(source, settings.seed)
         wanted = raw.loc[raw["problem"].isna(), "file_path"]
         facts = look_at(root, sorted(set(wanted) - {""}))
+        raw = windows(raw, facts, source.entry)
         found.append(cleaning.clean(raw, facts, rules(source, settings)))
         known |= facts
     if len(found) == 1:
@@ -123,6 +125,23 @@ def collect(entry: Dataset, name: str, settings: Labels) -> pd.DataFrame:
     # Twins within a corpus were found among its files; those of two corpora need all of them.
     cleaning.same_bytes(whole, look_at(root, sorted(known)))
     return whole
+
+
+def windows(
+    raw: pd.DataFrame, facts: Mapping[str, cleaning.FileFact], entry: Dataset
+) -> pd.DataFrame:
+    """Start and end of rows that are about one frame, by the video's own rate (or pictures')."""
+    told = raw[raw["frame"].notna()]
+    spans = [
+        frames.around(row.frame / (_rate(facts, row.file_path) or entry.fps), entry.window)
+        for row in told.itertuples()
+    ]
+    found = pd.DataFrame(spans, told.index, columns=["start", "end"])
+    return raw.assign(**{name: found[name].reindex(raw.index).fillna(raw[name]) for name in found})
+
+
+def _rate(facts: Mapping[str, cleaning.FileFact], path: str) -> float:
+    return facts[path].fps if path in facts else 0.0
 
 
 def rules(source: Source, settings: Labels) -> cleaning.Rules:

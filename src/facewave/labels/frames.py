@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-from facewave.params import Dataset
 from facewave.video import PICTURES
 
 
-def around(index: int, entry: Dataset) -> tuple[float, float]:
-    """Start and end (s) of the window around a frame, given its index in the clip, from 0."""
-    time, half = index / entry.fps, entry.window / 2
-    return round(max(0.0, time - half), 3), round(time + half, 3)
+def around(time: float, window: float) -> tuple[float, float]:
+    """Start and end of the window around a time, all in seconds; it starts at 0 or later."""
+    return round(max(0.0, time - window / 2), 3), round(time + window / 2, 3)
 
 
 def numbers(folder: Path) -> list[int]:

@@ -24,6 +24,8 @@ class Record:
         valence, arousal: in [-1, 1]; ``*_raw`` as published.
         aus: action unit -> 0 or 1.
         start, end: seconds, of clips that are a part of their file.
+        frame: the one that the label is about, from the clip's first frame, where every frame has
+            its own; what is around it becomes start and end.
         problem: why this row cannot be used, if the reader knows, with ``note``.
     """
 
@@ -48,6 +50,7 @@ class Record:
     aus: Mapping[str, int] | None = None
     start: float | None = None
     end: float | None = None
+    frame: int | None = None
     problem: Reason | None = None
     note: str = ""
 
@@ -62,4 +65,6 @@ def frame(records: Sequence[Record]) -> pd.DataFrame:
     table = pd.DataFrame(
         {name: pd.Series(values, dtype=object) for name, values in columns.items()}
     )
-    return table.astype({"row": "Int64", "fold": "Int64"} | dict.fromkeys(_NUMBERS, float))
+    return table.astype(
+        dict.fromkeys(("row", "fold", "frame"), "Int64") | dict.fromkeys(_NUMBERS, float)
+    )

@@ -38,10 +38,9 @@ def test_a_line_is_a_frame(tmp_path: Path) -> None:
         word="Disgustedly_Surprised",
         source="01",
         compound="Disgustedly_Surprised",
-        start=0.0,
-        end=1.0,
+        frame=0,
     )
-    assert (records[1].word, records[1].start, records[1].end) == ("Fearfully_Surprised", 1.0, 3.0)
+    assert (records[1].word, records[1].frame) == ("Fearfully_Surprised", 50)
 
 
 def test_the_codes_are_the_header_in_its_order(tmp_path: Path) -> None:
@@ -59,14 +58,14 @@ def test_every_nth_line_of_each_video(tmp_path: Path) -> None:
     assert records[3].source == "b/02"
 
 
-def test_times_count_from_the_first_picture(tmp_path: Path) -> None:
+def test_frames_count_from_the_first_picture(tmp_path: Path) -> None:
     (tmp_path / "cropped_aligned/01").mkdir(parents=True)
     for number in (11, 61):
         (tmp_path / f"cropped_aligned/01/{number:05d}.jpg").touch()
     write(tmp_path, "01/00011.jpg,1", "01/00061.jpg,1", "01/00062.jpg,1", "02/00001.jpg,1")
-    records = read(tmp_path, entry(fps=10.0, window=4.0))
+    records = read(tmp_path, entry())
     assert [r.file_path for r in records] == ["cropped_aligned/01"] * 3 + ["cropped_aligned/02"]
-    assert [(r.start, r.end) for r in records[:2]] == [(0.0, 2.0), (3.0, 7.0)]
+    assert [r.frame for r in records[:2]] == [0, 50]
     assert [r.problem for r in records] == [None, None, Reason.NO_PICTURE, None]
     assert (records[2].word, records[2].compound) == ("", "")
 
@@ -74,7 +73,7 @@ def test_times_count_from_the_first_picture(tmp_path: Path) -> None:
 def test_videos_may_lie_elsewhere(tmp_path: Path) -> None:
     write(tmp_path, "01/00026.jpg,1")
     (record,) = read(tmp_path, entry(clips="videos/{video}.mp4"))
-    assert (record.file_path, record.start, record.end) == ("videos/01.mp4", 0.0, 2.0)
+    assert (record.file_path, record.frame) == ("videos/01.mp4", 25)
 
 
 @pytest.mark.parametrize(

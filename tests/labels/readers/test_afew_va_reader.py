@@ -34,7 +34,7 @@ def frame(valence: object, arousal: object) -> dict[str, object]:
 
 def test_a_frame_is_a_record(tmp_path: Path) -> None:
     clip(tmp_path / "01/001", {"00000": frame(-2.0, 3), "00001": frame(10, -10)})
-    assert read(tmp_path, entry(window=1.0)) == [
+    assert read(tmp_path, entry()) == [
         Record(
             table="01/001/001.json",
             row=0,
@@ -46,8 +46,7 @@ def test_a_frame_is_a_record(tmp_path: Path) -> None:
             arousal=0.3,
             valence_raw=-2.0,
             arousal_raw=3.0,
-            start=0.0,
-            end=0.5,
+            frame=0,
         ),
         Record(
             table="01/001/001.json",
@@ -60,8 +59,7 @@ def test_a_frame_is_a_record(tmp_path: Path) -> None:
             arousal=-1.0,
             valence_raw=10.0,
             arousal_raw=-10.0,
-            start=0.0,
-            end=0.54,
+            frame=1,
         ),
     ]
 
@@ -70,20 +68,20 @@ def test_every_nth_frame_of_each_clip_in_their_order(tmp_path: Path) -> None:
     labels = {f"{i:05d}": frame(i, 0) for i in reversed(range(7))}
     for name in ("012", "600", "002", "300", "041", "007"):
         clip(tmp_path / name, labels)
-    records = read(tmp_path, entry(every=3, fps=2.0, window=1.0))
+    records = read(tmp_path, entry(every=3))
     assert [r.video_idx for r in records] == [
         f"{name}/0000{i}" for name in ("002", "007", "012", "041", "300", "600") for i in (0, 3, 6)
     ]
     assert [r.valence for r in records] == [0.0, 0.3, 0.6] * 6
-    assert [(r.start, r.end) for r in records[:3]] == [(0.0, 0.5), (1.0, 2.0), (2.5, 3.5)]
+    assert [r.frame for r in records[:3]] == [0, 3, 6]
 
 
-def test_times_count_from_the_first_picture(tmp_path: Path) -> None:
+def test_frames_count_from_the_first_picture(tmp_path: Path) -> None:
     clip(tmp_path / "003", {f"{i:05d}": frame(0, 0) for i in (1, 2, 3)})
     for old, new in ((2, 3), (1, 2), (0, 1)):
         (tmp_path / f"003/{old:05d}.png").rename(tmp_path / f"003/{new:05d}.png")
-    records = read(tmp_path, entry(fps=1.0, window=1.0))
-    assert [(r.problem, r.start) for r in records] == [(None, 0.0), (None, 0.5), (None, 1.5)]
+    records = read(tmp_path, entry())
+    assert [(r.problem, r.frame) for r in records] == [(None, 0), (None, 1), (None, 2)]
 
 
 def test_a_frame_without_its_picture(tmp_path: Path) -> None:

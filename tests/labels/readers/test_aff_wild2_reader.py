@@ -68,8 +68,7 @@ def test_a_line_is_a_frame(root: Path) -> None:
         arousal=-0.2,
         valence_raw=0.1,
         arousal_raw=-0.2,
-        start=0.0,
-        end=1.0,
+        frame=0,
     )
     assert [r.video_idx for r in records] == [
         "4-30-1920x1080_left/00001",
@@ -123,21 +122,21 @@ def test_strange_lines_keep_their_frame(root: Path, line: str, reason: Reason | 
 def test_every_nth_frame(root: Path) -> None:
     lines = [f"0.{i},0" for i in range(10)]
     write(root, f"{VA}/Validation_Set/video5_right.txt", "valence,arousal", *lines)
-    records = read(root, entry(every=4, fps=2.0, window=1.0))[2:]
+    records = read(root, entry(every=4))[2:]
     assert [r.video_idx for r in records] == [f"video5_right/0000{i}" for i in (1, 5, 9)]
     assert [r.row for r in records] == [2, 6, 10]
     assert [r.valence for r in records] == [0.0, 0.4, 0.8]
-    assert [(r.start, r.end) for r in records] == [(0.0, 0.5), (1.5, 2.5), (3.5, 4.5)]
+    assert [r.frame for r in records] == [0, 4, 8]
 
 
 def test_a_frame_without_its_picture_shows_no_face(root: Path) -> None:
     pictures(root, "7-60-1920x1080", 2, 3)
-    records = read(root, entry(fps=1.0))
+    records = read(root, entry())
     assert [r.problem for r in records] == [
         None, Reason.NO_PICTURE, None, Reason.MARKED_INVALID, None,
     ]  # fmt: skip
     assert (records[1].note, records[1].valence) == ("no face was found", None)
-    assert [(r.start, r.end) for r in records[1:4]] == [(0.0, 1.0), (0.0, 1.0), (0.0, 2.0)]
+    assert [r.frame for r in records[1:4]] == [0, 0, 1]
 
 
 def test_a_marked_frame_is_marked_with_or_without_its_picture(root: Path) -> None:

@@ -43,12 +43,11 @@ def test_a_frame_is_a_record(tmp_path: Path) -> None:
             subject="P109",
             source="C2_S055",
             scene="C2",
+            frame=0,
             valence=0.25,
             arousal=-0.5,
             valence_raw=0.25,
             arousal_raw=-0.5,
-            start=0.0,
-            end=0.5,
         ),
         Record(
             table=f"{NAME}/{NAME}_Valence_AV_Aligned.csv",
@@ -58,12 +57,11 @@ def test_a_frame_is_a_record(tmp_path: Path) -> None:
             subject="P109",
             source="C2_S055",
             scene="C2",
+            frame=1,
             valence=-0.125,
             arousal=1.0,
             valence_raw=-0.125,
             arousal_raw=1.0,
-            start=0.0,
-            end=0.54,
         ),
     ]
 
@@ -101,21 +99,17 @@ def test_every_nth_frame_of_each_segment(tmp_path: Path) -> None:
     rows = [f"{i},0.{i}" for i in range(1, 6)]
     segment(tmp_path, rows, rows)
     segment(tmp_path, rows, rows, name=OTHER)
-    records = read(tmp_path, entry(every=2, fps=2.0))
+    records = read(tmp_path, entry(every=2))
     assert [(r.subject, r.row) for r in records] == [
         ("P093", 2), ("P093", 4), ("P093", 6), ("P109", 2), ("P109", 4), ("P109", 6),
     ]  # fmt: skip
-    assert [(r.start, r.end) for r in records[:3]] == [(0.0, 0.5), (0.5, 1.5), (1.5, 2.5)]
+    assert [r.frame for r in records[:3]] == [0, 2, 4]
 
 
 def test_the_smallest_number_is_the_first_frame(tmp_path: Path) -> None:
     segment(tmp_path, ["12,0", "10,0", "11,0"], ["10,0", "11,0", "12,0"])
-    records = read(tmp_path, entry(fps=1.0))
-    assert [(r.video_idx[-2:], r.start) for r in records] == [
-        ("12", 1.5),
-        ("10", 0.0),
-        ("11", 0.5),
-    ]
+    records = read(tmp_path, entry())
+    assert [(r.video_idx[-2:], r.frame) for r in records] == [("12", 2), ("10", 0), ("11", 1)]
 
 
 def test_frames_without_a_value_are_marked(tmp_path: Path) -> None:
@@ -141,7 +135,7 @@ def test_unreadable_and_conflicting_values(tmp_path: Path) -> None:
         (5, Reason.BAD_VALUE, "frame_idx is 'f', not a whole number"),
         (6, None, ""),
     ]
-    assert (records[2].start, records[2].valence, records[3].start) == (None, None, 0.0)
+    assert (records[2].frame, records[2].valence, records[3].frame) == (None, None, 3)
 
 
 def test_a_folder_with_another_name(tmp_path: Path) -> None:

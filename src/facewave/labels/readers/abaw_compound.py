@@ -61,8 +61,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         clip = place(clips, video=video)
         if video not in pictures:
             pictures[video] = frames.numbers(root / clip)
-        first = pictures[video][0] if pictures[video] else 1  # what times are counted from
-        start, end = frames.around(max(0, frame - first), entry)
+        first = pictures[video][0] if pictures[video] else 1
         word, problem, note = _word(values["1"])
         if (root / clip).is_dir() and frame not in pictures[video] and problem is None:
             problem, note = Reason.NO_PICTURE, "the picture is not in the video's folder"
@@ -76,8 +75,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
                 word=word,
                 source=video,
                 compound=word,
-                start=start,
-                end=end,
+                frame=max(0, frame - first),
                 problem=problem,
                 note=note,
             )

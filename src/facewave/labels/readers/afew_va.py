@@ -39,14 +39,13 @@ def _clip(root: Path, path: Path, entry: Dataset) -> list[Record]:
     folder = path.parent.relative_to(root).as_posix()
     pictures = place(entry.clips or "{folder}", folder=folder, clip=path.stem)
     there = set(frames.numbers(root / pictures))
-    first = min(there, default=0)  # what times are counted from
+    first = min(there, default=0)
     records = []
     for name in sorted(labels)[:: entry.every]:
         label = _label(name, labels[name])
         number = int(name) if name.isdecimal() else 0
         if "problem" not in label and number not in there:
             label = {"problem": Reason.NO_PICTURE, "note": f"no picture {name}"}
-        start, end = frames.around(max(0, number - first), entry)
         records.append(
             Record(
                 table=path.relative_to(root).as_posix(),
@@ -55,8 +54,7 @@ def _clip(root: Path, path: Path, entry: Dataset) -> list[Record]:
                 file_path=pictures,
                 subject=actor,
                 source=path.stem,
-                start=start,
-                end=end,
+                frame=max(0, number - first),
                 **label,
             )
         )

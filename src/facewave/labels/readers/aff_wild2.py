@@ -95,14 +95,13 @@ def _video(
     source = re.sub("_(left|right)$", "", video)
     clip = place(clips, video=video, source=source)
     pictures = set(frames.numbers(root / clip)) if (root / clip).is_dir() else None
-    first = min(pictures) if pictures else 1  # what times are counted from
+    first = min(pictures) if pictures else 1
     parse = _PARSERS[track]
     records = []
     for i in range(0, len(lines), entry.every):
         label = _label(parse, lines[i], names)
         if pictures is not None and i + 1 not in pictures and "problem" not in label:
             label = {"problem": Reason.NO_PICTURE, "note": "no face was found"}
-        start, end = frames.around(max(0, i + 1 - first), entry)
         records.append(
             Record(
                 table=table,
@@ -111,8 +110,7 @@ def _video(
                 file_path=clip,
                 source=source,
                 part=part,
-                start=start,
-                end=end,
+                frame=max(0, i + 1 - first),
                 **label,
             )
         )

@@ -3,7 +3,7 @@
 Track ``aligned``, of SEWA DB v0.2: a folder a segment, ``SSL_C2_S055_P109_VC1_004803_005542`` =
 culture, session, person, chat, first and last frame; somewhere in it ``*_Valence_AV_Aligned.csv``
 (``frame_idx,valence``) and its like for arousal, joined on the frame. The smallest frame_idx is
-taken for the clip's first frame; times follow ``fps``, and this corpus's videos have 20 to 30.
+taken for the clip's first frame.
 
 Track ``avec``, of the AVEC challenges: ``labels/Train_DE_01.csv``, between semicolons name, time,
 arousal, valence, liking, each 0.1 s; with a header (2019) or without (2018).
@@ -13,7 +13,6 @@ Every n-th label makes a row.
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +85,6 @@ def _segment(root: Path, folder: Path, pair: Mapping[str, Path], entry: Dataset)
     records = []
     for index, ((table, row), said) in list(labels.items())[:: entry.every]:
         number, label = _number(index), _label(said)
-        start, end = (None, None) if number is None else frames.around(number - first, entry)
         if number is None:
             label = _bad(f"frame_idx is {index[:40]!r}, not a whole number")
         elif parts is None:
@@ -100,8 +98,7 @@ def _segment(root: Path, folder: Path, pair: Mapping[str, Path], entry: Dataset)
                 subject=person,
                 source=f"{culture}_{session}" if parts else "",
                 scene=culture,
-                start=start,
-                end=end,
+                frame=None if number is None else number - first,
                 **label,
             )
         )
@@ -135,8 +132,7 @@ def _avec(root: Path, path: Path, parts: re.Match[str], entry: Dataset) -> list[
     for row, values in _rows(path)[:: entry.every]:
         start = end = None
         try:
-            milliseconds = round(tables.real(values["time"], "the time") * 1000)
-            start, end = frames.around(milliseconds, replace(entry, fps=1000.0))
+            start, end = frames.around(tables.real(values["time"], "the time"), entry.window)
             label = _label({side: {values[side]} for side in _SIDES})
         except tables.Unreadable as error:
             label = _bad(str(error))
