@@ -18,6 +18,8 @@ from ruamel.yaml import YAML
 
 from facewave.files import write_csv, write_json
 from facewave.labels import schema as labels
+from facewave.labels import subsets
+from facewave.labels.readers.dfew import WORDS
 from facewave.landmarks import schema as landmarks
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -82,15 +84,22 @@ def trajectory(n_frames: int, seed: int = 0, gaps: tuple[int, ...] = ()) -> land
 
 
 def write_landmarks(
-    project: Path, clips: dict[str, landmarks.Trajectory], unusable: tuple[str, ...] = ()
+    project: Path,
+    clips: dict[str, landmarks.Trajectory],
+    unusable: tuple[str, ...] = (),
+    parts: dict[str, tuple[float, float]] | None = None,
 ) -> None:
-    """data/landmarks/demo/: clips by video_idx; one without frames has no place in the shard."""
+    """data/landmarks/demo/: clips by video_idx; one without frames has no place in the shard.
+
+    ``parts`` has start and end (s) of the clips of which only a part counts.
+    """
     folder = project / "data/landmarks/demo"
     rows = []
     with landmarks.shard(folder / "part-000.parquet", NAMES) as writer:
         for name, clip in clips.items():
             n_frames = len(clip.times_T)
             place = writer.add(clip) if n_frames else None
+            start, end = (parts or {}).get(name, (np.nan, np.nan))
             rows.append(
                 {
                     "video_idx": name,
@@ -98,6 +107,8 @@ def write_landmarks(
                     "key": f"key-{name}",
                     "shard": "" if place is None else "part-000.parquet",
                     "row_group": place,
+                    "start": start,
+                    "end": end,
                     "frames": n_frames,
                     "face_frames": int(clip.valid_T.sum()),
                     "face_share": float(clip.valid_T.mean()) if n_frames else 0.0,
@@ -149,15 +160,18 @@ def toy(n_subjects: int = 20, seed: int = 0) -> Toy:
             "video_idx": [f"{i:03}" for i in range(n)],
             "file_path": [f"clips/{i:03}.mp4" for i in range(n)],
             "label": code,
-            "actual": [labels.WORDS["dfew"][k] for k in code],
+            "actual": [WORDS[k] for k in code],
             "dataset": "demo",
             "subject": [f"s{s}" for s in subject],
             "fold": subject % 3 + 1,
             "split": split,
+            "table": "annotation.csv",
             "row": np.arange(n) + 2,
             "excluded": "",
         }
     )
+    cells = table.assign(word=table["actual"], part=table["split"])
+    table["rank"] = subsets.rank(cells, seed=0)
     return Toy(table, usable, blendshapes)
 
 
@@ -170,7 +184,7 @@ def write_toy(project: Path, made: Toy) -> None:
         video_idx="undecided", label=None, actual="", excluded=str(labels.Reason.NO_SINGLE_LABEL)
     )
     table = pd.concat([undecided, made.table], ignore_index=True)
-    labels.write(project / "data/labels/demo.csv", table)
+    labels.write(project / "data/labels/demo.csv", table, WORDS)
     usable = np.concatenate([[True], made.usable])
     blendshapes = np.concatenate([made.blendshapes[:1], made.blendshapes])
     write_features(project, table, usable, blendshapes)

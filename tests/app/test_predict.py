@@ -35,7 +35,7 @@ def test_a_fold_s_model_can_be_named(project: Path) -> None:
 
 def test_mistakes_get_a_sentence(project: Path, tmp_path: Path) -> None:
     output = run(project, "facewave", "predict", "no.mp4", ok=False)
-    assert "no.mp4 is no file" in output
+    assert "no.mp4 is not here. Name a video, or a folder of pictures." in output
     output = run(project, "facewave", "predict", "params.yaml", "--model", "nowhere", ok=False)
     assert "nowhere" in output
     assert "dvc repro" in output

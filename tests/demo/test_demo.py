@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facewave.labels.schema import WORDS
+from facewave.labels.readers.dfew import WORDS
 from facewave.landmarks import model_file
 
 DEMO = Path(__file__).parents[2] / "data/raw/demo"
@@ -116,7 +116,7 @@ def test_dirty_votes() -> None:
         assert sum(votes_of(rows[order])) == 10
     assert sorted(votes_of(rows[87]))[-2:] == [5, 5]
     assert rows[87]["label"] != "0"
-    assert votes_of(rows[88])[WORDS["dfew"].index("sad")] == 8
+    assert votes_of(rows[88])[WORDS.index("sad")] == 8
     assert rows[88]["label"] == "1"
 
 
@@ -195,5 +195,5 @@ def test_landmarker_sees_faces_only_where_there_is_one() -> None:
         pytest.skip("the landmarker's file is not here; name its folder in FACEWAVE_ASSETS")
     from facewave.landmarks.detect import detect
 
-    assert detect(clip(1), model_file.get())[1].valid_T.mean() >= 0.95
-    assert not detect(clip(93), model_file.get())[1].valid_T.any()
+    assert detect(clip(1), model_file.get(), fps=25.0)[1].valid_T.mean() >= 0.95
+    assert not detect(clip(93), model_file.get(), fps=25.0)[1].valid_T.any()

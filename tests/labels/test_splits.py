@@ -94,7 +94,7 @@ def test_where_folds_are_drawn_the_next_one_validates(store: Path) -> None:
 
 
 def test_no_subject_and_no_source_is_in_two_parts(store: Path) -> None:
-    # Ten films with six actors each, of whom one also plays in the next film but two.
+    # Thirty films of four clips; one actor plays in the first and the second, and so on.
     actors = [f"a{film}{k}" for film in range(30) for k in range(4)]
     films = [f"f{film}" for film in range(30) for _ in range(4)]
     for film in range(0, 30, 3):

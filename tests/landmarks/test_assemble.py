@@ -17,8 +17,9 @@ def test_each_clip_is_where_the_index_says(tmp_path: Path, monkeypatch: pytest.M
     keys = [f"{i:064x}" for i in range(5)]
     for i, key in enumerate(keys):
         cache.put(key, facts, random_trajectory(12, seed=i))
-    rows = pd.DataFrame({"video_idx": list("abcde"), "file_path": [f"{c}.mp4" for c in "abcde"]})
-    index = stage.assemble(rows, keys, tmp_path / "out", Landmarks(2, 0.5))
+    rows = pd.DataFrame({"video_idx": list("abcde"), "key": keys, "start": np.nan, "end": np.nan})
+    rows["file_path"] = rows["video_idx"] + ".mp4"
+    index = stage.assemble(rows, tmp_path / "out", Landmarks(2, 0.5))
     assert index["shard"].nunique() == 3
     assert index["video_idx"].tolist() == list("abcde")
     for i, row in enumerate(schema.read_index(tmp_path / "out").itertuples()):

@@ -14,6 +14,7 @@ from facewave.landmarks import cache, model_file, schema
 from facewave.landmarks.schema import EMPTY, ClipFacts
 
 AA, BB = "a" * 64, "b" * 64
+FPS = 25.0  # of pictures
 FACTS = ClipFacts(fps=25.0, width=640, height=360, declared_frames=12)
 
 
@@ -21,7 +22,7 @@ def test_the_key_is_of_the_bytes_not_of_the_name(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"one")
     shutil.copy(tmp_path / "a.mp4", tmp_path / "b.mp4")
     (tmp_path / "c.mp4").write_bytes(b"two")
-    a, b, c = (cache.key(tmp_path / f"{name}.mp4") for name in "abc")
+    a, b, c = (cache.key(tmp_path / f"{name}.mp4", FPS) for name in "abc")
     assert a == b != c
 
 
@@ -30,11 +31,11 @@ def test_the_key_changes_with_landmarker_and_settings(
 ) -> None:
     clip = tmp_path / "a.mp4"
     clip.write_bytes(b"one")
-    keys = {cache.key(clip)}
+    keys = {cache.key(clip, FPS)}
     monkeypatch.setattr(model_file, "SHA256", "0" * 64)
-    keys.add(cache.key(clip))
+    keys.add(cache.key(clip, FPS))
     monkeypatch.setattr(cache, "SETTINGS", cache.SETTINGS | {"version": 99})
-    keys.add(cache.key(clip))
+    keys.add(cache.key(clip, FPS))
     assert len(keys) == 3
 
 

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from test_landmarks_schema import assert_equal
 
-from facewave.landmarks.detect import Clip, detect
+from facewave.landmarks.detect import detect
+from running import ROOT
 
-DEMO_CLIP = Path("data/raw/demo/clips/1.mp4")
+DEMO_CLIP = ROOT / "data/raw/demo/clips/1.mp4"
+FPS = 25.0  # of pictures
 
 
 def write_noise(
@@ -25,19 +27,10 @@ def write_noise(
     writer.release()
 
 
-def test_frames_come_with_the_containers_times(tmp_path: Path) -> None:
-    write_noise(tmp_path / "a.mp4", 12, size=(66, 50))
-    clip = Clip(tmp_path / "a.mp4")
-    frames = list(clip.frames())
-    np.testing.assert_allclose([time for time, _ in frames], np.arange(12) / 25, atol=1e-6)
-    assert all(picture.shape == (50, 66, 3) for _, picture in frames)
-    assert (clip.facts.declared_frames, clip.facts.fps, clip.facts.problem) == (12, 25, "")
-
-
 @pytest.mark.parametrize("content", [b"", b"just text", bytes(5000)])
 def test_what_is_no_video_says_so(tmp_path: Path, content: bytes, landmarker: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(content)
-    facts, trajectory = detect(tmp_path / "a.mp4", landmarker)
+    facts, trajectory = detect(tmp_path / "a.mp4", landmarker, FPS)
     assert facts.problem.startswith("cannot be opened")
     assert len(trajectory.times_T) == 0
 
@@ -45,7 +38,7 @@ def test_what_is_no_video_says_so(tmp_path: Path, content: bytes, landmarker: Pa
 def test_a_truncated_clip_keeps_its_frames_and_says_so(tmp_path: Path, landmarker: Path) -> None:
     whole = DEMO_CLIP.read_bytes()
     (tmp_path / "a.mp4").write_bytes(whole[: len(whole) // 2])  # its header lies in front
-    facts, trajectory = detect(tmp_path / "a.mp4", landmarker)
+    facts, trajectory = detect(tmp_path / "a.mp4", landmarker, FPS)
     assert 0 < len(trajectory.times_T) < 0.9 * facts.declared_frames
     assert facts.problem == (
         f"truncated: {len(trajectory.times_T)} of {facts.declared_frames} frames can be decoded"
@@ -64,7 +57,7 @@ def test_a_variable_frame_rate_is_no_truncation(tmp_path: Path, landmarker: Path
             frame.pts, frame.time_base = i, Fraction(1, 30)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    facts, trajectory = detect(tmp_path / "a.mkv", landmarker)
+    facts, trajectory = detect(tmp_path / "a.mkv", landmarker, FPS)
     assert len(trajectory.times_T) == 20
     assert facts.declared_frames > 40  # what the header makes of its duration
     assert facts.problem == ""
@@ -72,7 +65,7 @@ def test_a_variable_frame_rate_is_no_truncation(tmp_path: Path, landmarker: Path
 
 def test_no_face_is_nan_never_zero(tmp_path: Path, landmarker: Path) -> None:
     write_noise(tmp_path / "a.mp4", 5)
-    facts, trajectory = detect(tmp_path / "a.mp4", landmarker)
+    facts, trajectory = detect(tmp_path / "a.mp4", landmarker, FPS)
     assert not facts.problem
     assert not trajectory.valid_T.any()
     assert len(trajectory.times_T) == 5
@@ -81,7 +74,7 @@ def test_no_face_is_nan_never_zero(tmp_path: Path, landmarker: Path) -> None:
 
 
 def test_a_demo_clip_shows_a_face_the_same_each_time(landmarker: Path) -> None:
-    facts, first = detect(DEMO_CLIP, landmarker)
+    facts, first = detect(DEMO_CLIP, landmarker, FPS)
     assert not facts.problem
     assert first.valid_T.mean() > 0.9
     assert first.landmarks_TPC.shape[1:] == (478, 3)
@@ -91,7 +84,7 @@ def test_a_demo_clip_shows_a_face_the_same_each_time(landmarker: Path) -> None:
     assert 0 < seen[..., :2].min() < seen[..., :2].max() < 1  # in picture widths and heights
     assert ((first.blendshapes_TB >= 0) & (first.blendshapes_TB <= 1))[first.valid_T].all()
     np.testing.assert_allclose(first.pose_T44[first.valid_T][:, 3], [[0, 0, 0, 1]] * len(seen))
-    assert_equal(detect(DEMO_CLIP, landmarker)[1], first)
+    assert_equal(detect(DEMO_CLIP, landmarker, FPS)[1], first)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +99,7 @@ def test_a_demo_clip_shows_a_face_the_same_each_time(landmarker: Path) -> None:
 def test_real_clips(
     real_clips: Path, landmarker: Path, name: str, frames: int, face_frames: range
 ) -> None:
-    facts, trajectory = detect(real_clips / name, landmarker)
+    facts, trajectory = detect(real_clips / name, landmarker, FPS)
     assert not facts.problem
     assert len(trajectory.times_T) == frames
     assert trajectory.valid_T.sum() in face_frames
@@ -115,6 +108,6 @@ def test_real_clips(
 
 
 def test_uneven_frame_times_are_kept(real_clips: Path, landmarker: Path) -> None:
-    _, trajectory = detect(real_clips / "face_noface.mov", landmarker)
+    _, trajectory = detect(real_clips / "face_noface.mov", landmarker, FPS)
     steps = np.diff(trajectory.times_T)
     assert steps.min() < 0.9 * np.median(steps)  # 24 and 30 frames a second by turns

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from facewave.labels import schema as labels
+from facewave.labels.readers.dfew import WORDS
 from facewave.landmarks import cache, extract, schema
 from running import ROOT
 
@@ -28,7 +29,7 @@ def use_clips(project: Path, numbers: range) -> None:
     names = [str(number) for number in numbers]
     table = pd.DataFrame({"video_idx": names, "excluded": ""})
     table["file_path"] = [f"clips/{name}.mp4" for name in names]
-    labels.write(project / "data/labels/demo.csv", table)
+    labels.write(project / "data/labels/demo.csv", table, WORDS)
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_every_shipped_trajectory_comes_out_again_when_detected_afresh(
     pack = ROOT / cache.pack("demo")
     shipped = schema.read_index(pack)
     clips = [raw / path for path in shipped["file_path"]]
-    keys, detected = extract.ensure(clips, "afresh")
+    keys, detected = extract.ensure(clips, "afresh", fps=25.0)
     assert keys == list(shipped["key"])
     assert detected == set(keys)
     for row in shipped.itertuples():

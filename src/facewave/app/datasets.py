@@ -51,7 +51,7 @@ def show_one(name: str, console: Console) -> None:
         if track.knows:
             console.print(f"    knows      {', '.join(track.knows)}")
         if track.published:
-            said = ", ".join(f"{key} {count:,}" for key, count in track.published.items())
+            said = ", ".join(f"{key}: {count:,}" for key, count in track.published.items())
             console.print(f"    published  {said}")
     for pattern, what in corpus.layout.items():
         console.print(f"  files    {pattern}: {what}")

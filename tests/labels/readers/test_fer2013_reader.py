@@ -202,14 +202,19 @@ def test_rows_that_cannot_be_read_have_no_picture(tmp_path: Path) -> None:
 
 
 def test_unpacking_is_a_command(root: Path) -> None:
-    command = [sys.executable, "-m", "facewave.labels.readers.fer2013"]
+    command = [sys.executable, "-m", "facewave.app.cli", "datasets", "unpack-fer2013"]
     done = subprocess.run([*command, str(root)], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "3 pictures written\n")
-    for wrong in ([], [str(root / "nowhere")]):
-        done = subprocess.run([*command, *wrong], capture_output=True, text=True, check=False)
-        assert done.returncode == 2
-        assert "Traceback" not in done.stderr
-        assert "facewave: " in done.stderr
+    assert (done.returncode, done.stdout) == (0, "3 pictures written\n"), done.stderr
+    assert (root / "FER2013Train/fer0000000.png").exists()
+    done = subprocess.run(
+        [*command, str(root / "nowhere")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("facewave: ")
+    assert "fer2013.csv is not here" in done.stderr
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
 
 
 def test_published_counts() -> None:

@@ -1,0 +1,218 @@
+"""What is looked up of clips: real videos, pictures and folders of pictures, whole and broken."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from facewave.labels.clips import look_at, open_one
+from facewave.labels.cleaning import FileFact
+
+
+def video(path: Path, shade: int = 1, fps: float = 25) -> Path:
+    """A real mp4; another shade, other bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (64, 48))
+    for t in range(5):
+        writer.write(np.full((48, 64, 3), 40 * shade + 8 * t, np.uint8))
+    writer.release()
+    return path
+
+
+def picture(path: Path, shade: int = 1) -> Path:
+    """A real picture; bitmaps of one size have as many bytes, whatever they show."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), np.full((8, 8, 3), 20 * shade, np.uint8))
+    return path
+
+
+def pictures(folder: Path, *shades: int) -> Path:
+    for number, shade in enumerate(shades, start=1):
+        picture(folder / f"{number:03}.bmp", shade)
+    return folder
+
+
+def text(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("no video " * 50, "utf-8")
+    return path
+
+
+def whole_half(path: Path) -> Path:
+    content = video(path).read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    return path
+
+
+def empty(path: Path) -> Path:
+    path.touch()
+    return path
+
+
+def folder_with(*files: str) -> Callable[[Path], Path]:
+    def make(path: Path) -> Path:
+        path.mkdir()
+        for name in files:
+            text(path / name)
+        return path
+
+    return make
+
+
+def empty_pictures(path: Path) -> Path:
+    path.mkdir()
+    (path / "001.png").touch()
+    return path
+
+
+NO_VIDEO = "not a video, or its header is damaged or cut off"
+NO_PICTURE = "not a picture, or its header is damaged or cut off"
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "problem"),
+    [
+        ("a.mp4", video, ""),
+        ("a.png", picture, ""),
+        ("a.JPG", picture, ""),
+        ("folder", lambda path: pictures(path, 1, 2), ""),
+        ("folder.mp4", lambda path: pictures(path, 1, 2), ""),
+        ("a.mp4", empty, "0 bytes"),
+        ("a.png", empty, "0 bytes"),
+        ("folder", empty_pictures, "0 bytes"),
+        ("a.mp4", text, NO_VIDEO),
+        ("a.mp4", whole_half, NO_VIDEO),
+        ("a.png", text, NO_PICTURE),
+        ("folder", folder_with("001.jpg"), NO_PICTURE),
+        ("folder", folder_with(), "a folder without pictures"),
+        ("folder.mp4", folder_with("001.txt", "labels.json"), "a folder without pictures"),
+    ],
+)
+def test_a_clip_opens_or_it_is_said_why_not(
+    tmp_path: Path, name: str, make: Callable[[Path], Path], problem: str
+) -> None:
+    make(tmp_path / name)
+    fact = open_one(tmp_path / name)
+    assert fact == FileFact(exists=True, problem=problem, fps=fact.fps)
+    assert look_at(tmp_path, [name]) == {name: fact}
+
+
+def test_a_video_tells_its_own_rate_and_pictures_tell_none(tmp_path: Path) -> None:
+    assert open_one(video(tmp_path / "a.mp4")).fps == 25
+    assert open_one(video(tmp_path / "b.mp4", fps=12.5)).fps == 12.5
+    assert open_one(picture(tmp_path / "a.png")).fps == 0
+    assert open_one(pictures(tmp_path / "folder", 1, 2)).fps == 0
+
+
+def test_a_picture_named_like_a_video_is_no_video(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png").rename(tmp_path / "a.mp4")
+    assert open_one(tmp_path / "a.mp4").problem == NO_VIDEO
+
+
+@pytest.mark.parametrize("name", ["gone.mp4", "gone/1.mp4", "a.mp4/1.mp4", "link.mp4"])
+def test_what_is_not_there_does_not_exist(tmp_path: Path, name: str) -> None:
+    video(tmp_path / "a.mp4")
+    (tmp_path / "link.mp4").symlink_to("nowhere.mp4")
+    assert look_at(tmp_path, [name]) == {name: FileFact(exists=False)}
+
+
+def test_a_playlist_of_a_file_outside_is_no_clip(tmp_path: Path) -> None:
+    video(tmp_path / "outside.mp4")
+    playlist = tmp_path / "demo/clips/1.m3u8"
+    playlist.parent.mkdir(parents=True)
+    segment = f"#EXTINF:1,\n{tmp_path / 'outside.mp4'}\n"
+    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n{segment}#EXT-X-ENDLIST\n", "utf-8")
+    assert open_one(playlist).problem == NO_VIDEO
+
+
+def test_a_folder_with_a_picture_that_points_nowhere_is_looked_at(tmp_path: Path) -> None:
+    pictures(tmp_path / "a", 1, 2)
+    (tmp_path / "a/003.bmp").symlink_to("nowhere.bmp")
+    assert look_at(tmp_path, ["a"])["a"].exists
+
+
+def test_a_name_too_long_for_a_file_does_not_exist(tmp_path: Path) -> None:
+    name = "x" * 300 + ".mp4"
+    assert look_at(tmp_path, [name]) == {name: FileFact(exists=False)}
+
+
+def twins(root: Path, *paths: str) -> list[str]:
+    """The twins of clips that all open."""
+    facts = look_at(root, list(paths))
+    assert {fact.problem for fact in facts.values()} == {""}
+    return [facts[path].twin for path in paths]
+
+
+def test_files_with_the_same_bytes_are_twins(tmp_path: Path) -> None:
+    video(tmp_path / "a.mp4")
+    shutil.copy(tmp_path / "a.mp4", tmp_path / "copy.mp4")
+    (tmp_path / "link.mp4").symlink_to("a.mp4")
+    video(tmp_path / "b.mp4", 2)
+    a, copy, link, b = twins(tmp_path, "a.mp4", "copy.mp4", "link.mp4", "b.mp4")
+    assert a == copy == link != ""
+    assert b != a
+
+
+def test_a_clip_that_no_other_equals_in_size_has_no_twin(tmp_path: Path) -> None:
+    picture(tmp_path / "a.bmp")
+    video(tmp_path / "b.mp4")
+    assert twins(tmp_path, "a.bmp", "b.mp4") == ["", ""]
+
+
+def test_pictures_of_one_size_are_twins_only_if_their_bytes_are_the_same(tmp_path: Path) -> None:
+    picture(tmp_path / "a.bmp", 1)
+    picture(tmp_path / "b.bmp", 2)
+    picture(tmp_path / "again.bmp", 1)
+    a, b, again = twins(tmp_path, "a.bmp", "b.bmp", "again.bmp")
+    assert a == again != ""
+    assert b != a
+
+
+def test_folders_with_the_same_pictures_in_the_same_order_are_twins(tmp_path: Path) -> None:
+    pictures(tmp_path / "a", 1, 2, 3)
+    shutil.copytree(tmp_path / "a", tmp_path / "copy")
+    picture(tmp_path / "renamed/frame_7.bmp", 1)
+    picture(tmp_path / "renamed/frame_8.bmp", 2)
+    picture(tmp_path / "renamed/frame_10.bmp", 3)
+    pictures(tmp_path / "backwards", 3, 2, 1)
+    pictures(tmp_path / "other", 1, 2, 4)
+    a, copy, renamed, *others = twins(tmp_path, "a", "copy", "renamed", "backwards", "other")
+    assert a == copy == renamed != ""
+    assert a not in others
+
+
+def test_what_lies_beside_the_pictures_is_no_part_of_the_clip(tmp_path: Path) -> None:
+    pictures(tmp_path / "a", 1, 2)
+    pictures(tmp_path / "b", 1, 2)
+    text(tmp_path / "b/labels.json")
+    a, b = twins(tmp_path, "a", "b")
+    assert a == b != ""
+
+
+def test_a_folder_is_no_twin_of_a_video_but_of_the_one_picture_that_it_holds(
+    tmp_path: Path,
+) -> None:
+    video(tmp_path / "a.mp4")
+    pictures(tmp_path / "one", 1)
+    pictures(tmp_path / "two", 1, 1)
+    picture(tmp_path / "a.bmp", 1)
+    of_video, one, two, alone = twins(tmp_path, "a.mp4", "one", "two", "a.bmp")
+    assert one == alone != ""
+    assert of_video == two == ""
+
+
+def test_broken_clips_are_no_twins(tmp_path: Path) -> None:
+    text(tmp_path / "a.mp4")
+    text(tmp_path / "b.mp4")
+    facts = look_at(tmp_path, ["a.mp4", "b.mp4"])
+    assert [fact.twin for fact in facts.values()] == ["", ""]
+
+
+def test_every_clip_that_is_asked_for_is_told_of(tmp_path: Path) -> None:
+    video(tmp_path / "größe, 表情/a b.mp4")
+    asked = ["größe, 表情/a b.mp4", "gone.mp4"]
+    assert list(look_at(tmp_path, asked)) == asked
+    assert look_at(tmp_path, []) == {}

@@ -1,0 +1,170 @@
+"""The picture of a label table: it shows what there is, and is the same each time."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from facewave.labels import plots
+from facewave.labels.readers.mafw import COMPOUND
+from facewave.labels.schema import SEVEN
+
+BLUE, ORANGE, GREEN, RED, PURPLE = (  # of bars: the parts or folds in their order
+    (31, 119, 180),
+    (255, 127, 14),
+    (44, 160, 44),
+    (214, 39, 40),
+    (148, 103, 189),
+)
+VIRIDIS = ((68, 1, 84), (253, 231, 37))  # of the plane: few rows, many rows
+PARTS = ("train", "train", "val", "test")
+
+
+def clips(words: tuple[str, ...], each: int = 8) -> Any:
+    """Kept rows: ``each`` clips of every word, in parts of an official split."""
+    n = len(words) * each
+    content = {
+        "actual": np.repeat(words, each) if words else [],
+        "split": [PARTS[i % 4] for i in range(n)],
+        "fold": pd.array([pd.NA] * n, dtype="Int64"),
+        "valence": [np.nan] * n,
+        "arousal": [np.nan] * n,
+    }
+    return pd.DataFrame(content)
+
+
+def in_folds(words: tuple[str, ...]) -> Any:
+    table = clips(words, each=10)
+    return table.assign(fold=pd.array([i % 5 + 1 for i in range(len(table))], dtype="Int64"))
+
+
+def on_the_plane(n: int, words: tuple[str, ...] = ("",)) -> Any:
+    table = clips(words, each=n)
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 0.3, (2, len(table))).clip(-1, 1)
+    return table.assign(valence=values[0], arousal=values[1])
+
+
+def draw(path: Path, kept: Any, words: tuple[str, ...], title: str = "demo: a test") -> Any:
+    """The picture as (height, width, 3), RGB."""
+    plots.overview(kept, words, title, path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def area(picture: NDArray[np.uint8], colour: tuple[int, int, int]) -> int:
+    """How many pixels have a colour, nearly."""
+    return int((np.abs(picture.astype(int) - colour).max(axis=2) <= 3).sum())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "metrics/demo.png"
+
+
+def test_of_an_official_split_there_is_a_bar_for_every_word_in_each_part(path: Path) -> None:
+    picture = draw(path, clips(SEVEN), SEVEN)
+    assert picture.shape == (462, 792, 3)
+    train, val, test = (area(picture, colour) for colour in (BLUE, ORANGE, GREEN))
+    assert train > 7000
+    # Four clips of each word train, two validate, two test; the legend adds to each.
+    assert val / train == pytest.approx(0.5, abs=0.03)
+    assert test / train == pytest.approx(0.5, abs=0.03)
+    assert area(picture, RED) == 0
+
+
+def test_of_folds_there_is_a_bar_for_each(path: Path) -> None:
+    picture = draw(path, in_folds(SEVEN), SEVEN)
+    areas = [area(picture, colour) for colour in (BLUE, ORANGE, GREEN, RED, PURPLE)]
+    assert min(areas) > 3000
+    assert max(areas) < 1.1 * min(areas)
+
+
+def test_a_word_that_no_clip_has_keeps_its_place_and_has_no_bar(path: Path) -> None:
+    whole = draw(path, clips(SEVEN), SEVEN)
+    without_fear = draw(path, clips(SEVEN[:6]), SEVEN)
+    assert whole.shape == without_fear.shape
+    assert area(without_fear, BLUE) / area(whole, BLUE) == pytest.approx(6 / 7, abs=0.03)
+    last_bar = (slice(60, 380), slice(690, 780))
+    assert area(whole[last_bar], BLUE) > 500
+    assert area(without_fear[last_bar], BLUE) < 200  # what is left is the legend's
+
+
+def test_43_words_have_a_line_each(path: Path) -> None:
+    assert len(COMPOUND) == 43
+    picture = draw(path, in_folds(COMPOUND), COMPOUND)
+    assert picture.shape == (898, 792, 3)
+    areas = [area(picture, colour) for colour in (BLUE, ORANGE, GREEN, RED, PURPLE)]
+    assert min(areas) > 10000
+    middle_of_a_bar = picture[:, 260]  # each word's bar starts with fold 1
+    blue = np.abs(middle_of_a_bar.astype(int) - BLUE).max(axis=1) <= 3
+    assert (np.diff(blue.astype(int)) == 1).sum() == 43
+
+
+@pytest.mark.parametrize("n", [1, 50, 300])
+def test_without_words_there_is_the_plane_alone(path: Path, n: int) -> None:
+    picture = draw(path, on_the_plane(n), ())
+    assert picture.shape == (462, 792, 3)
+    assert sum(area(picture, colour) for colour in VIRIDIS) > 20
+    assert area(picture, BLUE) == 0
+
+
+def test_where_clips_lie_on_the_plane_there_is_colour(path: Path) -> None:
+    corner = on_the_plane(40).assign(valence=0.95, arousal=0.95)
+    other = corner.assign(valence=-0.95, arousal=-0.95)
+    pictures = [draw(path, table, ()).astype(int) for table in (corner, other)]
+    rows, columns = np.nonzero(np.abs(pictures[0] - pictures[1]).max(axis=2) > 60)
+    assert rows.min() < 150
+    assert rows.max() > 330
+    assert columns.max() - columns.min() > 150
+
+
+def test_words_and_plane_stand_side_by_side(path: Path) -> None:
+    picture = draw(path, on_the_plane(30, SEVEN), SEVEN)
+    assert picture.shape == (462, 1254, 3)
+    assert area(picture[:, :700], BLUE) > 3000
+    assert area(picture[:, 750:], BLUE) == 0
+    assert sum(area(picture[:, 750:], colour) for colour in VIRIDIS) > 20
+
+
+def test_rows_with_half_of_the_two_numbers_are_not_on_the_plane(path: Path) -> None:
+    picture = draw(path, on_the_plane(30, SEVEN).assign(arousal=np.nan), SEVEN)
+    assert picture.shape == (462, 792, 3)
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [(clips(SEVEN), SEVEN), (in_folds(COMPOUND), COMPOUND), (on_the_plane(300), ())],
+    ids=["7 words", "43 words", "plane"],
+)
+def test_the_same_table_makes_the_same_bytes_and_another_one_others(
+    tmp_path: Path, kept: Any, words: tuple[str, ...]
+) -> None:
+    for name, table in (("one", kept), ("two", kept), ("fewer", kept[:-40])):
+        plots.overview(table, words, "demo: a test", tmp_path / f"{name}.png")
+    one, two, fewer = (
+        (tmp_path / f"{name}.png").read_bytes() for name in ("one", "two", "fewer")
+    )
+    assert one == two
+    assert fewer != one
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("title", ["demo: 5 $ or $_$", "demo: 100 % of a_b^c \\frac"])
+def test_a_title_is_no_formula(path: Path, title: str) -> None:
+    assert draw(path, clips(SEVEN), SEVEN, title).shape == (462, 792, 3)
+
+
+def test_ten_folds_stand_in_the_order_of_their_numbers(path: Path) -> None:
+    table = in_folds(SEVEN)[:60]
+    table["fold"] = pd.array([[1, 2, 10][i % 3] for i in range(60)], dtype="Int64")
+    table = table[(table["fold"] != 10) | (table["actual"] == "happy")]  # few bars of fold 10
+    picture = draw(path, table, SEVEN)
+    assert area(picture, BLUE) > 3 * area(picture, GREEN)
+    assert area(picture, ORANGE) > 3 * area(picture, GREEN)

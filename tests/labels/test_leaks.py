@@ -1,0 +1,185 @@
+"""Leak check: a clip, a file, a subject or a source on two sides is found, in every partition."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facewave.errors import UserError
+from facewave.labels import leaks
+from facewave.labels.readers import mafw
+from facewave.labels.records import frame
+from facewave.params import Dataset
+
+DELETE = "The stored parts no longer fit the table: delete its .folds.json to draw new ones."
+UNOFFICIAL = (
+    "The corpus's own parts leak; to draw disjoint ones set official: false in its entry in "
+    "params.yaml."
+)
+COLUMN = {"clip": "video_idx", "file": "file_path", "subject": "subject", "source": "source"}
+N = 12
+
+
+def disjoint(**columns: Any) -> Any:
+    """Twelve clips, each of its own subject and source; drawn: four folds and a split."""
+    numbers = range(N)
+    content = {
+        "video_idx": [f"c{i}" for i in numbers],
+        "file_path": [f"{i}.mp4" for i in numbers],
+        "subject": [f"s{i}" for i in numbers],
+        "source": [f"f{i}" for i in numbers],
+        "fold": pd.array([i % 4 + 1 for i in numbers], dtype="Int64"),
+        "split": ["train", "train", "val", "test"] * 3,
+        "validation": pd.array([pd.NA] * N, dtype="boolean"),
+        "part": [""] * N,
+    }
+    return pd.DataFrame(content | columns)
+
+
+def no_folds() -> Any:
+    """The same, of a corpus with an official split and nothing else."""
+    table = disjoint(fold=pd.array([pd.NA] * N, dtype="Int64"))
+    return table.assign(part=table["split"].replace("val", "train"))
+
+
+def official_folds() -> Any:
+    """The same, of a corpus with official folds: some clips validate."""
+    return disjoint(validation=pd.array([i in (2, 5, 7) for i in range(N)], dtype="boolean"))
+
+
+def with_both(table: Any, kind: str, one: int, other: int) -> Any:
+    """The table, with the same ``kind`` in two rows."""
+    column = COLUMN[kind]
+    changed = table.copy()
+    changed.loc[other, column] = changed.loc[one, column]
+    return changed
+
+
+def refusal(table: Any) -> str:
+    with pytest.raises(UserError) as caught:
+        leaks.check(table, "demo")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("table", [disjoint(), no_folds(), official_folds()])
+def test_where_nothing_is_shared_nothing_is_said(table: Any) -> None:
+    leaks.check(table, "demo")
+
+
+@pytest.mark.parametrize("kind", COLUMN)
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [(0, 3, "train and test"), (0, 2, "train and val"), (2, 3, "val and test")],
+)
+def test_whatever_two_parts_of_the_split_share_is_named(
+    kind: str, one: int, other: int, said: str
+) -> None:
+    table = with_both(no_folds(), kind, one, other)
+    name = table.loc[one, COLUMN[kind]]
+    sentence = refusal(table)
+    assert sentence.startswith(f"demo, split: {said} share 1 {kind}s ({name}). ")
+    assert sentence.endswith(UNOFFICIAL)
+
+
+@pytest.mark.parametrize("kind", COLUMN)
+@pytest.mark.parametrize("fold", [1, 2, 3, 4])
+def test_whatever_two_parts_of_an_official_fold_share_is_named(kind: str, fold: int) -> None:
+    # Rows of one part of the split; only this fold tests one of them and not the other.
+    table = official_folds().assign(split="train", fold=pd.array([9] * N, dtype="Int64"))
+    table.loc[0, "fold"] = fold
+    sentence = refusal(with_both(table, kind, 0, 1))
+    assert sentence.startswith(f"demo, fold {fold}: train and test share 1 {kind}s (")
+    assert sentence.endswith(UNOFFICIAL)
+
+
+def test_what_official_folds_set_aside_to_validate_shares_nothing_either() -> None:
+    table = official_folds().assign(split="train")
+    # Rows 3 and 7 are in fold 4, row 7 validates where another fold is tested.
+    sentence = refusal(with_both(table, "subject", 3, 7))
+    assert sentence.startswith("demo, fold 1: train and val share 1 subjects (s3). ")
+
+
+def test_what_two_parts_of_a_drawn_fold_share_asks_for_new_ones() -> None:
+    table = disjoint(split=["train"] * N)
+    sentence = refusal(with_both(table, "source", 0, 2))
+    assert sentence == f"demo, fold 1: train and test share 1 sources (f0). {DELETE}"
+
+
+def test_what_two_parts_of_a_drawn_split_share_asks_for_new_ones() -> None:
+    table = with_both(disjoint(), "subject", 0, 8)  # train and train, fold 1 and fold 1
+    table.loc[8, "split"] = "test"
+    assert refusal(table) == f"demo, split: train and test share 1 subjects (s0). {DELETE}"
+
+
+def test_who_is_in_one_part_twice_leaks_nothing() -> None:
+    table = disjoint()
+    table.loc[4, ["subject", "source"]] = table.loc[0, ["subject", "source"]]  # fold 1, train
+    leaks.check(table, "demo")
+
+
+def test_nobody_is_not_somebody() -> None:
+    leaks.check(disjoint(subject=[""] * N, source=[""] * N), "demo")
+
+
+# What two tables share.
+
+
+def clips(*names: str, **columns: Any) -> Any:
+    """Rows of clips of which only the names are known."""
+    known = {"video_idx": list(names), "file_path": [f"clips/{name}" for name in names]}
+    return pd.DataFrame(known | {"subject": "", "source": ""} | columns)
+
+
+def test_all_that_is_shared_is_named_and_of_many_the_first_three() -> None:
+    one = clips("a", "b", "c", "d", "e", source="film")
+    other = clips("e", "d", "c", "b", "x", source="film")
+    assert leaks.shared(one, other) == (
+        "4 clips (b, c, d and 1 more), 4 files (clips/b, clips/c, clips/d and 1 more), "
+        "1 sources (film)"
+    )
+
+
+def test_three_are_named_without_more() -> None:
+    said = leaks.shared(clips("a", "b", "c"), clips("c", "b", "a"))
+    assert said == "3 clips (a, b, c), 3 files (clips/a, clips/b, clips/c)"
+
+
+@given(st.sets(st.integers(0, 9), max_size=6), st.sets(st.integers(0, 9), max_size=6))
+def test_two_tables_share_something_if_and_only_if_a_clip_is_in_both(
+    one: set[int], other: set[int]
+) -> None:
+    said = leaks.shared(clips(*map(str, one)), clips(*map(str, other)))
+    assert bool(said) == bool(one & other)
+    assert leaks.shared(clips(*map(str, other)), clips(*map(str, one))) == said
+
+
+def write_lists(root: Path, track: str, folds: dict[str, int], word: str) -> None:
+    """MAFW's official lists of one track: each clip in the test list of its fold."""
+    for fold in range(1, 6):
+        folder = root / "Train & Test Set" / track / "no_caption" / f"set_{fold}"
+        folder.mkdir(parents=True)
+        for part in ("train", "test"):
+            names = [name for name, own in folds.items() if (own == fold) == (part == "test")]
+            text = "".join(f"{name} {word}\n" for name in names)
+            (folder / f"{part}.txt").write_text(text, "utf-8")
+
+
+def test_training_on_single_labels_has_seen_clips_of_the_compound_test(tmp_path: Path) -> None:
+    """MAFW's compound folds are not its single ones."""
+    names = [f"{i:05}.mp4" for i in range(1, 11)]
+    write_lists(tmp_path, "single", {name: i // 2 + 1 for i, name in enumerate(names)}, "anger")
+    write_lists(
+        tmp_path, "compound", {name: i % 5 + 1 for i, name in enumerate(names)}, "anger_disgust"
+    )
+    single, compound = (
+        frame(
+            mafw.read(tmp_path, Dataset(reader="mafw", root=str(tmp_path), about="", track=track))
+        )
+        for track in ("single", "compound")
+    )
+    seen, tested = single[single["fold"] != 1], compound[compound["fold"] == 1]
+    assert leaks.shared(seen, tested) == "1 clips (00006.mp4), 1 files (data/clips/00006.mp4)"
+    assert leaks.shared(seen, single[single["fold"] == 1]) == ""
