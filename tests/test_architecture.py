@@ -228,6 +228,26 @@ def test_a_stage_depends_on_its_own_room(name: str) -> None:
         assert "${" in dep or not dep.startswith("src/") or (ROOT / dep).exists(), dep
 
 
+BASICS = {f"facewave{name}" for name in ("", ".params", ".errors", ".files")}
+
+
+@pytest.mark.parametrize("name", stages())
+def test_a_stage_depends_on_what_its_room_imports(name: str) -> None:
+    stage = stages()[name]
+    files = [path for path in FILES if room_of(name_of(path)) == room_run_by(stage)]
+    ours = {
+        module.replace(".", "/")
+        for module in set().union(*map(imports_of, files)) - BASICS
+        if module.split(".")[0] == "facewave"
+    }
+    missing = [
+        module
+        for module in ours
+        if not any(f"src/{module}.py".startswith(dep.removesuffix(".py")) for dep in stage["deps"])
+    ]
+    assert missing == []
+
+
 @pytest.mark.parametrize("name", stages())
 def test_a_stage_reads_sections_that_exist(name: str) -> None:
     sections = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")

@@ -26,6 +26,7 @@ def leaves(content: dict[str, Any], above: str = "") -> dict[str, Any]:
 
 LEAVES = leaves(CONTENT)
 SECTIONS = [*CONTENT, "datasets.demo"]
+OPTIONAL = {"datasets.demo.table", "datasets.demo.clips"}
 
 
 def changed(key: str, value: Any) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def test_the_committed_file_loads_with_its_values() -> None:
     assert params.dataset(loaded, "demo") is loaded.datasets["demo"]
 
 
-@pytest.mark.parametrize("key", [*LEAVES, *(key for key in CONTENT)])
+@pytest.mark.parametrize("key", [*sorted(set(LEAVES) - OPTIONAL), *CONTENT])
 def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
     assert refusal(tmp_path, without(key)) == f": {key}: this key is missing."
 
@@ -98,14 +99,15 @@ def test_an_unknown_key_is_named_whatever_its_name(tmp_path: Path, key: str) -> 
 
 
 def test_a_dataset_is_named_whatever_its_name(tmp_path: Path) -> None:
-    entry = CONTENT["datasets"]["demo"] | {"reader": "afew"}
+    entry = CONTENT["datasets"]["demo"] | {"words": "eight"}
     said = refusal(tmp_path, changed("datasets.interviews", entry))
-    assert said.startswith(": datasets.interviews.reader: ")
+    assert said.startswith(": datasets.interviews.words: ")
 
 
 NUMBERS = [key for key, value in LEAVES.items() if isinstance(value, int | float)]
-COUNTS = [key for key in NUMBERS if isinstance(LEAVES[key], int)]
-CHOICES = ["datasets.demo.reader", "wavelets.mode", "train.model"]
+SHARES = {"labels.min_agreement"}  # written there as whole numbers
+COUNTS = [key for key in NUMBERS if isinstance(LEAVES[key], int) and key not in SHARES]
+CHOICES = ["labels.on_problem", "wavelets.mode", "train.model"]
 OTHERS = {*CHOICES, "wavelets.level"}
 TEXTS = [key for key, value in LEAVES.items() if isinstance(value, str) and key not in OTHERS]
 
@@ -133,7 +135,9 @@ def test_a_text_is_a_text(tmp_path: Path, key: str, wrong: Any) -> None:
 @pytest.mark.parametrize(
     ("key", "wrong"),
     [
-        ("labels.folds", 1),
+        ("labels.folds", 2),
+        ("labels.min_agreement", -0.1),
+        ("labels.min_agreement", 1.1),
         ("landmarks.min_face_frames", 1),
         ("landmarks.min_face_share", 1.01),
         ("landmarks.min_face_share", -0.01),
@@ -151,7 +155,12 @@ def test_a_text_is_a_text(tmp_path: Path, key: str, wrong: Any) -> None:
         ("train.patience", 0),
         ("evaluate.resamples", 0),
         ("train.partitions.1", 0),
+        ("train.subset.0", -0.1),
+        ("train.subset.1", 1.1),
         ("train.lr", float("nan")),
+        ("datasets.demo.fps", 0),
+        ("datasets.demo.window", 0),
+        ("datasets.demo.every", 0),
     ],
 )
 def test_a_number_out_of_bounds_is_named_with_its_value(
@@ -176,7 +185,8 @@ def test_a_seed_is_one_that_numpy_takes(tmp_path: Path, key: str, seed: int) -> 
 @pytest.mark.parametrize(
     ("key", "wrong", "choices"),
     [
-        ("datasets.demo.reader", "mafw", ["dfew"]),
+        ("datasets.demo.words", "eight", ["own", "seven"]),
+        ("labels.on_problem", "ignore", ["exclude", "fail"]),
         ("wavelets.mode", "aproximation", ["approximation", "block"]),
         ("wavelets.level", "Auto", ["auto"]),
         ("train.model", "svm", ["majority", "logistic", "mlp"]),
@@ -208,7 +218,10 @@ def test_a_wrong_element_is_named_by_its_place(tmp_path: Path, wrong: list[Any])
     )
 
 
-@pytest.mark.parametrize("key", ["train.partitions", "train.inputs", "train.baselines"])
+LISTS = ["train.partitions", "train.inputs", "train.baselines", "train.subset"]
+
+
+@pytest.mark.parametrize("key", LISTS)
 @pytest.mark.parametrize("wrong", ["split", 3, None, {"a": 1}])
 def test_a_list_is_a_list(tmp_path: Path, key: str, wrong: Any) -> None:
     assert refusal(tmp_path, changed(key, wrong)).startswith(f": {key}: ")
@@ -307,7 +320,89 @@ def test_a_missing_file_says_where_to_go(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("train.partitions", ["split", 1, "split"]), ("train.inputs", ["landmarks"] * 2)],
+    [
+        ("train.partitions", ["split", 1, "split"]),
+        ("train.inputs", ["landmarks"] * 2),
+        ("train.subset", [0.5, 0.5]),
+    ],
 )
 def test_nothing_is_named_twice(tmp_path: Path, key: str, value: list[Any]) -> None:
     assert f"{key}: it should name nothing twice" in refusal(tmp_path, changed(key, value))
+
+
+MINIMAL = {"reader": "my-own_2", "root": "data/raw/mine", "about": "my clips"}
+
+
+def test_of_an_entry_only_reader_root_and_about_are_needed(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    YAML().dump(changed("datasets.mine", MINIMAL), path)
+    assert params.load(path).datasets["mine"] == params.Dataset(
+        reader="my-own_2",  # any name; the registry of readers tells which exist
+        root="data/raw/mine",
+        about="my clips",
+        table="",
+        clips="",
+        track="",
+        encoding="",
+        words="own",
+        official=True,
+        every=1,
+        window=2.0,
+        fps=25.0,
+        columns={},
+        parts=[],
+    )
+
+
+@pytest.mark.parametrize("key", MINIMAL)
+def test_those_three_are_needed(tmp_path: Path, key: str) -> None:
+    entry = {name: value for name, value in MINIMAL.items() if name != key}
+    said = refusal(tmp_path, changed("datasets.mine", entry))
+    assert said == f": datasets.mine.{key}: this key is missing."
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../dfew", "dfew.py"])
+def test_a_reader_is_named_by_a_word(tmp_path: Path, name: str) -> None:
+    said = refusal(tmp_path, changed("datasets.demo.reader", name))
+    assert said.startswith(": datasets.demo.reader: ")
+
+
+@pytest.mark.parametrize("words", ["own", "seven", ["calm", "cross"]])
+def test_words_are_own_the_common_ones_or_a_list(tmp_path: Path, words: Any) -> None:
+    path = tmp_path / "params.yaml"
+    YAML().dump(changed("datasets.demo.words", words), path)
+    assert params.load(path).datasets["demo"].words == words
+
+
+@pytest.mark.parametrize("words", [[], [1], 7, ["calm", "calm"]])
+def test_other_words_are_refused(tmp_path: Path, words: Any) -> None:
+    said = refusal(tmp_path, changed("datasets.demo.words", words))
+    assert said.startswith(": datasets.demo.words")
+
+
+def test_a_part_is_as_strict_as_an_entry(tmp_path: Path) -> None:
+    part = {"reader": "mafw", "root": "mafw", "share": 0.5}
+    path = tmp_path / "params.yaml"
+    YAML().dump(changed("datasets.demo.parts", [part]), path)
+    assert params.load(path).datasets["demo"].parts == [params.Part("mafw", "mafw", 0.5)]
+    for key, wrong in (("share", 0), ("share", 1.5), ("reader", 3), ("fps", 25)):
+        said = refusal(tmp_path, changed("datasets.demo.parts", [part | {key: wrong}]))
+        assert said.startswith(f": datasets.demo.parts.0.{key}: ")
+
+
+@pytest.mark.parametrize("slice_", [[0, 1], [0.0, 0.3], [0.3, 0.5]])
+def test_a_subset_is_a_slice_of_the_clips(tmp_path: Path, slice_: list[float]) -> None:
+    path = tmp_path / "params.yaml"
+    YAML().dump(changed("train.subset", slice_), path)
+    assert params.load(path).train.subset == slice_
+
+
+@pytest.mark.parametrize("wrong", [[], [0.5], [0, 0.5, 1]])
+def test_a_subset_has_two_ends(tmp_path: Path, wrong: list[float]) -> None:
+    assert refusal(tmp_path, changed("train.subset", wrong)).startswith(": train.subset: ")
+
+
+@pytest.mark.parametrize("inputs", [["captions"], ["blendshapes", "caption"]])
+def test_captions_are_no_inputs(tmp_path: Path, inputs: list[str]) -> None:
+    said = refusal(tmp_path, changed("train.inputs", inputs))
+    assert said.startswith(": train.inputs: it should have no captions: they tell the label")

@@ -62,6 +62,7 @@ class Part:
     clips: str = ""
     track: str = ""
     encoding: str = ""
+    columns: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, config=_strict)

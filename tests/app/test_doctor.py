@@ -64,7 +64,7 @@ def test_missing_packages_are_named(tmp_path: Path) -> None:
     assert "make setup" in output
 
 
-@pytest.mark.parametrize("command", ["doctor", "results", "predict", "export-npy"])
+@pytest.mark.parametrize("command", ["doctor", "results", "predict", "export-npy", "datasets"])
 def test_help_says_what_each_command_is_for(command: str) -> None:
     assert command in run(ROOT, "facewave", "--help")
     assert "Usage" in run(ROOT, "facewave", command, "--help")

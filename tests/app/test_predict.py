@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+import cv2
 import pytest
 
+from facewave.video import Clip
 from running import run
 
 WORDS = {"happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"}
@@ -63,3 +65,25 @@ def test_real_clips_run_through(project: Path, real_clips: Path) -> None:
         assert clip.name in output
     assert output.count("no answer") == 2  # a title, and a full-body shot
     assert "a face in 43%" in output
+
+
+@pytest.mark.usefixtures("landmarker")
+def test_a_folder_of_pictures_is_a_clip_with_its_own_frame_rate(
+    project: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number, (_, picture) in enumerate(Clip(project / "data/raw/demo/clips/1.mp4", 25).frames()):
+        assert picture is not None
+        assert cv2.imwrite(str(folder / f"{number}.png"), picture[..., ::-1].copy())
+    n = number + 1
+    output = run(project, "facewave", "predict", str(folder), "--fps", "10")
+    assert f"pictures: {n} frames, {n / 10:.2f} s, a face in 100% of the frames" in output
+    assert set(probabilities(output)) == WORDS
+
+
+@pytest.mark.parametrize("fps", ["0", "-25"])
+def test_no_frame_rate_is_a_mistake_with_a_sentence(tmp_path: Path, fps: str) -> None:
+    output = run(tmp_path, "facewave", "predict", str(tmp_path), f"--fps={fps}", ok=False)
+    assert "fps" in output
+    assert "Traceback" not in output

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,16 @@ from facewave.errors import explain
 from facewave.evaluation import measures
 from facewave.evaluation.__main__ import main
 from facewave.training.__main__ import main as train
-from making import ABOUT, contents, run, toy, trained_project, write_params
+from making import (
+    ABOUT,
+    TOY_TRAIN,
+    contents,
+    run,
+    toy,
+    trained_project,
+    write_params,
+    write_toy,
+)
 
 ROLES = ["model", "majority", "logistic"]
 WORDS = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
@@ -177,7 +187,7 @@ def test_the_confusion_table_has_the_models_answers_over_folds(
     assert table.to_numpy().tolist() == model[["actual", "predicted"]].to_numpy().tolist()
 
 
-@pytest.mark.parametrize("name", ["confusion", "curves", "clip"])
+@pytest.mark.parametrize("name", ["confusion", "curves", "clip", "suspects"])
 def test_pictures_show_something(evaluated: Path, name: str) -> None:
     picture = cv2.imread(str(evaluated / f"metrics/evaluate/plots/{name}.png"))
     assert picture is not None
@@ -186,6 +196,90 @@ def test_pictures_show_something(evaluated: Path, name: str) -> None:
     if name == "clip":  # the video's orange square, in BGR
         near = np.abs(picture.astype(int) - (40, 180, 220)).max(axis=2) < 30
         assert near.sum() > 500
+
+
+WRONG = "046"  # sad indeed, and tested in fold 1
+
+
+@pytest.fixture(scope="module")
+def mislabelled(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy project with one label that is wrong, after both stages; its words have votes."""
+    place = tmp_path_factory.mktemp("mislabelled") / "project"
+    shutil.copytree(trained, place)
+    made = toy()
+    made.table["votes"] = '{"happy": 6}'
+    codes = made.table["label"].to_numpy(int)
+    made.blendshapes[np.arange(len(codes)), :, codes] += (
+        4.0  # easy: the model is right of all others
+    )
+    row = made.table["video_idx"] == WRONG
+    assert made.table.loc[row, ["actual", "fold"]].to_numpy().tolist() == [["sad", 1]]
+    made.table.loc[row, ["label", "actual"]] = [2, "neutral"]
+    made.blendshapes[row, :, 1] += 4.0  # the clip is most clearly sad
+    write_params(place, train=TOY_TRAIN | {"partitions": [1, 2]}, evaluate={"resamples": 1})
+    write_toy(place, made)
+    with chdir(place):
+        train()
+        main()
+    return place
+
+
+def read_suspects(project: Path) -> pd.DataFrame:
+    return pd.read_csv(project / "metrics/evaluate/suspects.csv", dtype={"video_idx": str})
+
+
+def test_a_wrong_label_heads_the_list_of_suspects(mislabelled: Path) -> None:
+    first = read_suspects(mislabelled).iloc[0].to_dict()
+    p_label, p_suggested, quality = (first.pop(f) for f in ("p_label", "p_suggested", "quality"))
+    assert first == {
+        "video_idx": WRONG,
+        "file_path": f"clips/{WRONG}.mp4",
+        "actual": "neutral",
+        "suggested": "sad",
+        "votes": '{"happy": 6}',
+        "table": "annotation.csv",
+        "row": 48,
+    }
+    assert p_label < 0.2 < 0.6 < p_suggested <= 1
+    assert 0 <= quality < 0.3
+
+
+def test_suspects_are_of_the_models_answers_over_folds(mislabelled: Path) -> None:
+    listed = read_suspects(mislabelled)
+    said = pd.read_csv(
+        mislabelled / "metrics/evaluate/predictions.csv", dtype={"video_idx": str}
+    ).query("role == 'model'")
+    said = said.set_index("video_idx").loc[listed["video_idx"]]
+    assert listed["video_idx"].is_unique
+    assert "000" not in set(listed["video_idx"])  # it shows no face
+    assert listed["quality"].is_monotonic_increasing
+    assert list(said["predicted"]) == list(listed["suggested"])
+    for row in listed.itertuples():
+        answer = said.loc[row.video_idx]
+        assert row.p_label == answer[f"p_{row.actual}"]
+        assert row.p_suggested == answer[f"p_{row.suggested}"]
+
+
+def test_the_sheet_of_suspects_shows_their_clips(mislabelled: Path) -> None:
+    picture = cv2.imread(str(mislabelled / "metrics/evaluate/plots/suspects.png"))
+    assert picture is not None
+    square = np.abs(picture.astype(int) - (40, 180, 220)).max(axis=2) < 30  # of the clips, in BGR
+    assert square.sum() > 100
+
+
+def test_without_their_clips_the_suspects_are_listed_all_the_same(
+    mislabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "project"
+    shutil.copytree(mislabelled, place)
+    shutil.rmtree(place / "data/raw")
+    before = contents(place)
+    monkeypatch.chdir(place)
+    main()
+    after = contents(place)
+    changed = [name for name in before if before[name] != after[name]]
+    assert set(changed) <= {f"metrics/evaluate/plots/{name}.png" for name in ("suspects", "clip")}
+    assert "metrics/evaluate/plots/suspects.png" in changed
 
 
 def test_a_second_run_writes_the_same_bytes(

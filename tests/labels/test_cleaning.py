@@ -37,8 +37,9 @@ def votes(happy: int = 0, sad: int = 0, fear: int = 0) -> dict[str, int]:
 
 def clip(number: int, word: str = "happy", **other: Any) -> Record:
     """A row as a reader gives it."""
-    name = {"table": "t.csv", "row": 0, "video_idx": f"{number}", "file_path": f"{number}.mp4"}
-    return Record(**name | {"word": word} | other)
+    given: dict[str, Any] = {"table": "t.csv", "row": 0, "word": word}
+    given |= {"video_idx": f"{number}", "file_path": f"{number}.mp4"}
+    return Record(**given | other)
 
 
 def empty() -> Record:
@@ -82,8 +83,9 @@ def test_what_a_reader_tells_beside_the_label_stays() -> None:
 
 
 def test_action_units_become_json_and_none_of_them_nothing() -> None:
-    table = cleaned([clip(1, aus={"AU1": 1, "AU12": 0}), clip(2)])
-    assert table["aus"].tolist() == ['{"AU1": 1, "AU12": 0}', ""]
+    table = cleaned([clip(1, aus={"AU1": 1, "AU12": 0}), clip(2), clip(3, aus={}, votes={})])
+    assert table["aus"].tolist() == ['{"AU1": 1, "AU12": 0}', "", ""]
+    assert table["votes"].tolist() == ["", "", ""]
 
 
 def test_each_row_gets_its_quadrant() -> None:
@@ -195,7 +197,7 @@ def test_a_row_that_is_left_out_makes_no_other_a_repeat() -> None:
         ({"arousal": 2.0, "valence": 3.0}, "valence 3.0"),
     ],
 )
-def test_values_out_of_range_are_left_out(values: dict[str, float], note: str) -> None:
+def test_values_out_of_range_are_left_out(values: dict[str, Any], note: str) -> None:
     table = cleaned([clip(1, **values), clip(2)])
     assert reasons(table) == [Reason.OUT_OF_RANGE, ""]
     assert table["note"][0] == note

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facewave.labels.clips import look_at, open_one
 from facewave.labels.cleaning import FileFact
+from facewave.labels.clips import look_at, open_one
 
 
 def video(path: Path, shade: int = 1, fps: float = 25) -> Path:

@@ -1,8 +1,10 @@
 """The contract of data/labels/<dataset>.csv: what is written is read, and which part a row has."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,24 +12,29 @@ from hypothesis import strategies as st
 
 from facewave.errors import UserError
 from facewave.labels import schema
+from facewave.labels.schema import Reason
 
+WORDS = ("happy", "sad")
+WHOLE = ("label", "fold", "row")
+COMPUTED = ("rank", "agreement", "entropy")
+PUBLISHED = ("valence", "arousal", "valence_raw", "arousal_raw", "start", "end")
 TEXT = [
-    name
-    for name in schema.COLUMNS
-    if name not in {"label", "fold", "row", "valence", "arousal", "start", "end"}
+    name for name in schema.COLUMNS if name not in {*WHOLE, *COMPUTED, *PUBLISHED, "validation"}
 ]
 
 
-def table(n: int = 3, **columns: list[Any]) -> pd.DataFrame:
+def table(n: int = 3, **columns: Any) -> pd.DataFrame:
     """A whole table of ``n`` rows."""
     filled: dict[str, Any] = {name: [f"{name} {i}" for i in range(n)] for name in TEXT}
-    filled |= {name: pd.array(range(1, n + 1), dtype="Int64") for name in ("label", "fold", "row")}
-    filled |= {name: [i / 7 for i in range(n)] for name in ("valence", "arousal", "start", "end")}
+    filled |= {name: pd.array(range(1, n + 1), dtype="Int64") for name in WHOLE}
+    filled |= {name: [i / 8 for i in range(n)] for name in COMPUTED}
+    filled |= {name: [i / 7 for i in range(n)] for name in PUBLISHED}
+    filled["validation"] = pd.array([i % 2 == 0 for i in range(n)], dtype="boolean")
     return pd.DataFrame(filled | columns)[list(schema.COLUMNS)]
 
 
 def round_trip(tmp_path: Path, content: pd.DataFrame) -> pd.DataFrame:
-    schema.write(tmp_path / "labels.csv", content)
+    schema.write(tmp_path / "labels.csv", content, WORDS)
     return schema.read(tmp_path / "labels.csv")
 
 
@@ -40,13 +47,16 @@ def test_nothing_stays_nothing(tmp_path: Path) -> None:
     content = table(
         label=pd.array([None, 2, None], dtype="Int64"),
         valence=[None, 0.5, None],
+        validation=pd.array([None, False, None], dtype="boolean"),
     ).assign(**{name: ["", "s", ""] for name in TEXT})
     back = round_trip(tmp_path, content)
     for name in TEXT:
         assert back[name].tolist() == ["", "s", ""], name
     assert back["label"].tolist() == [pd.NA, 2, pd.NA]
     assert back["valence"].isna().tolist() == [True, False, True]
-    assert str(back["label"].dtype) == str(back["fold"].dtype) == "Int64"
+    assert back["validation"].tolist() == [pd.NA, False, pd.NA]
+    assert {str(back[name].dtype) for name in WHOLE} == {"Int64"}
+    assert str(back["validation"].dtype) == "boolean"
 
 
 def test_absent_columns_are_written_empty_and_unknown_ones_not(tmp_path: Path) -> None:
@@ -54,7 +64,18 @@ def test_absent_columns_are_written_empty_and_unknown_ones_not(tmp_path: Path) -
     back = round_trip(tmp_path, short)
     assert tuple(back.columns) == schema.COLUMNS
     assert back["caption"].tolist() == ["", "", ""]
-    assert back["start"].isna().all()
+    for name in ("start", "rank", "fold", "validation"):
+        assert back[name].isna().all(), name
+
+
+def test_what_is_computed_is_rounded_and_what_is_published_is_not(tmp_path: Path) -> None:
+    third = [1 / 3] * 3
+    content = table().assign(**dict.fromkeys((*COMPUTED, *PUBLISHED), third))
+    back = round_trip(tmp_path, content)
+    for name in COMPUTED:
+        assert back[name].tolist() == [0.333333] * 3, name
+    for name in PUBLISHED:
+        assert back[name].tolist() == third, name
 
 
 def test_numbers_keep_all_their_digits(tmp_path: Path) -> None:
@@ -102,7 +123,7 @@ def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
         b"",
         b"file_path\n\xff\n",
         b"a,b\n1,2\n1,2,3,4\n",
-        ",".join(schema.COLUMNS).encode() + b"\n" + b"x," * 20 + b"x\n",
+        ",".join(schema.COLUMNS).encode() + b"\n" + b"x," * (len(schema.COLUMNS) - 1) + b"x\n",
     ],
     ids=["empty", "no UTF-8", "ragged", "no number"],
 )
@@ -113,11 +134,89 @@ def test_a_damaged_table_is_a_user_error(tmp_path: Path, content: bytes) -> None
         schema.read(path)
 
 
-def in_folds(folds: list[int], **columns: list[Any]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"fold": pd.array(folds, dtype="Int64"), "split": ["train"] * len(folds)} | columns,
-        index=pd.RangeIndex(5, 5 + len(folds)),
+def test_the_words_stand_beside_the_table(tmp_path: Path) -> None:
+    schema.write(tmp_path / "labels.csv", table(), ("happy", "größer"))
+    assert schema.read_words(tmp_path / "labels.csv") == ("happy", "größer")
+    content = (tmp_path / "labels.words.json").read_text("utf-8")
+    assert json.loads(content) == ["happy", "größer"]
+
+
+def test_a_corpus_of_numbers_has_no_words(tmp_path: Path) -> None:
+    schema.write(tmp_path / "labels.csv", table(), ())
+    assert schema.read_words(tmp_path / "labels.csv") == ()
+
+
+def test_a_missing_word_list_says_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"labels\.words\.json is not here\. .*dvc repro clean"):
+        schema.read_words(tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b'["happy", 1]', b'["hap', b'["\xff"]', b'"happy"']
+)
+def test_a_damaged_word_list_is_a_user_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "labels.words.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"labels\.words\.json is damaged\. .*dvc repro"):
+        schema.read_words(tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_only_what_concerns_the_label_alone_still_has_trajectories(reason: Reason) -> None:
+    of_the_label = {
+        "no single label",
+        "vote tie",
+        "label contradicts votes",
+        "low agreement",
+        "no counterpart",
+        "no official part",
+    }
+    rows = pd.DataFrame({"excluded": ["", reason.value]})
+    assert schema.single_label(rows).index.tolist() == [0]
+    expected = [0, 1] if reason in of_the_label else [0]
+    assert schema.with_trajectories(rows).index.tolist() == expected
+
+
+def ranked(ranks: list[float]) -> pd.DataFrame:
+    return pd.DataFrame({"rank": ranks})
+
+
+def test_a_slice_holds_where_it_begins_and_not_where_it_ends() -> None:
+    rows = ranked([0.0, 0.25, 0.5, 0.75, float("nan")])
+    assert schema.subset(rows, 0, 0.5).index.tolist() == [0, 1]
+    assert schema.subset(rows, 0.5, 1).index.tolist() == [2, 3]
+    assert schema.subset(rows, 0, 1).index.tolist() == [0, 1, 2, 3]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(0, 1, exclude_max=True), max_size=20),
+    st.lists(st.floats(0, 1), min_size=2, max_size=2).map(sorted),
+)
+def test_slices_from_0_are_nested_and_slices_side_by_side_share_nothing(
+    ranks: list[float], cuts: list[float]
+) -> None:
+    rows = ranked(ranks)
+    first, second, third = (
+        set(schema.subset(rows, *ends).index)
+        for ends in ((0, cuts[0]), (cuts[0], cuts[1]), (cuts[1], 1))
     )
+    assert first | second == set(schema.subset(rows, 0, cuts[1]).index)
+    assert first.isdisjoint(second)
+    assert len(first) + len(second) + len(third) == len(ranks)
+
+
+def in_folds(folds: list[int], **columns: Any) -> pd.DataFrame:
+    """Rows in folds of our own, unless ``columns`` has a validation."""
+    filled = {
+        "fold": pd.array(folds, dtype="Int64"),
+        "split": ["train"] * len(folds),
+        "validation": pd.array([None] * len(folds), dtype="boolean"),
+    }
+    return pd.DataFrame(filled | columns, index=pd.RangeIndex(5, 5 + len(folds)))
+
+
+def in_official_folds(folds: list[int], validation: list[bool]) -> pd.DataFrame:
+    return in_folds(folds, validation=pd.array(validation, dtype="boolean"))
 
 
 @pytest.mark.parametrize(
@@ -143,6 +242,7 @@ def test_the_split_is_as_it_stands() -> None:
     assert schema.parts(rows, "split").tolist() == ["test", "train", "val"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 5), min_size=5, max_size=40), st.integers(1, 5))
 def test_parts_share_no_subject_where_folds_do_not(owners: list[int], fold: int) -> None:
     owners = [1, 2, 3, 4, 5, *owners]  # subject s<i> lies in fold i
@@ -166,22 +266,146 @@ def test_the_folds_that_exist_are_told_plainly() -> None:
 
 @pytest.mark.parametrize("folds", [[1, 1], [1, 2]])
 def test_fewer_folds_than_parts_are_refused(folds: list[int]) -> None:
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="cannot be test, validation and train"):
         schema.parts(in_folds(folds), 1)
 
 
-def test_codes_are_the_places_of_words() -> None:
-    assert schema.WORDS["dfew"] == (
-        "happy",
-        "sad",
-        "neutral",
-        "angry",
-        "surprise",
-        "disgust",
-        "fear",
+def test_without_folds_there_is_the_split_alone() -> None:
+    rows = in_folds([1, 1], fold=pd.array([None, None], dtype="Int64"))
+    assert schema.parts(rows, "split").tolist() == ["train", "train"]
+    with pytest.raises(UserError, match=r"has no folds, only its official split. Use \[split\]"):
+        schema.parts(rows, 1)
+
+
+@pytest.mark.parametrize(
+    ("fold", "expected"),
+    [
+        (1, ["test", "test", "val", "train", "val"]),
+        (2, ["val", "train", "test", "test", "val"]),
+        (3, ["val", "train", "val", "train", "test"]),
+    ],
+)
+def test_of_official_folds_those_set_aside_validate_unless_they_are_tested(
+    fold: int, expected: list[str]
+) -> None:
+    rows = in_official_folds([1, 1, 2, 2, 3], [True, False, True, False, True])
+    parts = schema.parts(rows, fold)
+    assert parts.tolist() == expected
+    assert parts.index.tolist() == [5, 6, 7, 8, 9]
+
+
+def test_two_official_folds_are_enough() -> None:
+    rows = in_official_folds([1, 2, 2], [False, True, False])
+    assert schema.parts(rows, 1).tolist() == ["test", "val", "train"]
+
+
+def test_an_unknown_official_fold_is_named() -> None:
+    with pytest.raises(UserError, match="there is no fold 3; there are "):
+        schema.parts(in_official_folds([1, 2], [True, False]), 3)
+
+
+def named(*rows: tuple[str, str]) -> pd.DataFrame:
+    """Clips c0, c1, ... with the given subjects and sources."""
+    return pd.DataFrame(
+        {
+            "video_idx": [f"c{i}" for i in range(len(rows))],
+            "subject": [subject for subject, _ in rows],
+            "source": [source for _, source in rows],
+        },
+        index=pd.RangeIndex(3, 3 + len(rows)),
     )
 
 
-def test_votes_are_json_or_nothing() -> None:
-    assert schema.votes_json({"happy": 3, "sad": 0}) == '{"happy": 3, "sad": 0}'
-    assert schema.votes_json(None) == ""
+def test_clips_stay_with_their_subject_else_their_source_else_alone() -> None:
+    rows = named(("s", ""), ("", "u"), ("", ""), ("s", ""), ("", "u"), ("", ""))
+    found = schema.groups(rows)
+    assert found.tolist() == [
+        "subject s",
+        "source u",
+        "clip c2",
+        "subject s",
+        "source u",
+        "clip c5",
+    ]
+    assert found.index.tolist() == [3, 4, 5, 6, 7, 8]
+
+
+def test_a_subject_and_a_source_of_one_name_are_two() -> None:
+    assert schema.groups(named(("a", ""), ("", "a"), ("", ""))).nunique() == 3
+
+
+def test_what_hangs_together_through_either_stays_together() -> None:
+    rows = named(
+        ("s2", "u1"), ("s1", "u1"), ("s2", "u2"), ("", "u2"), ("s3", ""), ("s4", "u4"), ("", "")
+    )
+    assert schema.groups(rows).tolist() == ["subject s1"] * 4 + [
+        "subject s3",
+        "subject s4",
+        "clip c6",
+    ]
+
+
+NAMES = st.tuples(st.sampled_from(["", "a", "b", "c", "d"]), st.sampled_from(["", "u", "v", "w"]))
+
+
+@settings(deadline=None)
+@given(st.lists(NAMES, min_size=1, max_size=8))
+def test_two_clips_are_together_where_a_chain_of_names_joins_them(
+    names: list[tuple[str, str]],
+) -> None:
+    reach = np.eye(len(names), dtype=bool)
+    for i, one in enumerate(names):
+        for j, other in enumerate(names):
+            reach[i, j] |= any(a and a == b for a, b in zip(one, other, strict=True))
+    for _ in names:
+        reach = reach @ reach
+    found = schema.groups(named(*names)).to_numpy()
+    assert ((found[:, None] == found[None, :]) == reach).all()
+
+
+def voted(*rows: tuple[str, dict[str, int] | None]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "actual": [word for word, _ in rows],
+            "votes": [json.dumps(votes) if votes else "" for _, votes in rows],
+        }
+    )
+
+
+def test_votes_are_distributions() -> None:
+    rows = voted(
+        ("happy", {"happy": 3, "sad": 1}),
+        ("", {"sad": 5}),
+        ("sad", None),
+        ("sad", {"happy": 0, "sad": 0}),
+        ("happy", {"happy": 2, "sad": 2, "other": 6}),
+    )
+    assert schema.soft_labels(rows, WORDS).tolist() == [
+        [0.75, 0.25],
+        [0, 1],
+        [0, 1],
+        [0, 1],
+        [0.5, 0.5],
+    ]
+
+
+def test_with_neither_votes_nor_a_word_nothing_is_known() -> None:
+    found = schema.soft_labels(voted(("", None), ("happy", None)), WORDS)
+    assert np.isnan(found[0]).all()
+    assert found[1].tolist() == [1, 0]
+
+
+def test_the_order_of_the_words_is_that_of_the_columns() -> None:
+    rows = voted(("happy", {"happy": 3, "sad": 1}))
+    assert schema.soft_labels(rows, ("sad", "happy")).tolist() == [[0.25, 0.75]]
+
+
+def test_of_no_rows_there_are_no_distributions() -> None:
+    assert schema.soft_labels(voted(), WORDS).shape == (0, 2)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=8))
+def test_distributions_add_up_to_1(counts: list[tuple[int, int]]) -> None:
+    rows = voted(*(("sad", {"happy": one, "sad": other}) for one, other in counts))
+    assert schema.soft_labels(rows, WORDS).sum(1) == pytest.approx(np.ones(len(counts)))

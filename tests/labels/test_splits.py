@@ -193,6 +193,7 @@ def test_an_official_split_stays_and_a_stratified_tenth_of_its_training_validate
     official = in_parts(n_train=200, n_test=40).set_index("video_idx")["part"]
     assert (table["split"] == "test").equals(official == "test")
     assert counted(table[table["split"] == "val"]["actual"]) == {"happy": 10, "sad": 10}
+    assert len(json.loads(store.read_text("utf-8"))["carved"]) == 200  # none that is tested
 
 
 def test_with_an_official_split_no_folds_are_drawn(store: Path) -> None:
@@ -304,6 +305,17 @@ def test_a_clip_that_comes_to_an_official_part_moves_nobody_who_was_carved(
     new = kept.iloc[:15].assign(video_idx=[f"0 new {i}" for i in range(15)])
     second = assign(pd.concat([new, kept], ignore_index=True), store)
     pd.testing.assert_frame_equal(second.loc[first.index, PLACES], first[PLACES])
+
+
+@pytest.mark.parametrize("part", ["train", ""])
+def test_of_many_that_come_to_official_parts_a_tenth_validates(store: Path, part: str) -> None:
+    few = in_parts(n_train=40) if part else in_folds(40)
+    assign(few, store)
+    more = in_parts(n_train=400) if part else in_folds(400)
+    more["video_idx"] = [f"new {i}" for i in range(len(more))]
+    table = assign(pd.concat([few, more], ignore_index=True), store)
+    validates = table["split"] == "val" if part else table["validation"]
+    assert validates.sum() == pytest.approx(44, abs=2)
 
 
 def test_new_actors_in_known_films_move_nobody(store: Path) -> None:

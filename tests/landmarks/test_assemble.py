@@ -1,14 +1,19 @@
 """Gathering cached clips into shards, more clips than one shard holds."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
-from test_landmarks_schema import assert_equal, random_trajectory
+from test_landmarks_schema import NAMES, assert_equal, random_trajectory
 
 from facewave.landmarks import __main__ as stage
 from facewave.landmarks import cache, schema
 from facewave.params import Landmarks
+
+AA, BB = "a" * 64, "b" * 64
 
 
 def test_each_clip_is_where_the_index_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,3 +31,60 @@ def test_each_clip_is_where_the_index_says(tmp_path: Path, monkeypatch: pytest.M
         assert row.key == keys[i]
         clip = schema.read_clip(tmp_path / "out" / row.shard, row.row_group)
         assert_equal(clip, random_trajectory(12, seed=i))
+
+
+def test_rows_that_share_a_clip_keep_it_once_and_are_judged_apart(tmp_path: Path) -> None:
+    facts = schema.ClipFacts(fps=10.0, width=64, height=48, declared_frames=20)
+    whole = replace(
+        random_trajectory(20), times_T=np.arange(20) / 10, valid_T=np.arange(20) % 20 >= 8
+    )
+    cache.put(AA, facts, whole)
+    cache.put(BB, facts, random_trajectory(12, seed=1))
+    rows = pd.DataFrame(
+        [
+            ("blind", "long.mp4", AA, 0.0, 0.5),
+            ("other", "short.mp4", BB, np.nan, np.nan),
+            ("seen", "long.mp4", AA, 1.0, 1.7),
+            ("nothing", "long.mp4", AA, 7.0, 9.0),
+            ("mixed", "long.mp4", AA, np.nan, np.nan),
+        ],
+        columns=["video_idx", "file_path", "key", "start", "end"],
+        index=[31, 4, 15, 9, 26],
+    )
+    stage.assemble(rows, tmp_path / "out", Landmarks(2, 0.65))
+
+    index = schema.read_index(tmp_path / "out").set_index("video_idx")
+    assert list(index.index) == ["blind", "other", "seen", "nothing", "mixed"]
+    assert list(index["frames"]) == [5, 12, 7, 0, 20]
+    assert list(index["face_frames"]) == [0, 8, 7, 0, 12]
+    assert list(index["face_share"]) == [0.0, 0.6667, 1.0, 0.0, 0.6]
+    assert list(index["duration"])[2:] == [0.7, 0.0, 2.0]
+    assert list(index["usable"]) == [False, True, True, False, False]
+    assert index["reason"].tolist() == [
+        "no face in any frame",
+        "",
+        "",
+        "no face in any frame",
+        "a face in 60% of the frames, less than 65%",
+    ]
+    assert list(index["start"].fillna(-1)) == [0.0, -1, 1.0, 7.0, -1]
+    assert list(index["end"].fillna(-1)) == [0.5, -1, 1.7, 9.0, -1]
+    shard = pq.ParquetFile(tmp_path / "out/part-00000.parquet")
+    assert (shard.num_row_groups, shard.metadata.num_rows) == (2, 32)
+    for row in index.itertuples():
+        kept = schema.read_clip(tmp_path / "out" / row.shard, row.row_group)
+        assert_equal(kept, random_trajectory(12, seed=1) if row.Index == "other" else whole)
+
+
+def test_a_clip_without_frames_has_no_place_in_a_shard(tmp_path: Path) -> None:
+    facts = schema.ClipFacts(25.0, 0, 0, 0, problem="no frame can be decoded")
+    cache.put(AA, facts, schema.EMPTY)
+    cache.put(BB, schema.ClipFacts(25.0, 64, 48, 12), random_trajectory(12))
+    rows = pd.DataFrame({"video_idx": ["a", "b"], "file_path": ["a.mp4", "b.mp4"]})
+    rows = rows.assign(key=[AA, BB], start=np.nan, end=[2.0, np.nan])
+    index = stage.assemble(rows, tmp_path / "out", Landmarks(2, 0.5))
+    assert list(index["shard"]) == ["", "part-00000.parquet"]
+    assert list(index["row_group"].fillna(-1)) == [-1, 0]
+    assert list(index["usable"]) == [False, True]
+    assert index["reason"][0] == "no frame can be decoded"
+    assert schema.read_names(tmp_path / "out/part-00000.parquet") == NAMES

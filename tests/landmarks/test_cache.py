@@ -109,3 +109,47 @@ def test_without_a_home_folder_it_says_which_variable_to_set(
     monkeypatch.setattr("os.getuid", lambda: 54321)  # a container's user, unknown to the system
     with pytest.raises(UserError, match="set FACEWAVE_CACHE"):
         cache.folder()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder of three pictures; to the key they are bytes and names."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in (1, 2, 3):
+        (folder / f"{number}.png").write_bytes(b"picture %d" % number)
+    return folder
+
+
+def test_a_renamed_picture_is_another_clip(pictures: Path) -> None:
+    key = cache.key(pictures, FPS)
+    (pictures / "3.png").rename(pictures / "7.png")  # it now comes later
+    assert cache.key(pictures, FPS) != key
+    (pictures / "7.png").rename(pictures / "3.png")
+    assert cache.key(pictures, FPS) == key
+
+
+def test_another_content_or_one_picture_less_is_another_clip(pictures: Path) -> None:
+    keys = {cache.key(pictures, FPS)}
+    (pictures / "2.png").write_bytes(b"another")
+    keys.add(cache.key(pictures, FPS))
+    (pictures / "2.png").unlink()
+    keys.add(cache.key(pictures, FPS))
+    assert len(keys) == 3
+
+
+def test_of_pictures_the_frame_rate_counts_of_videos_not(pictures: Path, tmp_path: Path) -> None:
+    assert cache.key(pictures, 25.0) != cache.key(pictures, 30.0)
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    assert cache.key(tmp_path / "a.mp4", 25.0) == cache.key(tmp_path / "a.mp4", 30.0)
+
+
+def test_neither_the_order_of_writing_nor_the_place_nor_other_files_count(
+    pictures: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "again"
+    again.mkdir()
+    for number in (3, 1, 2):
+        shutil.copy(pictures / f"{number}.png", again)
+    (again / "notes.txt").write_text("no picture")
+    assert cache.key(again, FPS) == cache.key(pictures, FPS)

@@ -1,5 +1,6 @@
 """Decoding and detection with the real decoder and the real landmarker."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from test_landmarks_schema import assert_equal
 
 from facewave.landmarks.detect import detect
+from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory
+from facewave.video import Clip
 from running import ROOT
 
 DEMO_CLIP = ROOT / "data/raw/demo/clips/1.mp4"
@@ -111,3 +114,69 @@ def test_uneven_frame_times_are_kept(real_clips: Path, landmarker: Path) -> None
     _, trajectory = detect(real_clips / "face_noface.mov", landmarker, FPS)
     steps = np.diff(trajectory.times_T)
     assert steps.min() < 0.9 * np.median(steps)  # 24 and 30 frames a second by turns
+
+
+def write_frames(folder: Path, first: int = 1, every: int = 1) -> list[float]:
+    """Every n-th frame of the demo clip as numbered PNGs; return their times in the clip."""
+    folder.mkdir()
+    times = []
+    for number, (time, picture) in enumerate(Clip(DEMO_CLIP, FPS).frames()):
+        if number % every == 0:
+            assert picture is not None
+            path = folder / f"{number + first:05}.png"
+            assert cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+            times.append(time)
+    return times
+
+
+@pytest.fixture(scope="module")
+def video(landmarker: Path) -> tuple[ClipFacts, Trajectory]:
+    return detect(DEMO_CLIP, landmarker, FPS)
+
+
+def test_a_folder_of_a_videos_frames_gives_what_the_video_gives(
+    tmp_path: Path, landmarker: Path, video: tuple[ClipFacts, Trajectory]
+) -> None:
+    write_frames(tmp_path / "clip")
+    facts, trajectory = detect(tmp_path / "clip", landmarker, fps=video[0].fps)
+    assert facts == video[0]  # among them size, frame rate and number of frames
+    np.testing.assert_allclose(trajectory.times_T, video[1].times_T, atol=1e-9)
+    assert_equal(replace(trajectory, times_T=video[1].times_T), video[1])
+
+
+def test_a_folder_is_detected_the_same_each_time_and_gaps_keep_their_time(
+    tmp_path: Path, landmarker: Path
+) -> None:
+    times = write_frames(tmp_path / "clip", first=40, every=6)
+    (fps,) = {Clip(DEMO_CLIP, FPS).fps}
+    facts, trajectory = detect(tmp_path / "clip", landmarker, fps)
+    assert (facts.problem, facts.declared_frames) == ("", len(times))
+    assert trajectory.valid_T.all()
+    np.testing.assert_allclose(trajectory.times_T, times, atol=1e-4)
+    assert_equal(detect(tmp_path / "clip", landmarker, fps)[1], trajectory)
+
+
+def test_a_broken_picture_is_a_frame_without_a_face(tmp_path: Path, landmarker: Path) -> None:
+    n_frames = len(write_frames(tmp_path / "clip", every=6))
+    broken = sorted((tmp_path / "clip").iterdir())[2]
+    broken.write_bytes(broken.read_bytes()[:100])
+    facts, trajectory = detect(tmp_path / "clip", landmarker, FPS)
+    assert facts.problem == ""
+    assert trajectory.valid_T.tolist() == [t != 2 for t in range(n_frames)]
+    for block in (trajectory.landmarks_TPC, trajectory.blendshapes_TB, trajectory.pose_T44):
+        assert np.isnan(block[2]).all()
+        assert np.isfinite(np.delete(block, 2, axis=0)).all()
+
+
+def test_one_picture_is_a_clip_of_one_frame(tmp_path: Path, landmarker: Path) -> None:
+    write_frames(tmp_path / "clip", every=1000)
+    facts, trajectory = detect(tmp_path / "clip/00001.png", landmarker, FPS)
+    assert (facts.problem, facts.declared_frames) == ("", 1)
+    assert trajectory.times_T.tolist() == [0.0]
+    assert trajectory.valid_T.tolist() == [True]
+
+
+def test_an_empty_folder_says_that_it_cannot_be_opened(tmp_path: Path, landmarker: Path) -> None:
+    facts, trajectory = detect(tmp_path, landmarker, FPS)
+    assert facts.problem.startswith("cannot be opened")
+    assert_equal(trajectory, EMPTY)

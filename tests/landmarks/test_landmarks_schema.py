@@ -1,12 +1,18 @@
 """Shards: what goes in comes out, bit for bit, and the same bytes each time."""
 
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from facewave.errors import UserError
+from facewave.files import write_csv
 from facewave.landmarks import schema
 from facewave.landmarks.schema import ClipFacts, Trajectory
 
@@ -89,3 +95,59 @@ def test_a_missing_or_short_index_is_named(tmp_path: Path) -> None:
     (tmp_path / "index.csv").write_text("video_idx,file_path\n1,a.mp4\n")
     with pytest.raises(UserError, match=r"index\.csv: column 'key' is missing"):
         schema.read_index(tmp_path)
+
+
+TEN = replace(random_trajectory(10), times_T=np.arange(10) / 10)
+WHOLE = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "frames"),
+    [
+        (WHOLE, WHOLE, slice(0, 10)),
+        (0.0, WHOLE, slice(0, 10)),
+        (0.3, WHOLE, slice(3, 10)),
+        (WHOLE, 0.3, slice(0, 3)),  # the end itself is not included
+        (0.25, 0.55, slice(3, 6)),
+        (0.3, 0.6, slice(3, 6)),
+        (-1.0, 99.0, slice(0, 10)),
+        (0.31, 0.39, slice(4, 4)),
+        (5.0, 6.0, slice(10, 10)),
+    ],
+)
+def test_a_part_is_the_frames_from_start_to_before_end(
+    start: float, end: float, frames: slice
+) -> None:
+    part = schema.between(TEN, start, end)
+    for name in ("times_T", "valid_T", "landmarks_TPC", "blendshapes_TB", "pose_T44"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(TEN, name)[frames])
+    assert part.names == NAMES
+
+
+@given(st.lists(st.floats(-1, 12), min_size=1, max_size=5), st.integers(0, 99))
+def test_parts_side_by_side_have_every_frame_once(cuts: list[float], seed: int) -> None:
+    clip = random_trajectory(9, seed=seed)
+    edges = [WHOLE, *sorted(cuts), WHOLE]
+    parts = [schema.between(clip, one, other) for one, other in pairwise(edges)]
+    np.testing.assert_array_equal(np.concatenate([part.times_T for part in parts]), clip.times_T)
+
+
+def test_a_part_of_nothing_is_nothing() -> None:
+    assert_equal(schema.between(schema.EMPTY, 0.5, WHOLE), schema.EMPTY)
+
+
+def test_a_row_of_the_index_is_read_with_its_part(tmp_path: Path) -> None:
+    other = random_trajectory(5, seed=1)
+    with schema.shard(tmp_path / "part-00000.parquet", NAMES) as writer:
+        writer.add(other)
+        writer.add(TEN)
+    base = dict.fromkeys(schema.INDEX, "") | {"shard": "part-00000.parquet"}
+    rows = [
+        base | {"row_group": 1, "start": 0.3, "end": 0.6},
+        base | {"row_group": 0, "start": None, "end": None},
+        base | {"row_group": 1, "start": None, "end": 0.2},
+    ]
+    write_csv(tmp_path / "index.csv", pd.DataFrame(rows))
+    expected = [schema.between(TEN, 0.3, 0.6), other, schema.between(TEN, WHOLE, 0.2)]
+    for row, part in zip(schema.read_index(tmp_path).itertuples(), expected, strict=True):
+        assert_equal(schema.read_row(tmp_path, row), part)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from facewave.errors import explain
+from facewave.labels import schema as labels
 from facewave.training import schema
 from facewave.training.__main__ import main
-from making import TOY_TRAIN, Toy, contents, toy, trained_project, write_params, write_toy
+from making import TOY_TRAIN, Toy, contents, run, toy, trained_project, write_params, write_toy
 
 ROLES = ("model", "majority", "logistic")
 
@@ -125,6 +126,83 @@ def test_both_inputs_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert json.loads((tmp_path / "metrics/train/split/metrics.json").read_text()) == {}
 
 
+def clips_learnt_from(project: Path) -> dict[int, float]:
+    """How many clips of each word the prior of the split has counted, as it tells itself."""
+    prior = schema.load(project / schema.folder("split", "majority"))
+    shares = prior.probabilities(np.zeros((1, 520), np.float32))[0]
+    return {code: float(share / shares[6]) - 1 for code, share in enumerate(shares[:3])}
+
+
+SLICES = ((0.0, 1.0), (0.0, 0.5), (0.5, 1.0))
+
+
+def test_a_subset_is_a_slice_of_the_training_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = toy()
+    write_toy(tmp_path, made)
+    learnt, weights = [], []
+    for subset in SLICES:
+        write_params(
+            tmp_path,
+            train=TOY_TRAIN | {"epochs": 3, "partitions": ["split"], "subset": list(subset)},
+        )
+        train(tmp_path, monkeypatch)
+        learnt.append(clips_learnt_from(tmp_path))
+        weights.append(contents(tmp_path / "models/trained/split/model")["model.safetensors"])
+    assert len(set(weights)) == 3
+
+    clips = made.table[made.table["split"] == "train"]
+    assert len(clips) == 36
+    for (first, last), found in zip(SLICES, learnt, strict=True):
+        ranks = clips["rank"]
+        counts = clips.loc[(first <= ranks) & (ranks < last), "label"].value_counts()
+        assert found == pytest.approx(counts.to_dict(), abs=1e-3)
+        assert counts.tolist() == 3 * [12 * (last - first)]
+
+
+def test_validation_is_whole_whatever_the_subset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = toy()
+    made.table.loc[made.table["split"] == "val", "rank"] = 0.9  # outside of the subset
+    write_toy(tmp_path, made)
+    write_params(
+        tmp_path, train=TOY_TRAIN | {"epochs": 1, "partitions": ["split"], "subset": [0, 0.5]}
+    )
+    train(tmp_path, monkeypatch)
+    figures = json.loads((tmp_path / "metrics/train/split/metrics.json").read_text())
+    assert "val_loss" in figures
+
+
+def test_captions_are_refused_as_inputs(trained: Path, tmp_path: Path) -> None:
+    project = copy(trained, tmp_path)
+    before = contents(project / "models")
+    write_params(project, train=TOY_TRAIN | {"inputs": ["blendshapes", "captions"]})
+    process = run(project, "-m", "facewave.training")
+    assert process.returncode == 2
+    assert process.stderr == (
+        "facewave: params.yaml: train.inputs: it should have no captions: they tell the label (in "
+        "MAFW every clip but the neutral ones has one) and are a track of their own, never an "
+        "input of a main run, not ['blendshapes', 'captions'].\n"
+    )
+    assert contents(project / "models") == before
+
+
+def test_a_dataset_without_words_cannot_be_learnt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = toy()
+    write_params(tmp_path)
+    write_toy(tmp_path, made)
+    table = made.table.assign(label=None, actual="")
+    labels.write(tmp_path / "data/labels/demo.csv", table, words=())
+    with pytest.raises(SystemExit) as stop:
+        train(tmp_path, monkeypatch)
+    assert stop.value.code == 2
+    assert "demo has no words to learn" in capsys.readouterr().err
+
+
 def with_part(made: Toy, part: str, replacement: str) -> Toy:
     table = made.table.copy()
     table["split"] = table["split"].replace(part, replacement)
@@ -153,7 +231,11 @@ def test_without_a_training_part_a_sentence_and_exit_2(
 
 @pytest.mark.parametrize(
     ("missing", "stage"),
-    [("data/labels/demo.csv", "clean"), ("data/features/demo/clips.csv", "wavelet")],
+    [
+        ("data/labels/demo.csv", "clean"),
+        ("data/labels/demo.words.json", "clean"),
+        ("data/features/demo/clips.csv", "wavelet"),
+    ],
 )
 def test_without_its_inputs_a_sentence_and_exit_2(
     missing: str,

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from facewave.landmarks.schema import EMPTY, Trajectory
+from facewave.landmarks.schema import EMPTY, Trajectory, between
 from facewave.wavelets import schema
 from facewave.wavelets.__main__ import main
 from making import NAMES, contents, run, trajectory, write_landmarks, write_params
@@ -103,6 +103,28 @@ def test_a_second_run_writes_the_same_bytes(done: Done, monkeypatch: pytest.Monk
     monkeypatch.chdir(done.project)
     main("demo")
     assert contents(done.project) == before
+
+
+def test_a_part_of_a_clip_gives_what_its_frames_give_as_a_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = trajectory(60, seed=5, gaps=(20, 31))
+    times = whole.times_T
+    part = between(whole, float(times[17]), float(times[41]))
+    alone = replace(part, times_T=part.times_T - part.times_T[0])
+    assert len(alone.times_T) == 24
+    write_params(tmp_path, wavelets={"k": K})
+    clips = {"part": whole, "alone": alone, "whole": whole, "end": whole}
+    parts = {"part": (times[17], times[41]), "end": (times[41], np.nan)}
+    write_landmarks(tmp_path, clips, parts=parts)
+    monkeypatch.chdir(tmp_path)
+    main("demo")
+    features = schema.read(tmp_path / "data/features/demo")
+    for block in (features.blendshapes, features.landmarks):
+        assert np.isfinite(block).all()
+        np.testing.assert_allclose(block[0], block[1], atol=1e-6)
+        assert np.abs(block[0] - block[2]).max() > 0.01
+        assert np.abs(block[3] - block[2]).max() > 0.01
 
 
 def test_without_trajectories_a_sentence_and_exit_2(tmp_path: Path) -> None:

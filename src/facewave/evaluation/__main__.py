@@ -136,8 +136,8 @@ def summarize(
         )
         counts = measures.confusion(answers)
         resampled = measures.resampled_confusion(answers, **asdict(settings))
-        by_subject = summary["subjects"] and measures.resampled_by(answers) == "subjects"
-        summary["interval_over"] = "subjects" if by_subject else "clips"
+        in_groups = measures.resampled_by(answers) == "subjects"
+        summary["interval_over"] = _named(first) if in_groups else "clips"
         figures: dict[str, Any] = {"name": kind}
         for name, measure in MEASURES.items():
             low, high = measures.interval(measure, resampled)
@@ -161,6 +161,12 @@ def summarize(
             }
         summary[role] = figures
     return summary
+
+
+def _named(rows: pd.DataFrame) -> str:
+    """What the groups of all rows are."""
+    known = (name for name in ("subject", "source") if (rows[name] != "").all())
+    return next(known, "clip") + "s"
 
 
 def headline(figures: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from facewave.errors import UserError
 from facewave.labels import affect
-from facewave.labels.schema import Reason
+from facewave.labels.schema import LABEL_REASONS, Reason
 
 _LISTED = 100  # rows that a report names of each reason; the label table has all
 
@@ -64,6 +64,7 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
       - valence or arousal outside of [-1, 1] is left out;
       - a missing or unopenable file is left out;
       - the same bytes under several names: as for rows, by the label (see ``same_bytes``);
+      - what the reader could use but for its label (a tie of votes, no official fold) is left out;
       - votes whose sum is not the number of annotators are no votes: the row is left out;
       - a row without a word (no single label) keeps its votes and is left out of single-label work;
       - a tie of the highest votes, a label that is not the word with most votes, or one without
@@ -79,12 +80,12 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
 
     Returns:
         The rows in their order with label (in ``rules.words``, or the common ones), actual, votes
-        (JSON), agreement, entropy, quadrant, aus (JSON), excluded and note.
+        (JSON), agreement and entropy (of the corpus's own votes), quadrant, aus (JSON), excluded
+        and note.
     """
-    table = raw.assign(
-        excluded=raw["problem"].map(lambda problem: problem.value if problem else "")
-    )
-    table["note"] = raw["note"].where(table["excluded"] != "", "")
+    table = raw.assign(excluded="", note="")
+    of_label = raw["problem"].isin(LABEL_REASONS)
+    _exclude(table, raw["problem"].notna() & ~of_label, raw["problem"], raw["note"])
     _exclude(table, raw["video_idx"] == "", Reason.EMPTY_ROW, "")
     strange = ~raw["word"].isin(["", *rules.words])
     _exclude(table, strange, Reason.UNKNOWN_WORD, raw["word"])
@@ -101,6 +102,7 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
     _exclude(table, problem != "", Reason.UNREADABLE_FILE, path + ": " + problem)
     same_bytes(table, facts)
 
+    _exclude(table, of_label, raw["problem"], raw["note"])
     _judge_votes(table, rules)
     if rules.common is not None:
         _to_common(table, rules.common)
@@ -122,14 +124,14 @@ def same_bytes(table: pd.DataFrame, facts: Mapping[str, FileFact]) -> None:
     A copy in an official test part is the one that stays, and else the first.
     """
     path = table["file_path"]
-    twin = path.map(lambda name: facts[name].twin if name in facts else "")
+    twin = path.map(lambda name: (facts[name].twin or name) if name in facts else "")
     # Parts of one file are clips of their own.
     part = table["start"].map(str) + " to " + table["end"].map(str)
     candidates = table.assign(twin=twin + " " + part)[(table["excluded"] == "") & (twin != "")]
-    word = "word" if "word" in table else "actual"
+    content = ["word" if "word" in table else "actual", "valence", "arousal", "aus"]
     for _, group in _several(candidates, "twin"):
         note = "the same bytes as " + ", ".join(group["file_path"])
-        if group[word].nunique() > 1:
+        if len(group[content].map(str).drop_duplicates()) > 1:
             _exclude_rows(table, group.index, Reason.CONFLICTING_CLIPS, note)
         else:
             in_test = group.index[group["part"] == "test"]
@@ -256,7 +258,7 @@ def _listing(rows: pd.DataFrame) -> str:
     shown = rows.head(_LISTED)
     texts = []
     for name, group in shown.groupby("table", sort=False):
-        numbers = group["row"].where(group["row"] > 0, group["video_idx"])
+        numbers = group["row"].astype(object).where(group["row"] > 0, group["video_idx"])
         texts.append((f"{name}: " if name else "") + ", ".join(map(str, numbers)))
     rest = len(rows) - len(shown)
     return "; ".join(texts) + (f"; and {rest} more, see the label table" if rest else "")
@@ -271,10 +273,13 @@ def _several(rows: pd.DataFrame, key: str) -> Iterable[tuple[str, pd.DataFrame]]
     return rows[rows.duplicated(key, keep=False)].groupby(key, sort=False)
 
 
-def _exclude(table: pd.DataFrame, which: pd.Series, reason: Reason, note: pd.Series | str) -> None:
+def _exclude(
+    table: pd.DataFrame, which: pd.Series, reason: pd.Series | Reason, note: pd.Series | str
+) -> None:
     """Give ``reason`` to the rows of ``which`` that have none yet (in place)."""
     fresh = which.reindex(table.index, fill_value=False) & (table["excluded"] == "")
-    table.loc[fresh, "excluded"] = reason.value
+    of_each = reason.value if isinstance(reason, Reason) else reason[fresh].map(str)
+    table.loc[fresh, "excluded"] = of_each
     table.loc[fresh, "note"] = note if isinstance(note, str) else note[fresh]
 
 

@@ -12,7 +12,7 @@ from facewave.labels.clips import look_at
 from facewave.labels.corpus import Corpus
 from facewave.labels.readers import get, table, union
 from facewave.labels.records import frame
-from facewave.labels.schema import SEVEN, Reason
+from facewave.labels.schema import LABEL_REASONS, SEVEN, Reason
 from facewave.params import Dataset, Labels
 
 # What a reader may leave out of account unless it says that it takes it.
@@ -60,6 +60,11 @@ def sources(entry: Dataset, name: str) -> list[Source]:
             f"params.yaml: datasets.{name}.words: {entry.reader} has words of its own. Use own, or "
             "seven for those that the corpora have in common."
         )
+    if entry.words == "seven" and not words_of(entry, own=True):
+        raise UserError(
+            f"params.yaml: datasets.{name}: {entry.reader} has no words there that the seven could "
+            "stand for. Use words: own, or another track."
+        )
     if entry.reader != "union":
         return [Source(corpus, entry, name)]
     found = []
@@ -69,15 +74,13 @@ def sources(entry: Dataset, name: str) -> list[Source]:
     return found
 
 
-def words_of(entry: Dataset) -> tuple[str, ...]:
-    """The words that an entry's clips come out with, in the order of the codes."""
-    if entry.words == "seven" or entry.reader == "union":
+def words_of(entry: Dataset, *, own: bool = False) -> tuple[str, ...]:
+    """The words that an entry's clips come out with (or have of their own), in order of codes."""
+    if entry.words == "seven" and not own:
         return SEVEN
-    return _own_words(get(entry.reader), entry)
-
-
-def _own_words(corpus: Corpus, entry: Dataset) -> tuple[str, ...]:
-    return table.words_of(entry) if corpus.name == "table" else corpus.track(entry.track).words
+    if entry.reader == "table":
+        return table.words_of(entry)
+    return get(entry.reader).track(entry.track).words
 
 
 def read(source: Source, seed: int) -> pd.DataFrame:
@@ -114,7 +117,7 @@ def collect(entry: Dataset, name: str, settings: Labels) -> pd.DataFrame:
     known: dict[str, cleaning.FileFact] = {}
     for source in sources(entry, name):
         raw = read(source, settings.seed)
-        wanted = raw.loc[raw["problem"].isna(), "file_path"]
+        wanted = raw.loc[raw["problem"].isna() | raw["problem"].isin(LABEL_REASONS), "file_path"]
         facts = look_at(root, sorted(set(wanted) - {""}))
         raw = windows(raw, facts, source.entry)
         found.append(cleaning.clean(raw, facts, rules(source, settings)))
@@ -147,7 +150,7 @@ def _rate(facts: Mapping[str, cleaning.FileFact], path: str) -> float:
 def rules(source: Source, settings: Labels) -> cleaning.Rules:
     """What a source's rows are judged by."""
     track = source.corpus.track(source.entry.track)
-    words = _own_words(source.corpus, source.entry)
+    words = words_of(source.entry, own=True)
     return cleaning.Rules(
         words=words,
         annotators=track.annotators,

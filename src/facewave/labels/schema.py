@@ -101,7 +101,6 @@ class Reason(StrEnum):
 
 # These clips have trajectories worth extracting (votes may still teach); they have no one label.
 LABEL_REASONS = (
-    Reason.VOTES_SUM,
     Reason.NO_SINGLE_LABEL,
     Reason.VOTE_TIE,
     Reason.CONTRADICTED,

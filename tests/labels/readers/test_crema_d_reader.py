@@ -32,7 +32,7 @@ def acted(root: Path, *names: str) -> list[Record]:
 def perceived(root: Path, *votes: str, path: str = SUMMARY) -> list[Record]:
     """One clip for each vote on the face; voice and both together said something else."""
     lines = [VOTES]
-    lines += [f'"{i}","1001_DFA_ANG_XX","D","60","{vote}","50","F:S","40"' for i, vote in enumerate(votes)]  # fmt: skip
+    lines += [f'"1","1001_DFA_ANG_XX","D","60","{vote}","50","F:S","40"' for vote in votes]
     (root / path).parent.mkdir(exist_ok=True)
     (root / path).write_text("\n".join(lines) + "\n")
     return read(root, entry(track="perceived"))

@@ -42,6 +42,7 @@ def parts_of(entry: Dataset) -> list[tuple[Dataset, float]]:
                 clips=part.clips,
                 track=part.track,
                 encoding=part.encoding,
+                columns=part.columns,
                 words="seven",
                 official=False,
                 fps=entry.fps,

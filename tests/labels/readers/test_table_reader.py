@@ -1,0 +1,274 @@
+"""Any table through a mapping of columns: its looks, and what a wrong mapping is told."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from facewave.errors import UserError
+from facewave.labels.readers.table import read, words_of
+from facewave.labels.records import Record
+from facewave.labels.schema import SEVEN, Reason
+from facewave.params import Dataset
+
+WORDS = ["calm", "cross", "glad"]
+TABLE = "clip,feeling,code,part,group,person\nx/1.mp4,glad,2,train,1,s1\nx/2.mp4,calm,0,test,2,s2\n"
+BOTH = {"file_path": "clip", "actual": "feeling"}
+
+
+def entry(columns: dict[str, str] | None = None, **keys: Any) -> Dataset:
+    given: dict[str, Any] = {"table": "mine.csv", "words": WORDS, "columns": BOTH} | keys
+    if columns is not None:
+        given["columns"] = columns
+    return Dataset(reader="table", root=".", about="a test", **given)
+
+
+def write(root: Path, content: str | bytes, name: str = "mine.csv") -> Path:
+    (root / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return root
+
+
+def one(root: Path, columns: dict[str, str], value: str, **keys: Any) -> Record:
+    """The record of a row ``a.mp4,<value>`` whose second column is ``x``."""
+    write(root, f"clip,x\na.mp4,{value}\n")
+    (record,) = read(root, entry({"file_path": "clip"} | columns, **keys))
+    return record
+
+
+def test_a_row_is_a_record(tmp_path: Path) -> None:
+    columns = BOTH | {"split": "part", "fold": "group", "subject": "person"}
+    first, second = read(write(tmp_path, TABLE), entry(columns))
+    assert first == Record(
+        table="mine.csv",
+        row=2,
+        video_idx="x/1.mp4",
+        file_path="x/1.mp4",
+        word="glad",
+        subject="s1",
+        fold=1,
+        part="train",
+    )
+    assert (second.row, second.word, second.part, second.fold) == (3, "calm", "test", 2)
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("name", ["mine.csv", "mine.tsv", "mine.txt"])
+def test_the_separator_is_found(tmp_path: Path, mark: str, name: str) -> None:
+    write(tmp_path, TABLE.replace(",", mark), name)
+    assert [r.word for r in read(tmp_path, entry(table=name))] == ["glad", "calm"]
+
+
+def test_a_separator_in_other_columns_names_does_not_mislead(tmp_path: Path) -> None:
+    write(tmp_path, '"clip";"feeling";"a, b"\nx/1.mp4;glad;"1, 2"\n')
+    assert [r.word for r in read(tmp_path, entry())] == ["glad"]
+
+
+def test_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    for line in csv.reader(io.StringIO(TABLE)):
+        book.active.append([int(field) if field.isdecimal() else field for field in line])
+    book.save(tmp_path / "mine.xlsx")
+    found = read(tmp_path, entry(BOTH | {"label": "code", "fold": "group"}, table="mine.xlsx"))
+    assert [(r.word, r.fold, r.problem) for r in found] == [("glad", 1, None), ("calm", 2, None)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path, encoding: str) -> None:
+    write(tmp_path, TABLE.encode(encoding))
+    assert [r.file_path for r in read(tmp_path, entry())] == ["x/1.mp4", "x/2.mp4"]
+
+
+def test_an_encoding_can_be_named(tmp_path: Path) -> None:
+    write(tmp_path, "clip,feeling,who\nx.mp4,glad,Jürgen\n".encode("latin-1"))
+    with pytest.raises(UserError, match="is not UTF-8"):
+        read(tmp_path, entry())
+    (record,) = read(tmp_path, entry(BOTH | {"subject": "who"}, encoding="latin-1"))
+    assert record.subject == "Jürgen"
+
+
+def test_words_may_be_written_in_any_case(tmp_path: Path) -> None:
+    assert one(tmp_path, {"actual": "x"}, "GLAD").word == "glad"
+
+
+def test_an_unknown_word_is_told(tmp_path: Path) -> None:
+    record = one(tmp_path, {"actual": "x"}, "happy")
+    assert (record.word, record.problem, record.note) == ("", Reason.UNKNOWN_WORD, "'happy'")
+
+
+def test_a_row_without_a_word_is_no_mistake(tmp_path: Path) -> None:
+    record = one(tmp_path, {"actual": "x"}, "")
+    assert (record.word, record.problem) == ("", None)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_codes_count_from_where_they_tell(tmp_path: Path, first: int) -> None:
+    write(tmp_path, "clip,x\n" + "".join(f"{i}.mp4,{i + first}\n" for i in range(3)))
+    records = read(tmp_path, entry({"file_path": "clip", "label": "x"}))
+    assert [r.word for r in records] == WORDS
+
+
+@pytest.mark.parametrize(
+    ("codes", "told"), [((1, 2), "neither 0 nor 3 occurs"), ((0, 3), "both 0 and 3 occur")]
+)
+def test_codes_that_do_not_tell_are_refused(
+    tmp_path: Path, codes: tuple[int, ...], told: str
+) -> None:
+    write(tmp_path, "clip,x\n" + "".join(f"{i}.mp4,{code}\n" for i, code in enumerate(codes)))
+    with pytest.raises(UserError, match=rf"mine\.csv: the labels may count .*{told}"):
+        read(tmp_path, entry({"file_path": "clip", "label": "x"}))
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "note"),
+    [
+        ("7", Reason.UNKNOWN_WORD, "label 7"),
+        ("x", Reason.BAD_VALUE, "label is 'x', not a whole number"),
+        ("1.0", Reason.BAD_VALUE, "label is '1.0', not a whole number"),
+        ("-1", Reason.BAD_VALUE, "label is '-1', below 0"),
+        ("5" * 5000, Reason.BAD_VALUE, f"label is '{'5' * 40}', not a whole number"),
+    ],
+)
+def test_what_is_no_code_is_told(tmp_path: Path, code: str, reason: Reason, note: str) -> None:
+    write(tmp_path, f"clip,x\na.mp4,0\nb.mp4,{code}\n")
+    good, bad = read(tmp_path, entry({"file_path": "clip", "label": "x"}))
+    assert (good.word, good.problem) == ("calm", None)
+    assert (bad.word, bad.problem, bad.note) == ("", reason, note)
+
+
+def test_a_code_beside_another_word_is_a_conflict(tmp_path: Path) -> None:
+    write(tmp_path, "clip,feeling,code\na.mp4,glad,2\nb.mp4,glad,0\nc.mp4,,1\n")
+    first, second, third = read(tmp_path, entry(BOTH | {"label": "code"}))
+    assert (first.word, first.problem) == ("glad", None)
+    assert (second.word, second.problem) == ("", Reason.CONFLICTING_ROWS)
+    assert second.note == "label 0, glad"
+    assert (third.word, third.problem) == ("cross", None)
+
+
+def test_codes_from_1_beside_words_never_become_another_word(tmp_path: Path) -> None:
+    write(tmp_path, "clip,feeling,code\na.mp4,calm,1\nb.mp4,glad,3\nc.mp4,,1\n")
+    try:
+        records = read(tmp_path, entry(BOTH | {"label": "code"}))
+    except UserError:
+        return
+    assert [r.word for r in records][2] in ("calm", "")
+
+
+def test_votes_are_counted(tmp_path: Path) -> None:
+    write(tmp_path, "clip,n1,n2\na.mp4,3,7\nb.mp4,,10\nc.mp4,x,1\nd.mp4,-1,1\n")
+    columns = {"file_path": "clip", "votes.calm": "n1", "votes.glad": "n2"}
+    records = read(tmp_path, entry(columns))
+    assert [r.votes for r in records[:2]] == [{"calm": 3, "glad": 7}, {"calm": 0, "glad": 10}]
+    assert [r.problem for r in records] == [None, None, Reason.BAD_VALUE, Reason.BAD_VALUE]
+    assert records[2].note == "votes.calm is 'x', not a whole number"
+    assert records[3].note == "votes.calm is '-1', below 0"
+
+
+def test_valence_and_arousal_need_no_words(tmp_path: Path) -> None:
+    write(tmp_path, "clip,v,a\na.mp4,-0.25,1e-1\nb.mp4,,0.5\n")
+    columns = {"file_path": "clip", "valence": "v", "arousal": "a"}
+    first, second = read(tmp_path, entry(columns, words="own"))
+    assert (first.valence, first.arousal) == (-0.25, 0.1)
+    assert (first.valence_raw, first.arousal_raw) == (-0.25, 0.1)
+    assert (second.valence, second.arousal, second.problem) == (None, 0.5, None)
+
+
+@pytest.mark.parametrize("column", ["valence", "arousal", "start", "end"])
+@pytest.mark.parametrize("wrong", ["x", "nan", "inf", "1e999", "1_0", "0x1", "0,5"])
+def test_what_is_no_number_is_told(tmp_path: Path, column: str, wrong: str) -> None:
+    record = one(tmp_path, {column: "x"}, f'"{wrong}"')
+    assert (record.problem, record.note) == (
+        Reason.BAD_VALUE, f"{column} is {wrong!r}, not a number",
+    )  # fmt: skip
+
+
+def test_a_part_of_a_file(tmp_path: Path) -> None:
+    write(tmp_path, "id,file,from,to\n1,a.mp4,0,2.5\n2,a.mp4,2.5,4\n")
+    columns = {"video_idx": "id", "file_path": "file", "start": "from", "end": "to"}
+    records = read(tmp_path, entry(columns))
+    assert [(r.video_idx, r.file_path, r.start, r.end) for r in records] == [
+        ("1", "a.mp4", 0.0, 2.5),
+        ("2", "a.mp4", 2.5, 4.0),
+    ]
+
+
+def test_other_columns_are_taken_as_they_are(tmp_path: Path) -> None:
+    names = ("subject", "source", "scene", "compound", "caption", "transcript")
+    write(tmp_path, f"clip,{','.join(names)}\na.mp4,NA,None,007,é,a b,null\n")
+    (record,) = read(tmp_path, entry({"file_path": "clip"} | {name: name for name in names}))
+    assert [getattr(record, name) for name in names] == ["NA", "None", "007", "é", "a b", "null"]
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test", ""])
+def test_a_split_is_taken(tmp_path: Path, part: str) -> None:
+    record = one(tmp_path, {"split": "x"}, part)
+    assert (record.part, record.problem) == (part, None)
+
+
+def test_another_part_is_told(tmp_path: Path) -> None:
+    record = one(tmp_path, {"split": "x"}, "dev")
+    assert (record.part, record.problem) == ("", Reason.BAD_VALUE)
+    assert record.note == "split is 'dev', not train, val or test"
+
+
+def test_a_fold_that_is_no_number_is_told(tmp_path: Path) -> None:
+    record = one(tmp_path, {"fold": "x"}, "one")
+    assert (record.fold, record.problem) == (None, Reason.BAD_VALUE)
+    assert record.note == "fold is 'one', not a whole number"
+
+
+def test_ids_lead_to_clips_through_a_pattern(tmp_path: Path) -> None:
+    record = one(tmp_path, {"video_idx": "x"}, "007")
+    assert (record.video_idx, record.file_path) == ("007", "a.mp4")
+    write(tmp_path, "id\n007\n")
+    (record,) = read(tmp_path, entry({"video_idx": "id"}, clips="c/{clip}.avi"))
+    assert (record.video_idx, record.file_path) == ("007", "c/007.avi")
+
+
+@pytest.mark.parametrize("row", [",glad,s1", " ,glad,s1"])
+def test_a_clip_without_a_name_is_told(tmp_path: Path, row: str) -> None:
+    (record,) = read(write(tmp_path, f"clip,feeling,person\n{row}\n"), entry())
+    assert (record.word, record.problem, record.note) == (
+        "", Reason.BAD_VALUE, "the clip has no name",
+    )  # fmt: skip
+
+
+def test_an_empty_row_keeps_its_place(tmp_path: Path) -> None:
+    records = read(write(tmp_path, "clip,feeling\na.mp4,glad\n,\n\nb.mp4,calm\n"), entry())
+    assert [(r.row, r.video_idx) for r in records] == [(2, "a.mp4"), (3, ""), (4, ""), (5, "b.mp4")]
+    assert [r.problem for r in records] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("columns", "keys", "told"),
+    [
+        (BOTH | {"mood": "x"}, {}, "columns.mood is not a column of ours; there are file_path,"),
+        (BOTH | {"votes": "x"}, {}, "columns.votes is not a column of ours"),
+        (BOTH | {"votes.sad": "x"}, {}, "columns.votes.sad: that word is not in words"),
+        (BOTH, {"table": ""}, "the reader `table` needs table, the file's name below root"),
+        ({"actual": "feeling"}, {}, "columns with at least file_path, or video_idx and"),
+        ({"video_idx": "clip"}, {}, "without columns.file_path, clips must say where a clip lies"),
+        (BOTH, {"words": "own"}, "words must list the table's words, in the order of the codes"),
+        ({"file_path": "clip", "label": "code"}, {"words": "own"}, "words must list the table's"),
+        (BOTH | {"subject": "who"}, {}, "mine.csv: column 'who' is missing; it has clip, feeling"),
+        (BOTH, {"table": "yours.csv"}, "yours.csv is not here"),
+        (BOTH, {"encoding": "klingon"}, "encoding is 'klingon', which Python does not know"),
+        ({"video_idx": "clip"}, {"clips": "{order}"}, "clips is '{order}', where only {clip} can"),
+    ],
+)
+def test_a_wrong_mapping_is_told(
+    tmp_path: Path, columns: dict[str, str], keys: dict[str, Any], told: str
+) -> None:
+    write(tmp_path, TABLE)
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, entry(columns, **keys))
+    assert told in str(caught.value)
+
+
+def test_the_words_are_those_of_the_entry() -> None:
+    assert words_of(entry()) == tuple(WORDS)
+    assert words_of(entry(words="seven")) == SEVEN
+    assert words_of(entry(words="own")) == ()

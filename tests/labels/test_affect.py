@@ -1,0 +1,145 @@
+"""Valence and arousal: quadrants, and bins that samplers balance."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facewave.labels import affect
+
+IN_RANGE = st.floats(-1, 1)
+
+
+def quadrant(valence: float | None, arousal: float | None) -> str:
+    found = affect.quadrants(pd.Series([valence], dtype=float), pd.Series([arousal], dtype=float))
+    return str(found[0])
+
+
+@pytest.mark.parametrize(
+    ("valence", "arousal", "expected"),
+    [
+        (0.5, 0.5, "positive aroused"),
+        (-0.5, 0.5, "negative aroused"),
+        (-0.5, -0.5, "negative calm"),
+        (0.5, -0.5, "positive calm"),
+        (1e-9, 1.0, "positive aroused"),
+        (1.0, -1e-9, "positive calm"),
+        (0.0, 0.5, ""),
+        (0.5, -0.0, ""),
+        (0.0, 0.0, ""),
+        (None, 0.5, ""),
+        (-0.5, None, ""),
+        (None, None, ""),
+    ],
+)
+def test_a_quadrant_needs_two_signs(
+    valence: float | None, arousal: float | None, expected: str
+) -> None:
+    assert quadrant(valence, arousal) == expected
+
+
+def test_quadrants_keep_the_index() -> None:
+    index = pd.Index([7, 3])
+    found = affect.quadrants(pd.Series([0.5, -0.5], index), pd.Series([0.5, 0.5], index))
+    assert found.to_dict() == {7: "positive aroused", 3: "negative aroused"}
+
+
+@settings(deadline=None)
+@given(IN_RANGE, IN_RANGE)
+def test_a_quadrant_is_the_sign_of_both_or_none(valence: float, arousal: float) -> None:
+    found = quadrant(valence, arousal)
+    assert found in ("", *affect.QUADRANTS)
+    assert (found == "") == (valence == 0 or arousal == 0)
+    assert ("positive" in found) == (valence > 0 and arousal != 0)
+    assert ("calm" in found) == (arousal < 0 and valence != 0)
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_a_bin_holds_its_lower_edge(number: int) -> None:
+    edge = (number - 10) / 10
+    assert affect.bins([edge]).tolist() == [number]
+    assert affect.bins([edge + 0.05]).tolist() == [number]
+
+
+@pytest.mark.parametrize("computed", [0.1 + 0.2, 1 - 0.9, -1 + 0.7, 0.7 - 0.6])
+def test_an_edge_that_was_computed_is_an_edge(computed: float) -> None:
+    assert affect.bins([computed]).tolist() == [round(10 * computed) + 10]
+
+
+def test_the_last_bin_holds_1_too() -> None:
+    assert affect.bins([-1, 0.89, 0.9, 1]).tolist() == [0, 18, 19, 19]
+
+
+@settings(deadline=None)
+@given(st.lists(IN_RANGE, max_size=20))
+def test_each_value_lies_in_its_bin(values: list[float]) -> None:
+    for value, number in zip(values, affect.bins(values), strict=True):
+        assert 0 <= number <= 19
+        assert number / 10 - 1 - 1e-8 <= value <= (number + 1) / 10 - 1 + 1e-8
+
+
+@pytest.mark.parametrize("value", [1.0001, -1.0001, math.inf, -math.inf, math.nan])
+def test_a_value_out_of_range_has_no_bin(value: float) -> None:
+    with pytest.raises(ValueError, match=r"lie in \[-1, 1\]"):
+        affect.bins([0.0, value])
+
+
+def test_rare_bins_are_drawn_more_often() -> None:
+    assert affect.weights([0.55, 0.55, 0.55, -0.55]).tolist() == pytest.approx([2 / 3] * 3 + [2])
+
+
+def test_values_of_one_bin_are_drawn_as_they_are() -> None:
+    assert affect.weights([0.51, 0.52, 0.53]).tolist() == [1, 1, 1]
+
+
+def test_nothing_has_no_weights() -> None:
+    assert affect.weights([]).tolist() == []
+
+
+@settings(deadline=None)
+@given(st.lists(IN_RANGE, min_size=1, max_size=40))
+def test_weighted_bins_are_even_and_the_mean_weight_is_1(values: list[float]) -> None:
+    weights, number = affect.weights(values), affect.bins(values)
+    assert weights.mean() == pytest.approx(1)
+    drawn = [weights[number == one].sum() for one in np.unique(number)]
+    assert drawn == pytest.approx([len(values) / len(drawn)] * len(drawn))
+
+
+def test_the_summary_counts_all_and_weighs_the_training_part() -> None:
+    table = pd.DataFrame(
+        {
+            "valence": [0.55, 0.55, 0.55, -0.55, 0.0, 0.95, np.nan],
+            "arousal": [0.55, 0.55, 0.55, 0.55, 0.55, -0.95, 0.5],
+            "split": ["train"] * 4 + ["val", "test", "train"],
+        }
+    )
+    table["quadrant"] = affect.quadrants(table["valence"], table["arousal"])
+    found = affect.summary(table)
+    assert found["quadrants"] == {
+        "positive aroused": 3,
+        "negative aroused": 1,
+        "negative calm": 0,
+        "positive calm": 1,
+    }
+    assert found["on_an_axis"] == 1
+    assert found["valence"] == {
+        "bins": [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 3, 0, 0, 0, 1],
+        "train_weights": [0.0] * 4 + [2.0] + [0.0] * 10 + [0.6667] + [0.0] * 4,
+    }
+    assert found["arousal"] == {
+        "bins": [1, *[0] * 14, 5, 0, 0, 0, 0],
+        "train_weights": [0.0] * 15 + [1.0] + [0.0] * 4,
+    }
+
+
+def test_without_a_training_part_there_are_no_weights() -> None:
+    table = pd.DataFrame(
+        {"valence": [0.5], "arousal": [0.5], "quadrant": ["positive aroused"], "split": ["test"]}
+    )
+    assert affect.summary(table)["valence"] == {
+        "bins": [0] * 15 + [1] + [0] * 4,
+        "train_weights": [0.0] * 20,
+    }

@@ -1,0 +1,497 @@
+"""From an entry of params.yaml to a cleaned table: options, words, and unions of tiny corpora."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from facewave.errors import UserError
+from facewave.labels import collect, leaks, schema, splits
+from facewave.labels.readers.dfew import VOTE_COLUMNS
+from facewave.labels.schema import SEVEN, Reason
+from facewave.params import Dataset, Labels, Part
+
+SETTINGS = Labels(folds=5, seed=0, min_agreement=0.0, on_problem="exclude")
+
+
+def entry(root: Path | str, reader: str, **options: Any) -> Dataset:
+    return Dataset(reader=reader, root=str(root), about="tiny clips of a test", **options)
+
+
+def collected(what: Dataset, **settings: Any) -> Any:
+    return collect.collect(what, "demo", Labels(**(vars(SETTINGS) | settings)))
+
+
+def kept(table: Any) -> Any:
+    return schema.single_label(table)
+
+
+def refusal(what: Dataset) -> str:
+    with pytest.raises(UserError) as caught:
+        collect.sources(what, "demo")
+    return str(caught.value)
+
+
+def video(path: Path, shade: int) -> None:
+    """A real mp4; another shade below 240, other bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (32, 32))
+    for t in range(2):
+        writer.write(np.full((32, 32, 3), (shade + 8 * t, shade, 255 - shade), np.uint8))
+    writer.release()
+
+
+def pictures(folder: Path, shade: int) -> None:
+    """A real folder of two pictures; another shade, other bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("0.bmp", "1.bmp"):
+        assert cv2.imwrite(str(folder / name), np.full((4, 4, 3), shade, np.uint8))
+
+
+def write(path: Path, *lines: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+
+# The three corpora of a union, each at its smallest; no two clips have the same bytes.
+
+
+def write_dfew(root: Path, each: int = 10) -> None:
+    """Each of happy and sad (and one clip without a single label), subjects of two clips."""
+    header = ",".join([*VOTE_COLUMNS, "order", "label", "subject"])
+    rows = []
+    for i in range(2 * each):
+        votes = ["8", "2"] if i % 2 == 0 else ["1", "9"]
+        rows.append(",".join([*votes, *["0"] * 5, str(i + 1), str(i % 2 + 1), f"p{i // 2}"]))
+        video(root / f"Clip/original/{i + 1}.mp4", 2 * i)
+    rows.append(",".join(["5", "5", *["0"] * 5, "99", "0", "p0"]))
+    video(root / "Clip/original/99.mp4", 79)
+    write(root / "Annotation/annotation.csv", header, *rows)
+
+
+def write_ferv39k(root: Path, each: int = 20) -> None:
+    """Each of Happy and Sad, in an official split."""
+    clips = [f"Action/{('Happy', 'Sad')[i % 2]}/{i:04}" for i in range(2 * each)]
+    for i, clip in enumerate(clips):
+        pictures(root / "2_ClipsforFaceCrop" / clip, i)
+    for part, names in (("train", clips[10:]), ("test", clips[:10])):
+        lines = [f"{name} {name.split('/')[1]}" for name in names]
+        write(root / f"4_setups/All_scenes/{part}_All.csv", *lines)
+
+
+def write_mafw(root: Path, each: int = 10) -> None:
+    """Each of happiness, sadness and contempt, in official folds."""
+    words = ("happiness", "sadness", "contempt")
+    clips = [(f"{i:05}.mp4", words[i % 3]) for i in range(3 * each)]
+    for i, (clip, _) in enumerate(clips):
+        video(root / "data/clips" / clip, 80 + 2 * i)
+    for fold in range(1, 6):
+        folder = root / f"Train & Test Set/single/no_caption/set_{fold}"
+        for part in ("train", "test"):
+            own = [
+                f"{clip} {word}"
+                for i, (clip, word) in enumerate(clips)
+                if (i % 5 + 1 == fold) == (part == "test")
+            ]
+            write(folder / f"{part}.txt", *own)
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three corpora under one root. To change it, take a copy."""
+    root = tmp_path_factory.mktemp("union")
+    write_dfew(root / "dfew")
+    write_ferv39k(root / "ferv39k")
+    write_mafw(root / "mafw")
+    return root
+
+
+@pytest.fixture(scope="module")
+def union(three: Path) -> Any:
+    """The default union of the three."""
+    return collected(entry(three, "union"))
+
+
+def counts(table: Any) -> dict[tuple[str, str], int]:
+    """Kept clips of each corpus and word."""
+    return {key: int(n) for key, n in kept(table).groupby(["dataset", "actual"]).size().items()}
+
+
+# Options.
+
+
+@pytest.mark.parametrize(
+    ("reader", "options", "sentence"),
+    [
+        ("dfew", {"track": "single"}, "datasets.demo.track: the reader dfew has no use for it; "),
+        ("dfew", {"every": 5}, "datasets.demo.every: the reader dfew has no use for it; it takes "),
+        ("dfew", {"columns": {"label": "x"}}, "datasets.demo.columns: the reader dfew has no use"),
+        ("dfew", {"encoding": "gbk"}, "datasets.demo.encoding: the reader dfew has no use for it"),
+        ("mafw", {"window": 1.0}, "datasets.demo.window: the reader mafw has no use for it"),
+        ("ferv39k", {"table": "x.csv"}, "no use for it; it takes clips."),
+        ("afew_va", {"parts": [Part(reader="dfew", root="a")]}, "datasets.demo.parts: the reader"),
+        ("union", {"clips": "{clip}"}, "datasets.demo.clips: the reader union has no use for it"),
+        ("union", {"table": "x.csv"}, "no use for it; it takes parts."),
+    ],
+)
+def test_an_option_that_a_reader_does_not_take_is_refused(
+    reader: str, options: dict[str, Any], sentence: str
+) -> None:
+    said = refusal(entry("data", reader, **options))
+    assert said.startswith("params.yaml: ")
+    assert sentence in said
+
+
+def test_options_that_a_reader_takes_and_what_every_reader_takes_are_no_mistake() -> None:
+    assert collect.sources(entry("data", "dfew", table="a.csv", clips="{order}.mp4"), "demo")
+    assert collect.sources(entry("data", "dfew", official=False, fps=10.0, words="seven"), "demo")
+    assert collect.sources(entry("data", "mafw", track="compound", encoding="utf-8"), "demo")
+
+
+def test_an_option_of_a_union_s_part_that_its_reader_does_not_take_is_refused() -> None:
+    parts = [Part(reader="ferv39k", root="faces", table="x.csv")]
+    assert "table: the reader ferv39k has no use for it" in refusal(
+        entry("data", "union", parts=parts)
+    )
+
+
+def test_a_list_of_words_is_for_tables_of_one_s_own() -> None:
+    said = refusal(entry("data", "dfew", words=["good", "bad"]))
+    assert said == (
+        "params.yaml: datasets.demo.words: dfew has words of its own. Use own, or seven for those "
+        "that the corpora have in common."
+    )
+
+
+def test_an_unknown_reader_is_refused() -> None:
+    assert refusal(entry("data", "dfwe")).startswith("there is no reader 'dfwe'; there are dfew, ")
+
+
+def test_an_unknown_track_is_refused() -> None:
+    said = refusal(entry("data", "mafw", track="triple"))
+    assert said == "params.yaml: mafw has no track 'triple'; it has single, compound."
+
+
+@pytest.mark.parametrize("path", ["../x.mp4", "a/../../x.mp4", "/etc/x.mp4", "..\\x.mp4"])
+def test_a_path_that_leaves_the_root_is_refused_with_its_row(tmp_path: Path, path: str) -> None:
+    write(tmp_path / "own.csv", "clip,word", "a.mp4,calm", f"{path},calm")
+    with pytest.raises(UserError, match=r"^own\.csv:3: the path .* leaves"):
+        collected(own(tmp_path))
+
+
+# Words.
+
+
+def test_own_words_stay_and_seven_are_the_common_ones(three: Path) -> None:
+    plain, common = entry(three / "mafw", "mafw"), entry(three / "mafw", "mafw", words="seven")
+    assert collect.words_of(plain)[:4] == ("anger", "disgust", "fear", "happiness")
+    assert collect.words_of(common) == collect.words_of(entry(three, "union")) == SEVEN
+    assert counts(collected(plain)) == {
+        ("demo", "contempt"): 10,
+        ("demo", "happiness"): 10,
+        ("demo", "sadness"): 10,
+    }
+    table = collected(common)
+    assert counts(table) == {("demo", "happy"): 10, ("demo", "sad"): 10}
+    without = table[table["excluded"] != ""]
+    assert set(without["excluded"]) == {Reason.NO_COUNTERPART}
+    assert set(without["note"]) == {"contempt"}
+
+
+def test_compounds_have_no_counterparts(tmp_path: Path) -> None:
+    write_mafw(tmp_path, each=2)
+    lists = tmp_path / "Train & Test Set"
+    (lists / "single").rename(lists / "compound")
+    what = entry(tmp_path, "mafw", track="compound", words="seven")
+    with pytest.raises(UserError, match="words: seven has no counterparts for mafw's 'anger_disg"):
+        collected(what)
+
+
+def test_agreement_below_the_one_that_is_asked_for_is_left_out(three: Path) -> None:
+    table = collected(entry(three / "dfew", "dfew"), min_agreement=0.85)
+    assert counts(table) == {("demo", "sad"): 10}
+    assert (table["excluded"] == Reason.LOW_AGREEMENT).sum() == 10
+
+
+# Official parts.
+
+
+def test_official_parts_are_taken_over_unless_the_entry_says_no(three: Path) -> None:
+    ferv39k, mafw = entry(three / "ferv39k", "ferv39k"), entry(three / "mafw", "mafw")
+    assert collected(ferv39k)["part"].value_counts().to_dict() == {"train": 30, "test": 10}
+    assert set(collected(mafw)["fold"]) == {1, 2, 3, 4, 5}
+    for reader in ("ferv39k", "mafw"):
+        table = collected(entry(three / reader, reader, official=False))
+        assert set(table["part"]) == {""}
+        assert table["fold"].isna().all()
+
+
+def test_where_official_parts_are_given_up_folds_are_drawn(three: Path, tmp_path: Path) -> None:
+    table = kept(collected(entry(three / "ferv39k", "ferv39k", official=False)))
+    parts = splits.assign(table, tmp_path / "demo.folds.json", folds=5, seed=0)
+    assert parts["fold"].value_counts().to_dict() == {1: 8, 2: 8, 3: 8, 4: 8, 5: 8}
+    assert parts["split"].value_counts().to_dict() == {"train": 32, "val": 4, "test": 4}
+    assert parts["validation"].isna().all()
+
+
+# Unions.
+
+
+def test_a_union_takes_of_each_corpus_its_share_of_every_word(union: Any) -> None:
+    assert counts(union) == {
+        ("dfew", "happy"): 3,
+        ("dfew", "sad"): 3,
+        ("ferv39k", "happy"): 2,
+        ("ferv39k", "sad"): 2,
+        ("mafw", "happy"): 5,
+        ("mafw", "sad"): 5,
+    }
+
+
+def test_what_a_union_leaves_out_has_its_reason(union: Any) -> None:
+    out = union[union["excluded"] != ""].groupby(["dataset", "excluded"]).size().to_dict()
+    assert out == {
+        ("dfew", "outside the share"): 15,  # one of them without a single label
+        ("ferv39k", "outside the share"): 36,
+        ("mafw", "no counterpart"): 5,
+        ("mafw", "outside the share"): 15,
+    }
+
+
+def test_a_row_that_cannot_be_read_keeps_its_own_reason_in_a_share(
+    three: Path, tmp_path: Path
+) -> None:
+    root = copied(three, tmp_path)
+    lists = root / "ferv39k/4_setups/All_scenes/train_All.csv"
+    lists.write_text(lists.read_text("utf-8") + "Action/Sad/0099 Happy\n", "utf-8")
+    table = collected(entry(root, "union")).set_index("video_idx")
+    assert table.loc["ferv39k/Action/Sad/0099", "excluded"] == Reason.CONFLICTING_ROWS
+
+
+def test_the_default_parts_are_three_tenths_one_tenth_and_a_half(three: Path, union: Any) -> None:
+    parts = [
+        Part(reader="dfew", root="dfew", share=0.3),
+        Part(reader="ferv39k", root="ferv39k", share=0.1),
+        Part(reader="mafw", root="mafw", share=0.5),
+    ]
+    pd.testing.assert_frame_equal(collected(entry(three, "union", parts=parts)), union)
+    found = collect.sources(entry(three, "union"), "demo")
+    assert [(source.corpus.name, source.below, source.share) for source in found] == [
+        ("dfew", "dfew", 0.3),
+        ("ferv39k", "ferv39k", 0.1),
+        ("mafw", "mafw", 0.5),
+    ]
+
+
+def test_in_a_union_names_begin_with_the_folder_and_paths_lead_to_the_clips(
+    union: Any, three: Path
+) -> None:
+    assert union["video_idx"].is_unique
+    for column in ("video_idx", "file_path", "table"):
+        folder = union[column].str.partition("/")[0]
+        assert folder.tolist() == union["dataset"].tolist(), column
+    assert all((three / path).exists() for path in union["file_path"])
+    dfew = union[union["dataset"] == "dfew"].iloc[0]
+    assert dfew["video_idx"] == "dfew/1"
+    assert dfew["file_path"] == "dfew/Clip/original/1.mp4"
+    assert dfew["subject"] == "dfew/p0"
+    assert dfew["table"] == "dfew/Annotation/annotation.csv"
+    assert set(union[union["dataset"] == "mafw"]["subject"]) == {""}  # nobody stays nobody
+
+
+def test_in_a_union_votes_are_about_the_common_words(union: Any) -> None:
+    votes = json.loads(kept(union).iloc[0]["votes"])
+    assert set(votes) == set(SEVEN)
+    assert sum(votes.values()) == 10
+
+
+def test_official_parts_are_not_taken_over_by_a_union(union: Any) -> None:
+    assert union["fold"].isna().all()
+    assert set(union["part"]) == {""}
+
+
+def test_a_union_s_folds_and_split_are_stratified_by_corpus_and_word(
+    three: Path, tmp_path: Path
+) -> None:
+    parts = [Part(reader=reader, root=reader) for reader in ("dfew", "ferv39k", "mafw")]
+    table = kept(collected(entry(three, "union", parts=parts)))
+    assert len(table) == 80
+    table = table.assign(**splits.assign(table, tmp_path / "demo.folds.json", folds=5, seed=0))
+    leaks.check(table, "demo")
+    sizes = table.groupby(["fold", "dataset"]).size().unstack()
+    assert sizes["dfew"].between(2, 6).all()
+    assert sizes["ferv39k"].between(6, 10).all()
+    assert sizes["mafw"].between(2, 6).all()
+
+
+def test_a_smaller_share_is_a_part_of_a_larger_one(three: Path) -> None:
+    def clips(share: float) -> set[str]:
+        parts = [Part(reader="ferv39k", root="ferv39k", share=share)]
+        return set(kept(collected(entry(three, "union", parts=parts)))["video_idx"])
+
+    assert len(clips(0.1)) == 4
+    assert len(clips(0.5)) == 20
+    assert clips(0.1) < clips(0.5) < clips(1.0)
+
+
+def test_another_seed_takes_other_clips(three: Path, union: Any) -> None:
+    other = collected(entry(three, "union"), seed=1)
+    assert counts(other) == counts(union)
+    assert set(kept(other)["video_idx"]) != set(kept(union)["video_idx"])
+
+
+def copied(three: Path, tmp_path: Path) -> Path:
+    root = tmp_path / "copied"
+    shutil.copytree(three, root)
+    return root
+
+
+def whole(root: Path, *readers: str) -> Any:
+    """The union of all clips of some corpora, by clip."""
+    parts = [Part(reader=reader, root=reader) for reader in readers]
+    return collected(entry(root, "union", parts=parts)).set_index("video_idx")
+
+
+def test_of_one_clip_in_two_corpora_with_one_word_the_first_stays(
+    three: Path, tmp_path: Path
+) -> None:
+    root = copied(three, tmp_path)
+    # MAFW's 00001.mp4 and DFEW's 2 are both sad.
+    shutil.copy(root / "dfew/Clip/original/2.mp4", root / "mafw/data/clips/00001.mp4")
+    table = whole(root, "dfew", "mafw")
+    assert table.loc["dfew/2", "excluded"] == ""
+    assert table.loc["mafw/00001.mp4", "excluded"] == Reason.DUPLICATE_CLIP
+    assert table.loc["mafw/00001.mp4", "note"] == (
+        "the same bytes as dfew/Clip/original/2.mp4, mafw/data/clips/00001.mp4"
+    )
+
+
+def test_of_one_clip_in_two_corpora_with_two_words_none_stays(three: Path, tmp_path: Path) -> None:
+    root = copied(three, tmp_path)
+    shutil.copy(root / "dfew/Clip/original/1.mp4", root / "mafw/data/clips/00001.mp4")
+    table = whole(root, "dfew", "mafw")
+    assert table.loc["dfew/1", "excluded"] == Reason.CONFLICTING_CLIPS
+    assert table.loc["mafw/00001.mp4", "excluded"] == Reason.CONFLICTING_CLIPS
+
+
+def test_a_clip_twice_within_a_union_s_corpus_counts_once(three: Path, tmp_path: Path) -> None:
+    root = copied(three, tmp_path)
+    shutil.copy(root / "mafw/data/clips/00001.mp4", root / "mafw/data/clips/00004.mp4")
+    table = whole(root, "dfew", "mafw")
+    assert table.loc["mafw/00001.mp4", "excluded"] == ""
+    assert table.loc["mafw/00004.mp4", "excluded"] == Reason.DUPLICATE_CLIP
+
+
+def test_two_parts_of_one_reader_are_two_corpora(three: Path, tmp_path: Path) -> None:
+    root = tmp_path / "union"
+    shutil.copytree(three / "mafw", root / "old/mafw")
+    write_mafw(root / "new", each=2)
+    shutil.rmtree(root / "new/data")
+    for i in range(6):
+        video(root / f"new/data/clips/{i:05}.mp4", 161 + 2 * i)
+    parts = [Part(reader="mafw", root="old/mafw"), Part(reader="mafw", root="new")]
+    assert counts(collected(entry(root, "union", parts=parts))) == {
+        ("new", "happy"): 2,
+        ("new", "sad"): 2,
+        ("old/mafw", "happy"): 10,
+        ("old/mafw", "sad"): 10,
+    }
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [Part(reader="dfew", root="a"), Part(reader="mafw", root="a")],
+        [Part(reader="dfew", root="a"), Part(reader="mafw", root="a/")],
+        [Part(reader="union", root="a")],
+    ],
+)
+def test_two_corpora_in_one_folder_and_unions_in_unions_are_refused(parts: list[Part]) -> None:
+    said = refusal(entry("data", "union", parts=parts))
+    assert said == (
+        "params.yaml: the parts of a union are corpora, each in a folder of its own below root."
+    )
+
+
+@pytest.mark.parametrize("root", ["../dfew", "/dfew", "a/../../dfew"])
+def test_a_part_outside_of_the_union_s_root_is_refused(three: Path, root: str) -> None:
+    what = entry(three / "mafw", "union", parts=[Part(reader="dfew", root=root)])
+    assert root in refusal(what)
+
+
+# Tables of one's own.
+
+
+def own(root: Path, **options: Any) -> Dataset:
+    usual: dict[str, Any] = {
+        "table": "own.csv",
+        "words": ["calm", "tense"],
+        "columns": {"file_path": "clip", "actual": "word"},
+    }
+    return entry(root, "table", **(usual | options))
+
+
+def test_a_table_of_one_s_own_comes_through_columns_and_words(tmp_path: Path) -> None:
+    for i, name in enumerate(("a", "b", "c")):
+        video(tmp_path / f"clips/{name}.mp4", 10 * i)
+    write(
+        tmp_path / "own.csv",
+        "name;word;who;calm votes;tense votes",
+        "a;Calm;Ann;3;1",
+        "b;tense;Bo;0;4",
+        "c;angry;Cy;2;2",
+    )
+    columns = {
+        "video_idx": "name",
+        "actual": "word",
+        "subject": "who",
+        "votes.calm": "calm votes",
+        "votes.tense": "tense votes",
+    }
+    what = own(tmp_path, columns=columns, clips="clips/{clip}.mp4")
+    assert collect.words_of(what) == ("calm", "tense")
+    table = collected(what)
+    assert table["actual"].tolist() == ["calm", "tense", ""]
+    assert table["excluded"].tolist() == ["", "", Reason.UNKNOWN_WORD]
+    assert table["file_path"].tolist() == ["clips/a.mp4", "clips/b.mp4", "clips/c.mp4"]
+    assert table["subject"].tolist() == ["Ann", "Bo", "Cy"]
+    assert table["agreement"].tolist()[:2] == [0.75, 1.0]
+    assert json.loads(table["votes"][0]) == {"calm": 3, "tense": 1}
+    assert set(table["dataset"]) == {"demo"}
+
+
+def test_a_table_of_one_s_own_may_use_the_common_words_or_none(tmp_path: Path) -> None:
+    video(tmp_path / "a.mp4", 1)
+    write(tmp_path / "own.csv", "clip,word,v", "a.mp4,happy,0.5")
+    common = own(tmp_path, words="seven")
+    assert collect.words_of(common) == SEVEN
+    assert collected(common)["actual"].tolist() == ["happy"]
+    numbers = own(tmp_path, words="own", columns={"file_path": "clip", "valence": "v"})
+    assert collect.words_of(numbers) == ()
+    table = collected(numbers)
+    assert table[["actual", "valence", "excluded"]].values.tolist() == [["", 0.5, ""]]
+
+
+# Windows around a frame.
+
+
+def test_a_window_lies_around_its_frame_by_the_rate_of_the_entry(tmp_path: Path) -> None:
+    names = [f"{t:05}" for t in range(3)]
+    for name in names:
+        (tmp_path / "001").mkdir(exist_ok=True)
+        assert cv2.imwrite(str(tmp_path / f"001/{name}.png"), np.zeros((4, 4, 3), np.uint8))
+    frames = {name: {"valence": 1, "arousal": 1} for name in names}
+    content = {"actor": "a", "video_id": "001", "frames": frames}
+    (tmp_path / "001/001.json").write_text(json.dumps(content), "utf-8")
+    table = collected(entry(tmp_path, "afew_va", fps=2.0, window=1.5))
+    assert table["start"].tolist() == [0.0, 0.0, 0.25]
+    assert table["end"].tolist() == [0.75, 1.25, 1.75]
+    assert collected(entry(tmp_path, "afew_va", every=2))["video_idx"].tolist() == [
+        "001/00000",
+        "001/00002",
+    ]

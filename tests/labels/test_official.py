@@ -1,0 +1,199 @@
+"""Official folds: when a clip's places in the lists are sound, and what is told when not."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facewave.errors import UserError
+from facewave.labels import official
+from facewave.labels.official import Listed, Lists
+from facewave.labels.records import Record
+from facewave.labels.schema import Reason
+
+WORDS = ("happy", "sad")
+TESTED = {"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}
+Entry = tuple[int, str, str, str]  # fold, part, clip, word
+
+
+def sound() -> list[Entry]:
+    """Each clip in one test list and four training lists."""
+    return [
+        (fold, "test" if TESTED[clip] == fold else "train", clip, "happy")
+        for fold in range(1, 6)
+        for clip in TESTED
+    ]
+
+
+def lists(entries: Iterable[Entry]) -> Lists:
+    """A clip's place is its number in its list."""
+    found: Lists = {}
+    for fold, part, clip, word in entries:
+        clips = found.setdefault((fold, part), {})
+        row = sum(len(places) for places in clips.values()) + 1
+        clips.setdefault(clip, []).append(((f"{part} {fold}", row), word))
+    return found
+
+
+def judged(entries: Iterable[Entry], clip: str = "a") -> Listed:
+    return official.folds(lists(entries), "here", WORDS)[clip]
+
+
+def without(fold: int, part: str, clip: str = "a") -> list[Entry]:
+    return [e for e in sound() if e[:3] != (fold, part, clip)]
+
+
+def spare(part: str, fold: int) -> Entry:
+    """Keeps a list from being empty."""
+    return fold, part, "z", "sad"
+
+
+def test_a_clip_belongs_to_the_fold_that_tests_it() -> None:
+    found = official.folds(lists(sound()), "here", WORDS)
+    assert {clip: said.fold for clip, said in found.items()} == TESTED
+    assert {said.problem for said in found.values()} == {None}
+    assert found["c"] == Listed(place=("test 3", 1), word="happy", fold=3)
+
+
+def test_clips_come_in_the_order_of_their_ids() -> None:
+    assert list(official.folds(lists(reversed(sound())), "here", WORDS)) == [
+        "a",
+        "b",
+        "c",
+        "d",
+        "e",
+    ]
+
+
+@pytest.mark.parametrize("fold", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_every_list_must_be_there(fold: int, part: str) -> None:
+    some = [e for e in sound() if e[:2] != (fold, part)]
+    told = rf"here: .* 1 of 10 lists are missing \(the first: {part} of fold {fold}\)"
+    with pytest.raises(UserError, match=told):
+        official.folds(lists(some), "here", WORDS)
+
+
+def test_a_clip_in_training_and_test_of_one_fold_is_in_two_parts() -> None:
+    said = judged([*sound(), (1, "train", "a", "happy")])
+    assert (said.problem, said.note) == (Reason.IN_TWO_PARTS, "in training and test of fold 1")
+
+
+def test_a_clip_that_two_folds_test_is_in_two_parts() -> None:
+    said = judged([*without(2, "train"), (2, "test", "a", "happy")])
+    assert (said.problem, said.note) == (Reason.IN_TWO_PARTS, "in the test parts of folds 1, 2")
+    assert said.fold is None
+
+
+def test_a_clip_that_no_fold_tests_has_no_part() -> None:
+    said = judged([*without(1, "test"), (1, "train", "a", "happy"), spare("test", 1)])
+    assert (said.problem, said.note) == (Reason.NO_OFFICIAL_PART, "in no test part")
+    assert (said.fold, said.word, said.place) == (None, "happy", ("train 1", 5))
+
+
+def test_a_clip_that_a_fold_does_not_list_has_no_part() -> None:
+    said = judged([e for e in sound() if e[2] != "a" or e[0] not in (2, 4)])
+    assert said.problem == Reason.NO_OFFICIAL_PART
+    assert said.note == "in no list of fold 2, 4"
+    assert said.fold == 1
+
+
+def test_lists_that_say_two_words_are_in_conflict() -> None:
+    said = judged([*without(4, "train"), (4, "train", "a", "sad")])
+    assert (said.problem, said.note) == (Reason.CONFLICTING_ROWS, "the lists say happy and sad")
+    assert said.word == ""
+
+
+def test_an_unknown_word_is_told_even_where_lists_differ() -> None:
+    said = judged([*without(4, "train"), (4, "train", "a", "hapy")])
+    assert (said.problem, said.note, said.word) == (Reason.UNKNOWN_WORD, "'hapy'", "")
+
+
+def test_one_clip_that_is_wrong_leaves_the_others_alone() -> None:
+    found = official.folds(lists([*sound(), (1, "train", "a", "sad")]), "here", WORDS)
+    assert [clip for clip, said in found.items() if said.problem] == ["a"]
+
+
+def test_a_line_that_is_there_twice_is_a_row_of_its_own() -> None:
+    said = judged([*sound(), (1, "test", "a", "happy"), (3, "train", "a", "happy")])
+    assert (said.problem, said.fold) == (None, 1)
+    assert said.repeats == (("test 1", 2), ("train 3", 5))
+    first, *again = official.records({"a": said}, lambda clip: f"{clip}.mp4")
+    assert (first.table, first.row, first.problem) == ("test 1", 1, None)
+    assert [(r.table, r.row) for r in again] == [("test 1", 2), ("train 3", 5)]
+    assert {r.problem for r in again} == {Reason.DUPLICATE_ROW}
+
+
+def test_records_have_captions_and_compounds_where_asked() -> None:
+    listed = {"a": Listed(("t", 1), "happy", 1), "b": Listed(("t", 2), "sad", 2)}
+    plain = official.records(listed, lambda clip: f"{clip}.mp4")
+    assert plain[0] == Record(
+        table="t", row=1, video_idx="a", file_path="a.mp4", word="happy", fold=1
+    )
+    more = official.records(listed, lambda clip: clip, {"b": "she sighs"}, compound=True)
+    assert [(r.caption, r.compound) for r in more] == [("", "happy"), ("she sighs", "sad")]
+
+
+def row(clip: str, word: str = "happy", **more: Any) -> Record:
+    return Record(table="annotation", row=2, video_idx=clip, file_path="", word=word, **more)
+
+
+def test_a_joined_record_keeps_its_own_and_gets_the_fold() -> None:
+    listed = {"a": Listed(("t", 1), "happy", 4)}
+    joined, other = official.join([row("a"), row("b", "sad")], listed, "here")
+    assert joined == row("a", fold=4)
+    assert other == row("b", "sad")
+
+
+def test_without_lists_a_table_keeps_its_folds() -> None:
+    assert official.join([row("a", fold=3)], {}, "here") == [row("a", fold=3)]
+
+
+@pytest.mark.parametrize(("word", "said"), [("sad", "sad"), ("", "no single label")])
+def test_a_joined_record_that_says_another_word_is_in_conflict(word: str, said: str) -> None:
+    listed = {"a": Listed(("t", 7), "happy", 4)}
+    (joined,) = official.join([row("a", word)], listed, "here")
+    assert joined.problem == Reason.CONFLICTING_ROWS
+    assert joined.note == f"here {said}; in t, row 7, happy"
+
+
+def test_what_is_wrong_in_the_lists_is_wrong_in_the_table() -> None:
+    listed = {"a": Listed(("t", 7), "happy", None, Reason.IN_TWO_PARTS, "in two")}
+    (joined,) = official.join([row("a")], listed, "here")
+    assert (joined.problem, joined.note, joined.fold) == (Reason.IN_TWO_PARTS, "in two", None)
+    bad = row("a", problem=Reason.BAD_VALUE)
+    assert official.join([bad], listed, "here") == [bad]
+
+
+def test_clips_that_the_table_has_not_are_refused() -> None:
+    listed = {clip: Listed(("t", 7), "happy", 1) for clip in ("b", "c", "a")}
+    with pytest.raises(UserError, match="here: t, row 7: clip b is not in annotation, nor are 1"):
+        official.join([row("a")], listed, "here")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 5),
+            st.sampled_from(["train", "test"]),
+            st.sampled_from("abc"),
+            st.sampled_from(WORDS),
+        ),
+        max_size=30,
+    )
+)
+def test_only_a_sound_clip_passes(entries: list[Entry]) -> None:
+    filled = [spare(part, fold) for part in ("train", "test") for fold in range(1, 6)]
+    found = official.folds(lists([*entries, *filled]), "here", WORDS)
+    for clip in {e[2] for e in entries}:
+        own = [e for e in entries if e[2] == clip]
+        tests = {e[0] for e in own if e[1] == "test"}
+        trains = {e[0] for e in own if e[1] == "train"}
+        whole = len(tests) == 1 and not tests & trains and len(tests | trains) == 5
+        one_word = len({e[3] for e in own}) == 1
+        assert (found[clip].problem is None) == (whole and one_word)
+        if whole and one_word:
+            assert {found[clip].fold} == tests
+            assert found[clip].word == own[0][3]

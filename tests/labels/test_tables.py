@@ -1,0 +1,392 @@
+"""Foreign tables, read strictly: encodings, ragged rows, quotes, spreadsheets, numbers."""
+
+import csv
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import openpyxl
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from facewave.errors import UserError
+from facewave.labels import tables
+
+SIMPLE = "a,b\n1,x\n2,y\n"
+
+
+def write(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def refusal(path: Path, *needed: str, encoding: str = "utf-8") -> str:
+    with pytest.raises(UserError) as caught:
+        tables.rows(path, needed, encoding=encoding)
+    assert path.name in str(caught.value)
+    return str(caught.value)
+
+
+def sheet(path: Path, *lines: list[object]) -> Path:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    for line in lines:
+        book.active.append(line)
+    book.save(path)
+    return path
+
+
+# Text.
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-mark", "utf-16-be-mark"]
+)
+def test_a_byte_order_mark_says_which_encoding(tmp_path: Path, encoding: str) -> None:
+    plain = encoding.removesuffix("-mark")
+    mark = "\ufeff" if plain != encoding else ""
+    path = write(tmp_path, (mark + "ä,b\n1,é\n").encode(plain))
+    assert tables.rows(path, ("ä",)) == [(2, {"ä": "1", "b": "é"})]
+
+
+def test_a_mark_wins_over_the_encoding_that_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "a\né\n".encode("utf-8-sig"))
+    assert tables.rows(path, ("a",), encoding="gb18030") == [(2, {"a": "é"})]
+
+
+def test_without_a_mark_nothing_is_guessed(tmp_path: Path) -> None:
+    path = write(tmp_path, "a,b\n1,é\n".encode("latin-1"))
+    assert "is not UTF-8 (byte 6). Save it as UTF-8" in refusal(path, "a")
+    assert tables.rows(path, ("a",), encoding="latin-1") == [(2, {"a": "1", "b": "é"})]
+
+
+def test_half_a_character_of_utf_16_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, SIMPLE.encode("utf-16")[:-1])
+    assert "is not UTF-16" in refusal(path, "a")
+
+
+def test_the_byte_of_another_encoding_is_that_of_the_file(tmp_path: Path) -> None:
+    content = SIMPLE * 20_000
+    path = write(tmp_path, content.encode() + b"\xfc")
+    assert f"byte {len(content)}" in refusal(path, "a")
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "base64", "undefined", "punycode", "a\0b"])
+def test_what_is_no_encoding_is_told(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(UserError, match="encoding"):
+        tables.text(write(tmp_path, SIMPLE), encoding)
+
+
+def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+    assert "is not here. Put the corpus's file there" in refusal(tmp_path / "none.csv")
+    assert "is not here" in refusal(write(tmp_path, "x", "file") / "t.csv")
+    for name in ("f.csv", "f.xlsx"):
+        (tmp_path / name).mkdir()
+        assert "is a folder, not a table" in refusal(tmp_path / name)
+    assert "is not here" in refusal(tmp_path / "none.xlsx")
+
+
+# Rows.
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        SIMPLE,
+        SIMPLE.replace("\n", "\r\n"),
+        SIMPLE.replace("\n", "\r"),
+        SIMPLE.rstrip("\n"),
+        ' a , b\n1,"x"\n"2",\ty\u3000\n',
+    ],
+    ids=["lf", "crlf", "cr", "no last line end", "blanks and quotes"],
+)
+def test_lines_and_fields_come_without_what_surrounds_them(tmp_path: Path, content: str) -> None:
+    found = tables.rows(write(tmp_path, content), ("a", "b"))
+    assert found == [(2, {"a": "1", "b": "x"}), (3, {"a": "2", "b": "y"})]
+
+
+def test_a_tab_separates_in_a_tsv(tmp_path: Path) -> None:
+    path = write(tmp_path, "a\tb\n1,5\tx\n", "t.TSV")
+    assert tables.rows(path, ("a",)) == [(2, {"a": "1,5", "b": "x"})]
+
+
+def test_a_cell_of_several_lines_becomes_one(tmp_path: Path) -> None:
+    path = write(tmp_path, 'a,b\n1,"x\r\n\ny"\n2,"say ""hi"", ok"\n')
+    assert tables.rows(path, ("a",)) == [
+        (2, {"a": "1", "b": "x y"}),
+        (5, {"a": "2", "b": 'say "hi", ok'}),
+    ]
+
+
+@pytest.mark.parametrize("empty", ["", ",", " , ", "   "])
+def test_an_empty_row_stays(tmp_path: Path, empty: str) -> None:
+    found = tables.rows(write(tmp_path, f"a,b\n{empty}\n2,y\n"), ("a",))
+    assert found == [(2, {"a": "", "b": ""}), (3, {"a": "2", "b": "y"})]
+
+
+@pytest.mark.parametrize(("row", "fields"), [("1,x,", 3), ("1", 1), ("1,x,y,z", 4)])
+def test_a_ragged_row_is_named(tmp_path: Path, row: str, fields: int) -> None:
+    path = write(tmp_path, f"{SIMPLE}{row}\n")
+    assert f"row 4 has {fields} fields, its header 2" in refusal(path, "a")
+
+
+@pytest.mark.parametrize("text", ['a,b\n1,"x\n', 'a,b\n1,"x"y\n', f"a,b\n1,{'x' * 200_000}\n"])
+def test_what_is_no_csv_is_refused(tmp_path: Path, text: str) -> None:
+    assert "is no regular CSV: row 2: " in refusal(write(tmp_path, text), "a")
+
+
+@pytest.mark.parametrize(
+    ("content", "needed", "told"),
+    [
+        ("", ("a",), "is empty"),
+        ("a,b\n", ("a",), "has no rows below its header"),
+        (SIMPLE, ("a", "c"), "column 'c' is missing; it has a, b."),
+        (SIMPLE.replace(",", ";"), ("a",), "column 'a' is missing; it has a;b."),
+        ("\n" + SIMPLE, ("a",), "column 'a' is missing"),
+        ("a, a\n1,2\n", ("a",), "column 'a' is there twice"),
+    ],
+)
+def test_a_wrong_header_is_told(
+    tmp_path: Path, content: str, needed: tuple[str, ...], told: str
+) -> None:
+    assert told in refusal(write(tmp_path, content), *needed)
+
+
+def test_only_columns_that_are_read_must_not_be_there_twice(tmp_path: Path) -> None:
+    path = write(tmp_path, "a,b,b\n1,2,3\n")
+    assert tables.rows(path, ("a",))[0][1]["a"] == "1"
+    with pytest.raises(UserError, match="column 'b' is there twice"):
+        tables.rows(path, ("a",), ("b",))
+
+
+# Lists.
+
+
+def test_a_list_has_no_header_and_its_last_field_may_hold_the_separator(tmp_path: Path) -> None:
+    path = write(tmp_path, "\ufeff1.mp4 happy\r\n\r\n 2.mp4  sad or not \n", "t.txt")
+    assert tables.lines(path, " ", 2) == [
+        (1, {"0": "1.mp4", "1": "happy"}),
+        (3, {"0": "2.mp4", "1": "sad or not"}),
+    ]
+
+
+def test_the_last_fields_of_a_list_may_be_empty(tmp_path: Path) -> None:
+    path = write(tmp_path, "1.mp4\tneutral\t\t\r\n", "t.txt")
+    assert tables.lines(path, "\t", 4) == [(1, {"0": "1.mp4", "1": "neutral", "2": "", "3": ""})]
+
+
+@pytest.mark.parametrize("line", ["1.mp4", "1.mp4\thappy", "\thappy\tx"])
+def test_a_line_with_fewer_fields_is_named(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path, f"0.mp4\tsad\tx\n{line}\n", "t.txt")
+    with pytest.raises(UserError, match=r"t\.txt, row 2: .* has not the 3 fields"):
+        tables.lines(path, "\t", 3)
+
+
+def test_an_empty_list_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"t\.txt is empty"):
+        tables.lines(write(tmp_path, "\n \r\n", "t.txt"), " ", 2)
+
+
+# Spreadsheets.
+
+
+def test_a_spreadsheet_says_what_a_text_would(tmp_path: Path) -> None:
+    path = sheet(
+        tmp_path / "t.xlsx",
+        ["a", "b", None],
+        [1, "x"],
+        [2.0, 0.5],
+        [None, None],
+        ["007", " two\nlines "],
+        [-3, 123456789012],
+    )
+    assert tables.rows(path, ("a",)) == [
+        (2, {"a": "1", "b": "x"}),
+        (3, {"a": "2", "b": "0.5"}),
+        (4, {"a": "", "b": ""}),
+        (5, {"a": "007", "b": "two lines"}),
+        (6, {"a": "-3", "b": "123456789012"}),
+    ]
+
+
+def test_columns_without_a_name_are_no_columns(tmp_path: Path) -> None:
+    path = sheet(tmp_path / "t.xlsx", ["a", None, "b"], [1, "remark", 2, "more"])
+    assert tables.rows(path, ("a",)) == [(2, {"a": "1", "b": "2"})]
+
+
+def test_a_sheet_that_starts_lower_has_no_header(tmp_path: Path) -> None:
+    path = sheet(tmp_path / "t.xlsx", [], [], ["a"], [1])
+    assert "column 'a' is missing" in refusal(path, "a")
+
+
+def test_the_first_sheet_is_read(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.append(["a"])
+    book.active.append([1])
+    book.create_sheet("other").append(["a"])
+    book.save(tmp_path / "t.xlsx")
+    assert tables.rows(tmp_path / "t.xlsx", ("a",)) == [(2, {"a": "1"})]
+
+
+def test_an_empty_spreadsheet_is_told(tmp_path: Path) -> None:
+    assert "is empty" in refusal(sheet(tmp_path / "t.xlsx"), "a")
+
+
+@pytest.mark.parametrize("name", ["t.xlsx", "t.xls", "t.ods"])
+def test_a_text_that_is_named_a_spreadsheet_is_refused(tmp_path: Path, name: str) -> None:
+    said = refusal(write(tmp_path, SIMPLE, name), "a")
+    assert "is no readable spreadsheet" in said
+    assert "Get it again, or save it as CSV" in said
+
+
+def test_a_cell_far_away_does_not_end_the_process(tmp_path: Path) -> None:
+    """In a process of its own with 4 GB of memory: one that is aborted shows no other outcome."""
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.append(["a"])
+    book.active.append([1])
+    book.active["XFD1048576"] = "x"
+    book.save(tmp_path / "t.xlsx")
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))\n"
+        "from facewave.errors import UserError; from facewave.labels import tables\n"
+        "try: tables.rows(Path(sys.argv[1]), ('a',))\n"
+        "except UserError: pass\n"
+        "print('done')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "t.xlsx")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr[-300:]
+
+
+def _bytes_of_a_sheet() -> bytes:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    for line in (["a", "b"], [1, "x"], [2, "y"]):
+        book.active.append(line)
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+SHEET = _bytes_of_a_sheet()
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    cut=st.integers(0, len(SHEET)),
+    flips=st.lists(st.tuples(st.integers(0, len(SHEET) - 1), st.integers(1, 255)), max_size=4),
+)
+@example(cut=0, flips=[])
+@example(cut=len(SHEET), flips=[])
+def test_a_damaged_spreadsheet_is_refused_or_says_the_same(
+    tmp_path: Path, cut: int, flips: list[tuple[int, int]]
+) -> None:
+    content = bytearray(SHEET)
+    for at, mask in flips:
+        content[at] ^= mask
+    path = write(tmp_path, bytes(content[:cut]), "t.xlsx")
+    try:
+        found = tables.rows(path, ("a", "b"))
+    except UserError:
+        return
+    assert found == [(2, {"a": "1", "b": "x"}), (3, {"a": "2", "b": "y"})]
+
+
+# Numbers.
+
+
+@pytest.mark.parametrize(
+    ("field", "number"), [("0", 0), ("007", 7), ("-12", -12), ("1" * 9, 111111111)]
+)
+def test_whole_numbers(field: str, number: int) -> None:
+    assert tables.whole(field, "x") == number
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "",
+        "x",
+        "1.0",
+        "1e3",
+        "+1",
+        "²",
+        "٣",
+        "1 0",
+        "1_0",
+        "--1",
+        "1" * 10,
+        "9" * 5000,
+        "0x1",
+        "1\n",
+    ],
+)
+def test_what_is_no_whole_number(field: str) -> None:
+    with pytest.raises(tables.Unreadable, match=r"^votes is .*, not a whole number$") as caught:
+        tables.whole(field, "votes")
+    assert len(str(caught.value)) < 100
+
+
+def test_a_count_is_not_below_0() -> None:
+    assert tables.count("0", "x") == 0
+    with pytest.raises(tables.Unreadable, match=r"^votes is '-1', below 0$"):
+        tables.count("-1", "votes")
+
+
+@pytest.mark.parametrize(
+    ("field", "number"), [("0.5", 0.5), ("-1", -1.0), ("1e-2", 0.01), (".5", 0.5)]
+)
+def test_real_numbers(field: str, number: float) -> None:
+    assert tables.real(field, "x") == number
+
+
+@pytest.mark.parametrize(
+    "field", ["", "x", "nan", "inf", "-Infinity", "1e999", "1_0", "0,5", "0x1"]
+)
+def test_what_is_no_real_number(field: str) -> None:
+    with pytest.raises(tables.Unreadable, match=r"^valence is .*, not a number$"):
+        tables.real(field, "valence")
+
+
+@given(number=st.integers(-99_999_999, 999_999_999))
+def test_every_whole_number_of_nine_characters_comes_back(number: int) -> None:
+    assert tables.whole(str(number), "x") == number
+
+
+@given(number=st.floats(allow_nan=False, allow_infinity=False))
+def test_every_finite_number_comes_back(number: float) -> None:
+    assert tables.real(repr(number), "x") == number
+
+
+@given(text=st.text(max_size=30))
+def test_a_clean_field_is_one_line_without_surrounding_blanks(text: str) -> None:
+    field = tables.clean(text)
+    assert len(field.splitlines()) <= 1
+    assert field == field.strip() == tables.clean(field)
+    assert "\0" not in field
+
+
+FIELD = st.text(
+    st.characters(exclude_categories=["Cc", "Cs", "Z"], exclude_characters="\ufeff"), min_size=1
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=5))
+def test_what_a_csv_writer_writes_comes_back(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
+    with (tmp_path / "t.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("a", "b"), *rows])
+    found = tables.rows(tmp_path / "t.csv", ("a", "b"))
+    assert [(values["a"], values["b"]) for _, values in found] == rows

@@ -1,0 +1,103 @@
+"""vocabulary.csv: every word of every corpus has a counterpart among the seven, or a reason."""
+
+import csv
+from collections import Counter
+from importlib import resources
+
+import pytest
+
+from facewave.errors import UserError
+from facewave.labels.readers import CORPORA
+from facewave.labels.schema import SEVEN
+from facewave.labels.vocabulary import to_seven
+
+FILE = resources.files("facewave.labels").joinpath("vocabulary.csv").read_text("utf-8")
+ROWS = list(csv.DictReader(FILE.splitlines()))
+# The words of `table` are its owner's, those of `union` the seven themselves.
+OWN = {
+    (reader, name): track.words
+    for reader, corpus in CORPORA.items()
+    for name, track in corpus.tracks.items()
+    if reader not in ("table", "union") and track.words
+}
+COMPOUND = {key: words for key, words in OWN.items() if key[1] == "compound"}
+SINGLE = {key: words for key, words in OWN.items() if key not in COMPOUND}
+
+
+def test_the_words_of_all_readers_are_looked_at() -> None:
+    assert len(SINGLE) >= 12
+    assert set(COMPOUND) == {
+        ("abaw_compound", "compound"),
+        ("mafw", "compound"),
+        ("raf_db", "compound"),
+    }
+
+
+@pytest.mark.parametrize(("reader", "track"), SINGLE)
+def test_each_word_is_one_of_the_seven_or_says_why_not(reader: str, track: str) -> None:
+    words = SINGLE[reader, track]
+    found = to_seven(reader, words)
+    assert tuple(found) == words
+    assert set(found.values()) <= {*SEVEN, ""}
+    why_not = {row["word"]: row["why_not"] for row in ROWS if row["reader"] == reader}
+    for word, common in found.items():
+        assert bool(common) != bool(why_not[word]), word
+
+
+@pytest.mark.parametrize(("reader", "track"), SINGLE)
+def test_no_two_words_of_a_track_become_one(reader: str, track: str) -> None:
+    common = [word for word in to_seven(reader, SINGLE[reader, track]).values() if word]
+    assert len(common) == len(set(common)) >= 6
+
+
+@pytest.mark.parametrize(("reader", "track"), COMPOUND)
+def test_compound_words_are_refused_in_a_sentence(reader: str, track: str) -> None:
+    with pytest.raises(
+        UserError, match=rf"words: seven has no counterparts for {reader}'s '\w+[ _]\w+'. Use "
+    ):
+        to_seven(reader, COMPOUND[reader, track])
+
+
+def test_no_word_has_two_rows() -> None:
+    twice = [key for key, n in Counter((r["reader"], r["word"]) for r in ROWS).items() if n > 1]
+    assert twice == []
+
+
+def test_no_row_is_about_a_word_that_no_corpus_has() -> None:
+    words = {(reader, word) for (reader, _), words in SINGLE.items() for word in words}
+    assert {(row["reader"], row["word"]) for row in ROWS} == words
+
+
+def test_rows_have_no_more_fields_than_there_are_columns() -> None:
+    assert all(None not in row and None not in row.values() for row in ROWS)
+
+
+@pytest.mark.parametrize(
+    ("stem", "common"),
+    [
+        ("happ", "happy"), ("sad", "sad"), ("neutral", "neutral"), ("ang", "angry"),
+        ("surpris", "surprise"), ("disgust", "disgust"), ("fear", "fear"),
+    ],
+)  # fmt: skip
+def test_words_of_one_stem_have_one_counterpart(stem: str, common: str) -> None:
+    found = {row["common"] for row in ROWS if row["word"].lower().startswith(stem)}
+    assert found == {common}
+
+
+def test_the_counterparts_of_one_corpus_as_an_example() -> None:
+    words = ("neutral", "calm", "fearful", "surprised")
+    assert to_seven("ravdess", words) == {
+        "neutral": "neutral",
+        "calm": "",
+        "fearful": "fear",
+        "surprised": "surprise",
+    }
+
+
+def test_a_word_of_another_corpus_is_refused() -> None:
+    with pytest.raises(UserError, match="no counterparts for dfew's 'contempt'"):
+        to_seven("dfew", ("happy", "contempt"))
+
+
+def test_no_words_have_no_counterparts() -> None:
+    assert to_seven("sewa", ()) == {}
