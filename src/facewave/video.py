@@ -87,7 +87,11 @@ def files_of(path: Path) -> list[Path]:
     """The files of a clip: itself, or a folder's pictures in the order of their numbers."""
     if not path.is_dir():
         return [path]
-    found = [file for file in path.iterdir() if file.suffix.lower() in PICTURES]
+    with os.scandir(path) as entries:
+        names = [
+            entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file()
+        ]
+    found = [path / name for name in names if name.lower().endswith(PICTURES)]
     return sorted(found, key=lambda file: (_number(file), file.name))
 
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 from facewave import params
 from facewave.errors import UserError
 from facewave.labels import leaks, schema
+from facewave.labels.clips import exists
 from facewave.labels.collect import Source, read, sources
 from facewave.labels.corpus import Track
 from facewave.labels.readers import CORPORA, get
@@ -158,7 +159,7 @@ def _check_source(source: Source, label: str, console: Console) -> bool:
             f"{row.table}:{row.row} {row.note}" for row in rows.head(_NAMED).itertuples()
         )
         console.print(f"  [yellow]![/] {len(rows)} x {problem}: {escape(named)}")
-    there = sum((root / path).exists() for path in sound["file_path"].unique())
+    there = sum(exists(root / path) for path in sound["file_path"].unique())
     missing = sound["file_path"].nunique() - there
     mark = "[red]✗[/]" if missing else "[green]✓[/]"
     console.print(f"  {mark} {len(raw)} rows; {there} clips are there, {missing} are missing")

@@ -22,7 +22,12 @@ SHEET = 12
 _FRAMES = 6
 _CHANNELS = 5
 _HALF_A_FRAME = 0.001  # s: times are the container's own
-_STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+_STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.parse_math": False,  # texts are people's
+}
 
 
 def confusion(

@@ -17,7 +17,7 @@ def look_at(root: Path, paths: list[str]) -> dict[str, FileFact]:
     by_size = defaultdict(list)
     opened = {}
     for path in tqdm(paths, desc=f"clean {root}", unit="clip"):
-        if (root / path).exists():
+        if exists(root / path):
             opened[path] = open_one(root / path)
             if not opened[path].problem:
                 by_size[_size(root / path)].append(path)
@@ -30,6 +30,15 @@ def look_at(root: Path, paths: list[str]) -> dict[str, FileFact]:
     }
     missing = FileFact(exists=False)
     return {path: replace(opened.get(path, missing), twin=twins.get(path, "")) for path in paths}
+
+
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder; a name that no file can have has none."""
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def open_one(path: Path) -> FileFact:

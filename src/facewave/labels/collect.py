@@ -112,21 +112,18 @@ def read(source: Source, seed: int) -> pd.DataFrame:
 
 def collect(entry: Dataset, name: str, settings: Labels) -> pd.DataFrame:
     """The cleaned rows of all corpora of an entry (cleaning.clean)."""
-    root = Path(entry.root)
-    found = []
-    known: dict[str, cleaning.FileFact] = {}
-    for source in sources(entry, name):
-        raw = read(source, settings.seed)
-        wanted = raw.loc[raw["problem"].isna() | raw["problem"].isin(LABEL_REASONS), "file_path"]
-        facts = look_at(root, sorted(set(wanted) - {""}))
-        raw = windows(raw, facts, source.entry)
-        found.append(cleaning.clean(raw, facts, rules(source, settings)))
-        known |= facts
-    if len(found) == 1:
-        return found[0]
-    whole = pd.concat(found, ignore_index=True)
-    # Twins within a corpus were found among its files; those of two corpora need all of them.
-    cleaning.same_bytes(whole, look_at(root, sorted(known)))
+    found = [(source, read(source, settings.seed)) for source in sources(entry, name)]
+    wanted: set[str] = set()
+    for _, raw in found:
+        to_look_at = raw["problem"].isna() | raw["problem"].isin(LABEL_REASONS)
+        wanted |= set(raw.loc[to_look_at, "file_path"]) - {""}
+    facts = look_at(Path(entry.root), sorted(wanted))
+    tables = [
+        cleaning.clean(windows(raw, facts, source.entry), facts, rules(source, settings))
+        for source, raw in found
+    ]
+    whole = pd.concat(tables, ignore_index=True)
+    cleaning.same_bytes(whole, facts)  # of two corpora
     return whole
 
 

@@ -12,7 +12,12 @@ from matplotlib.ticker import MaxNLocator
 
 from facewave.files import replacing
 
-_STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+_STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.parse_math": False,  # texts are people's
+}
 _MANY = 15  # so many words still have room for one bar a fold
 
 
@@ -44,7 +49,8 @@ def overview(kept: pd.DataFrame, words: tuple[str, ...], title: str, path: Path)
 def _classes(axes: Axes, kept: pd.DataFrame, words: tuple[str, ...]) -> None:
     in_folds = kept["fold"].notna().any()
     part = kept["fold"].map(lambda fold: f"fold {fold}") if in_folds else kept["split"]
-    names = sorted(part.unique()) if in_folds else ["train", "val", "test"]
+    folds = sorted(kept["fold"].dropna().unique())
+    names = [f"fold {fold}" for fold in folds] if in_folds else ["train", "val", "test"]
     counts = pd.crosstab(kept["actual"], part).reindex(index=words, columns=names, fill_value=0)
     at = np.arange(len(words))
     if len(words) > _MANY:
@@ -85,4 +91,4 @@ def _plane(axes: Axes, kept: pd.DataFrame, words: tuple[str, ...]) -> None:
     axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xlabel="valence", ylabel="arousal")
     axes.set_aspect("equal")
     axes.set_title(f"valence and arousal of {len(known)} rows", fontsize=9)
-    axes.figure.colorbar(image, ax=axes, shrink=0.8, label="rows")
+    axes.figure.colorbar(image, ax=axes, shrink=0.8, label="rows", format="{x:g}")

@@ -240,28 +240,36 @@ def parts(table: pd.DataFrame, partition: str | int) -> pd.Series:
     return table["fold"].map(lambda fold: names.get(fold, "train"))
 
 
+def owners(table: pd.DataFrame) -> pd.Series:
+    """Whose each row is: its subject's, else its source's, else its clip's own."""
+    names = "clip " + table["video_idx"]
+    for column in ("source", "subject"):
+        names = (f"{column} " + table[column]).where(table[column] != "", names)
+    return names
+
+
 def groups(table: pd.DataFrame) -> pd.Series:
     """Who stays together in splits and resamples.
 
-    The subject where one is named, else the source, else the clip itself; where both are named,
-    whatever hangs together through either.
+    Rows of one subject, of one source or of one file, and whatever hangs together through these.
+    Each group is named after one of its owners.
     """
-    clip, subject, source = (
-        (kind + " " + table[column]).where(table[column] != "", "")
-        for kind, column in (("clip", "video_idx"), ("subject", "subject"), ("source", "source"))
+    names = owners(table)
+    links = [
+        (kind + " " + table[kind])[table[kind] != ""]
+        for kind in ("subject", "source", "file_path")
+        if table.loc[table[kind] != "", kind].duplicated().any()
+    ]
+    tokens = pd.Index(pd.unique(pd.concat([names, *links])))
+    ends = np.hstack([(tokens.get_indexer(names[to.index]), tokens.get_indexer(to)) for to in links]
+                     or [np.zeros((2, 0), int)])  # fmt: skip
+    size = len(tokens)
+    _, component = connected_components(
+        coo_array((np.ones(ends.shape[1]), tuple(ends)), shape=(size, size)), directed=False
     )
-    names = subject.where(subject != "", source.where(source != "", clip))
-    both = (subject != "") & (source != "")
-    if not both.any():
-        return names
-    tokens = pd.Index(pd.unique(pd.concat([names, source[both]])))
-    ends = tokens.get_indexer(subject[both]), tokens.get_indexer(source[both])
-    links = coo_array((np.ones(both.sum()), ends), shape=(len(tokens), len(tokens)))
-    _, component = connected_components(links, directed=False)
-    name: dict[int, str] = {}  # a component's: its first subject, else its first source
-    for token in sorted(tokens, key=lambda token: (not token.startswith("subject "), token)):
-        name.setdefault(component[tokens.get_loc(token)], token)
-    return pd.Series([name[component[i]] for i in tokens.get_indexer(names)], table.index)
+    own = component[tokens.get_indexer(names)]
+    first = names.groupby(own).transform("min")
+    return first.set_axis(table.index)
 
 
 def soft_labels(table: pd.DataFrame, words: Sequence[str]) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from facewave.errors import UserError
 from facewave.files import write_json
-from facewave.labels.schema import groups
+from facewave.labels.schema import groups, owners
 
 Part = int | Literal["train", "val", "test"]
 SHARES: dict[Part, float] = {"train": 0.8, "val": 0.1, "test": 0.1}
@@ -59,51 +59,67 @@ def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFra
     Raises:
         UserError: fewer groups than folds or than three parts need, or a damaged store.
     """
-    names = groups(kept)
     stored = _load(store)
     if stored is None or (stored.seed, stored.folds) != (seed, folds):
         stored = _Stored(seed, folds, {}, {}, {})
     if bad := [number for number in stored.fold.values() if not 1 <= number <= folds]:
         raise UserError(f"{store} is damaged (there is no fold {bad[0]}). {_MEND}")
     strata = kept["dataset"] + " " + kept["actual"].where(kept["actual"] != "", kept["quadrant"])
+    clips = pd.DataFrame({"strata": strata, "owner": owners(kept), "group": groups(kept)})
     in_parts = bool((kept["part"] != "").any())
     in_folds = bool(kept["fold"].notna().any())
-    fold: dict[str, Part] = {}
-    split: dict[str, Part] = {}
-    carved: dict[str, Part] = {}
-    if not in_parts:
-        split = _complete(dict(stored.split), strata, names, SHARES, seed)
-    if not in_parts and not in_folds:
-        equal: dict[Part, float] = {k: 1 / folds for k in range(1, folds + 1)}
-        fold = _complete(dict(stored.fold), strata, names, equal, seed)
-    if in_folds or (in_parts and not (kept["part"] == "val").any()):
-        left = ~(kept["part"] == "test")
-        carved = _complete(dict(stored.carved), strata[left], names[left], CARVED, seed)
+    carves = (in_folds or in_parts) and not (kept["part"] == "val").any()
+    equal: dict[Part, float] = {k: 1 / folds for k in range(1, folds + 1)}
+    split = {} if in_parts else _complete(dict(stored.split), clips, SHARES, seed)
+    fold = {} if in_parts or in_folds else _complete(dict(stored.fold), clips, equal, seed)
+    left = clips[kept["part"] != "test"]
+    carved = _complete(dict(stored.carved), left, CARVED, seed) if carves else {}
     write_json(store, asdict(stored) | {"fold": fold, "split": split, "carved": carved})
-    aside = names.map(carved)
+
+    aside = clips["owner"].map(carved).where(kept["part"] != "test")
+    official = kept["part"].where(kept["part"] != "train", aside.fillna("train"))
+    validation = pd.Series(pd.NA, kept.index, dtype="boolean")
+    if in_folds:
+        validation = (aside == "val").astype("boolean") if carves else kept["part"] == "val"
     return pd.DataFrame(
         {
-            "fold": names.map(fold).astype("Int64") if fold else kept["fold"],
-            "split": aside.where(kept["part"] == "train", kept["part"]).where(
-                aside.notna(), kept["part"]
-            )
-            if in_parts
-            else names.map(split),
-            "validation": (aside == "val").astype("boolean")
-            if in_folds
-            else pd.Series(pd.NA, kept.index, dtype="boolean"),
+            "fold": clips["owner"].map(fold).astype("Int64") if fold else kept["fold"],
+            "split": official if in_parts else clips["owner"].map(split),
+            "validation": validation.astype("boolean"),
         }
     )
 
 
 def _complete(
+    stored: dict[str, Part], clips: pd.DataFrame, shares: dict[Part, float], seed: int
+) -> dict[str, Part]:
+    """The parts of all owners: as stored, with what is missing placed or drawn by groups.
+
+    Args:
+        stored: owner -> part.
+        clips: strata, owner and group of each clip.
+        shares: part -> its share of the clips.
+        seed: of the drawing.
+    """
+    parts: dict[str, Part] = {}  # of the groups
+    for owner, group in zip(clips["owner"], clips["group"], strict=True):
+        if owner in stored:
+            parts.setdefault(group, stored[owner])
+    parts = _place(parts, clips["strata"], clips["group"], shares, seed)
+    of_owners = {
+        owner: parts[group] for owner, group in zip(clips["owner"], clips["group"], strict=True)
+    }
+    return dict(sorted((of_owners | stored).items()))
+
+
+def _place(
     parts: dict[str, Part],
     labels: pd.Series,
     names: pd.Series,
     shares: dict[Part, float],
     seed: int,
 ) -> dict[str, Part]:
-    """The parts of all groups: ``parts`` as stored, with what is missing placed or drawn."""
+    """The parts of all groups: ``parts`` as they are, with what is missing placed or drawn."""
     sizes = pd.crosstab(names, labels)  # clips of each group and class
     known = [name for name in sizes.index if name in parts]
     if not known:
@@ -120,7 +136,7 @@ def _complete(
         part = max(shares, key=lambda p: float(clips @ (wanted[p] - held[p])))
         parts[name] = part
         held[part] += clips
-    return dict(sorted(parts.items()))
+    return parts
 
 
 def _draw(
@@ -146,7 +162,7 @@ def _draw(
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         for k, (_, test) in enumerate(cut.split(labels, labels, None if alone else names), start=1):
             number[test] = k
-    drawn = dict(sorted(zip(names, number.tolist(), strict=True)))
+    drawn = dict(zip(names, number.tolist(), strict=True))
     if "train" not in shares:
         return {name: k for name, k in drawn.items()}
     tenths: dict[int, Part] = {2: "val"}

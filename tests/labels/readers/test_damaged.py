@@ -5,8 +5,10 @@ A damaged line may say anything; a line that is still as it was must say what it
 
 import io
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -297,6 +299,7 @@ MINIATURES = {
         {"reader": "abaw_compound", "table": "p.txt"},
         {"p.txt": text(SEVEN, *(f"01/{i + 1:05d}.jpg,{i}" for i in range(7)))},
         ("p.txt",),
+        csv=False,
     ),
     "aff_wild2": Miniature(
         {"reader": "aff_wild2", "track": "expr"},
@@ -372,6 +375,8 @@ SPLINTERS = st.sampled_from(
         *(b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b"\xe9", b"\xc2\x85", "²٣".encode(), b"{}[]"),
     ]
 )
+VALUES = st.sampled_from([b"", b"x", b"-1", b"0", b"3", b"99", b"1.0", b"nan", b"5" * 5000])
+ACCIDENTS = ("flip", "cut", "end", "insert", "twice", "drop", "swap", "value", "save")
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "latin-1", "gb18030", "utf-32")
 
 
@@ -382,9 +387,8 @@ def damage(draw: st.DrawFn, content: bytes, encoding: str) -> bytes:
         lines = content.splitlines(keepends=True) or [b""]
         line, other = (draw(st.integers(0, len(lines) - 1)) for _ in range(2))
         at = draw(st.integers(0, len(content)))
-        match draw(
-            st.sampled_from(["flip", "cut", "end", "insert", "twice", "drop", "swap", "save"])
-        ):
+        mark = draw(st.sampled_from([b",", b";", b"\t", b" "]))
+        match draw(st.sampled_from(ACCIDENTS)):
             case "flip" if at < len(content):
                 mask = bytes([content[at] ^ draw(st.integers(1, 255))])
                 content = content[:at] + mask + content[at + 1 :]
@@ -399,13 +403,17 @@ def damage(draw: st.DrawFn, content: bytes, encoding: str) -> bytes:
             case "drop":
                 content = b"".join(lines[:line] + lines[line + 1 :])
             case "swap":
-                mark = draw(st.sampled_from([b",", b";", b"\t", b" "]))
                 one, two = lines[line].rstrip().split(mark), lines[other].rstrip().split(mark)
                 i, j = draw(st.integers(0, len(one) - 1)), draw(st.integers(0, len(two) - 1))
                 if line == other:
                     two = one
                 one[i], two[j] = two[j], one[i]
                 lines[line], lines[other] = mark.join(one) + b"\n", mark.join(two) + b"\n"
+                content = b"".join(lines)
+            case "value":
+                fields = lines[line].rstrip().split(mark)
+                fields[draw(st.integers(0, len(fields) - 1))] = draw(VALUES)
+                lines[line] = mark.join(fields) + b"\n"
                 content = b"".join(lines)
             case "save":
                 saved = content.decode(encoding, "replace").removeprefix("\ufeff")
@@ -428,10 +436,10 @@ def said(record: Record, miniature: Miniature) -> tuple[str, str]:
 class Case:
     """A miniature on disk, of which one file is to be damaged, and what it says when whole."""
 
-    miniature: Miniature
+    miniature: Miniature = field(repr=False)
     entry: Dataset
     path: str
-    whole: list[Record]
+    whole: list[Record] = field(repr=False)
 
 
 @pytest.fixture(params=CASES, ids=lambda case: " ".join(case))
@@ -481,3 +489,15 @@ def test_no_damage_makes_a_word_of_another(case: Case, data: st.DataObject) -> N
             assert record.word == elsewhere[record.video_idx]
         elif after[record.row - 1] in lines:
             assert said(record, miniature) == lines[after[record.row - 1]]
+
+
+def test_a_number_without_end_stops_no_reader(case: Case) -> None:
+    content = case.miniature.files[case.path]
+    corpus, root = CORPORA[case.entry.reader], Path(case.entry.root)
+    numbers = list(re.finditer(rb"[0-9]+", content))
+    for number in {m.start(): m for m in (*numbers[:40], *numbers[-10:])}.values():
+        (root / case.path).write_bytes(
+            content[: number.start()] + b"5" * 5000 + content[number.end() :]
+        )
+        with suppress(UserError):
+            assert corpus.read(root, case.entry)

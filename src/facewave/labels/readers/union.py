@@ -5,7 +5,7 @@ parts are a third of DFEW, a tenth of FERV39k and half of MAFW, split 80/10/10. 
 mean nothing across corpora and are not taken over.
 """
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from facewave.errors import UserError
 from facewave.labels.corpus import Corpus, Track
@@ -27,8 +27,9 @@ def parts_of(entry: Dataset) -> list[tuple[Dataset, float]]:
         UserError: two parts have one folder, or a part is a union.
     """
     parts = entry.parts or PRESET
-    roots = [part.root.strip("/") for part in parts]
-    if len(set(roots)) < len(roots) or any(part.reader == "union" for part in parts):
+    roots = [PurePosixPath(part.root) for part in parts]
+    outside = any(root.is_absolute() or ".." in root.parts or not root.parts for root in roots)
+    if outside or len(set(roots)) < len(roots) or any(part.reader == "union" for part in parts):
         raise UserError(
             "params.yaml: the parts of a union are corpora, each in a folder of its own below root."
         )
