@@ -42,9 +42,15 @@ def _once(values: list[Any]) -> list[Any]:
 def _no_caption(values: Any) -> Any:
     if isinstance(values, list) and {"caption", "captions"} & set(map(str, values)):
         raise ValueError(
-            "should have no captions: they tell the label (in MAFW every clip but the neutral ones "
+            "it should have no captions: they tell the label (in MAFW every clip but the neutral ones "
             "has one) and are a track of their own, never an input of a main run"
         )
+    return values
+
+
+def _rising(values: list[Any]) -> list[Any]:
+    if values[0] >= values[1]:
+        raise ValueError("it should begin before it ends")
     return values
 
 
@@ -122,7 +128,7 @@ class Train:
     """Stage train."""
 
     dataset: str
-    subset: Annotated[list[Share], Field(min_length=2, max_length=2), Once]
+    subset: Annotated[list[Share], Field(min_length=2, max_length=2), AfterValidator(_rising)]
     partitions: Annotated[list[Literal["split"] | Count], Field(min_length=1), Once]
     model: Literal["majority", "logistic", "mlp"]
     baselines: Annotated[list[Literal["logistic", "mlp"]], Once]

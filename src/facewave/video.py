@@ -4,7 +4,6 @@ A clip is a video, one picture, or a folder of pictures in the order of their nu
 """
 
 import os
-import re
 from collections.abc import Generator
 from pathlib import Path
 
@@ -22,11 +21,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewave.pictures import files_of, is_pictures, times
+
 # Threads of several decoders get in each other's way: single ones scale 1.99x over two processes.
 cv2.setNumThreads(1)
-
-
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 
 class Clip:
@@ -35,7 +33,7 @@ class Clip:
     Attributes:
         opened: whether it could be.
         fps: as the header has it, or as given for pictures.
-        width, height: of the first frame, in pixels.
+        width, height: of the first frame that can be decoded, in pixels.
         declared_frames: as the header has it; of pictures their number.
     """
 
@@ -44,7 +42,8 @@ class Clip:
         self._pictures = files_of(path) if is_pictures(path) else []
         self._capture = None
         if is_pictures(path):
-            first = cv2.imread(str(self._pictures[0])) if self._pictures else None
+            decoded = (cv2.imread(str(picture)) for picture in self._pictures)
+            first = next((picture for picture in decoded if picture is not None), None)
             self.opened, self.fps = first is not None, fps
             self.width = 0 if first is None else int(first.shape[1])
             self.height = 0 if first is None else int(first.shape[0])
@@ -64,7 +63,7 @@ class Clip:
         A picture that cannot be decoded is None: its frame is there, and shows nothing.
         """
         if self._capture is None:
-            for time, path in zip(_times(self._pictures, self.fps), self._pictures, strict=True):
+            for time, path in zip(times(self._pictures, self.fps), self._pictures, strict=True):
                 picture = cv2.imread(str(path))
                 yield time, None if picture is None else _rgb(picture)
             return
@@ -76,36 +75,6 @@ class Clip:
                 yield self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, _rgb(picture)
         finally:
             self._capture.release()
-
-
-def is_pictures(path: Path) -> bool:
-    """Whether a clip is a folder of pictures, or one picture."""
-    return path.is_dir() or path.suffix.lower() in PICTURES
-
-
-def files_of(path: Path) -> list[Path]:
-    """The files of a clip: itself, or a folder's pictures in the order of their numbers."""
-    if not path.is_dir():
-        return [path]
-    with os.scandir(path) as entries:
-        names = [
-            entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file()
-        ]
-    found = [path / name for name in names if name.lower().endswith(PICTURES)]
-    return sorted(found, key=lambda file: (_number(file), file.name))
-
-
-def _number(picture: Path) -> int:
-    """The number that a picture's name ends in, -1 for none."""
-    digits = re.search(r"[0-9]{1,15}$", picture.stem)
-    return int(digits[0]) if digits else -1
-
-
-def _times(pictures: list[Path], fps: float) -> list[float]:
-    numbers = [_number(picture) for picture in pictures]
-    if len(set(numbers)) < len(numbers) or -1 in numbers:  # names that tell no time
-        numbers = list(range(len(pictures)))
-    return [(number - numbers[0]) / fps for number in numbers]
 
 
 def _rgb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -311,6 +311,7 @@ def named(*rows: tuple[str, str]) -> pd.DataFrame:
             "video_idx": [f"c{i}" for i in range(len(rows))],
             "subject": [subject for subject, _ in rows],
             "source": [source for _, source in rows],
+            "file_path": [f"c{i}.mp4" for i in range(len(rows))],
         },
         index=pd.RangeIndex(3, 3 + len(rows)),
     )

@@ -27,6 +27,7 @@ def clips(subjects: list[str], words: list[int], **columns: Any) -> Any:
         "source": [""] * n,
         "actual": [WORDS[k] for k in words],
         "quadrant": [""] * n,
+        "file_path": [f"{i}.mp4" for i in range(1, n + 1)],
         "fold": pd.array([None] * n, dtype="Int64"),
         "part": [""] * n,
     }

@@ -75,24 +75,21 @@ def check(name: str, root: Path | None, console: Console) -> bool:
     Raises:
         UserError: no such reader, entry or folder.
     """
+    seed = 0
     if root is None:
-        entries = {name: params.dataset(params.load(), name)}
+        settings = params.load()
+        seed, entries = settings.labels.seed, {name: params.dataset(settings, name)}
         root = Path(entries[name].root)
     else:
         corpus = get(name)
         entries = {
-            track: Dataset(
-                reader=name,
-                root=str(root),
-                about="",
-                track=track if "track" in corpus.takes else "",
-            )
+            track: Dataset(reader=name, root=str(root), about="", track=track)
             for track in corpus.tracks
         }
     if not root.is_dir():
         raise UserError(f"{root} is no folder. Name the one that the corpus was unpacked into.")
     found = [
-        _check_source(source, label, console)
+        _check_source(source, label, seed, console)
         for label, entry in entries.items()
         for source in sources(entry, name)
     ]
@@ -131,17 +128,24 @@ def _rows(settings: params.Params, name: str) -> pd.DataFrame:
     """The kept rows, with clips and people named so that two datasets of one corpus agree."""
     entry = params.dataset(settings, name)
     rows = schema.single_label(schema.read(Path("data/labels") / f"{name}.csv")).copy()
+    for source in sources(entry, name):
+        own = rows["dataset"] == source.name
+        # Names of one's own tables mean something in their folder only.
+        folder = str(Path(source.entry.root).resolve())
+        corpus = folder if source.corpus.name == "table" else source.corpus.name
+        for column in ("video_idx", "subject", "source"):
+            names = rows.loc[own, column]
+            plain = names.str.removeprefix(source.below and source.below + "/")
+            rows.loc[own, column] = (corpus + " " + plain).where(names != "", "")
     root = Path(entry.root).resolve()
     rows["file_path"] = [str(root / path) for path in rows["file_path"]]
-    for column in ("video_idx", "subject", "source"):
-        rows[column] = (entry.reader + " " + rows[column]).where(rows[column] != "", "")
     return rows
 
 
-def _check_source(source: Source, label: str, console: Console) -> bool:
+def _check_source(source: Source, label: str, seed: int, console: Console) -> bool:
     root = Path(source.entry.root)
     track = source.corpus.track(source.entry.track)
-    console.print(f"[bold]{source.corpus.name}, {label}[/] in {root}")
+    console.print(f"[bold]{source.corpus.name}, {escape(label)}[/] in {escape(str(root))}")
     for pattern, what in source.corpus.layout.items():
         places = [place for some in pattern.split(" or ") for place in sorted(root.glob(some))]
         mark = "[green]✓[/]" if places else "[yellow]-[/]"
@@ -149,7 +153,7 @@ def _check_source(source: Source, label: str, console: Console) -> bool:
         more = f" and {len(places) - 1} more" if len(places) > 1 else ""
         console.print(f"  {mark} {what}: {escape(str(where))}{more}")
     try:
-        raw = read(source, seed=0)
+        raw = read(source, seed)
     except UserError as error:
         console.print(f"  [red]✗[/] {escape(str(error))}")
         return False
@@ -159,12 +163,14 @@ def _check_source(source: Source, label: str, console: Console) -> bool:
             f"{row.table}:{row.row} {row.note}" for row in rows.head(_NAMED).itertuples()
         )
         console.print(f"  [yellow]![/] {len(rows)} x {problem}: {escape(named)}")
-    there = sum(exists(root / path) for path in sound["file_path"].unique())
-    missing = sound["file_path"].nunique() - there
+    paths = sound["file_path"].str.removeprefix(source.below and source.below + "/").unique()
+    there = sum(exists(root / path) for path in paths)
+    missing = len(paths) - there
     mark = "[red]✗[/]" if missing else "[green]✓[/]"
     console.print(f"  {mark} {len(raw)} rows; {there} clips are there, {missing} are missing")
     same = True
-    for key, have, published in _compare(sound, track):
+    # A part of a union gives a share, and no official parts: there is nothing to compare with.
+    for key, have, published in [] if source.below else _compare(sound, track):
         same &= have == published
         mark = "[green]✓[/]" if have == published else "[red]✗[/]"
         differs = "" if have == published else f", published {published} ({have - published:+d})"

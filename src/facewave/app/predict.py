@@ -1,5 +1,6 @@
 """``facewave predict CLIP``: the classes with probabilities, and the quality of what was seen."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ def predict_all(clips: list[Path], folder: Path | None, fps: float) -> bool:
     Raises:
         UserError: a file is missing, or there is no trained model.
     """
+    if not 0 < fps < math.inf:
+        raise UserError(f"--fps is {fps:g}; pictures need a number of frames a second above 0.")
     settings = params.load()
     trained = training.load(folder or training.folder(settings.train.partitions[0], training.MODEL))
     if missing := [clip for clip in clips if not clip.exists()]:

@@ -225,9 +225,11 @@ def show_suspects(
         **probability, **{name: known[name].to_numpy() for name in ("votes", "table", "row")}
     )
     write_csv(out / "suspects.csv", listed)
+    listed["middle"] = ((known["start"] + known["end"]) / 2).to_numpy()
     shown = [
         (
             Clip(Path(entry.root) / row.file_path, entry.fps),
+            row.middle,
             f"{row.table}:{row.row}\n{row.file_path}\nlabel {row.actual} ({row.p_label:.2f})\n"
             f"model {row.suggested} ({row.p_suggested:.2f})",
         )

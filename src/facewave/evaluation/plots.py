@@ -120,23 +120,41 @@ def clip(
         _save(figure, path)
 
 
-def sheet(clips: list[tuple[Clip, str]], title: str, path: Path) -> None:
-    """The middle frame of each clip with a text below it, at most SHEET of them."""
+def sheet(clips: list[tuple[Clip, float, str]], title: str, path: Path) -> None:
+    """A frame of each clip with a text below it, at most SHEET of them.
+
+    Args:
+        clips: the clip, the time of the frame (s from the first; NaN: the clip's middle), the text.
+        title: of the whole.
+        path: the PNG.
+    """
     columns = min(4, max(1, len(clips)))
     rows = max(1, math.ceil(len(clips) / columns))
     with mpl.rc_context(_STYLE):
         figure = Figure((max(6.0, 2.4 * columns), 2.8 * rows + 0.5), layout="constrained")
-        for number, (video, text) in enumerate(clips, start=1):
+        for number, (video, time, text) in enumerate(clips, start=1):
             axes = figure.add_subplot(rows, columns, number)
-            pictures = [picture for _, picture in video.frames() if picture is not None]
-            if pictures:
-                axes.imshow(pictures[len(pictures) // 2])
+            if (picture := _picture(video, time)) is not None:
+                axes.imshow(picture)
             else:
                 axes.text(0.5, 0.5, "the clip is not here", ha="center", va="center")
             axes.text(0.5, -0.03, text, transform=axes.transAxes, ha="center", va="top", size=7)
             axes.set_axis_off()
         figure.suptitle(title, fontsize=10)
         _save(figure, path)
+
+
+def _picture(video: Clip, time: float) -> NDArray[np.uint8] | None:
+    """The frame at a time, or the last one before it that can be decoded."""
+    if math.isnan(time):
+        time = video.declared_frames / video.fps / 2 if video.fps > 0 else 0.0
+    first = found = None
+    for now, picture in video.frames():
+        first = now if first is None else first
+        found = found if picture is None else picture
+        if found is not None and now - first >= time:
+            break
+    return found
 
 
 def _trajectories(

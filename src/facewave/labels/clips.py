@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 from facewave.files import sha256
 from facewave.labels.cleaning import FileFact
-from facewave.video import Clip, files_of, is_pictures
+from facewave.pictures import files_of, is_pictures
+from facewave.video import Clip
 
 
 def look_at(root: Path, paths: list[str]) -> dict[str, FileFact]:

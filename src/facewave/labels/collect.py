@@ -16,7 +16,7 @@ from facewave.labels.schema import LABEL_REASONS, SEVEN, Reason
 from facewave.params import Dataset, Labels
 
 # What a reader may leave out of account unless it says that it takes it.
-_OPTIONAL = ("table", "clips", "track", "encoding", "every", "window", "columns", "parts")
+_OPTIONAL = ("table", "clips", "encoding", "every", "window", "columns", "parts")
 
 
 @dataclass(frozen=True)

@@ -111,9 +111,9 @@ def place(pattern: str, **values: object) -> str:
         ) from None
 
 
-def code(words: tuple[str, ...], number: int, first: int) -> str:
+def code(words: tuple[str, ...], number: int | None, first: int) -> str:
     """The word of a code, codes counting from ``first``; "" where there is none."""
-    return words[number - first] if 0 <= number - first < len(words) else ""
+    return words[number - first] if number is not None and 0 <= number - first < len(words) else ""
 
 
 def first_code(codes: set[int], count: int, where: str) -> int:

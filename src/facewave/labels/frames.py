@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from facewave.video import PICTURES
+from facewave.labels import tables
+from facewave.pictures import PICTURES
 
 
 def around(time: float, window: float) -> tuple[float, float]:
@@ -12,10 +13,9 @@ def around(time: float, window: float) -> tuple[float, float]:
 
 def numbers(folder: Path) -> list[int]:
     """The numbers of a folder's pictures, named ``00001.jpg`` and so on, in order."""
-    if not folder.is_dir():
+    try:
+        found = list(folder.iterdir())
+    except OSError:  # not there, no folder, or a name that no folder can have
         return []
-    return sorted(
-        int(path.stem)
-        for path in folder.iterdir()
-        if path.suffix.lower() in PICTURES and path.stem.isdecimal()
-    )
+    pictures = (path for path in found if path.suffix.lower() in PICTURES)
+    return sorted(n for path in pictures if (n := tables.digits(path.stem)) is not None)

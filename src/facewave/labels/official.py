@@ -154,11 +154,21 @@ def join(found: list[Record], listed: Mapping[str, Listed], where: str) -> list[
             f"{where}: {table}, row {row}: clip {strange[0]} is not in {found[0].table}, nor are "
             f"{len(strange) - 1} others. Put lists and table of one release there."
         )
-    return [_join(record, listed.get(record.video_idx)) for record in found]
+    return [
+        joined for record in found for joined in _with_repeats(record, listed.get(record.video_idx))
+    ]
 
 
-def _join(record: Record, said: Listed | None) -> Record:
-    if said is None or record.problem:
+def _with_repeats(record: Record, said: Listed | None) -> list[Record]:
+    if said is None:
+        return [record]
+    again = replace(record, problem=Reason.DUPLICATE_ROW, note="twice in this list")
+    repeats = [replace(again, table=table, row=row) for table, row in said.repeats]
+    return [_join(record, said), *repeats]
+
+
+def _join(record: Record, said: Listed) -> Record:
+    if record.problem:
         return record
     if said.word and said.word != record.word:
         table, row = said.place

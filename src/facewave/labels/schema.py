@@ -256,20 +256,18 @@ def groups(table: pd.DataFrame) -> pd.Series:
     """
     names = owners(table)
     links = [
-        (kind + " " + table[kind])[table[kind] != ""]
+        (f"{kind} " + table[kind])[table[kind] != ""]
         for kind in ("subject", "source", "file_path")
         if table.loc[table[kind] != "", kind].duplicated().any()
     ]
+    if not links:
+        return names
     tokens = pd.Index(pd.unique(pd.concat([names, *links])))
-    ends = np.hstack([(tokens.get_indexer(names[to.index]), tokens.get_indexer(to)) for to in links]
-                     or [np.zeros((2, 0), int)])  # fmt: skip
-    size = len(tokens)
-    _, component = connected_components(
-        coo_array((np.ones(ends.shape[1]), tuple(ends)), shape=(size, size)), directed=False
-    )
-    own = component[tokens.get_indexer(names)]
-    first = names.groupby(own).transform("min")
-    return first.set_axis(table.index)
+    one = np.concatenate([tokens.get_indexer(names[to.index]) for to in links])
+    other = np.concatenate([tokens.get_indexer(to) for to in links])
+    graph = coo_array((np.ones(len(one)), (one, other)), shape=(len(tokens), len(tokens)))
+    _, component = connected_components(graph, directed=False)
+    return names.groupby(component[tokens.get_indexer(names)]).transform("min")
 
 
 def soft_labels(table: pd.DataFrame, words: Sequence[str]) -> NDArray[np.float64]:

@@ -10,6 +10,8 @@ import csv
 import io
 import math
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,8 @@ from facewave.errors import UserError
 Row = tuple[int, dict[str, str]]
 
 _BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")  # in a cell: one row, one line
-SHEETS = (".xlsx", ".xls", ".ods")
+SHEETS = (".xlsx", ".xls")
+_CELLS = 20_000_000  # more than any list of clips has, and what memory holds
 _DIGITS = 9  # more is no clip, no fold and no count
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -54,14 +57,14 @@ def text(path: Path, encoding: str = "utf-8") -> str:
             encoding = name
     try:
         return content.decode(encoding)
-    except LookupError:
-        raise UserError(
-            f"params.yaml: encoding is {encoding!r}, which Python does not know."
-        ) from None
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path} is not {encoding.removesuffix('-sig').upper()} (byte {error.start}). Save it "
             "as UTF-8."
+        ) from None
+    except (LookupError, ValueError):
+        raise UserError(
+            f"params.yaml: encoding is {encoding!r}, which is none that Python knows for texts."
         ) from None
 
 
@@ -76,7 +79,7 @@ def rows(
     """The rows below a table's header, each with its line number and its fields by column.
 
     Args:
-        path: .xlsx, .xls, .ods (the first sheet), or text.
+        path: .xlsx or .xls (the first sheet), or text.
         needed: columns that must be there.
         known: columns that are read where they are there; like the needed ones, at most once.
         delimiter: of a text; unless given, a tab in a .tsv file, else a comma.
@@ -118,7 +121,9 @@ def rows(
     ]
 
 
-def lines(path: Path, separator: str, count: int, encoding: str = "utf-8") -> list[Row]:
+def lines(
+    path: Path, separator: str, count: int, encoding: str = "utf-8", least: int | None = None
+) -> list[Row]:
     """The lines of a list without a header, as fields "0", "1", ...; empty lines are left away.
 
     Args:
@@ -126,6 +131,7 @@ def lines(path: Path, separator: str, count: int, encoding: str = "utf-8") -> li
         separator: between the fields; the last field may contain it.
         count: how many fields a line has.
         encoding: where there is no byte-order mark.
+        least: how many fields a line must have, if not all; the others are then "".
 
     Raises:
         UserError: no such file, not in the encoding, or a line with fewer fields.
@@ -135,11 +141,12 @@ def lines(path: Path, separator: str, count: int, encoding: str = "utf-8") -> li
         if not line.strip():
             continue
         fields = [clean(field) for field in line.strip("\r ").split(separator, count - 1)]
-        if len(fields) < count or not fields[0]:
+        if len(fields) < (least or count) or not fields[0]:
             raise UserError(
-                f"{path}, row {number}: {line.strip()[:60]!r} has not the {count} fields of this "
-                f"list, separated by {separator!r}. Correct the line."
+                f"{path}, row {number}: {line.strip()[:60]!r} has not the {least or count} fields "
+                f"of this list, separated by {separator!r}. Correct the line."
             )
+        fields += [""] * (count - len(fields))
         found.append((number, {str(i): field for i, field in enumerate(fields)}))
     if not found:
         raise UserError(f"{path} is empty. Put the corpus's list there.")
@@ -160,6 +167,22 @@ def whole(field: str, what: str) -> int:
     if not re.fullmatch(r"-?[0-9]+", field) or len(field) > _DIGITS:
         raise Unreadable(f"{what} is {field[:40]!r}, not a whole number")
     return int(field)
+
+
+def digits(field: str) -> int | None:
+    """The number that a field of at most nine digits is, else None."""
+    return int(field) if re.fullmatch("[0-9]{1,9}", field) else None
+
+
+def fold(field: str) -> int:
+    """The number of a fold, from 1.
+
+    Raises:
+        Unreadable: it is none.
+    """
+    if (number := count(field, "fold")) < 1:
+        raise Unreadable("fold is 0; folds are counted from 1")
+    return number
 
 
 def count(field: str, what: str) -> int:
@@ -203,6 +226,7 @@ def _separated(path: Path, content: str, delimiter: str) -> Iterator[tuple[int, 
 def _sheet(path: Path) -> Iterator[tuple[int, list[str]]]:
     if not path.is_file():
         text(path)  # says what is wrong
+    _check_extent(path)
     try:
         sheet = CalamineWorkbook.from_path(path).get_sheet_by_index(0)
         cells = sheet.to_python(skip_empty_area=False)
@@ -214,6 +238,36 @@ def _sheet(path: Path) -> Iterator[tuple[int, list[str]]]:
     named = [i for i, cell in enumerate(cells[0]) if cell != ""] if cells else []
     for line, row in enumerate(cells, start=1):
         yield line, [_cell(row[i]) for i in named]
+
+
+def _check_extent(path: Path) -> None:
+    """Refuse an .xlsx with a cell far away: reading takes memory for all that lies before it."""
+    try:
+        with zipfile.ZipFile(path) as parts:
+            sheets = [
+                parts.read(name)
+                for name in parts.namelist()
+                if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name)
+            ]
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+        return  # damaged, or an .xls, of which no cell is far: for the reader to say
+    for sheet in sheets:
+        cells = re.findall(rb'\br="([A-Z]{1,3})([0-9]{1,7})"', sheet)
+        rows = max((int(number) for _, number in cells), default=0)
+        columns = max((_column(letters) for letters, _ in cells), default=0)
+        if rows * columns > _CELLS:
+            raise UserError(
+                f"{path} has a sheet of {rows} rows and {columns} columns, perhaps a stray cell "
+                "far from the others. Delete it, or save the table as CSV."
+            )
+
+
+def _column(letters: bytes) -> int:
+    """The number of a sheet's column: A is 1, AA is 27."""
+    number = 0
+    for letter in letters:
+        number = 26 * number + letter - ord("A") + 1
+    return number
 
 
 def _cell(value: Any) -> str:

@@ -39,6 +39,7 @@ def main(name: str) -> None:
         settings.landmarks,
     )
     out = index[~index["usable"]]
+    once = index.drop_duplicates("key")  # rows may be about parts of one clip
     write_json(
         Path("metrics/extract") / f"{name}.json",
         {
@@ -49,11 +50,11 @@ def main(name: str) -> None:
             "left_out": {row.video_idx: row.reason for row in out.itertuples()},
         },
     )
-    from_pack = int(index["key"].isin(shipped - detected).sum())
+    from_pack = int(once["key"].isin(shipped - detected).sum())
     came = f"{from_pack} came with the dataset ({cache.pack(name)}), " if shipped else ""
-    cached = len(index) - from_pack - len(detected)
+    cached = len(once) - from_pack - len(detected)
     print(
-        f"{name}: {len(index)} clips: {came}{cached} from the cache ({cache.folder()}), "
+        f"{name}: {len(once)} clips: {came}{cached} from the cache ({cache.folder()}), "
         f"{len(detected)} detected now"
     )
     if 0 < len(detected) <= _NAMED:

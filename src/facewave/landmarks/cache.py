@@ -24,7 +24,7 @@ from facewave.landmarks.schema import (
     read_index,
     shard,
 )
-from facewave.video import files_of, is_pictures
+from facewave.pictures import files_of, is_pictures
 
 FOLDER = "FACEWAVE_CACHE"
 # Whatever else changes a result. Raise the version when detect.py changes what it finds.

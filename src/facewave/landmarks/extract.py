@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from facewave.errors import UserError
 from facewave.landmarks import cache, model_file
-from facewave.video import files_of
+from facewave.pictures import files_of
 
 
 def ensure(clips: Sequence[Path], what: str, fps: float) -> tuple[list[str], set[str]]:

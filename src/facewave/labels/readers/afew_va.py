@@ -43,7 +43,7 @@ def _clip(root: Path, path: Path, entry: Dataset) -> list[Record]:
     records = []
     for name in sorted(labels)[:: entry.every]:
         label = _label(name, labels[name])
-        number = int(name) if name.isdecimal() else 0
+        number = tables.digits(name) or 0
         if "problem" not in label and number not in there:
             label = {"problem": Reason.NO_PICTURE, "note": f"no picture {name}"}
         records.append(

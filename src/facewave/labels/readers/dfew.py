@@ -65,7 +65,7 @@ def _annotation(table: str, row: int, values: Mapping[str, str], clips: str) -> 
         if number and not word:
             problem, note = Reason.UNKNOWN_WORD, f"label {number}, of 0 to {len(WORDS)}"
         if values.get("fold"):
-            fold = tables.count(values["fold"], "fold")
+            fold = tables.fold(values["fold"])
     except tables.Unreadable as error:
         problem, note = Reason.BAD_VALUE, str(error)
     return Record(

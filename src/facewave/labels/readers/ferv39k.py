@@ -43,9 +43,8 @@ def _list(root: Path, table: str) -> Iterator[tuple[int, str, str]]:
     if tables.text(path).lstrip().startswith("path,id"):
         for row, values in tables.rows(path, ("path", "id")):
             if any(values.values()):
-                number = values["id"]
-                word = code(WORDS, int(number), first=0) if number.isdecimal() else ""
-                yield row, values["path"], word or number
+                word = code(WORDS, tables.digits(values["id"]), first=0)
+                yield row, values["path"], word or values["id"]
     else:
         for row, values in tables.lines(path, " ", 2):
             yield row, values["0"], known(WORDS, values["1"]) or values["1"]

@@ -91,7 +91,7 @@ def _captioned(
         if not encoding:
             _refuse_utf8(path)
         table = path.relative_to(root).as_posix()
-        for row, values in tables.lines(path, "\t", 4, encoding or _CAPTIONS):
+        for row, values in tables.lines(path, "\t", 4, encoding or _CAPTIONS, least=2):
             entry = ((table, row), known(words, values["1"]) or values["1"])
             lists.setdefault((fold, part), {}).setdefault(values["0"], []).append(entry)
             captions[values["0"]] = values["3"]
@@ -142,7 +142,7 @@ def _wild(
     clip, number, written = (values.get(name, "") for name in _WILD)
     if not any(values.values()):
         return Record(table=table, row=row, video_idx="", file_path="")
-    coded = code(words, int(number), first=1) if number.isdecimal() else ""
+    coded = code(words, tables.digits(number), first=1)
     word = known(words, written) if written else coded
     problem, note = None, ""
     if not clip:

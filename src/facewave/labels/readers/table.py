@@ -34,11 +34,25 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         delimiter=_separator(path, entry),
         encoding=entry.encoding or "utf-8",
     )
-    first = 0
-    if "label" in columns and "actual" not in columns:
-        written = {values[columns["label"]] for _, values in rows}
-        first = first_code({int(v) for v in written if v.isdecimal()}, len(words), str(path))
+    first = _first(rows, columns, words, str(path)) if "label" in columns else 0
     return [_record(row, values, entry, words, first) for row, values in rows]
+
+
+def _first(
+    rows: list[tables.Row], columns: Mapping[str, str], words: tuple[str, ...], where: str
+) -> int:
+    """Where codes count from: as the words beside them tell, else as the codes as a whole do."""
+    codes = [(tables.digits(values[columns["label"]]), values) for _, values in rows]
+    if "actual" in columns:
+        places = [
+            number - words.index(word)
+            for number, values in codes
+            if number is not None and (word := known(words, values[columns["actual"]]))
+        ]
+        zero, one = places.count(0), places.count(1)
+        if zero != one:
+            return 0 if zero > one else 1
+    return first_code({number for number, _ in codes if number is not None}, len(words), where)
 
 
 def words_of(entry: Dataset) -> tuple[str, ...]:
@@ -103,7 +117,7 @@ def _record(
             for name, said in own.items()
             if name.startswith(_VOTES)
         }
-        fold = tables.count(own["fold"], "fold") if own.get("fold") else None
+        fold = tables.fold(own["fold"]) if own.get("fold") else None
         if own.get("split", "") not in ("", "train", "val", "test"):
             raise tables.Unreadable(f"split is {own['split'][:40]!r}, not train, val or test")
         if own.get("label"):

@@ -31,7 +31,8 @@ def parts_of(entry: Dataset) -> list[tuple[Dataset, float]]:
     outside = any(root.is_absolute() or ".." in root.parts or not root.parts for root in roots)
     if outside or len(set(roots)) < len(roots) or any(part.reader == "union" for part in parts):
         raise UserError(
-            "params.yaml: the parts of a union are corpora, each in a folder of its own below root."
+            f"params.yaml: parts with the roots {', '.join(map(str, roots))}: the parts of a union "
+            "are corpora, each in a folder of its own below root."
         )
     return [
         (
