@@ -323,7 +323,6 @@ def test_a_missing_file_says_where_to_go(tmp_path: Path) -> None:
     [
         ("train.partitions", ["split", 1, "split"]),
         ("train.inputs", ["landmarks"] * 2),
-        ("train.subset", [0.5, 0.5]),
     ],
 )
 def test_nothing_is_named_twice(tmp_path: Path, key: str, value: list[Any]) -> None:

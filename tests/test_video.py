@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewave.video import Clip, files_of, is_pictures
+from facewave.pictures import files_of, is_pictures
+from facewave.video import Clip
 from making import write_video
 
 

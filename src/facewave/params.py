@@ -42,8 +42,8 @@ def _once(values: list[Any]) -> list[Any]:
 def _no_caption(values: Any) -> Any:
     if isinstance(values, list) and {"caption", "captions"} & set(map(str, values)):
         raise ValueError(
-            "it should have no captions: they tell the label (in MAFW every clip but the neutral ones "
-            "has one) and are a track of their own, never an input of a main run"
+            "it should have no captions: they tell the label (in MAFW all but neutral clips "
+            "have one) and are a track of their own, never an input of a main run"
         )
     return values
 

@@ -128,7 +128,6 @@ def counts(table: Any) -> dict[tuple[str, str], int]:
 @pytest.mark.parametrize(
     ("reader", "options", "sentence"),
     [
-        ("dfew", {"track": "single"}, "datasets.demo.track: the reader dfew has no use for it; "),
         ("dfew", {"every": 5}, "datasets.demo.every: the reader dfew has no use for it; it takes "),
         ("dfew", {"columns": {"label": "x"}}, "datasets.demo.columns: the reader dfew has no use"),
         ("dfew", {"encoding": "gbk"}, "datasets.demo.encoding: the reader dfew has no use for it"),
@@ -413,9 +412,8 @@ def test_two_parts_of_one_reader_are_two_corpora(three: Path, tmp_path: Path) ->
 )
 def test_two_corpora_in_one_folder_and_unions_in_unions_are_refused(parts: list[Part]) -> None:
     said = refusal(entry("data", "union", parts=parts))
-    assert said == (
-        "params.yaml: the parts of a union are corpora, each in a folder of its own below root."
-    )
+    assert said.startswith("params.yaml: parts with the roots a")
+    assert said.endswith("are corpora, each in a folder of its own below root.")
 
 
 @pytest.mark.parametrize("root", ["../dfew", "/dfew", "a/../../dfew"])

@@ -502,7 +502,8 @@ def test_folders_without_pictures_with_broken_or_with_the_same_ones_are_rows_wit
     shutil.rmtree(folder / "Sad/0000")
     for picture in (folder / "Happy/0001").iterdir():
         picture.unlink()
-    (folder / "Sad/0002/0.png").write_text("no picture", "utf-8")
+    for picture in (folder / "Sad/0002").iterdir():
+        picture.write_text("no picture", "utf-8")
     shutil.rmtree(folder / "Happy/0003")
     shutil.copytree(folder / "Happy/0041", folder / "Happy/0003")  # in training and test
     table = run_here(monkeypatch, bare)

@@ -324,6 +324,7 @@ def test_new_actors_in_known_films_move_nobody(store: Path) -> None:
     first = assign(people(20, source=films), store)
     new = clips([f"a{i}" for i in range(4)], [0, 1, 0, 1], source=films[0:12:3])
     new["video_idx"] = [f"new {i}" for i in range(4)]
+    new["file_path"] = new["video_idx"] + ".mp4"
     second = assign(pd.concat([people(20, source=films), new], ignore_index=True), store)
     assert_shares_nobody(second, "subject", "source")
     pd.testing.assert_frame_equal(second.loc[first.index, PLACES], first[PLACES])

@@ -183,7 +183,7 @@ def test_captions_are_refused_as_inputs(trained: Path, tmp_path: Path) -> None:
     assert process.returncode == 2
     assert process.stderr == (
         "facewave: params.yaml: train.inputs: it should have no captions: they tell the label (in "
-        "MAFW every clip but the neutral ones has one) and are a track of their own, never an "
+        "MAFW all but neutral clips have one) and are a track of their own, never an "
         "input of a main run, not ['blendshapes', 'captions'].\n"
     )
     assert contents(project / "models") == before

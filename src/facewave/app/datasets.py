@@ -129,7 +129,7 @@ def _rows(settings: params.Params, name: str) -> pd.DataFrame:
     entry = params.dataset(settings, name)
     rows = schema.single_label(schema.read(Path("data/labels") / f"{name}.csv")).copy()
     for source in sources(entry, name):
-        own = rows["dataset"] == source.name
+        own = (rows["dataset"] == source.name) | (not source.below)
         # Names of one's own tables mean something in their folder only.
         folder = str(Path(source.entry.root).resolve())
         corpus = folder if source.corpus.name == "table" else source.corpus.name

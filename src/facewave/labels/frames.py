@@ -11,11 +11,11 @@ def around(time: float, window: float) -> tuple[float, float]:
     return round(max(0.0, time - window / 2), 3), round(time + window / 2, 3)
 
 
-def numbers(folder: Path) -> list[int]:
-    """The numbers of a folder's pictures, named ``00001.jpg`` and so on, in order."""
+def numbers(folder: Path) -> list[int] | None:
+    """The numbers of a folder's pictures (``00001.jpg``) in order, or None: no folder."""
     try:
         found = list(folder.iterdir())
     except OSError:  # not there, no folder, or a name that no folder can have
-        return []
+        return None
     pictures = (path for path in found if path.suffix.lower() in PICTURES)
     return sorted(n for path in pictures if (n := tables.digits(path.stem)) is not None)

@@ -252,7 +252,7 @@ def groups(table: pd.DataFrame) -> pd.Series:
     """Who stays together in splits and resamples.
 
     Rows of one subject, of one source or of one file, and whatever hangs together through these.
-    Each group is named after one of its owners.
+    Each group is named after its first subject, or else its first source or clip.
     """
     names = owners(table)
     links = [
@@ -267,7 +267,9 @@ def groups(table: pd.DataFrame) -> pd.Series:
     other = np.concatenate([tokens.get_indexer(to) for to in links])
     graph = coo_array((np.ones(len(one)), (one, other)), shape=(len(tokens), len(tokens)))
     _, component = connected_components(graph, directed=False)
-    return names.groupby(component[tokens.get_indexer(names)]).transform("min")
+    first = names.mask(~names.str.startswith("subject "), "~" + names)  # sorts last
+    first = first.groupby(component[tokens.get_indexer(names)]).transform("min")
+    return first.str.removeprefix("~")
 
 
 def soft_labels(table: pd.DataFrame, words: Sequence[str]) -> NDArray[np.float64]:

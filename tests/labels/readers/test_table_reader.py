@@ -255,7 +255,7 @@ def test_an_empty_row_keeps_its_place(tmp_path: Path) -> None:
         ({"file_path": "clip", "label": "code"}, {"words": "own"}, "words must list the table's"),
         (BOTH | {"subject": "who"}, {}, "mine.csv: column 'who' is missing; it has clip, feeling"),
         (BOTH, {"table": "yours.csv"}, "yours.csv is not here"),
-        (BOTH, {"encoding": "klingon"}, "encoding is 'klingon', which Python does not know"),
+        (BOTH, {"encoding": "klingon"}, "encoding is 'klingon', which is none that Python knows"),
         ({"video_idx": "clip"}, {"clips": "{order}"}, "clips is '{order}', where only {clip} can"),
     ],
 )

@@ -46,7 +46,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         "cropped_aligned/{video}" if (root / "cropped_aligned").is_dir() else "{video}"
     )
     seen: Counter[str] = Counter()
-    pictures: dict[str, list[int]] = {}  # of each video
+    pictures: dict[str, list[int] | None] = {}  # of each video, None without a folder
     records = []
     for row, values in below:
         parts = _PICTURE.fullmatch(values["0"])
@@ -61,9 +61,10 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         clip = place(clips, video=video)
         if video not in pictures:
             pictures[video] = frames.numbers(root / clip)
-        first = pictures[video][0] if pictures[video] else 1
+        there = pictures[video]
+        first = there[0] if there else 1
         word, problem, note = _word(values["1"])
-        if (root / clip).is_dir() and frame not in pictures[video] and problem is None:
+        if there is not None and frame not in there and problem is None:
             problem, note = Reason.NO_PICTURE, "the picture is not in the video's folder"
         word = "" if problem else word
         records.append(

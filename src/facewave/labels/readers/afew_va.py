@@ -38,7 +38,7 @@ def _clip(root: Path, path: Path, entry: Dataset) -> list[Record]:
     actor, labels = _content(path)
     folder = path.parent.relative_to(root).as_posix()
     pictures = place(entry.clips or "{folder}", folder=folder, clip=path.stem)
-    there = set(frames.numbers(root / pictures))
+    there = set(frames.numbers(root / pictures) or [])
     first = min(there, default=0)
     records = []
     for name in sorted(labels)[:: entry.every]:
@@ -65,7 +65,7 @@ def _content(path: Path) -> tuple[str, dict[str, Any]]:
     """The actor, and the labels of the frames."""
     try:
         content = json.loads(tables.text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # json's own, and a number without end
         raise UserError(f"{path} is damaged ({error}). Get it again.") from None
     labels = content.get("frames") if isinstance(content, dict) else None
     if not isinstance(labels, dict) or not labels:

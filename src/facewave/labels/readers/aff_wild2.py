@@ -94,7 +94,8 @@ def _video(
     table, video = path.relative_to(root).as_posix(), path.stem
     source = re.sub("_(left|right)$", "", video)
     clip = place(clips, video=video, source=source)
-    pictures = set(frames.numbers(root / clip)) if (root / clip).is_dir() else None
+    numbers = frames.numbers(root / clip)
+    pictures = None if numbers is None else set(numbers)
     first = min(pictures) if pictures else 1
     parse = _PARSERS[track]
     records = []

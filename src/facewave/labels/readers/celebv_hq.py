@@ -41,7 +41,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 def _clips(path: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(tables.text(path).removeprefix("\ufeff"))
-    except ValueError as error:  # among them json's own, and a number of too many digits
+    except ValueError as error:  # json's own, and a number without end
         raise UserError(f"{path} is damaged: {error}. Get it again.") from None
     clips = content.get("clips") if isinstance(content, dict) else None
     if not isinstance(clips, dict) or not clips:
