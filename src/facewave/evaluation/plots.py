@@ -18,7 +18,7 @@ from facewave.files import replacing
 from facewave.landmarks.schema import Trajectory, duration
 from facewave.video import Clip
 
-SHEET = 12
+SHEET = 8
 _FRAMES = 6
 _CHANNELS = 5
 _HALF_A_FRAME = 0.001  # s: times are the container's own
@@ -141,7 +141,7 @@ def sheet(clips: list[tuple[Clip, float, str]], title: str, path: Path) -> None:
             axes.text(0.5, -0.03, text, transform=axes.transAxes, ha="center", va="top", size=7)
             axes.set_axis_off()
         figure.suptitle(title, fontsize=10)
-        _save(figure, path)
+        _save(figure, path, dpi=75)  # photographs make large PNGs
 
 
 def _picture(video: Clip, time: float) -> NDArray[np.uint8] | None:
@@ -221,7 +221,7 @@ def _pictures(video: Clip, times: NDArray[np.float64]) -> list[NDArray[np.uint8]
     return pictures
 
 
-def _save(figure: Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path, dpi: int = 110) -> None:
     with replacing(path) as temporary:
         # Without the library's version in it: the same picture, the same bytes.
-        figure.savefig(temporary, dpi=110, metadata={"Software": None})
+        figure.savefig(temporary, dpi=dpi, metadata={"Software": None})
