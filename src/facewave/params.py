@@ -68,6 +68,8 @@ class Part:
     clips: str = ""
     track: str = ""
     encoding: str = ""
+    every: Count = 1
+    window: Positive = 2.0
     columns: dict[str, str] = Field(default_factory=dict)
 
 

@@ -21,10 +21,10 @@ def files_of(path: Path) -> list[Path]:
             entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file()
         ]
     found = [path / name for name in names if name.lower().endswith(PICTURES)]
-    return sorted(found, key=lambda file: (_number(file), file.name))
+    return sorted(found, key=lambda file: (number(file), file.name))
 
 
-def _number(picture: Path) -> int:
+def number(picture: Path) -> int:
     """The number that a picture's name ends in, -1 for none."""
     digits = re.search(r"[0-9]{1,15}$", picture.stem)
     return int(digits[0]) if digits else -1
@@ -32,7 +32,7 @@ def _number(picture: Path) -> int:
 
 def times(pictures: list[Path], fps: float) -> list[float]:
     """When each picture is (s): its number's distance from the first's over ``fps``."""
-    numbers = [_number(picture) for picture in pictures]
+    numbers = [number(picture) for picture in pictures]
     if len(set(numbers)) < len(numbers) or -1 in numbers:  # names that tell no time
         numbers = list(range(len(pictures)))
-    return [(number - numbers[0]) / fps for number in numbers]
+    return [(at - numbers[0]) / fps for at in numbers]

@@ -4,6 +4,8 @@ Confident learning (Northcutt et al., JAIR 2021) on the answers of models that h
 clip. A weak model suggests mostly its own mistakes: the list is for eyes, not for filters.
 """
 
+import warnings
+
 import numpy as np
 import pandas as pd
 
@@ -31,7 +33,10 @@ def suspects(answers: pd.DataFrame, words: tuple[str, ...]) -> pd.DataFrame:
         return seen.assign(suggested="", quality=0.0).iloc[:0]
     probabilities = seen[columns].to_numpy(float)
     probabilities = probabilities / probabilities.sum(1, keepdims=True)  # they were rounded
-    doubted = find_label_issues(codes, probabilities, n_jobs=1)
+    with warnings.catch_warnings():
+        # A word with few clips may hide errors: so it may, and the list is for eyes anyway.
+        warnings.filterwarnings("ignore", "May not flag all label issues", UserWarning)
+        doubted = find_label_issues(codes, probabilities, n_jobs=1)
     quality = get_label_quality_scores(codes, probabilities, method="normalized_margin")
     found = seen.assign(
         suggested=np.array(words, object)[probabilities.argmax(1)], quality=np.round(quality, 4)

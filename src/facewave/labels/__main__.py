@@ -46,6 +46,8 @@ def main(name: str) -> None:
     table["split"] = table["split"].fillna("")
     kept = table.loc[kept.index]
     leaks.check(kept, name)
+    for partition, missing in leaks.empty_parts(kept):
+        print(f"{name}, {partition}: no clip is in {missing}; too few subjects, or none published")
     table["rank"] = pd.Series(
         subsets.rank(kept.assign(word=kept["actual"], part=kept["split"]), settings.labels.seed),
         kept.index,

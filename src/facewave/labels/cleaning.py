@@ -63,7 +63,6 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
         count once (the first);
       - valence or arousal outside of [-1, 1] is left out;
       - a missing or unopenable file is left out;
-      - the same bytes under several names: as for rows, by the label (see ``same_bytes``);
       - what the reader could use but for its label (a tie of votes, no official fold) is left out;
       - votes whose sum is not the number of annotators are no votes: the row is left out;
       - a row without a word (no single label) keeps its votes and is left out of single-label work;
@@ -71,7 +70,9 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
         the majority that the corpus asks for (or none in spite of it), is left out;
       - agreement below ``min_agreement`` is left out;
       - a word without a counterpart in the vocabulary that is wanted is left out;
-      - where a corpus has official folds or parts, a clip in none is left out, as the corpus does.
+      - where a corpus has official folds or parts, a clip in none is left out, as the corpus does;
+      - of what is left, the same bytes under several names: as for rows, by the label
+        (``same_bytes``).
 
     Args:
         raw: the readers' records (records.py).
@@ -80,8 +81,8 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
 
     Returns:
         The rows in their order with label (in ``rules.words``, or the common ones), actual, votes
-        (JSON), agreement and entropy (of the corpus's own votes), quadrant, aus (JSON), excluded
-        and note.
+        (JSON), agreement and entropy (of the corpus's own votes), quadrant, aus (JSON), twin,
+        excluded and note.
     """
     table = raw.assign(excluded="", note="")
     of_label = raw["problem"].isin(LABEL_REASONS)
@@ -100,8 +101,6 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
     _exclude(table, ~fact.map(lambda f: f.exists).astype(bool), Reason.MISSING_FILE, path)
     problem = fact.map(lambda f: f.problem)
     _exclude(table, problem != "", Reason.UNREADABLE_FILE, path + ": " + problem)
-    same_bytes(table, facts)
-
     _exclude(table, of_label, raw["problem"], raw["note"])
     _judge_votes(table, rules)
     if rules.common is not None:
@@ -109,6 +108,8 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
     placed = raw["fold"].notna() | (raw["part"] != "")
     if placed.any():
         _exclude(table, ~placed, Reason.NO_OFFICIAL_PART, "")
+    table["twin"] = path.map(lambda name: facts[name].twin if name in facts else "")
+    same_bytes(table)
 
     return table.assign(
         actual=table["word"],
@@ -118,16 +119,18 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
     ).drop(columns=["word", "problem"])
 
 
-def same_bytes(table: pd.DataFrame, facts: Mapping[str, FileFact]) -> None:
-    """Leave out copies of clips, in place: one stays if all have one label, else none does.
+def same_bytes(table: pd.DataFrame) -> None:
+    """Of the clips that are kept leave out copies, in place: one stays if all have one label.
 
     A copy in an official test part is the one that stays, and else the first.
+
+    Args:
+        table: cleaned rows, with ``twin`` of their files (FileFact).
     """
-    path = table["file_path"]
-    twin = path.map(lambda name: (facts[name].twin or name) if name in facts else "")
+    twin = table["twin"].where(table["twin"] != "", table["file_path"])
     # Parts of one file are clips of their own.
     part = table["start"].map(str) + " to " + table["end"].map(str)
-    candidates = table.assign(twin=twin + " " + part)[(table["excluded"] == "") & (twin != "")]
+    candidates = table.assign(twin=twin + " " + part)[table["excluded"] == ""]
     content = ["word" if "word" in table else "actual", "valence", "arousal", "aus"]
     for _, group in _several(candidates, "twin"):
         note = "the same bytes as " + ", ".join(group["file_path"])

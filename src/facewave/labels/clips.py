@@ -49,7 +49,7 @@ def open_one(path: Path) -> FileFact:
         return FileFact(exists=True, problem="a folder without pictures")
     if not files[0].is_file():
         return FileFact(exists=True, problem="not a file")
-    if files[0].stat().st_size == 0:
+    if not any(file.stat().st_size for file in files):
         return FileFact(exists=True, problem="0 bytes")
     clip = Clip(path, fps=0.0)
     if not clip.opened:

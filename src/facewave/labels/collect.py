@@ -46,6 +46,8 @@ def sources(entry: Dataset, name: str) -> list[Source]:
     """
     corpus = get(entry.reader)
     corpus.track(entry.track)
+    cleaning.check_inside(entry.table, f"params.yaml: datasets.{name}.table")
+    cleaning.check_inside(entry.clips, f"params.yaml: datasets.{name}.clips")
     defaults = Dataset(reader=entry.reader, root=entry.root, about=entry.about)
     for option in _OPTIONAL:
         given = getattr(entry, option) != getattr(defaults, option)
@@ -98,6 +100,8 @@ def read(source: Source, seed: int) -> pd.DataFrame:
         cleaning.check_inside(path, cleaning.where(line))
     if not source.entry.official:
         raw = raw.assign(part="", fold=pd.array([pd.NA] * len(raw), dtype="Int64"))
+        of_parts = raw["problem"].isin([Reason.IN_TWO_PARTS, Reason.NO_OFFICIAL_PART])
+        raw["problem"] = raw["problem"].mask(of_parts, None)
     if source.below:
         for column in ("video_idx", "file_path", "subject", "source", "table"):
             told = raw[column] != ""
@@ -123,7 +127,7 @@ def collect(entry: Dataset, name: str, settings: Labels) -> pd.DataFrame:
         for source, raw in found
     ]
     whole = pd.concat(tables, ignore_index=True)
-    cleaning.same_bytes(whole, facts)  # of two corpora
+    cleaning.same_bytes(whole)  # of two corpora
     return whole
 
 

@@ -1,7 +1,7 @@
 """What is known of a corpus beside its clips: the type of every reader's ``CORPUS``."""
 
 import glob
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,8 +81,7 @@ def first_there(root: Path, *patterns: str) -> str:
     Patterns may hold {order} and the like in their last parts: what precedes it is looked for.
     """
     for pattern in patterns:
-        fixed = pattern.split("{")[0]
-        if (root / fixed).exists() and fixed:
+        if (root / pattern.split("{")[0]).exists():
             return pattern
     return patterns[0]
 
@@ -130,6 +129,22 @@ def first_code(codes: set[int], count: int, where: str) -> int:
             "there, complete ones."
         )
     return 0 if zero else 1
+
+
+def expect_codes(codes: Iterable[int | None], count: int, first: int, where: str) -> None:
+    """See to it that the codes of ``count`` words start from ``first``, as the corpus declares.
+
+    Raises:
+        UserError: as a whole they look as if they started from the other of 0 and 1.
+    """
+    found = set(codes)
+    inside, outside = (count, 0) if first else (0, count)
+    if outside in found and inside not in found:
+        raise UserError(
+            f"{where}: its codes should run from {first} to {first + count - 1}, but {outside} "
+            f"occurs and {inside} does not: they seem to count from {1 - first}, and every word "
+            "would be another. Get the official file, or correct the codes."
+        )
 
 
 def known(words: tuple[str, ...], written: str) -> str:

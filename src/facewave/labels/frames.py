@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from facewave.labels import tables
-from facewave.pictures import PICTURES
+from facewave.pictures import PICTURES, number
 
 
 def around(time: float, window: float) -> tuple[float, float]:
@@ -17,5 +16,4 @@ def numbers(folder: Path) -> list[int] | None:
         found = list(folder.iterdir())
     except OSError:  # not there, no folder, or a name that no folder can have
         return None
-    pictures = (path for path in found if path.suffix.lower() in PICTURES)
-    return sorted(n for path in pictures if (n := tables.digits(path.stem)) is not None)
+    return sorted(number(path) for path in found if path.suffix.lower() in PICTURES)

@@ -1,5 +1,6 @@
 """Leak check: nobody and nothing of the test part has been seen in training or validation."""
 
+from collections.abc import Iterator
 from itertools import combinations
 
 import pandas as pd
@@ -8,7 +9,13 @@ from facewave.errors import UserError
 from facewave.labels.schema import parts
 
 # What must not be on two sides, and what it is called.
-_KEYS = {"clip": "clip", "file_path": "file", "subject": "subject", "source": "source"}
+_KEYS = {
+    "video_idx": "clip",
+    "file_path": "file",
+    "twin": "copied file",
+    "subject": "subject",
+    "source": "source",
+}
 _NAMED = 3
 
 
@@ -22,18 +29,13 @@ def check(table: pd.DataFrame, what: str) -> None:
     Raises:
         UserError: a clip, a file, a subject or a source is in two parts of a partition.
     """
-    folds = sorted(int(fold) for fold in table["fold"].dropna().unique())
-    whole = table["validation"].notna().any() or len(folds) > 2
-    partitions: list[str | int] = ["split", *(folds if whole else [])]
-    for partition in partitions:
-        part = parts(table, partition)
+    for title, part in _partitions(table):
         for one, other in combinations(("train", "val", "test"), 2):
             said = shared(table[part == one], table[part == other])
             if said:
-                name = "split" if partition == "split" else f"fold {partition}"
                 official = table["validation"].notna().any() or (table["part"] != "").any()
                 raise UserError(
-                    f"{what}, {name}: {one} and {other} share {said}. " + _ADVICE[bool(official)]
+                    f"{what}, {title}: {one} and {other} share {said}. " + _ADVICE[bool(official)]
                 )
 
 
@@ -44,16 +46,32 @@ _ADVICE = {
 }
 
 
+def empty_parts(table: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Each partition, by its title, that lacks a part, and the parts that it lacks."""
+    for title, part in _partitions(table):
+        if missing := [name for name in ("train", "val", "test") if not (part == name).any()]:
+            yield title, " and ".join(missing)
+
+
+def _partitions(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """The split and every fold by its title, with each row's part."""
+    folds = sorted(int(fold) for fold in table["fold"].dropna().unique())
+    yield "split", parts(table, "split")
+    if table["validation"].notna().any() or len(folds) > 2:
+        for fold in folds:
+            yield f"fold {fold}", parts(table, fold)
+
+
 def shared(one: pd.DataFrame, other: pd.DataFrame) -> str:
     """What two sets of rows have in common, in words; "" for nothing.
 
     Args:
-        one: rows with video_idx, file_path, subject and source.
+        one: rows with video_idx, file_path, subject and source, and twin if it is known.
         other: the same of others.
     """
     found = []
     for column, name in _KEYS.items():
-        both = sorted(_keys(one, column) & _keys(other, column))
+        both = sorted(_keys(one, column) & _keys(other, column)) if column in one else []
         if both:
             more = f" and {len(both) - _NAMED} more" if len(both) > _NAMED else ""
             found.append(f"{len(both)} {name}s ({', '.join(both[:_NAMED])}{more})")
@@ -61,5 +79,4 @@ def shared(one: pd.DataFrame, other: pd.DataFrame) -> str:
 
 
 def _keys(rows: pd.DataFrame, column: str) -> set[str]:
-    values = rows["video_idx"] if column == "clip" else rows[column]
-    return set(values[values != ""])
+    return set(rows.loc[rows[column] != "", column])

@@ -129,6 +129,7 @@ def write(path: Path, table: pd.DataFrame, words: Sequence[str]) -> None:
     table = table.reindex(columns=list(COLUMNS))
     table = table.astype(dict.fromkeys(_WHOLE, "Int64") | {"validation": "boolean"})
     table = table.round(dict.fromkeys(("rank", "agreement", "entropy"), _DECIMALS))
+    table["rank"] = table["rank"].clip(upper=1 - 10**-_DECIMALS)  # [0, 1), rounded or not
     write_csv(path, table)
     write_json(_words_path(path), list(words))
 
@@ -251,14 +252,15 @@ def owners(table: pd.DataFrame) -> pd.Series:
 def groups(table: pd.DataFrame) -> pd.Series:
     """Who stays together in splits and resamples.
 
-    Rows of one subject, of one source or of one file, and whatever hangs together through these.
+    Rows of one subject, of one source, of one file or of files with the same bytes (``twin``, if it
+    is known), and whatever hangs together through these.
     Each group is named after its first subject, or else its first source or clip.
     """
     names = owners(table)
     links = [
         (f"{kind} " + table[kind])[table[kind] != ""]
-        for kind in ("subject", "source", "file_path")
-        if table.loc[table[kind] != "", kind].duplicated().any()
+        for kind in ("subject", "source", "file_path", "twin")
+        if kind in table and table.loc[table[kind] != "", kind].duplicated().any()
     ]
     if not links:
         return names

@@ -11,28 +11,32 @@ def rank(table: pd.DataFrame, seed: int) -> NDArray[np.float64]:
     """Each clip's place, in [0, 1), in the order.
 
     The clips of each word are spread evenly over [0, 1), and so are those of the word in each
-    fold and part, so that any slice has words, folds and parts in their proportions.
+    fold and part, so that any slice has words, folds and parts in their proportions. Rows about
+    one file have one place.
 
     Args:
-        table: video_idx, dataset, and what to stratify by: word, fold and part. A clip's place
-            among its like depends on its id and the seed alone.
+        table: file_path, dataset, and what to stratify by: word, fold and part. A file's place
+            among its like depends on its name and the seed alone.
         seed: of the order.
 
     Returns:
         (n,), in the order of ``table``.
     """
-    key = (table["dataset"] + "/" + table["video_idx"]).map(lambda name: _uniform(name, seed))
-    work = pd.DataFrame({"key": key.to_numpy()})
-    work["word"] = (table["dataset"] + " " + table["word"]).to_numpy()
+    files = table["dataset"] + "/" + table["file_path"]
+    rows = table.assign(file=files)[~files.duplicated()]
+    work = pd.DataFrame({"file": rows["file"].to_numpy()})
+    work["key"] = work["file"].map(lambda name: _uniform(name, seed))
+    work["word"] = (rows["dataset"] + " " + rows["word"]).to_numpy()
     work["cell"] = work["word"] + [
-        f" {fold} {part}" for fold, part in zip(table["fold"], table["part"], strict=True)
+        f" {fold} {part}" for fold, part in zip(rows["fold"], rows["part"], strict=True)
     ]
     # Systematic sampling: within its cell a clip has an even place, shifted by the cell's own draw.
     cell = work.groupby("cell")["key"]
     shift = work["cell"].map(lambda name: _uniform(name, seed))
     place = (cell.rank(method="first") - 1 + shift) / cell.transform("size")
     word = place.groupby(work["word"])
-    return ((word.rank(method="first") - 0.5) / word.transform("size")).to_numpy()
+    order = (word.rank(method="first") - 0.5) / word.transform("size")
+    return files.map(dict(zip(work["file"], order, strict=True))).to_numpy(float)
 
 
 def _uniform(name: str, seed: int) -> float:

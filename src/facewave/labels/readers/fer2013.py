@@ -20,7 +20,7 @@ from tqdm import tqdm
 from facewave.errors import UserError
 from facewave.files import replacing
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, code, first_there, place, track_name
+from facewave.labels.corpus import Corpus, Track, code, expect_codes, first_there, place, track_name
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -50,6 +50,8 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         return [_voted(table, row, _name(i), values, clips) for i, (row, values) in enumerate(rows)]
     table = entry.table or first_there(root, *_TABLES)
     rows = tables.rows(root / table, _COLUMNS)
+    codes = (tables.digits(values["emotion"]) for _, values in rows)
+    expect_codes(codes, len(WORDS), 0, str(root / table))
     return [_labelled(table, row, _name(i), values, clips) for i, (row, values) in enumerate(rows)]
 
 

@@ -56,20 +56,17 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     if with_captions.exists():
         told, captions = _captioned(root, with_captions, words, entry.encoding)
         folds = _folds(root, plain, words) if plain.exists() else told
-        if other := [clip for clip, said in told.items() if _word(folds, clip) != said.word]:
+        one, both = ({(c, s.word, s.fold) for c, s in said.items()} for said in (told, folds))
+        if other := sorted(clip for clip, _, _ in one ^ both):
             raise UserError(
-                f"{root / lists}: the lists with captions and those without differ (the first: "
-                f"{other[0]}). Put the lists of one release there."
+                f"{root / lists}: the lists with captions and those without differ in "
+                f"{len(set(other))} clips (the first: {other[0]}). Put lists of one release there."
             )
     else:
         folds = _folds(root, plain, words) if plain.exists() or not entry.table else {}
     if not entry.table:
         return official.records(folds, path_of, captions, compound=track == "compound")
     return official.join(_table(root, entry, words, path_of), folds, str(root))
-
-
-def _word(folds: Mapping[str, official.Listed], clip: str) -> str | None:
-    return folds[clip].word if clip in folds else None
 
 
 def _folds(root: Path, folder: Path, words: tuple[str, ...]) -> dict[str, official.Listed]:
@@ -127,7 +124,7 @@ def _table(
 ) -> list[Record]:
     path = root / entry.table
     encoding = entry.encoding or "utf-8"
-    rows = tables.rows(path, _WILD[:2], (*_WILD, "annotation"), encoding=encoding)
+    rows = tables.rows(path, ("video_name", "actual"), (*_WILD, "annotation"), encoding=encoding)
     return [_wild(entry.table, row, values, words, path_of) for row, values in rows]
 
 
@@ -138,12 +135,12 @@ def _wild(
     words: tuple[str, ...],
     path_of: Callable[[str], str],
 ) -> Record:
-    """A row whose code, from 1, and word must agree; either may be missing."""
+    """A row whose word and code, from 1 and of the eleven, must agree; the code may be missing."""
     clip, number, written = (values.get(name, "") for name in _WILD)
     if not any(values.values()):
         return Record(table=table, row=row, video_idx="", file_path="")
-    coded = code(words, tables.digits(number), first=1)
-    word = known(words, written) if written else coded
+    coded = code(WORDS, tables.digits(number), first=1)
+    word = known(words, written)
     problem, note = None, ""
     if not clip:
         problem, note = Reason.BAD_VALUE, "no video_name"

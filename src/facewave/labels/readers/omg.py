@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, code, place
+from facewave.labels.corpus import Corpus, Track, code, expect_codes, place
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -29,11 +29,16 @@ _CLIPS = "{video}/{utterance}"
 def read(root: Path, entry: Dataset) -> list[Record]:
     """The utterances of the three parts, with their transcripts where these are there."""
     transcripts = _transcripts(root)
-    return [
-        _record(table, row, values, part, entry.clips or _CLIPS, transcripts)
-        for part, table in _PARTS.items()
-        for row, values in tables.rows(root / table, _COLUMNS, ("start", "end"))
-    ]
+    records = []
+    for part, table in _PARTS.items():
+        rows = tables.rows(root / table, _COLUMNS, ("start", "end"))
+        codes = (tables.digits(values["EmotionMaxVote"]) for _, values in rows)
+        expect_codes(codes, len(WORDS), 0, str(root / table))
+        records += [
+            _record(table, row, values, part, entry.clips or _CLIPS, transcripts)
+            for row, values in rows
+        ]
+    return records
 
 
 def _transcripts(root: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from facewave.errors import UserError
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, code, first_there, place, track_name
+from facewave.labels.corpus import Corpus, Track, code, expect_codes, first_there, place, track_name
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -37,6 +37,9 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     )
     rows = tables.lines(root / table, " ", 2)
     _check_half(rows, track, root / table)
+    words = COMPOUND if track == "compound" else WORDS
+    codes = (tables.digits(values["1"]) for _, values in rows)
+    expect_codes(codes, len(words), 1, str(root / table))
     return [_record(table, row, values["0"], values["1"], clips, track) for row, values in rows]
 
 

@@ -6,6 +6,7 @@ scene, valence, arousal, compound, caption, transcript, start, end, and ``votes.
 of votes. ``words`` lists the words in the order of the codes.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         delimiter=_separator(path, entry),
         encoding=entry.encoding or "utf-8",
     )
+    if "fold" in columns and any(tables.digits(v[columns["fold"]]) == 0 for _, v in rows):
+        raise UserError(f"{path}: folds are counted from 1, and there is a fold 0. Correct them.")
     first = _first(rows, columns, words, str(path)) if "label" in columns else 0
     return [_record(row, values, entry, words, first) for row, values in rows]
 
@@ -78,6 +81,8 @@ def _check(columns: Mapping[str, str], words: tuple[str, ...], entry: Dataset) -
         )
     if "file_path" not in columns and not entry.clips:
         raise UserError("params.yaml: without columns.file_path, clips must say where a clip lies.")
+    if len({word.casefold() for word in words}) < len(words):
+        raise UserError("params.yaml: two of words differ only in case; name each once.")
     if {"actual", "label"} & set(columns) and not words:
         raise UserError(
             "params.yaml: words must list the table's words, in the order of the codes."
@@ -117,6 +122,8 @@ def _record(
             for name, said in own.items()
             if name.startswith(_VOTES)
         }
+        if not 0 <= numbers.get("start", 0.0) < numbers.get("end", math.inf):
+            raise tables.Unreadable(f"it lasts from {own.get('start')} to {own.get('end')} s")
         fold = tables.fold(own["fold"]) if own.get("fold") else None
         if own.get("split", "") not in ("", "train", "val", "test"):
             raise tables.Unreadable(f"split is {own['split'][:40]!r}, not train, val or test")
@@ -131,6 +138,8 @@ def _record(
     except tables.Unreadable as error:
         problem, note = Reason.BAD_VALUE, str(error)
     clip = own.get("video_idx") or own.get("file_path", "")
+    if "start" in numbers and not own.get("video_idx"):
+        clip += f"@{numbers['start']:g}"
     path = own.get("file_path") or (place(entry.clips, clip=clip) if entry.clips else "")
     return Record(
         table=entry.table,

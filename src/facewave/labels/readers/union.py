@@ -1,7 +1,7 @@
 """Several corpora as one, in the seven words that they have in common.
 
 Each part lies in its folder below the root and gives a stratified share of its clips. The default
-parts are a third of DFEW, a tenth of FERV39k and half of MAFW, split 80/10/10. Official folds
+parts are 30 % of DFEW, 10 % of FERV39k and half of MAFW, split 80/10/10. Official folds
 mean nothing across corpora and are not taken over.
 """
 
@@ -45,6 +45,8 @@ def parts_of(entry: Dataset) -> list[tuple[Dataset, float]]:
                 track=part.track,
                 encoding=part.encoding,
                 columns=part.columns,
+                every=part.every,
+                window=part.window,
                 words="seven",
                 official=False,
                 fps=entry.fps,
