@@ -253,10 +253,10 @@ def test_an_entry_of_params_yaml_is_checked_with_its_own_places(dfew: Path) -> N
         project, "wild", reader="dfew", root="DFEW", table="own.csv", clips="videos/{order}.mp4"
     )
     done = command(project, "check", "wild")
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 0, done.stderr  # nothing was published of a table of one's own
     lines = [line.strip() for line in done.stdout.splitlines()]
     assert lines[0] == "dfew, wild in DFEW"
-    assert "✓ 10 rows; 10 clips are there, 0 are missing" in lines
+    assert lines[-1] == "✓ 10 rows; 10 clips are there, 0 are missing"
 
 
 def test_an_unknown_entry_is_named_with_those_there_are(

@@ -301,9 +301,9 @@ def test_a_clip_that_is_left_out_makes_no_other_a_duplicate() -> None:
 def test_twins_of_two_cleaned_tables_are_found_when_they_stand_in_one(
     words: tuple[str, str], expected: list[str]
 ) -> None:
-    one, other = (cleaned([clip(i, word)]) for i, word in enumerate(words))
+    one, other = (cleaned([clip(i, word)], {f"{i}.mp4": TWIN}) for i, word in enumerate(words))
     whole = pd.concat([one, other], ignore_index=True)
-    same_bytes(whole, {"0.mp4": TWIN, "1.mp4": TWIN})
+    same_bytes(whole)
     assert reasons(whole) == expected
 
 
@@ -482,6 +482,10 @@ def test_the_first_rule_that_applies_gives_the_reason() -> None:
         clip(16, "sad", votes=votes(2, 8)),
         clip(17, "sad", votes=votes(0, 10)),
         clip(18, "happy", votes=votes(10)),
+        clip(19, "happy", votes=votes(10), part="train"),
+        clip(20, "happy", votes=votes(10), part="train"),
+        clip(21, "happy", votes=votes(10), part="train"),
+        clip(22, "fear", votes=votes(0, 0, 10), part="train"),
     ]
     gone = FileFact(exists=False, problem="0 bytes", twin="a")
     facts = dict.fromkeys((f"{i}.mp4" for i in range(1, 7)), gone) | {
@@ -490,6 +494,10 @@ def test_the_first_rule_that_applies_gives_the_reason() -> None:
         "9.mp4": FileFact(exists=True, twin="a"),
         "10.mp4": FileFact(exists=True, twin="b"),
         "11.mp4": FileFact(exists=True, twin="b"),
+        "19.mp4": FileFact(exists=True, twin="c"),
+        "20.mp4": FileFact(exists=True, twin="c"),
+        "21.mp4": FileFact(exists=True, twin="d"),
+        "22.mp4": FileFact(exists=True, twin="d"),
     }
     assert reasons(cleaned(rows, facts, rules)) == [
         "",
@@ -504,10 +512,10 @@ def test_the_first_rule_that_applies_gives_the_reason() -> None:
         Reason.DUPLICATE_ROW,
         Reason.MISSING_FILE,
         Reason.UNREADABLE_FILE,
-        Reason.CONFLICTING_CLIPS,
-        Reason.CONFLICTING_CLIPS,
         Reason.VOTES_SUM,
-        Reason.DUPLICATE_CLIP,
+        Reason.VOTES_SUM,
+        Reason.VOTES_SUM,
+        Reason.VOTES_SUM,
         Reason.CONTRADICTED,
         Reason.NO_SINGLE_LABEL,
         Reason.VOTE_TIE,
@@ -515,7 +523,17 @@ def test_the_first_rule_that_applies_gives_the_reason() -> None:
         Reason.LOW_AGREEMENT,
         Reason.NO_COUNTERPART,
         Reason.NO_OFFICIAL_PART,
+        "",
+        Reason.DUPLICATE_CLIP,
+        Reason.CONFLICTING_CLIPS,
+        Reason.CONFLICTING_CLIPS,
     ]
+
+
+def test_a_copy_is_no_reason_to_lose_the_clip_that_is_in_the_official_folds() -> None:
+    rows = [clip(1), clip(2, fold=4)]
+    table = cleaned(rows, {"1.mp4": TWIN, "2.mp4": TWIN})
+    assert reasons(table) == [Reason.NO_OFFICIAL_PART, ""]
 
 
 def test_clips_without_one_label_still_have_trajectories() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from facewave.errors import UserError
 from facewave.labels import collect, leaks, schema, splits
+from facewave.labels.cleaning import FileFact, clean
 from facewave.labels.readers.dfew import VOTE_COLUMNS
 from facewave.labels.schema import SEVEN, Reason
 from facewave.params import Dataset, Labels, Part
@@ -493,3 +494,35 @@ def test_a_window_lies_around_its_frame_by_the_rate_of_the_entry(tmp_path: Path)
         "001/00000",
         "001/00002",
     ]
+
+
+def test_a_share_takes_all_rows_of_a_clip_or_none(tmp_path: Path) -> None:
+    """A clip that contradicts itself must not pass because one of its rows was not drawn."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    lines = [f"{i}.mp4,{word}" for i in range(40) for word in ("happy", "sad")]
+    (folder / "t.csv").write_text("\n".join(["p,w", *lines]), "utf-8")
+    columns = {"file_path": "p", "actual": "w"}
+    parts = [Part(reader="table", root="own", share=0.5, table="t.csv", columns=columns)]
+    (source,) = collect.sources(entry(tmp_path, "union", parts=parts), "demo")
+    raw = collect.read(source, 0)
+    outside = raw["problem"] == Reason.OUTSIDE_SHARE
+    assert outside.sum() == 40
+    assert (outside.groupby(raw["video_idx"]).nunique() == 1).all()
+
+
+@pytest.mark.parametrize("options", [{"table": "../x.csv"}, {"clips": "/x/{order}.mp4"}])
+def test_a_table_or_clips_outside_of_the_folder_are_refused(options: dict[str, str]) -> None:
+    assert "leaves the dataset's folder" in refusal(entry("data", "dfew", **options))
+
+
+def test_without_the_official_parts_what_is_wrong_with_them_is_no_reason(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        (tmp_path / f"{part}_All.csv").write_text("Action/Sad/0010 Sad\n", "utf-8")
+    (source,) = collect.sources(entry(tmp_path, "ferv39k", official=False), "demo")
+    raw = collect.read(source, 0)
+    assert raw["part"].tolist() == ["", ""]
+    facts = {"2_ClipsforFaceCrop/Action/Sad/0010": FileFact(exists=True)}
+    settings = Labels(folds=5, seed=0, min_agreement=0.0, on_problem="exclude")
+    table = clean(raw, facts, collect.rules(source, settings))
+    assert table["excluded"].tolist() == ["", Reason.DUPLICATE_ROW]

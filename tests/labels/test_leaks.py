@@ -183,3 +183,12 @@ def test_training_on_single_labels_has_seen_clips_of_the_compound_test(tmp_path:
     seen, tested = single[single["fold"] != 1], compound[compound["fold"] == 1]
     assert leaks.shared(seen, tested) == "1 clips (00006.mp4), 1 files (data/clips/00006.mp4)"
     assert leaks.shared(seen, single[single["fold"] == 1]) == ""
+
+
+def test_copies_of_a_file_are_a_leak() -> None:
+    one = pd.DataFrame(
+        {"video_idx": ["1"], "file_path": ["1.mp4"], "subject": [""], "source": [""], "twin": ["a"]}
+    )
+    other = one.assign(video_idx="2", file_path="2.mp4")
+    assert leaks.shared(one, other) == "1 copied files (a)"
+    assert leaks.shared(one, other.assign(twin="")) == ""

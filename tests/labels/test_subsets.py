@@ -17,6 +17,7 @@ def clips(cells: list[tuple[str, int | None, str]], dataset: str = "d") -> pd.Da
     words, folds, parts = zip(*cells, strict=True)
     columns: dict[str, Any] = {
         "video_idx": [f"{i:05d}" for i in range(len(cells))],
+        "file_path": [f"{i:05d}" for i in range(len(cells))],
         "dataset": [dataset] * len(cells),
         "word": words,
         "fold": pd.array(folds, dtype="Int64"),
@@ -135,3 +136,13 @@ def test_corpora_are_ranked_each_for_itself() -> None:
 
 def test_a_single_clip_of_a_word_lies_in_the_middle() -> None:
     assert rank(clips([("happy", 1, "")]), 0).tolist() == [0.5]
+
+
+def test_rows_about_one_file_have_one_place() -> None:
+    table = clips([("", None, "")] * 60)
+    table["file_path"] = [f"{i // 6}.mp4" for i in range(60)]
+    table = ranked(table)
+    assert (table.groupby("file_path")["rank"].nunique() == 1).all()
+    slices = [set(subset(table, *ends)["file_path"]) for ends in ((0, 0.3), (0.3, 0.5))]
+    assert [len(some) for some in slices] == [3, 2]
+    assert slices[0].isdisjoint(slices[1])

@@ -182,8 +182,9 @@ def _check_source(source: Source, label: str, seed: int, console: Console) -> bo
 def _compare(sound: pd.DataFrame, track: Track) -> Iterator[tuple[str, int, int]]:
     """Each published count's name, what is here, and what was published."""
     labelled = sound[sound["word"] != ""] if track.words else sound
-    if {"fold 1", "train"} & set(track.published):  # what is published is what the parts have
-        labelled = labelled[labelled["fold"].notna() | (labelled["part"] != "")]
+    placed = labelled["fold"].notna() | (labelled["part"] != "")
+    if {"fold 1", "train"} & set(track.published) and placed.any():
+        labelled = labelled[placed]  # the published counts are of what the parts have
     have = {
         "clips": labelled["video_idx"].nunique(),
         "subjects": labelled.loc[labelled["subject"] != "", "subject"].nunique(),

@@ -72,8 +72,7 @@ def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFra
     equal: dict[Part, float] = {k: 1 / folds for k in range(1, folds + 1)}
     split = {} if in_parts else _complete(dict(stored.split), clips, SHARES, seed)
     fold = {} if in_parts or in_folds else _complete(dict(stored.fold), clips, equal, seed)
-    # By fold too: each has its share of what validates while the others are tested.
-    left = clips.assign(strata=strata + " " + kept["fold"].map(str))[kept["part"] != "test"]
+    left = clips[kept["part"] != "test"]
     if carves and left.empty:
         raise UserError("every clip is in the official test part: there is none to train on.")
     carved = _complete(dict(stored.carved), left, CARVED, seed) if carves else {}
@@ -152,9 +151,10 @@ def _draw(
     if "train" in shares:  # one tenth is the test part, one validation, the others train
         cuts = max(cuts, min(_TENTHS, n_groups, largest_class))
     if min(n_groups, largest_class) < cuts:
-        few = f"{n_groups} subjects (sources, clips)"
+        nobody = n_groups and names.str.startswith("clip ").all()
+        few = f"{n_groups} {'clips' if nobody else 'subjects'}"
         if n_groups >= cuts:
-            few = f"{largest_class} clips of the commonest word"
+            few = f"{largest_class} clips of one word"
         raise UserError(
             f"{few} cannot fill {cuts} parts that share none. Lower labels.folds, or add clips."
         )

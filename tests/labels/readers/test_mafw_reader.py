@@ -219,7 +219,6 @@ def test_a_table_of_the_wild_has_codes_from_1(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("code", "word"), list(enumerate(ORDER, start=1)))
 def test_each_code_is_its_word(tmp_path: Path, code: int, word: str) -> None:
-    assert wild(tmp_path, f"1.mp4,{code}", header="video_name,single_label")[0].word == word
     (record,) = wild(tmp_path, f"1.mp4,{code},{word}", header="video_name,single_label,actual")
     assert (record.word, record.problem) == (word, None)
 
@@ -245,8 +244,23 @@ def test_what_is_wrong_with_a_row_is_told(
 
 
 def test_a_code_of_thousands_of_digits_is_an_unknown_word(tmp_path: Path) -> None:
-    (record,) = wild(tmp_path, f"1.mp4,{'5' * 5000}", header="video_name,single_label")
+    header = "video_name,single_label,actual"
+    (record,) = wild(tmp_path, f"1.mp4,{'5' * 5000},anger", header=header)
     assert (record.word, record.problem) == ("", Reason.UNKNOWN_WORD)
+
+
+def test_codes_without_words_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="column 'actual' is missing"):
+        wild(tmp_path, "1.mp4,5", header="video_name,single_label")
+
+
+def test_lists_with_and_without_captions_must_be_of_one_release(tmp_path: Path) -> None:
+    captioned(lists(tmp_path, SINGLE), SINGLE)
+    folder = tmp_path / TOP / "single/with_caption"
+    for one, other in (("set_1", "kept"), ("set_2", "set_1"), ("kept", "set_2")):
+        (folder / one).rename(folder / other)
+    with pytest.raises(UserError, match=r"differ in 2 clips \(the first: 00001\.mp4\)"):
+        read(tmp_path, entry())
 
 
 def test_a_word_without_a_code_is_enough(tmp_path: Path) -> None:

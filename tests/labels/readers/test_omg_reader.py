@@ -112,8 +112,15 @@ def test_clips_may_lie_elsewhere(tmp_path: Path) -> None:
     ],
 )
 def test_a_row_that_cannot_be_used(tmp_path: Path, fields: str, reason: Reason, note: str) -> None:
-    record = first(tmp_path, f"{LINK}a,0,1,{fields}")
+    anger = f"{LINK}b,0,1,w,u.mp4,0.5,0.1,0"  # a 0, so that codes do count from it
+    record = first(tmp_path, f"{LINK}a,0,1,{fields}\r\n{anger}")
     assert (record.word, record.problem, record.note, record.row) == ("", reason, note, 2)
+
+
+def test_codes_from_1_are_refused(tmp_path: Path) -> None:
+    rows = "\r\n".join(f"{LINK}a,0,1,v{k},u.mp4,0.5,0.1,{k}" for k in range(1, 8))
+    with pytest.raises(UserError, match=r"omg_TrainVideos\.csv: .* seem to count from 1"):
+        first(tmp_path, rows)
 
 
 def test_an_empty_row_has_no_clip(tmp_path: Path) -> None:

@@ -90,15 +90,22 @@ def test_the_other_half_is_refused(
 def test_damaged_lines_stay_as_rows(tmp_path: Path) -> None:
     content = (
         "train_1.jpg 1\ntrain_2.jpg x\ntrain_3.jpg 0\ntrain_4.jpg 12\n5.jpg 1\ntest_6.jpg 1 2\n"
+        "train_7.jpg 7\n"
     )
     records = read(write(tmp_path, LIST, content), entry())
-    assert [r.word for r in records] == ["Surprise", "", "", "", "", ""]
+    assert [r.word for r in records] == ["Surprise", "", "", "", "", "", "Neutral"]
     assert [r.problem for r in records] == [
         None, Reason.BAD_VALUE, Reason.UNKNOWN_WORD, Reason.UNKNOWN_WORD, Reason.BAD_VALUE,
-        Reason.BAD_VALUE,
+        Reason.BAD_VALUE, None,
     ]  # fmt: skip
     assert records[3].note == "code 12, of 1 to 7"
     assert (records[4].video_idx, records[4].part, records[4].file_path) == ("5.jpg", "", "")
+
+
+def test_codes_from_0_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, LIST, "".join(f"train_0000{k}.jpg {k}\n" for k in range(7)))
+    with pytest.raises(UserError, match=r"list_patition_label\.txt: .* seem to count from 0"):
+        read(tmp_path, entry())
 
 
 def test_a_line_without_a_code_stops(tmp_path: Path) -> None:

@@ -272,3 +272,25 @@ def test_the_words_are_those_of_the_entry() -> None:
     assert words_of(entry()) == tuple(WORDS)
     assert words_of(entry(words="seven")) == SEVEN
     assert words_of(entry(words="own")) == ()
+
+
+def test_parts_of_one_file_are_clips_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("p,w,s,e\na.mp4,happy,0,1\na.mp4,sad,1,2.5\n", "utf-8")
+    columns = {"file_path": "p", "actual": "w", "start": "s", "end": "e"}
+    records = read(tmp_path, entry(table="t.csv", columns=columns, words=["happy", "sad"]))
+    assert [r.video_idx for r in records] == ["a.mp4@0", "a.mp4@1"]
+
+
+@pytest.mark.parametrize("times", ["5,2", "-3,-1", "0,0"])
+def test_a_part_must_begin_before_it_ends(tmp_path: Path, times: str) -> None:
+    (tmp_path / "t.csv").write_text(f"p,w,s,e\na.mp4,happy,{times}\n", "utf-8")
+    columns = {"file_path": "p", "actual": "w", "start": "s", "end": "e"}
+    (record,) = read(tmp_path, entry(table="t.csv", columns=columns, words=["happy", "sad"]))
+    assert (record.problem, record.word) == (Reason.BAD_VALUE, "")
+
+
+def test_folds_from_0_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("p,w,k\na.mp4,happy,0\nb.mp4,sad,1\n", "utf-8")
+    columns = {"file_path": "p", "actual": "w", "fold": "k"}
+    with pytest.raises(UserError, match="folds are counted from 1, and there is a fold 0"):
+        read(tmp_path, entry(table="t.csv", columns=columns, words=["happy", "sad"]))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, code, first_there, known, place
+from facewave.labels.corpus import Corpus, Track, code, known, place
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -28,7 +28,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     pattern = next(
         (name for name in _LISTS if (root / place(name, part="train")).exists()), _LISTS[0]
     )
-    clips = entry.clips or first_there(root, "2_ClipsforFaceCrop/{clip}", "{clip}")
+    clips = entry.clips or "2_ClipsforFaceCrop/{clip}"
     records = []
     for part in ("train", "test"):
         table = place(pattern, part=part)

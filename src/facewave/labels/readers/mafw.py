@@ -46,7 +46,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     track = track_name(CORPUS, entry)
     words = COMPOUND if track == "compound" else WORDS
     lists = first_there(root, f"Train & Test Set/{track}", track)
-    clips = entry.clips or first_there(root, "data/clips/{clip}", "data/frames/{number}", "{clip}")
+    clips = entry.clips or first_there(root, "data/clips/{clip}", "data/frames/{number}")
 
     def path_of(clip: str) -> str:
         return place(clips, clip=clip, number=clip.partition(".")[0])

@@ -1,0 +1,40 @@
+"""What docs/data.md tells people to write is what works, and it tells of every corpus."""
+
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from facewave import params
+from facewave.labels.collect import sources
+from facewave.labels.readers import CORPORA
+from running import ROOT
+
+TEXT = (ROOT / "docs/data.md").read_text("utf-8")
+BLOCKS = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_each_entry_is_taken_as_it_stands(tmp_path: Path, block: str) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    written = yaml.load(textwrap.dedent(block))
+    content = yaml.load((ROOT / "params.yaml").read_text("utf-8"))
+    entries = written.get("datasets", written)
+    content["datasets"] |= entries
+    with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)
+    loaded = params.load(tmp_path / "params.yaml")
+    for name in entries:
+        assert sources(loaded.datasets[name], name)
+
+
+@pytest.mark.parametrize("corpus", CORPORA.values(), ids=lambda corpus: corpus.name)
+def test_every_corpus_has_its_section(corpus: object) -> None:
+    reader = CORPORA[corpus.name]  # type: ignore[attr-defined]
+    section = TEXT.partition(f"#### `{reader.name}`: ")[2].partition("####")[0]
+    assert section
+    if reader.home != "-":
+        assert reader.home in section
+        assert f"Access: {reader.access}. Licence: {reader.licence}." in section
