@@ -105,7 +105,7 @@ def test_a_dataset_is_named_whatever_its_name(tmp_path: Path) -> None:
 
 
 NUMBERS = [key for key, value in LEAVES.items() if isinstance(value, int | float)]
-SHARES = {"labels.min_agreement"}  # written there as whole numbers
+SHARES = {"labels.min_agreement", "landmarks.time_limit_s"}  # written there as whole numbers
 COUNTS = [key for key in NUMBERS if isinstance(LEAVES[key], int) and key not in SHARES]
 CHOICES = ["labels.on_problem", "wavelets.mode", "train.model"]
 OTHERS = {*CHOICES, "wavelets.level"}
@@ -279,7 +279,7 @@ def test_numbers_are_read_as_yaml_1_2_has_them(tmp_path: Path, text: str) -> Non
 
 def test_a_whole_number_may_stand_for_a_share(tmp_path: Path) -> None:
     assert load_text(tmp_path, "min_face_share: 0.9", "min_face_share: 1").landmarks == (
-        params.Landmarks(min_face_frames=10, min_face_share=1.0)
+        params.Landmarks(time_limit_s=600.0, min_face_frames=10, min_face_share=1.0)
     )
 
 

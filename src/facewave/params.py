@@ -111,6 +111,7 @@ class Labels:
 class Landmarks:
     """Stage extract."""
 
+    time_limit_s: Positive
     min_face_frames: Annotated[int, Field(ge=2)]
     min_face_share: Share
 

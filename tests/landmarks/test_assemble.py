@@ -24,7 +24,7 @@ def test_each_clip_is_where_the_index_says(tmp_path: Path, monkeypatch: pytest.M
         cache.put(key, facts, random_trajectory(12, seed=i))
     rows = pd.DataFrame({"video_idx": list("abcde"), "key": keys, "start": np.nan, "end": np.nan})
     rows["file_path"] = rows["video_idx"] + ".mp4"
-    index = stage.assemble(rows, tmp_path / "out", Landmarks(2, 0.5))
+    index = stage.assemble(rows, tmp_path / "out", Landmarks(600.0, 2, 0.5))
     assert index["shard"].nunique() == 3
     assert index["video_idx"].tolist() == list("abcde")
     for i, row in enumerate(schema.read_index(tmp_path / "out").itertuples()):
@@ -51,7 +51,7 @@ def test_rows_that_share_a_clip_keep_it_once_and_are_judged_apart(tmp_path: Path
         columns=["video_idx", "file_path", "key", "start", "end"],
         index=[31, 4, 15, 9, 26],
     )
-    stage.assemble(rows, tmp_path / "out", Landmarks(2, 0.65))
+    stage.assemble(rows, tmp_path / "out", Landmarks(600.0, 2, 0.65))
 
     index = schema.read_index(tmp_path / "out").set_index("video_idx")
     assert list(index.index) == ["blind", "other", "seen", "nothing", "mixed"]
@@ -82,9 +82,20 @@ def test_a_clip_without_frames_has_no_place_in_a_shard(tmp_path: Path) -> None:
     cache.put(BB, schema.ClipFacts(25.0, 64, 48, 12), random_trajectory(12))
     rows = pd.DataFrame({"video_idx": ["a", "b"], "file_path": ["a.mp4", "b.mp4"]})
     rows = rows.assign(key=[AA, BB], start=np.nan, end=[2.0, np.nan])
-    index = stage.assemble(rows, tmp_path / "out", Landmarks(2, 0.5))
+    index = stage.assemble(rows, tmp_path / "out", Landmarks(600.0, 2, 0.5))
     assert list(index["shard"]) == ["", "part-00000.parquet"]
     assert list(index["row_group"].fillna(-1)) == [-1, 0]
     assert list(index["usable"]) == [False, True]
     assert index["reason"][0] == "no frame can be decoded"
     assert schema.read_names(tmp_path / "out/part-00000.parquet") == NAMES
+
+
+def test_a_clip_that_could_not_be_detected_stays_with_its_reason(tmp_path: Path) -> None:
+    rows = pd.DataFrame(
+        {"video_idx": ["1"], "file_path": ["1.mp4"], "key": [AA], "start": np.nan, "end": np.nan}
+    )
+    problems = {AA: "it took longer than 3 s"}
+    index = stage.assemble(rows, tmp_path / "out", Landmarks(600.0, 2, 0.5), problems)
+    (row,) = index.itertuples()
+    assert (row.usable, row.frames, row.shard) == (False, 0, "")
+    assert row.problem == row.reason == "it took longer than 3 s"

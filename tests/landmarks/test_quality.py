@@ -10,7 +10,7 @@ from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory, duration
 from facewave.params import Landmarks
 
 FACTS = ClipFacts(fps=25.0, width=224, height=224, declared_frames=50)
-LIMITS = Landmarks(min_face_frames=10, min_face_share=0.9)
+LIMITS = Landmarks(time_limit_s=600.0, min_face_frames=10, min_face_share=0.9)
 
 
 def seen(n_frames: int, n_faces: int) -> Trajectory:

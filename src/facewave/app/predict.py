@@ -33,8 +33,11 @@ def predict_all(clips: list[Path], folder: Path | None, fps: float) -> bool:
         raise UserError(f"{missing[0]} is not here. Name a video, or a folder of pictures.")
     for name in settings.datasets:
         cache.fill(cache.pack(name))
-    keys, _ = extract.ensure(clips, "clips", fps)
-    pairs = zip(clips, keys, strict=True)
+    found = extract.ensure(clips, "clips", fps, settings.landmarks.time_limit_s)
+    if found.problems:
+        key, said = next(iter(found.problems.items()))
+        raise UserError(f"{clips[found.keys.index(key)]}: {said}. Try again without it.")
+    pairs = zip(clips, found.keys, strict=True)
     return all([_show(clip, cache.place(key), trained, settings) for clip, key in pairs])
 
 

@@ -72,7 +72,10 @@ def _classes(axes: Axes, kept: pd.DataFrame, words: tuple[str, ...]) -> None:
         axes.set_ylim(0, 1.15 * counts.to_numpy().max())  # room for the legend
     axes.set_title("words in the test part of each fold" if in_folds else "words in each part",
                    fontsize=9)  # fmt: skip
-    axes.legend(frameon=False, fontsize=8, ncols=len(names), loc="upper right")
+    if len(words) > _MANY:
+        axes.legend(frameon=False, fontsize=8, loc="lower right")
+    else:
+        axes.legend(frameon=False, fontsize=8, loc="upper right", ncols=len(names))
 
 
 def _plane(axes: Axes, kept: pd.DataFrame, words: tuple[str, ...]) -> None:

@@ -6,11 +6,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import mediapipe as mp
 import numpy as np
-from mediapipe.tasks.python import BaseOptions, vision
-from numpy.typing import NDArray
 
+from facewave.landmarks.landmarker import Face, Landmarker
 from facewave.landmarks.schema import (
     BLENDSHAPES,
     COORDINATES,
@@ -24,9 +22,6 @@ from facewave.video import Clip
 # A clip is called truncated below this share of what its header promises; headers of sound files
 # are off by a few frames (edit lists).
 _TRUNCATED_BELOW = 0.9
-
-# What was seen in one frame: landmarks, blendshapes, pose.
-Row = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 def detect(clip: Path, model: Path, fps: float) -> tuple[ClipFacts, Trajectory]:
@@ -52,19 +47,10 @@ def detect(clip: Path, model: Path, fps: float) -> tuple[ClipFacts, Trajectory]:
         declared_frames=source.declared_frames,
         problem="" if source.opened else "cannot be opened: not a video, or damaged or cut off",
     )
-    options = vision.FaceLandmarkerOptions(
-        # The bytes, not the path: the native code opens paths relative to its own folder.
-        base_options=BaseOptions(model_asset_buffer=model.read_bytes()),
-        running_mode=vision.RunningMode.VIDEO,
-        num_faces=1,
-        output_face_blendshapes=True,
-        output_facial_transformation_matrixes=True,
-    )
     times: list[float] = []
-    rows: list[Row | None] = []
-    names: tuple[str, ...] = ()
+    rows: list[Face | None] = []
     milliseconds = -1
-    with _quiet(), vision.FaceLandmarker.create_from_options(options) as landmarker:
+    with _quiet(), Landmarker(model.read_bytes(), faces=1) as landmarker:
         for time, picture in source.frames():
             # The landmarker wants whole, increasing milliseconds; containers may repeat a time.
             milliseconds = max(milliseconds + 1, round(time * 1000))
@@ -72,20 +58,9 @@ def detect(clip: Path, model: Path, fps: float) -> tuple[ClipFacts, Trajectory]:
             if picture is None:
                 rows.append(None)
                 continue
-            image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
-            seen = landmarker.detect_for_video(image, milliseconds)
-            if not seen.face_landmarks:
-                rows.append(None)
-                continue
-            names = names or tuple(shape.category_name for shape in seen.face_blendshapes[0])
-            rows.append(
-                (
-                    np.array([(p.x, p.y, p.z) for p in seen.face_landmarks[0]], np.float32),
-                    np.array([shape.score for shape in seen.face_blendshapes[0]], np.float32),
-                    np.asarray(seen.facial_transformation_matrixes[0], np.float32),
-                )
-            )
-    trajectory = _assemble(times, rows, names)
+            seen = landmarker.look(picture, milliseconds)
+            rows.append(seen[0] if seen else None)
+    trajectory = _assemble(times, rows, landmarker.names)
     return _judge(facts, trajectory), trajectory
 
 
@@ -119,14 +94,15 @@ def _judge(facts: ClipFacts, trajectory: Trajectory) -> ClipFacts:
     return facts
 
 
-def _assemble(times: list[float], rows: list[Row | None], names: tuple[str, ...]) -> Trajectory:
+def _assemble(times: list[float], rows: list[Face | None], names: tuple[str, ...]) -> Trajectory:
     n_frames = len(rows)
     landmarks = np.full((n_frames, POINTS, COORDINATES), np.nan, np.float32)
     blendshapes = np.full((n_frames, BLENDSHAPES), np.nan, np.float32)
     pose = np.full((n_frames, 4, 4), np.nan, np.float32)
     for t, row in enumerate(rows):
         if row is not None:
-            landmarks[t], blendshapes[t], pose[t] = row
+            landmarks[t], blendshapes[t] = row.landmarks_PC, row.blendshapes_B
+            pose[t] = row.pose_44
     valid = np.array([row is not None for row in rows], bool)
     seconds = np.array(times, np.float64)
     return Trajectory(seconds - seconds[:1], valid, landmarks, blendshapes, pose, names)

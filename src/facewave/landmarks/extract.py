@@ -1,18 +1,32 @@
 """Trajectories of many clips: from the cache where it has them, else detected on all cores."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from facewave.errors import UserError
-from facewave.landmarks import cache, model_file
+from facewave.landmarks import cache, model_file, pool
 from facewave.pictures import files_of
 
 
-def ensure(clips: Sequence[Path], what: str, fps: float) -> tuple[list[str], set[str]]:
+@dataclass(frozen=True)
+class Ensured:
+    """What was done.
+
+    Attributes:
+        keys: every clip's key in the cache, in the clips' order.
+        detected: the keys that had to be detected now.
+        problems: key -> why a clip could not be detected; it is not in the cache, and the next run
+            tries again.
+    """
+
+    keys: list[str]
+    detected: set[str]
+    problems: dict[str, str]
+
+
+def ensure(clips: Sequence[Path], what: str, fps: float, limit: float) -> Ensured:
     """See to it that the cache has every clip's trajectory.
 
     Each clip is kept as soon as it is done, so an interrupted run goes on where it stopped.
@@ -21,36 +35,27 @@ def ensure(clips: Sequence[Path], what: str, fps: float) -> tuple[list[str], set
         clips: videos, pictures and folders of pictures that exist.
         what: a word for the progress bar.
         fps: of pictures.
-
-    Returns:
-        Every clip's key in the cache, in their order, and the keys that had to be detected.
+        limit: seconds that one clip may take.
 
     Raises:
-        UserError: the landmarker's file is needed and cannot be had, or a worker died.
+        UserError: the landmarker's file is needed and cannot be had.
     """
-    keys = [
-        cache.key(clip, fps) for clip in tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)
-    ]
+    bar = tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)
+    keys = [cache.key(clip, fps) for clip in bar]
     pairs = zip(keys, clips, strict=True)
     waiting = {key: clip for key, clip in pairs if not cache.has(key)}
     if not waiting:
-        return keys, set()
+        return Ensured(keys, set(), {})
     model = model_file.get()
     # Longest first, so that no core is left alone with a long clip at the end.
     sizes = {key: sum(f.stat().st_size for f in files_of(clip)) for key, clip in waiting.items()}
-    order = sorted(waiting, key=lambda key: -sizes[key])
-    done = Parallel(n_jobs=-1, batch_size=1, return_as="generator_unordered")(
-        delayed(_detect_one)(key, waiting[key], model, fps) for key in order
-    )
-    try:
-        for _ in tqdm(done, total=len(order), desc=f"detect {what}", unit="clip"):
-            pass
-    except TerminatedWorkerError:
-        raise UserError(
-            "a process that detects faces was killed, probably for lack of memory. Finished clips "
-            "are kept; run the same command again to go on."
-        ) from None
-    return keys, set(order)
+    tasks = [
+        (key, (key, waiting[key], model, fps))
+        for key in sorted(waiting, key=lambda key: -sizes[key])
+    ]
+    done = pool.each(_detect_one, tasks, limit)
+    problems = dict(tqdm(done, total=len(tasks), desc=f"detect {what}", unit="clip"))
+    return Ensured(keys, set(waiting), {key: said for key, said in problems.items() if said})
 
 
 def _detect_one(key: str, clip: Path, model: Path, fps: float) -> None:

@@ -1,0 +1,52 @@
+"""Work on many clips, one process a core, where no clip can take the others down with it.
+
+A process that crashes in native code, is killed, or takes too long costs its own clip alone: a new
+one takes its place.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, TimeoutError, as_completed
+
+import joblib
+from pebble import ProcessExpired, ProcessPool
+
+
+def each(
+    work: Callable[..., None], tasks: Iterable[tuple[str, tuple[object, ...]]], limit: float
+) -> Iterator[tuple[str, str]]:
+    """Do the same with every task, in no certain order.
+
+    Args:
+        work: what is done; it can be found by its name in a module.
+        tasks: pairs of a name and the arguments.
+        limit: seconds that one task may take.
+
+    Yields:
+        The name of each task as it ends, and what went wrong with it, "" for nothing.
+
+    Raises:
+        OSError: a task could not write or read a file: a full disk is no fault of a clip.
+    """
+    # Fresh processes, not forks: those would inherit threads that are locked in the middle.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPool(joblib.cpu_count(), context=context) as pool:
+        futures = {pool.schedule(work, args, timeout=limit): name for name, args in tasks}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], _problem(future, limit)
+        except BaseException:
+            pool.stop()  # what is not begun stays so
+            raise
+
+
+def _problem(future: "Future[None]", limit: float) -> str:
+    try:
+        future.result()
+    except TimeoutError:
+        return f"it took longer than {limit:g} s"
+    except ProcessExpired as error:
+        return f"the process that looked at it died (exit code {error.exitcode})"
+    except RuntimeError as error:  # what MediaPipe raises
+        return f"it cannot be looked at: {error}"
+    return ""
