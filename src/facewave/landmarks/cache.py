@@ -7,6 +7,7 @@ experiments, so a clip is never detected twice. ``FACEWAVE_CACHE`` moves the fol
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
@@ -40,13 +41,19 @@ def folder() -> Path:
     return Path(home).absolute() / "landmarks"
 
 
-def key(clip: Path, fps: float) -> str:
-    """The name under which a clip's trajectory is kept; ``fps`` is that of pictures."""
+def key(clip: Path, fps: float, digest: Callable[[Path], str] = sha256) -> str:
+    """The name under which a clip's trajectory is kept.
+
+    Args:
+        clip: a video, a picture or a folder of pictures.
+        fps: of pictures.
+        digest: SHA-256 of a file.
+    """
     identity: dict[str, object] = {"landmarker": model_file.SHA256, **SETTINGS}
     if is_pictures(clip):  # their names tell when each is
-        identity |= {"clip": [(file.name, sha256(file)) for file in files_of(clip)], "fps": fps}
+        identity |= {"clip": [(file.name, digest(file)) for file in files_of(clip)], "fps": fps}
     else:
-        identity |= {"clip": sha256(clip)}
+        identity |= {"clip": digest(clip)}
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from facewave.landmarks import cache, model_file, pool
+from facewave.landmarks import cache, hashes, model_file, pool
 from facewave.pictures import files_of
 
 
@@ -41,7 +41,8 @@ def ensure(clips: Sequence[Path], what: str, fps: float, limit: float) -> Ensure
         UserError: the landmarker's file is needed and cannot be had.
     """
     bar = tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)
-    keys = [cache.key(clip, fps) for clip in bar]
+    with hashes.remembered(cache.folder() / "hashes.sqlite") as digest:
+        keys = [cache.key(clip, fps, digest) for clip in bar]
     pairs = zip(keys, clips, strict=True)
     waiting = {key: clip for key, clip in pairs if not cache.has(key)}
     if not waiting:
