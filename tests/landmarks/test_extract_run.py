@@ -42,8 +42,8 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def start(project: Path, cache: Path, assets: Path | None) -> "subprocess.Popen[str]":
-    environment = os.environ | {"FACEWAVE_CACHE": str(cache)}
+def start(project: Path, cache: Path, assets: Path | None, **more: str) -> "subprocess.Popen[str]":
+    environment = os.environ | {"FACEWAVE_CACHE": str(cache)} | more
     environment.pop("FACEWAVE_ASSETS", None)
     if assets:
         environment["FACEWAVE_ASSETS"] = str(assets)
@@ -97,6 +97,50 @@ def test_stopped_in_the_middle_it_goes_on_where_it_was(
     again = int(out.split(" detected now")[0].split()[-1])
     assert again <= CLIPS - len(done)
     assert outputs(project) == undisturbed
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_ends_with_the_same_bytes(
+    project: Path, landmarker: Path, tmp_path: Path
+) -> None:
+    assert finish(start(project, tmp_path / "calm", landmarker.parent))[0] == 0
+    undisturbed = outputs(project)
+    rng = np.random.default_rng(0)
+    kills = 0
+    for _ in range(12):
+        process = start(project, tmp_path / "disturbed", landmarker.parent)
+        try:
+            process.wait(timeout=float(rng.uniform(0.1, 6)))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            kills += 1
+        finish(process)
+    assert kills >= 3
+    assert finish(start(project, tmp_path / "disturbed", landmarker.parent))[0] == 0
+    assert outputs(project) == undisturbed
+
+
+def test_two_runs_at_the_same_time_on_one_cache_do_no_harm(
+    project: Path, landmarker: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(project, tmp_path / "other")
+    both = [start(folder, tmp_path / "cache", landmarker.parent) for folder in (project, other)]
+    for process in both:
+        code, _, err = finish(process)
+        assert code == 0, err
+    assert outputs(project) == outputs(other)
+    assert not list((tmp_path / "cache").rglob(".*.parquet"))  # nothing half-written is left
+
+
+def test_any_number_of_workers_gives_the_same_bytes(
+    project: Path, landmarker: Path, tmp_path: Path
+) -> None:
+    found = []
+    for workers in ("1", "2"):
+        process = start(project, tmp_path / workers, landmarker.parent, LOKY_MAX_CPU_COUNT=workers)
+        assert finish(process)[0] == 0
+        found.append(outputs(project))
+    assert found[0] == found[1]
 
 
 def test_without_the_landmarker_it_says_what_to_do(
