@@ -52,6 +52,20 @@ def predict(
         raise typer.Exit(1)
 
 
+@app.command()
+def draw(
+    clip: Annotated[Path, typer.Argument(help="A video, or a folder of pictures.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The .mp4 file. Default: beside you, by the clip's name.")
+    ] = None,
+    fps: Annotated[float, typer.Option(help="Frames per second of folders of pictures.")] = 25.0,
+) -> None:
+    """Write a video of what was seen in a clip: points, blendshapes as bars, gaps."""
+    from facewave.app.draw import draw as draw_clip
+
+    draw_clip(clip, out or Path(f"{clip.stem}.seen.mp4"), fps)
+
+
 @app.command("export-npy")
 def export_npy(
     out: Annotated[Path, typer.Argument(help="The .npy file to write.")],

@@ -1,0 +1,120 @@
+"""``facewave draw CLIP``: a video of what was seen: points, blendshapes as bars, gaps."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from facewave import params
+from facewave.errors import UserError
+from facewave.files import replacing
+from facewave.landmarks import cache, extract
+from facewave.landmarks.schema import Trajectory, duration, read_clip, read_facts
+from facewave.video import Clip
+
+_BARS = 16  # the blendshapes that move most
+_PANEL = 300  # pixels, right of the picture
+_TIMELINE = 24  # pixels, below it
+_LEAST_HEIGHT = 360  # of the picture: smaller ones are enlarged, or nothing could be read
+_GREEN, _RED, _GREY, _WHITE = (90, 200, 90), (70, 70, 220), (60, 60, 60), (235, 235, 235)  # BGR
+
+Picture = NDArray[np.uint8]
+
+
+def draw(clip: Path, out: Path, fps: float) -> None:
+    """Write the video.
+
+    Args:
+        clip: a video or a folder of pictures.
+        out: the .mp4 file; frames keep their order and the clip its mean frame rate.
+        fps: of pictures.
+
+    Raises:
+        UserError: the clip is not here or cannot be decoded, or the video cannot be written.
+    """
+    settings = params.load()
+    if not clip.exists():
+        raise UserError(f"{clip} is not here. Name a video, or a folder of pictures.")
+    for name in settings.datasets:
+        cache.fill(cache.pack(name))
+    found = extract.ensure([clip], "clip", fps, settings.landmarks.time_limit_s)
+    (key,) = found.keys
+    if said := found.problems.get(key) or read_facts(cache.place(key)).problem:
+        print(f"{clip}: {said}")
+    if key in found.problems or not len(read_clip(cache.place(key)).times_T):
+        raise UserError(f"{clip}: there is no frame to draw.")
+    seen = read_clip(cache.place(key))
+    rate = len(seen.times_T) / duration(seen) if len(seen.times_T) > 1 else 1.0
+    moving = np.argsort(-np.nan_to_num(seen.blendshapes_TB).std(axis=0), kind="stable")
+    writer = None
+    with replacing(out) as temporary:
+        frames = tqdm(Clip(clip, fps).frames(), "draw", len(seen.times_T), unit="frame")
+        for t, (_, picture) in enumerate(frames):
+            if t == len(seen.times_T):
+                break
+            drawn = _frame(picture, seen, t, moving[:_BARS])
+            if writer is None:
+                height, width = drawn.shape[:2]
+                code = cv2.VideoWriter.fourcc(*"mp4v")
+                writer = cv2.VideoWriter(str(temporary), code, rate, (width, height))
+                if not writer.isOpened():
+                    raise UserError(f"{out}: no video can be written there. Name an .mp4 file.")
+            if drawn.shape[:2] == (height, width):  # pictures of a folder may differ in size
+                writer.write(drawn)
+        if writer is not None:
+            writer.release()
+    gaps = int((~seen.valid_T).sum())
+    print(f"{out}: {len(seen.times_T)} frames, {gaps} of them without a face")
+
+
+def _frame(picture: Picture | None, seen: Trajectory, t: int, shown: NDArray[np.intp]) -> Picture:
+    """One frame: the picture with points, the panel beside it, the timeline below both."""
+    if picture is None:
+        picture = np.zeros((_LEAST_HEIGHT, _LEAST_HEIGHT, 3), np.uint8)
+    scale = max(1.0, _LEAST_HEIGHT / picture.shape[0])
+    size = (2 * round(picture.shape[1] * scale / 2), 2 * round(picture.shape[0] * scale / 2))
+    canvas = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), size)
+    if seen.valid_T[t]:
+        points = np.round(seen.landmarks_TPC[t, :, :2] * size).astype(int)
+        for x, y in points.tolist():
+            cv2.circle(canvas, (x, y), 1, _GREEN, -1, cv2.LINE_AA)
+        (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
+        cv2.rectangle(canvas, (left, top), (right, bottom), _GREEN, 1)
+    else:
+        _text(canvas, "no face", (10, 24), _RED, 0.7)
+    whole = np.full((size[1] + _TIMELINE, size[0] + _PANEL, 3), 24, np.uint8)
+    whole[: size[1], : size[0]] = canvas
+    _bars(whole[: size[1], size[0] :], seen, t, shown)
+    _timeline(whole[size[1] :], seen, t)
+    return whole
+
+
+def _bars(panel: Picture, seen: Trajectory, t: int, shown: NDArray[np.intp]) -> None:
+    """The blendshapes' values, [0, 1], of one frame."""
+    step = panel.shape[0] // (len(shown) + 1)
+    _text(panel, f"{seen.times_T[t]:.2f} s", (10, step - 6), _WHITE)
+    for row, channel in enumerate(shown, start=1):
+        bottom = (row + 1) * step - 6
+        value = float(np.nan_to_num(seen.blendshapes_TB[t, channel]))
+        cv2.rectangle(panel, (150, bottom - 9), (_PANEL - 10, bottom), _GREY, -1)
+        end = 150 + round(value * (_PANEL - 160))
+        cv2.rectangle(panel, (150, bottom - 9), (end, bottom), _GREEN, -1)
+        _text(panel, seen.names[channel] if seen.names else "", (10, bottom), _WHITE)
+
+
+def _timeline(strip: Picture, seen: Trajectory, t: int) -> None:
+    """Frames with a face green, without one red, and where we are."""
+    width, count = strip.shape[1], len(seen.valid_T)
+    for i, valid in enumerate(seen.valid_T):
+        left, right = i * width // count, max((i + 1) * width // count, i * width // count + 1)
+        strip[8:16, left:right] = _GREEN if valid else _RED
+    at = t * width // count
+    strip[2:22, at : at + 3] = _WHITE
+
+
+def _text(
+    canvas: Picture, text: str, at: tuple[int, int], color: tuple[int, int, int], size: float = 0.4
+) -> None:
+    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)

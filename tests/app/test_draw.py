@@ -1,0 +1,82 @@
+"""The video of what was seen: as long as the clip, points on the face, gaps in red."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facewave.app.draw import draw
+from facewave.errors import UserError
+from facewave.video import Clip
+from running import ROOT
+
+DEMO = ROOT / "data/raw/demo/clips"
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with the shipped trajectories: no landmarker is needed."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    shutil.copy(ROOT / "params.yaml", folder)
+    (folder / "data").mkdir()
+    (folder / "data/trajectories").symlink_to(ROOT / "data/trajectories")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def frames(video: Path) -> list[np.ndarray]:
+    return [picture for _, picture in Clip(video, 25).frames() if picture is not None]
+
+
+def share(picture: np.ndarray, color: str) -> float:
+    """Of the pixels that are clearly green or red."""
+    red, green, blue = (picture[..., i].astype(int) for i in range(3))
+    strong = green - np.maximum(red, blue) if color == "green" else red - np.maximum(green, blue)
+    return float((strong > 60).mean())
+
+
+def test_every_frame_is_drawn_with_points_bars_and_a_timeline(tmp_path: Path) -> None:
+    draw(DEMO / "21.mp4", tmp_path / "out.mp4", 25)
+    drawn, clip = frames(tmp_path / "out.mp4"), frames(DEMO / "21.mp4")
+    assert len(drawn) == len(clip) == 29
+    assert drawn[0].shape == (360 + 24, 360 + 300, 3)
+    face, panel, strip = drawn[9][:360, :360], drawn[9][:360, 360:], drawn[9][360:]
+    assert share(face, "green") > 0.005
+    assert share(panel, "green") > 0.002
+    assert share(strip, "green") > 0.2
+    assert share(strip, "red") == 0
+
+
+def test_where_there_is_no_face_the_timeline_is_red(tmp_path: Path) -> None:
+    draw(DEMO / "93.mp4", tmp_path / "out.mp4", 25)
+    picture = frames(tmp_path / "out.mp4")[3]
+    assert share(picture[360:], "red") > 0.2
+    assert share(picture[:360, 360:], "green") == 0
+
+
+def test_where_we_are_moves_along(tmp_path: Path) -> None:
+    draw(DEMO / "21.mp4", tmp_path / "out.mp4", 25)
+    drawn = frames(tmp_path / "out.mp4")
+    at = [int(drawn[t][363].min(axis=1).argmax()) for t in (0, 14, 28)]
+    assert at == sorted(at)
+    assert at[2] - at[0] > 500
+
+
+@pytest.mark.parametrize(
+    ("clip", "sentence"),
+    [("nowhere.mp4", "is not here"), (str(DEMO / "91.mp4"), "there is no frame to draw")],
+)
+def test_what_cannot_be_drawn_is_told(
+    tmp_path: Path, landmarker: Path, clip: str, sentence: str
+) -> None:
+    with pytest.raises(UserError, match=sentence):
+        draw(Path(clip), tmp_path / "out.mp4", 25)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_name_without_mp4_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"Name an \.mp4 file"):
+        draw(DEMO / "21.mp4", tmp_path / "out.txt", 25)
+    assert list(tmp_path.glob("*out*")) == []
