@@ -1,6 +1,6 @@
 """How fast extraction is, and what it could be: ``python benchmarks/extract.py CLIP [CLIP ...]``.
 
-In one run, since this machine and the next differ: decoding alone, decoding and the landmarker's
+In one run, since machines differ: decoding alone, decoding and the landmarker's
 bare native call with its answer thrown away, ``detect`` on one core, the naive loop (one process, a
 Python object of every point, results kept), and stage extract's pool on all cores, over copies of
 the clips. The limit is cores / (decoding + bare call). FACEWAVE_ASSETS: the landmarker's folder.
