@@ -7,6 +7,7 @@ one takes its place.
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, TimeoutError, as_completed
+from contextlib import ExitStack
 
 import joblib
 from pebble import ProcessExpired, ProcessPool
@@ -30,14 +31,12 @@ def each(
     """
     # Fresh processes, not forks: those would inherit threads that are locked in the middle.
     context = multiprocessing.get_context("spawn")
-    with ProcessPool(joblib.cpu_count(), context=context) as pool:
+    with ProcessPool(joblib.cpu_count(), context=context) as pool, ExitStack() as unless_done:
+        unless_done.callback(pool.stop)  # Ctrl-C, a full disk: what is not begun stays so
         futures = {pool.schedule(work, args, timeout=limit): name for name, args in tasks}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], _problem(future, limit)
-        except BaseException:
-            pool.stop()  # what is not begun stays so
-            raise
+        for future in as_completed(futures):
+            yield futures[future], _problem(future, limit)
+        unless_done.pop_all()
 
 
 def _problem(future: "Future[None]", limit: float) -> str:
