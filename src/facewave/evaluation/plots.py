@@ -167,7 +167,7 @@ def _trajectories(
     times = trajectory.times_T
     edges = np.linspace(times[0], times[0] + duration(trajectory), len(numbers_KB) + 1)
     whole = config["mode"] == "approximation"  # elsewhere the numbers do not share out the clip
-    for color, channel in zip(mpl.color_sequences["tab10"], moving, strict=False):
+    for color, channel in zip(mpl.color_sequences["tab10"][: len(moving)], moving, strict=True):
         name = trajectory.names[channel]
         axes.plot(times, trajectory.blendshapes_TB[:, channel], color=color, lw=1.2, label=name)
         if whole:

@@ -55,12 +55,11 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     return [_labelled(table, row, _name(i), values, clips) for i, (row, values) in enumerate(rows)]
 
 
-def unpack(root: Path, table: str = "") -> int:
+def unpack(root: Path) -> int:
     """Write the pictures of FER2013's table below ``root``; those that are there are left alone.
 
     Args:
         root: where the table lies.
-        table: its name, unless it is one of the usual.
 
     Returns:
         How many were written. Rows that cannot be read have none.
@@ -70,7 +69,7 @@ def unpack(root: Path, table: str = "") -> int:
     """
     import cv2  # not above: facewave.video prepares its environment first
 
-    rows = tables.rows(root / (table or first_there(root, *_TABLES)), _COLUMNS)
+    rows = tables.rows(root / first_there(root, *_TABLES), _COLUMNS)
     written = 0
     for i, (_, values) in enumerate(tqdm(rows, "unpack fer2013", unit="picture")):
         _, folder = _USAGES.get(values["Usage"], ("", ""))
