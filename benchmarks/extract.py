@@ -37,7 +37,7 @@ def bare(clip: Path, model: bytes) -> int:
     frames = 0
     with Landmarker(model, 1) as landmarker:
         inner = landmarker._inner
-        for t, (_, picture) in enumerate(Clip(clip, FPS).frames()):
+        for t, (_, _, picture) in enumerate(Clip(clip, FPS).frames()):
             image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
             answer = FaceLandmarkerResultC()
             pointer = ctypes.byref(answer)
@@ -59,7 +59,7 @@ def naive(clip: Path, model: bytes) -> int:
     )
     kept = []
     with vision.FaceLandmarker.create_from_options(options) as landmarker:
-        for t, (_, picture) in enumerate(Clip(clip, FPS).frames()):
+        for t, (_, _, picture) in enumerate(Clip(clip, FPS).frames()):
             image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
             answer = landmarker.detect_for_video(image, 40 * t)
             kept.append([[(p.x, p.y, p.z) for p in face] for face in answer.face_landmarks])

@@ -17,7 +17,8 @@ PACKAGE = SOURCE / "facewave"
 # In the order in which data flows; a room imports upstream, that is to the left.
 ROOMS = ("labels", "landmarks", "wavelets", "models", "training", "evaluation", "app")
 BESIDE = "demo"  # makes the demo's clips: before the pipeline, and no part of it
-SHARED = {f"facewave{name}" for name in ("", ".params", ".errors", ".files", ".pictures", ".video")}
+SHARED_NAMES = ("", ".params", ".errors", ".files", ".figures", ".pictures", ".video")
+SHARED = {f"facewave{name}" for name in SHARED_NAMES}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

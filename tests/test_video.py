@@ -21,11 +21,11 @@ def write_picture(path: Path, red: int = 200, size: tuple[int, int] = (64, 48)) 
 
 def reds(clip: Clip) -> list[int | None]:
     """Each frame's red, None for a picture that is none."""
-    return [None if picture is None else int(picture[0, 0, 0]) for _, picture in clip.frames()]
+    return [None if picture is None else int(picture[0, 0, 0]) for _, _, picture in clip.frames()]
 
 
 def times(clip: Clip) -> list[float]:
-    return [time for time, _ in clip.frames()]
+    return [time for _, time, _ in clip.frames()]
 
 
 def test_a_video_has_the_containers_times_and_facts(tmp_path: Path) -> None:
@@ -34,8 +34,8 @@ def test_a_video_has_the_containers_times_and_facts(tmp_path: Path) -> None:
     assert clip.opened
     assert (clip.fps, clip.width, clip.height, clip.declared_frames) == (30, 64, 48, 12)
     frames = list(clip.frames())
-    np.testing.assert_allclose([time for time, _ in frames], np.arange(12) / 30, atol=1e-4)
-    for _, picture in frames:
+    np.testing.assert_allclose([time for _, time, _ in frames], np.arange(12) / 30, atol=1e-4)
+    for _, _, picture in frames:
         assert picture is not None
         assert picture.shape == (48, 64, 3)
         assert picture.dtype == np.uint8
@@ -57,7 +57,7 @@ def test_one_picture_is_a_clip_of_one_frame(tmp_path: Path, name: str) -> None:
     clip = Clip(tmp_path / name, fps=10)
     assert clip.opened
     assert (clip.fps, clip.width, clip.height, clip.declared_frames) == (10, 64, 48, 1)
-    ((time, picture),) = clip.frames()
+    ((_, time, picture),) = clip.frames()
     assert time == 0
     assert picture is not None
     assert picture.shape == (48, 64, 3)

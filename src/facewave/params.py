@@ -109,11 +109,15 @@ class Labels:
 
 @dataclass(frozen=True, config=_strict)
 class Landmarks:
-    """Stage extract."""
+    """Stage extract. ``fps``, ``max_side`` and ``whose`` change what is found."""
 
+    fps: Literal["source"] | Positive
+    max_side: Literal["source"] | Annotated[int, Field(ge=64)]
+    whose: Literal["center", "largest", "longest"]
+    scheduler: Annotated[str, Field(pattern=r"^(local|(tcp|tls)://.+)$")]
     time_limit_s: Positive
-    min_face_frames: Annotated[int, Field(ge=2)]
-    min_face_share: Share
+    at_least: dict[str, float]  # measure -> limit; landmarks/schema.py has the measures
+    at_most: dict[str, float]
 
 
 @dataclass(frozen=True, config=_strict)
@@ -124,6 +128,7 @@ class Wavelets:
     family: str
     level: Literal["auto"] | Annotated[int, Field(ge=1, le=12)]
     k: Annotated[int, Field(ge=1, le=1024)]
+    max_gap_s: Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True, config=_strict)

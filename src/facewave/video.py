@@ -3,9 +3,11 @@
 A clip is a video, one picture, or a folder of pictures in the order of their numbers.
 """
 
+import math
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 # Read by OpenCV when it is imported and when it opens a file, hence before the import.
 # What FFmpeg says of a damaged file goes nowhere: our sentence says it, with the file's name.
@@ -27,6 +29,27 @@ from facewave.pictures import files_of, is_pictures, times
 cv2.setNumThreads(1)
 
 
+_USUAL_FPS = 25.0  # where the header has none that can be
+_LEAST_STEP = 1e-3  # seconds between frames: the landmarker counts in milliseconds
+_ROUNDING = 1e-6  # of frame times, in parts of a second
+
+
+class Frame(NamedTuple):
+    """A frame of a clip.
+
+    Attributes:
+        number: how many frames come before it.
+        time: seconds, later than the frame before: the container's where it has one; of pictures
+            their numbers' distance from the first over fps.
+        picture: (height, width, 3), RGB uint8; None where it cannot be decoded: the frame is there,
+            and shows nothing.
+    """
+
+    number: int
+    time: float
+    picture: NDArray[np.uint8] | None
+
+
 class Clip:
     """A clip, read once from front to end.
 
@@ -35,10 +58,12 @@ class Clip:
         fps: as the header has it, or as given for pictures.
         width, height: of the first frame that can be decoded, in pixels.
         declared_frames: as the header has it; of pictures their number.
+        decoded: how many frames were read so far.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
         """Open it; ``fps`` is that of pictures, which have no time of their own."""
+        self.decoded = 0
         self._pictures = files_of(path) if is_pictures(path) else []
         self._capture = None
         if is_pictures(path):
@@ -56,25 +81,60 @@ class Clip:
         self.height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         self.declared_frames = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
-    def frames(self) -> Generator[tuple[float, NDArray[np.uint8] | None]]:
-        """Pairs of the time (s) and the picture (height, width, 3), RGB uint8.
+    def frames(self, rate: float = math.inf) -> Generator[Frame]:
+        """The clip's frames; with a rate, the first of each of so many parts of a second."""
+        usual = 1 / (self.fps if 1 <= self.fps <= 1000 else _USUAL_FPS)
+        start = known = now = last_part = -math.inf
+        for number, time in enumerate(self._read()):
+            self.decoded = number + 1
+            if time > known:
+                known, unknown = time, 0
+                now = max(time, now + _LEAST_STEP)
+            else:  # missing, or once more the same: so many usual steps after the last known one
+                unknown += 1
+                now = max(known + unknown * usual, now + _LEAST_STEP)
+            start = now if number == 0 else start
+            if math.isfinite(rate):
+                part = math.floor((now - start) * rate + _ROUNDING)
+                if part == last_part:
+                    continue
+                last_part = part
+            yield Frame(number, now, self._picture(number))
 
-        The time is the container's; of pictures, their numbers' distance from the first over fps.
-        A picture that cannot be decoded is None: its frame is there, and shows nothing.
+    def stills(self, times: Iterable[float]) -> list[NDArray[np.uint8]]:
+        """The frames at some times (s from the first frame, rising); fewer if the clip ends before.
+
+        Decoded from the start, for seeking is not exact everywhere. A picture that cannot be
+        decoded is one black pixel.
         """
+        found: list[NDArray[np.uint8]] = []
+        wanted, start = list(times), None
+        for _, time, picture in self.frames():
+            start = time if start is None else start
+            while len(found) < len(wanted) and time - start >= wanted[len(found)] - _LEAST_STEP:
+                found.append(np.zeros((1, 1, 3), np.uint8) if picture is None else picture)
+            if len(found) == len(wanted):
+                break
+        return found
+
+    def _read(self) -> Generator[float]:
+        """Go from frame to frame; yield their times."""
         if self._capture is None:
-            for time, path in zip(times(self._pictures, self.fps), self._pictures, strict=True):
-                picture = cv2.imread(str(path))
-                yield time, None if picture is None else _rgb(picture)
+            yield from times(self._pictures, self.fps)
             return
         try:
-            while True:
-                ok, picture = self._capture.read()
-                if not ok:
-                    return
-                yield self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, _rgb(picture)
+            while self._capture.grab():
+                yield self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         finally:
             self._capture.release()
+
+    def _picture(self, number: int) -> NDArray[np.uint8] | None:
+        """The frame that was read last."""
+        if self._capture is None:
+            picture = cv2.imread(str(self._pictures[number]))
+            return None if picture is None else _rgb(picture)
+        ok, picture = self._capture.retrieve()
+        return _rgb(picture) if ok else None
 
 
 def _rgb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

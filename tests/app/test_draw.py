@@ -27,7 +27,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def frames(video: Path) -> list[np.ndarray]:
-    return [picture for _, picture in Clip(video, 25).frames() if picture is not None]
+    return [picture for _, _, picture in Clip(video, 25).frames() if picture is not None]
 
 
 def share(picture: np.ndarray, color: str) -> float:

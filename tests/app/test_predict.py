@@ -73,7 +73,9 @@ def test_a_folder_of_pictures_is_a_clip_with_its_own_frame_rate(
 ) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
-    for number, (_, picture) in enumerate(Clip(project / "data/raw/demo/clips/1.mp4", 25).frames()):
+    for number, (_, _, picture) in enumerate(
+        Clip(project / "data/raw/demo/clips/1.mp4", 25).frames()
+    ):
         assert picture is not None
         assert cv2.imwrite(str(folder / f"{number}.png"), picture[..., ::-1].copy())
     n = number + 1

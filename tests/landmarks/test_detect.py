@@ -120,7 +120,7 @@ def write_frames(folder: Path, first: int = 1, every: int = 1) -> list[float]:
     """Every n-th frame of the demo clip as numbered PNGs; return their times in the clip."""
     folder.mkdir()
     times = []
-    for number, (time, picture) in enumerate(Clip(DEMO_CLIP, FPS).frames()):
+    for number, time, picture in Clip(DEMO_CLIP, FPS).frames():
         if number % every == 0:
             assert picture is not None
             path = folder / f"{number + first:05}.png"

@@ -16,7 +16,7 @@ FRAMES = 12
 def test_both_ways_of_reading_agree_bit_by_bit(landmarker: Path) -> None:
     model = landmarker.read_bytes()
     clip = Clip(ROOT / "data/raw/demo/clips/3.mp4", fps=25.0)
-    pictures = [picture for _, picture in clip.frames() if picture is not None][:FRAMES]
+    pictures = [picture for _, _, picture in clip.frames() if picture is not None][:FRAMES]
     options = vision.FaceLandmarkerOptions(
         base_options=BaseOptions(model_asset_buffer=model),
         running_mode=vision.RunningMode.VIDEO,

@@ -18,7 +18,8 @@ _BARS = 16  # the blendshapes that move most
 _PANEL = 300  # pixels, right of the picture
 _TIMELINE = 24  # pixels, below it
 _LEAST_HEIGHT = 360  # of the picture: smaller ones are enlarged, or nothing could be read
-_GREEN, _RED, _GREY, _WHITE = (90, 200, 90), (70, 70, 220), (60, 60, 60), (235, 235, 235)  # BGR
+_GREEN, _AMBER, _RED = (90, 200, 90), (40, 170, 240), (70, 70, 220)  # BGR
+_GREY, _WHITE = (60, 60, 60), (235, 235, 235)
 
 Picture = NDArray[np.uint8]
 
@@ -39,21 +40,22 @@ def draw(clip: Path, out: Path, fps: float) -> None:
         raise UserError(f"{clip} is not here. Name a video, or a folder of pictures.")
     for name in settings.datasets:
         cache.fill(cache.pack(name))
-    found = extract.ensure([clip], "clip", fps, settings.landmarks.time_limit_s)
+    found = extract.ensure([clip], "clip", fps, settings.landmarks)
     (key,) = found.keys
     if said := found.problems.get(key) or read_facts(cache.place(key)).problem:
         print(f"{clip}: {said}")
     if key in found.problems or not len(read_clip(cache.place(key)).times_T):
         raise UserError(f"{clip}: there is no frame to draw.")
     seen = read_clip(cache.place(key))
-    rate = len(seen.times_T) / duration(seen) if len(seen.times_T) > 1 else 1.0
+    rate = len(seen.times_T) / duration(seen.times_T) if len(seen.times_T) > 1 else 1.0
     moving = np.argsort(-np.nan_to_num(seen.blendshapes_TB).std(axis=0), kind="stable")
+    row_of = {int(number): t for t, number in enumerate(seen.frames_T)}
     writer = None
     with replacing(out) as temporary:
-        frames = tqdm(Clip(clip, fps).frames(), "draw", len(seen.times_T), unit="frame")
-        for t, (_, picture) in enumerate(frames):
-            if t == len(seen.times_T):
-                break
+        frames = tqdm(Clip(clip, fps).frames(), "draw", unit="frame")
+        for number, _, picture in frames:
+            if (t := row_of.get(number)) is None:  # not looked at: landmarks.fps
+                continue
             drawn = _frame(picture, seen, t, moving[:_BARS])
             if writer is None:
                 height, width = drawn.shape[:2]
@@ -65,8 +67,10 @@ def draw(clip: Path, out: Path, fps: float) -> None:
                 writer.write(drawn)
         if writer is not None:
             writer.release()
+    others = int((~seen.valid_T & (seen.faces_T > 0)).sum())
     gaps = int((~seen.valid_T).sum())
-    print(f"{out}: {len(seen.times_T)} frames, {gaps} of them without a face")
+    only_others = f" ({others} with other faces only)" if others else ""
+    print(f"{out}: {len(seen.times_T)} frames, {gaps} of them without the face{only_others}")
 
 
 def _frame(picture: Picture | None, seen: Trajectory, t: int, shown: NDArray[np.intp]) -> Picture:
@@ -83,7 +87,7 @@ def _frame(picture: Picture | None, seen: Trajectory, t: int, shown: NDArray[np.
         (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
         cv2.rectangle(canvas, (left, top), (right, bottom), _GREEN, 1)
     else:
-        _text(canvas, "no face", (10, 24), _RED, 0.7)
+        _text(canvas, "no face" if not seen.faces_T[t] else "another face", (10, 24), _RED, 0.7)
     whole = np.full((size[1] + _TIMELINE, size[0] + _PANEL, 3), 24, np.uint8)
     whole[: size[1], : size[0]] = canvas
     _bars(whole[: size[1], size[0] :], seen, t, shown)
@@ -105,11 +109,11 @@ def _bars(panel: Picture, seen: Trajectory, t: int, shown: NDArray[np.intp]) -> 
 
 
 def _timeline(strip: Picture, seen: Trajectory, t: int) -> None:
-    """Frames with a face green, without one red, and where we are."""
+    """Frames with the face green, with others only amber, without any red; and where we are."""
     width, count = strip.shape[1], len(seen.valid_T)
-    for i, valid in enumerate(seen.valid_T):
+    for i, (valid, faces) in enumerate(zip(seen.valid_T, seen.faces_T, strict=True)):
         left, right = i * width // count, max((i + 1) * width // count, i * width // count + 1)
-        strip[8:16, left:right] = _GREEN if valid else _RED
+        strip[8:16, left:right] = _GREEN if valid else _AMBER if faces else _RED
     at = t * width // count
     strip[2:22, at : at + 3] = _WHITE
 

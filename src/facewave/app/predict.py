@@ -12,7 +12,7 @@ from facewave.errors import UserError
 from facewave.landmarks import cache, extract, quality
 from facewave.landmarks import schema as landmarks
 from facewave.training import schema as training
-from facewave.wavelets.features import features
+from facewave.wavelets.features import features, unusable
 from facewave.wavelets.transform import Transform
 
 
@@ -33,7 +33,7 @@ def predict_all(clips: list[Path], folder: Path | None, fps: float) -> bool:
         raise UserError(f"{missing[0]} is not here. Name a video, or a folder of pictures.")
     for name in settings.datasets:
         cache.fill(cache.pack(name))
-    found = extract.ensure(clips, "clips", fps, settings.landmarks.time_limit_s)
+    found = extract.ensure(clips, "clips", fps, settings.landmarks)
     if found.problems:
         key, said = next(iter(found.problems.items()))
         raise UserError(f"{clips[found.keys.index(key)]}: {said}. Try again without it.")
@@ -43,14 +43,16 @@ def predict_all(clips: list[Path], folder: Path | None, fps: float) -> bool:
 
 def _show(clip: Path, place: Path, trained: training.Trained, settings: params.Params) -> bool:
     trajectory, facts = landmarks.read_clip(place), landmarks.read_facts(place)
-    found = quality.assess(trajectory, facts, settings.landmarks)
+    found = quality.measure(quality.frames_of(trajectory, facts))
+    reason = quality.judge(found, facts.problem, settings.landmarks)
+    reason = unusable(found | {"reason": reason}, settings.wavelets.max_gap_s)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"{clip}: {found['frames']} frames, {found['duration']:.2f} s, "
         f"a face in {found['face_share']:.0%} of the frames"
     )
-    if found["reason"]:
-        console.print(f"  warning: {found['reason']}")
+    if reason:
+        console.print(f"  warning: {reason}")
     if found["face_frames"] < 2:
         console.print("  no answer: there is no face to judge by")
         return False

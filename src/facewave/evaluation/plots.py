@@ -14,20 +14,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from facewave.files import replacing
+from facewave import figures
 from facewave.landmarks.schema import Trajectory, duration
 from facewave.video import Clip
 
 SHEET = 8
 _FRAMES = 6
 _CHANNELS = 5
-_HALF_A_FRAME = 0.001  # s: times are the container's own
-_STYLE: Any = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "text.parse_math": False,  # texts are people's
-}
 
 
 def confusion(
@@ -40,7 +33,7 @@ def confusion(
     """Rows are the actual classes: counts, coloured by each row's shares."""
     counts = confusion_matrix(actual, predicted, labels=list(words))
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(figures.STYLE):
         figure = Figure((6, 5.4), layout="constrained")
         axes = figure.add_subplot()
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -60,12 +53,12 @@ def confusion(
         axes.spines[:].set_visible(False)
         axes.set_title(f"{title}\nn = {counts.sum()} test clips", fontsize=9)
         figure.colorbar(image, shrink=0.8, label="share of the class's clips")
-        _save(figure, path)
+        figures.save(figure, path)
 
 
 def curves(folders: dict[str, Path], title: str, path: Path) -> None:
     """Training and validation loss over the epochs, one colour a partition."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(figures.STYLE):
         figure = Figure((6, 3.6), layout="constrained")
         axes = figure.add_subplot()
         for number, (name, folder) in enumerate(folders.items()):
@@ -81,7 +74,7 @@ def curves(folders: dict[str, Path], title: str, path: Path) -> None:
         axes.set_title(f"{title}\nsolid: validation, dotted: training", fontsize=9)
         if axes.has_data():
             axes.legend(frameon=False, ncols=2)
-        _save(figure, path)
+        figures.save(figure, path)
 
 
 def clip(
@@ -97,12 +90,10 @@ def clip(
     spread = np.nan_to_num(np.nanstd(trajectory.blendshapes_TB, axis=0))
     moving = np.argsort(-spread, kind="stable")[:_CHANNELS]
     shown = np.unique(np.linspace(0, len(times) - 1, _FRAMES).round().astype(int))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(figures.STYLE):
         figure = Figure((9, 7.6), layout="constrained")
         grid = figure.add_gridspec(3, _FRAMES, height_ratios=(1, 1.6, 1.3))
-        for column, (t, picture) in enumerate(
-            zip(shown, _pictures(video, times[shown]), strict=False)
-        ):
+        for column, (t, picture) in enumerate(zip(shown, video.stills(times[shown]), strict=False)):
             axes = figure.add_subplot(grid[0, column])
             axes.imshow(picture)
             height, width = picture.shape[:2]
@@ -117,7 +108,7 @@ def clip(
             figure, figure.add_subplot(grid[2, :]), trajectory, int(moving[0]), config["family"]
         )
         figure.suptitle(title, fontsize=10)
-        _save(figure, path)
+        figures.save(figure, path)
 
 
 def sheet(clips: list[tuple[Clip, float, str]], title: str, path: Path) -> None:
@@ -130,7 +121,7 @@ def sheet(clips: list[tuple[Clip, float, str]], title: str, path: Path) -> None:
     """
     columns = min(4, max(1, len(clips)))
     rows = max(1, math.ceil(len(clips) / columns))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(figures.STYLE):
         figure = Figure((max(6.0, 2.4 * columns), 2.8 * rows + 0.5), layout="constrained")
         for number, (video, time, text) in enumerate(clips, start=1):
             axes = figure.add_subplot(rows, columns, number)
@@ -141,7 +132,7 @@ def sheet(clips: list[tuple[Clip, float, str]], title: str, path: Path) -> None:
             axes.text(0.5, -0.03, text, transform=axes.transAxes, ha="center", va="top", size=7)
             axes.set_axis_off()
         figure.suptitle(title, fontsize=10)
-        _save(figure, path, dpi=75)  # photographs make large PNGs
+        figures.save(figure, path, dpi=75)  # photographs make large PNGs
 
 
 def _picture(video: Clip, time: float) -> NDArray[np.uint8] | None:
@@ -149,7 +140,7 @@ def _picture(video: Clip, time: float) -> NDArray[np.uint8] | None:
     if math.isnan(time):
         time = video.declared_frames / video.fps / 2 if video.fps > 0 else 0.0
     first = found = None
-    for now, picture in video.frames():
+    for _, now, picture in video.frames():
         first = now if first is None else first
         found = found if picture is None else picture
         if found is not None and now - first >= time:
@@ -165,7 +156,7 @@ def _trajectories(
     config: dict[str, Any],
 ) -> None:
     times = trajectory.times_T
-    edges = np.linspace(times[0], times[0] + duration(trajectory), len(numbers_KB) + 1)
+    edges = np.linspace(times[0], times[0] + duration(times), len(numbers_KB) + 1)
     whole = config["mode"] == "approximation"  # elsewhere the numbers do not share out the clip
     for color, channel in zip(mpl.color_sequences["tab10"][: len(moving)], moving, strict=True):
         name = trajectory.names[channel]
@@ -206,22 +197,3 @@ def _scalogram(
     axes.set(xlabel="time (s)", ylabel="scale")
     axes.set_title(f"Wavelet scalogram of {trajectory.names[channel]} ({family})", fontsize=9)
     figure.colorbar(image, ax=axes, label="|coefficient|", pad=0.01)
-
-
-def _pictures(video: Clip, times: NDArray[np.float64]) -> list[NDArray[np.uint8]]:
-    """The frames at some times, RGB; decoded from the start: seeking is not exact everywhere."""
-    pictures: list[NDArray[np.uint8]] = []
-    first = None
-    for time, picture in video.frames():
-        first = time if first is None else first
-        if len(pictures) < len(times) and time - first >= times[len(pictures)] - _HALF_A_FRAME:
-            pictures.append(np.zeros((1, 1, 3), np.uint8) if picture is None else picture)
-        if len(pictures) == len(times):
-            break
-    return pictures
-
-
-def _save(figure: Figure, path: Path, dpi: int = 110) -> None:
-    with replacing(path) as temporary:
-        # Without the library's version in it: the same picture, the same bytes.
-        figure.savefig(temporary, dpi=dpi, metadata={"Software": None})

@@ -1,7 +1,6 @@
 """The picture of a label table: its classes in every part, and the valence-arousal plane."""
 
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -10,14 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from facewave.files import replacing
+from facewave import figures
 
-_STYLE: Any = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "text.parse_math": False,  # texts are people's
-}
 _MANY = 15  # so many words still have room for one bar a fold
 
 
@@ -34,16 +27,14 @@ def overview(kept: pd.DataFrame, words: tuple[str, ...], title: str, path: Path)
     panels = [panel for panel, there in ((_classes, words), (_plane, has_affect)) if there]
     many = len(words) > _MANY
     height = 4.2 if not many else max(4.2, 0.19 * len(words))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(figures.STYLE):
         figure = Figure((7.2 if len(panels) < 2 else 11.4, height), layout="constrained")
         ratios = [1.6 if panel is _classes and len(panels) > 1 else 1 for panel in panels] or [1]
         grid = figure.add_gridspec(1, max(1, len(panels)), width_ratios=ratios)
         for column, panel in enumerate(panels):
             panel(figure.add_subplot(grid[0, column]), kept, words)
         figure.suptitle(f"{title}\nn = {len(kept)} rows that are kept", fontsize=10)
-        with replacing(path) as temporary:
-            # Without the library's version in it: the same picture, the same bytes.
-            figure.savefig(temporary, dpi=110, metadata={"Software": None})
+        figures.save(figure, path)
 
 
 def _classes(axes: Axes, kept: pd.DataFrame, words: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ experiments, so a clip is never detected twice. ``FACEWAVE_CACHE`` moves the fol
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,19 +18,12 @@ import pyarrow.parquet as pq
 from facewave.errors import UserError
 from facewave.files import sha256
 from facewave.landmarks import model_file
-from facewave.landmarks.schema import (
-    EMPTY,
-    ClipFacts,
-    Trajectory,
-    read_clip,
-    read_index,
-    shard,
-)
+from facewave.landmarks.schema import chunks, entries, read_names, write_clip
+from facewave.params import Landmarks
 from facewave.pictures import files_of, is_pictures
 
 FOLDER = "FACEWAVE_CACHE"
-# Whatever else changes a result. Raise the version when detect.py changes what it finds.
-SETTINGS = {"version": 1, "mode": "video", "num_faces": 1}
+VERSION = 2  # of what detect.py finds and how it is kept: raise it when that changes
 
 
 def folder() -> Path:
@@ -41,15 +35,22 @@ def folder() -> Path:
     return Path(home).absolute() / "landmarks"
 
 
-def key(clip: Path, fps: float, digest: Callable[[Path], str] = sha256) -> str:
+def key(clip: Path, fps: float, settings: Landmarks, digest: Callable[[Path], str] = sha256) -> str:
     """The name under which a clip's trajectory is kept.
 
     Args:
         clip: a video, a picture or a folder of pictures.
         fps: of pictures.
+        settings: those that change what is found are part of the name.
         digest: SHA-256 of a file.
     """
-    identity: dict[str, object] = {"landmarker": model_file.SHA256, **SETTINGS}
+    identity: dict[str, object] = {
+        "landmarker": model_file.SHA256,
+        "version": VERSION,
+        "rate": settings.fps,
+        "max_side": settings.max_side,
+        "whose": settings.whose,
+    }
     if is_pictures(clip):  # their names tell when each is
         identity |= {"clip": [(file.name, digest(file)) for file in files_of(clip)], "fps": fps}
     else:
@@ -62,20 +63,18 @@ def place(name: str) -> Path:
     return folder() / name[:2] / f"{name}.parquet"
 
 
-def has(name: str) -> bool:
-    """Whether a key's trajectory is there; a file that another program cut short does not count."""
+def is_sound(file: Path) -> bool:
+    """Whether a trajectory is there; a file that another program cut short does not count."""
     try:
-        pq.read_metadata(place(name))
+        pq.read_metadata(file)
     except (FileNotFoundError, pa.ArrowInvalid):
         return False
     return True
 
 
-def put(name: str, facts: ClipFacts, trajectory: Trajectory) -> None:
-    """Keep one clip's trajectory."""
-    with shard(place(name), trajectory.names, facts) as writer:
-        if len(trajectory.times_T):
-            writer.add(trajectory)
+def has(name: str) -> bool:
+    """Whether a key's trajectory is there."""
+    return is_sound(place(name))
 
 
 def pack(dataset: str) -> Path:
@@ -88,23 +87,17 @@ def pack(dataset: str) -> Path:
 
 
 def fill(shipped: Path) -> set[str]:
-    """Put into the cache what a pack has, and the cache lacks; return the pack's keys."""
-    if not (shipped / "index.csv").exists():
-        return set()
-    index = read_index(shipped)
-    sound = index["key"].str.fullmatch(r"[0-9a-f]{64}")
-    sound &= index["shard"].str.fullmatch(r"part-\d{5}\.parquet|")
-    if not sound.all():  # both become paths
-        raise UserError(
-            f"{shipped}/index.csv, row {sound.idxmin() + 2}: key or shard is not as stage extract "
-            "writes them. Copy a folder that it wrote, or remove this one."
-        )
-    for row in index.itertuples():
-        if not has(row.key):
-            facts = ClipFacts(row.fps, row.width, row.height, row.declared_frames, row.problem)
-            put(
-                row.key,
-                facts,
-                read_clip(shipped / row.shard, row.row_group) if row.shard else EMPTY,
-            )
-    return set(index["key"])
+    """Put into the cache what a folder of shards has, and the cache lacks; return its keys."""
+    keys = set()
+    for file in sorted(shipped.glob("part-*.parquet")):
+        for entry in entries(file):
+            if not re.fullmatch(r"[0-9a-f]{64}", entry.key):  # it becomes a path
+                raise UserError(
+                    f"{file}: its clips are not named as stage extract names them. Copy a folder "
+                    "that it wrote, or remove this one."
+                )
+            keys.add(entry.key)
+            if not has(entry.key):
+                clip = chunks(file, entry.row_group, entry.row_groups)
+                write_clip(place(entry.key), entry.facts, clip, read_names(file))
+    return keys

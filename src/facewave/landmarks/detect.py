@@ -1,67 +1,198 @@
-"""One clip -> one trajectory: OpenCV decodes, MediaPipe's FaceLandmarker looks at every frame."""
+"""One clip -> the trajectory of one face: OpenCV decodes, MediaPipe's FaceLandmarker looks.
 
+However long the clip, only so much is in memory: what was seen goes to a temporary file, since
+whose face is followed is known at the clip's end alone.
+"""
+
+import math
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from facewave.landmarks.landmarker import Face, Landmarker
+from facewave.landmarks import follow, quality
+from facewave.landmarks.landmarker import Face, Landmarker, Lookout
 from facewave.landmarks.schema import (
     BLENDSHAPES,
+    CHUNK,
     COORDINATES,
+    EMPTY,
     POINTS,
     ClipFacts,
     Trajectory,
+    blank,
     duration,
+    joined,
 )
+from facewave.params import Landmarks
 from facewave.video import Clip
 
+FACES = 5  # that are looked for in a clip that shows more than one
+_LOOK_OUT_S = 1.0  # how often a second face is looked for
 # A clip is called truncated below this share of what its header promises; headers of sound files
 # are off by a few frames (edit lists).
 _TRUNCATED_BELOW = 0.9
+_IN_MEMORY = 1 << 24  # bytes of sightings, 2,700 of them; more go to a temporary file
+_SIGHTING = np.dtype(
+    [
+        ("sharpness", "<f4"),
+        ("landmarks", "<f4", (POINTS, COORDINATES)),
+        ("blendshapes", "<f4", (BLENDSHAPES,)),
+        ("pose", "<f4", (4, 4)),
+    ]
+)
 
 
-def detect(clip: Path, model: Path, fps: float) -> tuple[ClipFacts, Trajectory]:
-    """Find the face in every frame.
+class _Sightings:
+    """The faces seen in a clip, in a temporary file as soon as they are many."""
 
-    A new landmarker for each clip: in VIDEO mode it follows the face from frame to frame and
-    cannot be reset.
+    def __init__(self, rule: str) -> None:
+        self._rule = rule
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  lives as long as we
+        self._tracks = follow.Tracks()
+        self._whose: list[tuple[int, int, float]] = []  # row, track, prominence of each
+
+    def add(self, row: int, time: float, picture: NDArray[np.uint8], faces: list[Face]) -> int:
+        """Keep the faces of a frame; return how many they are, without those found twice."""
+        height, width = picture.shape[:2]
+        spots = [quality.spot(face.landmarks_PC, width, height) for face in faces]
+        tracks = self._tracks.place(time, spots)
+        for face, spot, track in zip(faces, spots, tracks, strict=True):
+            if track is not None:
+                sharp = quality.sharpness(picture, spot)
+                seen = (sharp, face.landmarks_PC, face.blendshapes_B, face.pose_44)
+                self._file.write(np.array(seen, _SIGHTING).tobytes())
+                prominence = follow.prominence(self._rule, spot, width, height)
+                self._whose.append((row, track, prominence))
+        return len(set(tracks) - {None})
+
+    def followed(self, n_frames: int) -> NDArray[np.int64]:
+        """Which sighting is the followed face's in each frame, -1 for none."""
+        found = np.full(n_frames, -1)
+        seen = np.array(self._whose, [("row", "i8"), ("track", "i8"), ("prominence", "f8")])
+        chosen = np.flatnonzero(follow.followed(seen["row"], seen["track"], seen["prominence"]))
+        found[seen["row"][chosen]] = chosen
+        return found
+
+    def read(self, which: NDArray[np.int64]) -> NDArray[Any]:
+        """Some sightings, in rising order and near each other in the file."""
+        self._file.seek(int(which[0]) * _SIGHTING.itemsize)
+        some = self._file.read(int(which[-1] - which[0] + 1) * _SIGHTING.itemsize)
+        return np.frombuffer(some, _SIGHTING)[which - which[0]]
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """What was seen of a clip.
+
+    Attributes:
+        facts: of the clip, with a problem if it cannot be opened or ends too early.
+        names: the blendshapes' names, none if no face was seen.
+    """
+
+    facts: ClipFacts
+    names: tuple[str, ...]
+    _frames: NDArray[Any]  # number, time and faces of each
+    _sightings: _Sightings
+
+    def chunks(self) -> Iterator[Trajectory]:
+        """The followed face's trajectory, CHUNK frames at a time."""
+        followed = self._sightings.followed(len(self._frames))
+        for start in range(0, len(self._frames), CHUNK):
+            part = slice(start, start + CHUNK)
+            which, valid = followed[part], followed[part] >= 0
+            chunk = replace(
+                blank(len(which), self.names),
+                frames_T=self._frames["number"][part],
+                times_T=self._frames["time"][part],
+                valid_T=valid,
+                faces_T=self._frames["faces"][part],
+            )
+            if valid.any():
+                seen = self._sightings.read(which[valid])
+                chunk.sharpness_T[valid] = seen["sharpness"]
+                chunk.landmarks_TPC[valid] = seen["landmarks"]
+                chunk.blendshapes_TB[valid] = seen["blendshapes"]
+                chunk.pose_T44[valid] = seen["pose"]
+            yield chunk
+
+    def trajectory(self) -> Trajectory:
+        """The whole trajectory in one piece."""
+        parts = list(self.chunks())
+        return joined(parts) if parts else EMPTY
+
+
+def detect(clip: Path, model: Path, fps: float, settings: Landmarks) -> Detection:
+    """Find the face in the frames of a clip.
+
+    A clip is looked at as one with a single face, which is quick and smooth; if a second face comes
+    to sight, it is looked at again for up to ``FACES`` faces.
 
     Args:
         clip: a video, a picture or a folder of pictures.
         model: the landmarker's file.
         fps: of pictures.
-
-    Returns:
-        The clip's facts (with a problem if it cannot be opened or ends too early) and its
-        trajectory, with no frames if nothing could be decoded.
+        settings: fps, max_side and whose.
     """
+    with _quiet():
+        try:
+            return _watch(clip, model, fps, settings, 1)
+        except _AnotherFaceError:
+            return _watch(clip, model, fps, settings, FACES)
+
+
+class _AnotherFaceError(Exception):
+    """One face was looked for, and there are more."""
+
+
+def _watch(clip: Path, model: Path, fps: float, settings: Landmarks, faces: int) -> Detection:
+    """Look for so many faces."""
     source = Clip(clip, fps)
-    facts = ClipFacts(
-        fps=source.fps,
-        width=source.width,
-        height=source.height,
-        declared_frames=source.declared_frames,
-        problem="" if source.opened else "cannot be opened: not a video, or damaged or cut off",
-    )
-    times: list[float] = []
-    rows: list[Face | None] = []
-    milliseconds = -1
-    with _quiet(), Landmarker(model.read_bytes(), faces=1) as landmarker:
-        for time, picture in source.frames():
-            # The landmarker wants whole, increasing milliseconds; containers may repeat a time.
-            milliseconds = max(milliseconds + 1, round(time * 1000))
-            times.append(milliseconds / 1000 if times and time <= times[-1] else time)
-            if picture is None:
-                rows.append(None)
-                continue
-            seen = landmarker.look(picture, milliseconds)
-            rows.append(seen[0] if seen else None)
-    trajectory = _assemble(times, rows, landmarker.names)
-    return _judge(facts, trajectory), trajectory
+    frames: list[tuple[int, float, int]] = []  # number, time, faces
+    sightings = _Sightings(settings.whose)
+    milliseconds, next_look = -1, -math.inf
+    # A new landmarker for each clip: it follows faces from frame to frame and cannot be reset.
+    with Landmarker(model.read_bytes(), faces) as landmarker:
+        rate = math.inf if settings.fps == "source" else settings.fps
+        for number, time, picture in source.frames(rate):
+            seen = 0
+            if picture is not None:
+                picture = _shrunk(picture, settings.max_side)
+                if faces == 1 and time >= next_look:
+                    next_look = time + _LOOK_OUT_S
+                    if _lookout(model).several(picture):
+                        raise _AnotherFaceError
+                # The landmarker wants whole, increasing milliseconds.
+                milliseconds = max(milliseconds + 1, round(time * 1000))
+                here = landmarker.look(picture, milliseconds)
+                seen = sightings.add(len(frames), time, picture, here)
+            frames.append((number, time, seen))
+    table = np.array(frames, [("number", "i4"), ("time", "f8"), ("faces", "i2")])
+    table["time"] -= table["time"][:1]
+    return Detection(_facts(source, table["time"]), landmarker.names, table, sightings)
+
+
+def _shrunk(picture: NDArray[np.uint8], side: float | str) -> NDArray[np.uint8]:
+    """The picture, its longer side at most so many pixels."""
+    scale = 1.0 if isinstance(side, str) else side / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    size = [max(1, round(scale * length)) for length in picture.shape[1::-1]]
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return small.astype(np.uint8, copy=False)
+
+
+@cache
+def _lookout(model: Path) -> Lookout:
+    return Lookout(model.read_bytes())
 
 
 @contextmanager
@@ -77,32 +208,17 @@ def _quiet() -> Iterator[None]:
         os.close(kept)
 
 
-def _judge(facts: ClipFacts, trajectory: Trajectory) -> ClipFacts:
-    """Add what only decoding shows: no frames at all, or an end long before the promised one."""
-    frames = len(trajectory.times_T)
-    if facts.problem:
-        return facts
-    if not frames:
+def _facts(source: Clip, times_T: NDArray[np.float64]) -> ClipFacts:
+    """The header's facts, and what only decoding shows: no frames, or an end long before time."""
+    facts = ClipFacts(source.fps, source.width, source.height, source.declared_frames)
+    if not source.opened:
+        return replace(facts, problem="cannot be opened: not a video, or damaged or cut off")
+    if not source.decoded:
         return replace(facts, problem="no frame can be decoded")
     # Fewer frames alone are no sign: with variable frame rates headers count nominal ones.
     promised = facts.declared_frames / facts.fps if facts.fps > 0 else 0.0
-    fewer = frames < _TRUNCATED_BELOW * facts.declared_frames
-    if fewer and duration(trajectory) < _TRUNCATED_BELOW * promised:
-        return replace(
-            facts, problem=f"truncated: {frames} of {facts.declared_frames} frames can be decoded"
-        )
+    fewer = source.decoded < _TRUNCATED_BELOW * facts.declared_frames
+    if fewer and duration(times_T) < _TRUNCATED_BELOW * promised:
+        said = f"truncated: {source.decoded} of {facts.declared_frames} frames can be decoded"
+        return replace(facts, problem=said)
     return facts
-
-
-def _assemble(times: list[float], rows: list[Face | None], names: tuple[str, ...]) -> Trajectory:
-    n_frames = len(rows)
-    landmarks = np.full((n_frames, POINTS, COORDINATES), np.nan, np.float32)
-    blendshapes = np.full((n_frames, BLENDSHAPES), np.nan, np.float32)
-    pose = np.full((n_frames, 4, 4), np.nan, np.float32)
-    for t, row in enumerate(rows):
-        if row is not None:
-            landmarks[t], blendshapes[t] = row.landmarks_PC, row.blendshapes_B
-            pose[t] = row.pose_44
-    valid = np.array([row is not None for row in rows], bool)
-    seconds = np.array(times, np.float64)
-    return Trajectory(seconds - seconds[:1], valid, landmarks, blendshapes, pose, names)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from facewave.landmarks import cache, hashes, model_file, pool
+from facewave.landmarks import cache, cluster, hashes, model_file, pool
+from facewave.landmarks.schema import write_clip
+from facewave.params import Landmarks
 from facewave.pictures import files_of
 
 
@@ -26,7 +28,7 @@ class Ensured:
     problems: dict[str, str]
 
 
-def ensure(clips: Sequence[Path], what: str, fps: float, limit: float) -> Ensured:
+def ensure(clips: Sequence[Path], what: str, fps: float, settings: Landmarks) -> Ensured:
     """See to it that the cache has every clip's trajectory.
 
     Each clip is kept as soon as it is done, so an interrupted run goes on where it stopped.
@@ -35,33 +37,39 @@ def ensure(clips: Sequence[Path], what: str, fps: float, limit: float) -> Ensure
         clips: videos, pictures and folders of pictures that exist.
         what: a word for the progress bar.
         fps: of pictures.
-        limit: seconds that one clip may take.
+        settings: what is looked for, how long a clip may take, and who does the work.
 
     Raises:
-        UserError: the landmarker's file is needed and cannot be had.
+        UserError: the landmarker's file is needed and cannot be had, or the cluster cannot be
+            reached.
     """
     bar = tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)
     with hashes.remembered(cache.folder() / "hashes.sqlite") as digest:
-        keys = [cache.key(clip, fps, digest) for clip in bar]
+        keys = [cache.key(clip, fps, settings, digest) for clip in bar]
     pairs = zip(keys, clips, strict=True)
     waiting = {key: clip for key, clip in pairs if not cache.has(key)}
     if not waiting:
         return Ensured(keys, set(), {})
-    model = model_file.get()
+    model = model_file.get().absolute()
     # Longest first, so that no core is left alone with a long clip at the end.
     sizes = {key: sum(f.stat().st_size for f in files_of(clip)) for key, clip in waiting.items()}
     tasks = [
-        (key, (key, waiting[key], model, fps))
+        (key, (cache.place(key), waiting[key].absolute(), model, fps, settings))
         for key in sorted(waiting, key=lambda key: -sizes[key])
     ]
-    done = pool.each(_detect_one, tasks, limit)
+    if settings.scheduler == "local":
+        done = pool.each(_detect_one, tasks, settings.time_limit_s)
+    else:
+        done = cluster.each(_detect_one, tasks, settings.time_limit_s, settings.scheduler)
     problems = dict(tqdm(done, total=len(tasks), desc=f"detect {what}", unit="clip"))
-    return Ensured(keys, set(waiting), {key: said for key, said in problems.items() if said})
+    lost = {key: said for key, said in problems.items() if said and not cache.has(key)}
+    return Ensured(keys, set(waiting), lost)
 
 
-def _detect_one(key: str, clip: Path, model: Path, fps: float) -> None:
-    from facewave.landmarks.detect import (
-        detect,  # loads MediaPipe: only where something is detected
-    )
+def _detect_one(place: Path, clip: Path, model: Path, fps: float, settings: Landmarks) -> None:
+    # Loads MediaPipe: only where something is detected.
+    from facewave.landmarks.detect import detect
 
-    cache.put(key, *detect(clip, model, fps))
+    if not cache.is_sound(place):  # another worker may have done it before it was lost
+        seen = detect(clip, model, fps, settings)
+        write_clip(place, seen.facts, seen.chunks(), seen.names)

@@ -7,6 +7,8 @@ which pyproject.toml asks for, and the tests compare both ways bit by bit.
 """
 
 import ctypes
+import io
+import zipfile
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -113,3 +115,31 @@ def _copy(pointer: Any, count: int, layout: np.dtype[Any]) -> NDArray[Any]:
     address = ctypes.addressof(pointer.contents)
     memory: Any = (ctypes.c_char * (count * layout.itemsize)).from_address(address)
     return np.frombuffer(memory, layout).copy()
+
+
+class Lookout:
+    """Tells whether a picture shows more than one face.
+
+    The landmarker's own face detector looks first, at a fifth of the landmarker's price; what it
+    takes for a second face must then have landmarks too: hands do not. Pictures are looked at one
+    by one, so that a process needs one of these for all its clips.
+    """
+
+    def __init__(self, model: bytes) -> None:
+        """Load both from the landmarker's file, a zip archive."""
+        detector = zipfile.ZipFile(io.BytesIO(model)).read("face_detector.tflite")
+        self._detector = vision.FaceDetector.create_from_options(
+            vision.FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=detector))
+        )
+        self._landmarker = vision.FaceLandmarker.create_from_options(
+            vision.FaceLandmarkerOptions(
+                base_options=BaseOptions(model_asset_buffer=model), num_faces=2
+            )
+        )
+
+    def several(self, picture: NDArray[np.uint8]) -> bool:
+        """Whether a picture (height, width, 3), RGB, shows two faces or more."""
+        image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
+        if len(self._detector.detect(image).detections) < 2:
+            return False
+        return len(self._landmarker.detect(image).face_landmarks) > 1

@@ -14,7 +14,10 @@ from pebble import ProcessExpired, ProcessPool
 
 
 def each(
-    work: Callable[..., None], tasks: Iterable[tuple[str, tuple[object, ...]]], limit: float
+    work: Callable[..., None],
+    tasks: Iterable[tuple[str, tuple[object, ...]]],
+    limit: float,
+    processes: int | None = None,
 ) -> Iterator[tuple[str, str]]:
     """Do the same with every task, in no certain order.
 
@@ -22,6 +25,7 @@ def each(
         work: what is done; it can be found by its name in a module.
         tasks: pairs of a name and the arguments.
         limit: seconds that one task may take.
+        processes: how many; None: one a core.
 
     Yields:
         The name of each task as it ends, and what went wrong with it, "" for nothing.
@@ -31,7 +35,10 @@ def each(
     """
     # Fresh processes, not forks: those would inherit threads that are locked in the middle.
     context = multiprocessing.get_context("spawn")
-    with ProcessPool(joblib.cpu_count(), context=context) as pool, ExitStack() as unless_done:
+    with (
+        ProcessPool(processes or joblib.cpu_count(), context=context) as pool,
+        ExitStack() as unless_done,
+    ):
         unless_done.callback(pool.stop)  # Ctrl-C, a full disk: what is not begun stays so
         futures = {pool.schedule(work, args, timeout=limit): name for name, args in tasks}
         for future in as_completed(futures):

@@ -18,7 +18,7 @@ from facewave import params
 from facewave.errors import explain
 from facewave.files import replacing, write_csv, write_json
 from facewave.landmarks import schema as landmarks
-from facewave.wavelets.features import features
+from facewave.wavelets.features import features, unusable
 from facewave.wavelets.schema import CLIP_COLUMNS
 from facewave.wavelets.transform import Transform
 
@@ -27,9 +27,13 @@ def main(name: str) -> None:
     """Transform one dataset."""
     settings = params.load()
     params.dataset(settings, name)
-    transform = Transform(**asdict(settings.wavelets))
+    chosen = settings.wavelets
+    transform = Transform(chosen.mode, chosen.family, chosen.level, chosen.k)
     source, folder = Path("data/landmarks") / name, Path("data/features") / name
     index = landmarks.read_index(source)
+    index["reason"] = [unusable(row, chosen.max_gap_s) for row in index.to_dict("records")]
+    index["usable"] = index["reason"] == ""
+    index["filled"] = (1 - index["face_share"]).where(index["usable"]).round(4)
     points = (landmarks.POINTS, landmarks.COORDINATES)
     shapes = (landmarks.BLENDSHAPES,)
     with (
@@ -47,8 +51,8 @@ def main(name: str) -> None:
             write_shapes(of_shapes)
 
     write_csv(folder / "clips.csv", index[list(CLIP_COLUMNS)])
-    shards = index.loc[index["shard"] != "", "shard"]
-    names = landmarks.read_names(source / shards.iloc[0]) if len(shards) else ()
+    shards = index.loc[index["shard"] != "", "shard"].unique()
+    names = next(filter(None, (landmarks.read_names(source / shard) for shard in shards)), ())
     write_json(folder / "config.json", asdict(transform) | {"blendshapes": names})
     usable = index[index["usable"]]
     frames = usable["frames"].mean() if len(usable) else 0.0
@@ -59,6 +63,7 @@ def main(name: str) -> None:
             "channels": landmarks.POINTS * landmarks.COORDINATES + landmarks.BLENDSHAPES,
             "numbers_per_channel": transform.k,
             "mean_frames_per_clip": round(frames, 2),
+            "filled_share": round(float(usable["filled"].mean()), 4) if len(usable) else 0.0,
             "frames_per_number": round(frames / transform.k, 2),
         },
     )

@@ -1,5 +1,8 @@
 """One clip's trajectory -> its numbers, as every stage and the command line take them. Pure."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,4 +23,19 @@ def features(
     return (
         numbers[:, :n_points].reshape(-1, landmarks.POINTS, landmarks.COORDINATES),
         numbers[:, n_points:],
+    )
+
+
+def unusable(row: Mapping[str, Any], max_gap_s: float) -> str:
+    """Why a clip gives no numbers, "" if it does.
+
+    Args:
+        row: with the measures of schema.MEASURES, and the reason why it is not usable already.
+        max_gap_s: longer gaps are not interpolated.
+    """
+    if row["reason"] or row["longest_gap"] <= max_gap_s:
+        return str(row["reason"])
+    return (
+        f"no face for {row['longest_gap']:.2f} s: longer gaps than wavelets.max_gap_s "
+        f"({max_gap_s:g}) are not interpolated"
     )

@@ -2,7 +2,8 @@
 
 ``landmarks.npy`` (n, K, 478, 3) and ``blendshapes.npy`` (n, K, 52), float32, plain .npy that can
 be memory-mapped, NaN for a clip that is not usable; ``clips.csv`` has one row for each of the n:
-video_idx, file_path, the mask ``usable`` with its reason, frames, face_share, duration and fps;
+video_idx, file_path, the mask ``usable`` with its reason, frames, face_share, duration, fps and
+``filled``, the share of its frames that were interpolated;
 ``config.json`` has the transform's settings and the blendshapes' names.
 """
 
@@ -26,6 +27,7 @@ CLIP_COLUMNS = (
     "face_share",
     "duration",
     "fps",
+    "filled",
 )
 
 

@@ -123,6 +123,8 @@ def cell_means(values_TC: Floats, times_T: Floats, n_cells: int) -> Floats:
 def fill_gaps(values_TC: Floats, valid_T: NDArray[np.bool_], times_T: Floats) -> Floats:
     """Replace frames without a face: linear in time between neighbours, held at the ends.
 
+    Whether the gaps are short enough for that is for the caller to say.
+
     Raises:
         ValueError: fewer than two frames are valid.
     """

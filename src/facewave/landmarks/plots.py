@@ -1,0 +1,95 @@
+"""The worst clips of a dataset in one picture, so that somebody looks at them."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from facewave import figures
+from facewave.landmarks import schema
+from facewave.video import Clip
+
+# Measure -> the sign that makes the worst the greatest. The others are no matter of quality.
+_WORST = {
+    "face_share": -1,
+    "others_share": 1,
+    "longest_gap": 1,
+    "face_px": -1,
+    "sharpness": -1,
+    "yaw": 1,
+    "pitch": 1,
+    "roll": 1,
+    "jumps": 1,
+    "still": 1,
+}
+_NONE = {"face_share": 1, "others_share": 0, "longest_gap": 0, "jumps": 0, "still": 0}  # no fault
+_FRAMES = 6
+_SHOWN_S = 30.0  # frames come from the first so many seconds: decoding must begin at the start
+
+
+def worst(index: pd.DataFrame, root: Path, folder: Path, fps: float, path: Path) -> None:
+    """Draw the worst clip by each measure: frames with the followed face's points.
+
+    Args:
+        index: of the shards (schema.INDEX).
+        root: of the dataset's clips.
+        folder: of the shards.
+        fps: of pictures.
+        path: the PNG.
+    """
+    found = worst_by_measure(index)
+    with mpl.rc_context(figures.STYLE):
+        figure = Figure((9.6, 1.35 * max(1, len(found)) + 0.7), layout="constrained")
+        grid = figure.add_gridspec(max(1, len(found)), _FRAMES + 1)
+        for number, (at, texts) in enumerate(found.items()):
+            row = index.loc[at]
+            axes = figure.add_subplot(grid[number, 0])
+            said = "" if row.usable else "\nleft out"
+            axes.text(0, 0.5, f"{row.file_path}\n" + "\n".join(texts) + said, va="center", size=7)
+            axes.set_axis_off()
+            for column, (time, picture, points) in enumerate(_frames(row, root, folder, fps)):
+                axes = figure.add_subplot(grid[number, column + 1])
+                axes.imshow(picture)
+                if points is not None:
+                    height, width = picture.shape[:2]
+                    x, y = points[:, 0] * width, points[:, 1] * height
+                    axes.scatter(x, y, s=0.2, c="#7fffd4", alpha=0.8, linewidths=0)
+                title = f"{time:.2f} s" + ("" if points is not None else ", no face")
+                axes.set_title(title, fontsize=7, color="black" if points is not None else "#c00")
+                axes.set_axis_off()
+        figure.suptitle(f"The worst of {len(index)} clips, by each measure", fontsize=10)
+        figures.save(figure, path, dpi=75)  # photographs make large PNGs
+
+
+def worst_by_measure(index: pd.DataFrame) -> dict[Any, list[str]]:
+    """Rows of the index -> by which measures they are the worst, with the values. Pure."""
+    there = index[index["shard"] != ""]
+    found: dict[Any, list[str]] = defaultdict(list)
+    for name, sign in _WORST.items():
+        values = there[name].astype(float).dropna() * sign
+        if len(values) and values.max() != _NONE.get(name, np.inf) * sign:
+            at = values.idxmax()
+            found[at].append(f"{name} {there.loc[at, name]:g}")
+    return dict(found)
+
+
+def _frames(
+    row: Any, root: Path, folder: Path, fps: float
+) -> list[tuple[float, NDArray[np.uint8], NDArray[np.float32] | None]]:
+    """Time, picture and points (None without a face) of some frames of a row's clip."""
+    start = 0.0 if np.isnan(row.start) else row.start
+    wanted = start + np.linspace(0, min(row.duration, _SHOWN_S), _FRAMES, endpoint=False)
+    times: list[float] = []
+    points: list[NDArray[np.float32] | None] = []
+    for chunk in schema.chunks(folder / row.shard, int(row.row_group), int(row.row_groups)):
+        while len(times) < _FRAMES and chunk.times_T[-1] >= wanted[len(times)]:
+            t = int(np.searchsorted(chunk.times_T, wanted[len(times)]))
+            times.append(float(chunk.times_T[t]))
+            points.append(chunk.landmarks_TPC[t] if chunk.valid_T[t] else None)
+    pictures = Clip(root / row.file_path, fps).stills(times)
+    return list(zip(times, pictures, points, strict=False))
