@@ -5,9 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from facewave.landmarks import model_file
 from running import ROOT, run
+
+settings.register_profile("no deadline", deadline=None)  # machines are shared
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
+from facewave import params
 from facewave.files import write_csv, write_json
 from facewave.labels import schema as labels
 from facewave.labels import subsets
 from facewave.labels.readers.dfew import WORDS
+from facewave.landmarks import cache as cache_of_detections
+from facewave.landmarks import quality
 from facewave.landmarks import schema as landmarks
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NAMES = tuple(f"shape{i}" for i in range(landmarks.BLENDSHAPES))
 ABOUT = "synthetic numbers of a test"
+SETTINGS = params.load(REPOSITORY / "params.yaml").landmarks
 TOY_TRAIN = {"epochs": 12, "hidden": 8, "lr": 0.01, "c": 0.1}
 
 Floats32 = NDArray[np.float32]
@@ -74,11 +79,14 @@ def trajectory(n_frames: int, seed: int = 0, gaps: tuple[int, ...] = ()) -> land
         return values
 
     return landmarks.Trajectory(
+        frames_T=np.arange(n_frames, dtype=np.int32),
         times_T=np.cumsum(rng.uniform(0.02, 0.05, n_frames)),
         valid_T=valid,
+        faces_T=valid.astype(np.int16),
+        sharpness_T=block() + 10,
         landmarks_TPC=block(landmarks.POINTS, landmarks.COORDINATES),
         blendshapes_TB=block(landmarks.BLENDSHAPES),
-        pose_T44=block(4, 4),
+        pose_T44=np.eye(4, dtype=np.float32) + 0.02 * block(4, 4),
         names=NAMES,
     )
 
@@ -94,36 +102,69 @@ def write_landmarks(
     ``parts`` has start and end (s) of the clips of which only a part counts.
     """
     folder = project / "data/landmarks/demo"
-    rows = []
-    with landmarks.shard(folder / "part-000.parquet", NAMES) as writer:
+    with landmarks.shard(folder / "part-00000.parquet", NAMES) as writer:
         for name, clip in clips.items():
-            n_frames = len(clip.times_T)
-            place = writer.add(clip) if n_frames else None
-            start, end = (parts or {}).get(name, (np.nan, np.nan))
-            rows.append(
-                {
-                    "video_idx": name,
-                    "file_path": f"clips/{name}.mp4",
-                    "key": f"key-{name}",
-                    "shard": "" if place is None else "part-000.parquet",
-                    "row_group": place,
-                    "start": start,
-                    "end": end,
-                    "frames": n_frames,
-                    "face_frames": int(clip.valid_T.sum()),
-                    "face_share": float(clip.valid_T.mean()) if n_frames else 0.0,
-                    "duration": n_frames / 30,
-                    "fps": 30.0,
-                    "width": 64,
-                    "height": 48,
-                    "declared_frames": n_frames,
-                    "problem": "",
-                    "usable": name not in unusable,
-                    "reason": "too few faces" if name in unusable else "",
-                }
-            )
-    table = pd.DataFrame(rows, columns=list(landmarks.INDEX)).astype({"row_group": "Int64"})
+            write_to_shard(writer, f"key-{name}", clip)
+    rows = []
+    for (name, clip), entry in zip(
+        clips.items(), landmarks.entries(folder / "part-00000.parquet"), strict=True
+    ):
+        start, end = (parts or {}).get(name, (np.nan, np.nan))
+        frames = quality.frames_of(clip, entry.facts)
+        rows.append(
+            {
+                "video_idx": name,
+                "file_path": f"clips/{name}.mp4",
+                "key": entry.key,
+                "shard": "part-00000.parquet" if entry.row_groups else "",
+                "row_group": entry.row_group if entry.row_groups else None,
+                "row_groups": entry.row_groups or None,
+                "start": start,
+                "end": end,
+                **quality.measure(frames, start, end),
+                "fps": 30.0,
+                "width": 64,
+                "height": 48,
+                "declared_frames": len(clip.times_T),
+                "problem": "",
+                "usable": name not in unusable,
+                "reason": "too few faces" if name in unusable else "",
+            }
+        )
+    whole = ["row_group", "row_groups", "frames", "face_frames", "jumps", "still"]
+    table = pd.DataFrame(rows, columns=list(landmarks.INDEX)).astype(dict.fromkeys(whole, "Int64"))
     write_csv(folder / "index.csv", table)
+
+
+def write_to_shard(
+    writer: landmarks.ShardWriter,
+    key: str,
+    clip: landmarks.Trajectory,
+    facts: landmarks.ClipFacts | None = None,
+) -> None:
+    """Write a clip to a shard in row groups of up to ``CHUNK`` frames, with its measures."""
+    n_frames = len(clip.times_T)
+    facts = facts or landmarks.ClipFacts(30.0, 64, 48, n_frames)
+    writer.begin(key, facts)
+    for chunk in chunked(clip):
+        writer.add(chunk)
+    writer.end(quality.measure(quality.frames_of(clip, facts)) if n_frames else {})
+
+
+def chunked(
+    clip: landmarks.Trajectory, size: int = landmarks.CHUNK
+) -> Iterator[landmarks.Trajectory]:
+    """A trajectory in pieces of so many frames."""
+    for start in range(0, len(clip.times_T), size):
+        arrays = {name: value for name, value in vars(clip).items() if name != "names"}
+        pieces: Any = {name: value[start : start + size] for name, value in arrays.items()}
+        yield replace(clip, **pieces)
+
+
+def remember(key: str, clip: landmarks.Trajectory, facts: landmarks.ClipFacts) -> None:
+    """Put a clip into the cache of detections."""
+    names = clip.names if len(clip.times_T) else ()
+    landmarks.write_clip(cache_of_detections.place(key), facts, chunked(clip), names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,6 +249,7 @@ def write_features(
         face_share=usable.astype(float),
         duration=0.4,
         fps=30.0,
+        filled=np.where(usable, 0.0, np.nan),
     )
     write_csv(folder / "clips.csv", clips)
     transform = {"mode": "approximation", "family": "haar", "level": "auto", "k": 10}

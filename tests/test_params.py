@@ -26,7 +26,11 @@ def leaves(content: dict[str, Any], above: str = "") -> dict[str, Any]:
 
 LEAVES = leaves(CONTENT)
 SECTIONS = [*CONTENT, "datasets.demo"]
-OPTIONAL = {"datasets.demo.table", "datasets.demo.clips"}
+OPTIONAL = {
+    "datasets.demo.table",
+    "datasets.demo.clips",
+    *(key for key in LEAVES if key.startswith("landmarks.at_")),
+}
 
 
 def changed(key: str, value: Any) -> dict[str, Any]:
@@ -105,10 +109,15 @@ def test_a_dataset_is_named_whatever_its_name(tmp_path: Path) -> None:
 
 
 NUMBERS = [key for key, value in LEAVES.items() if isinstance(value, int | float)]
-SHARES = {"labels.min_agreement", "landmarks.time_limit_s"}  # written there as whole numbers
+SHARES = {  # written there as whole numbers
+    "labels.min_agreement",
+    "landmarks.time_limit_s",
+    "landmarks.at_least.face_frames",
+    "landmarks.at_least.face_px",
+}
 COUNTS = [key for key in NUMBERS if isinstance(LEAVES[key], int) and key not in SHARES]
-CHOICES = ["labels.on_problem", "wavelets.mode", "train.model"]
-OTHERS = {*CHOICES, "wavelets.level"}
+CHOICES = ["labels.on_problem", "landmarks.whose", "wavelets.mode", "train.model"]
+OTHERS = {*CHOICES, "wavelets.level", "landmarks.fps", "landmarks.max_side"}
 TEXTS = [key for key, value in LEAVES.items() if isinstance(value, str) and key not in OTHERS]
 
 
@@ -138,9 +147,8 @@ def test_a_text_is_a_text(tmp_path: Path, key: str, wrong: Any) -> None:
         ("labels.folds", 2),
         ("labels.min_agreement", -0.1),
         ("labels.min_agreement", 1.1),
-        ("landmarks.min_face_frames", 1),
-        ("landmarks.min_face_share", 1.01),
-        ("landmarks.min_face_share", -0.01),
+        ("landmarks.time_limit_s", 0),
+        ("wavelets.max_gap_s", -0.1),
         ("wavelets.level", 0),
         ("wavelets.k", 0),
         ("train.c", 0),
@@ -187,6 +195,9 @@ def test_a_seed_is_one_that_numpy_takes(tmp_path: Path, key: str, seed: int) -> 
     [
         ("datasets.demo.words", "eight", ["own", "seven"]),
         ("labels.on_problem", "ignore", ["exclude", "fail"]),
+        ("landmarks.whose", "centre", ["center", "largest", "longest"]),
+        ("landmarks.fps", "all", ["source"]),
+        ("landmarks.max_side", "none", ["source"]),
         ("wavelets.mode", "aproximation", ["approximation", "block"]),
         ("wavelets.level", "Auto", ["auto"]),
         ("train.model", "svm", ["majority", "logistic", "mlp"]),
@@ -204,11 +215,46 @@ def test_an_unknown_choice_is_named_with_the_choices(
     assert all(repr(choice) in said for choice in choices)
 
 
-@pytest.mark.parametrize("key", ["wavelets.level", "train.partitions.1"])
-def test_a_choice_or_a_number_is_offered_both(tmp_path: Path, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "bound"),
+    [
+        ("wavelets.level", "1"),
+        ("train.partitions.1", "1"),
+        ("landmarks.max_side", "64"),
+        ("landmarks.fps", "0"),
+    ],
+)
+def test_a_choice_or_a_number_is_offered_both(tmp_path: Path, key: str, bound: str) -> None:
     said = refusal(tmp_path, changed(key, 0))
-    assert "1" in said
+    assert bound in said
     assert "or " in said
+
+
+@pytest.mark.parametrize("value", ["local", "tcp://node-1:8786", "tls://10.0.0.1:8786"])
+def test_who_detects(tmp_path: Path, value: str) -> None:
+    found = load_text(tmp_path, "scheduler: local", f"scheduler: {value}")
+    assert found.landmarks.scheduler == value
+
+
+@pytest.mark.parametrize(
+    "value", ["", "here", "http://a:1", "tcp://", "127.0.0.1:8786", "localhost"]
+)
+def test_no_scheduler_s_address_is_refused(tmp_path: Path, value: str) -> None:
+    said = refusal(tmp_path, changed("landmarks.scheduler", value))
+    assert said.startswith(": landmarks.scheduler: ")
+
+
+@pytest.mark.parametrize("key", ["landmarks.at_least", "landmarks.at_most"])
+@pytest.mark.parametrize("wrong", [{"yaw": "45"}, {"yaw": None}, {"yaw": True}, {"yaw": [1]}])
+def test_a_limit_is_a_number(tmp_path: Path, key: str, wrong: dict[str, Any]) -> None:
+    assert refusal(tmp_path, changed(key, wrong)).startswith(f": {key}.yaw: ")
+
+
+@pytest.mark.parametrize("key", ["landmarks.at_least", "landmarks.at_most"])
+def test_a_limit_to_no_measure_is_named_with_the_measures(tmp_path: Path, key: str) -> None:
+    said = refusal(tmp_path, changed(key, {"tilt": 3.0}))
+    assert said.startswith(f": {key}.tilt: ")
+    assert "'roll'" in said
 
 
 @pytest.mark.parametrize("wrong", [["split", 1.5], ["split", True], ["split", "1"], [1, ["split"]]])
@@ -278,9 +324,11 @@ def test_numbers_are_read_as_yaml_1_2_has_them(tmp_path: Path, text: str) -> Non
 
 
 def test_a_whole_number_may_stand_for_a_share(tmp_path: Path) -> None:
-    assert load_text(tmp_path, "min_face_share: 0.9", "min_face_share: 1").landmarks == (
-        params.Landmarks(time_limit_s=600.0, min_face_frames=10, min_face_share=1.0)
-    )
+    assert load_text(tmp_path, "face_share: 0.9", "face_share: 1").landmarks.at_least == {
+        "face_frames": 10,
+        "face_share": 1.0,
+        "face_px": 32,
+    }
 
 
 @pytest.mark.parametrize(

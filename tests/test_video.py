@@ -1,7 +1,12 @@
 """Clips from one end to the other: a video, one picture, a folder of pictures."""
 
+import math
+from collections.abc import Generator
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -138,3 +143,158 @@ def test_a_frames_time_is_its_distance_from_the_first(
         (folder / f"f{number}.png").touch()
     expected = [(number - min(numbers)) / fps for number in sorted(numbers)]
     assert times(Clip(folder, fps)) == pytest.approx(expected)
+
+
+class Timed(Clip):
+    """A clip whose container has these times (s), in place of a file."""
+
+    def __init__(self, marks: list[float], fps: float = 25.0) -> None:
+        self.decoded, self.fps, self.marks = 0, fps, marks
+
+    def _read(self) -> Generator[float]:
+        yield from self.marks
+
+    def _picture(self, number: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        return np.full((1, 1, 3), number % 256, np.uint8)
+
+
+marks = st.lists(st.sampled_from([0.0, 0.0005, 0.033, 0.04, 0.1, 1.7]), min_size=1, max_size=60)
+
+
+@given(
+    st.lists(st.integers(0, 400), min_size=1, max_size=40, unique=True).map(sorted),
+    st.sampled_from([1, 2.5, 7, 10, 12.5, 24, 25, 29.97, 30, 60]),
+    st.sampled_from([1, 3, 10, 12.5, 25, 30, 100]),
+)
+def test_a_rate_takes_the_first_frame_of_each_part_of_a_second(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[int], fps: float, rate: float
+) -> None:
+    folder = tmp_path_factory.mktemp("clip")
+    for number in numbers:
+        (folder / f"{number}.png").touch()
+    every = [(number, time) for number, time, _ in Clip(folder, fps).frames()]
+    clip = Clip(folder, fps)
+    some = [(number, time) for number, time, _ in clip.frames(rate)]
+    assert clip.decoded == len(numbers)  # all were read
+    expected, parts = [], set()
+    for number, time in every:  # by counting whole numbers of frames: no rounding
+        part = math.floor(Fraction(numbers[number] - numbers[0]) / Fraction(fps).limit_denominator(
+            1000) * Fraction(rate))  # fmt: skip
+        if part not in parts:
+            parts.add(part)
+            expected.append((number, time))
+    assert some == expected
+
+
+@pytest.mark.parametrize(("rate", "every"), [(5, 5), (25, 1), (1, 25), (50, 1), (12.5, 2)])
+def test_a_rate_that_divides_the_clips_takes_every_nth_frame(rate: float, every: int) -> None:
+    clip = Timed([3.0 + t / 25 for t in range(200)])  # it need not begin at 0
+    assert [number for number, _, _ in clip.frames(rate)] == list(range(0, 200, every))
+
+
+def test_the_picture_is_that_of_the_frame(tmp_path: Path) -> None:
+    for number in range(12):
+        write_picture(tmp_path / f"{number}.png", red=20 * number)
+    for number, _, picture in Clip(tmp_path, 10).frames(2.5):
+        assert picture is not None
+        assert (number % 4, picture[0, 0, 0]) == (0, 20 * number)
+
+
+@given(marks, st.booleans(), st.sampled_from([0.0, 15.0, 25.0, 30.0, 120.0, 90_000.0]))
+def test_times_rise_by_a_millisecond_at_least_whatever_the_container_has(
+    steps: list[float], back: bool, fps: float
+) -> None:
+    given = np.cumsum(steps)
+    if back:
+        given[len(given) // 2 :] -= given[-1] / 2
+    found = times(Timed(given.tolist(), fps))
+    assert len(found) == len(given)
+    assert all(b - a >= 0.000999 for a, b in pairwise(found))
+
+
+@given(marks, st.integers(1, 200))
+def test_times_do_not_drift(steps: list[float], many: int) -> None:
+    """Wherever the container's time is later than all before, it is what counts."""
+    given = np.cumsum([*steps, 0.04 * many, 5.0]).tolist()
+    found = times(Timed(given))
+    assert found[-1] == pytest.approx(given[-1], abs=1e-9)
+    assert found[0] == given[0]
+
+
+def test_sound_times_stay_exactly_as_they_are() -> None:
+    given = [0.0, 0.033, 0.0667, 0.1, 0.35, 0.351, 9.0]
+    assert times(Timed(given)) == given
+
+
+def test_a_repeated_time_lies_between_and_the_rest_stays() -> None:
+    found = times(Timed([0.0, 0.04, 0.04, 0.08, 0.12], fps=25))
+    assert found[:2] == [0, 0.04]
+    assert 0.04 < found[2] <= 0.08
+    assert found[3] == pytest.approx(0.08, abs=0.0011)
+    assert found[4] == 0.12
+
+
+def test_without_times_frames_are_a_usual_step_apart() -> None:
+    assert times(Timed([0.0] * 200, fps=50)) == pytest.approx([t / 50 for t in range(200)])
+    assert times(Timed([7.0] * 9, fps=50)) == pytest.approx([7 + t / 50 for t in range(9)])
+    for fps in (0.0, 0.5, 90_000.0, math.nan):  # none that can be
+        assert times(Timed([0.0] * 50, fps)) == pytest.approx([t / 25 for t in range(50)])
+
+
+def test_a_time_that_falls_back_once_is_no_jump() -> None:
+    found = times(Timed([0.0, 0.04, 0.08, 0.0, 0.16, 0.2], fps=25))
+    assert found == pytest.approx([0, 0.04, 0.08, 0.12, 0.16, 0.2])
+
+
+def test_repeated_and_missing_times_of_a_real_file(tmp_path: Path) -> None:
+    """Pairs of frames share a time; the container keeps it so."""
+    given = [0, 40, 40, 80, 120, 120, 160, 1000, 1040]
+    with av.open(tmp_path / "a.mkv", "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for i, mark in enumerate(given):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 20 * i, np.uint8))
+            picture.pts, picture.time_base = i, Fraction(1, 25)
+            for packet in stream.encode(picture):
+                packet.pts = packet.dts = mark
+                packet.time_base = Fraction(1, 1000)
+                container.mux(packet)
+    found = times(Clip(tmp_path / "a.mkv", 25))
+    assert len(found) == len(given)
+    assert all(b - a >= 0.000999 for a, b in pairwise(found))
+    first = [given.index(mark) for mark in sorted(set(given))]
+    # A repeated time's frame may push the next one by a millisecond.
+    assert np.array(found)[first] == pytest.approx(np.array(given)[first] / 1000, abs=0.0011)
+
+
+def test_stills_are_the_first_frames_from_given_times_on(tmp_path: Path) -> None:
+    for number in (5, 6, 7, 8, 12, 13):
+        write_picture(tmp_path / f"{number}.png", red=10 * number)
+
+    def stills(*wanted: float) -> list[int]:
+        return [int(picture[0, 0, 0]) for picture in Clip(tmp_path, 10).stills(wanted)]
+
+    assert stills(0, 0.1, 0.3, 0.7) == [50, 60, 80, 120]
+    assert stills(0.05, 0.15) == [60, 70]
+    assert stills(0.2, 0.2, 0.21) == [70, 70, 80]
+    assert stills(0.4, 0.7, 0.8, 0.9, 2) == [120, 120, 130]  # the clip ends before
+    assert stills(9) == []
+    assert stills() == []
+    assert stills(0.0999, 0.3001) == [60, 80]  # a millisecond less or more is rounding
+
+
+def test_stills_of_a_video_are_its_frames(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4")
+    frames = [picture for _, _, picture in Clip(tmp_path / "a.mp4", 25).frames()]
+    found = Clip(tmp_path / "a.mp4", 25).stills([t / 30 for t in (0, 3, 11)])
+    for picture, t in zip(found, (0, 3, 11), strict=True):
+        np.testing.assert_array_equal(picture, frames[t])
+
+
+def test_a_still_of_a_broken_picture_is_a_black_pixel(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        write_picture(tmp_path / f"{number}.png", red=200)
+    (tmp_path / "2.png").write_bytes(b"no picture")
+    found = Clip(tmp_path, 10).stills([0, 0.1, 0.2])
+    assert [picture.shape for picture in found] == [(48, 64, 3), (1, 1, 3), (48, 64, 3)]
+    assert not found[1].any()

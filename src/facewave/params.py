@@ -33,6 +33,24 @@ Name = Annotated[str, Field(pattern=r"^\w[\w-]*$")]  # it names files, and DVC s
 Positive = Annotated[float, Field(gt=0)]
 
 
+# What is measured of each clip; landmarks/schema.py says what they mean.
+Measure = Literal[
+    "frames",
+    "face_frames",
+    "face_share",
+    "others_share",
+    "duration",
+    "longest_gap",
+    "face_px",
+    "sharpness",
+    "yaw",
+    "pitch",
+    "roll",
+    "jumps",
+    "still",
+]
+
+
 def _once(values: list[Any]) -> list[Any]:
     if len(set(values)) < len(values):
         raise ValueError("it should name nothing twice")
@@ -116,8 +134,8 @@ class Landmarks:
     whose: Literal["center", "largest", "longest"]
     scheduler: Annotated[str, Field(pattern=r"^(local|(tcp|tls)://.+)$")]
     time_limit_s: Positive
-    at_least: dict[str, float]  # measure -> limit; landmarks/schema.py has the measures
-    at_most: dict[str, float]
+    at_least: dict[Measure, float]
+    at_most: dict[Measure, float]
 
 
 @dataclass(frozen=True, config=_strict)

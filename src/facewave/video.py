@@ -66,6 +66,7 @@ class Clip:
         self.decoded = 0
         self._pictures = files_of(path) if is_pictures(path) else []
         self._capture = None
+        self._stretch = 1.0
         if is_pictures(path):
             decoded = (cv2.imread(str(picture)) for picture in self._pictures)
             first = next((picture for picture in decoded if picture is not None), None)
@@ -79,6 +80,8 @@ class Clip:
         self.fps = float(self._capture.get(cv2.CAP_PROP_FPS))
         self.width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         self.height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        self._stretch = self._pixel_aspect()
+        self.width = round(self.width * self._stretch)
         self.declared_frames = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
     def frames(self, rate: float = math.inf) -> Generator[Frame]:
@@ -134,7 +137,22 @@ class Clip:
             picture = cv2.imread(str(self._pictures[number]))
             return None if picture is None else _rgb(picture)
         ok, picture = self._capture.retrieve()
-        return _rgb(picture) if ok else None
+        if not ok:
+            return None
+        if self._stretch != 1:
+            picture = cv2.resize(picture, (self.width, picture.shape[0]))
+        return _rgb(picture)
+
+    def _pixel_aspect(self) -> float:
+        """How much wider than high a pixel is meant to be, once the picture stands upright."""
+        if self._capture is None:
+            return 1.0
+        wide, high = (self._capture.get(p) for p in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+        aspect = wide / high if wide > 0 and high > 0 else 1.0
+        if not 0.2 <= aspect <= 5:  # no camera's, but a damaged header's
+            return 1.0
+        turned = self._capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 != 0
+        return 1 / aspect if turned else aspect
 
 
 def _rgb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

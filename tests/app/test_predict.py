@@ -1,12 +1,18 @@
 """``facewave predict`` as a person runs it."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
+from facewave.app.predict import predict_all
+from facewave.landmarks import cache as cache_of_detections
+from facewave.landmarks.schema import ClipFacts
 from facewave.video import Clip
+from making import SETTINGS, remember, trained_project, trajectory
 from running import run
 
 WORDS = {"happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"}
@@ -89,3 +95,36 @@ def test_no_frame_rate_is_a_mistake_with_a_sentence(tmp_path: Path, fps: str) ->
     output = run(tmp_path, "facewave", "predict", str(tmp_path), f"--fps={fps}", ok=False)
     assert "fps" in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("gap", "warning"),
+    [
+        (0, ""),
+        (24, ""),
+        (
+            30,
+            "warning: no face for 1.20 s: longer gaps than wavelets.max_gap_s (1) are not "
+            "interpolated",
+        ),
+        (60, "warning: face_share is 0.85, less than 0.9"),
+    ],
+)
+def test_a_gap_is_warned_about_and_answered_all_the_same(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    gap: int,
+    warning: str,
+) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"known by its hash")
+    seen = trajectory(400, seed=1, gaps=tuple(range(100, 100 + gap)))
+    key = cache_of_detections.key(tmp_path / "a.mp4", 25.0, SETTINGS)
+    remember(key, replace(seen, times_T=np.arange(400) / 25), ClipFacts(25.0, 640, 480, 400))
+    monkeypatch.chdir(trained_project())
+    assert predict_all([tmp_path / "a.mp4"], None, 25.0)
+    said = capsys.readouterr().out
+    assert ("warning" in said) == bool(warning)
+    assert warning in said
+    assert f"a face in {1 - gap / 400:.0%} of the frames" in said
+    assert sum(probabilities(said).values()) == pytest.approx(100, abs=0.5)

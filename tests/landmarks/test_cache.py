@@ -4,14 +4,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from test_landmarks_schema import NAMES, assert_equal, random_trajectory
 
 from facewave.errors import UserError
-from facewave.files import write_csv
 from facewave.landmarks import cache, model_file, schema
 from facewave.landmarks.schema import EMPTY, ClipFacts
+from making import SETTINGS, remember, write_to_shard
 
 AA, BB = "a" * 64, "b" * 64
 FPS = 25.0  # of pictures
@@ -22,7 +21,7 @@ def test_the_key_is_of_the_bytes_not_of_the_name(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"one")
     shutil.copy(tmp_path / "a.mp4", tmp_path / "b.mp4")
     (tmp_path / "c.mp4").write_bytes(b"two")
-    a, b, c = (cache.key(tmp_path / f"{name}.mp4", FPS) for name in "abc")
+    a, b, c = (cache.key(tmp_path / f"{name}.mp4", FPS, SETTINGS) for name in "abc")
     assert a == b != c
 
 
@@ -31,31 +30,40 @@ def test_the_key_changes_with_landmarker_and_settings(
 ) -> None:
     clip = tmp_path / "a.mp4"
     clip.write_bytes(b"one")
-    keys = {cache.key(clip, FPS)}
+    keys = {cache.key(clip, FPS, SETTINGS)}
     monkeypatch.setattr(model_file, "SHA256", "0" * 64)
-    keys.add(cache.key(clip, FPS))
-    monkeypatch.setattr(cache, "SETTINGS", cache.SETTINGS | {"version": 99})
-    keys.add(cache.key(clip, FPS))
-    assert len(keys) == 3
+    keys.add(cache.key(clip, FPS, SETTINGS))
+    monkeypatch.setattr(cache, "VERSION", 99)
+    keys.add(cache.key(clip, FPS, SETTINGS))
+    for changes in ({"fps": 10.0}, {"max_side": 640}, {"whose": "largest"}, {"whose": "longest"}):
+        keys.add(cache.key(clip, FPS, replace(SETTINGS, **changes)))
+    assert len(keys) == 7
+
+
+def test_limits_time_and_workers_do_not_change_the_key(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    others = replace(
+        SETTINGS, scheduler="tcp://a:1", time_limit_s=1.0, at_least={}, at_most={"yaw": 9}
+    )
+    key = cache.key(tmp_path / "a.mp4", FPS, SETTINGS)
+    assert cache.key(tmp_path / "a.mp4", FPS, others) == key
 
 
 def test_what_is_put_is_found() -> None:
     clip = random_trajectory(12)
-    cache.put("ab12", FACTS, clip)
+    remember("ab12", clip, FACTS)
     assert_equal(schema.read_clip(cache.place("ab12")), clip)
     assert schema.read_facts(cache.place("ab12")) == FACTS
 
 
-def make_pack(folder: Path) -> None:
+BROKEN = replace(FACTS, problem="no frame can be decoded")
+
+
+def make_pack(folder: Path, key: str = AA) -> None:
     """A folder as stage extract writes it: one clip with frames, one that failed."""
     with schema.shard(folder / "part-00000.parquet", NAMES) as writer:
-        writer.add(random_trajectory(12))
-    base = dict.fromkeys(schema.INDEX, "") | {"fps": 25.0, "width": 640, "height": 360,
-                                              "declared_frames": 12, "row_group": None}  # fmt: skip
-    good = base | {"key": AA, "shard": "part-00000.parquet", "row_group": 0}
-    bad = base | {"key": BB, "problem": "no frame can be decoded"}
-    index = pd.DataFrame([good, bad]).astype({"row_group": "Int64"})
-    write_csv(folder / "index.csv", index)
+        write_to_shard(writer, key, random_trajectory(12), FACTS)
+        write_to_shard(writer, BB, EMPTY, BROKEN)
 
 
 def test_a_shipped_pack_fills_the_cache(tmp_path: Path) -> None:
@@ -64,13 +72,13 @@ def test_a_shipped_pack_fills_the_cache(tmp_path: Path) -> None:
     assert_equal(schema.read_clip(cache.place(AA)), random_trajectory(12))
     assert schema.read_facts(cache.place(AA)) == FACTS
     assert_equal(schema.read_clip(cache.place(BB)), EMPTY)
-    assert schema.read_facts(cache.place(BB)) == replace(FACTS, problem="no frame can be decoded")
+    assert schema.read_facts(cache.place(BB)) == BROKEN
 
 
 def test_a_pack_never_replaces_what_was_detected_here(tmp_path: Path) -> None:
     make_pack(tmp_path)
     own = random_trajectory(12, seed=7)
-    cache.put(AA, FACTS, own)
+    remember(AA, own, FACTS)
     cache.fill(tmp_path)
     assert_equal(schema.read_clip(cache.place(AA)), own)
 
@@ -79,20 +87,31 @@ def test_no_pack_no_keys(tmp_path: Path) -> None:
     assert cache.fill(tmp_path / "absent") == set()
 
 
-@pytest.mark.parametrize(
-    ("column", "value"), [("key", "../../x"), ("shard", "../part-00000.parquet")]
-)
-def test_a_pack_that_points_elsewhere_is_refused(tmp_path: Path, column: str, value: str) -> None:
-    make_pack(tmp_path)
-    index = pd.read_csv(tmp_path / "index.csv", dtype=str)
-    index.loc[0, column] = value
-    index.to_csv(tmp_path / "index.csv", index=False)
-    with pytest.raises(UserError, match=r"index\.csv, row 2"):
+@pytest.mark.parametrize("key", ["../../x", "a" * 63, "A" * 64, f"{AA}\n"])
+def test_a_pack_that_points_elsewhere_is_refused(tmp_path: Path, key: str) -> None:
+    make_pack(tmp_path, key)
+    with pytest.raises(UserError, match=r"part-00000\.parquet: its clips are not named as"):
         cache.fill(tmp_path)
 
 
+def test_a_long_clip_comes_whole_out_of_a_pack(tmp_path: Path) -> None:
+    long = random_trajectory(2100)
+    with schema.shard(tmp_path / "part-00000.parquet", NAMES) as writer:
+        write_to_shard(writer, BB, random_trajectory(5, seed=1))
+        write_to_shard(writer, AA, long)
+    assert cache.fill(tmp_path) == {AA, BB}
+    assert_equal(schema.read_clip(cache.place(AA)), long)
+
+
+def test_a_damaged_shard_of_a_pack_gives_nothing(tmp_path: Path) -> None:
+    make_pack(tmp_path)
+    whole = (tmp_path / "part-00000.parquet").read_bytes()
+    (tmp_path / "part-00000.parquet").write_bytes(whole[:-100])
+    assert cache.fill(tmp_path) == set()
+
+
 def test_a_file_cut_short_does_not_count() -> None:
-    cache.put(AA, FACTS, random_trajectory(12))
+    remember(AA, random_trajectory(12), FACTS)
     whole = cache.place(AA).read_bytes()
     assert cache.has(AA)
     assert not cache.has(BB)
@@ -122,26 +141,28 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def test_a_renamed_picture_is_another_clip(pictures: Path) -> None:
-    key = cache.key(pictures, FPS)
+    key = cache.key(pictures, FPS, SETTINGS)
     (pictures / "3.png").rename(pictures / "7.png")  # it now comes later
-    assert cache.key(pictures, FPS) != key
+    assert cache.key(pictures, FPS, SETTINGS) != key
     (pictures / "7.png").rename(pictures / "3.png")
-    assert cache.key(pictures, FPS) == key
+    assert cache.key(pictures, FPS, SETTINGS) == key
 
 
 def test_another_content_or_one_picture_less_is_another_clip(pictures: Path) -> None:
-    keys = {cache.key(pictures, FPS)}
+    keys = {cache.key(pictures, FPS, SETTINGS)}
     (pictures / "2.png").write_bytes(b"another")
-    keys.add(cache.key(pictures, FPS))
+    keys.add(cache.key(pictures, FPS, SETTINGS))
     (pictures / "2.png").unlink()
-    keys.add(cache.key(pictures, FPS))
+    keys.add(cache.key(pictures, FPS, SETTINGS))
     assert len(keys) == 3
 
 
 def test_of_pictures_the_frame_rate_counts_of_videos_not(pictures: Path, tmp_path: Path) -> None:
-    assert cache.key(pictures, 25.0) != cache.key(pictures, 30.0)
+    assert cache.key(pictures, 25.0, SETTINGS) != cache.key(pictures, 30.0, SETTINGS)
     (tmp_path / "a.mp4").write_bytes(b"one")
-    assert cache.key(tmp_path / "a.mp4", 25.0) == cache.key(tmp_path / "a.mp4", 30.0)
+    assert cache.key(tmp_path / "a.mp4", 25.0, SETTINGS) == cache.key(
+        tmp_path / "a.mp4", 30.0, SETTINGS
+    )
 
 
 def test_neither_the_order_of_writing_nor_the_place_nor_other_files_count(
@@ -152,4 +173,4 @@ def test_neither_the_order_of_writing_nor_the_place_nor_other_files_count(
     for number in (3, 1, 2):
         shutil.copy(pictures / f"{number}.png", again)
     (again / "notes.txt").write_text("no picture")
-    assert cache.key(again, FPS) == cache.key(pictures, FPS)
+    assert cache.key(again, FPS, SETTINGS) == cache.key(pictures, FPS, SETTINGS)

@@ -15,6 +15,7 @@ from facewave.errors import UserError
 from facewave.files import write_csv
 from facewave.landmarks import schema
 from facewave.landmarks.schema import ClipFacts, Trajectory
+from making import chunked, write_to_shard
 
 NAMES = tuple(f"shape{i}" for i in range(schema.BLENDSHAPES))
 
@@ -30,27 +31,67 @@ def random_trajectory(n_frames: int, seed: int = 0) -> Trajectory:
         return values
 
     return Trajectory(
+        frames_T=rng.integers(1, 4, n_frames).cumsum(dtype=np.int32),
         times_T=np.cumsum(rng.uniform(0.02, 0.05, n_frames)),
         valid_T=valid,
+        faces_T=valid + rng.integers(0, 3, n_frames).astype(np.int16),
+        sharpness_T=block() + 10,
         landmarks_TPC=block(schema.POINTS, schema.COORDINATES),
         blendshapes_TB=block(schema.BLENDSHAPES),
-        pose_T44=block(4, 4),
+        pose_T44=np.eye(4, dtype=np.float32) + block(4, 4) * np.float32(0.02),
         names=NAMES,
     )
 
 
+ARRAYS = {
+    "frames_T": np.int32,
+    "times_T": np.float64,
+    "valid_T": np.bool_,
+    "faces_T": np.int16,
+    "sharpness_T": np.float32,
+    "landmarks_TPC": np.float32,
+    "blendshapes_TB": np.float32,
+    "pose_T44": np.float32,
+}
+
+
 def assert_equal(a: Trajectory, b: Trajectory) -> None:
-    for name in ("times_T", "valid_T", "landmarks_TPC", "blendshapes_TB", "pose_T44"):
-        np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+    assert {*ARRAYS, "names"} == set(vars(a)) == set(vars(b))
+    for name, kind in ARRAYS.items():
+        one, other = getattr(a, name), getattr(b, name)
+        assert one.dtype == other.dtype == kind, name
+        np.testing.assert_array_equal(one, other, err_msg=name)
     assert a.names == b.names
 
 
 def test_every_clip_comes_back_from_its_row_group(tmp_path: Path) -> None:
     clips = [random_trajectory(n, seed=n) for n in (5, 1, 90)]
     with schema.shard(tmp_path / "part.parquet", NAMES) as writer:
-        places = [writer.add(clip) for clip in clips]
-    for clip, place in zip(clips, places, strict=True):
-        assert_equal(schema.read_clip(tmp_path / "part.parquet", place), clip)
+        for i, clip in enumerate(clips):
+            write_to_shard(writer, f"key {i}", clip)
+    for i, (clip, entry) in enumerate(
+        zip(clips, schema.entries(tmp_path / "part.parquet"), strict=True)
+    ):
+        assert (entry.key, entry.row_group, entry.row_groups) == (f"key {i}", i, 1)
+        assert entry.facts == ClipFacts(30.0, 64, 48, len(clip.times_T))
+        found = schema.read_clip(tmp_path / "part.parquet", entry.row_group, entry.row_groups)
+        assert_equal(found, clip)
+
+
+def test_a_clip_longer_than_a_chunk_comes_back_from_several_row_groups(tmp_path: Path) -> None:
+    clips = [random_trajectory(n, seed=n) for n in (3, 2500, 0, 1024, 4)]
+    with schema.shard(tmp_path / "part.parquet", NAMES) as writer:
+        for i, clip in enumerate(clips):
+            write_to_shard(writer, f"key {i}", clip)
+    found = schema.entries(tmp_path / "part.parquet")
+    assert [(entry.row_group, entry.row_groups) for entry in found] == [
+        (0, 1), (1, 3), (4, 0), (4, 1), (5, 1)
+    ]  # fmt: skip
+    for clip, entry in zip(clips, found, strict=True):
+        place = tmp_path / "part.parquet", entry.row_group, entry.row_groups
+        assert all(len(chunk.times_T) <= 1024 for chunk in schema.chunks(*place))
+        if entry.row_groups:
+            assert_equal(schema.read_clip(*place), clip)
 
 
 def test_one_row_per_frame_for_other_tools(tmp_path: Path) -> None:
@@ -58,7 +99,8 @@ def test_one_row_per_frame_for_other_tools(tmp_path: Path) -> None:
     with schema.shard(tmp_path / "part.parquet", NAMES) as writer:
         writer.add(clip)
     table = pq.read_table(tmp_path / "part.parquet").to_pandas()
-    assert list(table["frame"]) == list(range(9))
+    assert list(table["frame"]) == clip.frames_T.tolist()
+    assert list(table["faces"]) == clip.faces_T.tolist()
     assert list(table["valid"]) == clip.valid_T.tolist()
     np.testing.assert_array_equal(table["blendshapes"][3], clip.blendshapes_TB[3])
 
@@ -72,8 +114,7 @@ def test_same_trajectories_same_bytes(tmp_path: Path) -> None:
 
 def test_facts_of_a_clip_without_frames(tmp_path: Path) -> None:
     facts = ClipFacts(25.0, 640, 360, 72, problem="no frame can be decoded")
-    with schema.shard(tmp_path / "clip.parquet", (), facts):
-        pass
+    schema.write_clip(tmp_path / "clip.parquet", facts, [], ())
     assert schema.read_facts(tmp_path / "clip.parquet") == facts
     assert_equal(schema.read_clip(tmp_path / "clip.parquet"), schema.EMPTY)
 
@@ -119,7 +160,7 @@ def test_a_part_is_the_frames_from_start_to_before_end(
     start: float, end: float, frames: slice
 ) -> None:
     part = schema.between(TEN, start, end)
-    for name in ("times_T", "valid_T", "landmarks_TPC", "blendshapes_TB", "pose_T44"):
+    for name in ARRAYS:
         np.testing.assert_array_equal(getattr(part, name), getattr(TEN, name)[frames])
     assert part.names == NAMES
 
@@ -139,15 +180,59 @@ def test_a_part_of_nothing_is_nothing() -> None:
 def test_a_row_of_the_index_is_read_with_its_part(tmp_path: Path) -> None:
     other = random_trajectory(5, seed=1)
     with schema.shard(tmp_path / "part-00000.parquet", NAMES) as writer:
-        writer.add(other)
-        writer.add(TEN)
+        write_to_shard(writer, "other", other)
+        writer.begin("ten", ClipFacts(10.0, 64, 48, 10))
+        for chunk in chunked(TEN, 4):
+            writer.add(chunk)
+        writer.end({})
     base = dict.fromkeys(schema.INDEX, "") | {"shard": "part-00000.parquet"}
+    ten, all_of_it = base | {"row_group": 1, "row_groups": 3}, {"row_group": 0, "row_groups": 1}
     rows = [
-        base | {"row_group": 1, "start": 0.3, "end": 0.6},
-        base | {"row_group": 0, "start": None, "end": None},
-        base | {"row_group": 1, "start": None, "end": 0.2},
+        ten | {"start": 0.3, "end": 0.6},
+        base | all_of_it | {"start": None, "end": None},
+        ten | {"start": None, "end": 0.2},
     ]
     write_csv(tmp_path / "index.csv", pd.DataFrame(rows))
     expected = [schema.between(TEN, 0.3, 0.6), other, schema.between(TEN, WHOLE, 0.2)]
     for row, part in zip(schema.read_index(tmp_path).itertuples(), expected, strict=True):
         assert_equal(schema.read_row(tmp_path, row), part)
+
+
+def test_a_row_without_row_groups_reads_back_empty_places(tmp_path: Path) -> None:
+    base = dict.fromkeys(schema.INDEX, "") | {"start": None, "end": None}
+    write_csv(tmp_path / "index.csv", pd.DataFrame([base | {"video_idx": "007"}]))
+    (row,) = schema.read_index(tmp_path).itertuples()
+    assert (row.video_idx, row.shard, row.problem, row.reason) == ("007", "", "", "")
+    assert pd.isna(row.row_group)
+    assert pd.isna(row.row_groups)
+
+
+@pytest.mark.parametrize("kept", [0, 10, 2000])
+def test_a_damaged_or_missing_shard_has_no_clips(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "part.parquet"
+    assert schema.entries(path) == []
+    schema.write_clip(path, ClipFacts(10.0, 64, 48, 10), [TEN], NAMES)
+    assert [entry.key for entry in schema.entries(path)] == ["part"]
+    path.write_bytes(path.read_bytes()[:kept])
+    assert schema.entries(path) == []
+
+
+def test_a_shard_of_another_format_has_no_clips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "FORMAT", "0")
+    schema.write_clip(tmp_path / "part.parquet", ClipFacts(10.0, 64, 48, 10), [TEN], NAMES)
+    monkeypatch.undo()
+    assert schema.entries(tmp_path / "part.parquet") == []
+
+
+@given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 99))
+def test_chunks_joined_are_the_whole(n_frames: int, size: int, seed: int) -> None:
+    clip = random_trajectory(n_frames, seed)
+    assert_equal(schema.joined(list(chunked(clip, size))), clip)
+
+
+def test_a_clip_lasts_until_the_end_of_its_last_frame() -> None:
+    assert schema.duration(np.arange(50) / 25) == pytest.approx(2.0)
+    assert schema.duration(np.array([0.0, 0.1, 0.2, 5.0])) == pytest.approx(5.1)  # the usual step
+    assert schema.duration(np.zeros(1)) == schema.duration(np.zeros(0)) == 0

@@ -1,20 +1,268 @@
-"""The quality of a clip, limit by limit."""
+"""The quality of a clip, measure by measure and limit by limit."""
 
-from dataclasses import replace
+import math
+from dataclasses import fields, replace
+from itertools import pairwise
+from typing import Any, get_args
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+from test_landmarks_schema import random_trajectory
 
-from facewave.landmarks.quality import assess
-from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory, duration
-from facewave.params import Landmarks
+from facewave import params
+from facewave.landmarks import quality, schema
+from facewave.landmarks.follow import Spot
+from facewave.landmarks.schema import BLENDSHAPES, MEASURES, POINTS, ClipFacts, Trajectory, blank
+from making import SETTINGS, chunked
 
-FACTS = ClipFacts(fps=25.0, width=224, height=224, declared_frames=50)
-LIMITS = Landmarks(time_limit_s=600.0, min_face_frames=10, min_face_share=0.9)
+FACTS = ClipFacts(fps=10.0, width=200, height=100, declared_frames=50)
 
 
-def seen(n_frames: int, n_faces: int) -> Trajectory:
-    return replace(EMPTY, times_T=np.arange(n_frames) / 25, valid_T=np.arange(n_frames) < n_faces)
+def made(valid: str, faces: str = "", at: Any = None, turned: Any = None) -> Trajectory:
+    """A clip at 10 frames a second.
+
+    Args:
+        valid: a character a frame: ``x`` the face is there, ``-`` it is not.
+        faces: how many there are; if empty, one where it is there.
+        at: the face's middle in each frame, in pixels; it is 40 x 40 pixels.
+        turned: yaw, pitch and roll in each frame, in degrees.
+    """
+    n_frames = len(valid)
+    there = np.array([letter == "x" for letter in valid], bool)
+    middle = np.array([(100.0, 50.0)] * n_frames if at is None else at).reshape(-1, 2)
+    spread = np.random.default_rng(0).uniform(-1, 1, (POINTS, 2)) * 20
+    spread[:2] = (-20, -20), (20, 20)
+    clip = replace(
+        blank(n_frames),
+        times_T=np.arange(n_frames) / 10,
+        valid_T=there,
+        faces_T=np.array([int(n) for n in faces] if faces else there, np.int16),
+    )
+    clip.landmarks_TPC[..., :2] = (middle[:, None] + spread) / (FACTS.width, FACTS.height)
+    clip.landmarks_TPC[..., 2] = 0
+    clip.blendshapes_TB[:] = 0.5 + 0.1 * np.sin(np.arange(n_frames))[:, None]
+    clip.sharpness_T[:] = 10
+    clip.pose_T44[:] = np.eye(4)
+    if turned is not None:
+        signed = np.array(turned, float) * (1, -1, 1)
+        clip.pose_T44[:, :3, :3] = Rotation.from_euler("YXZ", signed, degrees=True).as_matrix()
+    for name in ("landmarks_TPC", "blendshapes_TB", "sharpness_T", "pose_T44"):
+        getattr(clip, name)[~there] = np.nan
+    return clip
+
+
+def measured(clip: Trajectory, start: float = math.nan, end: float = math.nan) -> dict[str, float]:
+    return quality.measure(quality.frames_of(clip, FACTS), start, end)
+
+
+def test_there_are_all_measures_in_their_order() -> None:
+    assert list(measured(made("xx-"))) == list(MEASURES)
+    assert list(quality.measure(quality.NONE)) == list(MEASURES)
+
+
+def test_a_flawless_clip() -> None:
+    assert measured(made("x" * 20)) == {
+        "frames": 20,
+        "face_frames": 20,
+        "face_share": 1,
+        "others_share": 0,
+        "duration": 2,
+        "longest_gap": 0,
+        "face_px": 40,
+        "sharpness": 10,
+        "yaw": 0,
+        "pitch": 0,
+        "roll": 0,
+        "jumps": 0,
+        "still": 0,
+    }
+
+
+def test_of_nothing_nothing_is_measured() -> None:
+    found = quality.measure(quality.NONE)
+    zero = {"frames", "face_frames", "face_share", "others_share", "duration", "longest_gap"}
+    zero.add("jumps")
+    for name, value in found.items():
+        assert value == 0 if name in zero else math.isnan(value), name
+
+
+def test_without_a_face_frames_are_counted_and_the_gap_is_the_clip() -> None:
+    found = measured(made("-----", faces="00200"))
+    assert (found["frames"], found["face_frames"], found["duration"]) == (5, 0, 0.5)
+    assert (found["longest_gap"], found["others_share"], found["jumps"]) == (0.5, 0.2, 0)
+    for name in ("face_px", "sharpness", "yaw", "pitch", "roll", "still"):
+        assert math.isnan(found[name])
+
+
+@pytest.mark.parametrize(
+    ("valid", "seconds"),
+    [
+        ("xxxxxxxxxx", 0),
+        ("xxxxx-xxxx", 0.1),  # one frame's duration
+        ("xxx---xxxx", 0.3),
+        ("--xxxxxxxx", 0.2),
+        ("xxxxxx----", 0.4),
+        ("-xxx--x---", 0.3),
+        ("-x--x-----", 0.5),
+        ("----x-----", 0.5),
+        ("-----x----", 0.5),
+        ("x", 0),
+        ("-", 0),
+    ],
+)
+def test_the_longest_gap_wherever_it_is(valid: str, seconds: float) -> None:
+    assert measured(made(valid))["longest_gap"] == pytest.approx(seconds)
+
+
+def test_gaps_are_seconds_where_frames_are_uneven() -> None:
+    clip = replace(made("xxx-xx"), times_T=np.array([0.0, 0.1, 0.2, 0.3, 1.5, 1.6]))
+    assert measured(clip)["longest_gap"] == pytest.approx(1.2)
+
+
+@given(st.text("x-", min_size=1, max_size=40))
+def test_gap_and_shares_by_counting(valid: str) -> None:
+    found = measured(made(valid))
+    longest = max(map(len, valid.split("x")))
+    assert found["longest_gap"] == pytest.approx(longest / 10 if len(valid) > 1 else 0)
+    assert found["face_frames"] == valid.count("x")
+    assert found["face_share"] == pytest.approx(valid.count("x") / len(valid), abs=5e-5)
+    assert found["longest_gap"] <= found["duration"]
+
+
+def test_frames_with_others_only() -> None:
+    found = measured(made("xx----xxxx", faces="1310021111"))
+    assert found["others_share"] == 0.2  # beside the followed face they do not count
+
+
+def test_moves_by_more_than_half_the_faces_size_are_jumps() -> None:
+    x = np.array([100, 119, 100, 121, 121, 100, 100], float)
+    assert measured(made("x" * 7, at=np.stack([x, np.full(7, 50)], axis=1)))["jumps"] == 2
+    y = np.array([50, 50, 30.5, 50, 71, 71, 71])
+    assert measured(made("x" * 7, at=np.stack([np.full(7, 100), y], axis=1)))["jumps"] == 1
+
+
+def test_a_jump_over_a_gap_counts() -> None:
+    x = np.array([50, 50, 50, 50, 150, 150], float)
+    at = np.stack([x, np.full(6, 50)], axis=1)
+    assert measured(made("xx--xx", at=at))["jumps"] == 1
+    assert measured(made("xxxx--", at=at))["jumps"] == 0
+
+
+def test_blendshapes_that_stand_still_are_counted() -> None:
+    clip = made("xxxx-xx")
+    clip.blendshapes_TB[:, 7] = 0.3
+    clip.blendshapes_TB[:, 9] = 0.3 + np.arange(7) * 1e-4
+    clip.blendshapes_TB[:, 11] = 0.3 + np.arange(7) * 1e-3
+    clip.blendshapes_TB[4] = np.nan
+    assert measured(clip)["still"] == 2
+    clip.blendshapes_TB[:] = 0
+    assert measured(clip)["still"] == BLENDSHAPES
+
+
+def test_the_faces_size_is_the_median_in_pixels_of_both_sides() -> None:
+    clip = made("x" * 5)
+    clip.landmarks_TPC[4, :, :2] *= 3  # one frame is far off
+    assert measured(clip)["face_px"] == 40
+    clip.landmarks_TPC[..., 0] *= 2
+    assert measured(clip)["face_px"] == pytest.approx(40 * math.sqrt(2), abs=1e-3)
+
+
+def test_sharpness_is_the_median_of_the_frames_with_the_face() -> None:
+    clip = made("xxx-x")
+    clip.sharpness_T[:] = [1, 5, 6, np.nan, 100]
+    assert measured(clip)["sharpness"] == 5.5
+
+
+@pytest.mark.parametrize(("axis", "name"), [(0, "yaw"), (1, "pitch"), (2, "roll")])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_angles_are_the_95th_percentile_whatever_the_side(axis: int, name: str, sign: int) -> None:
+    turned = np.zeros((101, 3))
+    turned[:, axis] = sign * np.arange(101) * 0.4
+    found = measured(made("x" * 101, turned=turned))
+    assert found[name] == pytest.approx(38, abs=0.01)
+    for other in {"yaw", "pitch", "roll"} - {name}:
+        assert found[other] == pytest.approx(0, abs=0.01)
+
+
+def test_a_part_is_measured_by_itself() -> None:
+    clip = made("--xxxx----xx", faces="001112200011", at=[(50, 50)] * 6 + [(150, 50)] * 6)
+    assert measured(clip)["jumps"] == 1
+    part = measured(clip, 0.2, 0.8)
+    assert (part["frames"], part["face_frames"], part["duration"]) == (6, 4, 0.6)
+    assert (part["longest_gap"], part["jumps"]) == (0.2, 0)
+    assert part["others_share"] == pytest.approx(1 / 6, abs=1e-4)
+    assert measured(clip, 0.2, 0.6)["longest_gap"] == 0
+    assert measured(clip, end=0.2)["face_frames"] == 0
+    assert measured(clip, start=1.0)["frames"] == 2
+    assert measured(clip, 7, 9) == pytest.approx(quality.measure(quality.NONE), nan_ok=True)
+
+
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 99))
+def test_chunk_by_chunk_is_the_same_as_whole(n_frames: int, size: int, seed: int) -> None:
+    clip = random_trajectory(n_frames, seed)
+    whole = quality.frames_of(clip, FACTS)
+    parts = quality.joined([quality.frames_of(chunk, FACTS) for chunk in chunked(clip, size)])
+    for field in fields(quality.Frames):
+        np.testing.assert_array_equal(getattr(parts, field.name), getattr(whole, field.name))
+    np.testing.assert_equal(quality.measure(parts), quality.measure(whole))
+
+
+def test_where_a_face_is() -> None:
+    points = np.zeros((POINTS, 3), np.float32)
+    points[0], points[1] = (0.25, 0.5, 9), (0.75, 0.7, -9)
+    points[2:] = 0.5, 0.6, 0
+    found = quality.spot(points, 200, 100)
+    assert found == pytest.approx((100, 60, math.sqrt(100 * 20)), rel=1e-6)
+    assert all(np.isnan(quality.spot(points * np.nan, 200, 100)))
+
+
+def textured(side: int) -> Any:
+    """A picture with detail of every size, the same at any resolution."""
+    fine = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    return cv2.resize(fine, (side, side), interpolation=cv2.INTER_CUBIC)
+
+
+def test_blur_makes_a_picture_less_sharp_step_by_step() -> None:
+    face = Spot(200, 200, 300)
+    pictures = [textured(400), *(cv2.GaussianBlur(textured(400), (0, 0), s) for s in (3, 6, 12))]
+    found = [quality.sharpness(picture, face) for picture in pictures]
+    assert all(a > 1.5 * b for a, b in pairwise(found))
+    assert quality.sharpness(np.full((400, 400, 3), 128, np.uint8), face) == 0
+
+
+def test_the_number_of_pixels_hardly_changes_the_sharpness() -> None:
+    found = [
+        quality.sharpness(textured(side), Spot(side / 2, side / 2, 0.75 * side))
+        for side in (256, 400, 800, 1600)
+    ]
+    assert max(found) < 1.35 * min(found)
+
+
+def test_only_the_face_counts() -> None:
+    picture = np.full((400, 400, 3), 128, np.uint8)
+    picture[150:250, 150:250] = textured(100)
+    assert quality.sharpness(picture, Spot(200, 200, 90)) > 5
+    assert quality.sharpness(picture, Spot(60, 60, 90)) == 0
+
+
+@pytest.mark.parametrize("face", [Spot(0, 0, 100), Spot(400, 200, 100), Spot(200, 200, 3000)])
+def test_a_face_that_reaches_over_the_edge_is_clipped(face: Spot) -> None:
+    assert quality.sharpness(textured(400), face) > 1
+
+
+@pytest.mark.parametrize(
+    "face", [Spot(-200, 50, 100), Spot(50, 900, 100), Spot(600, -300, 100), Spot(200, 200, 0)]
+)
+def test_a_face_outside_of_the_picture_has_no_sharpness(face: Spot) -> None:
+    assert math.isnan(quality.sharpness(textured(400), face))
+
+
+def judged(clip: Trajectory, problem: str = "", **limits: Any) -> str:
+    return quality.judge(measured(clip), problem, replace(SETTINGS, **limits))
 
 
 @pytest.mark.parametrize(
@@ -22,24 +270,55 @@ def seen(n_frames: int, n_faces: int) -> Trajectory:
     [
         (50, 50, ""),
         (50, 45, ""),
-        (50, 44, "a face in 88% of the frames, less than 90%"),
-        (9, 9, "a face in 9 frames, fewer than 10"),
+        (50, 44, "face_share is 0.88, less than 0.9 (share of the frames with the followed face)"),
+        (9, 9, "face_frames is 9, less than 10 (frames with the followed face)"),
         (10, 10, ""),
         (50, 0, "no face in any frame"),
+        (0, 0, "no face in any frame"),
     ],
 )
-def test_limits(frames: int, faces: int, reason: str) -> None:
-    found = assess(seen(frames, faces), FACTS, LIMITS)
-    assert (found["usable"], found["reason"]) == (not reason, reason)
-    assert (found["frames"], found["face_frames"]) == (frames, faces)
+def test_limits_of_params_yaml(frames: int, faces: int, reason: str) -> None:
+    assert judged(made("x" * faces + "-" * (frames - faces))) == reason
+
+
+def test_a_small_face_is_left_out() -> None:
+    clip = made("x" * 20)
+    clip.landmarks_TPC[..., :2] *= 0.7
+    said = "face_px is 28, less than 32"
+    assert judged(clip).startswith(said)
+    assert judged(clip, at_least={"face_px": 28.0}) == ""
+
+
+@pytest.mark.parametrize(
+    ("at_most", "reason"),
+    [
+        ({"longest_gap": 0.2}, ""),
+        ({"longest_gap": 0.19}, f"longest_gap is 0.2, more than 0.19 ({MEASURES['longest_gap']})"),
+        ({"jumps": 0, "frames": 1}, f"frames is 20, more than 1 ({MEASURES['frames']})"),
+        ({}, ""),
+    ],
+)
+def test_limits_above(at_most: dict[str, float], reason: str) -> None:
+    clip = made("x" * 9 + "--" + "x" * 9)
+    assert judged(clip, at_most=at_most) == reason
 
 
 def test_a_decoding_problem_comes_first_whatever_was_seen() -> None:
-    found = assess(seen(50, 50), replace(FACTS, problem="truncated: 50 of 90 frames"), LIMITS)
-    assert not found["usable"]
-    assert found["reason"] == "truncated: 50 of 90 frames"
+    said = "truncated: 50 of 90 frames can be decoded"
+    assert judged(made("x" * 50), said) == judged(made("-"), said) == said
 
 
-def test_the_last_frame_lasts_too() -> None:
-    assert duration(seen(50, 50)) == pytest.approx(2.0)
-    assert duration(seen(1, 1)) == 0
+def test_every_measure_that_can_be_limited_is_explained() -> None:
+    assert set(schema.MEASURES) == set(get_args(params.Measure))
+
+
+def test_without_limits_everything_with_a_face_is_usable() -> None:
+    assert judged(made("x" + 30 * "-"), at_least={}, at_most={}) == ""
+
+
+def test_a_frame_without_sharpness_does_not_hide_that_of_the_others() -> None:
+    """The followed face's middle may leave the picture for a frame."""
+    clip = made("x" * 12)
+    clip.sharpness_T[3] = np.nan
+    assert measured(clip)["sharpness"] == 10
+    assert judged(clip, at_least={"sharpness": 11.0}).startswith("sharpness is 10, less than 11")

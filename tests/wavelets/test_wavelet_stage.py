@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from facewave.landmarks.schema import EMPTY, Trajectory, between
 from facewave.wavelets import schema
 from facewave.wavelets.__main__ import main
+from facewave.wavelets.features import unusable
 from making import NAMES, contents, run, trajectory, write_landmarks, write_params
 
 CLIPS = {
@@ -80,6 +81,7 @@ def test_clips_keep_order_mask_and_reason(done: Done) -> None:
     assert list(clips["usable"]) == ["True", "False", "False", "True", "True"]
     assert list(clips["reason"]) == ["", "too few faces", "too few faces", "", ""]
     assert list(clips["frames"]) == ["23", "0", "15", "151", "4"]
+    assert list(clips["filled"]) == ["0.1304", "", "", "0.0", "0.0"]  # 3 of 23 frames
 
 
 def test_config_and_metrics_say_what_was_done(done: Done) -> None:
@@ -93,6 +95,7 @@ def test_config_and_metrics_say_what_was_done(done: Done) -> None:
         "channels": 1486,
         "numbers_per_channel": K,
         "mean_frames_per_clip": 59.33,
+        "filled_share": 0.0435,  # 3 of 23 frames of one of three clips
         "frames_per_number": 9.89,
     }
 
@@ -125,6 +128,47 @@ def test_a_part_of_a_clip_gives_what_its_frames_give_as_a_clip(
         np.testing.assert_allclose(block[0], block[1], atol=1e-6)
         assert np.abs(block[0] - block[2]).max() > 0.01
         assert np.abs(block[3] - block[2]).max() > 0.01
+
+
+def test_a_longer_gap_than_allowed_is_not_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_gap(*gap: int) -> Trajectory:
+        return replace(trajectory(40, seed=6, gaps=gap), times_T=np.arange(40) / 10)
+
+    clips = {
+        "long": with_gap(*range(10, 16)),
+        "short": with_gap(*range(10, 15), 20),
+        "end": with_gap(*range(34, 40)),
+        "none": with_gap(),
+        "left out": with_gap(*range(20)),
+        "part": with_gap(*range(20)),
+    }
+    write_params(tmp_path, wavelets={"k": K, "max_gap_s": 0.5})
+    parts = {"part": (2.0, 4.0)}
+    write_landmarks(tmp_path, clips, unusable=("left out",), parts=parts)
+    monkeypatch.chdir(tmp_path)
+    main("demo")
+    features = schema.read(tmp_path / "data/features/demo")
+    said = "no face for 0.60 s: longer gaps than wavelets.max_gap_s (0.5) are not interpolated"
+    table = features.clips.set_index("video_idx")
+    assert list(table["usable"]) == [False, True, False, True, False, True]
+    assert list(table["reason"]) == [said, "", said, "", "too few faces", ""]
+    assert list(table["filled"].fillna(-1)) == [-1, 0.15, -1, 0, -1, 0]
+    missing = np.isnan(features.blendshapes).all(axis=(1, 2))
+    np.testing.assert_array_equal(missing, ~table["usable"])
+    figures = json.loads((tmp_path / "metrics/wavelet/demo.json").read_text("utf-8"))
+    assert figures["filled_share"] == 0.05
+
+
+@pytest.mark.parametrize(
+    ("gap", "reason", "said"),
+    [(0.5, "", ""), (0.51, "", "no face for 0.51 s"), (9.0, "too few faces", "too few faces")],
+)
+def test_an_earlier_reason_stays(gap: float, reason: str, said: str) -> None:
+    found = unusable({"reason": reason, "longest_gap": gap}, 0.5)
+    assert found.startswith(said)
+    assert bool(found) == bool(said)
 
 
 def test_without_trajectories_a_sentence_and_exit_2(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def _show(clip: Path, place: Path, trained: training.Trained, settings: params.P
     reason = unusable(found | {"reason": reason}, settings.wavelets.max_gap_s)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(
-        f"{clip}: {found['frames']} frames, {found['duration']:.2f} s, "
+        f"{clip}: {found['frames']:.0f} frames, {found['duration']:.2f} s, "
         f"a face in {found['face_share']:.0%} of the frames"
     )
     if reason:

@@ -30,7 +30,8 @@ def main(name: str) -> None:
     files = rows["file_path"].drop_duplicates()
     clips = [Path(entry.root) / path for path in files]
     folder = Path("data/landmarks") / name
-    shipped = cache.fill(cache.pack(name)) | cache.fill(folder)
+    shipped = cache.fill(cache.pack(name))
+    cache.fill(folder)  # a machine that pulled the shards has nothing to detect
     found = ensure(clips, name, entry.fps, settings.landmarks)
     rows = rows.assign(key=rows["file_path"].map(dict(zip(files, found.keys, strict=True))))
     index = shards.index(rows, folder, settings.landmarks, found.problems)

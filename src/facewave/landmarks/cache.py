@@ -23,7 +23,7 @@ from facewave.params import Landmarks
 from facewave.pictures import files_of, is_pictures
 
 FOLDER = "FACEWAVE_CACHE"
-VERSION = 2  # of what detect.py finds and how it is kept: raise it when that changes
+VERSION = 3  # of what detect.py finds and how it is kept: raise it when that changes
 
 
 def folder() -> Path:

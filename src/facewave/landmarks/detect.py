@@ -37,6 +37,7 @@ from facewave.video import Clip
 
 FACES = 5  # that are looked for in a clip that shows more than one
 _LOOK_OUT_S = 1.0  # how often a second face is looked for
+_SHARP_S = 0.2  # how often sharpness is measured
 # A clip is called truncated below this share of what its header promises; headers of sound files
 # are off by a few frames (edit lists).
 _TRUNCATED_BELOW = 0.9
@@ -58,6 +59,7 @@ class _Sightings:
         self._rule = rule
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  lives as long as we
         self._tracks = follow.Tracks()
+        self._next_sharp = -math.inf
         self._whose: list[tuple[int, int, float]] = []  # row, track, prominence of each
 
     def add(self, row: int, time: float, picture: NDArray[np.uint8], faces: list[Face]) -> int:
@@ -67,11 +69,13 @@ class _Sightings:
         tracks = self._tracks.place(time, spots)
         for face, spot, track in zip(faces, spots, tracks, strict=True):
             if track is not None:
-                sharp = quality.sharpness(picture, spot)
+                sharp = quality.sharpness(picture, spot) if time >= self._next_sharp else math.nan
                 seen = (sharp, face.landmarks_PC, face.blendshapes_B, face.pose_44)
                 self._file.write(np.array(seen, _SIGHTING).tobytes())
                 prominence = follow.prominence(self._rule, spot, width, height)
                 self._whose.append((row, track, prominence))
+        if faces and time >= self._next_sharp:
+            self._next_sharp = time + _SHARP_S
         return len(set(tracks) - {None})
 
     def followed(self, n_frames: int) -> NDArray[np.int64]:

@@ -1,7 +1,8 @@
 """Whose face: which faces of successive frames are one person's, and who is followed. Pure."""
 
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ class Tracks:
     """Gives each face of a clip, frame by frame, the number of its track."""
 
     def __init__(self) -> None:
-        self._last: dict[int, tuple[float, Floats]] = {}  # track: when and where it was last
+        self._last: dict[int, tuple[float, Spot]] = {}  # track: when and where it was last
         self._next = 0
 
     def place(self, time: float, faces: Sequence[Spot]) -> list[int | None]:
@@ -39,20 +40,18 @@ class Tracks:
             time: of the frame (s).
             faces: where they are.
         """
-        found = np.array(faces, float).reshape(-1, 3)
-        once = [i for i, face in enumerate(found) if not _near(face, found[:i])]
+        once = [i for i, face in enumerate(faces) if not _found_before(face, faces[:i])]
         self._last = {t: last for t, last in self._last.items() if time - last[0] <= _GONE_S}
         known = list(self._last)
-        places = np.array([self._last[track][1] for track in known]).reshape(-1, 3)
-        tracks: list[int | None] = [None] * len(found)
-        for at, place in zip(*_pairs(found[once], places), strict=True):
+        ways = [[_way(faces[i], self._last[track][1]) for track in known] for i in once]
+        tracks: list[int | None] = [None] * len(faces)
+        for at, place in _pairs(ways):
             tracks[once[at]] = known[place]
         for i in once:
-            track = tracks[i]
-            if track is None:
-                track = tracks[i] = self._next
+            if tracks[i] is None:
+                tracks[i] = self._next
                 self._next += 1
-            self._last[track] = (time, found[i])
+            self._last[cast(int, tracks[i])] = (time, faces[i])
         return tracks
 
 
@@ -66,11 +65,11 @@ def prominence(rule: str, face: Spot, width: int, height: int) -> float:
         width: of the picture, in pixels.
         height: the same.
     """
-    diagonal = float(np.hypot(width, height))
+    diagonal = math.hypot(width, height)
     if rule == "largest":
         return min(1.0, face.size / diagonal)
     if rule == "center":
-        away = float(np.hypot(face.x - width / 2, face.y - height / 2))
+        away = math.hypot(face.x - width / 2, face.y - height / 2)
         return max(0.0, 1.0 - 2.0 * away / diagonal)
     return 1.0
 
@@ -102,18 +101,28 @@ def followed(
     return chosen
 
 
-def _near(face: Floats, others: Floats) -> bool:
+def _found_before(face: Spot, others: Sequence[Spot]) -> bool:
     """Whether a face is where another one is."""
-    away = np.hypot(others[:, 0] - face[0], others[:, 1] - face[1])
-    return bool((away < _SAME * np.minimum(others[:, 2], face[2])).any())
+    return any(
+        math.hypot(face.x - other.x, face.y - other.y) < _SAME * min(face.size, other.size)
+        for other in others
+    )
 
 
-def _pairs(faces: Floats, places: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Faces and the places where they were, so far as they can be the same."""
-    sizes = np.maximum(places[None, :, 2], 1e-9)
-    ways = np.hypot(*(faces[:, None, :2] - places[None, :, :2]).transpose(2, 0, 1)) / sizes
-    growth = np.maximum(faces[:, None, 2], 1e-9) / sizes
-    possible = (ways <= _REACH) & (growth <= _GROWTH) & (growth >= 1 / _GROWTH)
-    at, track = linear_sum_assignment(np.where(possible, ways, 1e6))
-    sure = possible[at, track]
-    return at[sure], track[sure]
+def _way(face: Spot, was: Spot) -> float:
+    """How far a face moved, in its sizes; infinitely if it grew or shrank too much for one face."""
+    size = max(was.size, 1e-9)
+    if not 1 / _GROWTH <= max(face.size, 1e-9) / size <= _GROWTH:
+        return math.inf
+    return math.hypot(face.x - was.x, face.y - was.y) / size
+
+
+def _pairs(ways: list[list[float]]) -> list[tuple[int, int]]:
+    """Rows and columns that go together, so far as they can; the sum of their ways is the least."""
+    if not ways or not ways[0]:
+        return []
+    if len(ways) == len(ways[0]) == 1:  # nearly always, and then SciPy takes most of our time
+        return [(0, 0)] if ways[0][0] <= _REACH else []
+    table = np.array(ways)
+    rows, columns = linear_sum_assignment(np.where(table <= _REACH, table, 1e6))
+    return [(r, c) for r, c in zip(rows, columns, strict=True) if table[r, c] <= _REACH]

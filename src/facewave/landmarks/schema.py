@@ -4,9 +4,9 @@
 that is followed: frame (its number in the source), time (s), valid (the followed face is there),
 faces (how many were seen), sharpness, landmarks (478 x 3, x and y in picture widths and heights, z
 on x's scale), blendshapes (52, in [0, 1]) and pose (the 4 x 4 facial transformation matrix, row by
-row, cm); the last four float32, NaN where ``valid`` is false. A clip has its own row groups, of up
-to ``CHUNK`` frames. The file's metadata has the blendshapes' names (``blendshapes``) and an
-``Entry`` for each clip (``clips``), as JSON.
+row, cm); the last four float32, NaN where ``valid`` is false (sharpness is there five times a
+second). A clip has its own row groups, of up to ``CHUNK`` frames. The file's metadata has the
+blendshapes' names (``blendshapes``) and an ``Entry`` for each clip (``clips``), as JSON.
 ``index.csv`` has one row per clip: where it lies and how good it is (``INDEX``).
 
 Legend of names: T frames, P points, C coordinates, B blendshapes.
@@ -27,6 +27,8 @@ from numpy.typing import NDArray
 
 from facewave.errors import UserError
 from facewave.files import replacing
+from facewave.landmarks.headpose import Head, separate
+from facewave.params import Measure
 
 POINTS, COORDINATES, BLENDSHAPES, POSE = 478, 3, 52, 16
 _WIDTHS = {"landmarks": POINTS * COORDINATES, "blendshapes": BLENDSHAPES, "pose": POSE}
@@ -50,7 +52,7 @@ _WRITING = {
 FORMAT = "1"  # of the shards and what MEASURES mean: raise it when either changes
 CHUNK = 1024  # frames, 6 MB: what is in memory of a clip, however long it is
 # What is measured of each row's part of its clip; params.yaml may set limits to any of them.
-MEASURES = {
+MEASURES: dict[Measure, str] = {
     "frames": "frames looked at",
     "face_frames": "frames with the followed face",
     "face_share": "share of the frames with the followed face",
@@ -94,7 +96,8 @@ class Trajectory:
         times_T: seconds from the first frame, strictly increasing, float64.
         valid_T: whether the followed face was found, bool.
         faces_T: how many faces were seen, int16.
-        sharpness_T: spread of the Laplacian of the grey face (quality.py), float32, NaN without it.
+        sharpness_T: spread of the Laplacian of the grey face (quality.py), float32, five times a
+            second, else NaN.
         landmarks_TPC: (T, 478, 3) float32, NaN without a face.
         blendshapes_TB: (T, 52) float32, NaN without a face.
         pose_T44: (T, 4, 4) float32, NaN without a face.
@@ -320,6 +323,16 @@ def read_row(folder: Path, row: Any) -> Trajectory:
     """
     whole = read_clip(folder / row.shard, int(row.row_group), int(row.row_groups))
     return between(whole, row.start, row.end)
+
+
+def without_pose(trajectory: Trajectory, row: Any) -> Head:
+    """A trajectory taken apart into the head's pose and the face without it.
+
+    Args:
+        trajectory: of the clip, or of a part of it.
+        row: of the index, or the clip's facts: its picture's width and height.
+    """
+    return separate(trajectory.landmarks_TPC, trajectory.pose_T44, row.width / row.height)
 
 
 def read_names(path: Path) -> tuple[str, ...]:

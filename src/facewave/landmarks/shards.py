@@ -4,11 +4,11 @@ Which shard a clip is in, and where, follows from the keys of all clips alone: t
 the same bytes, however they came together, and one more clip changes one shard.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from facewave.files import write_csv
@@ -60,23 +60,24 @@ def index(
         The index as written (schema.INDEX).
     """
     found = gather((key for key in rows["key"] if key not in problems), folder)
-    records = {}
-    for key, about in rows.reset_index(drop=True).groupby("key", sort=False):
-        lost = Entry(key, 0, 0, ClipFacts(0.0, 0, 0, 0, problems.get(key, "")), {})
-        shard, entry = found.get(key, ("", lost))
-        facts, frames = entry.facts, None
-        for row in about.itertuples():
-            measures = entry.measures or quality.measure(quality.NONE)
-            if entry.row_groups and not (np.isnan(row.start) and np.isnan(row.end)):
-                if frames is None:  # once for all parts of a clip
-                    clip = schema.chunks(folder / shard, entry.row_group, entry.row_groups)
-                    frames = quality.joined([quality.frames_of(chunk, facts) for chunk in clip])
-                measures = quality.measure(frames, row.start, row.end)
-            reason = quality.judge(measures, facts.problem, limits)
-            records[row.Index] = {
+    clip, frames = "", quality.NONE  # the last one of which rows are about parts
+    records = []
+    for row in rows.itertuples():
+        lost = Entry(row.key, 0, 0, ClipFacts(0.0, 0, 0, 0, problems.get(row.key, "")), {})
+        shard, entry = found.get(row.key, ("", lost))
+        facts, measures = entry.facts, entry.measures or quality.measure(quality.NONE)
+        if entry.row_groups and not (math.isnan(row.start) and math.isnan(row.end)):
+            if clip != row.key:
+                chunks = schema.chunks(folder / shard, entry.row_group, entry.row_groups)
+                clip = row.key
+                frames = quality.joined([quality.frames_of(chunk, facts) for chunk in chunks])
+            measures = quality.measure(frames, row.start, row.end)
+        reason = quality.judge(measures, facts.problem, limits)
+        records.append(
+            {
                 "video_idx": row.video_idx,
                 "file_path": row.file_path,
-                "key": key,
+                "key": row.key,
                 "shard": shard if entry.row_groups else "",
                 "row_group": entry.row_group if entry.row_groups else None,
                 "row_groups": entry.row_groups or None,
@@ -91,7 +92,8 @@ def index(
                 "usable": not reason,
                 "reason": reason,
             }
-    table = pd.DataFrame([records[i] for i in sorted(records)], columns=list(schema.INDEX))
+        )
+    table = pd.DataFrame(records, columns=list(schema.INDEX))
     whole = ["row_group", "row_groups", "frames", "face_frames", "jumps", "still"]
     table = table.astype(dict.fromkeys(whole, "Int64"))
     write_csv(folder / "index.csv", table)

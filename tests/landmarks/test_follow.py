@@ -1,0 +1,212 @@
+"""Whose face is which from frame to frame, and who is followed."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facewave.landmarks.follow import Spot, Tracks, followed, prominence
+
+WIDTH, HEIGHT = 640, 480
+
+
+def crossing(t: int) -> list[Spot]:
+    """Two faces of 100 px that walk past each other, 10 px a frame, one a little lower."""
+    return [Spot(100 + 10 * t, 200, 100), Spot(500 - 10 * t, 260, 100)]
+
+
+def test_faces_that_cross_keep_their_tracks() -> None:
+    tracks = Tracks()
+    for t in range(41):
+        assert tracks.place(t / 25, crossing(t)) == [0, 1]
+
+
+@given(st.lists(st.booleans(), min_size=41, max_size=41))
+def test_the_order_of_the_faces_does_not_matter(turned: list[bool]) -> None:
+    tracks = Tracks()
+    tracks.place(0, crossing(0))
+    for t, swap in enumerate(turned[1:], start=1):
+        faces = crossing(t)
+        found = tracks.place(t / 25, faces[::-1] if swap else faces)
+        assert found == ([1, 0] if swap else [0, 1])
+
+
+@given(st.permutations(range(5)), st.integers(0, 99))
+def test_any_faces_in_any_order_keep_their_tracks(order: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    before = [Spot(200.0 * i, 100.0, 90.0) for i in range(5)]
+    after = [
+        Spot(x + rng.uniform(-40, 40), y + rng.uniform(-40, 40), size * rng.uniform(0.7, 1.4))
+        for x, y, size in before
+    ]
+    tracks = Tracks()
+    assert tracks.place(0.0, before) == [0, 1, 2, 3, 4]
+    assert tracks.place(0.1, [after[i] for i in order]) == list(order)
+
+
+FACE = Spot(300, 200, 100)
+
+
+@pytest.mark.parametrize(("seconds", "track"), [(0.04, 0), (0.5, 0), (1.0, 0), (1.01, 1), (9, 1)])
+def test_a_face_that_was_gone_for_more_than_a_second_is_another(seconds: float, track: int) -> None:
+    tracks = Tracks()
+    assert tracks.place(0, [FACE]) == [0]
+    assert tracks.place(seconds / 2, []) == []
+    assert tracks.place(seconds, [FACE]) == [track]
+
+
+@pytest.mark.parametrize(("way", "track"), [(0, 0), (99, 0), (-70, 0), (101, 1), (-300, 1)])
+def test_a_jump_by_more_than_its_size_is_another_face(way: float, track: int) -> None:
+    tracks = Tracks()
+    tracks.place(0, [FACE])
+    assert tracks.place(0.04, [FACE._replace(x=300 + way)]) == [track]
+    tracks = Tracks()
+    tracks.place(0, [FACE])
+    assert tracks.place(0.04, [FACE._replace(y=200 + way)]) == [track]
+
+
+def test_of_a_jump_the_size_before_counts() -> None:
+    tracks = Tracks()
+    tracks.place(0, [FACE])
+    assert tracks.place(0.04, [Spot(420, 200, 190)]) == [1]
+
+
+@pytest.mark.parametrize(
+    ("times", "track"), [(1, 0), (1.9, 0), (0.55, 0), (3, 1), (0.33, 1), (2.1, 1), (0.45, 1)]
+)
+def test_a_face_of_another_size_is_another(times: float, track: int) -> None:
+    tracks = Tracks()
+    tracks.place(0, [FACE])
+    assert tracks.place(0.04, [FACE._replace(size=100 * times)]) == [track]
+
+
+def test_a_face_found_twice_counts_once() -> None:
+    tracks = Tracks()
+    twice = Spot(310, 205, 110)
+    assert tracks.place(0, [FACE, twice]) == [0, None]
+    assert tracks.place(0.04, [twice, FACE, Spot(500, 200, 90)]) == [0, None, 1]
+    assert tracks.place(0.08, [FACE, FACE, FACE]) == [0, None, None]
+    beside = Spot(300 + 31, 200, 100)  # more than 0.3 of a face's size away
+    assert tracks.place(0.12, [FACE, beside]) == [0, 2]
+
+
+def test_a_small_face_before_a_large_one_is_a_face_of_its_own() -> None:
+    """The smaller size decides what is the same place."""
+    assert Tracks().place(0, [Spot(300, 200, 200), Spot(330, 200, 50)]) == [0, 1]
+
+
+def test_the_sum_of_the_ways_decides_not_the_nearest_alone() -> None:
+    tracks = Tracks()
+    tracks.place(0, [Spot(0, 0, 100), Spot(60, 0, 100)])
+    # The second face is nearest to where the second was, but only it can be the first one's.
+    assert tracks.place(0.04, [Spot(50, 0, 100), Spot(130, 0, 100)]) == [0, 1]
+
+
+def test_a_possible_pair_is_never_given_up_for_an_impossible_one() -> None:
+    tracks = Tracks()
+    tracks.place(0, [Spot(0, 0, 100), Spot(1000, 0, 100)])
+    assert tracks.place(0.04, [Spot(500, 300, 100), Spot(20, 0, 100)]) == [2, 0]
+    assert tracks.place(0.08, [Spot(1000, 0, 100)]) == [1]
+    tracks = Tracks()
+    tracks.place(0, [Spot(0, 0, 100), Spot(60, 0, 100)])
+    # The first is too large to be either; were its way counted, the second would be exchanged.
+    assert tracks.place(0.04, [Spot(90, 0, 250), Spot(58, 0, 100)]) == [2, 1]
+
+
+def test_a_face_without_size_is_no_error() -> None:
+    tracks = Tracks()
+    assert tracks.place(0, [Spot(5, 5, 0)]) == [0]
+    assert tracks.place(0.1, [Spot(5, 5, 0), Spot(9, 9, 0)]) == [0, 1]
+    assert tracks.place(0.2, []) == []
+
+
+spots = st.builds(
+    Spot, st.floats(-2000, 2000), st.floats(-2000, 2000), st.floats(0, 3000, allow_subnormal=False)
+)
+
+
+@given(st.lists(st.lists(spots, max_size=5), max_size=8))
+def test_a_frames_faces_have_different_tracks_and_new_ones_are_counted(
+    frames: list[list[Spot]],
+) -> None:
+    tracks, known = Tracks(), 0
+    for t, faces in enumerate(frames):
+        placed = tracks.place(t / 10, faces)
+        assert len(placed) == len(faces)
+        found = [track for track in placed if track is not None]
+        assert len(set(found)) == len(found)
+        assert bool(found) == bool(faces)
+        new = sorted(track for track in found if track >= known)
+        assert new == list(range(known, known + len(new)))
+        known += len(new)
+
+
+@given(st.sampled_from(["center", "largest", "longest"]), spots)
+def test_prominence_is_a_share(rule: str, face: Spot) -> None:
+    assert 0 <= prominence(rule, face, WIDTH, HEIGHT) <= 1
+
+
+def test_prominence_by_rule() -> None:
+    middle, corner = Spot(320, 240, 80), Spot(0, 0, 160)
+    assert prominence("center", middle, WIDTH, HEIGHT) == 1
+    assert prominence("center", corner, WIDTH, HEIGHT) == pytest.approx(0)
+    assert prominence("center", Spot(320, 40, 80), WIDTH, HEIGHT) == pytest.approx(0.5)
+    assert prominence("center", Spot(520, 240, 80), WIDTH, HEIGHT) == pytest.approx(0.5)
+    assert prominence("largest", middle, WIDTH, HEIGHT) == pytest.approx(0.1)
+    assert prominence("largest", corner, WIDTH, HEIGHT) == pytest.approx(0.2)
+    assert prominence("longest", middle, WIDTH, HEIGHT) == 1
+    assert prominence("longest", corner, WIDTH, HEIGHT) == 1
+
+
+def choose(*sightings: tuple[int, int, float]) -> list[int]:
+    """Indices of the chosen sightings: (frame, track, prominence)."""
+    frames, tracks, weights = (np.array(column) for column in zip(*sightings, strict=True))
+    return np.flatnonzero(followed(frames, tracks, weights.astype(float))).tolist()
+
+
+def test_the_most_prominent_track_is_followed() -> None:
+    """The sum decides, not the greatest single value."""
+    assert choose((0, 0, 0.9), (0, 1, 0.6), (1, 0, 0.1), (1, 1, 0.6)) == [1, 3]
+    assert choose((0, 0, 0.9), (0, 1, 0.6), (1, 0, 0.4), (1, 1, 0.6)) == [0, 2]
+
+
+def test_who_comes_back_is_the_same_person() -> None:
+    assert choose((0, 0, 1), (1, 0, 1), (5, 1, 0.5), (6, 1, 0.5)) == [0, 1, 2, 3]
+
+
+def test_who_was_in_sight_at_the_same_time_is_another_person() -> None:
+    assert choose((0, 0, 1), (1, 0, 1), (1, 1, 0.5), (2, 1, 0.5), (3, 1, 0.5)) == [0, 1]
+
+
+def test_of_several_who_could_have_come_back_the_more_prominent_goes_first() -> None:
+    found = choose((0, 0, 1), (1, 0, 1), (5, 1, 0.3), (5, 2, 0.7), (6, 1, 0.3), (8, 3, 0.1))
+    assert found == [0, 1, 3, 5]
+
+
+def test_of_two_alike_the_first_is_followed() -> None:
+    assert choose((0, 0, 0.5), (0, 1, 0.5)) == [0]
+
+
+def test_no_sightings() -> None:
+    none = np.zeros(0, np.int64)
+    assert followed(none, none, np.zeros(0)).tolist() == []
+
+
+@given(
+    st.sets(st.tuples(st.integers(0, 12), st.integers(0, 6)), min_size=1, max_size=40),
+    st.integers(0, 99),
+)
+def test_each_frame_has_at_most_one_followed_face_and_tracks_stay_whole(
+    places: set[tuple[int, int]], seed: int
+) -> None:
+    order = sorted(places)
+    frames, tracks = (np.array(column) for column in zip(*order, strict=True))
+    weights = np.random.default_rng(seed).uniform(0, 1, len(order))
+    chosen = followed(frames, tracks, weights)
+    assert len(set(frames[chosen])) == chosen.sum()
+    for track in set(tracks):
+        assert len(set(chosen[tracks == track])) == 1
+    sums = np.bincount(tracks, weights)
+    assert chosen[tracks == sums.argmax()].all()
+    for track in set(tracks[~chosen]):  # whoever is left out was beside someone followed
+        assert set(frames[tracks == track]) & set(frames[chosen])

@@ -1,0 +1,351 @@
+"""Many clips in few shards: the same bytes whatever came before, and only changes are written."""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from test_landmarks_schema import NAMES, assert_equal, random_trajectory
+
+from facewave.landmarks import quality, schema, shards
+from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory
+from making import SETTINGS, contents, remember, write_to_shard
+
+FACTS = ClipFacts(fps=10.0, width=64, height=48, declared_frames=20)
+BROKEN = replace(FACTS, problem="no frame can be decoded")
+NAN = math.nan
+LIMITS = replace(SETTINGS, at_least={"face_frames": 2, "face_share": 0.65})
+
+
+def hashed(i: int) -> str:
+    """Keys as the cache has them: spread evenly."""
+    return hashlib.sha256(str(i).encode()).hexdigest()
+
+
+AA, BB = hashed(0), hashed(1)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """A folder for shards; the cache lies in ``tmp_path`` as well."""
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Forty cached clips; four of them make a shard."""
+    monkeypatch.setattr(shards, "_CLIPS", 4)
+    found = [hashed(i) for i in range(40)]
+    for i, key in enumerate(found):
+        remember(key, random_trajectory(3, seed=i) if i % 9 else EMPTY, FACTS if i % 9 else BROKEN)
+    return found
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    """When each shard was written."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("part-*")}
+
+
+def written(folder: Path, keys: Iterable[str]) -> list[str]:
+    """Gather; say which shards were written."""
+    before = stamps(folder)
+    shards.gather(keys, folder)
+    return sorted(name for name, at in stamps(folder).items() if before.get(name) != at)
+
+
+def fresh(keys: Iterable[str], folder: Path) -> dict[str, bytes]:
+    """The bytes that these clips give in an empty folder."""
+    shards.gather(keys, folder)
+    return contents(folder)
+
+
+def test_every_clip_is_where_it_is_said_to_be(out: Path, keys: list[str]) -> None:
+    found = shards.gather(keys, out)
+    assert set(found) == set(keys)
+    assert len(stamps(out)) == 16
+    for i, key in enumerate(keys):
+        name, entry = found[key]
+        assert entry.key == key
+        if i % 9 == 0:
+            assert (entry.row_groups, entry.facts, entry.measures) == (0, BROKEN, {})
+            continue
+        clip = random_trajectory(3, seed=i)
+        place = out / name, entry.row_group, entry.row_groups
+        assert_equal(schema.read_clip(*place), clip)
+        assert entry.facts == FACTS
+        assert entry.measures == pytest.approx(
+            quality.measure(quality.frames_of(clip, FACTS)), nan_ok=True
+        )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_the_keys_does_not_matter(tmp_path: Path, keys: list[str], seed: int) -> None:
+    mixed = np.random.default_rng(seed).permutation(keys).tolist()
+    assert fresh(keys, tmp_path / "a") == fresh(mixed + mixed[:5], tmp_path / "b")
+
+
+def test_nothing_new_writes_nothing(out: Path, keys: list[str]) -> None:
+    assert len(written(out, keys)) == 16
+    assert written(out, keys) == []
+
+
+def test_one_more_clip_writes_one_shard(tmp_path: Path, keys: list[str]) -> None:
+    for last in (38, 39):
+        written(tmp_path / "a", keys[:last])
+        (name,) = written(tmp_path / "a", keys[: last + 1])
+        assert keys[last] in [entry.key for entry in schema.entries(tmp_path / "a" / name)]
+    assert contents(tmp_path / "a") == fresh(keys, tmp_path / "b")
+
+
+def test_one_clip_less_writes_one_shard(tmp_path: Path, keys: list[str]) -> None:
+    written(tmp_path / "a", keys)
+    left = [key for key in keys if key != keys[17]]
+    assert len(written(tmp_path / "a", left)) == 1
+    assert contents(tmp_path / "a") == fresh(left, tmp_path / "b")
+
+
+def test_another_clip_in_anothers_place_writes_both_shards(tmp_path: Path, keys: list[str]) -> None:
+    written(tmp_path / "a", keys[:39])
+    others = [*keys[1:39], keys[39]]
+    assert 1 <= len(written(tmp_path / "a", others)) <= 2
+    assert contents(tmp_path / "a") == fresh(others, tmp_path / "b")
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 8, 9, 16, 17, 32, 33])
+def test_any_number_of_clips_from_any_other(tmp_path: Path, keys: list[str], count: int) -> None:
+    """Beyond a power of two times four there are twice as many shards."""
+    expected = fresh(keys[:count], tmp_path / "calm")
+    for before in (0, 1, 7, 20, 40):
+        folder = tmp_path / str(before)
+        shards.gather(keys[:before], folder)
+        shards.gather(keys[:count], folder)
+        assert contents(folder) == expected
+    most = 1 if count <= 4 else 2 ** math.ceil(math.log2(count / 4))
+    assert len(expected) <= most
+    for i in range(count):
+        entry_count = sum(hashed(i)[:6] in str(entry.key) for name in expected
+                          for entry in schema.entries(tmp_path / "calm" / name))  # fmt: skip
+        assert entry_count == 1
+
+
+def damage(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-50])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def of_another_format(path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        keys = [entry.key for entry in schema.entries(path)]
+        patch.setattr(schema, "FORMAT", "0")
+        with schema.shard(path, NAMES) as writer:
+            for key in keys:
+                write_to_shard(writer, key, random_trajectory(3), FACTS)
+
+
+def with_other_clips(path: Path) -> None:
+    schema.write_clip(path, FACTS, [random_trajectory(3)], NAMES)
+
+
+@pytest.mark.parametrize("spoil", [damage, empty, of_another_format, with_other_clips, Path.unlink])
+def test_a_spoilt_shard_alone_is_written_again(
+    out: Path, keys: list[str], spoil: Callable[[Path], object]
+) -> None:
+    shards.gather(keys, out)
+    whole = contents(out)
+    name = sorted(whole)[5]
+    spoil(out / name)
+    assert written(out, keys) == [name]
+    assert contents(out) == whole
+
+
+def rows_of(keys: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "video_idx": [f"{i:03}" for i in range(len(keys))],
+            "file_path": [f"{i}.mp4" for i in range(len(keys))],
+            "key": keys,
+            "start": NAN,
+            "end": NAN,
+        }
+    )
+
+
+@pytest.mark.parametrize("done", [0, 1, 5, 15])
+def test_an_interrupted_run_ends_with_the_same_bytes(
+    tmp_path: Path, keys: list[str], done: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some shards are new, the index and the others are old."""
+    shards.index(rows_of(keys), tmp_path / "calm", LIMITS, {})
+    folder = tmp_path / "disturbed"
+    shards.index(rows_of(keys[:30]), folder, LIMITS, {})
+    write, count = shards._write, 0
+
+    def stops(file: Path, mine: list[str]) -> None:
+        nonlocal count
+        if count == done:
+            raise KeyboardInterrupt
+        count += 1
+        write(file, mine)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shards, "_write", stops)
+        try:
+            shards.index(rows_of(keys), folder, LIMITS, {})
+        except KeyboardInterrupt:
+            assert contents(folder) != contents(tmp_path / "calm")
+    shards.index(rows_of(keys), folder, LIMITS, {})
+    assert contents(folder) == contents(tmp_path / "calm")
+
+
+def test_a_crash_in_the_middle_of_a_shard_leaves_the_old_one(
+    out: Path, keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards.gather(keys[:2], out)
+    before = contents(out)
+
+    def stops(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(quality, "measure", stops)
+        with pytest.raises(KeyboardInterrupt):
+            shards.gather(keys[:3], out)
+    assert contents(out) == before
+
+
+def test_the_index_says_where_each_clip_is(out: Path, keys: list[str]) -> None:
+    returned = shards.index(rows_of(keys), out, LIMITS, {})
+    index = schema.read_index(out)
+    assert tuple(index) == tuple(returned) == schema.INDEX
+    assert index["key"].tolist() == keys
+    for i, row in enumerate(index.itertuples()):
+        assert (row.fps, row.width, row.height, row.declared_frames) == (10, 64, 48, 20)
+        if i % 9 == 0:
+            assert (row.shard, row.frames, row.usable) == ("", 0, False)
+            assert pd.isna(row.row_group)
+            assert pd.isna(row.row_groups)
+            assert row.problem == row.reason == BROKEN.problem
+        else:
+            assert_equal(schema.read_row(out, row), random_trajectory(3, seed=i))
+            assert (row.frames, row.face_frames, row.usable) == (3, 2, True)
+
+
+def test_rows_that_share_a_clip_keep_it_once_and_are_judged_apart(tmp_path: Path) -> None:
+    whole = replace(
+        random_trajectory(20), times_T=np.arange(20) / 10, valid_T=np.arange(20) % 20 >= 8
+    )
+    remember(AA, whole, FACTS)
+    remember(BB, random_trajectory(12, seed=1), FACTS)
+    rows = pd.DataFrame(
+        [
+            ("blind", "long.mp4", AA, 0.0, 0.5),
+            ("other", "short.mp4", BB, NAN, NAN),
+            ("seen", "long.mp4", AA, 1.0, 1.7),
+            ("nothing", "long.mp4", AA, 7.0, 9.0),
+            ("mixed", "long.mp4", AA, NAN, NAN),
+        ],
+        columns=["video_idx", "file_path", "key", "start", "end"],
+        index=[31, 4, 15, 9, 26],
+    )
+    shards.index(rows, tmp_path / "out", LIMITS, {})
+
+    index = schema.read_index(tmp_path / "out").set_index("video_idx")
+    assert list(index.index) == ["blind", "other", "seen", "nothing", "mixed"]
+    assert list(index["frames"]) == [5, 12, 7, 0, 20]
+    assert list(index["face_frames"]) == [0, 8, 7, 0, 12]
+    assert list(index["face_share"]) == [0.0, 0.6667, 1.0, 0.0, 0.6]
+    assert list(index["duration"])[2:] == [0.7, 0.0, 2.0]
+    assert list(index["longest_gap"])[2:] == [0.0, 0.0, 0.8]
+    assert list(index["usable"]) == [False, True, True, False, False]
+    assert index["reason"].tolist() == [
+        "no face in any frame",
+        "",
+        "",
+        "no face in any frame",
+        "face_share is 0.6, less than 0.65 (share of the frames with the followed face)",
+    ]
+    assert list(index["start"].fillna(-1)) == [0.0, -1, 1.0, 7.0, -1]
+    assert list(index["end"].fillna(-1)) == [0.5, -1, 1.7, 9.0, -1]
+    (shard,) = (tmp_path / "out").glob("*.parquet")
+    with pq.ParquetFile(shard) as file:
+        assert (file.num_row_groups, file.metadata.num_rows) == (2, 32)
+    for row in index.itertuples():
+        place = tmp_path / "out" / row.shard, row.row_group, row.row_groups
+        assert_equal(
+            schema.read_clip(*place), random_trajectory(12, seed=1) if row.key == BB else whole
+        )
+
+
+def part_of(clip: Trajectory, start: float, end: float) -> dict[str, float]:
+    return quality.measure(quality.frames_of(schema.between(clip, start, end), FACTS))
+
+
+def test_a_long_clip_comes_back_whole_and_its_parts_are_measured_alone(out: Path) -> None:
+    long = random_trajectory(2500)
+    for key, clip in ((AA, long), (BB, random_trajectory(5, seed=1))):
+        remember(key, clip, FACTS)
+    places: list[Any] = [(AA, NAN, NAN), (AA, 10.0, 12.5), (BB, NAN, NAN), (AA, 30.0, NAN)]
+    rows = pd.DataFrame(places, columns=["key", "start", "end"])
+    rows = rows.assign(video_idx=list("abcd"), file_path=["a", "a", "b", "a"])
+    shards.index(rows, out, LIMITS, {})
+    index = schema.read_index(out)
+    (shard,) = set(index["shard"])
+    with pq.ParquetFile(out / shard) as file:
+        sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    assert sorted(sizes) == [5, 2500 - 2048, 1024, 1024]
+    assert index["row_groups"].tolist() == [3, 3, 1, 3]
+    for row, (key, start, end) in zip(index.itertuples(), places, strict=True):
+        clip = long if key == AA else random_trajectory(5, seed=1)
+        assert_equal(schema.read_row(out, row), schema.between(clip, start, end))
+        found = {name: getattr(row, name) for name in schema.MEASURES}
+        assert found == pytest.approx(part_of(clip, start, end), nan_ok=True)
+    assert index["frames"].tolist()[1] < 150
+
+
+def test_a_clip_that_could_not_be_detected_stays_with_its_reason(out: Path) -> None:
+    remember(BB, random_trajectory(12), FACTS)
+    said = "it took longer than 3 s"
+    index = shards.index(rows_of([AA, BB]), out, LIMITS, {AA: said})
+    assert index["usable"].tolist() == [False, True]
+    assert index["shard"].tolist()[0] == ""
+    assert index["frames"].tolist() == [0, 12]
+    assert index["problem"].tolist() == index["reason"].tolist() == [said, ""]
+
+
+def test_only_clips_without_frames(out: Path) -> None:
+    remember(AA, EMPTY, BROKEN)
+    index = shards.index(rows_of([AA]).assign(end=2.0), out, LIMITS, {})
+    (row,) = index.itertuples()
+    assert (row.shard, row.usable, row.reason) == ("", False, "no frame can be decoded")
+
+
+def test_clips_with_and_without_a_face_have_the_blendshapes_names(out: Path) -> None:
+    """A clip without a face has no names of its own."""
+    remember(min(AA, BB), replace(schema.blank(4), times_T=np.arange(4) / 10), FACTS)
+    remember(max(AA, BB), random_trajectory(4), FACTS)
+    found = shards.gather([AA, BB], out)
+    assert {name for name, _ in found.values()} == {"part-00000.parquet"}
+    assert schema.read_names(out / "part-00000.parquet") == NAMES
+
+
+def test_no_clips_leave_an_index_alone(out: Path) -> None:
+    remember(AA, random_trajectory(4), FACTS)
+    shards.index(rows_of([AA]), out, LIMITS, {})
+    index = shards.index(rows_of([]), out, LIMITS, {})
+    assert tuple(index) == schema.INDEX
+    assert [path.name for path in out.iterdir()] == ["index.csv"]
+    assert len(schema.read_index(out)) == 0
+
+
+def test_the_shards_size_of_the_committed_settings() -> None:
+    """So that this file's small shards stay the exception."""
+    assert shards._CLIPS == 500

@@ -1,0 +1,359 @@
+"""Forms that clips come in, each made here: a face is found, upright, at the right times."""
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from facewave.landmarks.detect import detect
+from facewave.landmarks.schema import Trajectory
+from facewave.video import Clip
+from making import SETTINGS
+from running import ROOT
+
+N_FRAMES = 12
+Picture = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[Picture]:
+    """Upright pictures of a face, 160 x 224, so that width and height can be told apart."""
+    clip = Clip(ROOT / "data/raw/demo/clips/1.mp4", 25)
+    frames = [picture for _, _, picture in clip.frames() if picture is not None]
+    return [np.ascontiguousarray(frame[:, 32:192]) for frame in frames[:N_FRAMES]]
+
+
+@pytest.fixture(scope="module")
+def expected(pictures: list[Picture], landmarker: Path, tmp_path_factory: Any) -> Trajectory:
+    folder = tmp_path_factory.mktemp("pictures")
+    for number, picture in enumerate(pictures):
+        assert cv2.imwrite(str(folder / f"{number}.png"), picture[..., ::-1])
+    found = detect(folder, landmarker, 25.0, SETTINGS).trajectory()
+    assert found.valid_T.all()
+    return found
+
+
+def encode(
+    path: Path,
+    pictures: Iterable[Picture],
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
+    marks: list[int] | None = None,
+    fps: int = 25,
+    options: dict[str, str] | None = None,
+    pixel: Fraction | None = None,
+) -> Path:
+    """A video of RGB (or RGBA) pictures; ``marks`` are frame times in ms."""
+    frames = list(pictures)
+    with av.open(path, "w") as container:
+        stream = container.add_stream(codec, rate=fps, options=options or {})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = pixels
+        if pixel is not None:  # as wide as high, unless it is told
+            stream.codec_context.sample_aspect_ratio = pixel
+        stream.codec_context.time_base = Fraction(1, 1000) if marks else Fraction(1, fps)
+        for i, picture in enumerate(frames):
+            kind = "rgba" if picture.shape[2] == 4 else "rgb24"
+            frame = av.VideoFrame.from_ndarray(picture, kind).reformat(format=pixels)
+            frame.pts = marks[i] if marks else i
+            frame.time_base = stream.codec_context.time_base
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def decoded(path: Path, fps: float = 25) -> list[Picture]:
+    return [picture for _, _, picture in Clip(path, fps).frames() if picture is not None]
+
+
+def times(path: Path) -> list[float]:
+    return [time for _, time, _ in Clip(path, 25).frames()]
+
+
+def away(one: Picture, other: Picture) -> float:
+    """Mean difference of pictures at 16 x 16 pixels, where codecs leave no trace."""
+    small = [
+        cv2.resize(picture, (16, 16), interpolation=cv2.INTER_AREA) for picture in (one, other)
+    ]
+    return float(np.abs(small[0].astype(float) - small[1].astype(float)).mean())
+
+
+def grey(picture: Picture) -> Picture:
+    plane = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return np.repeat(plane[..., None], 3, axis=2).astype(np.uint8)
+
+
+def with_alpha(picture: Picture) -> Picture:
+    """Half transparent in its upper half."""
+    alpha = np.full((*picture.shape[:2], 1), 255, np.uint8)
+    alpha[: len(picture) // 2] = 128
+    return np.concatenate([picture, alpha], axis=2)
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a video is written, and how far its pictures may be from the originals."""
+
+    suffix: str
+    codec: str
+    pixels: str
+    alpha: bool = False
+    colour: bool = True
+    size: tuple[int, int] = (160, 224)
+    slack: float = 4.0
+    options: dict[str, str] = field(default_factory=dict)
+
+
+FORMS = {
+    "plain": Form("mp4", "libx264", "yuv420p"),
+    "10 bit": Form("mp4", "libx264", "yuv420p10le"),
+    "10 bit hevc": Form("mp4", "libx265", "yuv420p10le", options={"x265-params": "log-level=none"}),
+    "12 bit": Form("mkv", "ffv1", "yuv420p12le"),
+    "4:2:2": Form("mov", "libx264", "yuv422p"),
+    "odd sizes": Form("mkv", "libx264", "yuv444p", size=(161, 225)),
+    "odd sizes 4:2:0": Form("webm", "libvpx-vp9", "yuv420p", size=(161, 225)),
+    "grey": Form("mp4", "libx264", "gray", colour=False, slack=8),
+    "grey 10 bit": Form("mkv", "libx264", "gray10le", colour=False, slack=8),
+    "alpha": Form("webm", "libvpx-vp9", "yuva420p", alpha=True),
+    "alpha lossless": Form("mkv", "ffv1", "bgra", alpha=True),
+    "rgb": Form("mp4", "libx265", "gbrp", options={"x265-params": "log-level=none"}),
+    "gif": Form("gif", "gif", "rgb8", slack=16),
+    "motion jpeg": Form("avi", "mjpeg", "yuvj420p", options={"q": "2"}),
+    "flash": Form("flv", "flv1", "yuv420p", slack=6),
+    "windows": Form("wmv", "wmv2", "yuv420p", slack=6),
+    "mpeg": Form("mpg", "mpeg1video", "yuv420p", slack=6),
+    "transport stream": Form("ts", "libx264", "yuv420p"),
+    "b frames": Form("mp4", "libx264", "yuv420p", options={"bf": "3", "g": "12"}),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_shows_the_face(
+    tmp_path: Path, pictures: list[Picture], landmarker: Path, expected: Trajectory, name: str
+) -> None:
+    form = FORMS[name]
+    sources = [cv2.resize(picture, form.size).astype(np.uint8) for picture in pictures]
+    path = encode(
+        tmp_path / f"a.{form.suffix}",
+        [with_alpha(picture) if form.alpha else picture for picture in sources],
+        form.codec,
+        form.pixels,
+        options=form.options,
+    )
+    clip = Clip(path, 25)
+    assert clip.opened
+    assert (clip.width, clip.height) == form.size
+    found = decoded(path)
+    assert len(found) == N_FRAMES
+    for picture, source in zip(found, sources, strict=True):
+        assert picture.shape == (form.size[1], form.size[0], 3)
+        assert picture.dtype == np.uint8
+        assert away(picture, source if form.colour else grey(source)) < form.slack
+    seen = detect(path, landmarker, 25.0, SETTINGS)
+    assert seen.facts.problem == ""
+    whole = seen.trajectory()
+    assert whole.valid_T.all()
+    moved = np.abs(whole.landmarks_TPC - expected.landmarks_TPC)[..., :2]
+    assert moved.mean() < 0.02
+    assert np.diff(whole.times_T) == pytest.approx([0.04] * (N_FRAMES - 1), abs=0.011)
+
+
+# What players do with a picture, as the matrix of the track's header has it.
+MATRICES = {
+    90: (0, 1, 0, -1, 0, 0),
+    180: (-1, 0, 0, 0, -1, 0),
+    270: (0, -1, 0, 1, 0, 0),
+}
+BACK = {
+    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_CLOCKWISE,
+}
+
+
+def turn(path: Path, degrees: int) -> None:
+    """Have the header say that the picture is to be turned clockwise."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + 4 + 40  # version 0: behind flags, times, track and volume
+    a, b, u, c, d, v = (value << 16 for value in MATRICES[degrees])
+    before = struct.unpack(">9i", content[at : at + 36])
+    assert before == (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    content[at : at + 36] = struct.pack(">9i", a, b, u, c, d, v, 0, 0, 1 << 30)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("degrees", MATRICES)
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+def test_a_turned_video_is_seen_upright(
+    tmp_path: Path,
+    pictures: list[Picture],
+    landmarker: Path,
+    expected: Trajectory,
+    degrees: int,
+    suffix: str,
+) -> None:
+    lying = [np.ascontiguousarray(cv2.rotate(picture, BACK[degrees])) for picture in pictures]
+    path = encode(tmp_path / f"a.{suffix}", [picture.astype(np.uint8) for picture in lying])
+    assert decoded(path)[0].shape == lying[0].shape  # not turned yet
+    turn(path, degrees)
+    clip = Clip(path, 25)
+    assert (clip.width, clip.height) == (160, 224)  # as it is seen
+    found = decoded(path)
+    for picture, source in zip(found, pictures, strict=True):
+        assert picture.shape == source.shape
+        assert away(picture, source) < 4
+    seen = detect(path, landmarker, 25.0, SETTINGS)
+    assert (seen.facts.width, seen.facts.height) == (160, 224)
+    assert seen.trajectory().valid_T.all()
+    assert np.abs(seen.trajectory().landmarks_TPC - expected.landmarks_TPC).mean() < 0.02
+
+
+@pytest.mark.parametrize("degrees", [0, 90])
+def test_pixels_that_are_not_square_are_made_so(
+    tmp_path: Path, pictures: list[Picture], degrees: int
+) -> None:
+    stored = [cv2.rotate(picture, BACK[90]) if degrees else picture for picture in pictures]
+    narrow = [cv2.resize(p, (p.shape[1] // 2, p.shape[0])).astype(np.uint8) for p in stored]
+    path = encode(tmp_path / "a.mp4", narrow, pixel=Fraction(2, 1))
+    if degrees:
+        turn(path, degrees)
+    clip = Clip(path, 25)
+    assert clip.width / clip.height == pictures[0].shape[1] / pictures[0].shape[0]
+    for found, source in zip(decoded(path), pictures, strict=True):
+        assert found.shape[:2] == (clip.height, clip.width)
+        assert away(found, source) < 4
+
+
+def test_a_pixels_shape_that_cannot_be_is_not_believed(
+    tmp_path: Path, pictures: list[Picture]
+) -> None:
+    clip = Clip(encode(tmp_path / "a.mp4", pictures, pixel=Fraction(1000, 1)), 25)
+    assert (clip.height, clip.width) == pictures[0].shape[:2]
+
+
+UNEVEN = [0, 40, 80, 130, 135, 300, 301, 900, 1000, 1042, 1083, 1500]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
+def test_uneven_frame_times_are_those_of_the_container(
+    tmp_path: Path, pictures: list[Picture], suffix: str
+) -> None:
+    codec = "libvpx-vp9" if suffix == "webm" else "libx264"
+    path = encode(tmp_path / f"a.{suffix}", pictures, codec, marks=UNEVEN)
+    assert times(path) == pytest.approx([mark / 1000 for mark in UNEVEN], abs=0.0011)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_frame_rate_in_the_header_that_is_wrong_does_no_harm(
+    tmp_path: Path, pictures: list[Picture], landmarker: Path, suffix: str
+) -> None:
+    """Recorded at 10 frames a second, announced as 50."""
+    marks = [100 * t for t in range(N_FRAMES)]
+    path = encode(tmp_path / f"a.{suffix}", pictures, marks=marks, fps=50)
+    assert times(path) == pytest.approx(np.arange(N_FRAMES) / 10, abs=0.0011)
+    seen = detect(path, landmarker, 25.0, SETTINGS)
+    assert seen.facts.problem == ""
+    assert seen.trajectory().times_T == pytest.approx(np.arange(N_FRAMES) / 10, abs=0.0011)
+
+
+def test_a_video_that_begins_late_begins_at_0(
+    tmp_path: Path, pictures: list[Picture], landmarker: Path
+) -> None:
+    path = encode(tmp_path / "a.ts", pictures)  # a transport stream begins at 1.4 s
+    found = detect(path, landmarker, 25.0, SETTINGS).trajectory()
+    assert found.times_T[0] == 0
+    assert found.times_T == pytest.approx(np.arange(N_FRAMES) / 25, abs=0.011)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pixels"),
+    [("mp4", "libx264", "yuv420p"), ("webm", "libvpx-vp9", "yuv420p"), ("gif", "gif", "rgb8")],
+)
+def test_a_video_of_one_frame(
+    tmp_path: Path,
+    pictures: list[Picture],
+    landmarker: Path,
+    suffix: str,
+    codec: str,
+    pixels: str,
+) -> None:
+    seen = detect(
+        encode(tmp_path / f"a.{suffix}", pictures[:1], codec, pixels), landmarker, 25.0, SETTINGS
+    )
+    assert seen.facts.problem == ""
+    assert seen.trajectory().times_T.tolist() == [0]
+    assert seen.trajectory().valid_T.tolist() == [True]
+
+
+def in_mode(picture: Picture, mode: str) -> Image.Image:
+    if mode == "I;16":
+        return Image.fromarray(grey(picture)[..., 0].astype(np.uint16) * 257)
+    if mode == "RGBA":
+        return Image.fromarray(with_alpha(picture))
+    return Image.fromarray(picture).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [
+        ("L", "png"), ("L", "jpg"), ("RGBA", "png"), ("RGBA", "webp"), ("LA", "png"), ("P", "png"),
+        ("I;16", "png"), ("CMYK", "jpg"), ("RGB", "bmp"), ("RGB", "webp"),
+    ],
+)  # fmt: skip
+def test_every_kind_of_picture_shows_the_face(
+    tmp_path: Path,
+    pictures: list[Picture],
+    landmarker: Path,
+    expected: Trajectory,
+    mode: str,
+    suffix: str,
+) -> None:
+    for number, picture in enumerate(pictures):
+        in_mode(picture, mode).save(tmp_path / f"{number}.{suffix}")
+    found = decoded(tmp_path)
+    colourless = mode in ("L", "LA", "I;16")
+    for picture, source in zip(found, pictures, strict=True):
+        assert picture.shape == source.shape
+        assert picture.dtype == np.uint8
+        assert away(picture, grey(source) if colourless else source) < 8
+    seen = detect(tmp_path, landmarker, 25.0, SETTINGS).trajectory()
+    assert seen.valid_T.all()
+    assert np.abs(seen.landmarks_TPC - expected.landmarks_TPC)[..., :2].mean() < 0.02
+
+
+@pytest.mark.parametrize(("orientation", "degrees"), [(6, 90), (3, 180), (8, 270)])
+def test_a_photograph_that_lies_on_its_side_is_turned(
+    tmp_path: Path, pictures: list[Picture], orientation: int, degrees: int
+) -> None:
+    """As cameras write them: the picture as the sensor lay, and a note how to turn it."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    lying = cv2.rotate(pictures[0], BACK[degrees]).astype(np.uint8)
+    Image.fromarray(lying).save(tmp_path / "1.jpg", exif=exif)
+    clip = Clip(tmp_path / "1.jpg", 25)
+    assert (clip.width, clip.height) == (160, 224)
+    (picture,) = decoded(tmp_path / "1.jpg")
+    assert away(picture, pictures[0]) < 4
+
+
+def test_pictures_of_one_clip_may_differ_in_size(
+    tmp_path: Path, pictures: list[Picture], landmarker: Path, expected: Trajectory
+) -> None:
+    sizes = [(160, 224), (320, 448), (200, 280), (120, 168)]
+    for number, picture in enumerate(pictures):
+        sized = cv2.resize(picture, sizes[number % 4])
+        assert cv2.imwrite(str(tmp_path / f"{number}.png"), sized[..., ::-1])
+    seen = detect(tmp_path, landmarker, 25.0, SETTINGS)
+    assert (seen.facts.width, seen.facts.height) == (160, 224)  # of the first
+    found = seen.trajectory()
+    assert found.valid_T.all()
+    assert np.abs(found.landmarks_TPC - expected.landmarks_TPC)[..., :2].mean() < 0.02

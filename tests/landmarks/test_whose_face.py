@@ -1,0 +1,218 @@
+"""Clips with several people, made of a real photograph: the declared face is followed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from test_landmarks_schema import assert_equal
+
+from facewave.landmarks import quality
+from facewave.landmarks.detect import detect
+from facewave.landmarks.landmarker import Landmarker
+from facewave.landmarks.schema import ClipFacts, Trajectory
+from facewave.video import Clip
+from making import SETTINGS
+from running import ROOT
+
+WIDTH, HEIGHT, FPS = 960, 720, 25.0
+# Left, top, right, bottom of three women's faces in multi_face.jpg.
+PEOPLE = {"a": (280, 215, 450, 400), "b": (500, 285, 660, 470), "c": (665, 270, 825, 460)}
+
+Picture = NDArray[np.uint8]
+Place = tuple[int, int, int]  # the middle of somebody's picture, and its height, in pixels
+Scene = dict[str, Callable[[int], Place | None]]  # where everybody is in each frame
+Rule = Literal["center", "largest", "longest"]
+
+
+@pytest.fixture(scope="module")
+def people(real_clips: Path) -> dict[str, Picture]:
+    photograph: Any = cv2.imread(str(real_clips / "multi_face.jpg"))
+    return {
+        name: photograph[top:bottom, left:right]
+        for name, (left, top, right, bottom) in PEOPLE.items()
+    }
+
+
+def film(path: Path, people: dict[str, Picture], scene: Scene, n_frames: int) -> Path:
+    """A video of faces that move on a grey background."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (WIDTH, HEIGHT))
+    for t in range(n_frames):
+        picture = np.full((HEIGHT, WIDTH, 3), 150, np.uint8)
+        for name, where in scene.items():
+            if place := where(t):
+                x, y, height = place
+                width = round(height * people[name].shape[1] / people[name].shape[0])
+                face = cv2.resize(people[name], (width, height), interpolation=cv2.INTER_CUBIC)
+                top, left = y - height // 2, x - width // 2
+                picture[top : top + height, left : left + width] = face
+        writer.write(picture)
+    writer.release()
+    return path
+
+
+def watch(path: Path, model: Path, rule: Rule) -> Trajectory:
+    return detect(path, model, FPS, replace(SETTINGS, whose=rule)).trajectory()
+
+
+def away(seen: Trajectory, where: Callable[[int], Place | None]) -> NDArray[np.float64]:
+    """Distance of the followed face from somebody's place, in heights of their picture."""
+    found = []
+    for t, valid in enumerate(seen.valid_T):
+        if valid:
+            spot, place = quality.spot(seen.landmarks_TPC[t], WIDTH, HEIGHT), where(t)
+            assert place is not None, f"frame {t}: a face is followed that is not there"
+            found.append(np.hypot(spot.x - place[0], spot.y - place[1]) / place[2])
+    return np.array(found)
+
+
+# Each of the three is foremost by one rule.
+N_FRAMES = 60
+THREE: Scene = {
+    # In the middle at first, then to the right, while b comes near; gone from frame 50 on.
+    "a": lambda t: (480 + max(0, t - 25) * 9, 480, 280) if t < 50 else None,
+    # The largest; comes in frame 8 and moves from the left towards the middle.
+    "b": lambda t: (165 + max(0, t - 25) * 7, 480, 330) if t >= 8 else None,
+    # The smallest, in the corner; moves a little; there all the time.
+    "c": lambda t: (835 + t // 4, 130 + t // 2, 240),
+}
+
+
+@pytest.fixture(scope="module")
+def three(
+    tmp_path_factory: pytest.TempPathFactory, people: dict[str, Picture], landmarker: Path
+) -> dict[str, Trajectory]:
+    """What is seen of the three by each rule."""
+    path = film(tmp_path_factory.mktemp("three") / "a.mp4", people, THREE, N_FRAMES)
+    rules: tuple[Rule, ...] = ("center", "largest", "longest")
+    return {rule: watch(path, landmarker, rule) for rule in rules}
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "frames"),
+    [("center", "a", range(50)), ("largest", "b", range(8, 60)), ("longest", "c", range(60))],
+)
+def test_the_declared_face_is_followed_from_its_first_frame_to_its_last(
+    three: dict[str, Trajectory], rule: str, name: str, frames: range
+) -> None:
+    seen = three[rule]
+    assert np.flatnonzero(seen.valid_T).tolist() == list(frames)
+    assert away(seen, THREE[name]).max() < 0.15
+
+
+def test_at_the_end_another_face_is_nearer_to_the_middle(three: dict[str, Trajectory]) -> None:
+    """Else the test above would prove nothing about faces that move away."""
+    a, b = THREE["a"](49), THREE["b"](49)
+    assert a is not None
+    assert b is not None
+    assert abs(a[0] - WIDTH / 2) > 1.3 * abs(b[0] - WIDTH / 2)
+    seen = quality.spot(three["center"].landmarks_TPC[49], WIDTH, HEIGHT)
+    assert seen.x == pytest.approx(a[0], abs=40)
+
+
+@pytest.mark.parametrize("rule", ["center", "largest", "longest"])
+def test_every_face_is_counted_in_every_frame(three: dict[str, Trajectory], rule: str) -> None:
+    expected = [sum(where(t) is not None for where in THREE.values()) for t in range(N_FRAMES)]
+    agree = three[rule].faces_T == expected
+    assert agree.mean() > 0.9  # it may need a frame to see that somebody came or went
+    assert agree[12:48].all()
+
+
+@pytest.mark.parametrize(
+    ("rule", "share", "gap"),
+    [("center", 10 / 60, 0.4), ("largest", 8 / 60, 0.32), ("longest", 0, 0)],
+)
+def test_who_is_away_is_a_gap_with_others_in_sight(
+    three: dict[str, Trajectory], rule: str, share: float, gap: float
+) -> None:
+    facts = ClipFacts(FPS, WIDTH, HEIGHT, N_FRAMES)
+    found = quality.measure(quality.frames_of(three[rule], facts))
+    assert found["others_share"] == pytest.approx(share, abs=1e-3)
+    assert found["longest_gap"] == pytest.approx(gap, abs=0.01)
+    assert found["jumps"] == 0
+
+
+CROSSING: Scene = {
+    # a crosses the middle at frame 20 and stays near it; b runs past below and above it.
+    "a": lambda t: (300 + min(9 * t, 300), 180, 280),
+    "b": lambda t: (820 - 12 * t, 540, 280),
+}
+
+
+@pytest.mark.parametrize(("rule", "name"), [("center", "a"), ("largest", "b")])
+def test_faces_that_pass_each_other_are_not_exchanged(
+    tmp_path: Path, people: dict[str, Picture], landmarker: Path, rule: Rule, name: str
+) -> None:
+    larger = {"b": people["b"][15:170, 15:145]} if rule == "largest" else {}
+    seen = watch(film(tmp_path / "a.mp4", people | larger, CROSSING, 56), landmarker, rule)
+    assert seen.valid_T.all()
+    assert away(seen, CROSSING[name]).max() < 0.15
+
+
+def test_someone_who_comes_later_is_seen_from_the_first_frame_on(
+    tmp_path: Path, people: dict[str, Picture], landmarker: Path
+) -> None:
+    """The second face is found by the look after 2 s; then all is looked at again."""
+    scene: Scene = {
+        "a": lambda t: (300, 360, 280),
+        "b": lambda t: (720, 360, 380) if 30 <= t < 55 else None,
+    }
+    path = film(tmp_path / "a.mp4", people, scene, 60)
+    seen = watch(path, landmarker, "longest")
+    assert seen.valid_T.all()
+    assert away(seen, scene["a"]).max() < 0.15
+    assert set(seen.faces_T[:30]) == {1}
+    assert set(seen.faces_T[32:54]) == {2}
+    assert set(seen.faces_T[57:]) == {1}
+
+
+def test_who_comes_back_is_the_same_person(
+    tmp_path: Path, people: dict[str, Picture], landmarker: Path
+) -> None:
+    """Away for 1.4 s, and then elsewhere: a new track, joined to the first."""
+    scene: Scene = {
+        "a": lambda t: (480, 360, 300) if t < 15 else (640, 360, 300) if t >= 50 else None,
+        "b": lambda t: (180, 180, 240) if t < 27 else None,
+    }
+    seen = watch(film(tmp_path / "a.mp4", people, scene, 65), landmarker, "center")
+    assert seen.valid_T[:15].all()
+    assert not seen.valid_T[16:50].any()
+    assert seen.valid_T[52:].all()
+    assert away(seen, lambda t: scene["a"](t) or scene["a"](0)).max() < 0.15
+
+
+@pytest.mark.parametrize("name", ["single_face.mp4", "demo"])
+def test_one_face_is_what_a_plain_landmarker_sees_bit_by_bit(
+    real_clips: Path, landmarker: Path, name: str
+) -> None:
+    path = ROOT / "data/raw/demo/clips/1.mp4" if name == "demo" else real_clips / name
+    seen = watch(path, landmarker, "center")
+    first = None
+    with Landmarker(landmarker.read_bytes(), 1) as plain:
+        for number, time, picture in Clip(path, FPS).frames():
+            assert picture is not None
+            first = time if first is None else first
+            (face,) = plain.look(picture, round(time * 1000))
+            np.testing.assert_array_equal(seen.landmarks_TPC[number], face.landmarks_PC)
+            np.testing.assert_array_equal(seen.blendshapes_TB[number], face.blendshapes_B)
+            np.testing.assert_array_equal(seen.pose_T44[number], face.pose_44)
+            assert seen.times_T[number] == time - first
+    assert len(seen.times_T) == number + 1
+
+
+def test_with_one_face_the_rule_changes_nothing(landmarker: Path) -> None:
+    path = ROOT / "data/raw/demo/clips/2.mp4"
+    first = watch(path, landmarker, "center")
+    assert_equal(watch(path, landmarker, "largest"), first)
+    assert_equal(watch(path, landmarker, "longest"), first)
+
+
+def test_several_faces_are_detected_the_same_each_time(
+    tmp_path: Path, people: dict[str, Picture], landmarker: Path, three: dict[str, Trajectory]
+) -> None:
+    path = film(tmp_path / "a.mp4", people, THREE, N_FRAMES)
+    assert_equal(watch(path, landmarker, "center"), three["center"])
