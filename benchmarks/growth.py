@@ -52,7 +52,7 @@ def run(clips: list[Path], out: Path, settings: params.Landmarks) -> tuple[float
     """Seconds of looking for the clips, seconds of gathering them, and shards written."""
     before = {file.name: file.stat().st_mtime_ns for file in out.glob("part-*")}
     start = time.perf_counter()
-    found = extract.ensure(clips, "growth", FPS, settings)
+    found = extract.ensure(clips, "growth", FPS, settings, [out])
     middle = time.perf_counter()
     assert not found.detected
     rows = pd.DataFrame({"video_idx": [path.stem for path in clips], "key": found.keys})

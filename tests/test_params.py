@@ -230,7 +230,7 @@ def test_a_choice_or_a_number_is_offered_both(tmp_path: Path, key: str, bound: s
     assert "or " in said
 
 
-@pytest.mark.parametrize("value", ["local", "tcp://node-1:8786", "tls://10.0.0.1:8786"])
+@pytest.mark.parametrize("value", ["local", "tcp://node-1:8786", "tcp://10.0.0.1:8786"])
 def test_who_detects(tmp_path: Path, value: str) -> None:
     found = load_text(tmp_path, "scheduler: local", f"scheduler: {value}")
     assert found.landmarks.scheduler == value

@@ -1,6 +1,8 @@
 """Clips from one end to the other: a video, one picture, a folder of pictures."""
 
 import math
+import struct
+import zlib
 from collections.abc import Generator
 from fractions import Fraction
 from itertools import pairwise
@@ -150,6 +152,7 @@ class Timed(Clip):
 
     def __init__(self, marks: list[float], fps: float = 25.0) -> None:
         self.decoded, self.fps, self.marks = 0, fps, marks
+        self.declared_frames, self._pictures = len(marks), []
 
     def _read(self) -> Generator[float]:
         yield from self.marks
@@ -298,3 +301,24 @@ def test_a_still_of_a_broken_picture_is_a_black_pixel(tmp_path: Path) -> None:
     found = Clip(tmp_path, 10).stills([0, 0.1, 0.2])
     assert [picture.shape for picture in found] == [(48, 64, 3), (1, 1, 3), (48, 64, 3)]
     assert not found[1].any()
+
+
+def test_a_wild_time_does_not_take_the_others_with_it() -> None:
+    wild = Timed([0.0, 0.04, 0.08, 5000.0, 0.16, 0.20])
+    assert times(wild) == pytest.approx([0.0, 0.04, 0.08, 0.12, 0.16, 0.20])
+
+
+def test_a_long_step_within_what_the_header_claims_is_no_wild_time() -> None:
+    slow = Timed([0.0, 30.0, 60.0])
+    slow.declared_frames = 2000  # 80 s
+    assert times(slow) == [0.0, 30.0, 60.0]
+
+
+def test_a_picture_whose_header_lies_is_a_frame_that_shows_nothing(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        write_picture(tmp_path / f"{number}.png")
+    content = bytearray((tmp_path / "2.png").read_bytes())
+    content[16:24] = struct.pack(">2I", 60_000, 60_000)  # more pixels than OpenCV will decode
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    (tmp_path / "2.png").write_bytes(content)
+    assert reds(Clip(tmp_path, 25.0)) == [200, None, 200]

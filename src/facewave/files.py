@@ -1,5 +1,6 @@
 """Files: whole or not at all, and the same bytes from the same input."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -36,6 +37,22 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Work in a folder, made if need be, while no other process does so; wait for one that does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"another run is at work in {folder}; waiting for it to end")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, content: dict[str, Any] | list[Any]) -> None:

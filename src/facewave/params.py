@@ -5,6 +5,7 @@ option does; the types and bounds stand here.
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -132,10 +133,15 @@ class Landmarks:
     fps: Literal["source"] | Positive
     max_side: Literal["source"] | Annotated[int, Field(ge=64)]
     whose: Literal["center", "largest", "longest"]
-    scheduler: Annotated[str, Field(pattern=r"^(local|(tcp|tls)://.+)$")]
+    scheduler: Annotated[str, Field(pattern=r"^(local|tcp://.+)$")]
     time_limit_s: Positive
     at_least: dict[Measure, float]
     at_most: dict[Measure, float]
+
+    @property
+    def rate(self) -> float:
+        """Frames a second that are looked at, at most."""
+        return math.inf if self.fps == "source" else self.fps
 
 
 @dataclass(frozen=True, config=_strict)

@@ -30,6 +30,7 @@ cv2.setNumThreads(1)
 
 
 _USUAL_FPS = 25.0  # where the header has none that can be
+_LONGEST_S = 10.0  # that a frame may last, where the header claims no longer clip
 _LEAST_STEP = 1e-3  # seconds between frames: the landmarker counts in milliseconds
 _ROUNDING = 1e-6  # of frame times, in parts of a second
 
@@ -56,7 +57,7 @@ class Clip:
     Attributes:
         opened: whether it could be.
         fps: as the header has it, or as given for pictures.
-        width, height: of the first frame that can be decoded, in pixels.
+        width, height: in pixels, upright, as the header has it; of pictures the first one's.
         declared_frames: as the header has it; of pictures their number.
         decoded: how many frames were read so far.
     """
@@ -68,7 +69,7 @@ class Clip:
         self._capture = None
         self._stretch = 1.0
         if is_pictures(path):
-            decoded = (cv2.imread(str(picture)) for picture in self._pictures)
+            decoded = map(_read_picture, self._pictures)
             first = next((picture for picture in decoded if picture is not None), None)
             self.opened, self.fps = first is not None, fps
             self.width = 0 if first is None else int(first.shape[1])
@@ -88,12 +89,16 @@ class Clip:
         """The clip's frames; with a rate, the first of each of so many parts of a second."""
         usual = 1 / (self.fps if 1 <= self.fps <= 1000 else _USUAL_FPS)
         start = known = now = last_part = -math.inf
+        unknown = 0
+        longest = math.inf if self._pictures else _LONGEST_S
+        if self.fps > 0:
+            longest = max(longest, self.declared_frames / self.fps)
         for number, time in enumerate(self._read()):
             self.decoded = number + 1
-            if time > known:
+            if time > known and (number == 0 or time - known <= longest):
                 known, unknown = time, 0
                 now = max(time, now + _LEAST_STEP)
-            else:  # missing, or once more the same: so many usual steps after the last known one
+            else:  # missing, wild, or the same again: so many usual steps after the last known one
                 unknown += 1
                 now = max(known + unknown * usual, now + _LEAST_STEP)
             start = now if number == 0 else start
@@ -134,7 +139,7 @@ class Clip:
     def _picture(self, number: int) -> NDArray[np.uint8] | None:
         """The frame that was read last."""
         if self._capture is None:
-            picture = cv2.imread(str(self._pictures[number]))
+            picture = _read_picture(self._pictures[number])
             return None if picture is None else _rgb(picture)
         ok, picture = self._capture.retrieve()
         if not ok:
@@ -153,6 +158,13 @@ class Clip:
             return 1.0
         turned = self._capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 != 0
         return 1 / aspect if turned else aspect
+
+
+def _read_picture(path: Path) -> NDArray[np.uint8] | None:
+    try:
+        return cv2.imread(str(path))
+    except cv2.error:  # a header that claims thousands of millions of pixels
+        return None
 
 
 def _rgb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

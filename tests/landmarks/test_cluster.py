@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 from test_extract_run import CLIPS, finish, outputs, start, use_clips
 
+from facewave.errors import UserError
+from facewave.landmarks.cluster import each
 from running import ROOT
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
@@ -137,3 +140,18 @@ def test_a_scheduler_that_dies_is_said_and_nothing_finished_is_lost(
     assert code == 2, err
     assert "was lost" in err
     assert len(list(cache.rglob("[!.]*.parquet"))) >= 2
+
+
+def test_a_cluster_without_workers_is_not_waited_for(
+    project: Path,
+    cluster: Cluster,
+    landmarker: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("facewave.landmarks.cluster._PATIENCE_S", 5)
+    address = cluster.scheduler()
+    worker = cluster.worker(address, "--no-nanny")
+    threading.Timer(8, worker.kill).start()
+    with pytest.raises(UserError, match="has no workers left"):
+        list(each(time.sleep, [("a", (60,)), ("b", (60,))], 600, address))

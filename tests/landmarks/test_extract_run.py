@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from facewave.errors import UserError
 from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
 from facewave.landmarks import cache, extract, schema
@@ -131,6 +132,44 @@ def test_two_runs_at_the_same_time_on_one_cache_do_no_harm(
         assert code == 0, err
     assert outputs(project) == outputs(other)
     assert not list((tmp_path / "cache").rglob(".*.parquet"))  # nothing half-written is left
+
+
+def test_two_runs_at_the_same_time_in_one_project_do_no_harm(
+    project: Path, landmarker: Path, tmp_path: Path
+) -> None:
+    both = [start(project, tmp_path / "cache", landmarker.parent) for _ in range(2)]
+    ends = [finish(process) for process in both]
+    assert [code for code, _, _ in ends] == [0, 0], ends
+    assert sum("another run is at work" in out for _, out, _ in ends) == 1
+    index = schema.read_index(project / "data/landmarks/demo")
+    assert index["usable"].all()
+
+
+def test_a_clip_that_is_gone_when_its_turn_comes_stops_the_run_and_is_not_kept(
+    project: Path, landmarker: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "kept.parquet"
+    clip = project / "gone.mp4"
+    with pytest.raises(FileNotFoundError, match=r"gone\.mp4"):
+        extract._detect_one(place, clip, landmarker, 25.0, SETTINGS, cache.VERSION)
+    assert not place.exists()
+
+
+def test_a_worker_of_another_version_is_refused(landmarker: Path, tmp_path: Path) -> None:
+    clip = ROOT / "data/raw/demo/clips/1.mp4"
+    with pytest.raises(UserError, match="another version of facewave"):
+        extract._detect_one(tmp_path / "a.parquet", clip, landmarker, 25.0, SETTINGS, 1)
+
+
+def test_a_worker_that_writes_elsewhere_is_told(
+    landmarker: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FACEWAVE_CACHE", str(tmp_path))
+    clip = ROOT / "data/raw/demo/clips/1.mp4"
+    key = cache.key(clip, 25.0, SETTINGS)
+    monkeypatch.setattr("facewave.landmarks.pool.each", lambda *_: iter([(key, "")]))
+    found = extract.ensure([clip], "clip", 25.0, SETTINGS)
+    assert found.problems[key].startswith("its worker keeps another folder than")
 
 
 def test_any_number_of_workers_gives_the_same_bytes(

@@ -322,3 +322,11 @@ def test_a_frame_without_sharpness_does_not_hide_that_of_the_others() -> None:
     clip.sharpness_T[3] = np.nan
     assert measured(clip)["sharpness"] == 10
     assert judged(clip, at_least={"sharpness": 11.0}).startswith("sharpness is 10, less than 11")
+
+
+@pytest.mark.parametrize("section", ["at_least", "at_most"])
+def test_what_is_not_known_keeps_no_limit(section: str) -> None:
+    clip = made("x" * 12)
+    clip.sharpness_T[:] = np.nan
+    limits: Any = {"at_least": {}, "at_most": {}} | {section: {"sharpness": 5.0}}
+    assert judged(clip, **limits).startswith("sharpness is not known")

@@ -349,3 +349,24 @@ def test_no_clips_leave_an_index_alone(out: Path) -> None:
 def test_the_shards_size_of_the_committed_settings() -> None:
     """So that this file's small shards stay the exception."""
     assert shards._CLIPS == 500
+
+
+def test_what_a_kill_has_left_is_taken_away(out: Path) -> None:
+    remember(AA, random_trajectory(4), FACTS)
+    shards.index(rows_of([AA]), out, LIMITS, {})
+    before = contents(out)
+    (out / ".part-00000.parquet.x1y2z3.parquet").write_bytes(b"half a shard")
+    shards.index(rows_of([AA]), out, LIMITS, {})
+    assert contents(out) == before
+
+
+def test_measures_of_another_meaning_are_taken_again(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(AA, random_trajectory(4), FACTS)
+    shards.index(rows_of([AA]), out, LIMITS, {})
+    monkeypatch.setattr(schema, "MEASURED", "next")
+    assert not schema.is_measured(out / "part-00000.parquet")
+    shards.index(rows_of([AA]), out, LIMITS, {})
+    assert schema.is_measured(out / "part-00000.parquet")
+    assert cache.has(AA)  # nothing is detected anew

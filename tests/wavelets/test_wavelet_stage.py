@@ -166,9 +166,14 @@ def test_a_longer_gap_than_allowed_is_not_filled(
     [(0.5, "", ""), (0.51, "", "no face for 0.51 s"), (9.0, "too few faces", "too few faces")],
 )
 def test_an_earlier_reason_stays(gap: float, reason: str, said: str) -> None:
-    found = unusable({"reason": reason, "longest_gap": gap}, 0.5)
+    found = unusable({"reason": reason, "face_frames": 5, "longest_gap": gap}, 0.5)
     assert found.startswith(said)
     assert bool(found) == bool(said)
+
+
+def test_one_frame_with_a_face_gives_no_numbers() -> None:
+    row = {"reason": "", "face_frames": 1, "longest_gap": 0.0}
+    assert unusable(row, 0.5) == "a face in one frame only: nothing moves"
 
 
 def test_without_trajectories_a_sentence_and_exit_2(tmp_path: Path) -> None:

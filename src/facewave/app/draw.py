@@ -38,24 +38,24 @@ def draw(clip: Path, out: Path, fps: float) -> None:
     settings = params.load()
     if not clip.exists():
         raise UserError(f"{clip} is not here. Name a video, or a folder of pictures.")
-    for name in settings.datasets:
-        cache.fill(cache.pack(name))
-    found = extract.ensure([clip], "clip", fps, settings.landmarks)
+    shelves = [cache.pack(name) for name in settings.datasets]
+    found = extract.ensure([clip], "clip", fps, settings.landmarks, shelves)
     (key,) = found.keys
     if said := found.problems.get(key) or read_facts(cache.place(key)).problem:
         print(f"{clip}: {said}")
     if key in found.problems or not len(read_clip(cache.place(key)).times_T):
         raise UserError(f"{clip}: there is no frame to draw.")
     seen = read_clip(cache.place(key))
+    rows = range(len(seen.times_T))
     rate = len(seen.times_T) / duration(seen.times_T) if len(seen.times_T) > 1 else 1.0
     moving = np.argsort(-np.nan_to_num(seen.blendshapes_TB).std(axis=0), kind="stable")
-    row_of = {int(number): t for t, number in enumerate(seen.frames_T)}
+    source = Clip(clip, fps)
     writer = None
     with replacing(out) as temporary:
-        frames = tqdm(Clip(clip, fps).frames(), "draw", unit="frame")
-        for number, _, picture in frames:
-            if (t := row_of.get(number)) is None:  # not looked at: landmarks.fps
-                continue
+        frames = tqdm(source.frames(settings.landmarks.rate), "draw", len(rows), unit="frame")
+        for t, (_, _, picture) in zip(rows, frames, strict=False):
+            if picture is None:
+                picture = np.zeros((source.height, source.width, 3), np.uint8)
             drawn = _frame(picture, seen, t, moving[:_BARS])
             if writer is None:
                 height, width = drawn.shape[:2]
@@ -63,8 +63,8 @@ def draw(clip: Path, out: Path, fps: float) -> None:
                 writer = cv2.VideoWriter(str(temporary), code, rate, (width, height))
                 if not writer.isOpened():
                     raise UserError(f"{out}: no video can be written there. Name an .mp4 file.")
-            if drawn.shape[:2] == (height, width):  # pictures of a folder may differ in size
-                writer.write(drawn)
+            # Pictures of a folder may differ in size.
+            writer.write(cv2.resize(drawn, (width, height)))
         if writer is not None:
             writer.release()
     others = int((~seen.valid_T & (seen.faces_T > 0)).sum())
@@ -73,10 +73,8 @@ def draw(clip: Path, out: Path, fps: float) -> None:
     print(f"{out}: {len(seen.times_T)} frames, {gaps} of them without the face{only_others}")
 
 
-def _frame(picture: Picture | None, seen: Trajectory, t: int, shown: NDArray[np.intp]) -> Picture:
+def _frame(picture: Picture, seen: Trajectory, t: int, shown: NDArray[np.intp]) -> Picture:
     """One frame: the picture with points, the panel beside it, the timeline below both."""
-    if picture is None:
-        picture = np.zeros((_LEAST_HEIGHT, _LEAST_HEIGHT, 3), np.uint8)
     scale = max(1.0, _LEAST_HEIGHT / picture.shape[0])
     size = (2 * round(picture.shape[1] * scale / 2), 2 * round(picture.shape[0] * scale / 2))
     canvas = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), size)

@@ -31,9 +31,8 @@ def predict_all(clips: list[Path], folder: Path | None, fps: float) -> bool:
     trained = training.load(folder or training.folder(settings.train.partitions[0], training.MODEL))
     if missing := [clip for clip in clips if not clip.exists()]:
         raise UserError(f"{missing[0]} is not here. Name a video, or a folder of pictures.")
-    for name in settings.datasets:
-        cache.fill(cache.pack(name))
-    found = extract.ensure(clips, "clips", fps, settings.landmarks)
+    shelves = [cache.pack(name) for name in settings.datasets]
+    found = extract.ensure(clips, "clips", fps, settings.landmarks, shelves)
     if found.problems:
         key, said = next(iter(found.problems.items()))
         raise UserError(f"{clips[found.keys.index(key)]}: {said}. Try again without it.")

@@ -13,11 +13,11 @@ import pandas as pd
 
 from facewave import params
 from facewave.errors import explain
-from facewave.files import write_csv, write_json
+from facewave.files import locked, write_csv, write_json
 from facewave.labels import schema as labels
 from facewave.landmarks import cache, plots, shards
 from facewave.landmarks.extract import ensure
-from facewave.landmarks.schema import MEASURES
+from facewave.landmarks.schema import MEASURES, entries
 
 _NAMED = 20  # so many clips are named one by one
 
@@ -30,18 +30,19 @@ def main(name: str) -> None:
     files = rows["file_path"].drop_duplicates()
     clips = [Path(entry.root) / path for path in files]
     folder = Path("data/landmarks") / name
-    shipped = cache.fill(cache.pack(name))
-    cache.fill(folder)  # a machine that pulled the shards has nothing to detect
-    found = ensure(clips, name, entry.fps, settings.landmarks)
-    rows = rows.assign(key=rows["file_path"].map(dict(zip(files, found.keys, strict=True))))
-    index = shards.index(rows, folder, settings.landmarks, found.problems)
+    # A machine that pulled the shards has nothing to detect.
+    shelves = (cache.pack(name), folder)
+    with locked(folder):
+        found = ensure(clips, name, entry.fps, settings.landmarks, shelves)
+        rows = rows.assign(key=rows["file_path"].map(dict(zip(files, found.keys, strict=True))))
+        index = shards.index(rows, folder, settings.landmarks, found.problems)
 
     metrics = Path("metrics/extract")
     write_json(metrics / f"{name}.json", _summary(index))
     columns = ["video_idx", "file_path", *MEASURES, "usable", "reason"]
     write_csv(metrics / f"{name}.csv", index[columns])
     plots.worst(index, Path(entry.root), folder, entry.fps, metrics / f"{name}.png")
-    _tell(name, index, shipped, found.detected)
+    _tell(name, index, found.detected)
 
 
 def _summary(index: pd.DataFrame) -> dict[str, object]:
@@ -61,8 +62,9 @@ def _summary(index: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def _tell(name: str, index: pd.DataFrame, shipped: set[str], detected: set[str]) -> None:
+def _tell(name: str, index: pd.DataFrame, detected: set[str]) -> None:
     once = index.drop_duplicates("key")  # rows may be about parts of one clip
+    shipped = {one.key for file in cache.pack(name).glob("part-*") for one in entries(file)}
     from_pack = int(once["key"].isin(shipped - detected).sum())
     came = f"{from_pack} came with the dataset ({cache.pack(name)}), " if shipped else ""
     cached = len(once) - from_pack - len(detected)

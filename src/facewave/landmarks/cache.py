@@ -7,13 +7,10 @@ experiments, so a clip is never detected twice. ``FACEWAVE_CACHE`` moves the fol
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from facewave.errors import UserError
 from facewave.files import sha256
@@ -64,12 +61,8 @@ def place(name: str) -> Path:
 
 
 def is_sound(file: Path) -> bool:
-    """Whether a trajectory is there; a file that another program cut short does not count."""
-    try:
-        pq.read_metadata(file)
-    except (FileNotFoundError, pa.ArrowInvalid):
-        return False
-    return True
+    """Whether a clip is there; a file that was cut short or is of another format does not count."""
+    return bool(entries(file))
 
 
 def has(name: str) -> bool:
@@ -86,18 +79,13 @@ def pack(dataset: str) -> Path:
     return Path("data/trajectories") / dataset
 
 
-def fill(shipped: Path) -> set[str]:
-    """Put into the cache what a folder of shards has, and the cache lacks; return its keys."""
-    keys = set()
-    for file in sorted(shipped.glob("part-*.parquet")):
+def fill(shelf: Path, wanted: set[str]) -> set[str]:
+    """Put into the cache what a folder of shards has of the wanted keys; return those."""
+    filled = set()
+    for file in sorted(shelf.glob("part-*.parquet")):
         for entry in entries(file):
-            if not re.fullmatch(r"[0-9a-f]{64}", entry.key):  # it becomes a path
-                raise UserError(
-                    f"{file}: its clips are not named as stage extract names them. Copy a folder "
-                    "that it wrote, or remove this one."
-                )
-            keys.add(entry.key)
-            if not has(entry.key):
+            if entry.key in wanted:
                 clip = chunks(file, entry.row_group, entry.row_groups)
                 write_clip(place(entry.key), entry.facts, clip, read_names(file))
-    return keys
+                filled.add(entry.key)
+    return filled

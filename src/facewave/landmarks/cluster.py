@@ -6,18 +6,21 @@ crash, a hang or the time limit costs one clip there as well. If a worker is los
 clips; those that it had finished are in the cache.
 """
 
+import math
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 
 from facewave.errors import UserError
 from facewave.landmarks import pool
+from facewave.landmarks.pool import Task
 
 _MOST = 32  # clips at a time: beside them, starting a process costs little
 _ROUNDS = 4  # times that each worker comes for clips, at least, so that all end at about one time
+_NO_WORKERS = (
+    "has no workers left. Finished clips are kept: start some and run the same command again."
+)
 _PATIENCE_S = 30  # until the scheduler answers, and has a worker
-
-Task = tuple[str, tuple[object, ...]]
 
 
 def each(
@@ -40,7 +43,7 @@ def each(
         OSError: a task could not write or read a file.
     """
     try:
-        from distributed import Client, as_completed
+        from distributed import Client, wait
         from distributed.comm.core import CommClosedError
         from distributed.scheduler import KilledWorker
     except ImportError:
@@ -59,22 +62,33 @@ def each(
     with client:
         slots = sum(client.nthreads().values())
         size = max(1, min(_MOST, len(tasks) // (_ROUNDS * slots)))
-        parts = [tasks[at : at + size] for at in range(0, len(tasks), size)]
+        count = math.ceil(len(tasks) / size)
+        parts = [tasks[at::count] for at in range(count)]  # the longest clips go to several
         names = {
             client.submit(_some, work, part, limit, pure=False): [name for name, _ in part]
             for part in parts
         }
-        for future in as_completed(names):
-            try:
-                yield from future.result()
-            except KilledWorker:
-                said = "every worker that looked at it was lost; see their logs"
-                yield from ((name, said) for name in names[future])
-            except (CancelledError, CommClosedError):
-                raise UserError(
-                    f"the Dask scheduler at {address} was lost. Finished clips are kept: start it "
-                    "again and run the same command."
-                ) from None
+        waiting = set(names)
+        try:
+            while waiting:
+                try:
+                    done = wait(waiting, _PATIENCE_S, return_when="FIRST_COMPLETED").done
+                except TimeoutError:
+                    if not client.nthreads():
+                        raise UserError(f"the Dask cluster at {address} {_NO_WORKERS}") from None
+                    continue
+                waiting -= done
+                for future in done:
+                    try:
+                        yield from future.result()
+                    except KilledWorker:
+                        said = "every worker that looked at it was lost; see their logs"
+                        yield from ((name, said) for name in names[future])
+        except (CancelledError, CommClosedError):
+            raise UserError(
+                f"the Dask scheduler at {address} was lost. Finished clips are kept: start it "
+                "again and run the same command."
+            ) from None
 
 
 def _some(work: Callable[..., None], tasks: Sequence[Task], limit: float) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -147,10 +147,9 @@ def detect(clip: Path, model: Path, fps: float, settings: Landmarks) -> Detectio
         settings: fps, max_side and whose.
     """
     with _quiet():
-        try:
+        with suppress(_AnotherFaceError):
             return _watch(clip, model, fps, settings, 1)
-        except _AnotherFaceError:
-            return _watch(clip, model, fps, settings, FACES)
+        return _watch(clip, model, fps, settings, FACES)
 
 
 class _AnotherFaceError(Exception):
@@ -165,8 +164,7 @@ def _watch(clip: Path, model: Path, fps: float, settings: Landmarks, faces: int)
     milliseconds, next_look = -1, -math.inf
     # A new landmarker for each clip: it follows faces from frame to frame and cannot be reset.
     with Landmarker(model.read_bytes(), faces) as landmarker:
-        rate = math.inf if settings.fps == "source" else settings.fps
-        for number, time, picture in source.frames(rate):
+        for number, time, picture in source.frames(settings.rate):
             seen = 0
             if picture is not None:
                 picture = _shrunk(picture, settings.max_side)

@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 _REACH = 1.0  # faces' sizes that a face may move between two frames
 _GROWTH = 2.0  # times that it may grow or shrink
-_GONE_S = 1.0  # a face that was not seen for so long is not looked for any more
+_GONE_S = 10.0  # a face that was not seen for so long is not looked for in its place any more
 _SAME = 0.3  # of a face's size: two faces of one frame that are nearer are one, found twice
 
 
@@ -93,11 +93,13 @@ def followed(
     sums = np.bincount(tracks_N, prominence_N)
     taken = np.zeros(int(frames_N.max()) + 1, bool)
     chosen = np.zeros(len(tracks_N), bool)
+    order = np.argsort(tracks_N, kind="stable")
+    ends = np.cumsum(np.bincount(tracks_N))
     for track in np.argsort(-sums, kind="stable"):
-        mine = tracks_N == track
+        mine = order[ends[track - 1] if track else 0 : ends[track]]
         if not taken[frames_N[mine]].any():
             taken[frames_N[mine]] = True
-            chosen |= mine
+            chosen[mine] = True
     return chosen
 
 

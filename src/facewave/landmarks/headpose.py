@@ -63,7 +63,7 @@ def separate(
         aspect: the picture's width over its height.
     """
     n_frames = len(landmarks_TPC)
-    seen = np.isfinite(landmarks_TPC).all(axis=(1, 2)) & np.isfinite(pose_T44).all(axis=(1, 2))
+    seen = np.isfinite(landmarks_TPC).all(axis=(1, 2)) & _rotates(pose_T44)
     head = Head(
         np.full(landmarks_TPC.shape, np.nan),
         np.full((n_frames, 3, 3), np.nan),
@@ -97,11 +97,18 @@ def angles(pose_T44: NDArray[np.float32]) -> Floats:
     camera's space as MediaPipe guesses it: shifting the picture by a tenth changes yaw by 1 to 3.
     """
     found = np.full((len(pose_T44), 3), np.nan)
-    seen = np.isfinite(pose_T44).all(axis=(1, 2))
+    seen = _rotates(pose_T44)
     if seen.any():
         turned = Rotation.from_matrix(pose_T44[seen, :3, :3])
         found[seen] = turned.as_euler("YXZ", degrees=True) * (1, -1, 1)
     return found
+
+
+def _rotates(pose_T44: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which matrices are there and are rotations, more or less: no mirror images, nothing flat."""
+    finite = np.isfinite(pose_T44.reshape(-1, 16)).all(axis=1)
+    sizes: Floats = np.linalg.det(np.where(finite[:, None, None], pose_T44, 0.0)[:, :3, :3])
+    return np.logical_and(finite, sizes > 0)
 
 
 def _rotations(reference_SC: Floats, points_TSC: Floats) -> Floats:

@@ -12,10 +12,12 @@ from contextlib import ExitStack
 import joblib
 from pebble import ProcessExpired, ProcessPool
 
+Task = tuple[str, tuple[object, ...]]  # a name and arguments
+
 
 def each(
     work: Callable[..., None],
-    tasks: Iterable[tuple[str, tuple[object, ...]]],
+    tasks: Iterable[Task],
     limit: float,
     processes: int | None = None,
 ) -> Iterator[tuple[str, str]]:
@@ -53,6 +55,6 @@ def _problem(future: "Future[None]", limit: float) -> str:
         return f"it took longer than {limit:g} s"
     except ProcessExpired as error:
         return f"the process that looked at it died (exit code {error.exitcode})"
-    except RuntimeError as error:  # what MediaPipe raises
+    except (RuntimeError, ValueError) as error:  # what MediaPipe raises
         return f"it cannot be looked at: {error}"
     return ""

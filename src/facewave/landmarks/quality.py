@@ -132,7 +132,7 @@ def measure(frames: Frames, start: float = math.nan, end: float = math.nan) -> M
         "face_px": np.median(face[:, 2]) if len(seen) else math.nan,
         "sharpness": np.median(sharp) if len(sharp) else math.nan,
         "jumps": int((ways > _JUMP * face[:-1, 2]).sum()),
-        "still": int((np.ptp(shapes, axis=0) <= _STILL).sum()) if len(seen) else math.nan,
+        "still": int((np.ptp(shapes, axis=0) <= _STILL).sum()) if len(seen) > 1 else math.nan,
     }
     for axis, name in enumerate(("yaw", "pitch", "roll")):
         found[name] = np.percentile(turned[:, axis], 95) if len(seen) else math.nan
@@ -146,9 +146,13 @@ def judge(measures: Mapping[str, Any], problem: str, limits: Landmarks) -> str:
     if not measures["face_frames"]:
         return "no face in any frame"
     for name, limit in limits.at_least.items():
+        if math.isnan(measures[name]):
+            return f"{name} is not known ({MEASURES[name]})"
         if measures[name] < limit:
             return f"{name} is {measures[name]:g}, less than {limit:g} ({MEASURES[name]})"
     for name, limit in limits.at_most.items():
+        if math.isnan(measures[name]):
+            return f"{name} is not known ({MEASURES[name]})"
         if measures[name] > limit:
             return f"{name} is {measures[name]:g}, more than {limit:g} ({MEASURES[name]})"
     return ""

@@ -49,7 +49,8 @@ _WRITING = {
     "use_dictionary": False,
     "column_encoding": {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in _WIDTHS},
 }
-FORMAT = "1"  # of the shards and what MEASURES mean: raise it when either changes
+FORMAT = "1"  # of the files: raise it when it changes, and every clip is detected anew
+MEASURED = "1"  # what MEASURES mean: raise it when that changes, and every clip is measured anew
 CHUNK = 1024  # frames, 6 MB: what is in memory of a clip, however long it is
 # What is measured of each row's part of its clip; params.yaml may set limits to any of them.
 MEASURES: dict[Measure, str] = {
@@ -173,7 +174,9 @@ class ShardWriter:
     """Appends clips to one parquet file, each in row groups of its own."""
 
     def __init__(self, file: Path, names: tuple[str, ...]) -> None:
-        schema = _SCHEMA.with_metadata({"blendshapes": json.dumps(names), "format": FORMAT})
+        schema = _SCHEMA.with_metadata(
+            {"blendshapes": json.dumps(names), "format": FORMAT, "measured": MEASURED}
+        )
         self._writer = pq.ParquetWriter(file, schema, **_WRITING)
         self._row_groups = 0
         self._entries: list[Entry] = []
@@ -251,6 +254,11 @@ def entries(path: Path) -> list[Entry]:
         return []
     found = json.loads(metadata[b"clips"])
     return [Entry(**one | {"facts": ClipFacts(**one["facts"])}) for one in found]
+
+
+def is_measured(path: Path) -> bool:
+    """Whether the measures of a shard are what they are now."""
+    return bool(pq.read_metadata(path).metadata.get(b"measured") == MEASURED.encode())
 
 
 def chunks(path: Path, first: int = 0, count: int | None = None) -> Iterator[Trajectory]:

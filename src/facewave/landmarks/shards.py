@@ -36,11 +36,13 @@ def gather(keys: Iterable[str], folder: Path) -> dict[str, tuple[str, Entry]]:
         parts[f"part-{int(key[:8], 16) >> (32 - bits):05d}.parquet"].append(key)
     found: dict[str, tuple[str, Entry]] = {}
     for name, mine in parts.items():
-        if [entry.key for entry in schema.entries(folder / name)] != mine:
+        held = schema.entries(folder / name)
+        if [entry.key for entry in held] != mine or not schema.is_measured(folder / name):
             _write(folder / name, mine)
         found |= {entry.key: (name, entry) for entry in schema.entries(folder / name)}
-    for file in folder.glob("part-*.parquet"):
-        if file.name not in parts:
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():  # shards that are too many, and halves that a kill has left
+        if file.name not in {*parts, "index.csv"}:
             file.unlink()
     return found
 
@@ -63,8 +65,11 @@ def index(
     clip, frames = "", quality.NONE  # the last one of which rows are about parts
     records = []
     for row in rows.itertuples():
-        lost = Entry(row.key, 0, 0, ClipFacts(0.0, 0, 0, 0, problems.get(row.key, "")), {})
-        shard, entry = found.get(row.key, ("", lost))
+        if row.key in problems:
+            facts = ClipFacts(0.0, 0, 0, 0, problems[row.key])
+            shard, entry = "", Entry(row.key, 0, 0, facts, {})
+        else:
+            shard, entry = found[row.key]
         facts, measures = entry.facts, entry.measures or quality.measure(quality.NONE)
         if entry.row_groups and not (math.isnan(row.start) and math.isnan(row.end)):
             if clip != row.key:

@@ -33,8 +33,12 @@ def unusable(row: Mapping[str, Any], max_gap_s: float) -> str:
         row: with the measures of schema.MEASURES, and the reason why it is not usable already.
         max_gap_s: longer gaps are not interpolated.
     """
-    if row["reason"] or row["longest_gap"] <= max_gap_s:
+    if row["reason"]:
         return str(row["reason"])
+    if row["face_frames"] < 2:
+        return "a face in one frame only: nothing moves"
+    if row["longest_gap"] <= max_gap_s:
+        return ""
     return (
         f"no face for {row['longest_gap']:.2f} s: longer gaps than wavelets.max_gap_s "
         f"({max_gap_s:g}) are not interpolated"
