@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from test_landmarks_schema import NAMES, assert_equal, random_trajectory
 
-from facewave.landmarks import quality, schema, shards
+from facewave.landmarks import cache, quality, schema, shards
 from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory
 from making import SETTINGS, contents, remember, write_to_shard
 

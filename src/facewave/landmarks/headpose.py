@@ -107,7 +107,7 @@ def angles(pose_T44: NDArray[np.float32]) -> Floats:
 def _rotates(pose_T44: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which matrices are there and are rotations, more or less: no mirror images, nothing flat."""
     finite = np.isfinite(pose_T44.reshape(-1, 16)).all(axis=1)
-    sizes: Floats = np.linalg.det(np.where(finite[:, None, None], pose_T44, 0.0)[:, :3, :3])
+    sizes = np.linalg.det(np.nan_to_num(pose_T44[:, :3, :3]))
     return np.logical_and(finite, sizes > 0)
 
 
