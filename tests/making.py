@@ -242,6 +242,8 @@ def write_features(
     shapes[~usable], points[~usable] = np.nan, np.nan
     np.save(folder / "blendshapes.npy", shapes)
     np.save(folder / "landmarks.npy", points)
+    np.save(folder / "pose_free.npy", points)
+    np.save(folder / "head.npy", points[:, :, 0, :1].repeat(7, axis=2))
     clips = table[["video_idx", "file_path"]].assign(
         usable=usable,
         reason=np.where(usable, "", "too few faces"),

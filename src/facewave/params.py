@@ -52,6 +52,10 @@ Measure = Literal[
 ]
 
 
+# What training can take in; wavelets/schema.py says what they are.
+Block = Literal["blendshapes", "landmarks", "pose_free", "head"]
+
+
 def _once(values: list[Any]) -> list[Any]:
     if len(set(values)) < len(values):
         raise ValueError("it should name nothing twice")
@@ -165,7 +169,7 @@ class Train:
     model: Literal["majority", "logistic", "mlp"]
     baselines: Annotated[list[Literal["logistic", "mlp"]], Once]
     inputs: Annotated[
-        list[Literal["blendshapes", "landmarks"]],
+        list[Block],
         Field(min_length=1),
         Once,
         BeforeValidator(_no_caption),

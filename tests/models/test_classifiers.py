@@ -8,9 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from facewave.errors import UserError
 from facewave.models.classifiers import Config, Majority, Standardize, Standardized, build
+from facewave.params import Block
 from facewave.training import schema
 from making import contents
 
@@ -190,7 +192,7 @@ def test_a_config_without_a_key_is_refused(key: str, tmp_path: Path) -> None:
 
 
 def test_blocks_stand_side_by_side_in_the_order_asked_for() -> None:
-    blocks = {
+    blocks: dict[Block, NDArray[np.float32]] = {
         "landmarks": np.arange(12, dtype=np.float32).reshape(2, 3, 2),
         "blendshapes": -np.arange(4, dtype=np.float32).reshape(2, 2),
     }

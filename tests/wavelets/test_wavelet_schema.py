@@ -20,9 +20,9 @@ def made(tmp_path: Path) -> Toy:
 
 def test_arrays_are_mapped_and_ids_stay_text(tmp_path: Path, made: Toy) -> None:
     features = schema.read(tmp_path / "data/features/demo")
-    assert isinstance(features.landmarks, np.memmap)
-    assert features.landmarks.shape == (61, 10, 478, 3)
-    np.testing.assert_array_equal(features.blendshapes[2:], made.blendshapes[1:])
+    assert isinstance(features.blocks["landmarks"], np.memmap)
+    assert features.blocks["landmarks"].shape == (61, 10, 478, 3)
+    np.testing.assert_array_equal(features.blocks["blendshapes"][2:], made.blendshapes[1:])
     assert list(features.clips["video_idx"][:3]) == ["undecided", "000", "001"]
     assert list(features.clips["reason"][:3]) == ["", "too few faces", ""]
     assert features.clips["usable"].dtype == bool
@@ -40,11 +40,13 @@ def test_rows_are_joined_by_id_not_by_place(tmp_path: Path, made: Toy) -> None:
         at = int(row.video_idx)
         assert row.usable == made.usable[at]
         if row.usable:
-            np.testing.assert_array_equal(features.blendshapes[row.at], made.blendshapes[at])
+            np.testing.assert_array_equal(
+                features.blocks["blendshapes"][row.at], made.blendshapes[at]
+            )
 
 
 @pytest.mark.usefixtures("made")
-@pytest.mark.parametrize("name", ["clips.csv", "config.json", "landmarks.npy", "blendshapes.npy"])
+@pytest.mark.parametrize("name", ["clips.csv", "config.json", "landmarks.npy", "head.npy"])
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "data/features/demo"
     (folder / name).unlink()
@@ -61,7 +63,7 @@ def test_files_of_different_lengths_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("made")
-@pytest.mark.parametrize("name", ["config.json", "landmarks.npy", "blendshapes.npy"])
+@pytest.mark.parametrize("name", ["config.json", "landmarks.npy", "head.npy"])
 def test_a_file_cut_short_is_refused(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "data/features/demo"
     whole = (folder / name).read_bytes()

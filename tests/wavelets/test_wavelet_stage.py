@@ -4,11 +4,13 @@ import json
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from facewave.landmarks.schema import EMPTY, Trajectory, between
 from facewave.wavelets import schema
@@ -43,7 +45,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     return Done(project, process, schema.read(project / "data/features/demo"))
 
 
-def means(clip: Trajectory, values: NDArray[np.float32]) -> NDArray[np.float64]:
+def means(clip: Trajectory, values: NDArray[Any]) -> NDArray[np.float64]:
     """Means over K equal parts of the time by brute force: the value at a great many moments."""
     valid, times = clip.valid_T, clip.times_T
     halves = np.diff(times) / 2
@@ -59,15 +61,25 @@ def means(clip: Trajectory, values: NDArray[np.float32]) -> NDArray[np.float64]:
 def test_numbers_are_means_of_the_whole_clip(done: Done, name: str) -> None:
     at, clip = list(CLIPS).index(name), CLIPS[name]
     shapes, points = clip.blendshapes_TB, clip.landmarks_TPC[:, 470:]
-    np.testing.assert_allclose(done.features.blendshapes[at], means(clip, shapes), atol=1e-3)
-    np.testing.assert_allclose(done.features.landmarks[at, :, 470:], means(clip, points), atol=1e-3)
+    np.testing.assert_allclose(
+        done.features.blocks["blendshapes"][at], means(clip, shapes), atol=1e-3
+    )
+    np.testing.assert_allclose(
+        done.features.blocks["landmarks"][at, :, 470:], means(clip, points), atol=1e-3
+    )
 
 
 def test_shapes_types_and_missing_clips(done: Done) -> None:
-    points, shapes = done.features.landmarks, done.features.blendshapes
-    assert (points.shape, shapes.shape) == ((5, K, 478, 3), (5, K, 52))
-    assert points.dtype == shapes.dtype == np.float32
-    for block in (points, shapes):
+    shapes = {name: block.shape for name, block in done.features.blocks.items()}
+    points = (5, K, 478, 3)
+    assert shapes == {
+        "blendshapes": (5, K, 52),
+        "landmarks": points,
+        "pose_free": points,
+        "head": (5, K, 7),
+    }
+    for block in done.features.blocks.values():
+        assert block.dtype == np.float32
         missing = np.isnan(block.reshape(5, -1))
         assert missing.all(axis=1).tolist() == [False, True, True, False, False]
         assert missing.any(axis=1).tolist() == [False, True, True, False, False]
@@ -92,7 +104,7 @@ def test_config_and_metrics_say_what_was_done(done: Done) -> None:
     figures = json.loads((folder / "metrics/wavelet/demo.json").read_text("utf-8"))
     assert figures == {
         "clips": 3,
-        "channels": 1486,
+        "channels": 52 + 2 * 1434 + 7,
         "numbers_per_channel": K,
         "mean_frames_per_clip": 59.33,
         "filled_share": 0.0435,  # 3 of 23 frames of one of three clips
@@ -123,11 +135,45 @@ def test_a_part_of_a_clip_gives_what_its_frames_give_as_a_clip(
     monkeypatch.chdir(tmp_path)
     main("demo")
     features = schema.read(tmp_path / "data/features/demo")
-    for block in (features.blendshapes, features.landmarks):
+    for block in features.blocks.values():
         assert np.isfinite(block).all()
-        np.testing.assert_allclose(block[0], block[1], atol=1e-6)
+        np.testing.assert_allclose(block[0], block[1], atol=1e-5)
         assert np.abs(block[0] - block[2]).max() > 0.01
         assert np.abs(block[3] - block[2]).max() > 0.01
+
+
+def test_the_heads_pose_is_taken_out_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A face that keeps still on a head that turns, moves and comes nearer."""
+    rng = np.random.default_rng(0)
+    times = np.arange(40) / 20
+    yaw, nearer = 0.4 * np.sin(times), 0.2 * (1 + 0.3 * times / 2)
+    turned = Rotation.from_rotvec(yaw[:, None] * np.array([0, 1, 0])).as_matrix()
+    face = rng.normal(scale=0.3, size=(478, 3))
+    at = np.stack([0.5 + 0.1 * times / 2, -0.4 + 0 * times, 0 * times], axis=1)
+    points = at[:, None] + nearer[:, None, None] * (face @ turned.transpose(0, 2, 1))
+    pose = np.broadcast_to(np.eye(4), (40, 4, 4)).copy()
+    pose[:, :3, :3] = turned
+    moving = replace(
+        trajectory(40),
+        times_T=times,
+        landmarks_TPC=(points * [1, -64 / 48, -1]).astype(np.float32),
+        pose_T44=pose.astype(np.float32),
+    )
+    write_params(tmp_path, wavelets={"k": K})
+    write_landmarks(tmp_path, {"a": moving})
+    monkeypatch.chdir(tmp_path)
+    main("demo")
+    blocks = schema.read(tmp_path / "data/features/demo").blocks
+    assert np.ptp(blocks["landmarks"][0], axis=0).max() > 0.02
+    assert np.ptp(blocks["pose_free"][0], axis=0).max() < 1e-4
+    head = blocks["head"][0]
+    first, last = (Rotation.from_rotvec(head[k, :3]) for k in (0, -1))
+    turns = means(moving, yaw)
+    assert (first.inv() * last).magnitude() == pytest.approx(abs(turns[-1] - turns[0]), rel=0.03)
+    assert head[-1, 6] / head[0, 6] == pytest.approx(1.27, abs=0.03)  # nearer by three tenths
+    assert np.ptp(head[:, 3]) == pytest.approx(np.ptp(means(moving, at[:, 0])), abs=0.02)
 
 
 def test_a_longer_gap_than_allowed_is_not_filled(
@@ -155,7 +201,7 @@ def test_a_longer_gap_than_allowed_is_not_filled(
     assert list(table["usable"]) == [False, True, False, True, False, True]
     assert list(table["reason"]) == [said, "", said, "", "too few faces", ""]
     assert list(table["filled"].fillna(-1)) == [-1, 0.15, -1, 0, -1, 0]
-    missing = np.isnan(features.blendshapes).all(axis=(1, 2))
+    missing = np.isnan(features.blocks["blendshapes"]).all(axis=(1, 2))
     np.testing.assert_array_equal(missing, ~table["usable"])
     figures = json.loads((tmp_path / "metrics/wavelet/demo.json").read_text("utf-8"))
     assert figures["filled_share"] == 0.05

@@ -17,20 +17,20 @@ def export(dataset: str, out: Path) -> None:
     never reads it; its own features are plain arrays.
     """
     features = wavelets.read(Path("data/features") / dataset)
-    clips = features.clips
+    clips, blocks = features.clips, features.blocks
     usable = np.flatnonzero(clips["usable"])
     records = np.empty(len(usable), object)
     for i, at in enumerate(usable):
         records[i] = {
             "file_path": clips["file_path"].iloc[at],
-            "landmarks": np.array(features.landmarks[at]),
-            "blendshapes": np.array(features.blendshapes[at]),
+            "landmarks": np.array(blocks["landmarks"][at]),
+            "blendshapes": np.array(blocks["blendshapes"][at]),
         }
     with replacing(out) as temporary, temporary.open("wb") as file:
         np.save(file, records)
     print(
-        f"{out}: {len(records)} clips, landmarks {features.landmarks.shape[1:]}, blendshapes "
-        f"{features.blendshapes.shape[1:]}\n"
+        f"{out}: {len(records)} clips, landmarks {blocks['landmarks'].shape[1:]}, blendshapes "
+        f"{blocks['blendshapes'].shape[1:]}\n"
         "Reading it needs pickle (np.load with allow_pickle), which can run code: pass it on as "
         "what it is, and read only such files as you trust. facewave itself never reads one."
     )

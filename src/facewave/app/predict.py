@@ -60,8 +60,8 @@ def _show(clip: Path, place: Path, trained: training.Trained, settings: params.P
             "the model was trained on other blendshapes. Train it again: dvc repro train"
         )
     config = {name: trained.wavelets[name] for name in ("mode", "family", "level", "k")}
-    points, shapes = features(trajectory, Transform(**config))
-    blocks = {"landmarks": points[None], "blendshapes": shapes[None]}
+    numbers = features(trajectory, facts, Transform(**config))
+    blocks = {name: block[None] for name, block in numbers.items()}
     probabilities = trained.probabilities(training.flatten(blocks, trained.inputs))[0]
     table = Table("emotion", "probability", box=None, padding=(0, 2))
     for at in np.argsort(-probabilities):

@@ -95,7 +95,7 @@ def predict(
         raise UserError(f"partition {partition} has no test clip; see metrics/clean for the parts.")
     usable = test["usable"].to_numpy(bool)
     prior = training.load(training.folder(partition, training.PRIOR))
-    blocks = {name: getattr(features, name)[test["at"]] for name in trained.inputs}
+    blocks = {name: features.blocks[name][test["at"]] for name in trained.inputs}
     inputs = training.flatten(blocks, trained.inputs)
     probabilities = np.where(
         usable[:, None],
@@ -191,14 +191,14 @@ def show_clip(
     if pool.empty:
         return
     at = pd.Series(range(len(features.clips)), features.clips["video_idx"])
-    shapes_nKB = features.blendshapes[at[pool["video_idx"]]]
+    shapes_nKB = features.blocks["blendshapes"][at[pool["video_idx"]]]
     chosen = pool.iloc[int(np.argmax(shapes_nKB.std(axis=1).sum(axis=1)))]
     name = loaded.train.dataset
     folder = Path("data/landmarks") / name
     index = landmarks.read_index(folder).set_index("video_idx").loc[chosen["video_idx"]]
     plots.clip(
         landmarks.read_row(folder, index),
-        np.asarray(features.blendshapes[at[chosen["video_idx"]]]),
+        np.asarray(features.blocks["blendshapes"][at[chosen["video_idx"]]]),
         Clip(Path(loaded.datasets[name].root) / chosen["file_path"], loaded.datasets[name].fps),
         features.config,
         f"{name} ({loaded.datasets[name].about})\n"

@@ -76,10 +76,10 @@ def main() -> None:
                     schema.save(schema.folder(partition, role), trained)
 
 
-def _part(clips: pd.DataFrame, features: wavelets.Features, inputs: Sequence[str]) -> Part:
+def _part(clips: pd.DataFrame, features: wavelets.Features, inputs: Sequence[params.Block]) -> Part:
     """The inputs and codes of some clips."""
     at = clips["at"].to_numpy()
-    blocks = {name: getattr(features, name)[at] for name in inputs}
+    blocks = {name: features.blocks[name][at] for name in inputs}
     codes = clips["label"].to_numpy(np.int64)
     return Part(torch.from_numpy(schema.flatten(blocks, tuple(inputs))), torch.from_numpy(codes))
 

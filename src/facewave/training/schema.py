@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from facewave.errors import UserError
 from facewave.files import replacing, write_json
 from facewave.models.classifiers import Config, Kind, build
-from facewave.params import Train
+from facewave.params import Block, Train
 
 ROOT = Path("models/trained")
 MODEL = "model"
@@ -36,13 +36,13 @@ class Trained:
     Attributes:
         module: (n, D) -> (n, C) logits, in evaluation mode.
         config: rebuilds the module.
-        inputs: which blocks make up D, in order: "blendshapes", "landmarks".
+        inputs: which blocks of features make up D, in order.
         wavelets: the transform's settings and the blendshapes' names.
     """
 
     module: nn.Module
     config: Config
-    inputs: tuple[str, ...]
+    inputs: tuple[Block, ...]
     wavelets: dict[str, Any]
 
     def probabilities(self, inputs_nD: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -61,7 +61,9 @@ def roles(settings: Train) -> dict[str, Kind]:
     return {MODEL: settings.model, PRIOR: PRIOR} | {name: name for name in settings.baselines}
 
 
-def flatten(blocks: dict[str, NDArray[np.float32]], inputs: tuple[str, ...]) -> NDArray[np.float32]:
+def flatten(
+    blocks: dict[Block, NDArray[np.float32]], inputs: tuple[Block, ...]
+) -> NDArray[np.float32]:
     """The chosen blocks of features, each (n, K, ...), side by side: (n, D)."""
     chosen = [np.asarray(blocks[name]) for name in inputs]
     return np.hstack([block.reshape(len(block), math.prod(block.shape[1:])) for block in chosen])

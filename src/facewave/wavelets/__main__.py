@@ -1,12 +1,13 @@
 """Stage wavelet: ``python -m facewave.wavelets DATASET``.
 
 Reads   data/landmarks/<dataset>/        trajectories (T, 478, 3) and (T, 52), any T
-Writes  data/features/<dataset>/         (n, K, 478, 3), (n, K, 52), mask and quality
+Writes  data/features/<dataset>/         blocks (n, K, ...), mask and quality
         metrics/wavelet/<dataset>.json   how much was condensed into how little
 """
 
+import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from facewave.errors import explain
 from facewave.files import replacing, write_csv, write_json
 from facewave.landmarks import schema as landmarks
 from facewave.wavelets.features import features, unusable
-from facewave.wavelets.schema import CLIP_COLUMNS
+from facewave.wavelets.schema import BLOCKS, CLIP_COLUMNS
 from facewave.wavelets.transform import Transform
 
 
@@ -34,21 +35,19 @@ def main(name: str) -> None:
     index["reason"] = [unusable(row, chosen.max_gap_s) for row in index.to_dict("records")]
     index["usable"] = index["reason"] == ""
     index["filled"] = (1 - index["face_share"]).where(index["usable"]).round(4)
-    points = (landmarks.POINTS, landmarks.COORDINATES)
-    shapes = (landmarks.BLENDSHAPES,)
-    with (
-        _array(folder / "landmarks.npy", len(index), transform.k, *points) as write_points,
-        _array(folder / "blendshapes.npy", len(index), transform.k, *shapes) as write_shapes,
-    ):
+    with ExitStack() as files:
+        write = {
+            block: files.enter_context(
+                _array(folder / f"{block}.npy", len(index), transform.k, *shape)
+            )
+            for block, shape in BLOCKS.items()
+        }
         for row in tqdm(index.itertuples(), f"wavelet {name}", len(index), unit="clip"):
             if row.usable:
-                trajectory = landmarks.read_row(source, row)
-                of_points, of_shapes = features(trajectory, transform)
-            else:
-                of_points = np.full((transform.k, *points), np.nan, np.float32)
-                of_shapes = np.full((transform.k, *shapes), np.nan, np.float32)
-            write_points(of_points)
-            write_shapes(of_shapes)
+                numbers = features(landmarks.read_row(source, row), row, transform)
+            for block, shape in BLOCKS.items():
+                missing = np.full((transform.k, *shape), np.nan, np.float32)
+                write[block](numbers[block] if row.usable else missing)
 
     write_csv(folder / "clips.csv", index[list(CLIP_COLUMNS)])
     shards = index.loc[index["shard"] != "", "shard"].unique()
@@ -60,7 +59,7 @@ def main(name: str) -> None:
         Path("metrics/wavelet") / f"{name}.json",
         {
             "clips": len(usable),
-            "channels": landmarks.POINTS * landmarks.COORDINATES + landmarks.BLENDSHAPES,
+            "channels": sum(math.prod(shape) for shape in BLOCKS.values()),
             "numbers_per_channel": transform.k,
             "mean_frames_per_clip": round(frames, 2),
             "filled_share": round(float(usable["filled"].mean()), 4) if len(usable) else 0.0,

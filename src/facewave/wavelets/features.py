@@ -5,25 +5,47 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
-from facewave.landmarks import schema as landmarks
-from facewave.wavelets.transform import Transform, fill_gaps
+from facewave.landmarks.schema import Trajectory, without_pose
+from facewave.params import Block
+from facewave.wavelets.schema import BLOCKS
+from facewave.wavelets.transform import Floats, Transform, fill_gaps
 
 
 def features(
-    trajectory: landmarks.Trajectory, transform: Transform
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One clip's numbers: landmarks (K, 478, 3) and blendshapes (K, 52), gaps interpolated."""
-    n_frames = len(trajectory.times_T)
-    n_points = landmarks.POINTS * landmarks.COORDINATES
-    points = trajectory.landmarks_TPC.reshape(n_frames, n_points)
-    channels = np.hstack([points, trajectory.blendshapes_TB])
-    channels = fill_gaps(channels.astype(np.float64), trajectory.valid_T, trajectory.times_T)
-    numbers = transform(channels, trajectory.times_T).astype(np.float32)
-    return (
-        numbers[:, :n_points].reshape(-1, landmarks.POINTS, landmarks.COORDINATES),
-        numbers[:, n_points:],
-    )
+    trajectory: Trajectory, picture: Any, transform: Transform
+) -> dict[Block, NDArray[np.float32]]:
+    """One clip's numbers, a block each: (K, ...), gaps interpolated.
+
+    Args:
+        trajectory: with a face in two frames at least.
+        picture: its ``width`` and ``height``, in pixels: a row of the index, or a clip's facts.
+        transform: how.
+    """
+    numbers = {}
+    for name, channels in _channels(trajectory, picture).items():
+        seen = np.isfinite(channels).min(axis=1)
+        filled = fill_gaps(channels, seen, trajectory.times_T)
+        of_block = transform(filled, trajectory.times_T).astype(np.float32)
+        numbers[name] = of_block.reshape(-1, *BLOCKS[name])
+    return numbers
+
+
+def _channels(trajectory: Trajectory, picture: Any) -> dict[Block, Floats]:
+    """The channels of each block, (T, C), NaN without a face."""
+    head = without_pose(trajectory, picture)
+    turned = np.full(head.translation_T3.shape, np.nan)
+    seen = np.isfinite(head.scale_T)
+    if seen.any():
+        turned[seen] = Rotation.from_matrix(head.rotation_T33[seen]).as_rotvec()
+    blocks: dict[Block, Floats] = {
+        "blendshapes": trajectory.blendshapes_TB.astype(np.float64),
+        "landmarks": trajectory.landmarks_TPC.astype(np.float64),
+        "pose_free": head.pose_free_TPC,
+        "head": np.column_stack([turned, head.translation_T3, head.scale_T]),
+    }
+    return {name: block.reshape(len(block), -1) for name, block in blocks.items()}
 
 
 def unusable(row: Mapping[str, Any], max_gap_s: float) -> str:

@@ -1,10 +1,10 @@
 """The contract of data/features/<dataset>/: the same handful of numbers for every clip.
 
-``landmarks.npy`` (n, K, 478, 3) and ``blendshapes.npy`` (n, K, 52), float32, plain .npy that can
-be memory-mapped, NaN for a clip that is not usable; ``clips.csv`` has one row for each of the n:
-video_idx, file_path, the mask ``usable`` with its reason, frames, face_share, duration, fps and
-``filled``, the share of its frames that were interpolated;
-``config.json`` has the transform's settings and the blendshapes' names.
+One array a block (``BLOCKS``), (n, K, ...) float32, plain .npy that can be memory-mapped, NaN for a
+clip that is not usable; ``clips.csv`` has one row for each of the n: video_idx, file_path, the mask
+``usable`` with its reason, frames, face_share, duration, fps and ``filled``, the share of its
+frames that were interpolated; ``config.json`` has the transform's settings and the blendshapes'
+names.
 """
 
 import json
@@ -17,7 +17,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from facewave.errors import UserError
+from facewave.params import Block
 
+# What is transformed, and its shape in every frame.
+BLOCKS: dict[Block, tuple[int, ...]] = {
+    "blendshapes": (52,),
+    "landmarks": (478, 3),  # as the landmarker gives them
+    "pose_free": (478, 3),  # without the head's pose
+    "head": (7,),  # its rotation vector (rad), the place of its centre (picture widths), its size
+}
 CLIP_COLUMNS = (
     "video_idx",
     "file_path",
@@ -33,17 +41,15 @@ CLIP_COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """A dataset's features, arrays memory-mapped.
+    """A dataset's features.
 
     Attributes:
-        landmarks: (n, K, 478, 3) float32.
-        blendshapes: (n, K, 52) float32.
+        blocks: name -> (n, K, ...) float32, memory-mapped.
         clips: n rows, ``CLIP_COLUMNS``.
         config: the transform's settings, and ``blendshapes``, the 52 names.
     """
 
-    landmarks: NDArray[np.float32]
-    blendshapes: NDArray[np.float32]
+    blocks: dict[Block, NDArray[np.float32]]
     clips: pd.DataFrame
     config: dict[str, Any]
 
@@ -60,19 +66,18 @@ def read(folder: Path) -> Features:
         )
         clips["reason"] = clips["reason"].fillna("")
         config = json.loads((folder / "config.json").read_text("utf-8"))
-        landmarks = np.load(folder / "landmarks.npy", mmap_mode="r")
-        blendshapes = np.load(folder / "blendshapes.npy", mmap_mode="r")
+        blocks = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in BLOCKS}
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is not here. Make it with: dvc repro wavelet") from None
     except ValueError as error:  # cut short, or an array of objects, which only pickle could read
         raise UserError(
             f"{folder} is damaged ({error}). Make it again: dvc repro wavelet"
         ) from None
-    if not len(clips) == len(landmarks) == len(blendshapes):
+    if {len(block) for block in blocks.values()} != {len(clips)}:
         raise UserError(
             f"{folder}: its files have different lengths. Make it again: dvc repro wavelet"
         )
-    return Features(landmarks, blendshapes, clips, config)
+    return Features(blocks, clips, config)
 
 
 def join(table: pd.DataFrame, features: Features) -> pd.DataFrame:
