@@ -152,7 +152,7 @@ class Landmarks:
 class Wavelets:
     """Stage wavelet."""
 
-    mode: Literal["approximation", "block"]
+    mode: Literal["approximation", "fit", "block"]
     family: str
     level: Literal["auto"] | Annotated[int, Field(ge=1, le=12)]
     k: Annotated[int, Field(ge=1, le=1024)]

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facewave.errors import UserError
-from facewave.wavelets.transform import Transform, block_level, cell_means, fill_gaps
+from facewave.wavelets.transform import (
+    Transform,
+    block_level,
+    cell_means,
+    fill_gaps,
+    frame_edges,
+)
 
 Floats = NDArray[np.float64]
 
@@ -269,3 +275,102 @@ def test_too_few_valid_frames_cannot_be_filled(n_valid: int) -> None:
     valid = np.arange(5) < n_valid
     with pytest.raises(ValueError, match="two"):
         fill_gaps(np.ones((5, 2)), valid, np.arange(5.0))
+
+
+SHORT = st.sampled_from(["haar", "db2", "bior1.3", "bior2.2", "bior3.1", "coif1", "sym3"])
+ENOUGH = st.integers(5, 16)
+
+
+long_clips = st.builds(make_clip, st.integers(80, 2000), st.integers(0, 2**32 - 1), st.booleans())
+
+
+@quick
+@given(long_clips, st.sampled_from(["haar", "bior3.1"]), ENOUGH)  # no faint ones at the ends
+def test_a_fit_is_the_nearest_sum_of_its_functions(clip: Clip, family: str, k: int) -> None:
+    """No step along any function comes nearer."""
+    transform = Transform("fit", family, k=k)
+    numbers = transform(clip.values, clip.times)
+    assert numbers.shape == (k, 3)
+    lasts = np.diff(frame_edges(clip.times))
+    frames = transform.inverse(np.eye(k), clip.times)
+    left = clip.values - transform.inverse(numbers, clip.times)
+    size = np.sqrt((lasts[:, None] * frames**2).sum(axis=0))
+    push = np.abs(frames.T @ (lasts[:, None] * left)) / np.maximum(size, 1e-12)[:, None]
+    whole = np.sqrt((lasts[:, None] * clip.values**2).sum(axis=0))
+    assert (push <= 1e-9 * whole).all()
+
+
+@quick
+@given(st.integers(2, 400), st.integers(0, 2**32 - 1), ENOUGH, st.booleans())
+def test_what_functions_can_show_comes_back(n: int, seed: int, k: int, even: bool) -> None:
+    """Perfect reconstruction of a sum of the functions."""
+    times = make_clip(n, seed, even).times
+    transform = Transform("fit", "bior3.1", k=k)
+    wanted = np.random.default_rng(seed).normal(size=(k, 2))
+    values = transform.inverse(wanted, times)
+    again = transform.inverse(transform(values, times), times)
+    if even:
+        np.testing.assert_allclose(again, values, atol=1e-8)
+    if n >= 4 * k and even:
+        np.testing.assert_allclose(transform(values, times), wanted, atol=1e-8)
+
+
+@pytest.mark.parametrize("n_frames", [2, 3, 5, 10])
+def test_with_as_many_functions_as_frames_a_fit_keeps_everything(n_frames: int) -> None:
+    clip = make_clip(n_frames, seed=3, even=True)
+    transform = Transform("fit", "bior3.1", k=10)
+    again = transform.inverse(transform(clip.values, clip.times), clip.times)
+    np.testing.assert_allclose(again, clip.values, atol=1e-9)
+
+
+@quick
+@given(clips, SHORT, ENOUGH, st.floats(-1e3, 1e3))
+def test_a_fit_of_a_constant_is_that_constant(
+    clip: Clip, family: str, k: int, constant: float
+) -> None:
+    numbers = Transform("fit", family, k=k)(np.full_like(clip.values, constant), clip.times)
+    np.testing.assert_allclose(numbers, constant, rtol=1e-8, atol=1e-9)
+
+
+@quick
+@given(clips, SHORT, ENOUGH, st.floats(0.01, 100), st.floats(-100, 100))
+def test_speed_and_start_change_no_fit(
+    clip: Clip, family: str, k: int, speed: float, start: float
+) -> None:
+    transform = Transform("fit", family, k=k)
+    moved, still = (transform(clip.values, t) for t in (speed * clip.times + start, clip.times))
+    # Where a combination of functions is on the verge of being left out, rounding may decide.
+    near = transform.inverse(moved - still, clip.times)
+    assert np.abs(near).max() < 0.1 * np.abs(clip.values).max()
+
+
+def test_a_fit_sees_the_end() -> None:
+    clip = make_clip(128, seed=0, even=True)
+    transform = Transform("fit", "bior3.1")
+    before = transform(clip.values, clip.times)
+    clip.values[-1] += 10
+    assert np.abs(transform(clip.values, clip.times) - before).max() > 0.5
+
+
+def test_a_smooth_movement_is_fitted_better_than_by_its_parts() -> None:
+    times = np.arange(90) / 30
+    wave = np.sin(2 * np.pi * times / 1.5)[:, None]
+    left = {}
+    for family in ("haar", "bior3.1"):
+        transform = Transform("fit", family)
+        left[family] = np.abs(transform.inverse(transform(wave, times), times) - wave).mean()
+    assert left["bior3.1"] < 0.2 * left["haar"]
+
+
+@pytest.mark.parametrize(("family", "k"), [("db4", 6), ("bior3.1", 2), ("sym8", 14)])
+def test_too_few_functions_for_a_family_are_refused(family: str, k: int) -> None:
+    clip = make_clip(30, seed=0, even=True)
+    with pytest.raises(UserError, match=f"wavelets.k {k} is too few for {family}, which needs"):
+        Transform("fit", family, k=k)(clip.values, clip.times)
+    assert Transform("fit", family, k=k + 1)(clip.values, clip.times).shape == (k + 1, 3)
+
+
+@pytest.mark.parametrize("mode", ["approximation", "block"])
+def test_other_modes_have_no_inverse(mode: str) -> None:
+    with pytest.raises(ValueError, match="no inverse"):
+        Transform(mode).inverse(np.zeros((10, 1)), np.arange(5.0))  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 Legend of names: T frames, C channels, K numbers per channel, N points of the normalised grid.
 
-Two modes:
+Three modes:
 
 ``approximation`` (default)
     The whole clip, nothing cut or padded. The clip's duration is divided into N = K * 2**L equal
@@ -10,6 +10,10 @@ Two modes:
     uneven frame times are honoured and every frame counts); the L-level approximation of the
     periodic wavelet transform leaves K coefficients, which / sqrt(2)**L are local means in the
     trajectory's own units. With Haar these are the means over K equal parts of the clip.
+``fit``
+    The whole clip as well: the coefficients of the K scaling functions over its time that come
+    nearest to the trajectory, in the least squares of what each frame lasts. Open ends: nothing is
+    assumed of what lies before and after. It has an inverse.
 ``block``
     The earlier formula, kept to the letter for comparison: ``wavedec`` with level
     max(1, int(log2(2**ceil(log2 T) / 10))), the approximation only, / sqrt(2)**level, the first K
@@ -27,8 +31,13 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 
 from facewave.errors import UserError
+from facewave.wavelets import bases
 
 Floats = NDArray[np.float64]
+
+# Of mode fit: combinations of functions that frames show by less than this share of the best shown
+# are left at the mean, else noise would be blown up; long filters have such at the clip's ends.
+_LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ class Transform:
         k: numbers per channel.
     """
 
-    mode: Literal["approximation", "block"] = "approximation"
+    mode: Literal["approximation", "fit", "block"] = "approximation"
     family: str = "haar"
     level: Literal["auto"] | int = "auto"
     k: int = 10
@@ -78,12 +87,34 @@ class Transform:
         """
         if len(values_TC) < 2 or not np.isfinite(values_TC).all():
             raise ValueError("a trajectory needs at least two frames, all finite")
+        if self.mode == "fit":
+            frames_TK, lasts_T = self._frames(times_T)
+            middle = lasts_T @ values_TC / lasts_T.sum()  # so that what is not fitted is the mean
+            weights = np.sqrt(lasts_T)[:, None]
+            inverse = np.linalg.pinv(weights * frames_TK, rcond=_LEAST_SHARE)
+            return middle + inverse @ (weights * (values_TC - middle))
         level = self.levels(len(values_TC))
         if self.mode == "block":
             kept = _approximation(values_TC, self.family, "symmetric", level)[: self.k]
             return np.pad(kept, ((0, self.k - len(kept)), (0, 0)))
         cells_NC = cell_means(values_TC, times_T, self.k * 2**level)
         return _approximation(cells_NC, self.family, "periodization", level)
+
+    def inverse(self, numbers_KC: Floats, times_T: Floats) -> Floats:
+        """The trajectory that numbers of mode ``fit`` stand for, (T, C), at frames of any times.
+
+        Raises:
+            ValueError: the mode has no inverse.
+        """
+        if self.mode != "fit":
+            raise ValueError(f"mode {self.mode} has no inverse")
+        return self._frames(times_T)[0] @ numbers_KC
+
+    def _frames(self, times_T: Floats) -> tuple[Floats, Floats]:
+        """The functions' means over each frame, (T, K), and what each frame lasts, (T,)."""
+        edges = frame_edges(times_T)
+        functions_NK = bases.scaling_functions(self.family, self.k)
+        return bases.in_frames(functions_NK, edges), np.diff(edges)
 
 
 def _approximation(values_TC: Floats, family: str, boundary: str, level: int) -> Floats:
@@ -100,19 +131,23 @@ def block_level(n_frames: int) -> int:
     return max(1, int(math.log2(2 ** math.ceil(math.log2(n_frames)) / 10)))
 
 
-def cell_means(values_TC: Floats, times_T: Floats, n_cells: int) -> Floats:
-    """Means over ``n_cells`` equal parts of the clip's time.
+def frame_edges(times_T: Floats) -> Floats:
+    """When frames begin, and the last one ends, (T + 1,), of T >= 2.
 
     A frame holds from half-way after the frame before to half-way before the next; the first and
     the last reach as far outwards as inwards.
+    """
+    middles = (times_T[1:] + times_T[:-1]) / 2
+    return np.concatenate([[2 * times_T[0] - middles[0]], middles, [2 * times_T[-1] - middles[-1]]])
+
+
+def cell_means(values_TC: Floats, times_T: Floats, n_cells: int) -> Floats:
+    """Means over ``n_cells`` equal parts of the clip's time.
 
     Returns:
         (n_cells, C).
     """
-    middles = (times_T[1:] + times_T[:-1]) / 2
-    edges = np.concatenate(
-        [[2 * times_T[0] - middles[0]], middles, [2 * times_T[-1] - middles[-1]]]
-    )
+    edges = frame_edges(times_T)
     # The integral is piecewise linear with knots at the edges: interpolating it is exact.
     parts_TC = values_TC * np.diff(edges)[:, None]
     integral = make_interp_spline(edges, np.vstack([0 * parts_TC[:1], parts_TC]).cumsum(0), k=1)
