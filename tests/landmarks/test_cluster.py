@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from test_extract_run import CLIPS, finish, outputs, start, use_clips
+from test_extract_run import CLIPS, finish, make_project, outputs, start
 
 from facewave.errors import UserError
 from facewave.landmarks.cluster import each
-from running import ROOT
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 
@@ -64,11 +63,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    shutil.copy(ROOT / "params.yaml", folder)
-    use_clips(folder, range(1, CLIPS + 1))
-    return folder
+    return make_project(tmp_path / "project")
 
 
 def use_scheduler(project: Path, address: str) -> None:

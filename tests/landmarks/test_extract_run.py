@@ -34,14 +34,17 @@ def use_clips(project: Path, numbers: range) -> None:
     labels.write(project / "data/labels/demo.csv", table, WORDS)
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
+def make_project(folder: Path) -> Path:
     """A project with ten of the demo's clips, and without shipped trajectories."""
-    folder = tmp_path / "project"
     folder.mkdir()
     shutil.copy(ROOT / "params.yaml", folder)
     use_clips(folder, range(1, CLIPS + 1))
     return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make_project(tmp_path / "project")
 
 
 def start(project: Path, cache: Path, assets: Path | None, **more: str) -> "subprocess.Popen[str]":

@@ -50,9 +50,8 @@ def sharpness(picture: NDArray[np.uint8], face: Spot) -> float:
     if not part.size:
         return math.nan
     grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
-    while (
-        min(grey.shape) >= 2 * _SIDE
-    ):  # halved and then interpolated: a third of INTER_AREA's time
+    # Halved, then interpolated: a third of the time of INTER_AREA.
+    while min(grey.shape) >= 2 * _SIDE:
         grey = cv2.pyrDown(grey)
     small = cv2.resize(grey, (_SIDE, _SIDE))
     return float(cv2.meanStdDev(cv2.Laplacian(small, cv2.CV_16S))[1][0, 0])
