@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,11 @@ from facewave.labels.readers.dfew import WORDS
 from facewave.landmarks import cache as cache_of_detections
 from facewave.landmarks import quality
 from facewave.landmarks import schema as landmarks
+from facewave.wavelets.transform import Transform
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-NAMES = tuple(f"shape{i}" for i in range(landmarks.BLENDSHAPES))
+DEMO = REPOSITORY / "data/trajectories/demo/part-00000.parquet"
+NAMES = landmarks.read_names(DEMO)
 ABOUT = "synthetic numbers of a test"
 SETTINGS = params.load(REPOSITORY / "params.yaml").landmarks
 TOY_TRAIN = {"epochs": 12, "hidden": 8, "lr": 0.01, "c": 0.1}
@@ -238,12 +240,17 @@ def write_features(
     folder = project / "data/features/demo"
     folder.mkdir(parents=True, exist_ok=True)
     shapes = blendshapes.copy()
-    points = np.full((*shapes.shape[:2], landmarks.POINTS, landmarks.COORDINATES), 0.5, np.float32)
+    face = landmarks.read_clip(DEMO, 0, 1).landmarks_TPC[0]
+    points = np.broadcast_to(face, (*shapes.shape[:2], *face.shape)).copy()
     shapes[~usable], points[~usable] = np.nan, np.nan
     np.save(folder / "blendshapes.npy", shapes)
     np.save(folder / "landmarks.npy", points)
     np.save(folder / "pose_free.npy", points)
     np.save(folder / "head.npy", points[:, :, 0, :1].repeat(7, axis=2))
+    timing = np.where(usable[:, None, None], np.log2([0.4, 30]), np.nan).astype(np.float32)
+    np.save(folder / "timing.npy", timing.repeat(blendshapes.shape[1], axis=1))
+    transform = Transform(family="haar", k=blendshapes.shape[1])
+    np.save(folder / "functions.npy", transform.over_time(256))
     clips = table[["video_idx", "file_path"]].assign(
         usable=usable,
         reason=np.where(usable, "", "too few faces"),
@@ -254,8 +261,7 @@ def write_features(
         filled=np.where(usable, 0.0, np.nan),
     )
     write_csv(folder / "clips.csv", clips)
-    transform = {"mode": "approximation", "family": "haar", "level": "auto", "k": 10}
-    write_json(folder / "config.json", transform | {"blendshapes": list(NAMES)})
+    write_json(folder / "config.json", asdict(transform) | {"blendshapes": list(NAMES)})
 
 
 def write_toy_project(project: Path) -> Toy:

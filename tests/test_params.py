@@ -108,16 +108,28 @@ def test_a_dataset_is_named_whatever_its_name(tmp_path: Path) -> None:
     assert said.startswith(": datasets.interviews.words: ")
 
 
-NUMBERS = [key for key, value in LEAVES.items() if isinstance(value, int | float)]
+SWITCHES = [key for key, value in LEAVES.items() if isinstance(value, bool)]
+NUMBERS = [
+    key for key, value in LEAVES.items() if isinstance(value, int | float) and key not in SWITCHES
+]
 SHARES = {  # written there as whole numbers
     "labels.min_agreement",
     "landmarks.time_limit_s",
     "landmarks.at_least.face_frames",
     "landmarks.at_least.face_px",
+    "train.label_smoothing",
 }
 COUNTS = [key for key in NUMBERS if isinstance(LEAVES[key], int) and key not in SHARES]
-CHOICES = ["labels.on_problem", "landmarks.whose", "wavelets.mode", "train.model"]
-OTHERS = {*CHOICES, "wavelets.level", "landmarks.fps", "landmarks.max_side"}
+CHOICES = [
+    "labels.on_problem",
+    "landmarks.whose",
+    "wavelets.mode",
+    "train.model",
+    "train.loss",
+    "train.imbalance",
+    "train.schedule",
+]
+OTHERS = {*CHOICES, "landmarks.fps", "landmarks.max_side"}
 TEXTS = [key for key, value in LEAVES.items() if isinstance(value, str) and key not in OTHERS]
 
 
@@ -135,6 +147,13 @@ def test_a_count_is_a_whole_number(tmp_path: Path, key: str, wrong: float) -> No
     assert "integer" in said
 
 
+@pytest.mark.parametrize("key", SWITCHES)
+@pytest.mark.parametrize("wrong", ["yes", 1, None, [True]])
+def test_a_switch_is_true_or_false(tmp_path: Path, key: str, wrong: Any) -> None:
+    said = refusal(tmp_path, changed(key, wrong))
+    assert said.startswith(f": {key}: it should be true or false, not ")
+
+
 @pytest.mark.parametrize("key", [*TEXTS, *CHOICES])
 @pytest.mark.parametrize("wrong", [7, False, ["demo"], {"a": 1}])
 def test_a_text_is_a_text(tmp_path: Path, key: str, wrong: Any) -> None:
@@ -149,9 +168,14 @@ def test_a_text_is_a_text(tmp_path: Path, key: str, wrong: Any) -> None:
         ("labels.min_agreement", 1.1),
         ("landmarks.time_limit_s", 0),
         ("wavelets.max_gap_s", -0.1),
-        ("wavelets.level", 0),
         ("wavelets.k", 0),
+        ("wavelets.k", 257),
         ("train.c", 0),
+        ("train.pca", -1),
+        ("train.trees", 0),
+        ("train.label_smoothing", 1),
+        ("train.label_smoothing", -0.1),
+        ("train.warmup", 1.1),
         ("train.hidden", 0),
         ("train.dropout", 1),
         ("train.dropout", -0.1),
@@ -166,6 +190,12 @@ def test_a_text_is_a_text(tmp_path: Path, key: str, wrong: Any) -> None:
         ("train.subset.0", -0.1),
         ("train.subset.1", 1.1),
         ("train.lr", float("nan")),
+        ("study.k.0", 0),
+        ("study.k.1", 257),
+        ("study.removed.0", 0),
+        ("study.removed.2", 1),
+        ("study.removed.1", float("nan")),
+        ("study.every.0", 1),
         ("datasets.demo.fps", 0),
         ("datasets.demo.window", 0),
         ("datasets.demo.every", 0),
@@ -198,12 +228,17 @@ def test_a_seed_is_one_that_numpy_takes(tmp_path: Path, key: str, seed: int) -> 
         ("landmarks.whose", "centre", ["center", "largest", "longest"]),
         ("landmarks.fps", "all", ["source"]),
         ("landmarks.max_side", "none", ["source"]),
-        ("wavelets.mode", "aproximation", ["approximation", "block"]),
-        ("wavelets.level", "Auto", ["auto"]),
-        ("train.model", "svm", ["majority", "logistic", "mlp"]),
+        ("wavelets.mode", "aproximation", ["approximation", "pyramid", "block", "pca"]),
+        ("wavelets.boundary", "symmetric", ["open", "periodic"]),
+        ("train.model", "forest", ["majority", "logistic", "svm", "trees", "gru", "transformer"]),
         ("train.baselines.0", "mpl", ["logistic", "mlp"]),
+        ("train.loss", "crossentropy", ["cross_entropy", "focal", "balanced", "balanced_dice"]),
+        ("train.imbalance", "weight", ["none", "weights", "sampler"]),
+        ("train.schedule", "cos", ["constant", "cosine"]),
         ("train.inputs.0", "blendshape", ["blendshapes", "landmarks"]),
         ("train.partitions.1", "all", ["split"]),
+        ("study.models.0", "forest", ["majority", "logistic", "transformer"]),
+        ("study.inputs.1.0", "blendshape", ["blendshapes", "landmarks"]),
     ],
 )
 def test_an_unknown_choice_is_named_with_the_choices(
@@ -218,7 +253,6 @@ def test_an_unknown_choice_is_named_with_the_choices(
 @pytest.mark.parametrize(
     ("key", "bound"),
     [
-        ("wavelets.level", "1"),
         ("train.partitions.1", "1"),
         ("landmarks.max_side", "64"),
         ("landmarks.fps", "0"),
@@ -264,7 +298,17 @@ def test_a_wrong_element_is_named_by_its_place(tmp_path: Path, wrong: list[Any])
     )
 
 
-LISTS = ["train.partitions", "train.inputs", "train.baselines", "train.subset"]
+STUDIED = [f"study.{key}" for key in ("transforms", "k", "inputs", "models")]
+LISTS = [
+    "train.partitions",
+    "train.inputs",
+    "train.baselines",
+    "train.subset",
+    *STUDIED,
+    "study.inputs.0",
+    "study.removed",
+    "study.every",
+]
 
 
 @pytest.mark.parametrize("key", LISTS)
@@ -273,7 +317,9 @@ def test_a_list_is_a_list(tmp_path: Path, key: str, wrong: Any) -> None:
     assert refusal(tmp_path, changed(key, wrong)).startswith(f": {key}: ")
 
 
-@pytest.mark.parametrize("key", ["train.partitions", "train.inputs", "datasets"])
+@pytest.mark.parametrize(
+    "key", ["train.partitions", "train.inputs", "datasets", *STUDIED, "study.inputs.1"]
+)
 def test_what_must_not_be_empty_is_named(tmp_path: Path, key: str) -> None:
     empty: Any = {} if key == "datasets" else []
     assert refusal(tmp_path, changed(key, empty)).startswith(f": {key}: ")
@@ -371,6 +417,14 @@ def test_a_missing_file_says_where_to_go(tmp_path: Path) -> None:
     [
         ("train.partitions", ["split", 1, "split"]),
         ("train.inputs", ["landmarks"] * 2),
+        ("train.baselines", ["svm", "svm"]),
+        ("study.transforms", ["dct", "dct"]),
+        ("study.k", [5, 10, 5]),
+        ("study.inputs", [["head"], ["head"]]),
+        ("study.inputs.0", ["head", "head"]),
+        ("study.models", ["svm", "mlp", "svm"]),
+        ("study.removed", [0.5, 0.5]),
+        ("study.every", [2, 2]),
     ],
 )
 def test_nothing_is_named_twice(tmp_path: Path, key: str, value: list[Any]) -> None:
@@ -453,3 +507,33 @@ def test_a_subset_has_two_ends(tmp_path: Path, wrong: list[float]) -> None:
 def test_captions_are_no_inputs(tmp_path: Path, inputs: list[str]) -> None:
     said = refusal(tmp_path, changed("train.inputs", inputs))
     assert said.startswith(": train.inputs: it should have no captions: they tell the label")
+
+
+def test_captions_are_no_inputs_of_a_study(tmp_path: Path) -> None:
+    said = refusal(tmp_path, changed("study.inputs", [["blendshapes"], ["captions"]]))
+    assert said.startswith(": study.inputs.1: it should have no captions")
+
+
+@pytest.mark.parametrize("key", ["study.removed", "study.every"])
+def test_no_frames_need_be_taken_away(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "params.yaml"
+    YAML().dump(changed(key, []), path)
+    assert getattr(params.load(path).study, key.removeprefix("study.")) == []
+
+
+@pytest.mark.parametrize("transform", ["dct", "approximation haar", "energy bior3.1", "pca db2"])
+def test_a_transform_is_a_mode_with_or_without_a_family(tmp_path: Path, transform: str) -> None:
+    path = tmp_path / "params.yaml"
+    YAML().dump(changed("study.transforms", [transform]), path)
+    assert params.load(path).study.transforms == [transform]
+
+
+@pytest.mark.parametrize(
+    "transform", ["", "haar", "aproximation", "dcts", "energy  haar", "dct haar db2", " dct", 7]
+)
+def test_what_is_no_transform_is_named_with_the_modes(tmp_path: Path, transform: Any) -> None:
+    said = refusal(tmp_path, changed("study.transforms.1", transform))
+    assert said.startswith(": study.transforms.1: ")
+    assert said.endswith(f"not {transform!r}.")
+    if isinstance(transform, str):
+        assert "approximation|pyramid|" in said

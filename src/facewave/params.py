@@ -8,7 +8,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -53,11 +53,29 @@ Measure = Literal[
 
 
 # What training can take in; wavelets/schema.py says what they are.
-Block = Literal["blendshapes", "landmarks", "pose_free", "head"]
+Block = Literal["blendshapes", "landmarks", "pose_free", "head", "timing"]
+
+# How trajectories become numbers; wavelets/transform.py says how.
+Mode = Literal[
+    "approximation",
+    "pyramid",
+    "largest",
+    "energy",
+    "block",
+    "mean",
+    "mean_std",
+    "uniform",
+    "dct",
+    "pca",
+]
+Boundary = Literal["open", "periodic"]
+
+# What can be trained; models/ says what they are.
+Kind = Literal["majority", "logistic", "svm", "trees", "mlp", "gru", "transformer"]
 
 
 def _once(values: list[Any]) -> list[Any]:
-    if len(set(values)) < len(values):
+    if any(value in values[:at] for at, value in enumerate(values)):
         raise ValueError("it should name nothing twice")
     return values
 
@@ -78,6 +96,10 @@ def _rising(values: list[Any]) -> list[Any]:
 
 
 Once = AfterValidator(_once)
+Inputs = Annotated[list[Block], Field(min_length=1), Once, BeforeValidator(_no_caption)]
+Numbers = Annotated[int, Field(ge=1, le=256)]  # per trajectory
+# A mode of the wavelet stage, and a family where it is another than wavelets.family.
+Transforms = Annotated[str, Field(pattern=rf"^({'|'.join(get_args(Mode))})( [\w.]+)?$")]
 
 
 @dataclass(frozen=True, config=_strict)
@@ -152,10 +174,10 @@ class Landmarks:
 class Wavelets:
     """Stage wavelet."""
 
-    mode: Literal["approximation", "fit", "block"]
+    mode: Mode
     family: str
-    level: Literal["auto"] | Annotated[int, Field(ge=1, le=12)]
-    k: Annotated[int, Field(ge=1, le=1024)]
+    boundary: Boundary
+    k: Numbers
     max_gap_s: Annotated[float, Field(ge=0)]
 
 
@@ -166,18 +188,21 @@ class Train:
     dataset: str
     subset: Annotated[list[Share], Field(min_length=2, max_length=2), AfterValidator(_rising)]
     partitions: Annotated[list[Literal["split"] | Count], Field(min_length=1), Once]
-    model: Literal["majority", "logistic", "mlp"]
-    baselines: Annotated[list[Literal["logistic", "mlp"]], Once]
-    inputs: Annotated[
-        list[Block],
-        Field(min_length=1),
-        Once,
-        BeforeValidator(_no_caption),
-    ]
+    model: Kind
+    baselines: Annotated[list[Kind], Once]
+    inputs: Inputs
+    pca: Annotated[int, Field(ge=0)]
     c: Positive
+    trees: Count
     hidden: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
+    loss: Literal["cross_entropy", "focal", "balanced", "balanced_dice"]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    soft_labels: bool
+    imbalance: Literal["none", "weights", "sampler"]
     lr: Positive
+    schedule: Literal["constant", "cosine"]
+    warmup: Share
     weight_decay: Annotated[float, Field(ge=0)]
     batch_size: Count
     epochs: Count
@@ -194,6 +219,18 @@ class Evaluate:
 
 
 @dataclass(frozen=True, config=_strict)
+class Study:
+    """Stage study."""
+
+    transforms: Annotated[list[Transforms], Field(min_length=1), Once]
+    k: Annotated[list[Numbers], Field(min_length=1), Once]
+    inputs: Annotated[list[Inputs], Field(min_length=1), Once]
+    models: Annotated[list[Kind], Field(min_length=1), Once]
+    removed: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Once]
+    every: Annotated[list[Annotated[int, Field(ge=2)]], Once]
+
+
+@dataclass(frozen=True, config=_strict)
 class Params:
     """The whole of params.yaml."""
 
@@ -203,6 +240,7 @@ class Params:
     wavelets: Wavelets
     train: Train
     evaluate: Evaluate
+    study: Study
 
 
 def load(path: Path = PARAMS_FILE) -> Params:
@@ -299,6 +337,8 @@ def _say(problem: Any) -> str:
             return "it should be a number"
         case "string_type":
             return "it should be text"
+        case "bool_type":
+            return "it should be true or false"
         case "list_type":
             return "it should be a list"
         case "dict_type" | "dataclass_type":

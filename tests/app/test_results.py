@@ -10,12 +10,16 @@ from facewave.app.results import show
 from facewave.errors import UserError
 
 
-def figures(name: str, war: float, uar: float, macro_f1: float) -> dict[str, Any]:
+def figures(
+    name: str, war: float, uar: float, macro_f1: float, auc: float | None
+) -> dict[str, Any]:
     values = {"war": war, "uar": uar, "macro_f1": macro_f1}
+    others = {"auc": auc, "log_loss": 1.3, "calibration_error": 0.054}
     return {
         "name": name,
         "recall": {"happy": 1.0},
         **values,
+        **others,
         **{f"{name}_low": value - 0.1 for name, value in values.items()},
         **{f"{name}_high": value + 0.05 for name, value in values.items()},
     }
@@ -27,8 +31,8 @@ def summary(**changes: Any) -> dict[str, Any]:
         "subjects": 4,
         "unusable": 1,
         "interval_over": "clips",
-        "model": figures("mlp", 0.8125, 0.75, 0.7),
-        "majority": figures("majority", 0.25, 0.2, 0.15),
+        "model": figures("mlp", 0.8125, 0.75, 0.7, 0.9),
+        "majority": figures("majority", 0.25, 0.2, 0.15, None),
     } | changes
 
 
@@ -42,7 +46,7 @@ def shown(
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(metrics), "utf-8")
     monkeypatch.chdir(project)
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", "80")  # none of the table's rows may need more
     show()
     return capsys.readouterr().out
 
@@ -75,9 +79,9 @@ def test_every_role_with_its_intervals(
     out = shown(metrics, tmp_path, monkeypatch, capsys)
     rows = [" ".join(line.split()) for line in out.splitlines()]
     expected = [
-        "WAR (%) UAR (%) macro F1 (%)",
-        "model (mlp) 81.2 [71, 86] 75.0 [65, 80] 70.0 [60, 75]",
-        "majority 25.0 [15, 30] 20.0 [10, 25] 15.0 [5, 20]",
+        "in % WAR UAR macro F1 AUC ECE",
+        "model (mlp) 81.2 [71, 86] 75.0 [65, 80] 70.0 [60, 75] 90.0 5.4",
+        "majority 25.0 [15, 30] 20.0 [10, 25] 15.0 [5, 20] - 5.4",
     ]
     assert [row for row in rows if row in expected] == 2 * expected
 

@@ -10,13 +10,18 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from sklearn import metrics as sk
+from torchmetrics.functional.classification import multiclass_calibration_error
 
+from facewave import params
 from facewave.errors import explain
-from facewave.evaluation import measures
-from facewave.evaluation.__main__ import main
+from facewave.evaluation import importance, measures, robustness
+from facewave.evaluation.__main__ import main, summarize
 from facewave.training.__main__ import main as train
 from making import (
     ABOUT,
+    NAMES,
     TOY_TRAIN,
     contents,
     run,
@@ -52,7 +57,9 @@ def report(evaluated: Path) -> Any:
 @pytest.fixture(scope="module")
 def predictions(evaluated: Path) -> pd.DataFrame:
     text = dict.fromkeys(("partition", "video_idx"), str)
-    return pd.read_csv(evaluated / "metrics/evaluate/predictions.csv", dtype=text)
+    return pd.read_csv(
+        evaluated / "metrics/evaluate/predictions.csv", dtype=text, keep_default_na=False
+    )
 
 
 def test_every_role_is_measured_on_the_same_clips(report: Any, predictions: pd.DataFrame) -> None:
@@ -110,15 +117,26 @@ def test_the_model_learns_and_majority_does_not(report: Any) -> None:
     assert report["folds"]["majority"]["uar"] == pytest.approx(1 / 3, abs=1e-4)
 
 
-def by_hand(rows: pd.DataFrame) -> dict[str, float]:
-    """A fold's figures, counted."""
-    right = rows["actual"] == rows["predicted"]
-    recalls, f1s = [], []
-    for word in rows["actual"].unique():
-        is_word, says_word = rows["actual"] == word, rows["predicted"] == word
-        recalls.append(right[is_word].mean())
-        f1s.append(2 * (is_word & says_word).sum() / (is_word.sum() + says_word.sum()))
-    return {"war": right.mean(), "uar": np.mean(recalls), "macro_f1": np.mean(f1s)}
+def by_scikit_learn(rows: pd.DataFrame) -> dict[str, float]:
+    """A fold's figures, over the classes that occur."""
+    actual, predicted = rows["actual"], rows["predicted"]
+    said = rows[[f"p_{word}" for word in WORDS]].to_numpy()
+    said = said / said.sum(axis=1, keepdims=True)
+    occurring = sorted(actual.unique())
+    codes = [WORDS.index(word) for word in occurring]
+    code = actual.map(WORDS.index).to_numpy()
+    return {
+        "war": sk.accuracy_score(actual, predicted),
+        "uar": sk.recall_score(actual, predicted, average="macro", labels=occurring),
+        "macro_f1": sk.f1_score(actual, predicted, average="macro", labels=occurring),
+        "auc": np.mean([sk.roc_auc_score(code == k, said[:, k]) for k in codes]),
+        "log_loss": -np.log(np.maximum(said[range(len(code)), code], 0.00005)).mean(),
+        "calibration_error": float(
+            multiclass_calibration_error(
+                torch.tensor(said), torch.tensor(code), len(WORDS), n_bins=15, norm="l1"
+            )
+        ),
+    }
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -127,26 +145,34 @@ def test_figures_follow_from_the_predictions(
     role: str, key: str, partitions: list[str], report: Any, predictions: pd.DataFrame
 ) -> None:
     rows = predictions[predictions["role"] == role]
-    parts = [rows[rows["partition"] == partition] for partition in partitions]
+    parts = {partition: rows[rows["partition"] == partition] for partition in partitions}
+    by_fold = {partition: by_scikit_learn(part) for partition, part in parts.items()}
     figures = report[key][role]
-    for name in ("war", "uar", "macro_f1"):
-        expected = np.mean([by_hand(part)[name] for part in parts])
+    for name in measures.MEASURES:
+        expected = np.mean([found[name] for found in by_fold.values()])
         assert figures[name] == pytest.approx(expected, abs=1e-4)
-        assert figures[f"{name}_low"] <= figures[name] <= figures[f"{name}_high"]
-    together = pd.concat(parts)
+        low, high = figures[f"{name}_low"], figures[f"{name}_high"]
+        assert low <= high
+        assert name == "calibration_error" or low <= figures[name] <= high
+    together = pd.concat(parts.values())
     right = together["actual"] == together["predicted"]
     assert figures["recall"] == pytest.approx(
         right.groupby(together["actual"]).mean().to_dict(), abs=1e-4
     )
+    assert list(figures["recall_low"]) == list(figures["recall_high"]) == list(figures["recall"])
+    for word, value in figures["recall"].items():
+        assert figures["recall_low"][word] <= value <= figures["recall_high"][word]
     both = together.groupby(["actual", "predicted"]).size()
     assert figures["confusion"] == [
         [both.get((actual, predicted), 0) for predicted in WORDS] for actual in WORDS
     ]
     if key == "folds":
-        for partition, part in zip(partitions, parts, strict=True):
-            expected_fold = {"n": len(part)} | by_hand(part)
-            del expected_fold["macro_f1"]
+        assert list(figures["fold"]) == partitions
+        for partition, part in parts.items():
+            expected_fold = {"n": len(part)} | by_fold[partition]
             assert figures["fold"][partition] == pytest.approx(expected_fold, abs=1e-4)
+    else:
+        assert "fold" not in figures
 
 
 def test_the_short_figures_are_those_of_the_report(evaluated: Path, report: Any) -> None:
@@ -156,7 +182,7 @@ def test_the_short_figures_are_those_of_the_report(evaluated: Path, report: Any)
         assert short[key]["n"] == report[key]["n"]
         assert list(short[key]) == ["n", *ROLES]
         for role in ROLES:
-            names = ("name", "war", "uar", "macro_f1")
+            names = ("name", "war", "uar", "macro_f1", "auc", "log_loss", "calibration_error")
             assert short[key][role] == {name: report[key][role][name] for name in names}
     assert [short["split"][role]["name"] for role in ROLES] == ["mlp", "majority", "logistic"]
 
@@ -166,17 +192,27 @@ def test_intervals_follow_from_the_predictions(
     role: str, report: Any, predictions: pd.DataFrame
 ) -> None:
     rows = predictions[(predictions["role"] == role) & (predictions["partition"] != "split")]
-    answers = measures.Answers(
-        rows["actual"].map(WORDS.index).to_numpy(np.int64),
-        rows["predicted"].map(WORDS.index).to_numpy(np.int64),
-        rows["partition"].astype(int).to_numpy() - 1,
-        pd.factorize(rows["subject"])[0].astype(np.int64),
-        len(WORDS),
-    )
-    resampled = measures.resampled_confusion(answers, 100, seed=0)
-    low, high = measures.interval(measures.war, resampled)
+    answers = measures.from_table(rows, WORDS)
+    np.testing.assert_array_equal(answers.group, pd.factorize(rows["subject"])[0])
+    drawn = measures.bootstrap(answers, 100, seed=0)
     figures = report["folds"][role]
-    assert (figures["war_low"], figures["war_high"]) == (round(low, 4), round(high, 4))
+    for name in measures.MEASURES:
+        expected = tuple(measures.interval(drawn[name]).round(4))
+        assert (figures[f"{name}_low"], figures[f"{name}_high"]) == expected
+    low, high = measures.interval(drawn["recall"])
+    for code, word in enumerate(WORDS[:3]):
+        ends = (figures["recall_low"][word], figures["recall_high"][word])
+        assert ends == (round(low[code], 4), round(high[code], 4))
+
+
+def test_what_the_clips_do_not_give_is_none(predictions: pd.DataFrame) -> None:
+    chosen = (predictions["actual"] == "sad") & (predictions["partition"] == "split")
+    rows = predictions[chosen & (predictions["role"] == "model")]
+    found = summarize(rows, {"model": "mlp"}, WORDS, params.Evaluate(resamples=20, seed=0))
+    figures = found["model"]
+    assert [figures[f"auc{end}"] for end in ("", "_low", "_high")] == [None] * 3
+    assert list(figures["recall"]) == ["sad"]
+    assert figures["recall"]["sad"] == figures["uar"] == figures["war"]
 
 
 def test_the_confusion_table_has_the_models_answers_over_folds(
@@ -325,3 +361,82 @@ def test_the_majority_need_not_be_a_baseline(
     explain(main)
     figures = json.loads((place / "metrics/evaluate/metrics.json").read_text("utf-8"))
     assert "logistic" in figures["split"]
+
+
+def table(project: Path, name: str) -> pd.DataFrame:
+    """A table of the stage; what is empty is "" in columns of text."""
+    return pd.read_csv(project / f"metrics/evaluate/{name}.csv", keep_default_na=False)
+
+
+def test_robustness_counts_the_models_answers_over_folds(
+    evaluated: Path, predictions: pd.DataFrame
+) -> None:
+    found = table(evaluated, "robustness")
+    assert tuple(found) == robustness.COLUMNS
+    model = predictions[(predictions["role"] == "model") & (predictions["partition"] != "split")]
+    right = model["actual"] == model["predicted"]
+    whole = found.iloc[0]
+    assert (whole["condition"], whole["n"], whole["subjects"]) == ("all", len(model), 14)
+    assert float(whole["war"]) == pytest.approx(right.mean(), abs=1e-4)
+    assert {"all", "sharpness", "subject"} <= set(found["condition"])
+    assert (found.groupby("condition")["n"].sum() == len(model)).all()
+    subjects = found[found["condition"] == "subject"].set_index("range")
+    for subject, rows in right.groupby(model["subject"]):
+        assert float(subjects.loc[subject, "war"]) == pytest.approx(rows.mean(), abs=1e-4)
+
+
+def test_importance_is_of_what_the_model_was_given(evaluated: Path) -> None:
+    found = table(evaluated, "importance")
+    assert tuple(found) == importance.COLUMNS
+    assert list(found["kind"].unique()) == ["block", "blendshape", "region", "part", "scale"]
+    of = found.set_index(["kind", "name"])["importance"]
+    assert list(of["block"].index) == ["blendshapes"]
+    # Exchanged among the clips, all numbers together tell no more than chance.
+    assert of["block", "blendshapes"] > 0.15
+    # Three blendshapes tell the classes apart.
+    assert set(of["blendshape"].nlargest(3).index) == set(NAMES[:3])
+    assert len(of["part"]) == 10
+
+
+@pytest.mark.parametrize("name", ["robustness", "explanation"])
+def test_pictures_of_what_decides_and_where_it_holds_show_something(
+    evaluated: Path, name: str
+) -> None:
+    picture = cv2.imread(str(evaluated / f"metrics/evaluate/plots/{name}.png"))
+    assert picture is not None
+    assert min(picture.shape[:2]) > 300
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+
+
+def test_the_tables_follow_from_their_seed(
+    evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "project"
+    shutil.copytree(evaluated, place)
+    write_params(
+        place,
+        train=TOY_TRAIN | {"partitions": ["split", 1, 2]},
+        evaluate={"resamples": 100, "seed": 1},
+    )
+    monkeypatch.chdir(place)
+    main()
+    for name, drawn in (("robustness", "war_low"), ("importance", "low")):
+        before, after = table(evaluated, name), table(place, name)
+        assert before[drawn].tolist() != after[drawn].tolist()
+        assert len(before) == len(after)
+
+
+def test_where_no_test_clip_shows_a_face_nothing_is_explained(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "project"
+    shutil.copytree(trained, place)
+    made = toy()
+    made.usable[(made.table["split"] == "test").to_numpy()] = False
+    write_toy(place, made)
+    write_params(place, train=TOY_TRAIN | {"partitions": ["split"]}, evaluate={"resamples": 5})
+    monkeypatch.chdir(place)
+    main()
+    written = {path.name for path in (place / "metrics/evaluate").rglob("*.*")}
+    assert {"robustness.csv", "robustness.png"} <= written
+    assert not {"importance.csv", "explanation.png"} & written

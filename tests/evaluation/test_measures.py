@@ -1,25 +1,30 @@
-"""The figures, each worked out a second time in plain Python; the intervals, by simulation."""
+"""The figures, each by scikit-learn, torchmetrics or counting as well; intervals, by simulation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
+from sklearn import metrics as sk
+from torchmetrics.functional import classification as tm
 
 from facewave.evaluation import measures
-from facewave.evaluation.measures import Answers
+from facewave.evaluation.measures import MEASURES, Answers
 
 Floats = NDArray[np.float64]
 Pairs = list[tuple[int, int]]
 
 N_CLASSES = 7
-MEASURES = (measures.war, measures.uar, measures.macro_f1)
+OF_COUNTS = {"war": measures.war, "uar": measures.uar, "macro_f1": measures.macro_f1}
 codes = st.integers(0, N_CLASSES - 1)
 some_pairs = st.lists(st.tuples(codes, codes), min_size=1, max_size=60)
+seeds = st.integers(0, 2**32 - 1)
 quick = settings(max_examples=100, deadline=None)
 
 
@@ -32,20 +37,39 @@ def answers(
     return Answers(
         actual,
         predicted,
+        np.eye(N_CLASSES)[predicted],
         np.array([0] * n if fold is None else fold, np.int64),
         np.array(range(n) if group is None else group, np.int64),
-        N_CLASSES,
     )
 
 
-def overall(measure: Callable[[Floats], Floats], made: Answers) -> float:
-    return float(measures.over_folds(measure, measures.confusion(made)))
+def random_answers(
+    seed: int, n: int = 80, n_classes: int = N_CLASSES, n_folds: int = 1, digits: int = 16
+) -> Answers:
+    """Probabilities that know a little of the truth; few digits make ties."""
+    rng = np.random.default_rng(seed)
+    actual = rng.integers(0, n_classes, n)
+    scores = rng.dirichlet(np.ones(n_classes), n) + 0.3 * np.eye(n_classes)[actual]
+    scores = (scores / scores.sum(1, keepdims=True)).round(digits) + 10.0**-digits
+    probabilities = scores / scores.sum(1, keepdims=True)
+    fold = rng.integers(0, n_folds, n)
+    return Answers(actual, probabilities.argmax(1), probabilities, fold, np.arange(n))
 
 
-def bootstrap(
-    measure: Callable[[Floats], Floats], made: Answers, resamples: int = 300, seed: int = 0
-) -> tuple[float, float]:
-    return measures.interval(measure, measures.resampled_confusion(made, resamples, seed))
+def rows(made: Answers, chosen: NDArray[Any]) -> Answers:
+    """Some of the clips, or some several times; folds without clips stay."""
+    fields = {name: value[chosen] for name, value in vars(made).items()}
+    return Answers(**fields)
+
+
+def bootstrap(name: str, made: Answers, resamples: int = 300, seed: int = 0) -> tuple[float, float]:
+    low, high = measures.interval(measures.bootstrap(made, resamples, seed)[name])
+    return float(low), float(high)
+
+
+def of_counts(made: Answers) -> list[float]:
+    found = measures.overall(made)
+    return [float(found[name]) for name in OF_COUNTS]
 
 
 def plain_recall(pairs: Pairs, code: int) -> float:
@@ -72,19 +96,187 @@ def plain(pairs: Pairs) -> list[float]:
 @quick
 @given(some_pairs)
 def test_figures_equal_plain_python(pairs: Pairs) -> None:
-    figures = [overall(measure, answers(pairs)) for measure in MEASURES]
-    assert figures == pytest.approx(plain(pairs))
+    assert of_counts(answers(pairs)) == pytest.approx(plain(pairs))
+
+
+def by_scikit_learn(made: Answers) -> dict[str, float]:
+    a, p, q = made.actual, made.predicted, made.probabilities
+    return {
+        "war": sk.accuracy_score(a, p),
+        "uar": sk.recall_score(a, p, average="macro"),
+        "macro_f1": sk.f1_score(a, p, average="macro"),
+        "auc": sk.roc_auc_score(a, q, multi_class="ovr", average="macro"),
+        "log_loss": sk.log_loss(a, q),
+    }
+
+
+def by_torchmetrics(made: Answers) -> dict[str, float]:
+    n = made.n_classes
+    a, p = torch.from_numpy(made.actual), torch.from_numpy(made.predicted)
+    q = torch.from_numpy(made.probabilities)
+    return {
+        "war": float(tm.multiclass_accuracy(p, a, n, average="micro")),
+        "uar": float(tm.multiclass_recall(p, a, n, average="macro")),
+        "macro_f1": float(tm.multiclass_f1_score(p, a, n, average="macro")),
+        "auc": float(tm.multiclass_auroc(q, a, n, average="macro")),
+        "calibration_error": float(tm.multiclass_calibration_error(q, a, n, n_bins=15, norm="l1")),
+        "log_loss": float(torch.nn.functional.nll_loss(q.log(), a)),
+    }
+
+
+@quick
+@given(seeds, st.integers(3, 8), st.sampled_from([16, 2]))
+def test_figures_equal_scikit_learn_and_torchmetrics(
+    seed: int, n_classes: int, digits: int
+) -> None:
+    made = random_answers(seed, 60, n_classes, digits=digits)
+    made.actual[:n_classes] = range(n_classes)  # every class occurs, for theirs
+    found = {name: float(value) for name, value in measures.overall(made).items() if value.ndim < 1}
+    assert list(found) == list(MEASURES)
+    theirs = by_scikit_learn(made)
+    assert {name: found[name] for name in theirs} == pytest.approx(theirs)
+    theirs = by_torchmetrics(made)
+    if digits == 2:  # on a bin's edge, where theirs goes up and that of Guo et al. down
+        found["calibration_error"] = theirs["calibration_error"]
+    assert found == pytest.approx(theirs, abs=1e-6)  # some of theirs are in single precision
 
 
 @quick
 @given(some_pairs)
-def test_figures_equal_scikit_learn_where_every_class_occurs(pairs: Pairs) -> None:
+def test_counts_equal_scikit_learn(pairs: Pairs) -> None:
     made = answers([*pairs, *((code, code) for code in range(N_CLASSES))])
-    a, p = made.actual, made.predicted
-    np.testing.assert_array_equal(measures.confusion(made), [confusion_matrix(a, p)])
-    assert overall(measures.war, made) == pytest.approx(accuracy_score(a, p))
-    assert overall(measures.uar, made) == pytest.approx(recall_score(a, p, average="macro"))
-    assert overall(measures.macro_f1, made) == pytest.approx(f1_score(a, p, average="macro"))
+    expected = [sk.confusion_matrix(made.actual, made.predicted)]
+    np.testing.assert_array_equal(measures.confusion(made), expected)
+
+
+@quick
+@given(seeds, st.sampled_from([16, 1]), st.integers(2, 25))
+def test_auc_is_how_often_a_clip_of_the_class_has_more_of_it(
+    seed: int, digits: int, n: int
+) -> None:
+    made = random_answers(seed, n, digits=digits)
+    found = []
+    for code in range(N_CLASSES):
+        score = made.probabilities[:, code]
+        own, rest = score[made.actual == code], score[made.actual != code]
+        won = [(x > y) + (x == y) / 2 for x in own for y in rest]
+        found += [np.mean(won)] if won else []
+    assert measures.auc(made).tolist() == pytest.approx(
+        [np.mean(found) if found else np.nan], nan_ok=True
+    )
+
+
+def test_clips_of_one_class_have_no_auc() -> None:
+    made = answers([(2, 2), (2, 1), (2, 0)])
+    assert np.isnan(measures.auc(made)).all()
+    assert np.isnan(bootstrap("auc", made)).all()
+    assert measures.overall(made)["war"] == pytest.approx(1 / 3)
+
+
+def test_a_fold_of_one_class_is_left_out_of_the_auc() -> None:
+    made = random_answers(0, 60, n_folds=2)
+    made.actual[made.fold == 1] = 3
+    assert measures.overall(made)["auc"] == measures.auc(made)[0]
+
+
+def test_log_loss_stops_at_what_four_digits_can_tell() -> None:
+    made = replace(answers([(0, 1), (1, 1)]), probabilities=np.eye(N_CLASSES)[[1, 1]])
+    assert measures.log_loss(made).tolist() == pytest.approx([-np.log(0.00005) / 2])
+
+
+def test_calibration_error_by_hand() -> None:
+    # Two bins: said 0.9 (twice, one right), said 0.55 (right).
+    probabilities = np.array(
+        [[0.9, 0.1, 0, 0, 0, 0, 0], [0.1, 0.9, 0, 0, 0, 0, 0], [0.55, 0.45, 0, 0, 0, 0, 0]]
+    )
+    made = replace(answers([(0, 0), (0, 1), (0, 0)]), probabilities=probabilities)
+    assert measures.calibration_error(made).tolist() == pytest.approx([(0.8 + 0.45) / 3])
+
+
+def test_a_bin_of_the_calibration_error_has_its_upper_end() -> None:
+    # 0.6 and 0.55 are in (8/15, 9/15]; their gaps, of opposite sign, cancel in part.
+    probabilities = np.zeros((2, N_CLASSES))
+    probabilities[:, :2] = [[0.6, 0.4], [0.55, 0.45]]
+    made = replace(answers([(1, 0), (0, 0)]), probabilities=probabilities)
+    assert measures.calibration_error(made).tolist() == pytest.approx([(0.6 - 0.45) / 2])
+
+
+def test_a_calibrated_model_has_a_small_error_and_a_boastful_one_a_large() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(N_CLASSES), 20_000)
+    actual = (probabilities.cumsum(1) < rng.random((20_000, 1))).sum(1)
+    made = Answers(
+        actual,
+        probabilities.argmax(1),
+        probabilities,
+        np.zeros(20_000, np.int64),
+        np.arange(20_000),
+    )
+    assert measures.calibration_error(made)[0] < 0.02
+    sharp = probabilities**3 / (probabilities**3).sum(1, keepdims=True)
+    assert measures.calibration_error(replace(made, probabilities=sharp))[0] > 0.2
+
+
+@quick
+@given(seeds, st.integers(1, 3), st.sampled_from([16, 1]))
+def test_a_weight_is_how_often_a_clip_is_there(seed: int, n_folds: int, digits: int) -> None:
+    made = random_answers(seed, 40, n_folds=n_folds, digits=digits)
+    times = np.random.default_rng(seed).integers(0, 4, (3, 40))
+    times[:, made.fold.argmax()] = 1  # the last fold has a clip, so that their number stays
+    weighted = measures.by_fold(made, times.astype(float))
+    recall = measures.overall(made, times.astype(float))["recall"]
+    for r, one in enumerate(times):
+        repeated = rows(made, np.repeat(np.arange(40), one))
+        expected = measures.by_fold(repeated)
+        for name in MEASURES:
+            np.testing.assert_allclose(weighted[name][r], expected[name], atol=1e-12)
+        np.testing.assert_allclose(recall[r], measures.overall(repeated)["recall"])
+
+
+@quick
+@given(seeds)
+def test_each_fold_is_measured_as_if_alone(seed: int) -> None:
+    made = random_answers(seed, 50, n_folds=3)
+    found = measures.by_fold(made)
+    for k, fold in enumerate(np.unique(made.fold)):
+        alone = replace(
+            rows(made, made.fold == fold), fold=np.zeros((made.fold == fold).sum(), int)
+        )
+        for name, values in measures.by_fold(alone).items():
+            np.testing.assert_allclose(found[name][k], values[0])
+
+
+def test_recall_is_that_over_the_clips_of_all_folds() -> None:
+    made = answers([(0, 0), (0, 1), (0, 1), (1, 1)], fold=[0, 1, 1, 1])
+    recall = measures.overall(made)["recall"]
+    assert recall[:2].tolist() == pytest.approx([1 / 3, 1])
+    assert np.isnan(recall[2:]).all()
+
+
+def test_answers_from_a_table() -> None:
+    table = pd.DataFrame(
+        {
+            "partition": ["2", "2", "1"],
+            "video_idx": ["a", "b", "c"],
+            "file_path": ["a.mp4", "b.mp4", "c.mp4"],
+            "subject": ["s", "", "s"],
+            "source": ["", "film", ""],
+            "actual": ["sad", "happy", "sad"],
+            "predicted": ["happy", "happy", "sad"],
+            "p_happy": [0.6, 0.5, 0.3333],
+            "p_sad": [0.4, 0.5, 0.3333],
+        }
+    )
+    made = measures.from_table(table, ("happy", "sad"))
+    assert made.actual.tolist() == [1, 0, 1]
+    assert made.predicted.tolist() == [0, 0, 1]
+    assert made.fold.tolist() == [0, 0, 1]
+    assert made.group.tolist() == [0, 1, 0]
+    np.testing.assert_allclose(made.probabilities, [[0.6, 0.4], [0.5, 0.5], [0.5, 0.5]])
+    assert measures.grouped_by(table) == "clips"
+    assert measures.grouped_by(table[table["subject"] != ""]) == "subjects"
+    assert measures.grouped_by(table[table["source"] != ""]) == "sources"
+    assert measures.grouped_by(table.assign(subject="s", source="film")) == "subjects"
 
 
 @quick
@@ -98,20 +290,19 @@ def test_recalls_are_nan_for_absent_classes_alone(pairs: Pairs) -> None:
 
 def test_a_class_absent_from_the_test_part_is_left_out() -> None:
     made = answers([(0, 0), (0, 2), (1, 1)])  # 2 is answered, but never the truth
-    assert overall(measures.uar, made) == pytest.approx((1 / 2 + 1) / 2)
-    assert overall(measures.macro_f1, made) == pytest.approx((2 / 3 + 1) / 2)
+    assert measures.overall(made)["uar"] == pytest.approx((1 / 2 + 1) / 2)
+    assert measures.overall(made)["macro_f1"] == pytest.approx((2 / 3 + 1) / 2)
 
 
 def test_over_folds_is_the_plain_mean() -> None:
     made = answers([(0, 0), (1, 0), (1, 0), (1, 0)], fold=[1, 0, 0, 0])
-    assert overall(measures.war, made) == 0.5  # over clips it were 0.25
-    assert overall(measures.uar, made) == 0.5
+    assert measures.overall(made)["war"] == 0.5  # over clips it were 0.25
+    assert measures.overall(made)["uar"] == 0.5
 
 
 def test_a_fold_without_clips_is_left_out() -> None:
     made = answers([(0, 0), (1, 0), (1, 0)], fold=[0, 2, 2])
-    for measure in MEASURES:
-        assert overall(measure, made) == 0.5
+    assert of_counts(made) == [0.5] * 3
 
 
 @quick
@@ -121,8 +312,7 @@ def test_over_folds_equals_plain_python(pairs: Pairs, data: st.DataObject) -> No
     folds = data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))
     parts = [[pairs[i] for i in range(n) if folds[i] == fold] for fold in set(folds)]
     expected = np.mean([plain(part) for part in parts], axis=0)
-    figures = [overall(measure, answers(pairs, folds)) for measure in MEASURES]
-    assert figures == pytest.approx(expected.tolist())
+    assert of_counts(answers(pairs, folds)) == pytest.approx(expected.tolist())
 
 
 def simulated(
@@ -139,43 +329,71 @@ def width(interval: tuple[float, float]) -> float:
     return interval[1] - interval[0]
 
 
-@pytest.mark.parametrize("measure", MEASURES)
-def test_an_interval_is_around_its_figure(measure: Callable[[Floats], Floats]) -> None:
-    rng = np.random.default_rng(0)
-    actual = rng.integers(0, 3, 60)
-    predicted = np.where(rng.random(60) < 0.6, actual, rng.integers(0, 3, 60))
-    pairs = list(zip(actual.tolist(), predicted.tolist(), strict=True))
-    made = answers(pairs, fold=(np.arange(60) % 3).tolist())
-    low, high = bootstrap(measure, made)
-    assert low < overall(measure, made) < high
-    assert 0.1 < high - low < 0.5
+def test_an_interval_has_95_of_100_draws() -> None:
+    drawn = np.arange(1001.0)
+    assert measures.interval(drawn).tolist() == [25, 975]
+    with_gaps = np.stack([np.append(drawn, np.nan), np.full(1002, np.nan)], axis=1)
+    assert measures.interval(with_gaps)[:, 0].tolist() == [25, 975]
+    assert np.isnan(measures.interval(with_gaps)[:, 1]).all()
+
+
+@pytest.mark.parametrize("name", [name for name in MEASURES if name != "calibration_error"])
+def test_an_interval_is_around_its_figure(name: str) -> None:
+    made = random_answers(0, 60, 3, n_folds=3)
+    low, high = bootstrap(name, made)
+    assert low < measures.overall(made)[name] < high
+    assert 0.05 < high - low < 0.5
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_a_resample_is_measured_as_its_clips_are(name: str) -> None:
+    made = replace(random_answers(0, 60, 3, n_folds=3), group=np.arange(60) // 4)
+    drawn = measures.bootstrap(made, 5, seed=3)[name]
+    expected = [
+        measures.overall(rows(made, np.repeat(np.arange(60), times.astype(int))))[name]
+        for weights in measures.draws(made, 5, seed=3)
+        for times in weights
+    ]
+    np.testing.assert_allclose(drawn, expected)
+
+
+def test_memory_is_bounded_and_the_draws_do_not_depend_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = random_answers(0, 60, 3)
+    (whole,) = measures.draws(made, 10, seed=0)
+    monkeypatch.setattr(measures, "_CHUNK", 60 * 4)
+    parts = list(measures.draws(made, 10, seed=0))
+    assert [len(part) for part in parts] == [4, 4, 2]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 def test_a_seed_fixes_the_interval() -> None:
     made = simulated(np.random.default_rng(0), 20, 3)
-    first = bootstrap(measures.war, made, seed=1)
-    assert first == bootstrap(measures.war, made, seed=1)
-    assert first != bootstrap(measures.war, made, seed=2)
+    first = bootstrap("war", made, seed=1)
+    assert first == bootstrap("war", made, seed=1)
+    assert first != bootstrap("war", made, seed=2)
 
 
 def test_a_model_that_is_always_right_has_no_spread() -> None:
     made = answers([(0, 0), (1, 1)] * 10)
-    assert bootstrap(measures.uar, made) == (1.0, 1.0)
+    assert bootstrap("uar", made) == (1.0, 1.0)
 
 
 def test_fewer_subjects_give_a_wider_interval() -> None:
     few = simulated(np.random.default_rng(3), 15, 20, spread=0.01)
     many = simulated(np.random.default_rng(3), 150, 2, spread=0.01)
     assert len(few.actual) == len(many.actual)
-    assert width(bootstrap(measures.war, few)) > 2 * width(bootstrap(measures.war, many))
+    assert width(bootstrap("war", few)) > 2 * width(bootstrap("war", many))
 
 
 def test_a_resample_has_as_many_whole_subjects_as_there_are() -> None:
     # Subject s has s + 1 clips, all in a cell of the confusion matrix that no other subject has.
     subjects = [s for s in range(12) for _ in range(s + 1)]
     made = answers([divmod(s, N_CLASSES) for s in subjects], group=subjects)
-    assert measures.resampled_by(made) == "subjects"
-    drawn = measures.resampled_confusion(made, 50, seed=0)
+    assert measures.draws_groups(made)
+    (weights,) = measures.draws(made, 50, seed=0)
+    drawn = measures.confusion(made, weights)
     assert drawn.shape == (50, 1, N_CLASSES, N_CLASSES)
     times = drawn.reshape(50, -1)[:, :12] / np.arange(1, 13)
     np.testing.assert_array_equal(times, times.round())
@@ -186,25 +404,49 @@ def test_a_resample_has_as_many_whole_subjects_as_there_are() -> None:
 def test_whole_subjects_are_drawn_where_there_are_ten() -> None:
     pairs, group = [(0, k % 2) for k in range(10)] * 10, list(range(10)) * 10
     together, alone = answers(pairs, group=group), answers(pairs)
-    assert measures.resampled_by(together) == "subjects"
+    assert measures.draws_groups(together)
     # Ten draws of 0 or 1 against a hundred: sqrt(10) times as wide.
-    by_subject, by_clip = bootstrap(measures.war, together), bootstrap(measures.war, alone)
+    by_subject, by_clip = bootstrap("war", together), bootstrap("war", alone)
     assert width(by_subject) > 2 * width(by_clip)
 
 
 def test_single_clips_are_drawn_where_there_are_nine_subjects() -> None:
     made = simulated(np.random.default_rng(0), 9, 10, spread=0.01)
-    assert measures.resampled_by(made) == "clips"
+    assert not measures.draws_groups(made)
     alone = replace(made, group=np.arange(90))
-    assert bootstrap(measures.war, made) == bootstrap(measures.war, alone)
+    assert bootstrap("war", made) == bootstrap("war", alone)
+
+
+def covered(made: list[Answers], name: str, truth: float) -> float:
+    """How often the 95 % interval has the truth."""
+    found = [bootstrap(name, one, 200) for one in made]
+    return float(np.mean([low <= truth <= high for low, high in found]))
 
 
 @pytest.mark.parametrize("spread", [1.0, 50.0])
 def test_intervals_cover_the_truth_as_often_as_they_say(spread: float) -> None:
     rng = np.random.default_rng(5)
-    n = 200
-    covered = 0
-    for _ in range(n):
-        low, high = bootstrap(measures.war, simulated(rng, 20, 2, spread))
-        covered += low <= 0.7 <= high
-    assert 0.88 <= covered / n <= 0.99
+    made = [simulated(rng, 30, 4, spread) for _ in range(300)]
+    assert 0.88 <= covered(made, "war", 0.7) <= 0.99
+
+
+def test_intervals_by_single_clips_would_not() -> None:
+    rng = np.random.default_rng(5)
+    made = [simulated(rng, 30, 4, spread=1.0) for _ in range(300)]
+    alone = [replace(one, group=np.arange(120)) for one in made]
+    assert covered(alone, "war", 0.7) < 0.85
+
+
+def test_the_interval_of_the_log_loss_covers_it_too() -> None:
+    # A subject's clips are said with the subject's own certainty, and are as often right.
+    rng = np.random.default_rng(6)
+    made = []
+    for _ in range(300):
+        certainty = np.repeat(rng.uniform(0.55, 0.95, 30), 4)
+        said = np.stack([certainty, 1 - certainty], axis=1)
+        actual = (rng.random(120) > certainty).astype(np.int64)
+        zeros = np.zeros(120, np.int64)
+        made.append(Answers(actual, zeros, said, zeros, np.arange(120) // 4))
+    grid = np.linspace(0.55, 0.95, 10_001)
+    truth = float(-(grid * np.log(grid) + (1 - grid) * np.log(1 - grid)).mean())
+    assert 0.88 <= covered(made, "log_loss", truth) <= 0.99

@@ -2,15 +2,21 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from facewave.errors import explain
 from facewave.labels import schema as labels
 from facewave.training import schema
 from facewave.training.__main__ import main
+from facewave.training.checkpoints import Checkpoint, Saved
 from making import TOY_TRAIN, Toy, contents, run, toy, trained_project, write_params, write_toy
 
 ROLES = ("model", "majority", "logistic")
@@ -50,7 +56,9 @@ def test_every_partition_has_every_role(trained: Path) -> None:
         for role in ROLES:
             loaded = schema.load(trained / schema.folder(partition, role))
             assert loaded.config.kind == {"model": "mlp"}.get(role, role)
-            assert loaded.config.n_inputs == 520
+            shape = (0, ()) if role == "majority" else (10, (52,))
+            assert (loaded.config.steps, loaded.config.widths) == shape
+            assert loaded.config.kept == 0
             assert loaded.inputs == ("blendshapes",)
             assert loaded.wavelets["family"] == "haar"
             assert len(loaded.wavelets["blendshapes"]) == 52
@@ -121,9 +129,107 @@ def test_both_inputs_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     write_toy(tmp_path, toy(n_subjects=10))
     train(tmp_path, monkeypatch)
     loaded = schema.load(schema.folder("split", "model"))
-    assert loaded.config.n_inputs == 10 * (52 + 478 * 3)
+    assert (loaded.config.steps, loaded.config.widths) == (10, (52, 478 * 3))
     assert loaded.inputs == tuple(inputs)
     assert json.loads((tmp_path / "metrics/train/split/metrics.json").read_text()) == {}
+
+
+def learns_steps(project: Path, mode: str) -> None:
+    """The toy's numbers as if the wavelet stage had left a choice to training."""
+    path = project / "data/features/demo/config.json"
+    config = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps(config | {"mode": mode, "k": 4}), "utf-8")
+
+
+@pytest.mark.parametrize("mode", ["largest", "pca"])
+def test_of_a_mode_that_learns_k_numbers_are_kept_by_the_training_part_alone(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"partitions": [1], "pca": 5, "epochs": 2, "baselines": ["trees"], "trees": 3}
+    write_params(tmp_path, train=TOY_TRAIN | settings)
+    found = []
+    for made in (toy(), shuffled_test_part(toy(), 1), shuffled_test_part(toy(), 2)):
+        write_toy(tmp_path, made)
+        learns_steps(tmp_path, mode)
+        train(tmp_path, monkeypatch)
+        found.append(contents(tmp_path / "models/trained"))
+        for role in ("model", "trees"):
+            loaded = schema.load(schema.folder(1, role))
+            assert (loaded.config.steps, loaded.config.kept, loaded.config.pca) == (10, 4, 5)
+            matrix = loaded.module.state_dict()["compress.matrices"][0]
+            np.testing.assert_allclose(matrix @ matrix.T, np.eye(4), atol=1e-6)
+    assert found[0] == found[1]  # another test part
+    assert found[0] != found[2]  # another training part
+
+
+def test_votes_are_learnt_if_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = {}
+    for name, votes, soft in (
+        ("none", "", False),
+        ("certain", '{"%s": 10}', True),
+        ("split", '{"%s": 6, "fear": 4}', True),
+        ("not asked", '{"%s": 6, "fear": 4}', False),
+    ):
+        made = toy()
+        made.table["votes"] = [votes.replace("%s", word) for word in made.table["actual"]]
+        write_toy(tmp_path, made)
+        settings = {"partitions": ["split"], "epochs": 2, "soft_labels": soft}
+        write_params(tmp_path, train=TOY_TRAIN | settings)
+        train(tmp_path, monkeypatch)
+        weights[name] = contents(tmp_path / "models/trained/split/model")["model.safetensors"]
+    assert weights["none"] == weights["certain"] == weights["not asked"]
+    assert weights["none"] != weights["split"]
+
+
+def test_a_training_that_is_killed_goes_on_and_ends_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"model": "gru", "baselines": ["svm"], "partitions": ["split", 1]}
+    epochs = {"epochs": 60, "patience": 60, "batch_size": 8, "lr": 0.001}
+    for name in ("killed", "whole"):
+        project = tmp_path / name
+        project.mkdir()
+        write_params(project, train=TOY_TRAIN | settings | epochs)
+        write_toy(project, toy())
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    command = [sys.executable, "-m", "facewave.training"]
+    log = (tmp_path / "log").open("w")
+    process = subprocess.Popen(command, cwd=killed, stdout=log, stderr=subprocess.STDOUT)
+    second = killed / "models/checkpoints/1/model.safetensors"
+    while process.poll() is None and epochs_in(second) < 3:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    log.close()
+    assert process.returncode == -signal.SIGKILL, (tmp_path / "log").read_text()
+    at_kill = epochs_in(second)
+    assert 3 <= at_kill < 60
+    assert not (killed / "models/trained/1").exists()
+
+    steps: list[int] = []
+    write = Checkpoint.write
+
+    def watched(self: Checkpoint, saved: Saved) -> None:
+        assert self._path != Path("models/checkpoints/split/model.safetensors")
+        steps.append(len(saved.facts["history"]))
+        write(self, saved)
+
+    with monkeypatch.context() as watching:
+        watching.setattr(Checkpoint, "write", watched)
+        train(killed, monkeypatch)
+    assert min(filter(None, steps)) > at_kill
+    train(whole, monkeypatch)
+    for folder in ("models", "metrics"):
+        assert contents(killed / folder) == contents(whole / folder)
+    assert not (killed / "models/checkpoints").exists()
+
+
+def epochs_in(path: Path) -> int:
+    """How many epochs a checkpoint holds; 0 if it is not there."""
+    if not path.exists():
+        return 0
+    with safe_open(path, "pt") as file:
+        return len(json.loads(file.metadata()["facts"])["history"])
 
 
 def clips_learnt_from(project: Path) -> dict[int, float]:

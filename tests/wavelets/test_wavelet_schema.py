@@ -27,6 +27,8 @@ def test_arrays_are_mapped_and_ids_stay_text(tmp_path: Path, made: Toy) -> None:
     assert list(features.clips["reason"][:3]) == ["", "too few faces", ""]
     assert features.clips["usable"].dtype == bool
     assert features.config["blendshapes"] == list(NAMES)
+    assert features.functions_PN.shape == (256, 10)
+    np.testing.assert_allclose(features.blocks["timing"][0, :, 1], np.log2(30), rtol=1e-6)
 
 
 def test_rows_are_joined_by_id_not_by_place(tmp_path: Path, made: Toy) -> None:
@@ -46,7 +48,10 @@ def test_rows_are_joined_by_id_not_by_place(tmp_path: Path, made: Toy) -> None:
 
 
 @pytest.mark.usefixtures("made")
-@pytest.mark.parametrize("name", ["clips.csv", "config.json", "landmarks.npy", "head.npy"])
+@pytest.mark.parametrize(
+    "name",
+    ["clips.csv", "config.json", "landmarks.npy", "head.npy", "timing.npy", "functions.npy"],
+)
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "data/features/demo"
     (folder / name).unlink()
@@ -63,7 +68,7 @@ def test_files_of_different_lengths_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("made")
-@pytest.mark.parametrize("name", ["config.json", "landmarks.npy", "head.npy"])
+@pytest.mark.parametrize("name", ["config.json", "landmarks.npy", "timing.npy", "functions.npy"])
 def test_a_file_cut_short_is_refused(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "data/features/demo"
     whole = (folder / name).read_bytes()
@@ -75,6 +80,9 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, name: str) -> None:
 @pytest.mark.usefixtures("made")
 def test_a_pickle_is_never_read(tmp_path: Path) -> None:
     folder = tmp_path / "data/features/demo"
-    np.save(folder / "landmarks.npy", np.array([{}] * 61, object))
-    with pytest.raises((ValueError, UserError)):
-        schema.read(folder)
+    for name, said in (("landmarks", "damaged|object"), ("functions", "damaged")):
+        kept = (folder / f"{name}.npy").read_bytes()
+        np.save(folder / f"{name}.npy", np.array([{}] * 61, object))
+        with pytest.raises((ValueError, UserError), match=said):
+            schema.read(folder)
+        (folder / f"{name}.npy").write_bytes(kept)

@@ -14,8 +14,9 @@ from scipy.spatial.transform import Rotation
 
 from facewave.landmarks.schema import EMPTY, Trajectory, between
 from facewave.wavelets import schema
-from facewave.wavelets.__main__ import main
+from facewave.wavelets.__main__ import _measured, main
 from facewave.wavelets.features import unusable
+from facewave.wavelets.information import KS
 from making import NAMES, contents, run, trajectory, write_landmarks, write_params
 
 CLIPS = {
@@ -26,6 +27,8 @@ CLIPS = {
     "short": trajectory(4, seed=4),
 }
 K = 6
+SETTINGS = {"mode": "approximation", "family": "haar", "boundary": "open", "k": K}
+POINTS = 3000  # of each part of a clip's time, where it is sampled
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,35 +41,83 @@ class Done:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     project = tmp_path_factory.mktemp("project")
-    write_params(project, wavelets={"k": K})
+    write_params(project, wavelets=SETTINGS)
     write_landmarks(project, CLIPS, unusable=("empty", "blind"))
     process = run(project, "-m", "facewave.wavelets", "demo")
     assert process.returncode == 0, process.stderr
     return Done(project, process, schema.read(project / "data/features/demo"))
 
 
-def means(clip: Trajectory, values: NDArray[Any]) -> NDArray[np.float64]:
-    """Means over K equal parts of the time by brute force: the value at a great many moments."""
-    valid, times = clip.valid_T, clip.times_T
+def frames_at_moments(times: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Which frame holds, at a great many moments of the clip at even distances."""
     halves = np.diff(times) / 2
     start, end = times[0] - halves[0], times[-1] + halves[-1]
-    moments = start + (end - start) * (np.arange(K * 3000) + 0.5) / (K * 3000)
-    frame = np.searchsorted(times[:-1] + halves, moments)
+    moments = start + (end - start) * (np.arange(K * POINTS) + 0.5) / (K * POINTS)
+    return np.searchsorted(times[:-1] + halves, moments)
+
+
+def filled(clip: Trajectory, values: NDArray[Any]) -> NDArray[np.float64]:
+    """(T, C), straight lines over gaps."""
+    valid, times = clip.valid_T, clip.times_T
     flat = values.reshape(len(times), -1)
-    filled = np.stack([np.interp(times, times[valid], line[valid]) for line in flat.T], axis=1)
-    return filled[frame].reshape(K, 3000, *values.shape[1:]).mean(axis=1)
+    return np.stack([np.interp(times, times[valid], line[valid]) for line in flat.T], axis=1)
 
 
-@pytest.mark.parametrize("name", ["007", "long", "short"])
-def test_numbers_are_means_of_the_whole_clip(done: Done, name: str) -> None:
+def means(clip: Trajectory, values: NDArray[Any]) -> NDArray[np.float64]:
+    """Means over K equal parts of the time by brute force."""
+    held = filled(clip, values)[frames_at_moments(clip.times_T)]
+    return held.reshape(K, POINTS, *values.shape[1:]).mean(axis=1)
+
+
+def steps(clip: Trajectory, values: NDArray[Any]) -> NDArray[np.float64]:
+    """The K steps whose means over frames come nearest to the frames, by brute force."""
+    frames = frames_at_moments(clip.times_T)
+    lasts = np.bincount(frames)
+    boxes = np.eye(K).repeat(POINTS, axis=0)
+    over_frames = np.stack([np.bincount(frames, box) / lasts for box in boxes.T], axis=1)
+    root = np.sqrt(lasts)[:, None]
+    found = np.linalg.lstsq(root * over_frames, root * filled(clip, values))[0]
+    return np.asarray(found.reshape(K, *values.shape[1:]), np.float64)
+
+
+@pytest.mark.parametrize("name", ["007", "long"])
+def test_numbers_are_those_of_the_nearest_steps(done: Done, name: str) -> None:
     at, clip = list(CLIPS).index(name), CLIPS[name]
-    shapes, points = clip.blendshapes_TB, clip.landmarks_TPC[:, 470:]
-    np.testing.assert_allclose(
-        done.features.blocks["blendshapes"][at], means(clip, shapes), atol=1e-3
-    )
-    np.testing.assert_allclose(
-        done.features.blocks["landmarks"][at, :, 470:], means(clip, points), atol=1e-3
-    )
+    for block, values in (
+        ("blendshapes", clip.blendshapes_TB),
+        ("landmarks", clip.landmarks_TPC[:, 470:]),
+    ):
+        numbers = done.features.blocks[block][at]  # type: ignore[index]
+        numbers = numbers[:, 470:] if block == "landmarks" else numbers
+        np.testing.assert_allclose(numbers, steps(clip, values), atol=2e-3)
+
+
+def test_functions_times_numbers_is_what_is_kept(done: Done) -> None:
+    """In the frames of a clip that has as few as there are numbers: everything."""
+    functions = done.features.functions_PN
+    assert functions.dtype == np.float32
+    assert functions.shape == (256, K)
+    numbers = done.features.blocks["blendshapes"][3]
+    middles = ((np.arange(K) + 0.5) / K * 256).astype(int)
+    np.testing.assert_allclose((functions @ numbers)[middles], numbers, atol=1e-6)
+    short = CLIPS["short"]
+    edges = np.searchsorted(frames_at_moments(short.times_T), np.arange(5)) / (K * POINTS) * 256
+    kept = functions @ done.features.blocks["blendshapes"][4]
+    for frame in range(4):
+        over = kept[round(edges[frame]) : round(edges[frame + 1])].mean(axis=0)
+        np.testing.assert_allclose(over, short.blendshapes_TB[frame], atol=2e-3)
+
+
+def test_timing_is_how_long_and_how_often(done: Done) -> None:
+    timing = done.features.blocks["timing"]
+    for at, clip in enumerate(CLIPS.values()):
+        if at in (1, 2):
+            assert np.isnan(timing[at]).all()
+            continue
+        times = clip.times_T
+        lasts = times[-1] - times[0] + np.median(np.diff(times))
+        expected = [np.log2(lasts), np.log2(len(times) / lasts)]
+        np.testing.assert_allclose(timing[at], np.tile(expected, (K, 1)), rtol=1e-5)
 
 
 def test_shapes_types_and_missing_clips(done: Done) -> None:
@@ -77,6 +128,7 @@ def test_shapes_types_and_missing_clips(done: Done) -> None:
         "landmarks": points,
         "pose_free": points,
         "head": (5, K, 7),
+        "timing": (5, K, 2),
     }
     for block in done.features.blocks.values():
         assert block.dtype == np.float32
@@ -96,28 +148,125 @@ def test_clips_keep_order_mask_and_reason(done: Done) -> None:
     assert list(clips["filled"]) == ["0.1304", "", "", "0.0", "0.0"]  # 3 of 23 frames
 
 
+def test_all_files_are_written(done: Done) -> None:
+    arrays = [f"{name}.npy" for name in (*schema.BLOCKS, "functions")]
+    files = [f"data/features/demo/{name}" for name in (*arrays, "clips.csv", "config.json")]
+    files += [f"metrics/wavelet/demo.{suffix}" for suffix in ("json", "csv", "png")]
+    written = {*contents(done.project)} - {"params.yaml"}
+    assert {name for name in written if not name.startswith("data/landmarks")} == set(files)
+
+
 def test_config_and_metrics_say_what_was_done(done: Done) -> None:
     folder = done.project
     config = json.loads((folder / "data/features/demo/config.json").read_text("utf-8"))
-    expected = {"mode": "approximation", "family": "haar", "level": "auto", "k": K}
-    assert config == expected | {"blendshapes": list(NAMES)}
+    assert config == SETTINGS | {"blendshapes": list(NAMES)}
     figures = json.loads((folder / "metrics/wavelet/demo.json").read_text("utf-8"))
+    unexplained = figures.pop("unexplained")
     assert figures == {
         "clips": 3,
-        "channels": 52 + 2 * 1434 + 7,
+        "channels": 52 + 2 * 1434 + 7 + 2,
         "numbers_per_channel": K,
         "mean_frames_per_clip": 59.33,
+        "compression_ratio": 9.89,
         "filled_share": 0.0435,  # 3 of 23 frames of one of three clips
-        "frames_per_number": 9.89,
+        "clips_measured": 3,
     }
+    assert next(iter(unexplained)) == "approximation haar"
+    assert {"pca", "dct", "mean", "uniform", "block haar", "largest haar"} <= set(unexplained)
+    for of_block in unexplained.values():
+        assert set(of_block) == {"blendshapes", "landmarks", "pose_free", "head"}
+        assert all(set(lost) == {"variance", "velocity"} for lost in of_block.values())
+    table = pd.read_csv(folder / "metrics/wavelet/demo.csv")
+    assert set(table["k"]) == {K, *KS}
+    first = table.iloc[0]
+    assert (first["contender"], first["k"], first["clips"]) == ("approximation haar", 4, 3)
+    (row,) = table[
+        (table["contender"] == "dct") & (table["k"] == K) & (table["block"] == "head")
+    ].itertuples()
+    assert unexplained["dct"]["head"]["velocity"] == row.velocity_median
 
 
-def test_a_second_run_writes_the_same_bytes(done: Done, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_lost_is_what_the_numbers_do_not_keep(done: Done) -> None:
+    """Of the longest clip, the file's own numbers and functions against its frames."""
+    clip = CLIPS["long"]
+    frames = frames_at_moments(clip.times_T)
+    numbers = done.features.blocks["blendshapes"][3].repeat(POINTS, axis=0)
+    lasts = np.bincount(frames)[:, None]
+    kept = np.stack([np.bincount(frames, line) for line in numbers.T], axis=1) / lasts
+    values = clip.blendshapes_TB
+    lost = ((values - kept) ** 2).sum() / ((values - values.mean(axis=0)) ** 2).sum()
+    table = pd.read_csv(done.project / "metrics/wavelet/demo.csv")
+    chosen = (table["contender"] == "approximation haar") & (table["k"] == K)
+    (row,) = table[chosen & (table["block"] == "blendshapes")].itertuples()
+    assert row.variance_low <= 100 * lost <= row.variance_high * 2
+    assert row.clips == 3
+
+
+def test_a_second_run_on_one_thread_writes_the_same_bytes(
+    done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = contents(done.project)
     (done.project / "data/features/demo/landmarks.npy").unlink()
-    monkeypatch.chdir(done.project)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    process = run(done.project, "-m", "facewave.wavelets", "demo")
+    assert process.returncode == 0, process.stderr
+    after = contents(done.project)
+    assert [name for name in before if before[name] != after[name]] == []
+    assert after.keys() == before.keys()
+
+
+@pytest.mark.parametrize(
+    ("mode", "numbers", "kept"), [("largest", 64, K), ("pca", 64, K), ("mean", 1, 1)]
+)
+def test_modes_that_learn_write_all_there_is_to_choose_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, numbers: int, kept: int
+) -> None:
+    even = replace(trajectory(64, seed=7), times_T=np.arange(64) / 30)
+    write_params(tmp_path, wavelets=SETTINGS | {"mode": mode})
+    write_landmarks(tmp_path, {"a": even, "b": trajectory(30, seed=8)})
+    monkeypatch.chdir(tmp_path)
     main("demo")
-    assert contents(done.project) == before
+    features = schema.read(tmp_path / "data/features/demo")
+    assert {block.shape[:2] for block in features.blocks.values()} == {(2, numbers)}
+    assert features.config["k"] == K  # which training keeps
+    assert features.functions_PN.shape == (256, numbers)
+    figures = json.loads((tmp_path / "metrics/wavelet/demo.json").read_text("utf-8"))
+    assert figures["numbers_per_channel"] == kept
+    assert figures["compression_ratio"] == round(47 / kept, 2)
+    if mode == "largest":
+        again = features.functions_PN @ features.blocks["blendshapes"][0]
+        np.testing.assert_allclose(again.reshape(64, 4, 52)[:, 1], even.blendshapes_TB, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["approximation", "pca"])
+@pytest.mark.parametrize("left", ["none at all", "none usable", "one"])
+def test_few_clips_or_none_end_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str, mode: str
+) -> None:
+    clips = {} if left == "none at all" else {"a": trajectory(20, seed=1)}
+    write_params(tmp_path, wavelets=SETTINGS | {"mode": mode, "k": 7})
+    write_landmarks(tmp_path, clips, unusable=("a",) if left == "none usable" else ())
+    monkeypatch.chdir(tmp_path)
+    main("demo")
+    features = schema.read(tmp_path / "data/features/demo")
+    assert len(features.clips) == len(clips)
+    figures = json.loads((tmp_path / "metrics/wavelet/demo.json").read_text("utf-8"))
+    assert figures["clips"] == figures["clips_measured"] == (left == "one")
+    assert bool(figures["unexplained"]) == (left == "one")
+    assert "pca" not in figures["unexplained"]  # there is nothing to learn from
+    table = pd.read_csv(tmp_path / "metrics/wavelet/demo.csv")
+    assert "variance_median" in table
+    assert (tmp_path / "metrics/wavelet/demo.png").stat().st_size > 1000
+
+
+def test_of_many_long_clips_some_are_measured() -> None:
+    index = pd.DataFrame({"usable": True, "frames": [600] * 60 + [1201, 5000]})
+    index.loc[3, "usable"] = False
+    measured = _measured(index)
+    assert len(measured) == 20_000 // 600
+    assert not measured & {3, 60, 61}
+    assert measured != set(range(len(measured)))  # not the first ones
+    assert measured == _measured(index)
 
 
 def test_a_part_of_a_clip_gives_what_its_frames_give_as_a_clip(
@@ -128,7 +277,7 @@ def test_a_part_of_a_clip_gives_what_its_frames_give_as_a_clip(
     part = between(whole, float(times[17]), float(times[41]))
     alone = replace(part, times_T=part.times_T - part.times_T[0])
     assert len(alone.times_T) == 24
-    write_params(tmp_path, wavelets={"k": K})
+    write_params(tmp_path, wavelets=SETTINGS)
     clips = {"part": whole, "alone": alone, "whole": whole, "end": whole}
     parts = {"part": (times[17], times[41]), "end": (times[41], np.nan)}
     write_landmarks(tmp_path, clips, parts=parts)
@@ -161,7 +310,7 @@ def test_the_heads_pose_is_taken_out_and_kept(
         landmarks_TPC=(points * [1, -64 / 48, -1]).astype(np.float32),
         pose_T44=pose.astype(np.float32),
     )
-    write_params(tmp_path, wavelets={"k": K})
+    write_params(tmp_path, wavelets=SETTINGS)
     write_landmarks(tmp_path, {"a": moving})
     monkeypatch.chdir(tmp_path)
     main("demo")
@@ -190,7 +339,7 @@ def test_a_longer_gap_than_allowed_is_not_filled(
         "left out": with_gap(*range(20)),
         "part": with_gap(*range(20)),
     }
-    write_params(tmp_path, wavelets={"k": K, "max_gap_s": 0.5})
+    write_params(tmp_path, wavelets=SETTINGS | {"max_gap_s": 0.5})
     parts = {"part": (2.0, 4.0)}
     write_landmarks(tmp_path, clips, unusable=("left out",), parts=parts)
     monkeypatch.chdir(tmp_path)

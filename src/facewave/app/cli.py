@@ -38,6 +38,24 @@ def results() -> None:
 
 
 @app.command()
+def compare(
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="A",
+            help="A role (model, logistic), or REV or REV:ROLE; REV is a git revision, a DVC "
+            "experiment or a predictions.csv.",
+        ),
+    ],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+) -> None:
+    """Tell whether one run is better than another on the same test clips."""
+    from facewave.app.compare import compare as compare_runs
+
+    compare_runs(first, second)
+
+
+@app.command()
 def predict(
     clips: Annotated[list[Path], typer.Argument(help="Videos, or folders of pictures.")],
     model: Annotated[
@@ -64,6 +82,20 @@ def draw(
     from facewave.app.draw import draw as draw_clip
 
     draw_clip(clip, out or Path(f"{clip.stem}.seen.mp4"), fps)
+
+
+@app.command()
+def trajectories(
+    clip: Annotated[Path, typer.Argument(help="A video, or a folder of pictures.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The .png file. Default: beside you, by the clip's name.")
+    ] = None,
+    fps: Annotated[float, typer.Option(help="Frames per second of folders of pictures.")] = 25.0,
+) -> None:
+    """Draw a clip's trajectories, and what the wavelet numbers keep of them."""
+    from facewave.app.trajectories import draw as draw_trajectories
+
+    draw_trajectories(clip, out or Path(f"{clip.stem}.trajectories.png"), fps)
 
 
 @app.command("export-npy")

@@ -59,10 +59,10 @@ def _show(clip: Path, place: Path, trained: training.Trained, settings: params.P
         raise UserError(
             "the model was trained on other blendshapes. Train it again: dvc repro train"
         )
-    config = {name: trained.wavelets[name] for name in ("mode", "family", "level", "k")}
+    config = {name: trained.wavelets[name] for name in ("mode", "family", "boundary", "k")}
     numbers = features(trajectory, facts, Transform(**config))
     blocks = {name: block[None] for name, block in numbers.items()}
-    probabilities = trained.probabilities(training.flatten(blocks, trained.inputs))[0]
+    probabilities = trained.probabilities(training.arrange(blocks, trained.inputs))[0]
     table = Table("emotion", "probability", box=None, padding=(0, 2))
     for at in np.argsort(-probabilities):
         bar = "█" * round(30 * float(probabilities[at]))

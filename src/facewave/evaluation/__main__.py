@@ -1,10 +1,13 @@
 """Stage evaluate: ``python -m facewave.evaluation``.
 
-Reads   models/trained/, data/features/, data/labels/; for one picture data/landmarks/ and its clip
-Writes  metrics/evaluate/metrics.json      WAR, UAR, macro F1, baselines beside: for ``dvc metrics``
+Reads   models/trained/, data/features/, data/labels/, the index of data/landmarks/ and, for
+        pictures, some clips
+Writes  metrics/evaluate/metrics.json      all measures, baselines beside: for ``dvc metrics``
         metrics/evaluate/report.json       the same with intervals, recalls, folds, confusion
         metrics/evaluate/predictions.csv   one row per test clip, partition and model
         metrics/evaluate/confusion.csv     the model's answers, for ``dvc plots``
+        metrics/evaluate/robustness.csv    the model's figures by quality, length, pose, subject
+        metrics/evaluate/importance.csv    which inputs the model relies on
         metrics/evaluate/suspects.csv      clips whose label a person should look at
         metrics/evaluate/plots/*.png
 Each test part is looked at once, by models that have not seen it.
@@ -18,10 +21,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from facewave import params
-from facewave.errors import UserError, explain
-from facewave.evaluation import measures, plots
+from facewave.errors import explain
+from facewave.evaluation import explained, face_map, measures, plots
+from facewave.evaluation.answers import predict
+from facewave.evaluation.importance import COLUMNS as IMPORTANCE_COLUMNS
+from facewave.evaluation.importance import Fold, importances
+from facewave.evaluation.robustness import robustness
 from facewave.evaluation.suspects import suspects
 from facewave.files import write_csv, write_json
 from facewave.labels import schema as labels
@@ -31,7 +41,7 @@ from facewave.video import Clip
 from facewave.wavelets import schema as wavelets
 
 OUT = Path("metrics/evaluate")
-MEASURES = {"war": measures.war, "uar": measures.uar, "macro_f1": measures.macro_f1}
+_REPEATS = 10  # permutations of each group of inputs and fold
 _KEY = ["partition", "role", "video_idx"]
 
 
@@ -50,7 +60,11 @@ def main() -> None:
     answers = pd.concat(
         [
             predict(
-                training.load(training.folder(partition, role)), clips, features, partition
+                training.load(training.folder(partition, role)),
+                training.load(training.folder(partition, training.PRIOR)),
+                clips,
+                features.blocks,
+                partition,
             ).assign(role=role)
             for partition in settings.partitions
             for role in roles
@@ -75,50 +89,20 @@ def main() -> None:
     plots.confusion(model["actual"], model["predicted"], words, title, OUT / "plots/confusion.png")
     curves = {str(p): Path("metrics/train") / str(p) for p in settings.partitions}
     plots.curves(curves, title, OUT / "plots/curves.png")
+    show_robustness(model, table, loaded, title)
+    show_importance(clips, features, loaded, title)
     show_clip(model, features, loaded, OUT / "plots/clip.png")
     show_suspects(model, table, words, entry, OUT)
-
-
-def predict(
-    trained: training.Trained,
-    clips: pd.DataFrame,
-    features: wavelets.Features,
-    partition: str | int,
-) -> pd.DataFrame:
-    """Answers for a partition's test clips, one row each.
-
-    Raises:
-        UserError: the partition's test part is empty.
-    """
-    test = clips[labels.parts(clips, partition) == "test"]
-    if test.empty:
-        raise UserError(f"partition {partition} has no test clip; see metrics/clean for the parts.")
-    usable = test["usable"].to_numpy(bool)
-    prior = training.load(training.folder(partition, training.PRIOR))
-    blocks = {name: features.blocks[name][test["at"]] for name in trained.inputs}
-    inputs = training.flatten(blocks, trained.inputs)
-    probabilities = np.where(
-        usable[:, None],
-        trained.probabilities(np.nan_to_num(inputs)),
-        prior.probabilities(np.zeros((len(test), 1), np.float32)),
-    )
-    words = np.array(trained.config.classes)
-    table = test[["video_idx", "file_path", "subject", "source", "actual"]].assign(
-        partition=str(partition),
-        predicted=words[probabilities.argmax(1)],
-        answered_from=np.where(usable, "face", "prior"),
-    )
-    for word, column in zip(words, probabilities.T, strict=True):
-        table[f"p_{word}"] = column.round(4)
-    return table
 
 
 def summarize(
     group: pd.DataFrame, roles: Mapping[str, str], words: tuple[str, ...], settings: params.Evaluate
 ) -> dict[str, Any]:
-    """Figures of every role on the same test clips; confusion has a row per actual class."""
+    """Figures of every role on the same test clips; confusion has a row per actual class.
+
+    A figure that the clips do not give (the AUC of a single class) is None.
+    """
     first = group[group["role"] == training.MODEL]
-    codes = {word: code for code, word in enumerate(words)}
     summary: dict[str, Any] = {
         "n": len(first),
         "subjects": int(first["subject"].nunique()) if (first["subject"] != "").all() else None,
@@ -126,59 +110,112 @@ def summarize(
     }
     for role, kind in roles.items():
         rows = group[group["role"] == role]
-        fold, names = pd.factorize(rows["partition"])
-        answers = measures.Answers(
-            actual=rows["actual"].map(codes).to_numpy(np.int64),
-            predicted=rows["predicted"].map(codes).to_numpy(np.int64),
-            fold=fold,
-            group=pd.factorize(labels.groups(rows))[0],
-            n_classes=len(words),
-        )
-        counts = measures.confusion(answers)
-        resampled = measures.resampled_confusion(answers, **asdict(settings))
-        in_groups = measures.resampled_by(answers) == "subjects"
-        summary["interval_over"] = _named(first) if in_groups else "clips"
+        answers = measures.from_table(rows, words)
+        in_groups = measures.draws_groups(answers)
+        summary["interval_over"] = measures.grouped_by(first) if in_groups else "clips"
+        found = measures.overall(answers)
+        drawn = measures.bootstrap(answers, **asdict(settings))
         figures: dict[str, Any] = {"name": kind}
-        for name, measure in MEASURES.items():
-            low, high = measures.interval(measure, resampled)
-            figures[name] = round(float(measures.over_folds(measure, counts)), 4)
-            figures[f"{name}_low"], figures[f"{name}_high"] = round(low, 4), round(high, 4)
-        pooled = counts.sum(0)
-        figures["recall"] = {
-            word: round(value, 4)
-            for word, value in zip(words, measures.recalls(pooled).tolist(), strict=True)
-            if not np.isnan(value)
-        }
-        figures["confusion"] = pooled.astype(int).tolist()
-        if len(names) > 1:
+        for name in measures.MEASURES:
+            low, high = measures.interval(drawn[name])
+            figures[name] = _rounded(found[name])
+            figures[f"{name}_low"], figures[f"{name}_high"] = _rounded(low), _rounded(high)
+        low, high = measures.interval(drawn["recall"])
+        occurring = ~np.isnan(found["recall"])
+        for name, values in (("", found["recall"]), ("_low", low), ("_high", high)):
+            figures[f"recall{name}"] = {
+                word: _rounded(value)
+                for word, value, occurs in zip(words, values, occurring, strict=True)
+                if occurs
+            }
+        counts = measures.confusion(answers).astype(int)
+        figures["confusion"] = counts.sum(0).tolist()
+        if len(counts) > 1:
+            by_fold = measures.by_fold(answers)
             figures["fold"] = {
-                name: {
-                    "n": int(fold_counts.sum()),
-                    "war": round(float(measures.war(fold_counts)), 4),
-                    "uar": round(float(measures.uar(fold_counts)), 4),
-                }
-                for name, fold_counts in zip(names, counts, strict=True)
+                partition: {"n": int(counts[fold].sum())}
+                | {name: _rounded(values[fold]) for name, values in by_fold.items()}
+                for fold, partition in enumerate(rows["partition"].unique())
             }
         summary[role] = figures
     return summary
 
 
-def _named(rows: pd.DataFrame) -> str:
-    """What the groups of all rows are."""
-    known = (name for name in ("subject", "source") if (rows[name] != "").all())
-    return next(known, "clip") + "s"
+def _rounded(value: Any) -> float | None:
+    return None if np.isnan(value) else round(float(value), 4)
 
 
 def headline(figures: dict[str, Any]) -> dict[str, Any]:
-    """What fits a table of experiments: n, and each role's three measures."""
+    """What fits a table of experiments: n, and each role's measures without their intervals."""
     short: dict[str, Any] = {"dataset": figures["dataset"]}
     for key in ("split", "folds"):
         if key in figures:
             short[key] = {"n": figures[key]["n"]}
             for role, found in figures[key].items():
                 if isinstance(found, dict):
-                    short[key][role] = {name: found[name] for name in ("name", *MEASURES)}
+                    short[key][role] = {name: found[name] for name in ("name", *measures.MEASURES)}
     return short
+
+
+def show_robustness(
+    model: pd.DataFrame, table: pd.DataFrame, loaded: params.Params, title: str
+) -> None:
+    """Where the model holds: its figures by what was measured of the clips, and by subject."""
+    index = landmarks.read_index(Path("data/landmarks") / loaded.train.dataset)
+    scenes = model["video_idx"].map(table.set_index("video_idx")["scene"])
+    words = labels.read_words(Path("data/labels") / f"{loaded.train.dataset}.csv")
+    answers = model.assign(scene=scenes) if (scenes != "").any() else model
+    found = robustness(answers, index, words, **asdict(loaded.evaluate))
+    write_csv(OUT / "robustness.csv", found.round(4))
+    explained.robustness(found, title, OUT / "plots/robustness.png")
+
+
+def show_importance(
+    clips: pd.DataFrame, features: wavelets.Features, loaded: params.Params, title: str
+) -> None:
+    """What the model relies on, over the test clips of the folds (else of the split)."""
+    settings = loaded.train
+    usable = clips[clips["usable"]]
+    owner = pd.Series(pd.factorize(labels.groups(clips))[0], clips.index)
+    folds = []
+    numbered: list[str | int] = [one for one in settings.partitions if one != "split"]
+    for partition in numbered or ["split"]:
+        test = usable[labels.parts(usable, partition) == "test"]
+        blocks = {name: features.blocks[name][test["at"].to_numpy()] for name in settings.inputs}
+        folds.append(
+            Fold(
+                training.load(training.folder(partition, training.MODEL)).probabilities,
+                training.arrange(blocks, settings.inputs),
+                test["label"].to_numpy(np.int64),
+                owner[test.index].to_numpy(),
+            )
+        )
+    if not any(len(fold.actual_n) for fold in folds):
+        write_csv(OUT / "importance.csv", pd.DataFrame(columns=IMPORTANCE_COLUMNS))
+        return
+    face = _mean_face(features, usable["at"].to_numpy())
+    found = importances(
+        folds,
+        settings.inputs,
+        features.config["blendshapes"],
+        face_map.region_of_points(face),
+        features.config["mode"],
+        repeats=_REPEATS,
+        **asdict(loaded.evaluate),
+    )
+    write_csv(OUT / "importance.csv", found.round(5))
+    seconds = float(features.clips["duration"].iloc[usable["at"]].median())
+    explained.explanation(found, face, seconds, title, OUT / "plots/explanation.png")
+
+
+def _mean_face(features: wavelets.Features, at: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The clips' mean over time without the head's pose, (478, 3)."""
+    functions_PN = features.functions_PN
+    # Where numbers have no functions of time, the first is a mean over the clip's first part.
+    first_N = np.eye(1, functions_PN.shape[1])[0]
+    mean_N = functions_PN.mean(axis=0) if len(functions_PN) else first_N
+    numbers_NPC = np.mean(features.blocks["pose_free"][at], axis=0, dtype=np.float64)
+    return np.tensordot(mean_N, numbers_NPC, 1)
 
 
 def show_clip(
@@ -199,8 +236,8 @@ def show_clip(
     plots.clip(
         landmarks.read_row(folder, index),
         np.asarray(features.blocks["blendshapes"][at[chosen["video_idx"]]]),
+        features.functions_PN,
         Clip(Path(loaded.datasets[name].root) / chosen["file_path"], loaded.datasets[name].fps),
-        features.config,
         f"{name} ({loaded.datasets[name].about})\n"
         f"clip {chosen['video_idx']}: {chosen['actual']}, the model says {chosen['predicted']}",
         path,
@@ -240,4 +277,7 @@ def show_suspects(
 
 
 if __name__ == "__main__":
-    explain(main)
+    # Sums in a fixed order, and much of it is small: threads cost more than they bring.
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        explain(main)

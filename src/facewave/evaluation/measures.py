@@ -1,55 +1,114 @@
-"""The figures of single-label recognition, from confusion counts. Pure; the conventions first.
+"""The figures of single-label recognition, from answers and their weights. Pure; conventions first.
 
 - WAR, weighted average recall, is accuracy. UAR, unweighted average recall, is the mean of the
   classes' recalls. Macro F1 is the mean of the classes' F1.
+- AUC is the mean over classes of the area under the curve of one class against the rest, that is
+  the probability that a clip of the class has more of it than another clip; ties count half
+  (Hanley and McNeil 1982). A class that all clips of a fold have, or none, has no AUC.
+- Log loss is the mean of -ln of the actual class's probability, in nats. Probabilities below
+  0.00005 count as that.
+- Calibration error is the expected calibration error of Guo et al. (ICML 2017, eq. 3): 15 bins of
+  equal width, (0, 1/15] and so on, by the probability of the answer; the mean over clips of the
+  distance between a bin's accuracy and its mean probability. Chance alone makes it too high, the
+  more so the fewer clips, and in resamples twice: its interval can lie above it.
+- Probabilities are those of the table of answers, which has four digits; rows are made to add up to
+  1 again. A 0 there is anything below 0.00005, which is why log loss stops at that.
 - A mean over classes is over those that occur in the test part; a class that does not occur has
   no recall, and is not counted as 0.
 - Every test clip with a label counts: one without a usable face is answered from the training
   part's class frequencies, so all models have the same denominator.
-- Over folds the figure is the plain mean of the folds' figures.
-- Intervals are percentile bootstraps at 95 % (Efron and Tibshirani 1993, ch. 13). Whole subjects
-  are drawn, since clips of one person are no independent draws; with fewer than 10 subjects, single
-  clips are, which makes the interval too narrow and is said beside it.
+- Over folds the figure is the plain mean of the folds' figures; a class's recall is that over the
+  clips of all folds.
+- Intervals are percentile bootstraps at 95 % (Efron and Tibshirani 1993, ch. 13). Whole groups are
+  drawn (subjects, or sources where there is no subject), since clips of one person are no
+  independent draws; with fewer than 10 groups, single clips are, which makes the interval too
+  narrow and is said beside it. All measures have the same draws.
 
 Legend of names: n clips, F folds, C classes, R resamples. Counts have the actual class in rows.
+Weights, (n) or (R, n), say how often each clip counts; without them each counts once.
 """
 
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from facewave.labels import schema as labels
+
+MEASURES = ("war", "uar", "macro_f1", "auc", "log_loss", "calibration_error")
+FEWEST_GROUPS = 10
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
-_FEWEST_SUBJECTS = 10
+_LEAST = 0.5e-4  # half of the last digit that is kept
+_BINS = 15
+_CHUNK = 2**21  # weights at a time: some 100 MB of memory
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What a model said of the test clips, all arrays of length n.
+    """What a model said of the test clips.
 
     Attributes:
-        actual: class codes.
-        predicted: class codes.
-        fold: in whose test part the clip is, from 0; all 0 if there is one part.
-        group: the clip's subject, from 0.
-        n_classes: C.
+        actual: class codes, (n).
+        predicted: class codes, (n).
+        probabilities: of the classes, (n, C), rows adding up to 1.
+        fold: in whose test part the clip is, from 0, (n); all 0 if there is one part.
+        group: the clip's subject or source, from 0, (n).
     """
 
     actual: Codes
     predicted: Codes
+    probabilities: Floats
     fold: Codes
     group: Codes
-    n_classes: int
+
+    @property
+    def n_folds(self) -> int:
+        """F."""
+        return int(self.fold.max()) + 1
+
+    @property
+    def n_classes(self) -> int:
+        """C."""
+        return self.probabilities.shape[1]
+
+
+def from_table(rows: pd.DataFrame, words: tuple[str, ...]) -> Answers:
+    """One model's rows of the table of answers; folds and groups are numbered as they come.
+
+    Args:
+        rows: partition, video_idx, file_path, subject, source, actual, predicted, and a
+            probability ``p_<word>`` for each word.
+        words: all words, in the order of the codes.
+    """
+    codes = {word: code for code, word in enumerate(words)}
+    rounded = rows[[f"p_{word}" for word in words]].to_numpy(float)
+    return Answers(
+        actual=rows["actual"].map(codes).to_numpy(np.int64),
+        predicted=rows["predicted"].map(codes).to_numpy(np.int64),
+        probabilities=rounded / rounded.sum(1, keepdims=True),
+        fold=pd.factorize(rows["partition"])[0],
+        group=pd.factorize(labels.groups(rows))[0],
+    )
+
+
+def grouped_by(rows: pd.DataFrame) -> str:
+    """What the groups are, by name: subjects, sources, or clips where not all rows have either."""
+    known = (name for name in ("subject", "source") if (rows[name] != "").all())
+    return next(known, "clip") + "s"
 
 
 def confusion(answers: Answers, weights: Floats | None = None) -> Floats:
-    """Counts per fold, (F, C, C); each clip counts 1, or its weight."""
-    shape = (int(answers.fold.max()) + 1, answers.n_classes, answers.n_classes)
-    cell = np.ravel_multi_index((answers.fold, answers.actual, answers.predicted), shape)
-    return np.bincount(cell, weights, minlength=int(np.prod(shape))).reshape(shape).astype(float)
+    """Counts per fold, (..., F, C, C)."""
+    n_classes = answers.n_classes
+    shape = (answers.n_folds, n_classes, n_classes)
+    return _totals(answers, weights, (answers.fold, answers.actual, answers.predicted), shape)
 
 
 def war(counts: Floats) -> Floats:
@@ -64,40 +123,150 @@ def recalls(counts: Floats) -> Floats:
 
 def uar(counts: Floats) -> Floats:
     """Mean recall over the classes that occur; (..., C, C) -> (...)."""
-    return _mean(recalls(counts))
+    return mean(recalls(counts))
 
 
 def macro_f1(counts: Floats) -> Floats:
     """Mean F1 over the classes that occur; (..., C, C) -> (...)."""
     occurring, answered = counts.sum(-1), counts.sum(-2)
     f1 = _divide(2 * _hits(counts), occurring + answered)
-    return _mean(np.where(occurring > 0, f1, np.nan))
+    return mean(np.where(occurring > 0, f1, np.nan))
 
 
-def over_folds(measure: Callable[[Floats], Floats], counts: Floats) -> Floats:
-    """Plain mean of a measure over the folds that have clips; (..., F, C, C) -> (...)."""
-    return _mean(measure(counts))
+def auc(answers: Answers, weights: Floats | None = None) -> Floats:
+    """Mean AUC over the classes that some clips of a fold have and some have not; (..., F)."""
+    # A clip a row, so that sorting moves whole rows.
+    weights_nR = np.ascontiguousarray(_weights(answers, weights).T)
+    shape = (answers.n_folds, answers.n_classes, *weights_nR.shape[1:])
+    found = np.full(shape, np.nan)
+    for fold, code in np.ndindex(shape[:2]):
+        inside = answers.fold == fold
+        own = np.flatnonzero(inside & (answers.actual == code))
+        rest = np.flatnonzero(inside & (answers.actual != code))
+        score = answers.probabilities[:, code]
+        rest = rest[np.argsort(score[rest])]
+        # How much of the rest is below each place in its order; ties lie between two places.
+        below = np.zeros((len(rest) + 1, *weights_nR.shape[1:]))
+        np.cumsum(weights_nR[rest], axis=0, out=below[1:])
+        lower = below[np.searchsorted(score[rest], score[own], "left")]
+        lower += below[np.searchsorted(score[rest], score[own], "right")]
+        won = (weights_nR[own] * lower).sum(0) / 2
+        found[fold, code] = _divide(won, weights_nR[own].sum(0) * below[-1])
+    return mean(np.moveaxis(found, (0, 1), (-2, -1)))
 
 
-def resampled_by(answers: Answers) -> str:
-    """What the bootstrap draws: "subjects", or "clips" where there are too few subjects."""
-    return "subjects" if len(np.unique(answers.group)) >= _FEWEST_SUBJECTS else "clips"
+def log_loss(answers: Answers, weights: Floats | None = None) -> Floats:
+    """Mean of -ln of the actual class's probability, in nats; (..., F)."""
+    own = answers.probabilities[np.arange(len(answers.actual)), answers.actual]
+    lost = _totals(
+        answers, weights, (answers.fold,), (answers.n_folds,), -np.log(np.maximum(own, _LEAST))
+    )
+    return _divide(lost, _clips(answers, weights))
 
 
-def resampled_confusion(answers: Answers, resamples: int, seed: int) -> Floats:
-    """Counts of bootstrap resamples, (R, F, C, C)."""
+def calibration_error(answers: Answers, weights: Floats | None = None) -> Floats:
+    """Expected calibration error; (..., F)."""
+    said = answers.probabilities.max(1)
+    edges = np.linspace(0, 1, _BINS + 1)[1:-1]
+    place = (answers.fold, np.digitize(said, edges, right=True))
+    excess = (answers.actual == answers.predicted) - said
+    gaps = _totals(answers, weights, place, (answers.n_folds, _BINS), excess)
+    return _divide(np.abs(gaps).sum(-1), _clips(answers, weights))
+
+
+def by_fold(answers: Answers, weights: Floats | None = None) -> dict[str, Floats]:
+    """Each of ``MEASURES`` in every fold, (..., F)."""
+    counts = confusion(answers, weights)
+    return {
+        "war": war(counts),
+        "uar": uar(counts),
+        "macro_f1": macro_f1(counts),
+        "auc": auc(answers, weights),
+        "log_loss": log_loss(answers, weights),
+        "calibration_error": calibration_error(answers, weights),
+    }
+
+
+def overall(answers: Answers, weights: Floats | None = None) -> dict[str, Floats]:
+    """Each of ``MEASURES``, mean over folds, (...); and "recall" over all clips, (..., C)."""
+    means = {name: mean(values) for name, values in by_fold(answers, weights).items()}
+    return means | {"recall": recalls(confusion(answers, weights).sum(-3))}
+
+
+def mean(values: Floats) -> Floats:
+    """Plain mean over the last axis (folds, or classes) of what is not NaN."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
+        return np.nanmean(values, axis=-1)
+
+
+def draws_groups(answers: Answers) -> bool:
+    """Whether the bootstrap draws whole groups; single clips where there are too few groups."""
+    return len(np.unique(answers.group)) >= FEWEST_GROUPS
+
+
+def draws(answers: Answers, resamples: int, seed: int) -> Iterator[Floats]:
+    """Weights of bootstrap resamples, some at a time: (R', n), R' adding up to ``resamples``.
+
+    They follow from the groups alone: for models with the same clips in the same order they are
+    the same.
+    """
     rng = np.random.default_rng(seed)
-    units = answers.group if resampled_by(answers) == "subjects" else np.arange(len(answers.group))
-    _, units = np.unique(units, return_inverse=True)
+    n = len(answers.group)
+    _, units = np.unique(
+        answers.group if draws_groups(answers) else np.arange(n), return_inverse=True
+    )
     n_units = int(units.max()) + 1
-    drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=resamples)
-    return np.stack([confusion(answers, times[units].astype(float)) for times in drawn])
+    for size in sizes(resamples, n):
+        drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=size)
+        yield drawn[:, units].astype(float)
 
 
-def interval(measure: Callable[[Floats], Floats], resampled: Floats) -> tuple[float, float]:
-    """95 % percentile interval of a measure's mean over folds, from (R, F, C, C) counts."""
-    low, high = np.nanpercentile(over_folds(measure, resampled), [2.5, 97.5])
-    return float(low), float(high)
+def sizes(resamples: int, n: int) -> list[int]:
+    """How many resamples of n clips are worked on at a time, to bound memory."""
+    at_once = math.ceil(_CHUNK / n)
+    return [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
+
+
+def bootstrap(answers: Answers, resamples: int, seed: int) -> dict[str, Floats]:
+    """What ``overall`` is in resamples: (R) and, of the recalls, (R, C)."""
+    parts = [overall(answers, weights) for weights in draws(answers, resamples, seed)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def interval(drawn: Floats) -> Floats:
+    """The 95 % percentile interval of what was drawn, NaN left out; (R, ...) -> (2, ...)."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
+        return np.nanpercentile(drawn, [2.5, 97.5], axis=0)
+
+
+def _weights(answers: Answers, weights: Floats | None) -> Floats:
+    return np.ones(len(answers.actual)) if weights is None else weights
+
+
+def _totals(
+    answers: Answers,
+    weights: Floats | None,
+    place: tuple[Codes, ...],
+    shape: tuple[int, ...],
+    values: Floats | None = None,
+) -> Floats:
+    """Weighted sums of the clips' values (else of ones) by their place in an array, (..., *shape).
+
+    A product with a sparse matrix, so that thousands of weights cost little.
+    """
+    n = len(answers.actual)
+    cell = np.ravel_multi_index(place, shape)
+    values = np.ones(n) if values is None else values
+    sums = csr_array((values, (np.arange(n), cell)), shape=(n, math.prod(shape)))
+    weighed = _weights(answers, weights)
+    return (weighed @ sums).reshape(*weighed.shape[:-1], *shape)
+
+
+def _clips(answers: Answers, weights: Floats | None) -> Floats:
+    """Clips of each fold, (..., F)."""
+    return _totals(answers, weights, (answers.fold,), (answers.n_folds,))
 
 
 def _hits(counts: Floats) -> Floats:
@@ -106,10 +275,3 @@ def _hits(counts: Floats) -> Floats:
 
 def _divide(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
-
-
-def _mean(values: Floats) -> Floats:
-    """Mean over the last axis of what is not NaN."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
-        return np.nanmean(values, axis=-1)

@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -79,13 +78,22 @@ def curves(folders: dict[str, Path], title: str, path: Path) -> None:
 
 def clip(
     trajectory: Trajectory,
-    numbers_KB: NDArray[np.float32],
+    numbers_NB: NDArray[np.float32],
+    functions_PN: NDArray[np.float32],
     video: Clip,
-    config: dict[str, Any],
     title: str,
     path: Path,
 ) -> None:
-    """From face to numbers: frames with points, blendshapes with their K numbers, a scalogram."""
+    """From face to numbers: frames with points, blendshapes and what N numbers keep, a scalogram.
+
+    Args:
+        trajectory: the clip's.
+        numbers_NB: the blendshapes' numbers.
+        functions_PN: what they are coefficients of, over the clip's time; P may be 0.
+        video: the clip.
+        title: of the whole.
+        path: the PNG.
+    """
     times = trajectory.times_T
     spread = np.nan_to_num(np.nanstd(trajectory.blendshapes_TB, axis=0))
     moving = np.argsort(-spread, kind="stable")[:_CHANNELS]
@@ -103,10 +111,9 @@ def clip(
             )
             axes.set_title(f"{times[t]:.2f} s", fontsize=8)
             axes.set_axis_off()
-        _trajectories(figure.add_subplot(grid[1, :]), trajectory, numbers_KB, moving, config)
-        _scalogram(
-            figure, figure.add_subplot(grid[2, :]), trajectory, int(moving[0]), config["family"]
-        )
+        kept_PB = functions_PN @ numbers_NB
+        _trajectories(figure.add_subplot(grid[1, :]), trajectory, kept_PB, len(numbers_NB), moving)
+        _scalogram(figure, figure.add_subplot(grid[2, :]), trajectory, int(moving[0]))
         figure.suptitle(title, fontsize=10)
         figures.save(figure, path)
 
@@ -151,38 +158,41 @@ def _picture(video: Clip, time: float) -> NDArray[np.uint8] | None:
 def _trajectories(
     axes: Axes,
     trajectory: Trajectory,
-    numbers_KB: NDArray[np.float32],
+    kept_PB: NDArray[np.float32],
+    n_numbers: int,
     moving: NDArray[np.intp],
-    config: dict[str, Any],
 ) -> None:
     times = trajectory.times_T
-    edges = np.linspace(times[0], times[0] + duration(times), len(numbers_KB) + 1)
-    whole = config["mode"] == "approximation"  # elsewhere the numbers do not share out the clip
+    lasts = duration(times)
+    # A frame holds from half-way before it to half-way after it, and so does the clip.
+    first = times[0] - lasts / len(times) / 2
+    at = first + (np.arange(len(kept_PB)) + 0.5) / max(len(kept_PB), 1) * lasts
     for color, channel in zip(mpl.color_sequences["tab10"][: len(moving)], moving, strict=True):
         name = trajectory.names[channel]
-        axes.plot(times, trajectory.blendshapes_TB[:, channel], color=color, lw=1.2, label=name)
-        if whole:
-            steps = numbers_KB[:, channel]
-            axes.stairs(steps, edges, color=color, alpha=0.5, lw=1.2, baseline=None)
-    axes.set(ylabel="blendshape", xlim=(edges[0], edges[-1]))
-    steps_title = f" (lines) and their {len(numbers_KB)} numbers (steps)" if whole else ""
-    axes.set_title(f"The blendshapes that move most{steps_title}", fontsize=9)
+        axes.plot(times, trajectory.blendshapes_TB[:, channel], color=color, lw=1, label=name)
+        axes.plot(at, kept_PB[:, channel], color=color, alpha=0.35, lw=3)
+    axes.set(ylabel="blendshape", xlim=(first, first + lasts))
+    kept_title = f" (thin), and what {n_numbers} numbers keep of them (broad)"
+    axes.set_title(
+        f"The blendshapes that move most{kept_title if len(kept_PB) else ''}", fontsize=9
+    )
     axes.legend(
         frameon=False, ncols=len(moving), fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1)
     )
 
 
-def _scalogram(
-    figure: Figure, axes: Axes, trajectory: Trajectory, channel: int, family: str
-) -> None:
-    """Magnitudes of the detail coefficients, one row a level, the coarsest on top."""
+def _scalogram(figure: Figure, axes: Axes, trajectory: Trajectory, channel: int) -> None:
+    """Magnitudes of Haar's detail coefficients, one row a level, the coarsest on top.
+
+    Haar, whatever gives the numbers: its coefficients see nothing beyond the clip's ends.
+    """
     valid = trajectory.valid_T
     times = trajectory.times_T
     line = np.interp(times, times[valid], trajectory.blendshapes_TB[valid, channel])
     size = 2 ** math.ceil(math.log2(len(line)))
     grid = np.interp(np.linspace(times[0], times[-1], size), times, line)
     levels = int(math.log2(size))
-    details = pywt.wavedec(grid, family, "periodization", level=levels)[1:]
+    details = pywt.wavedec(grid, "haar", "periodization", level=levels)[1:]
     rows = np.vstack([np.repeat(np.abs(row), size // len(row)) for row in details])
     image = axes.imshow(
         rows,
@@ -195,5 +205,5 @@ def _scalogram(
     cells = [(times[-1] - times[0]) / len(row) for row in details]
     axes.set_yticks(np.arange(levels) + 0.5, [f"{cell:.2f} s" for cell in cells], fontsize=7)
     axes.set(xlabel="time (s)", ylabel="scale")
-    axes.set_title(f"Wavelet scalogram of {trajectory.names[channel]} ({family})", fontsize=9)
+    axes.set_title(f"Wavelet scalogram of {trajectory.names[channel]} (Haar)", fontsize=9)
     figure.colorbar(image, ax=axes, label="|coefficient|", pad=0.01)

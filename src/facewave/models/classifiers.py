@@ -1,22 +1,30 @@
-"""Small classifiers over a clip's wavelet numbers, all of one shape: (n, D) -> (n, C) logits.
+"""Classifiers over a clip's wavelet numbers, all of one shape: (n, N, D) -> (n, C) logits.
 
-Each holds its own standardisation (fitted on the training part, kept as buffers), so that a saved
+Each holds all that is learnt before its head on the training part (which steps are kept,
+standardisation, principal components) as buffers, and the temperature behind it, so that a saved
 model takes features as the wavelet stage writes them.
 
-Legend of names: n clips, D input numbers, C classes.
+Legend of names: n clips, N steps as the wavelet stage wrote them, K steps kept, D channels of all
+blocks side by side, P channels that the head sees, C classes, H hidden units.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from facewave.models import heads, reduce
+from facewave.params import Kind
+
 # Blendshapes and landmarks are of order 1. Some blendshapes (noseSneer*, cheekSquint*) stay near
 # 1e-6: divided by their spread they would be the landmarker's rounding noise at full volume.
 HARDLY = 1e-3
 
-Kind = Literal["majority", "logistic", "mlp"]
+# How K steps are made of N: reduce.largest or reduce.principal.
+Reduction = Literal["largest", "pca"]
 
 
 @dataclass(frozen=True)
@@ -24,54 +32,152 @@ class Config:
     """Enough to rebuild a classifier's modules.
 
     Attributes:
-        kind: which classifier.
+        kind: which classifier; ``majority`` needs no more than the classes.
         classes: the words, in the order of the logits.
-        n_inputs: D.
-        hidden: units of the MLP's hidden layer.
-        dropout: of the MLP's hidden layer.
+        steps: N.
+        widths: the channels of each block of inputs, in order; their sum is D.
+        kept: K, where the steps are reduced to it; 0: all N.
+        pca: principal components over the channels; 0: the channels themselves.
+        hidden: units of a network's hidden layer.
+        dropout: of a network's hidden layer.
+        trees: stages of boosting.
     """
 
     kind: Kind
     classes: tuple[str, ...]
-    n_inputs: int
+    steps: int = 0
+    widths: tuple[int, ...] = ()
+    kept: int = 0
+    pca: int = 0
     hidden: int = 0
     dropout: float = 0.0
+    trees: int = 0
+
+
+class Compress(nn.Module):
+    """The N steps of every channel to K, by one matrix a block."""
+
+    matrices: Tensor
+
+    def __init__(self, steps: int, widths: Sequence[int], kept: int) -> None:
+        super().__init__()
+        self.widths = list(widths)
+        self.register_buffer("matrices", torch.zeros(len(widths), kept, steps))
+
+    def fit(self, inputs_nND: Tensor, how: Reduction) -> None:
+        """Choose what is kept of each block of the training part."""
+        choose = {"largest": reduce.largest, "pca": reduce.principal}[how]
+        for matrix_KN, block in zip(self.matrices, inputs_nND.split(self.widths, 2), strict=True):
+            moments = reduce.moments(block.numpy())
+            matrix_KN.copy_(torch.from_numpy(choose(moments, len(matrix_KN))))
+
+    def forward(self, inputs_nND: Tensor) -> Tensor:
+        """(n, N, D) -> (n, K, D)."""
+        blocks = inputs_nND.split(self.widths, 2)
+        return torch.cat([m @ x for m, x in zip(self.matrices, blocks, strict=True)], 2)
 
 
 class Standardize(nn.Module):
-    """(x - mean) / std per input; an input that hardly varies becomes 0."""
+    """(x - mean) / std per step and channel; what hardly varies becomes 0."""
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, n_inputs: int) -> None:
+    def __init__(self, *shape: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(n_inputs))
-        self.register_buffer("scale", torch.ones(n_inputs))
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("scale", torch.ones(shape))
 
-    def fit(self, inputs_nD: Tensor) -> None:
+    def fit(self, inputs_nKD: Tensor) -> None:
         """Take mean and scale from the training part."""
-        std = inputs_nD.std(0, correction=0)
-        self.mean.copy_(inputs_nD.mean(0))
+        std = inputs_nKD.std(0, correction=0)
+        self.mean.copy_(inputs_nKD.mean(0))
         self.scale.copy_(torch.where(std > HARDLY, 1 / std, torch.zeros_like(std)))
 
-    def forward(self, inputs_nD: Tensor) -> Tensor:
-        """(n, D) -> (n, D)."""
-        return (inputs_nD - self.mean) * self.scale
+    def forward(self, inputs_nKD: Tensor) -> Tensor:
+        """(n, K, D) -> (n, K, D)."""
+        return (inputs_nKD - self.mean) * self.scale
 
 
-class Standardized(nn.Module):
-    """A classifier that standardises its inputs first."""
+class Balance(nn.Module):
+    """Blocks of standardised channels scaled to one total variance, whatever their widths.
 
-    def __init__(self, standardize: Standardize, head: nn.Module) -> None:
+    Else a wide block (the points' 1,434 channels) drowns a narrow one (52 blendshapes) wherever
+    weights are penalised. One block alone stays as it is.
+    """
+
+    factor: Tensor
+
+    def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
-        self.standardize = standardize
-        self.head = head
+        mean = sum(widths) / max(1, len(widths))
+        factors = [math.sqrt(mean / width) for width in widths for _ in range(width)]
+        self.register_buffer("factor", torch.tensor(factors), persistent=False)
 
-    def forward(self, inputs_nD: Tensor) -> Tensor:
-        """(n, D) -> (n, C)."""
-        logits: Tensor = self.head(self.standardize(inputs_nD))
-        return logits
+    def forward(self, inputs_nKD: Tensor) -> Tensor:
+        """(n, K, D) -> (n, K, D)."""
+        return inputs_nKD * self.factor
+
+
+class Project(nn.Module):
+    """The leading principal components over the channels, the same for all steps."""
+
+    mean: Tensor
+    components: Tensor
+
+    def __init__(self, channels: int, kept: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("components", torch.zeros(kept, channels))
+
+    def fit(self, inputs_nKD: Tensor) -> None:
+        """Learn the components from the training part: its clips' steps are the samples."""
+        from sklearn.decomposition import PCA  # takes a second to load, and only training needs it
+
+        solver = PCA(len(self.components), svd_solver="covariance_eigh")
+        solver.fit(inputs_nKD.flatten(0, 1).double().numpy())
+        self.mean.copy_(torch.from_numpy(solver.mean_))
+        self.components.copy_(torch.from_numpy(solver.components_))
+
+    def forward(self, inputs_nKD: Tensor) -> Tensor:
+        """(n, K, D) -> (n, K, P)."""
+        return (inputs_nKD - self.mean) @ self.components.T
+
+
+class Classifier(nn.Module):
+    """What is learnt before the head, the head, and the temperature that its logits are over."""
+
+    temperature: Tensor
+
+    def __init__(self, config: Config, head: nn.Module) -> None:
+        super().__init__()
+        channels, steps = sum(config.widths), config.kept or config.steps
+        self.compress = Compress(config.steps, config.widths, steps) if config.kept else None
+        self.standardize = Standardize(steps, channels)
+        self.balance = Balance(config.widths)
+        self.project = Project(channels, config.pca) if config.pca else None
+        self.head = head
+        self.register_buffer("temperature", torch.ones(()))
+
+    def fit_inputs(self, inputs_nND: Tensor, how: Reduction | None) -> None:
+        """Fit all that comes before the head on the training part."""
+        if self.compress and how:
+            self.compress.fit(inputs_nND, how)
+            inputs_nND = self.compress(inputs_nND)
+        self.standardize.fit(inputs_nND)
+        if self.project:
+            self.project.fit(self.balance(self.standardize(inputs_nND)))
+
+    def prepare(self, inputs_nND: Tensor) -> Tensor:
+        """What the head takes, (n, K, P)."""
+        kept = self.compress(inputs_nND) if self.compress else inputs_nND
+        balanced: Tensor = self.balance(self.standardize(kept))
+        return self.project(balanced) if self.project else balanced
+
+    def forward(self, inputs_nND: Tensor) -> Tensor:
+        """(n, N, D) -> (n, C)."""
+        logits: Tensor = self.head(self.prepare(inputs_nND))
+        return logits / self.temperature
 
 
 class Majority(nn.Module):
@@ -88,9 +194,9 @@ class Majority(nn.Module):
         counts = torch.bincount(codes_n, minlength=len(self.log_prior)) + 1
         self.log_prior.copy_(torch.log(counts / counts.sum()))
 
-    def forward(self, inputs_nD: Tensor) -> Tensor:
-        """(n, D) -> (n, C)."""
-        return self.log_prior.expand(len(inputs_nD), -1)
+    def forward(self, inputs_nND: Tensor) -> Tensor:
+        """(n, ...) -> (n, C)."""
+        return self.log_prior.expand(len(inputs_nND), -1)
 
 
 def build(config: Config) -> nn.Module:
@@ -99,19 +205,21 @@ def build(config: Config) -> nn.Module:
     Raises:
         ValueError: there is no such kind.
     """
-    n_classes = len(config.classes)
+    n_classes, steps = len(config.classes), config.kept or config.steps
+    channels = config.pca or sum(config.widths)
     match config.kind:
         case "majority":
             return Majority(n_classes)
-        case "logistic":
-            head: nn.Module = nn.Linear(config.n_inputs, n_classes)
+        case "logistic" | "svm":
+            head: nn.Module = heads.Linear(steps * channels, n_classes)
+        case "trees":
+            head = heads.Trees(config.trees, n_classes)
         case "mlp":
-            head = nn.Sequential(
-                nn.Linear(config.n_inputs, config.hidden),
-                nn.GELU(),
-                nn.Dropout(config.dropout),
-                nn.Linear(config.hidden, n_classes),
-            )
+            head = heads.mlp(steps * channels, config.hidden, config.dropout, n_classes)
+        case "gru":
+            head = heads.Gru(channels, config.hidden, config.dropout, n_classes)
+        case "transformer":
+            head = heads.Transformer(steps, channels, config.hidden, config.dropout, n_classes)
         case _:
             raise ValueError(f"there is no classifier of kind {config.kind!r}")
-    return Standardized(Standardize(config.n_inputs), head)
+    return Classifier(config, head)

@@ -3,15 +3,13 @@
 Reads   data/features/<train.dataset>/ and data/labels/<train.dataset>.csv
 Writes  models/trained/<partition>/<role>/   config.json, model.safetensors
         metrics/train/<partition>/           DVCLive's curves of the model
+        models/checkpoints/                  while it runs: where it goes on if it is killed
 The test parts are not touched: a clip's part is asked for, and only train and val are read.
 """
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import torch
 from dvclive import Live
 from threadpoolctl import threadpool_limits
@@ -20,8 +18,10 @@ from tqdm import tqdm
 from facewave import params
 from facewave.errors import UserError, explain
 from facewave.labels import schema as labels
-from facewave.training import schema
-from facewave.training.fit import Part, fit
+from facewave.training import checkpoints, schema
+from facewave.training.checkpoints import Checkpoint, digest, fingerprint
+from facewave.training.fit import fit
+from facewave.training.parts import plan, split
 from facewave.wavelets import schema as wavelets
 
 CURVES = Path("metrics/train")
@@ -42,6 +42,7 @@ def main() -> None:
     features = wavelets.read(Path("data/features") / settings.dataset)
     clips = wavelets.join(table, features)
     clips = clips[clips["usable"]].reset_index(drop=True)
+    mode, k = features.config["mode"], features.config["k"]
 
     # One thread: sums in a fixed order, so the same clips give the same bytes; it is small work.
     torch.set_num_threads(1)
@@ -50,15 +51,13 @@ def main() -> None:
     with threadpool_limits(1):
         for partition in tqdm(settings.partitions, "train", unit="partition"):
             parts = labels.parts(clips, partition)
-            learnt = labels.subset(clips[parts == "train"], *settings.subset)
-            train, val = (
-                _part(some, features, settings.inputs) for some in (learnt, clips[parts == "val"])
-            )
+            train, val = split(clips, parts, features.blocks, words, settings)
             if not len(train.codes_n):
                 raise UserError(
                     f"partition {partition} of {settings.dataset} has no usable training clip. "
                     "metrics/clean and metrics/extract tell why clips were left out."
                 )
+            data = digest(tensor for part in (train, val) for tensor in vars(part).values())
             curves = CURVES / str(partition)
             with Live(str(curves), dvcyaml=None, save_dvc_exp=False, report=None) as live:
 
@@ -69,19 +68,15 @@ def main() -> None:
 
                 for role, kind in schema.roles(settings).items():
                     hear = {"report": log} if role == schema.MODEL else {}
-                    config, module = fit(kind, train, val, words, settings, **hear)
+                    config, how = plan(kind, words, features.blocks, mode, k, settings)
+                    mark = fingerprint(data, config, settings, how)
+                    checkpoint = Checkpoint(checkpoints.path(partition, role), mark)
+                    module = fit(config, train, val, settings, how, checkpoint=checkpoint, **hear)
                     trained = schema.Trained(
                         module, config, tuple(settings.inputs), features.config
                     )
                     schema.save(schema.folder(partition, role), trained)
-
-
-def _part(clips: pd.DataFrame, features: wavelets.Features, inputs: Sequence[params.Block]) -> Part:
-    """The inputs and codes of some clips."""
-    at = clips["at"].to_numpy()
-    blocks = {name: features.blocks[name][at] for name in inputs}
-    codes = clips["label"].to_numpy(np.int64)
-    return Part(torch.from_numpy(schema.flatten(blocks, tuple(inputs))), torch.from_numpy(codes))
+    shutil.rmtree(checkpoints.ROOT, ignore_errors=True)
 
 
 if __name__ == "__main__":

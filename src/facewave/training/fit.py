@@ -1,143 +1,234 @@
-"""Fitting each kind of classifier. Pure: arrays in, module out; a callback hears of each epoch.
+"""Fitting each kind of classifier: arrays in, module out; a callback hears of each epoch.
 
-Legend of names: n clips, D input numbers, C classes.
+Legend of names: n clips, N steps, D channels, K steps and P channels that the head sees, C classes.
 """
 
-import copy
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import recall_score
+from sklearn.svm import LinearSVC
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader, TensorDataset
 
 from facewave.errors import UserError
-from facewave.models.classifiers import Config, Kind, Majority, Standardized, build
-from facewave.params import Train
+from facewave.models.classifiers import Classifier, Config, Majority, Reduction, build
+from facewave.models.heads import DEPTH, Linear, Trees
+from facewave.params import Kind, Train
+from facewave.training import loop, losses
+from facewave.training.checkpoints import Checkpoint, Saved
+from facewave.training.loop import Prepared, Report
 
 # A class without a training clip gets this logit: never chosen, yet finite.
 _NEVER = -1e4
+_SUBSAMPLE = 0.5  # of the clips, drawn for each stage of boosting (Friedman, 2002)
+_COOLEST, _HOTTEST = 0.1, 10.0  # temperatures; beyond, there is too little to learn one from
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One part's inputs (n, D) float32 and class codes (n,) int64."""
+    """One part's inputs (n, N, D) float32, class codes (n,) int64, targets (n, C) float32."""
 
-    inputs_nD: Tensor
+    inputs_nND: Tensor
     codes_n: Tensor
+    targets_nC: Tensor
+
+
+def used_by(kind: Kind, settings: Train) -> dict[str, Any]:
+    """The settings that a kind's fit follows from, beside its inputs."""
+    every = ("dataset", "subset", "partitions", "pca", "imbalance", "seed")
+    own = {"majority": (), "logistic": ("c",), "svm": ("c",), "trees": ("trees",)}
+    networks = set(asdict(settings)) - {"model", "baselines", "inputs", "c", "trees"}
+    return {name: asdict(settings)[name] for name in sorted({*every, *own.get(kind, networks)})}
+
+
+def configure(
+    kind: Kind,
+    classes: tuple[str, ...],
+    steps: int,
+    widths: tuple[int, ...],
+    kept: int,
+    settings: Train,
+) -> Config:
+    """What is to be built, of which kind, on which inputs (see ``Config``)."""
+    if kind == "majority":
+        return Config(kind, classes)
+    network = kind in ("mlp", "gru", "transformer")
+    return Config(
+        kind,
+        classes,
+        steps,
+        widths,
+        kept,
+        settings.pca,
+        settings.hidden if network else 0,
+        settings.dropout if network else 0.0,
+        settings.trees if kind == "trees" else 0,
+    )
 
 
 def fit(
-    kind: Kind,
+    config: Config,
     train: Part,
     val: Part,
-    classes: tuple[str, ...],
     settings: Train,
-    report: Callable[[int, dict[str, float]], None] = lambda epoch, figures: None,
-) -> tuple[Config, nn.Module]:
-    """Fit a classifier on the training part; validation only chooses the epoch.
+    how: Reduction | None = None,
+    report: Report = lambda epoch, figures: None,
+    checkpoint: Checkpoint | None = None,
+) -> nn.Module:
+    """Fit a classifier on the training part; validation chooses the epoch and the temperature.
 
     Args:
-        kind: which classifier.
-        train: the training part; standardisation is learnt here and nowhere else.
-        val: the validation part; may be empty, then the last epoch stays.
-        classes: all words, in the order of the codes.
+        config: what to build.
+        train: the training part; what comes before the head is learnt here and nowhere else.
+        val: the validation part; may be empty, then the last epoch and temperature 1 stay.
         settings: section ``train`` of params.yaml.
+        how: how the steps become ``config.kept``, if they do.
         report: called after each epoch with its number (from 0) and figures.
+        checkpoint: where a fit that was killed goes on; None: it begins anew.
+
+    Raises:
+        UserError: more principal components than the inputs have, or the training diverged.
     """
-    config = Config(kind, classes, train.inputs_nD.shape[1])
-    if kind == "mlp":
-        config = Config(kind, classes, train.inputs_nD.shape[1], settings.hidden, settings.dropout)
     torch.manual_seed(settings.seed)
     module = build(config)
-    match module:
-        case Majority():
-            module.fit(train.codes_n)
-        case Standardized():
-            module.standardize.fit(train.inputs_nD)
-            if kind == "logistic":
-                _fit_logistic(module, train, settings)
-            else:
-                _fit_mlp(module, train, val, settings, report)
-    return config, module.eval()
+    if isinstance(module, Majority):
+        module.fit(train.codes_n)
+    if not isinstance(module, Classifier):
+        return module.eval()
+    saved = checkpoint.read() if checkpoint else None
+    if saved and saved.facts.get("done"):
+        module.load_state_dict(saved.tensors)
+        for epoch, figures in enumerate(saved.facts["history"]):
+            report(epoch, figures)
+        return module.eval()
+
+    _check_pca(config, train)
+    module.fit_inputs(train.inputs_nND, how)
+    counts_C = torch.bincount(train.codes_n, minlength=len(config.classes))
+    prepared, validating = (_prepare(module, part, counts_C, settings) for part in (train, val))
+    history: list[dict[str, float]] = []
+    match module.head:
+        case Linear():
+            _fit_linear(module.head, prepared, config, settings)
+        case Trees():
+            _fit_trees(module.head, prepared, settings)
+        case _:
+            loss = losses.choose(settings, counts_C)
+            history = loop.train_head(
+                module.head, prepared, validating, loss, settings, report, checkpoint
+            )
+    module.eval()
+    module.temperature.fill_(_temperature(module.head, validating, counts_C))
+    if checkpoint:
+        checkpoint.write(Saved(dict(module.state_dict()), {"done": True, "history": history}))
+    return module
 
 
-def _fit_logistic(module: Standardized, train: Part, settings: Train) -> None:
-    inputs_nD = module.standardize(train.inputs_nD).double().numpy()
+def _check_pca(config: Config, train: Part) -> None:
+    channels, steps = train.inputs_nND.shape[2], config.kept or config.steps
+    most = min(channels, len(train.codes_n) * steps)
+    if config.pca > most:
+        raise UserError(
+            f"params.yaml: train.pca is {config.pca}, but {len(train.codes_n)} training clips of "
+            f"{steps} steps and {channels} channels have {most} principal components at most."
+        )
+
+
+def _prepare(module: Classifier, part: Part, counts_C: Tensor, settings: Train) -> Prepared:
+    """A part as the head sees it, with its weights."""
+    weights_n = torch.ones(len(part.codes_n))
+    if settings.imbalance == "weights":
+        weights_n = losses.class_weights(counts_C)[part.codes_n].float()
+    targets_nC = part.targets_nC
+    if settings.label_smoothing:
+        targets_nC = losses.smooth(targets_nC, settings.label_smoothing)
+    return Prepared(module.prepare(part.inputs_nND), part.codes_n, targets_nC, weights_n)
+
+
+def _weights(train: Prepared, settings: Train) -> NDArray[np.float64] | None:
+    """The clips' weights for scikit-learn."""
+    weighted = settings.imbalance == "weights"
+    return train.weights_n.double().numpy() if weighted else None
+
+
+def _fit_linear(head: Linear, train: Prepared, config: Config, settings: Train) -> None:
+    inputs = train.inputs_nKP.flatten(1).double().numpy()
     present = np.unique(train.codes_n.numpy())
-    coefficients, intercepts = np.zeros((1, inputs_nD.shape[1])), np.zeros(1)
+    coefficients, intercepts = np.zeros((1, inputs.shape[1])), np.zeros(1)
     if len(present) > 1:  # scikit-learn refuses a single class
         solver = LogisticRegression(C=settings.c, max_iter=2000)
-        solver.fit(inputs_nD, train.codes_n.numpy())
+        if config.kind == "svm":
+            solver = LinearSVC(C=settings.c, max_iter=10_000, random_state=settings.seed)
+        solver.fit(inputs, train.codes_n.numpy(), sample_weight=_weights(train, settings))
         coefficients, intercepts = solver.coef_, solver.intercept_
     if len(present) == 2:  # it keeps one row for two classes
         coefficients = np.vstack([0 * coefficients, coefficients])
         intercepts = np.concatenate([0 * intercepts, intercepts])
-    n_classes = len(module.head.state_dict()["bias"])
+    n_classes = len(config.classes)
     weight = torch.zeros(n_classes, coefficients.shape[1])
     bias = torch.full((n_classes,), _NEVER)
     weight[present] = torch.from_numpy(coefficients).float()
     bias[present] = torch.from_numpy(intercepts).float()
-    module.head.load_state_dict({"weight": weight, "bias": bias})
+    head.linear.load_state_dict({"weight": weight, "bias": bias})
 
 
-def _fit_mlp(
-    module: Standardized,
-    train: Part,
-    val: Part,
-    settings: Train,
-    report: Callable[[int, dict[str, float]], None],
-) -> None:
-    optimizer = torch.optim.AdamW(
-        module.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
+def _fit_trees(head: Trees, train: Prepared, settings: Train) -> None:
+    present = torch.unique(train.codes_n)
+    head.initial.fill_(_NEVER)
+    head.initial[present] = 0
+    if len(present) == 1:  # scikit-learn refuses a single class
+        return
+    inputs = train.inputs_nKP.flatten(1).numpy()
+    solver = GradientBoostingClassifier(
+        n_estimators=settings.trees,
+        max_depth=DEPTH,
+        max_features="sqrt",
+        subsample=_SUBSAMPLE,
+        random_state=settings.seed,
     )
-    batches = DataLoader(
-        TensorDataset(train.inputs_nD, train.codes_n),
-        batch_size=settings.batch_size,
-        shuffle=True,
-        generator=torch.Generator().manual_seed(settings.seed),
-    )
-    best, best_loss, best_epoch = copy.deepcopy(module.state_dict()), float("inf"), 0
-    for epoch in range(settings.epochs):
-        module.train()
-        total = 0.0
-        for inputs_nD, codes_n in batches:
-            optimizer.zero_grad()
-            loss = functional.cross_entropy(module(inputs_nD), codes_n)
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(codes_n)
-        figures = {"train_loss": total / len(train.codes_n)}
-        if len(val.codes_n):
-            figures |= _validate(module, val)
-        report(epoch, figures)
-        if not math.isfinite(figures["train_loss"]):
-            raise UserError(
-                f"the training loss is no number in epoch {epoch}: it diverged. Lower train.lr."
-            )
-        if figures.get("val_loss", -epoch) < best_loss:  # without validation the last one stays
-            best, best_epoch = copy.deepcopy(module.state_dict()), epoch
-            best_loss = figures.get("val_loss", -epoch)
-        elif epoch - best_epoch >= settings.patience:
-            break
-    module.load_state_dict(best)
+    solver.fit(inputs, train.codes_n.numpy(), sample_weight=_weights(train, settings))
+    grown = present[1:] if len(present) == 2 else present  # it grows one row for two classes
+    for stage, trees in enumerate(solver.estimators_):
+        for code, estimator in zip(grown.tolist(), trees, strict=True):
+            tree = estimator.tree_
+            nodes = np.arange(tree.node_count)
+            leaf = tree.children_left < 0
+            arrays = {
+                head.feature: np.where(leaf, 0, tree.feature),
+                head.threshold: tree.threshold,
+                head.left: np.where(leaf, nodes, tree.children_left),
+                head.right: np.where(leaf, nodes, tree.children_right),
+                head.value: solver.learning_rate * tree.value[:, 0, 0],
+            }
+            for buffer, array in arrays.items():
+                buffer[stage, code, : len(nodes)] = torch.from_numpy(array)
+    # What the sum begins with is what the answers have beyond the trees'.
+    known = [[tree.predict(inputs[:1])[0] for tree in trees] for trees in solver.estimators_]
+    answer = solver.decision_function(inputs[:1]).reshape(-1)
+    head.initial[grown] = torch.from_numpy(answer - solver.learning_rate * np.sum(known, axis=0))
 
 
-def _validate(module: nn.Module, val: Part) -> dict[str, float]:
-    module.eval()
+def _temperature(head: nn.Module, val: Prepared, counts_C: Tensor) -> float:
+    """What the logits are divided by so that validation finds its own words likeliest.
+
+    Guo et al., 2017. Clips of a class that was not in training are left out: no temperature makes
+    it likely.
+    """
+    known = counts_C[val.codes_n] > 0
+    if not known.any():
+        return 1.0
     with torch.inference_mode():
-        logits_nC = module(val.inputs_nD)
-        loss = functional.cross_entropy(logits_nC, val.codes_n).item()
-    chosen = logits_nC.argmax(1)
-    present = val.codes_n.unique().numpy()
-    uar = recall_score(val.codes_n, chosen, labels=present, average="macro", zero_division=0)
-    return {
-        "val_loss": loss,
-        "val_war": (chosen == val.codes_n).double().mean().item(),
-        "val_uar": float(uar),
-    }
+        logits_nC = head(val.inputs_nKP[known]).double()
+
+    def loss(log: float) -> float:
+        return functional.cross_entropy(logits_nC / np.exp(log), val.codes_n[known]).item()
+
+    bounds = np.log([_COOLEST, _HOTTEST])
+    found = minimize_scalar(loss, bounds=bounds, method="bounded")
+    return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0

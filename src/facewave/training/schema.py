@@ -6,6 +6,7 @@ modules; it also tells which inputs they take and how the wavelets made them.
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +20,8 @@ from torch import Tensor, nn
 
 from facewave.errors import UserError
 from facewave.files import replacing, write_json
-from facewave.models.classifiers import Config, Kind, build
-from facewave.params import Block, Train
+from facewave.models.classifiers import Config, build
+from facewave.params import Block, Kind, Train
 
 ROOT = Path("models/trained")
 MODEL = "model"
@@ -34,7 +35,7 @@ class Trained:
     """A trained classifier and what it needs to know of its inputs.
 
     Attributes:
-        module: (n, D) -> (n, C) logits, in evaluation mode.
+        module: (n, N, D) -> (n, C) logits, in evaluation mode.
         config: rebuilds the module.
         inputs: which blocks of features make up D, in order.
         wavelets: the transform's settings and the blendshapes' names.
@@ -45,10 +46,10 @@ class Trained:
     inputs: tuple[Block, ...]
     wavelets: dict[str, Any]
 
-    def probabilities(self, inputs_nD: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, D) -> (n, C), rows adding up to 1."""
+    def probabilities(self, inputs_nND: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, N, D) -> (n, C), rows adding up to 1."""
         with torch.inference_mode():
-            return torch.softmax(self.module(torch.from_numpy(inputs_nD)), dim=1).numpy()
+            return torch.softmax(self.module(torch.from_numpy(inputs_nND)), dim=1).numpy()
 
 
 def folder(partition: str | int, role: str) -> Path:
@@ -61,12 +62,19 @@ def roles(settings: Train) -> dict[str, Kind]:
     return {MODEL: settings.model, PRIOR: PRIOR} | {name: name for name in settings.baselines}
 
 
-def flatten(
-    blocks: dict[Block, NDArray[np.float32]], inputs: tuple[Block, ...]
+def arrange(
+    blocks: Mapping[Block, NDArray[np.float32]], inputs: Sequence[Block]
 ) -> NDArray[np.float32]:
-    """The chosen blocks of features, each (n, K, ...), side by side: (n, D)."""
+    """The chosen blocks of features, each (n, N, ...), side by side: (n, N, D)."""
     chosen = [np.asarray(blocks[name]) for name in inputs]
-    return np.hstack([block.reshape(len(block), math.prod(block.shape[1:])) for block in chosen])
+    return np.concatenate(
+        [block.reshape(*block.shape[:2], math.prod(block.shape[2:])) for block in chosen], axis=2
+    )
+
+
+def widths(blocks: Mapping[Block, NDArray[np.float32]], inputs: Sequence[Block]) -> tuple[int, ...]:
+    """The channels of each chosen block."""
+    return tuple(math.prod(blocks[name].shape[2:]) for name in inputs)
 
 
 def save(place: Path, trained: Trained) -> None:
@@ -86,7 +94,9 @@ def load(place: Path) -> Trained:
     """
     try:
         content = json.loads((place / "config.json").read_text("utf-8"))
-        config = Config(**content["model"] | {"classes": tuple(content["model"]["classes"])})
+        model = content["model"]
+        tuples = {name: tuple(model[name]) for name in ("classes", "widths")}
+        config = Config(**model | tuples)
         module = build(config)
         module.load_state_dict(load_file(place / "model.safetensors"))
         inputs, wavelets = tuple(content["inputs"]), content["wavelets"]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from facewave.landmarks.schema import Trajectory, without_pose
+from facewave.landmarks.schema import Trajectory, duration, without_pose
 from facewave.params import Block
 from facewave.wavelets.schema import BLOCKS
 from facewave.wavelets.transform import Floats, Transform, fill_gaps
@@ -16,24 +16,25 @@ from facewave.wavelets.transform import Floats, Transform, fill_gaps
 def features(
     trajectory: Trajectory, picture: Any, transform: Transform
 ) -> dict[Block, NDArray[np.float32]]:
-    """One clip's numbers, a block each: (K, ...), gaps interpolated.
+    """One clip's numbers, a block each: (N, ...), gaps interpolated.
 
     Args:
         trajectory: with a face in two frames at least.
         picture: its ``width`` and ``height``, in pixels: a row of the index, or a clip's facts.
         transform: how.
     """
+    times_T = trajectory.times_T
     numbers = {}
-    for name, channels in _channels(trajectory, picture).items():
-        seen = np.isfinite(channels).min(axis=1)
-        filled = fill_gaps(channels, seen, trajectory.times_T)
-        of_block = transform(filled, trajectory.times_T).astype(np.float32)
+    for name, values_TC in channels(trajectory, picture).items():
+        of_block = transform(values_TC, times_T).astype(np.float32)
         numbers[name] = of_block.reshape(-1, *BLOCKS[name])
-    return numbers
+    lasts = duration(times_T)
+    timing = np.log2([lasts, len(times_T) / lasts]).astype(np.float32)
+    return numbers | {"timing": np.tile(timing, (transform.numbers, 1))}
 
 
-def _channels(trajectory: Trajectory, picture: Any) -> dict[Block, Floats]:
-    """The channels of each block, (T, C), NaN without a face."""
+def channels(trajectory: Trajectory, picture: Any) -> dict[Block, Floats]:
+    """What moves, (T, C) a block, gaps interpolated; arguments as of ``features``."""
     head = without_pose(trajectory, picture)
     turned = np.full(head.translation_T3.shape, np.nan)
     seen = np.isfinite(head.scale_T)
@@ -45,7 +46,12 @@ def _channels(trajectory: Trajectory, picture: Any) -> dict[Block, Floats]:
         "pose_free": head.pose_free_TPC,
         "head": np.column_stack([turned, head.translation_T3, head.scale_T]),
     }
-    return {name: block.reshape(len(block), -1) for name, block in blocks.items()}
+    filled = {}
+    for name, block in blocks.items():
+        values_TC = block.reshape(len(block), -1)
+        seen = np.isfinite(values_TC).min(axis=1)
+        filled[name] = fill_gaps(values_TC, seen, trajectory.times_T)
+    return filled
 
 
 def unusable(row: Mapping[str, Any], max_gap_s: float) -> str:

@@ -1,9 +1,12 @@
 """The contract of data/features/<dataset>/: the same handful of numbers for every clip.
 
-One array a block (``BLOCKS``), (n, K, ...) float32, plain .npy that can be memory-mapped, NaN for a
-clip that is not usable; ``clips.csv`` has one row for each of the n: video_idx, file_path, the mask
-``usable`` with its reason, frames, face_share, duration, fps and ``filled``, the share of its
-frames that were interpolated; ``config.json`` has the transform's settings and the blendshapes'
+One array a block (``BLOCKS``), (n, N, ...) float32, plain .npy that can be memory-mapped, NaN for a
+clip that is not usable; N is K, but 64 in the modes of which training keeps K (transform.py).
+``functions.npy`` (P, N) has the functions that the numbers are coefficients of, in P equal parts of
+a clip's time: functions @ numbers is what the numbers keep of a trajectory; without rows where the
+numbers have no such functions. ``clips.csv`` has one row for each of the n: video_idx, file_path,
+the mask ``usable`` with its reason, frames, face_share, duration, fps and ``filled``, the share of
+its frames that were interpolated; ``config.json`` has the transform's settings and the blendshapes'
 names.
 """
 
@@ -25,6 +28,7 @@ BLOCKS: dict[Block, tuple[int, ...]] = {
     "landmarks": (478, 3),  # as the landmarker gives them
     "pose_free": (478, 3),  # without the head's pose
     "head": (7,),  # its rotation vector (rad), the place of its centre (picture widths), its size
+    "timing": (2,),  # log2 of the clip's duration (s) and of its frames a second, N times the same
 }
 CLIP_COLUMNS = (
     "video_idx",
@@ -44,11 +48,13 @@ class Features:
     """A dataset's features.
 
     Attributes:
-        blocks: name -> (n, K, ...) float32, memory-mapped.
+        functions_PN: what the numbers are coefficients of, over a clip's time.
+        blocks: name -> (n, N, ...) float32, memory-mapped.
         clips: n rows, ``CLIP_COLUMNS``.
         config: the transform's settings, and ``blendshapes``, the 52 names.
     """
 
+    functions_PN: NDArray[np.float32]
     blocks: dict[Block, NDArray[np.float32]]
     clips: pd.DataFrame
     config: dict[str, Any]
@@ -67,6 +73,7 @@ def read(folder: Path) -> Features:
         clips["reason"] = clips["reason"].fillna("")
         config = json.loads((folder / "config.json").read_text("utf-8"))
         blocks = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in BLOCKS}
+        functions_PN = np.load(folder / "functions.npy")
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is not here. Make it with: dvc repro wavelet") from None
     except ValueError as error:  # cut short, or an array of objects, which only pickle could read
@@ -77,7 +84,7 @@ def read(folder: Path) -> Features:
         raise UserError(
             f"{folder}: its files have different lengths. Make it again: dvc repro wavelet"
         )
-    return Features(blocks, clips, config)
+    return Features(functions_PN, blocks, clips, config)
 
 
 def join(table: pd.DataFrame, features: Features) -> pd.DataFrame:

@@ -1,29 +1,39 @@
 """Trajectories of any length -> K numbers each. Pure; all channels at once.
 
-Legend of names: T frames, C channels, K numbers per channel, N points of the normalised grid.
+Legend of names: T frames, C channels, K or N numbers per channel.
 
-Three modes:
+The whole clip counts in all modes but ``block``: nothing is cut off or padded, and in all but
+``uniform`` every frame counts for as long as it lasts (half-way to its neighbours). Time is a share
+of the clip's: one played faster gives the same numbers.
 
 ``approximation`` (default)
-    The whole clip, nothing cut or padded. The clip's duration is divided into N = K * 2**L equal
-    cells, each the mean over the time it covers (a frame lasts half-way to its neighbours, so
-    uneven frame times are honoured and every frame counts); the L-level approximation of the
-    periodic wavelet transform leaves K coefficients, which / sqrt(2)**L are local means in the
-    trajectory's own units. With Haar these are the means over K equal parts of the clip.
-``fit``
-    The whole clip as well: the coefficients of the K scaling functions over its time that come
-    nearest to the trajectory, in the least squares of what each frame lasts. Open ends: nothing is
-    assumed of what lies before and after. It has an inverse.
+    The coefficients of the K scaling functions of ``family`` over the clip's time that come nearest
+    to the trajectory, in the least squares of what each frame lasts. They are in the trajectory's
+    own units and follow each other in time. With Haar they are the means over K equal parts,
+    where no frame lies in two of them.
+``pyramid``
+    The same with the coarsest K functions of a full decomposition, the coarsest first.
+``largest``
+    A full decomposition of 64 cells. Which K of the 64 are kept, the same for all clips, is learnt
+    where labels are: by training, from its training part (models/reduce.py).
+``energy``
+    K - L local means (L: half of K, 5 at most; over equal parts with Haar), and for each of L
+    octaves of faster movement its root-mean-square over the clip, the slowest first: that there
+    was movement, not when.
 ``block``
     The earlier formula, kept to the letter for comparison: ``wavedec`` with level
     max(1, int(log2(2**ceil(log2 T) / 10))), the approximation only, / sqrt(2)**level, the first K
     numbers or zeros appended. It drops up to 38 % of a clip's end.
+
+Rivals: ``mean``, ``mean_std``, ``uniform`` (values at K equal distances in time, straight lines
+between), ``dct`` (the first K cosines, by least squares), ``pca`` (64 means, of which training
+keeps the K leading directions over time).
 """
 
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
 
 import numpy as np
 import pywt
@@ -31,30 +41,35 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 
 from facewave.errors import UserError
+from facewave.params import Boundary, Mode
 from facewave.wavelets import bases
 
 Floats = NDArray[np.float64]
 
-# Of mode fit: combinations of functions that frames show by less than this share of the best shown
-# are left at the mean, else noise would be blown up; long filters have such at the clip's ends.
+LEARNT = ("largest", "pca")  # modes of which training keeps K numbers of bases.GRID
+FITTED = ("approximation", "pyramid")  # modes that have a choice at a clip's ends
+RIVALS = ("mean", "mean_std", "uniform", "dct", "pca")  # modes without wavelets
+# Combinations of functions that frames show by less than this share of the best shown are left at
+# the mean, else noise would be blown up; long filters have such at the clip's ends.
 _LEAST_SHARE = 0.01
+_OCTAVES = 5  # of mode energy, at most
 
 
 @dataclass(frozen=True)
 class Transform:
-    """What is needed to turn one clip into K numbers per channel.
+    """What is needed to turn one clip into a fixed handful of numbers per channel.
 
     Attributes:
         mode: see the module.
-        family: a discrete wavelet's name, as PyWavelets has it.
-        level: "auto" (approximation: the smallest with K * 2**level >= T; block: its formula), or
-            a number of levels.
+        family: a discrete wavelet's name, as PyWavelets has it; the rivals have no use for it.
+        boundary: what lies beyond the clip's ends, of approximation and pyramid: open: nothing is
+            assumed; periodic: its start follows its end.
         k: numbers per channel.
     """
 
-    mode: Literal["approximation", "fit", "block"] = "approximation"
-    family: str = "haar"
-    level: Literal["auto"] | int = "auto"
+    mode: Mode = "approximation"
+    family: str = "bior3.1"
+    boundary: Boundary = "open"
     k: int = 10
 
     def __post_init__(self) -> None:
@@ -63,14 +78,25 @@ class Transform:
                 f"params.yaml: wavelets.family {self.family!r} is no discrete wavelet of "
                 f"PyWavelets; it has {', '.join(pywt.wavelist(kind='discrete'))}."
             )
+        if self.mode in LEARNT and self.k > bases.GRID:
+            raise UserError(
+                f"params.yaml: wavelets.k {self.k} is more than the {bases.GRID} numbers that mode "
+                f"{self.mode} has to choose from."
+            )
 
-    def levels(self, n_frames: int) -> int:
-        """The number of decomposition levels for a clip of ``n_frames``."""
-        if self.level != "auto":
-            return self.level
-        if self.mode == "block":
-            return block_level(n_frames)
-        return max(1, math.ceil(math.log2(max(1, n_frames / self.k))))
+    @property
+    def name(self) -> str:
+        """The mode, with its family where it has one; and ends that repeat the clip."""
+        family = f" {self.family}" if self.mode not in RIVALS else ""
+        ends = " periodic" if self.boundary == "periodic" and self.mode in FITTED else ""
+        return f"{self.mode}{family}{ends}"
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers a channel gets, N: K but for the modes that learn, and the means."""
+        return {"mean": 1, "mean_std": 2, "largest": bases.GRID, "pca": bases.GRID}.get(
+            self.mode, self.k
+        )
 
     def __call__(self, values_TC: Floats, times_T: Floats) -> Floats:
         """Transform every channel of one clip.
@@ -80,50 +106,149 @@ class Transform:
             times_T: seconds, strictly increasing.
 
         Returns:
-            (K, C), in the channels' own units.
+            (N, C), in the channels' own units.
 
         Raises:
             ValueError: fewer than two frames, or a value that is not finite.
         """
         if len(values_TC) < 2 or not np.isfinite(values_TC).all():
             raise ValueError("a trajectory needs at least two frames, all finite")
-        if self.mode == "fit":
-            frames_TK, lasts_T = self._frames(times_T)
-            middle = lasts_T @ values_TC / lasts_T.sum()  # so that what is not fitted is the mean
-            weights = np.sqrt(lasts_T)[:, None]
-            inverse = np.linalg.pinv(weights * frames_TK, rcond=_LEAST_SHARE)
-            return middle + inverse @ (weights * (values_TC - middle))
-        level = self.levels(len(values_TC))
-        if self.mode == "block":
-            kept = _approximation(values_TC, self.family, "symmetric", level)[: self.k]
-            return np.pad(kept, ((0, self.k - len(kept)), (0, 0)))
-        cells_NC = cell_means(values_TC, times_T, self.k * 2**level)
-        return _approximation(cells_NC, self.family, "periodization", level)
+        match self.mode:
+            case "mean_std":
+                lasts_T = np.diff(frame_edges(times_T))
+                mean = np.average(values_TC, axis=0, weights=lasts_T)
+                spread = np.average((values_TC - mean) ** 2, axis=0, weights=lasts_T)
+                return np.stack([mean, np.sqrt(spread)])
+            case "uniform":
+                at = np.linspace(times_T[0], times_T[-1], self.k)
+                return make_interp_spline(times_T, values_TC, k=1)(at)
+            case "largest":
+                cells = cell_means(values_TC, times_T, bases.GRID)
+                parts = bases.decompose(cells, self.family, "periodic")
+                return np.concatenate(parts) / math.sqrt(bases.GRID)
+            case "pca":
+                return cell_means(values_TC, times_T, bases.GRID)
+            case "energy":
+                cells = cell_means(values_TC, times_T, self._means * 2**self._octaves)
+                means, *details = _decompose(cells, self.family, "periodization", self._octaves)
+                moving = [np.sqrt((part**2).sum(axis=0) / len(cells)) for part in details]
+                return np.vstack([means / math.sqrt(2) ** self._octaves, *moving])
+            case "block":
+                level = block_level(len(values_TC))
+                means = _decompose(values_TC, self.family, "symmetric", level)[0]
+                kept = means[: self.k] / math.sqrt(2) ** level
+                return np.pad(kept, ((0, self.k - len(kept)), (0, 0)))
+            case _:
+                return _fitting(self, times_T.astype(np.float64).tobytes()) @ values_TC
 
-    def inverse(self, numbers_KC: Floats, times_T: Floats) -> Floats:
-        """The trajectory that numbers of mode ``fit`` stand for, (T, C), at frames of any times.
+    def inverse(self, numbers_NC: Floats, times_T: Floats) -> Floats:
+        """The trajectory that numbers stand for, (T, C), at frames of any times.
+
+        Of ``energy`` and ``mean_std`` it is that of the means: the rest has no place in time. Of
+        ``block`` it goes on as it was where the rest was cut off.
+        """
+        if self.mode == "block":
+            level = block_level(len(times_T))
+            still = np.zeros((len(times_T), numbers_NC.shape[1]))
+            parts = _decompose(still, self.family, "symmetric", level)
+            kept = min(self.k, len(parts[0]))
+            parts[0][:kept] = numbers_NC[:kept] * math.sqrt(2) ** level
+            parts[0][kept:] = parts[0][kept - 1]
+            return pywt.waverec(parts, self.family, "symmetric", axis=0)[: len(times_T)]
+        functions_TK = self.synthesis(times_T)
+        return functions_TK @ numbers_NC[: functions_TK.shape[1]]
+
+    def synthesis(self, times_T: Floats) -> Floats:
+        """The functions that the numbers are coefficients of, (T, N), in frames of any times.
 
         Raises:
-            ValueError: the mode has no inverse.
+            ValueError: in mode ``block``, which has functions of no fixed time.
         """
-        if self.mode != "fit":
-            raise ValueError(f"mode {self.mode} has no inverse")
-        return self._frames(times_T)[0] @ numbers_KC
+        match self.mode:
+            case "uniform":
+                at = np.linspace(times_T[0], times_T[-1], self.k)
+                return np.stack([np.interp(times_T, at, line) for line in np.eye(self.k)], axis=1)
+            case "block":
+                raise ValueError("the functions of mode block depend on the number of frames")
+            case _:
+                return bases.in_frames(self._functions(), frame_edges(times_T))
 
-    def _frames(self, times_T: Floats) -> tuple[Floats, Floats]:
-        """The functions' means over each frame, (T, K), and what each frame lasts, (T,)."""
-        edges = frame_edges(times_T)
-        functions_NK = bases.scaling_functions(self.family, self.k)
-        return bases.in_frames(functions_NK, edges), np.diff(edges)
+    def over_time(self, points: int) -> NDArray[np.float32]:
+        """The functions in so many equal parts of a clip's time, (points, N).
+
+        Without rows where not all numbers are coefficients of functions of time.
+        """
+        if self.mode in ("block", "energy", "mean_std"):
+            return np.empty((0, self.numbers), np.float32)
+        return self.synthesis((np.arange(points) + 0.5) / points).astype(np.float32)
+
+    def _functions(self) -> Floats:
+        match self.mode:
+            case "approximation":
+                return bases.scaling_functions(self.family, self.boundary, self.k)
+            case "pyramid":
+                return bases.pyramid(self.family, self.boundary, self.k)
+            case "largest":
+                return bases.cells(self.family)
+            case "energy":
+                return bases.scaling_functions(self.family, "periodic", self._means)
+            case "pca":
+                return bases.lines(bases.GRID)
+            case "dct":
+                return bases.cosines(self.k)
+            case _:
+                return bases.cosines(1)
+
+    def _one(self) -> Floats:
+        """The coefficients (K,) of the constant 1, of modes that fit."""
+        match self.mode:
+            case "approximation":
+                return np.ones(self.k)
+            case "pyramid":
+                return bases.pyramid_of_one(self.family, self.boundary, self.k)
+            case _:
+                return np.eye(self.numbers)[0]  # cosines
+
+    @property
+    def _octaves(self) -> int:
+        return min(_OCTAVES, self.k // 2)
+
+    @property
+    def _means(self) -> int:
+        return self.k - self._octaves
 
 
-def _approximation(values_TC: Floats, family: str, boundary: str, level: int) -> Floats:
-    """The approximation coefficients, scaled to be local means."""
+@lru_cache(maxsize=64)
+def _fitting(transform: Transform, times: bytes) -> Floats:
+    """The matrix (K, T) that fits frames at ``times`` (float64): the same for all like clips."""
+    times_T = np.frombuffer(times)
+    return fitting(transform.synthesis(times_T), times_T, transform._one())
+
+
+def fitting(functions_TK: Floats, times_T: Floats, constant_K: Floats | None = None) -> Floats:
+    """The matrix (K, T) that takes frames to the nearest sum of functions.
+
+    Args:
+        functions_TK: the functions' means over each frame.
+        times_T: seconds.
+        constant_K: the coefficients of the constant 1; without, what frames do not show is left at
+            0 instead of the mean.
+    """
+    lasts_T = np.diff(frame_edges(times_T))
+    weights = np.sqrt(lasts_T)
+    inverse_KT = np.linalg.pinv(weights[:, None] * functions_TK, rcond=_LEAST_SHARE)
+    matrix_KT = np.asarray(inverse_KT, np.float64) * weights
+    if constant_K is None:
+        return matrix_KT
+    rest_K = constant_K - matrix_KT.sum(axis=1)
+    return matrix_KT + np.outer(rest_K, lasts_T / lasts_T.sum())
+
+
+def _decompose(values_TC: Floats, family: str, extension: str, level: int) -> list[Floats]:
     with warnings.catch_warnings():
-        # PyWavelets advises against levels that only see the boundary; both modes want them.
+        # PyWavelets advises against levels that only see the ends; these modes want them.
         warnings.filterwarnings("ignore", message="Level value of", category=UserWarning)
-        coefficients = pywt.wavedec(values_TC, family, boundary, level, axis=0)[0]
-    return coefficients / math.sqrt(2) ** level
+        return pywt.wavedec(values_TC, family, extension, level, axis=0)
 
 
 def block_level(n_frames: int) -> int:

@@ -1,0 +1,170 @@
+"""The pictures of what a model relies on (importance.py) and where it holds (robustness.py)."""
+
+import math
+import textwrap
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from facewave import figures
+from facewave.evaluation import face_map
+from facewave.evaluation.measures import Floats
+from facewave.evaluation.robustness import ALL, NAMED
+
+_FIRST = 12  # blendshapes that are shown
+_COLUMNS = 4  # panels side by side
+_MOST_NAMES = 30  # more scenes or subjects than these have no room for their names
+_WIDTH = 9  # letters of a range in a line
+_FALL = "fall of UAR (points)"
+_BAR, _DARK, _PALE = "#f0a868", "#7a3b12", "#8c8c8c"
+
+
+def explanation(
+    table: pd.DataFrame, points_PC: Floats, seconds: float, title: str, path: Path
+) -> None:
+    """What decides: regions of the face, blendshapes, parts of the clip, time scales.
+
+    Args:
+        table: of ``importance.importances``.
+        points_PC: (478, 3), a neutral face without the head's pose.
+        seconds: how long the median clip is.
+        title: of the whole.
+        path: the PNG.
+    """
+    kinds = {str(kind): rows.set_index("name") * 100 for kind, rows in _by(table, "kind").items()}
+    shapes = kinds.get("blendshape", kinds["block"])
+    first = shapes.sort_values("importance", ascending=False, kind="stable").head(_FIRST)
+    regions = kinds.get("region", kinds["block"].iloc[:0])
+    with mpl.rc_context(figures.STYLE):
+        figure = Figure((12, 5.8), layout="constrained")
+        grid = figure.add_gridspec(2, 3, width_ratios=(1.3, 1, 1.1))
+        _face(figure.add_subplot(grid[:, 0]), regions, points_PC)
+        axes = figure.add_subplot(grid[:, 1])
+        _bars(axes, first)
+        left_out = f", {len(first)} of {len(shapes)}" if len(first) < len(shapes) else ""
+        named = "Blendshapes" if "blendshape" in kinds else "Inputs"
+        axes.set_title(f"{named}{left_out}", fontsize=9)
+        if "scale" in kinds:
+            _parts(figure.add_subplot(grid[0, 2]), kinds["part"], seconds)
+            axes = figure.add_subplot(grid[1, 2])
+            _bars(axes, kinds["scale"])
+            axes.set_title("Time scales", fontsize=9)
+            axes.set_ylabel("share of the clip that\na rise or fall takes")
+        else:
+            _places(figure.add_subplot(grid[:, 2]), kinds["place"])
+        figure.suptitle(
+            f"{title}\nHow far UAR falls when test clips exchange these inputs. Thick lines: one "
+            "standard deviation over repeats; thin: 95 % interval over test clips",
+            fontsize=9,
+        )
+        figures.save(figure, path)
+
+
+def robustness(table: pd.DataFrame, title: str, path: Path) -> None:
+    """UAR with its interval in each row of each condition, against that of all clips.
+
+    Args:
+        table: of ``robustness.robustness``.
+        title: of the whole.
+        path: the PNG.
+    """
+    conditions = {str(name): rows for name, rows in _by(table, "condition").items()}
+    everything = conditions.pop(ALL).iloc[0]
+    wide = [name for name in conditions if name in NAMED]
+    small = [name for name in conditions if name not in NAMED]
+    n_rows = math.ceil(len(small) / _COLUMNS)
+    with mpl.rc_context(figures.STYLE):
+        figure = Figure((10, 2.3 * (n_rows + len(wide)) + 0.8), layout="constrained")
+        grid = figure.add_gridspec(max(n_rows + len(wide), 1), _COLUMNS)
+        places = [grid[i // _COLUMNS, i % _COLUMNS] for i in range(len(small))]
+        places += [grid[n_rows + i, :] for i in range(len(wide))]
+        for name, place in zip([*small, *wide], places, strict=True):
+            axes = figure.add_subplot(place)
+            axes.axhline(everything["uar"] * 100, color=_DARK, lw=0.8, ls="--")
+            axes.axhspan(
+                everything["uar_low"] * 100, everything["uar_high"] * 100, color=_BAR, alpha=0.2
+            )
+            _points(axes, conditions[name])
+            axes.set_title(name, fontsize=9)
+            if place.colspan.start == 0:
+                axes.set_ylabel("UAR (%)")
+        figure.suptitle(
+            f"{title}\nUAR by condition with 95 % intervals; dashed: all {everything['n']} test "
+            "clips. Without interval: too few clips",
+            fontsize=9,
+        )
+        figures.save(figure, path)
+
+
+def _by(table: pd.DataFrame, column: str) -> dict[object, pd.DataFrame]:
+    """The rows of each value, without it, in the order in which values come."""
+    return {value: rows.drop(columns=column) for value, rows in table.groupby(column, sort=False)}
+
+
+def _face(axes: Axes, regions: pd.DataFrame, points_PC: Floats) -> None:
+    """The mesh in the colours of its regions, their figures below it."""
+    region_P = face_map.region_of_points(points_PC)
+    values_P = regions["importance"].reindex(region_P).to_numpy(float)
+    face_map.draw_mesh(axes, points_PC, values_P, _FALL)
+    axes.set_title("Regions of the face", fontsize=9)
+    ranked = regions["importance"].sort_values(ascending=False, kind="stable")
+    said = [f"{name} {value:.1f}" for name, value in ranked.items()]
+    lines = [",  ".join(said[i : i + 4]) for i in range(0, len(said), 4)]
+    axes.text(0.5, 0, "\n".join(lines), transform=axes.transAxes, ha="center", va="top")
+
+
+def _bars(axes: Axes, rows: pd.DataFrame) -> None:
+    """A bar a row, the first on top."""
+    at = np.arange(len(rows))
+    axes.barh(at, rows["importance"], height=0.72, color=_BAR)
+    axes.hlines(at, rows["low"], rows["high"], color=_DARK, lw=0.8)
+    around = rows["importance"] - rows["spread"], rows["importance"] + rows["spread"]
+    axes.hlines(at, *around, color=_DARK, lw=2.4)
+    axes.axvline(0, color="black", lw=0.8)
+    axes.set_yticks(at, [str(name) for name in rows.index])
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set(xlabel=_FALL, ylim=(len(rows) - 0.4, -0.6))
+
+
+def _parts(axes: Axes, rows: pd.DataFrame, seconds: float) -> None:
+    """A bar for each part, along the clip."""
+    _columns(axes, rows, 1 / len(rows))
+    axes.set(xlabel=f"share of the clip's time (median: {seconds:.1f} s)", xlim=(0, 1))
+    axes.set_title("Parts of the clip", fontsize=9)
+
+
+def _places(axes: Axes, rows: pd.DataFrame) -> None:
+    """A bar for each of the numbers that are kept of a trajectory."""
+    _columns(axes, rows, 1.0)
+    axes.set(xlabel="place, coarse to fine", xlim=(0, len(rows)))
+    axes.set_title("Numbers of each trajectory", fontsize=9)
+
+
+def _columns(axes: Axes, rows: pd.DataFrame, width: float) -> None:
+    at = (np.arange(len(rows)) + 0.5) * width
+    axes.bar(at, rows["importance"], width=0.9 * width, color=_BAR)
+    axes.vlines(at, rows["low"], rows["high"], color=_DARK, lw=0.8)
+    around = rows["importance"] - rows["spread"], rows["importance"] + rows["spread"]
+    axes.vlines(at, *around, color=_DARK, lw=2.4)
+    axes.axhline(0, color="black", lw=0.8)
+    axes.set_ylabel(_FALL)
+
+
+def _points(axes: Axes, rows: pd.DataFrame) -> None:
+    """A point a row, its range and n below."""
+    at = np.arange(len(rows))
+    sure = rows["uar_low"].notna().to_numpy()
+    axes.vlines(at, rows["uar_low"] * 100, rows["uar_high"] * 100, color=_DARK, lw=1.2)
+    axes.scatter(at, rows["uar"] * 100, s=18, color=np.where(sure, _DARK, _PALE), zorder=3)
+    if len(rows) > _MOST_NAMES:
+        axes.set_xticks([])
+    else:
+        ranges = [textwrap.fill(text, _WIDTH) for text in rows["range"]]
+        texts = [f"{text}\nn = {n}" for text, n in zip(ranges, rows["n"], strict=True)]
+        axes.set_xticks(at, texts, fontsize=7)
+    axes.set(ylim=(-3, 103), xlim=(-0.6, len(rows) - 0.4))

@@ -1,0 +1,185 @@
+"""Two models' answers to the same test clips: is one better? Pure.
+
+- The figures are WAR and UAR as in ``measures``, the plain mean over folds; the difference is that
+  of the first model less the second.
+- Its interval is the percentile bootstrap of ``measures``; both models have the same draws, so that
+  what makes a subject easy for both does not widen it.
+- p is two-sided, by approximate randomisation (Noreen 1989, ch. 2; Edgington and Onghena 2007 for
+  the count): if the models were the same, each group's two sets of answers could have been given
+  by either. So they are swapped, whole groups at once, because clips of one person are not
+  independent; p = (1 + differences at least as large) / (1 + draws).
+- With few groups the interval draws single clips, as in ``measures``. The test always swaps whole
+  groups: that is right for any number, but below 6 groups no p can be below 0.05.
+
+Legend of names: n clips, G groups, R resamples.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from facewave.evaluation import measures
+from facewave.evaluation.measures import Answers, Floats
+
+LEVEL = 0.05
+_FEWEST_GROUPS = 6  # 2 of the 2^G ways to swap change nothing but the sign
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of one measure, as shares of 1.
+
+    Attributes:
+        first: the first model's figure.
+        second: the second model's.
+        low: lower end of the 95 % interval of first - second.
+        high: its upper end.
+        p: two-sided.
+    """
+
+    first: float
+    second: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def value(self) -> float:
+        """By how much the first is better."""
+        return self.first - self.second
+
+    @property
+    def shown(self) -> bool:
+        """Whether the models can be told apart: the test says so, and the interval agrees."""
+        return self.p < LEVEL and not self.low <= 0 <= self.high
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same clips.
+
+    Attributes:
+        differences: by measure, "war" and "uar".
+        clips: n.
+        folds: in how many test parts.
+        groups: G.
+        over_groups: whether the interval draws whole groups, or single clips.
+    """
+
+    differences: dict[str, Difference]
+    clips: int
+    folds: int
+    groups: int
+    over_groups: bool
+
+
+def compare(first: Answers, second: Answers, resamples: int, seed: int) -> Comparison:
+    """Compare two models' answers, which are in the same order of clips.
+
+    Args:
+        first: of one model.
+        second: of the other; actual, fold and group are the same.
+        resamples: bootstrap resamples, and random swaps.
+        seed: of both.
+
+    Raises:
+        ValueError: the clips are not the same.
+    """
+    for name in ("actual", "fold", "group"):
+        if not np.array_equal(getattr(first, name), getattr(second, name)):
+            raise ValueError(f"the two models' clips differ: {name}")
+    drawn = [
+        (measures.confusion(first, weights), measures.confusion(second, weights))
+        for weights in measures.draws(first, resamples, seed)
+    ]
+    swapped = _swapped(first, second, resamples, seed)
+    kinds: dict[str, Callable[[Floats], Floats]] = {"war": measures.war, "uar": measures.uar}
+    differences = {}
+    for name, measure in kinds.items():
+        figures = [measures.mean(measure(measures.confusion(one))) for one in (first, second)]
+        found = figures[0] - figures[1]
+        low, high = measures.interval(_differences(measure, drawn))
+        # Sums in another order differ in their last digits.
+        as_large = np.abs(_differences(measure, swapped)) >= abs(found) - 1e-9
+        differences[name] = Difference(
+            float(figures[0]),
+            float(figures[1]),
+            float(low),
+            float(high),
+            float((1 + as_large.sum()) / (1 + resamples)),
+        )
+    return Comparison(
+        differences,
+        clips=len(first.actual),
+        folds=len(np.unique(first.fold)),
+        groups=len(np.unique(first.group)),
+        over_groups=measures.draws_groups(first),
+    )
+
+
+def sentence(names: tuple[str, str], found: Comparison, grouped_by: str) -> str:
+    """What can be written of the comparison. It is by UAR, whatever WAR says: chosen beforehand.
+
+    Args:
+        names: of the first and the second model.
+        found: their comparison.
+        grouped_by: what the groups are, in the plural: subjects.
+    """
+    uar = found.differences["uar"]
+    better, worse = names if uar.value >= 0 else names[::-1]
+    low, high = (uar.low, uar.high) if uar.value >= 0 else (-uar.high, -uar.low)
+    if uar.shown:
+        said = f"{better} is better than {worse} by {_points(abs(uar.value))} points of UAR"
+    elif uar.value:
+        said = (
+            f"{better} and {worse} cannot be told apart: {better} has {_points(abs(uar.value))} "
+            "points of UAR more"
+        )
+    else:
+        said = f"{better} and {worse} cannot be told apart: they have the same UAR"
+    details = f"95 % interval {_points(low)} to {_points(high)}, p = {uar.p:.2g}"
+    units = f"{found.clips} clips"
+    if grouped_by != "clips":
+        units += f" of {found.groups} {grouped_by if found.groups > 1 else grouped_by[:-1]}"
+    elif found.groups < found.clips:
+        units += f" in {found.groups} groups"
+    if found.folds > 1:
+        units += f", {found.folds} folds"
+    said = f"{said} ({details}; paired over {units})."
+    if not found.over_groups and found.groups < found.clips:
+        said += (
+            f" With fewer than {measures.FEWEST_GROUPS} groups the interval is over single "
+            "clips, and too narrow."
+        )
+    if found.groups < _FEWEST_GROUPS:
+        said += f" With fewer than {_FEWEST_GROUPS} groups no p can be below {LEVEL}."
+    return said
+
+
+def _swapped(
+    first: Answers, second: Answers, resamples: int, seed: int
+) -> list[tuple[Floats, Floats]]:
+    """Confusions of both after swapping each group's answers by a coin's fall."""
+    groups, place = np.unique(first.group, return_inverse=True)
+    # A stream of its own: the coins have nothing to do with what the bootstrap draws.
+    rng = np.random.default_rng((seed, 1))
+    both = measures.confusion(first) + measures.confusion(second)
+    parts = []
+    for size in measures.sizes(resamples, len(place)):
+        kept = rng.integers(0, 2, (size, len(groups)))[:, place].astype(float)
+        mixed = measures.confusion(first, kept) + measures.confusion(second, 1 - kept)
+        parts.append((mixed, both - mixed))
+    return parts
+
+
+def _differences(measure: Callable[[Floats], Floats], parts: list[tuple[Floats, Floats]]) -> Floats:
+    """Differences of a measure's mean over folds, (R)."""
+    return np.concatenate(
+        [measures.mean(measure(first)) - measures.mean(measure(second)) for first, second in parts]
+    )
+
+
+def _points(share: float) -> str:
+    """In hundredths; no minus before a zero."""
+    return f"{round(100 * share, 1) + 0:.1f}"

@@ -1,0 +1,1 @@
+"""Stage report: what all stages measured -> metrics/report.html, one page for people."""

@@ -1,0 +1,211 @@
+"""What the page says in sentences: the headline, and what is doubtful. Pure."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from facewave.report.cells import counted, interval, number
+from facewave.report.found import Found, Json
+from facewave.report.tables import by_role, kind, left_out
+
+_LEAKED = 5.0  # points of UAR
+_FEW = 20  # clips of a class: the 95 % interval of its recall is some 40 points wide
+_OFF = 0.1  # calibration error
+_FEW_SUBJECTS = 30
+_REASONS = 5  # are named
+
+
+class Doubt(NamedTuple):
+    """Something that makes the figures worth less."""
+
+    what: str
+    why: str
+
+
+def protocol(report: Json) -> str:
+    """The protocol that the page is about: over folds each clip is a test clip once."""
+    return "folds" if "folds" in report else "split"
+
+
+def synthetic(about: str) -> bool:
+    """Whether what a dataset says of itself tells that its clips are made."""
+    return "synthetic" in about.lower()
+
+
+def headline(summary: Json, words: int) -> str:
+    """How good the model is, beside the majority class.
+
+    Args:
+        summary: one protocol of the evaluation's report.
+        words: how many classes there are.
+    """
+    model, majority = summary["model"], summary["majority"]
+    return (
+        f"The {kind(model['name'])} names the emotion of {_figure(model, 'war')} of the test clips "
+        f"({_between(model, 'war', 'WAR')}); always naming the most frequent emotion gets "
+        f"{_figure(majority, 'war')}. With each of the {words} emotions counting the same it is "
+        f"{_figure(model, 'uar')} ({_between(model, 'uar', 'UAR')})."
+    )
+
+
+def baseline(summary: Json) -> str:
+    """The best of the others beside the model, or nothing where there is none."""
+    others = {
+        role: figures
+        for role, figures in by_role(summary).items()
+        if role not in ("model", "majority")
+    }
+    if not others:
+        return ""
+    role = max(others, key=lambda name: others[name]["uar"])
+    best = others[role]
+    return (
+        f"Of the other classifiers {kind(best['name'])} has the highest UAR, "
+        f"{_figure(best, 'uar')} ({interval(*_ends(best, 'uar'))}). "
+        "Overlapping intervals do not decide which is better; "
+        f"facewave compare model {role} tests it on the same clips."
+    )
+
+
+def doubts(found: Found, about: str) -> list[Doubt]:
+    """What a reader should hold against the figures.
+
+    Args:
+        found: what the stages left.
+        about: what the dataset says of itself.
+    """
+    summary = found.report[protocol(found.report)]
+    return [
+        *_data(found, about, summary),
+        *_subjects(summary),
+        *_classes(summary["model"], found.report["classes"]),
+        *_scores(summary),
+        *_study(found.study),
+    ]
+
+
+def _data(found: Found, about: str, summary: Json) -> Iterator[Doubt]:
+    clean, extract, doubted = found.clean, found.extract, len(found.records["suspects"])
+    if synthetic(about):
+        yield Doubt(
+            "The clips are synthetic",
+            "The figures show that the machinery works, and nothing of how well emotions of "
+            "people are recognised.",
+        )
+    if clean["excluded"]:
+        yield Doubt(
+            f"{clean['excluded']:,} of {counted(clean['rows'], 'row')} of the label files "
+            f"{'is' if clean['excluded'] == 1 else 'are'} left out",
+            "The reasons are in section 2. What is left may be easier than the whole.",
+        )
+    unusable = extract["clips"] - extract["usable"]
+    if unusable:
+        reasons = [f"{why.text} ({n.text})" for why, _, n in left_out(extract).rows]
+        more = ["others, see section 2"] if len(reasons) > _REASONS else []
+        yield Doubt(
+            f"{unusable:,} of {counted(extract['clips'], 'clip')} cannot be used",
+            f"The reasons: {'; '.join(reasons[:_REASONS] + more)}.",
+        )
+    if summary["unusable"]:
+        yield Doubt(
+            f"{counted(summary['unusable'], 'test clip')} answered unseen",
+            "They show no usable face. They are answered from the class frequencies in training "
+            "and count in every figure.",
+        )
+    if doubted:
+        yield Doubt(
+            f"{counted(doubted, 'label')} of {counted(summary['n'], 'test clip')} may be wrong",
+            "The models contradict them. A weak model contradicts right labels too: look at the "
+            "clips below before believing either.",
+        )
+
+
+def _subjects(summary: Json) -> Iterator[Doubt]:
+    subjects = summary["subjects"]
+    if subjects is None:
+        yield Doubt(
+            "Who is in the clips is not known",
+            "The same person may be in training and in test, which makes figures too good.",
+        )
+    if summary["interval_over"] == "clips":
+        yield Doubt(
+            "The intervals are too narrow",
+            "They are drawn over single clips, as though clips of one person had nothing in "
+            "common: fewer than 10 subjects or sources are known.",
+        )
+    elif subjects is not None and subjects < _FEW_SUBJECTS:
+        yield Doubt(
+            f"There are only {counted(subjects, 'subject')}",
+            "Other people may be harder or easier than these; the intervals are themselves "
+            "uncertain.",
+        )
+
+
+def _classes(model: Json, words: list[str]) -> Iterator[Doubt]:
+    recall = model["recall"]
+    chance = 1 / len(recall)
+    never = [word for word, value in recall.items() if value == 0]
+    rarely = [word for word, value in recall.items() if 0 < value < chance]
+    if never:
+        yield Doubt(f"Never found: {', '.join(never)}", "No clip of it is answered rightly.")
+    if rarely:
+        yield Doubt(
+            f"Rarely found: {', '.join(rarely)}",
+            f"The recall is below {number(100 * chance)} %, which guessing would give.",
+        )
+    clips = {word: sum(row) for word, row in zip(words, model["confusion"], strict=True)}
+    few = [f"{word} ({clips[word]})" for word in recall if clips[word] < _FEW]
+    if few:
+        yield Doubt(
+            f"Fewer than {_FEW} test clips: {', '.join(few)}",
+            "One clip more or less moves the recall of such a class by more than five points.",
+        )
+    missing = [word for word in words if word not in recall]
+    if missing:
+        yield Doubt(
+            f"Not in the test clips: {', '.join(missing)}",
+            "Nothing is known of how well these are found; no mean counts them.",
+        )
+
+
+def _scores(summary: Json) -> Iterator[Doubt]:
+    model = summary["model"]
+    others = {role: one for role, one in by_role(summary).items() if role != "model"}
+    better = [kind(one["name"]) for one in others.values() if one["uar"] >= model["uar"]]
+    if better:
+        yield Doubt(
+            f"No better than {', '.join(better)}",
+            f"By UAR the {kind(model['name'])} is not ahead of what is simpler.",
+        )
+    if model["uar_low"] <= summary["majority"]["uar"]:
+        yield Doubt(
+            "It may be guessing",
+            "The interval of UAR reaches down to what the most frequent emotion alone gets.",
+        )
+    if model["calibration_error"] > _OFF:
+        yield Doubt(
+            "The probabilities are no measure of certainty",
+            f"They are off by {number(100 * model['calibration_error'])} points on the average "
+            "(section 3).",
+        )
+
+
+def _study(study: Json) -> Iterator[Doubt]:
+    for role, figures in study.get("leakage", {}).items():
+        if role == "model" and figures["difference"] > _LEAKED:
+            yield Doubt(
+                "It recognises people, too",
+                f"Where folds share subjects, UAR is {number(figures['difference'])} points "
+                "higher (section 4). Figures on such folds would be too good.",
+            )
+
+
+def _figure(figures: Json, name: str) -> str:
+    return f"{number(100 * figures[name])}\u00a0%"  # the sign stays on the number's line
+
+
+def _between(figures: Json, name: str, said: str) -> str:
+    return f"{said}, 95 % interval {interval(*_ends(figures, name))}"
+
+
+def _ends(figures: Json, name: str) -> tuple[float, float]:
+    return 100 * figures[f"{name}_low"], 100 * figures[f"{name}_high"]

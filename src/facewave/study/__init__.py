@@ -1,0 +1,1 @@
+"""Stage study: the same clips under other settings -> metrics/study/. It may import every room."""

@@ -1,0 +1,77 @@
+"""The runs of an ablation: every combination of transform, K, inputs and classifier. Pure."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import product
+from typing import Any, get_args
+
+import pandas as pd
+
+from facewave.errors import UserError
+from facewave.params import Block, Kind, Mode, Study, Wavelets
+from facewave.wavelets.transform import Transform
+
+
+@dataclass(frozen=True)
+class Run:
+    """One combination.
+
+    Attributes:
+        transform: what gives the numbers.
+        inputs: what the classifier sees.
+        model: which classifier.
+    """
+
+    transform: Transform
+    inputs: tuple[Block, ...]
+    model: Kind
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """Its settings as columns of a table."""
+        return {
+            "transform": self.transform.name,
+            "k": self.transform.k,
+            "inputs": " + ".join(self.inputs),
+            "model": self.model,
+        }
+
+
+def runs(study: Study, wavelets: Wavelets) -> Iterator[Run]:
+    """All combinations, those of one transform and K after each other; none twice.
+
+    Raises:
+        UserError: a transform's family is unknown, or has no place for so few or many numbers.
+    """
+    transforms: dict[tuple[str, int], Transform] = {}
+    for name, k in product(study.transforms, study.k):
+        first, _, family = name.partition(" ")
+        mode = next(mode for mode in get_args(Mode) if mode == first)
+        transform = Transform(mode, family or wavelets.family, wavelets.boundary, k)
+        transform.over_time(2)  # here, not after hours, it is told that K does not suit the family
+        transforms.setdefault((transform.name, k), transform)
+    for transform in transforms.values():
+        for inputs, model in product(study.inputs, study.models):
+            yield Run(transform, tuple(inputs), model)
+
+
+def key(run: Run, given: dict[str, Any]) -> str:
+    """A name for what a run's figures follow from: its settings and all that is ``given``."""
+    content = json.dumps([asdict(run), given], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def chosen(table: pd.DataFrame) -> pd.Series:
+    """The run that validation would choose: the first of the highest mean validation UAR.
+
+    Raises:
+        UserError: no validation part had a usable clip.
+    """
+    if table["val_uar"].isna().all():
+        raise UserError(
+            "no partition has a usable validation clip, so nothing can choose between the runs. "
+            "metrics/clean and metrics/extract tell why clips were left out."
+        )
+    return table.loc[table["val_uar"].idxmax()]

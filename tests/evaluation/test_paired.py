@@ -1,0 +1,211 @@
+"""Two models on the same clips: by hand, and by simulation how often the test is wrong."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from facewave.evaluation import measures, paired
+from facewave.evaluation.measures import Answers
+from facewave.evaluation.paired import Comparison, Difference
+
+RESAMPLES = 199
+
+
+def two_models(
+    right: NDArray[np.bool_], group: NDArray[np.int64], n_folds: int = 1
+) -> tuple[Answers, Answers]:
+    """Answers of two models that are right where it says so, (2, n); two classes by turns."""
+    n = right.shape[1]
+    actual = np.arange(n) % 2
+    made = []
+    for ok in right:
+        predicted = np.where(ok, actual, 1 - actual)
+        made.append(Answers(actual, predicted, np.eye(2)[predicted], group % n_folds, group))
+    return made[0], made[1]
+
+
+def simulated(
+    rng: np.random.Generator, better: float = 0.0, taste: float = 0.0
+) -> tuple[Answers, Answers]:
+    """30 subjects of 6 clips; subjects are easy or hard for both models.
+
+    The first is right more often by ``better``, and by up to ``taste`` more or less for each
+    subject, which over all subjects is no difference.
+    """
+    group = np.repeat(np.arange(30), 6)
+    ease = rng.uniform(0.3, 0.7, 30)
+    liked = rng.choice([-taste, taste], 30)
+    chance = np.stack([ease + (better + liked) / 2, ease - (better + liked) / 2])
+    return two_models(rng.random((2, 180)) < chance[:, group], group, n_folds=3)
+
+
+def found_in(n: int, better: float = 0.0, taste: float = 0.0, alone: bool = False) -> float:
+    """In what share of simulations p is at most 0.05 for the UAR."""
+    rng = np.random.default_rng(7)
+    count = 0
+    for _ in range(n):
+        first, second = simulated(rng, better, taste)
+        if alone:
+            single = np.arange(len(first.group))
+            first, second = replace(first, group=single), replace(second, group=single)
+        found = paired.compare(first, second, RESAMPLES, seed=int(rng.integers(2**32)))
+        count += found.differences["uar"].p <= 0.05
+    return count / n
+
+
+@pytest.mark.parametrize("taste", [0.0, 0.3])
+def test_without_a_difference_one_is_found_as_rarely_as_the_level_says(taste: float) -> None:
+    assert 0.02 <= found_in(400, taste=taste) <= 0.085
+
+
+def test_swapping_single_clips_would_find_differences_that_are_none() -> None:
+    assert found_in(200, taste=0.3, alone=True) > 0.12
+
+
+def test_a_difference_is_found() -> None:
+    assert found_in(100, better=0.2) > 0.8
+
+
+def test_the_interval_covers_the_difference() -> None:
+    rng = np.random.default_rng(8)
+    covered = 0
+    for _ in range(300):
+        one = paired.compare(*simulated(rng, better=0.1, taste=0.2), RESAMPLES, seed=0)
+        covered += one.differences["war"].low <= 0.1 <= one.differences["war"].high
+    assert 0.88 <= covered / 300 <= 0.99
+
+
+def test_figures_are_those_of_the_measures() -> None:
+    first, second = simulated(np.random.default_rng(0), better=0.2)
+    found = paired.compare(first, second, RESAMPLES, seed=0)
+    assert (found.clips, found.folds, found.groups, found.over_groups) == (180, 3, 30, True)
+    assert list(found.differences) == ["war", "uar"]
+    for name, one in found.differences.items():
+        assert one.first == measures.overall(first)[name]
+        assert one.second == measures.overall(second)[name]
+        assert one.value == one.first - one.second
+
+
+def test_the_interval_is_of_the_differences_in_the_same_resamples() -> None:
+    first, second = simulated(np.random.default_rng(0), better=0.2)
+    found = paired.compare(first, second, RESAMPLES, seed=3).differences
+    drawn = [measures.bootstrap(one, RESAMPLES, seed=3) for one in (first, second)]
+    for name, one in found.items():
+        expected = measures.interval(drawn[0][name] - drawn[1][name])
+        assert (one.low, one.high) == pytest.approx(tuple(expected))
+
+
+def test_what_is_hard_for_both_does_not_widen_the_interval() -> None:
+    # The subjects are all right or all wrong, and the second errs on one clip of each more.
+    group = np.repeat(np.arange(20), 6)
+    right = np.stack([group % 2 == 0, (group % 2 == 0) & (np.arange(120) % 6 != 3)])
+    one = paired.compare(*two_models(right, group), RESAMPLES, seed=0).differences["war"]
+    low, high = measures.interval(measures.bootstrap(two_models(right, group)[0], 199, 0)["war"])
+    assert one.high - one.low < (high - low) / 2
+
+
+def test_the_other_way_round_it_is_the_same_difference() -> None:
+    first, second = simulated(np.random.default_rng(1), better=0.1)
+    there = paired.compare(first, second, RESAMPLES, seed=0).differences
+    back = paired.compare(second, first, RESAMPLES, seed=0).differences
+    for name, one in there.items():
+        other = back[name]
+        assert (one.value, one.low, one.high, one.p) == pytest.approx(
+            (-other.value, -other.high, -other.low, other.p)
+        )
+
+
+def test_a_model_and_itself() -> None:
+    first, _ = simulated(np.random.default_rng(0))
+    one = paired.compare(first, first, RESAMPLES, seed=0).differences["uar"]
+    assert (one.value, one.low, one.high, one.p) == (0, 0, 0, 1)
+    assert not one.shown
+
+
+def test_p_is_the_share_of_swaps_of_whole_groups_that_differ_as_much() -> None:
+    # The first is right of all clips, the second of none: of 2^7 swaps only two are as extreme.
+    group = np.repeat(np.arange(7), 4)
+    right = np.stack([np.ones(28, bool), np.zeros(28, bool)])
+    found = paired.compare(*two_models(right, group), 20_000, seed=0)
+    assert found.differences["war"].p == pytest.approx(2 / 2**7, rel=0.15)
+    assert not found.over_groups
+    alone = paired.compare(*two_models(right, np.arange(28)), RESAMPLES, seed=0)
+    assert alone.differences["war"].p == 1 / (1 + RESAMPLES)
+
+
+def test_of_one_group_nothing_is_learnt() -> None:
+    right = np.stack([np.ones(28, bool), np.zeros(28, bool)])
+    one = paired.compare(*two_models(right, np.zeros(28, np.int64)), RESAMPLES, seed=0)
+    assert one.differences["uar"].p == 1
+    assert not one.differences["uar"].shown
+
+
+def test_a_seed_fixes_everything() -> None:
+    pair = simulated(np.random.default_rng(0), better=0.05)
+    first = paired.compare(*pair, RESAMPLES, seed=1)
+    assert first == paired.compare(*pair, RESAMPLES, seed=1)
+    other = paired.compare(*pair, RESAMPLES, seed=2).differences["uar"]
+    assert (first.differences["uar"].low, first.differences["uar"].p) != (other.low, other.p)
+
+
+@pytest.mark.parametrize("name", ["actual", "fold", "group"])
+def test_other_clips_are_refused(name: str) -> None:
+    first, second = simulated(np.random.default_rng(0))
+    other = replace(second, **{name: np.roll(getattr(second, name), 1)})
+    with pytest.raises(ValueError, match=f"clips differ: {name}"):
+        paired.compare(first, other, RESAMPLES, seed=0)
+
+
+def comparison(uar: Difference, groups: int = 12, folds: int = 5, over: bool = True) -> Comparison:
+    # The WAR says the opposite, which the sentence leaves to the table.
+    war = Difference(0.1, 0.9, -0.9, -0.7, 0.0005)
+    return Comparison({"war": war, "uar": uar}, 86, folds, groups, over)
+
+
+def said(found: Comparison, grouped_by: str = "subjects") -> str:
+    return paired.sentence(("A", "B"), found, grouped_by)
+
+
+UNITS = "paired over 86 clips of 12 subjects, 5 folds"
+
+
+def test_the_sentence_of_a_difference() -> None:
+    assert said(comparison(Difference(0.732, 0.7, 0.0041, 0.0612, 0.03))) == (
+        f"A is better than B by 3.2 points of UAR (95 % interval 0.4 to 6.1, p = 0.03; {UNITS})."
+    )
+    assert said(comparison(Difference(0.7, 0.732, -0.0612, -0.0041, 0.0005))) == (
+        f"B is better than A by 3.2 points of UAR (95 % interval 0.4 to 6.1, p = 0.0005; {UNITS})."
+    )
+
+
+def test_the_sentence_of_none() -> None:
+    assert said(comparison(Difference(0.70, 0.712, -0.041, 0.02, 0.423))) == (
+        "B and A cannot be told apart: B has 1.2 points of UAR more "
+        f"(95 % interval -2.0 to 4.1, p = 0.42; {UNITS})."
+    )
+    assert said(comparison(Difference(0.7, 0.7, 0.0, 0.0, 1.0))) == (
+        "A and B cannot be told apart: they have the same UAR "
+        f"(95 % interval 0.0 to 0.0, p = 1; {UNITS})."
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "p"), [(0.001, 0.05), (0.0, 0.01), (-0.001, 0.01)], ids=["p", "ends at 0", "has 0"]
+)
+def test_better_is_said_where_test_and_interval_agree(low: float, p: float) -> None:
+    assert "cannot be told apart" in said(comparison(Difference(0.73, 0.7, low, 0.06, p)))
+
+
+def test_few_groups_are_told() -> None:
+    some = Difference(0.73, 0.7, 0.01, 0.06, 0.03)
+    narrow = "With fewer than 10 groups the interval is over single clips, and too narrow."
+    unable = "With fewer than 6 groups no p can be below 0.05."
+    end = "p = 0.03; paired over 86 clips of"
+    assert said(comparison(some, 9, over=False)).endswith(f"{end} 9 subjects, 5 folds). {narrow}")
+    assert said(comparison(some, 5, 1, over=False)).endswith(f"5 subjects). {narrow} {unable}")
+    assert said(comparison(some, 1, 1, over=False)).endswith(f"1 subject). {narrow} {unable}")
+    assert said(comparison(some, 40), "sources").endswith(f"{end} 40 sources, 5 folds).")
+    assert said(comparison(some, 86), "clips").endswith("paired over 86 clips, 5 folds).")
+    assert said(comparison(some, 80), "clips").endswith("over 86 clips in 80 groups, 5 folds).")

@@ -1,0 +1,132 @@
+"""What is kept of N numbers: the best there is, and every clip counts alike."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from facewave.models import reduce
+from facewave.wavelets.transform import Transform
+
+Floats = NDArray[np.float64]
+
+seeds = st.integers(0, 2**32 - 1)
+quick = settings(max_examples=60, deadline=None)
+
+
+def clips(seed: int, n_clips: int = 5, size: int = 16) -> Floats:
+    """Random walks, (n, N, 3), some of which move far more than others, around other values."""
+    rng = np.random.default_rng(seed)
+    walks = rng.normal(size=(n_clips, size, 3)).cumsum(axis=1)
+    return walks * 10.0 ** rng.uniform(-2, 2, (n_clips, 1, 1)) + rng.normal(size=(n_clips, 1, 3))
+
+
+def unexplained(values_nNC: Floats, functions_NK: Floats) -> float:
+    """The sum over clips of the share of the movement that is left by least squares."""
+    fitted = (
+        functions_NK
+        @ np.linalg.lstsq(
+            functions_NK, values_nNC.transpose(1, 0, 2).reshape(len(functions_NK), -1)
+        )[0]
+    )
+    left = values_nNC - fitted.reshape(values_nNC.shape[1], len(values_nNC), -1).transpose(1, 0, 2)
+    moving = values_nNC - values_nNC.mean(axis=1, keepdims=True)
+    return float(((left**2).sum(axis=(1, 2)) / (moving**2).sum(axis=(1, 2))).sum())
+
+
+@quick
+@given(seeds)
+def test_moments_are_sums_over_channels(seed: int) -> None:
+    values = clips(seed).astype(np.float32)
+    found = reduce.moments(values)
+    assert found.dtype == np.float64
+    for one, moments in zip(values.astype(np.float64), found, strict=True):
+        np.testing.assert_allclose(moments, sum(np.outer(line, line) for line in one.T))
+
+
+@quick
+@given(seeds, st.integers(1, 16))
+def test_principal_rows_are_orthonormal_the_mean_first(seed: int, k: int) -> None:
+    rows = reduce.principal(reduce.moments(clips(seed)), k)
+    assert rows.shape == (k, 16)
+    np.testing.assert_allclose(rows @ rows.T, np.eye(k), atol=1e-9)
+    np.testing.assert_allclose(rows[0], 0.25, atol=1e-6)
+    assert (rows.max(axis=1) >= -rows.min(axis=1) - 1e-12).all()
+
+
+@quick
+@given(seeds, st.integers(1, 15), seeds)
+def test_no_k_functions_with_the_mean_explain_more(seed: int, k: int, other: int) -> None:
+    """Neither any at all, nor any near by."""
+    values = clips(seed)
+    best = reduce.principal(reduce.moments(values), k).T
+    least = unexplained(values, best)
+    rng = np.random.default_rng(other)
+    for rival in (rng.normal(size=best.shape), best + 0.01 * rng.normal(size=best.shape)):
+        rival[:, 0] = 1
+        assert least <= unexplained(values, rival) + 1e-9
+
+
+@quick
+@given(seeds, st.sampled_from([8, 10, 16]), st.sampled_from(["dct", "approximation", "pyramid"]))
+def test_learnt_on_the_clips_themselves_it_bounds_all_transforms(
+    seed: int, k: int, mode: str
+) -> None:
+    values, times = clips(seed, size=64), np.arange(64) / 30
+    best = reduce.principal(reduce.moments(values), k).T
+    rival = Transform(mode, "haar", k=k).synthesis(times)  # type: ignore[arg-type]
+    assert unexplained(values, best) <= unexplained(values, rival) + 1e-9
+
+
+@quick
+@given(seeds, st.integers(1, 7))
+def test_largest_keeps_the_planted_positions(seed: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(scale=0.01, size=(4, 16, 3))
+    planted = rng.choice(np.arange(1, 16), k - 1, replace=False)
+    values[:, planted] += 1
+    values *= 10.0 ** rng.uniform(-2, 2, (4, 1, 1))
+    chosen = reduce.largest(reduce.moments(values), k)
+    np.testing.assert_array_equal(chosen, np.eye(16)[[0, *np.sort(planted)]])
+
+
+def test_the_coarsest_number_is_kept_and_says_nothing_of_the_others() -> None:
+    """Two clips of three move at position 2; that the third's mean is far off is no movement."""
+    values = np.zeros((3, 4, 1))
+    values[0, 2] = values[1, 2] = 0.1
+    values[2, 3] = 1
+    for mean in (0, 1000):
+        values[:2, 0] = mean
+        chosen = reduce.largest(reduce.moments(values), 2)
+        np.testing.assert_array_equal(chosen, np.eye(4)[[0, 2]])
+
+
+@pytest.mark.parametrize("learn", [reduce.largest, reduce.principal])
+@pytest.mark.parametrize("wild", [1.0, 1e4])
+def test_every_clip_counts_alike(learn: object, wild: float) -> None:
+    values = np.zeros((5, 8, 2))
+    values[:3, 2], values[:3, 3] = 1, -1
+    values[3:, 5], values[3:, 6] = wild, -wild
+    rows = learn(reduce.moments(values), 2)  # type: ignore[operator]
+    kept = np.abs(rows[1])
+    assert kept[[2, 3]].sum() > 3 * kept[[5, 6]].sum()
+
+
+@pytest.mark.parametrize("learn", [reduce.largest, reduce.principal])
+def test_a_clip_that_stands_still_says_nothing(learn: object) -> None:
+    values = clips(0)
+    still = np.concatenate([values, np.zeros((2, 16, 3))])
+    still[-1, 0] = 7  # of a decomposition, the mean
+    one, two = (learn(reduce.moments(some), 5) for some in (values, still[:-1]))  # type: ignore[operator]
+    np.testing.assert_allclose(one, two, atol=1e-9)
+    assert np.isfinite(learn(reduce.moments(still[-2:]), 5)).all()  # type: ignore[operator]
+
+
+def test_the_same_clips_give_the_same_choice() -> None:
+    moments = reduce.moments(clips(3))
+    for learn in (reduce.largest, reduce.principal):
+        np.testing.assert_array_equal(learn(moments, 6), learn(moments.copy(), 6))
+    before = moments.copy()
+    reduce.largest(moments, 6)
+    np.testing.assert_array_equal(moments, before)  # nothing is spoilt
