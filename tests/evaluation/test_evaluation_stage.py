@@ -297,7 +297,7 @@ def test_suspects_are_of_the_models_answers_over_folds(mislabelled: Path) -> Non
 
 
 def test_the_sheet_of_suspects_shows_their_clips(mislabelled: Path) -> None:
-    picture = cv2.imread(str(mislabelled / "metrics/evaluate/plots/suspects.png"))
+    picture = cv2.imread(str(mislabelled / "metrics/evaluate/pictures/suspects.png"))
     assert picture is not None
     square = np.abs(picture.astype(int) - (40, 180, 220)).max(axis=2) < 30  # of the clips, in BGR
     assert square.sum() > 100
@@ -314,8 +314,8 @@ def test_without_their_clips_the_suspects_are_listed_all_the_same(
     main()
     after = contents(place)
     changed = [name for name in before if before[name] != after[name]]
-    assert set(changed) <= {f"metrics/evaluate/plots/{name}.png" for name in ("suspects", "clip")}
-    assert "metrics/evaluate/plots/suspects.png" in changed
+    assert set(changed) <= {f"metrics/evaluate/pictures/{name}.png" for name in ("suspects", "clip")}
+    assert "metrics/evaluate/pictures/suspects.png" in changed
 
 
 def test_a_second_run_writes_the_same_bytes(
@@ -437,6 +437,8 @@ def test_where_no_test_clip_shows_a_face_nothing_is_explained(
     write_params(place, train=TOY_TRAIN | {"partitions": ["split"]}, evaluate={"resamples": 5})
     monkeypatch.chdir(place)
     main()
-    written = {path.name for path in (place / "metrics/evaluate").rglob("*.*")}
-    assert {"robustness.csv", "robustness.png"} <= written
-    assert not {"importance.csv", "explanation.png"} & written
+    assert len(table(place, "importance")) == 0
+    assert tuple(table(place, "importance")) == importance.COLUMNS
+    assert not (place / "metrics/evaluate/plots/explanation.png").exists()
+    assert table(place, "robustness")["n"].iloc[0] == 12
+    assert (place / "metrics/evaluate/plots/robustness.png").exists()

@@ -30,8 +30,9 @@ PICTURES = {
     "wavelet": "wavelet/demo.png",
     **{
         name: f"evaluate/plots/{name}.png"
-        for name in ("clip", "confusion", "curves", "robustness", "explanation", "suspects")
+        for name in ("confusion", "curves", "robustness", "explanation")
     },
+    **{name: f"evaluate/pictures/{name}.png" for name in ("clip", "suspects")},
     **{name: f"study/plots/{name}.png" for name in ("ablation", "removed", "leakage")},
 }
 

@@ -10,6 +10,7 @@ Writes  metrics/evaluate/metrics.json      all measures, baselines beside: for `
         metrics/evaluate/importance.csv    which inputs the model relies on
         metrics/evaluate/suspects.csv      clips whose label a person should look at
         metrics/evaluate/plots/*.png
+        metrics/evaluate/pictures/*.png    those with people in them, which do not go to git
 Each test part is looked at once, by models that have not seen it.
 """
 
@@ -57,6 +58,7 @@ def main() -> None:
     roles = training.roles(settings)
 
     shutil.rmtree(OUT, ignore_errors=True)
+    (OUT / "pictures").mkdir(parents=True)
     answers = pd.concat(
         [
             predict(
@@ -91,7 +93,7 @@ def main() -> None:
     plots.curves(curves, title, OUT / "plots/curves.png")
     show_robustness(model, table, loaded, title)
     show_importance(clips, features, loaded, title)
-    show_clip(model, features, loaded, OUT / "plots/clip.png")
+    show_clip(model, features, loaded, OUT / "pictures/clip.png")
     show_suspects(model, table, words, entry, OUT)
 
 
@@ -273,7 +275,7 @@ def show_suspects(
         for row in listed.head(plots.SHEET).itertuples()
     ]
     title = f"{entry.about}\n{len(listed)} labels of {len(model)} that the models doubt"
-    plots.sheet(shown, title, out / "plots/suspects.png")
+    plots.sheet(shown, title, out / "pictures/suspects.png")
 
 
 if __name__ == "__main__":

@@ -20,12 +20,13 @@ from facewave.report.page import render
 METRICS = Path("metrics")
 OUT = METRICS / "report.html"
 _TABLES = {
-    "evaluate": ("robustness", "suspects"),
+    "evaluate": ("robustness", "importance", "suspects"),
     "study": ("runs", "leakage", "removed"),
 }
 _PLOTS = {
-    "evaluate": ("clip", "confusion", "curves", "robustness", "explanation", "suspects"),
-    "study": ("ablation", "removed", "leakage"),
+    "evaluate/plots": ("confusion", "curves", "robustness", "explanation"),
+    "evaluate/pictures": ("clip", "suspects"),
+    "study/plots": ("ablation", "removed", "leakage"),
 }
 
 
@@ -58,11 +59,9 @@ def _found(name: str) -> Found:
         for stage, listed in _TABLES.items()
         for table in listed
     }
-    importance = METRICS / "evaluate/importance.csv"  # not there where no test clip shows a face
-    records["importance"] = _records(importance, "evaluate") if importance.exists() else []
     places = {stage: METRICS / stage / f"{name}.png" for stage in first} | {
-        plot: METRICS / stage / "plots" / f"{plot}.png"
-        for stage, plots in _PLOTS.items()
+        plot: METRICS / folder / f"{plot}.png"
+        for folder, plots in _PLOTS.items()
         for plot in plots
     }
     return Found(
