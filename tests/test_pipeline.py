@@ -13,6 +13,7 @@ from moto.server import ThreadedMotoServer
 from running import ROOT, run
 
 UP_TO_DATE = "Data and pipelines are up to date"
+FROM_TRAIN_ON = ["train", "evaluate", "study", "report"]
 
 
 def ran(output: str) -> list[str]:
@@ -47,14 +48,18 @@ def change(folder: Path, before: str, after: str) -> None:
 
 def test_another_learning_rate_trains_and_evaluates_only(workspace: Path) -> None:
     change(workspace, "lr: 0.001", "lr: 0.002")
-    assert ran(run(workspace, "dvc", "repro")) == ["train", "evaluate"]
+    assert ran(run(workspace, "dvc", "repro")) == FROM_TRAIN_ON
+    changed = run(workspace, "git", "diff", "--name-only").splitlines()
+    assert "metrics/evaluate/metrics.json" in changed
+    # No run of the study's logistic regression follows from it: none was made again.
+    assert "metrics/study/runs.csv" not in changed
     assert "train.lr" in run(workspace, "dvc", "params", "diff")
     assert "train.epochs" not in run(workspace, "dvc", "params", "diff")
 
 
 def test_another_k_does_not_extract_again(workspace: Path) -> None:
     change(workspace, "k: 10 ", "k: 12 ")
-    assert ran(run(workspace, "dvc", "repro")) == ["wavelet@demo", "train", "evaluate"]
+    assert ran(run(workspace, "dvc", "repro")) == ["wavelet@demo", *FROM_TRAIN_ON]
     assert "folds.model.war" in run(workspace, "dvc", "metrics", "diff", "--all")
 
 
@@ -74,14 +79,15 @@ def test_an_added_clip_is_the_only_one_detected(workspace: Path, landmarker: Pat
     fields[7] = "500"
     table.write_text(table.read_text() + ",".join(fields) + "\n")
     output = run(workspace, "dvc", "repro", env={"FACEWAVE_ASSETS": str(landmarker.parent)})
-    assert ran(output) == ["clean@demo", "extract@demo", "wavelet@demo", "train", "evaluate"]
+    assert ran(output) == ["clean@demo", "extract@demo", "wavelet@demo", *FROM_TRAIN_ON]
     assert " 1 detected now" in output
     stored = json.loads((ROOT / "data/labels/demo.folds.json").read_text())
     assert json.loads((workspace / "data/labels/demo.folds.json").read_text()) == stored
 
 
 def test_experiments_are_queued_shown_and_compared(workspace: Path) -> None:
-    quick = ["-S", "train.partitions=[split]", "-S", "train.epochs=2"]
+    quick = ["-S", "train.partitions=[split]", "-S", "train.epochs=2", "-S", "study.k=[5]"]
+    quick += ["-S", "study.transforms=[dct]", "-S", "study.removed=[]", "-S", "study.every=[]"]
     run(workspace, "dvc", "exp", "run", "--name", "plain", "-S", "train.model=logistic", *quick)
     run(workspace, "dvc", "exp", "run", "--queue", "--name", "g", "-S", "wavelets.k=4,6", *quick)
     run(workspace, "dvc", "queue", "start", "--jobs", "1")

@@ -72,7 +72,11 @@ def test_each_part_has_its_clips_and_the_subset_cuts_training_alone(
 
 def test_the_inputs_stand_side_by_side_in_the_order_of_the_settings() -> None:
     table, parts = clips(["train", "val"]), pd.Series(["train", "val"])
-    for inputs, widths in ((["blendshapes", "head"], (52, 7)), (["head", "blendshapes"], (7, 52))):
+    orders: list[tuple[list[Block], tuple[int, int]]] = [
+        (["blendshapes", "head"], (52, 7)),
+        (["head", "blendshapes"], (7, 52)),
+    ]
+    for inputs, widths in orders:
         chosen = replace(TRAIN, inputs=inputs)
         train, val = split(table, parts, blocks(2), WORDS, chosen)
         assert train.inputs_nND.shape == val.inputs_nND.shape == (1, STEPS, 59)

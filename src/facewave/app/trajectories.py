@@ -23,9 +23,12 @@ def draw(clip: Path, out: Path, fps: float) -> None:
         fps: of pictures.
 
     Raises:
-        UserError: the clip is not here or cannot be decoded, or shows no face that moves.
+        UserError: the clip is not here or cannot be decoded, or shows no face that moves; or the
+            file is no .png.
     """
     settings = params.load()
+    if out.suffix != ".png":
+        raise UserError(f"{out} is no .png file; name one.")
     if not clip.exists():
         raise UserError(f"{clip} is not here. Name a video, or a folder of pictures.")
     shelves = [cache.pack(name) for name in settings.datasets]

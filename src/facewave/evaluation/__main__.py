@@ -57,8 +57,9 @@ def main() -> None:
     clips = wavelets.join(table, features)
     roles = training.roles(settings)
 
-    shutil.rmtree(OUT, ignore_errors=True)
-    (OUT / "pictures").mkdir(parents=True)
+    for pictures in (OUT / "plots", OUT / "pictures"):
+        shutil.rmtree(pictures, ignore_errors=True)
+        pictures.mkdir(parents=True)
     answers = pd.concat(
         [
             predict(

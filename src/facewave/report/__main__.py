@@ -60,9 +60,7 @@ def _found(name: str) -> Found:
         for table in listed
     }
     places = {stage: METRICS / stage / f"{name}.png" for stage in first} | {
-        plot: METRICS / folder / f"{plot}.png"
-        for folder, plots in _PLOTS.items()
-        for plot in plots
+        plot: METRICS / folder / f"{plot}.png" for folder, plots in _PLOTS.items() for plot in plots
     }
     return Found(
         **first,

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from itertools import groupby
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,7 @@ def main() -> None:
     with threadpool_limits(1):
         # First what can find that a model is not there: it is soon done.
         removed = removal(clips, partitions, settings)
-        leaking = leakage(clips, partitions, settings)
+        leaking = leakage(clips, settings)
         table = ablation(clips, partitions, settings)
     write_csv(OUT / "leakage.csv", leaking)
     write_csv(OUT / "removed.csv", removed)
@@ -161,36 +161,52 @@ def _done(place: Path) -> dict[str, dict[str, Any]]:
     return {row["key"]: row for row in known.to_dict("records")} if "key" in known else {}
 
 
-def leakage(clips: Clips, partitions: Sequence[str | int], settings: params.Params) -> pd.DataFrame:
-    """The configured models on the protocol's folds and on random ones of the same number.
+def leakage(clips: Clips, settings: params.Params) -> pd.DataFrame:
+    """The configured models on the dataset's folds and on random ones of the same number.
 
-    Empty where no two clips share a subject or source, or where there is no other fold to draw.
+    With both, the fold after the tested one is validation, whatever the dataset's protocol has: the
+    two differ in nothing but who is in which fold. Without rows where no two clips share a subject
+    or source, or where there are fewer than three folds.
     """
-    groups = labels.groups(clips.table)
-    if not groups.duplicated().any() or len(partitions) < 3:
-        return pd.DataFrame()
-    chosen = settings.wavelets
-    transform = Transform(chosen.mode, chosen.family, chosen.boundary, chosen.k)
-    blocks = clips.blocks(transform, settings.train.inputs)
     rows = []
-    for protocol, parts in (
-        ("disjoint", [labels.parts(clips.table, partition) for partition in partitions]),
-        ("random", _random_parts(clips.table, len(partitions), settings.labels.seed)),
-    ):
-        for role, kind in trained.roles(settings.train).items():
-            outcome = run(clips.table, blocks, transform, clips.words, kind, settings.train, parts)
+    table = clips.table[clips.table["fold"].notna()].reset_index(drop=True)
+    n_folds = table["fold"].nunique()
+    if labels.groups(table).duplicated().any() and n_folds > 2:
+        chosen = settings.wavelets
+        transform = Transform(chosen.mode, chosen.family, chosen.boundary, chosen.k)
+        blocks = clips.blocks(transform, settings.train.inputs)
+        folds = {
+            "disjoint": table["fold"],
+            "random": _random_folds(table, n_folds, settings.labels.seed),
+        }
+        for protocol, role in product(folds, trained.roles(settings.train)):
+            kind = trained.roles(settings.train)[role]
+            parts = _parts(folds[protocol])
+            outcome = run(table, blocks, transform, clips.words, kind, settings.train, parts)
             found = figures(outcome.answers, settings.evaluate)
             rows.append({"protocol": protocol, "role": role, "model": kind} | found)
-    return pd.DataFrame(rows)
+    names = ["protocol", "role", "model", "n", "groups", "folds"]
+    names += [f"{name}{end}" for name in ("war", "uar") for end in ("", "_low", "_high")]
+    return pd.DataFrame(rows, columns=names)
 
 
-def _random_parts(table: pd.DataFrame, n_folds: int, seed: int) -> list[pd.Series]:
-    """Folds that know nothing of subjects; the next fold is validation, as where folds are ours."""
+def _random_folds(table: pd.DataFrame, n_folds: int, seed: int) -> pd.Series:
+    """Stratified folds that know nothing of subjects."""
     fold = pd.Series(0, table.index)
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     for number, (_, test) in enumerate(folds.split(table, table["label"].to_numpy(np.int64))):
         fold.iloc[test] = number
-    return [fold.map({k: "test", (k + 1) % n_folds: "val"}).fillna("train") for k in range(n_folds)]
+    return fold
+
+
+def _parts(fold: pd.Series) -> list[pd.Series]:
+    """For each fold, which part each clip is in: it is tested, the next one validates."""
+    numbers = sorted(fold.unique())
+    following = [*numbers[1:], numbers[0]]
+    return [
+        fold.map({one: "test", other: "val"}).fillna("train")
+        for one, other in zip(numbers, following, strict=True)
+    ]
 
 
 def removal(clips: Clips, partitions: Sequence[str | int], settings: params.Params) -> pd.DataFrame:

@@ -44,9 +44,9 @@ def ablation(table: pd.DataFrame, title: str, path: Path) -> None:
         handles, names = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=len(ks), frameon=False)
         first = table.iloc[0]
+        folds = f" over {first['folds']} folds" if first["folds"] > 1 else ""
         figure.suptitle(
-            f"{title}\n{len(table)} runs over {first['folds']} folds, n = {first['n']} test clips; "
-            "95 % intervals",
+            f"{title}\n{len(table)} runs{folds}, n = {first['n']} test clips; 95 % intervals",
             fontsize=9,
         )
         figures.save(figure, path)
