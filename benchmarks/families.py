@@ -16,7 +16,7 @@ import pywt
 from facewave import params
 from facewave.landmarks import schema as landmarks
 from facewave.params import Boundary
-from facewave.wavelets.__main__ import _measured
+from facewave.wavelets.__main__ import measured_of
 from facewave.wavelets.features import channels, unusable
 from facewave.wavelets.information import Moving, moving, race, summary
 from facewave.wavelets.transform import Transform
@@ -29,7 +29,7 @@ def clips(dataset: str) -> list[Moving]:
     reasons = [unusable(row, settings.max_gap_s) for row in index.to_dict("records")]
     index["usable"] = [not reason for reason in reasons]
     found = []
-    for row in index.loc[sorted(_measured(index))].itertuples():
+    for row in index.loc[sorted(measured_of(index))].itertuples():
         trajectory = landmarks.read_row(folder, row)
         found.append(moving(channels(trajectory, row), trajectory.times_T, row.file_path))
     return found

@@ -105,8 +105,8 @@ def test_dropout_acts_in_training_only(kind: Kind) -> None:
 @given(st.integers(2, 50), st.integers(1, 8), st.integers(0, 2**32 - 1))
 def test_standardized_inputs_have_mean_0_and_variance_1(n: int, d: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    inputs = rng.normal(rng.normal(size=d), rng.uniform(0.1, 5, d), (n, d)).astype(np.float32)
-    standardize = Standardize(d)
+    inputs = rng.normal(rng.normal(size=d), rng.uniform(0.1, 5, d), (n, 1, d)).astype(np.float32)
+    standardize = Standardize(1, d)
     standardize.fit(torch.from_numpy(inputs))
     outputs = standardize(torch.from_numpy(inputs)).numpy()
     np.testing.assert_allclose(outputs.mean(axis=0), 0, atol=1e-3)
@@ -117,12 +117,22 @@ def test_standardized_inputs_have_mean_0_and_variance_1(n: int, d: int, seed: in
 @quick
 @given(st.integers(1, 200), st.floats(-1e3, 1e3, width=32))
 def test_an_input_that_never_varies_becomes_0(n: int, constant: float) -> None:
-    standardize = Standardize(2)
+    standardize = Standardize(1, 2)
     varying = torch.arange(float(n))
-    standardize.fit(torch.stack([torch.full((n,), constant), varying], dim=1))
-    outputs = standardize(torch.tensor([[constant, 0.5], [constant + 1, 0.5]]))
-    assert outputs[:, 0].tolist() == [0, 0]
+    standardize.fit(torch.stack([torch.full((n,), constant), varying], dim=1)[:, None])
+    outputs = standardize(torch.tensor([[[constant, 0.5]], [[constant + 1, 0.5]]]))
+    assert outputs[:, 0, 0].tolist() == [0, 0]
     assert torch.isfinite(outputs).all()
+
+
+def test_the_fine_steps_of_a_channel_that_moves_are_kept_however_small() -> None:
+    rng = np.random.default_rng(0)
+    spreads = np.array([[0.1, 1e-6], [1e-4, 1e-6], [0, 1e-6]])  # the second channel hardly moves
+    inputs = torch.from_numpy((rng.normal(size=(50, 3, 2)) * spreads).astype(np.float32))
+    standardize = Standardize(3, 2)
+    standardize.fit(inputs)
+    outputs = standardize(inputs).std(0, correction=0)
+    torch.testing.assert_close(outputs, torch.tensor([[1.0, 0], [1, 0], [0, 0]]))
 
 
 def test_a_classifier_standardizes_balances_and_cools() -> None:
@@ -324,8 +334,8 @@ def test_inputs_of_rounding_noise_have_no_say() -> None:
     generator = torch.Generator().manual_seed(0)
     moving = torch.rand(50, 5, generator=generator)
     still = 1e-6 * torch.rand(50, 3, generator=generator)
-    standardize = Standardize(8)
-    standardize.fit(torch.hstack([moving, still]))
-    out = standardize(torch.hstack([moving, still + 1e-4]))
+    standardize = Standardize(1, 8)
+    standardize.fit(torch.hstack([moving, still])[:, None])
+    out = standardize(torch.hstack([moving, still + 1e-4])[:, None])[:, 0]
     assert out[:, :5].std(0, correction=0).allclose(torch.ones(5))
     assert out[:, 5:].abs().max() == 0

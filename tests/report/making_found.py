@@ -106,6 +106,8 @@ def runs() -> pd.DataFrame:
             model="logistic",
             val_uar=val_uar,
             uar=uar,
+            uar_by_fold=f"{uar} {uar}",
+            val_uar_by_fold=f"{val_uar} {val_uar}",
             key="0",
         )
         for transform, k, val_uar, uar in (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from facewave.errors import UserError
 from facewave.params import Block, Kind, Mode, Study, Wavelets
-from facewave.study.grid import Run, chosen, key, runs
+from facewave.study.grid import Run, chosen, chosen_by_fold, key, runs, written
 from facewave.wavelets.transform import Transform
 
 WAVELETS = Wavelets(
@@ -165,3 +165,13 @@ def test_a_run_without_validation_is_not_chosen() -> None:
 def test_without_any_validation_nothing_can_choose() -> None:
     with pytest.raises(UserError, match="no partition has a usable validation clip"):
         chosen(pd.DataFrame({"val_uar": [np.nan, np.nan]}))
+
+
+def test_each_fold_s_own_validation_chooses_what_it_is_tested_with() -> None:
+    val = ["10.00 90.00 nan", "50.00 20.00 nan", "50.00 80.00 nan"]
+    test = ["1.00 2.00 3.00", "4.00 5.00 6.00", "7.00 8.00 9.00"]
+    table = pd.DataFrame({"val_uar_by_fold": val, "uar_by_fold": test, "k": [1, 2, 3]})
+    rows, uar = chosen_by_fold(table)
+    assert [row["k"] for row in rows] == [2, 1, 1]  # the first of equals; without validation, too
+    assert uar == pytest.approx((4 + 2 + 3) / 3)
+    assert written([0.1, 0.9, np.nan]) == val[0]

@@ -43,6 +43,7 @@ from facewave.wavelets.features import features
 from facewave.wavelets.transform import Transform
 from making import ABOUT, run, write_params
 
+VALIDATED = ["val_uar", "uar_by_fold", "val_uar_by_fold"]
 FIGURES = ["n", "groups", "folds", "war", "war_low", "war_high", "uar", "uar_low", "uar_high"]
 RUNS = 8
 Runs = list[dict[str, Any]]
@@ -118,7 +119,7 @@ def test_it_writes_its_files(studied: Path) -> None:
 def test_runs_has_every_combination_in_order(studied: Path) -> None:
     runs = table(studied, "runs")
     named = ["transform", "k", "inputs", "model"]
-    assert list(runs) == [*named, *FIGURES, "val_uar", "key"]
+    assert list(runs) == [*named, *FIGURES, *VALIDATED, "key"]
     transforms = [f"{mode} haar" for mode in STUDY["transforms"]]
     inputs = [" + ".join(one) for one in STUDY["inputs"]]
     expected = list(product(transforms, STUDY["k"], inputs, STUDY["models"]))
@@ -132,7 +133,7 @@ def test_every_table_counts_all_test_clips_and_has_its_intervals(studied: Path) 
     for name in ("runs", "leakage", "removed"):
         found = table(studied, name)
         assert list(found) == columns.get(name, list(found)[:4]) + FIGURES + (
-            ["val_uar", "key"] if name == "runs" else []
+            [*VALIDATED, "key"] if name == "runs" else []
         )
         assert (found[["n", "groups", "folds"]] == [60, 20, 3]).all(axis=None)
         for figure in ("war", "uar"):
@@ -177,6 +178,16 @@ def test_the_summary_says_what_the_tables_say(studied: Path) -> None:
         said = summary[name]
         assert said == runs.iloc[runs[column].argmax()][list(said)].to_dict()
         assert {"transform", "k", "inputs", "model", "uar_low", "uar_high"} < set(said)
+    val, test = (
+        np.array([cell.split() for cell in runs[name]], float)
+        for name in ("val_uar_by_fold", "uar_by_fold")
+    )
+    np.testing.assert_allclose(val.mean(axis=1), runs["val_uar"], atol=0.01)
+    np.testing.assert_allclose(test.mean(axis=1), runs["uar"], atol=0.01)
+    best = val.argmax(axis=0)
+    mean = test[best, np.arange(len(best))].mean()
+    assert summary["chosen_by_each_fold"]["uar"] == pytest.approx(mean, abs=0.01)
+    assert len(summary["chosen_by_each_fold"]["runs"]) == len(best)
     uar = leaking.set_index(["protocol", "role"])["uar"]
     assert set(summary["leakage"]) == {"model", "majority", "logistic"}
     for role, said in summary["leakage"].items():

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from facewave.landmarks.schema import EMPTY, Trajectory, between
 from facewave.wavelets import schema
-from facewave.wavelets.__main__ import _measured, main
+from facewave.wavelets.__main__ import main, measured_of
 from facewave.wavelets.features import unusable
 from facewave.wavelets.information import KS
 from making import NAMES, contents, run, trajectory, write_landmarks, write_params
@@ -262,11 +262,11 @@ def test_few_clips_or_none_end_well(
 def test_of_many_long_clips_some_are_measured() -> None:
     index = pd.DataFrame({"usable": True, "frames": [600] * 60 + [1201, 5000]})
     index.loc[3, "usable"] = False
-    measured = _measured(index)
+    measured = measured_of(index)
     assert len(measured) == 20_000 // 600
     assert not measured & {3, 60, 61}
     assert measured != set(range(len(measured)))  # not the first ones
-    assert measured == _measured(index)
+    assert measured == measured_of(index)
 
 
 def test_a_part_of_a_clip_gives_what_its_frames_give_as_a_clip(

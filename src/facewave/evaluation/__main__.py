@@ -11,7 +11,7 @@ Writes  metrics/evaluate/metrics.json      all measures, baselines beside: for `
         metrics/evaluate/suspects.csv      clips whose label a person should look at
         metrics/evaluate/plots/*.png
         metrics/evaluate/pictures/*.png    those with people in them, which do not go to git
-Each test part is looked at once, by models that have not seen it.
+Test parts are answered by models that have not seen them, and nothing is chosen by the answers.
 """
 
 import shutil

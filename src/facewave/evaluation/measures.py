@@ -22,7 +22,8 @@
 - Intervals are percentile bootstraps at 95 % (Efron and Tibshirani 1993, ch. 13). Whole groups are
   drawn (subjects, or sources where there is no subject), since clips of one person are no
   independent draws; with fewer than 10 groups, single clips are, which makes the interval too
-  narrow and is said beside it. All measures have the same draws.
+  narrow and is said beside it. All measures have the same draws. A draw without a clip of some
+  fold has the mean over the others.
 
 Legend of names: n clips, F folds, C classes, R resamples. Counts have the actual class in rows.
 Weights, (n) or (R, n), say how often each clip counts; without them each counts once.

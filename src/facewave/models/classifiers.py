@@ -22,6 +22,7 @@ from facewave.params import Kind
 # Blendshapes and landmarks are of order 1. Some blendshapes (noseSneer*, cheekSquint*) stay near
 # 1e-6: divided by their spread they would be the landmarker's rounding noise at full volume.
 HARDLY = 1e-3
+_ROUNDING = 1e-6  # share of a step's mean and its channel's spread that float32 makes up
 
 # How K steps are made of N: reduce.largest or reduce.principal.
 Reduction = Literal["largest", "pca"]
@@ -78,21 +79,26 @@ class Compress(nn.Module):
 
 
 class Standardize(nn.Module):
-    """(x - mean) / std per step and channel; what hardly varies becomes 0."""
+    """(x - mean) / std per step and channel; a channel that hardly varies in any step becomes 0.
+
+    Channels whole, never steps of them: the fine ones of a decomposition are small by nature.
+    """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, *shape: int) -> None:
+    def __init__(self, steps: int, channels: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(shape))
-        self.register_buffer("scale", torch.ones(shape))
+        self.register_buffer("mean", torch.zeros(steps, channels))
+        self.register_buffer("scale", torch.ones(steps, channels))
 
     def fit(self, inputs_nKD: Tensor) -> None:
         """Take mean and scale from the training part."""
-        std = inputs_nKD.std(0, correction=0)
-        self.mean.copy_(inputs_nKD.mean(0))
-        self.scale.copy_(torch.where(std > HARDLY, 1 / std, torch.zeros_like(std)))
+        std_KD, mean_KD = inputs_nKD.std(0, correction=0), inputs_nKD.mean(0)
+        most_D = std_KD.amax(0)
+        moves_KD = (most_D > HARDLY) & (std_KD > _ROUNDING * (mean_KD.abs() + most_D))
+        self.mean.copy_(mean_KD)
+        self.scale.copy_(torch.where(moves_KD, 1 / std_KD, torch.zeros_like(std_KD)))
 
     def forward(self, inputs_nKD: Tensor) -> Tensor:
         """(n, K, D) -> (n, K, D)."""

@@ -12,6 +12,7 @@ study that was killed goes on, and a larger grid costs what is new in it.
 
 import hashlib
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -27,7 +28,7 @@ from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from facewave import evaluation, models, params, study, training, wavelets
+from facewave import models, params, study, training, wavelets
 from facewave.errors import explain
 from facewave.evaluation import measures
 from facewave.evaluation.answers import predict
@@ -138,8 +139,15 @@ def ablation(
             chosen = replace(settings.train, inputs=list(one.inputs))
             outcome = run(clips.table, blocks, transform, clips.words, one.model, chosen, parts)
             found = figures(outcome.answers, settings.evaluate)
-            val_uar = {"val_uar": round(100 * outcome.val_uar, 2)}
-            rows[i] = one.named | found | val_uar | {"key": keys[i]}
+            uars = measures.uar(measures.confusion(outcome.answers))
+            rows[i] = {
+                **one.named,
+                **found,
+                "val_uar": round(100 * outcome.val_uar, 2),
+                "uar_by_fold": grid.written(uars.tolist()),
+                "val_uar_by_fold": grid.written(outcome.val_uars),
+                "key": keys[i],
+            }
             write_csv(place, pd.DataFrame([row for row in rows if row is not None]))
             progress.update()
     progress.close()
@@ -171,7 +179,8 @@ def leakage(clips: Clips, settings: params.Params) -> pd.DataFrame:
     rows = []
     table = clips.table[clips.table["fold"].notna()].reset_index(drop=True)
     n_folds = table["fold"].nunique()
-    if labels.groups(table).duplicated().any() and n_folds > 2:
+    drawable = len(table) and table["label"].value_counts().max() >= n_folds
+    if drawable and labels.groups(table).duplicated().any() and n_folds > 2:
         chosen = settings.wavelets
         transform = Transform(chosen.mode, chosen.family, chosen.boundary, chosen.k)
         blocks = clips.blocks(transform, settings.train.inputs)
@@ -194,8 +203,11 @@ def _random_folds(table: pd.DataFrame, n_folds: int, seed: int) -> pd.Series:
     """Stratified folds that know nothing of subjects."""
     fold = pd.Series(0, table.index)
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
-    for number, (_, test) in enumerate(folds.split(table, table["label"].to_numpy(np.int64))):
-        fold.iloc[test] = number
+    with warnings.catch_warnings():
+        # A class with fewer clips than there are folds is not in all of them: so be it.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        for number, (_, test) in enumerate(folds.split(table, table["label"].to_numpy(np.int64))):
+            fold.iloc[test] = number
     return fold
 
 
@@ -243,16 +255,22 @@ def summary(table: pd.DataFrame, leaking: pd.DataFrame, settings: params.Params)
     """What the study says in a few figures, in percent.
 
     ``best_on_test`` is named so because choosing by it would be choosing on the test parts.
+    ``chosen_by_each_fold`` is what choosing may claim: nothing of it has seen its test clips.
     """
     names = ["transform", "k", "inputs", "model", "val_uar", "uar", "uar_low", "uar_high", "n"]
 
     def told(row: pd.Series) -> dict[str, Any]:
         return {name: getattr(row[name], "item", lambda v=row[name]: v)() for name in names}
 
+    rows, by_folds = grid.chosen_by_fold(table)
     found: dict[str, Any] = {
         "dataset": f"{settings.train.dataset}: {settings.datasets[settings.train.dataset].about}",
         "runs": len(table),
         "chosen_by_validation": told(grid.chosen(table)),
+        "chosen_by_each_fold": {
+            "uar": round(by_folds, 2),
+            "runs": [" ".join(map(str, (row[name] for name in names[:4]))) for row in rows],
+        },
         "best_on_test": told(table.loc[table["uar"].idxmax()]),
     }
     if len(leaking):
@@ -270,9 +288,10 @@ def summary(table: pd.DataFrame, leaking: pd.DataFrame, settings: params.Params)
 
 def _code() -> str:
     """The SHA-256 of all code that figures follow from."""
-    rooms = (wavelets, models, training, evaluation, study)
+    rooms = (wavelets, models, training, study)
     files = [file for room in rooms for file in sorted(Path(room.__path__[0]).glob("*.py"))]
-    files += [Path(str(module.__file__)) for module in (labels, landmarks, headpose)]
+    files = [file for file in files if file.stem not in ("plots", "information")]
+    files += [Path(str(module.__file__)) for module in (labels, landmarks, headpose, measures)]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from facewave.errors import UserError
 from facewave.params import Block, Kind, Mode, Study, Wavelets
@@ -75,3 +77,25 @@ def chosen(table: pd.DataFrame) -> pd.Series:
             "metrics/clean and metrics/extract tell why clips were left out."
         )
     return table.loc[table["val_uar"].idxmax()]
+
+
+def chosen_by_fold(table: pd.DataFrame) -> tuple[list[pd.Series], float]:
+    """The run that each fold's own validation part would choose, and their mean test UAR.
+
+    Where folds are ours, a clip validates in one fold and is tested in another; so what the mean
+    over validation parts chooses has seen all test clips, and what a fold's own chooses has not.
+    """
+    val, test = (_by_fold(table[name]) for name in ("val_uar_by_fold", "uar_by_fold"))
+    best = np.nanargmax(np.where(np.isnan(val).all(axis=0), 0, val), axis=0)
+    rows = [table.iloc[int(row)] for row in best]
+    return rows, float(np.nanmean(test[best, np.arange(len(best))]))
+
+
+def written(figures: Sequence[float]) -> str:
+    """A figure a fold, in percent, as one cell of a table."""
+    return " ".join(f"{100 * figure:.2f}" for figure in figures)
+
+
+def _by_fold(cells: pd.Series) -> NDArray[np.float64]:
+    """Such cells as numbers, (runs, folds)."""
+    return np.array([[float(figure) for figure in str(cell).split()] for cell in cells])

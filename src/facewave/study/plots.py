@@ -78,6 +78,8 @@ def leakage(table: pd.DataFrame, title: str, path: Path) -> None:
 def removed(table: pd.DataFrame, title: str, path: Path) -> None:
     """UAR of each trained model on test clips with frames taken away."""
     table = table[table["model"] != "majority"]  # it needs no frames
+    if table.empty:
+        return
     conditions = table["condition"].unique()
     with mpl.rc_context(figures.STYLE):
         figure = Figure((7, 3.4), layout="constrained")

@@ -28,11 +28,17 @@ class Outcome:
 
     Attributes:
         answers: to every test clip, in the order of the partitions.
-        val_uar: mean over partitions of the UAR on the validation part.
+        val_uars: of each partition, the UAR on its validation part; NaN where that is empty.
     """
 
     answers: Answers
-    val_uar: float
+    val_uars: list[float]
+
+    @property
+    def val_uar(self) -> float:
+        """The mean over the partitions that have a validation part."""
+        known = [value for value in self.val_uars if not np.isnan(value)]
+        return float(np.mean(known)) if known else float("nan")
 
 
 def run(
@@ -64,9 +70,7 @@ def run(
     for part in parts:
         train, val = training.split(clips[usable], part[usable], blocks, words, settings)
         module = fit(config, train, val, settings, how)
-        if len(val.codes_n):
-            answered = _probabilities(module, val.inputs_nND)
-            validated.append(_uar(val, answered))
+        validated.append(_uar(val, _probabilities(module, val.inputs_nND)))
         test = np.flatnonzero(part == "test")
         inputs = schema.arrange(
             {name: blocks[name][clips["at"].to_numpy()[test]] for name in settings.inputs},
@@ -86,7 +90,7 @@ def run(
         fold=np.repeat(np.arange(len(tested)), [len(test) for test in tested]),
         group=pd.factorize(labels.groups(rows))[0],
     )
-    return Outcome(answers, float(np.mean(validated)) if validated else float("nan"))
+    return Outcome(answers, validated)
 
 
 def figures(answers: Answers, settings: Evaluate) -> dict[str, Any]:

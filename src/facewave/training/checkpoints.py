@@ -91,8 +91,9 @@ def digest(tensors: Iterable[Tensor]) -> str:
 
 
 def fingerprint(data: str, *about: Any) -> str:
-    """The SHA-256 of a digest of the data, of what can be printed, and of the code that trains."""
-    found = hashlib.sha256(repr((data, about, torch.__version__, sklearn.__version__)).encode())
+    """The SHA-256 of a digest of the data, of what can be printed, of code, versions and device."""
+    here = (torch.__version__, sklearn.__version__, torch.cuda.is_available())
+    found = hashlib.sha256(repr((data, about, here)).encode())
     for folder in (Path(__file__).parent, *map(Path, models.__path__)):
         for file in sorted(folder.glob("*.py")):
             found.update(file.read_bytes())

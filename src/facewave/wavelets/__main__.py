@@ -48,7 +48,7 @@ def main(name: str) -> None:
     index["reason"] = [unusable(row, chosen.max_gap_s) for row in index.to_dict("records")]
     index["usable"] = index["reason"] == ""
     index["filled"] = (1 - index["face_share"]).where(index["usable"]).round(4)
-    measured, clips = _measured(index), []
+    measured, clips = measured_of(index), []
     with ExitStack() as files:
         write = {
             block: files.enter_context(
@@ -93,7 +93,7 @@ def main(name: str) -> None:
     plots.curves(kept, f"{name} ({about}), n = {len(clips)} clips", METRICS / f"{name}.png")
 
 
-def _measured(index: pd.DataFrame) -> set[int]:
+def measured_of(index: pd.DataFrame) -> set[int]:
     """The rows of the clips whose loss is measured."""
     fitting = index.loc[index["usable"] & (index["frames"] <= _LONGEST), "frames"]
     shuffled = fitting.sample(frac=1, random_state=0)

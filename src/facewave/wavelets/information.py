@@ -53,7 +53,7 @@ def moving(blocks: Mapping[Block, Floats], times_T: Floats, file: str) -> Moving
 
 
 def contenders(default: Transform) -> dict[str, Transform]:
-    """Who races, by name: ``default`` first, each mode, and the rivals."""
+    """Who races, by name: ``default`` first, each mode, and the rivals; K is the race's affair."""
     pairs: tuple[tuple[Mode, str], ...] = (
         ("approximation", "bior3.1"),
         ("approximation", "db2"),
@@ -67,9 +67,9 @@ def contenders(default: Transform) -> dict[str, Transform]:
         ("block", "haar"),
     )
     rivals: tuple[Mode, ...] = ("mean", "uniform", "dct", "pca")
-    others = [Transform(mode, family, k=default.k) for mode, family in pairs]
-    others += [Transform(mode, k=default.k) for mode in rivals]
-    return {transform.name: transform for transform in (default, *others)}
+    others = [Transform(mode, family) for mode, family in pairs]
+    others += [Transform(mode) for mode in rivals]
+    return {default.name: default} | {other.name: other for other in others}
 
 
 def race(
