@@ -197,8 +197,13 @@ def test_the_configured_transform_comes_first_and_once(default: Transform, first
     assert (racing[first].mode, racing[first].k) == (default.mode, default.k)
 
 
-def test_all_race_with_as_many_numbers() -> None:
-    assert {one.k for one in contenders(Transform(k=7)).values()} == {7}
+@pytest.mark.parametrize("k", [7, 65, 256])
+def test_all_race_that_have_place_for_as_many_numbers(k: int) -> None:
+    clips = [moving({"head": np.arange(9.0)[:, None]}, EVEN[:9], name) for name in "ab"]
+    racing = contenders(Transform(k=k))
+    measured = race(clips, racing, [k])
+    learning = {name for name, one in racing.items() if one.mode in ("largest", "pca", "pyramid")}
+    assert set(racing) - set(measured["contender"]) <= (learning if k > 64 else set())
 
 
 def test_curves_are_the_same_bytes_twice(tmp_path: Path) -> None:
