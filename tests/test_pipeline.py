@@ -64,7 +64,7 @@ def test_another_k_does_not_extract_again(workspace: Path) -> None:
 
 
 def test_a_comment_runs_nothing(workspace: Path) -> None:
-    change(workspace, "labels:", "# a remark\nlabels:")
+    change(workspace, "\nlabels:", "\n# a remark\nlabels:")
     assert ran(run(workspace, "dvc", "repro")) == []
 
 

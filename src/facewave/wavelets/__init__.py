@@ -1,9 +1,1 @@
 """Stage wavelet: trajectories of any length -> data/features/<dataset>/, K numbers each."""
-
-import os
-import platform
-
-# Load-bearing, and before numpy is imported: OpenBLAS chooses its kernels by the processor, whose
-# sums differ in the last bit. With this, every x86-64 with AVX2 writes the same bytes.
-if platform.machine() == "x86_64":
-    os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
