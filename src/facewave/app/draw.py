@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facewave import params
+from facewave.app.seen import see
 from facewave.errors import UserError
 from facewave.files import replacing
-from facewave.landmarks import cache, extract
+from facewave.landmarks import cache
 from facewave.landmarks.schema import Trajectory, duration, read_clip, read_facts
 from facewave.video import Clip
 
@@ -36,10 +37,7 @@ def draw(clip: Path, out: Path, fps: float) -> None:
         UserError: the clip is not here or cannot be decoded, or the video cannot be written.
     """
     settings = params.load()
-    if not clip.exists():
-        raise UserError(f"{clip} is not here. Name a video, or a folder of pictures.")
-    shelves = [cache.pack(name) for name in settings.datasets]
-    found = extract.ensure([clip], "clip", fps, settings.landmarks, shelves)
+    found = see([clip], fps, settings)
     (key,) = found.keys
     if said := found.problems.get(key) or read_facts(cache.place(key)).problem:
         print(f"{clip}: {said}")

@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from facewave import params
+from facewave.app.seen import see
 from facewave.errors import UserError
-from facewave.landmarks import cache, extract, quality
+from facewave.landmarks import cache, quality
 from facewave.landmarks import schema as landmarks
 from facewave.training import schema as training
 from facewave.wavelets.features import features, unusable
@@ -29,10 +30,7 @@ def predict_all(clips: list[Path], folder: Path | None, fps: float) -> bool:
         raise UserError(f"--fps is {fps:g}; pictures need a number of frames a second above 0.")
     settings = params.load()
     trained = training.load(folder or training.folder(settings.train.partitions[0], training.MODEL))
-    if missing := [clip for clip in clips if not clip.exists()]:
-        raise UserError(f"{missing[0]} is not here. Name a video, or a folder of pictures.")
-    shelves = [cache.pack(name) for name in settings.datasets]
-    found = extract.ensure(clips, "clips", fps, settings.landmarks, shelves)
+    found = see(clips, fps, settings)
     if found.problems:
         key, said = next(iter(found.problems.items()))
         raise UserError(f"{clips[found.keys.index(key)]}: {said}. Try again without it.")

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from facewave import params
+from facewave.app.seen import see
 from facewave.errors import UserError
 from facewave.evaluation import plots
-from facewave.landmarks import cache, extract
+from facewave.landmarks import cache
 from facewave.landmarks.schema import read_clip, read_facts
 from facewave.video import Clip
 from facewave.wavelets.features import features
@@ -29,10 +30,7 @@ def draw(clip: Path, out: Path, fps: float) -> None:
     settings = params.load()
     if out.suffix != ".png":
         raise UserError(f"{out} is no .png file; name one.")
-    if not clip.exists():
-        raise UserError(f"{clip} is not here. Name a video, or a folder of pictures.")
-    shelves = [cache.pack(name) for name in settings.datasets]
-    found = extract.ensure([clip], "clip", fps, settings.landmarks, shelves)
+    found = see([clip], fps, settings)
     (key,) = found.keys
     if key in found.problems:
         raise UserError(f"{clip}: {found.problems[key]}. Try again.")
