@@ -20,6 +20,7 @@ ROOMS = (
     "landmarks",
     "models",
     "wavelets",
+    "prompts",
     "training",
     "evaluation",
     "study",
@@ -76,7 +77,8 @@ def may_import(room: str, target: str) -> bool:
     if room == "" or there not in ROOMS or ROOMS.index(there) >= ROOMS.index(room):
         return False
     # The study does again what the rooms before it do, under other settings.
-    return room == "study" or there == "models" or target == f"facewave.{there}.schema"
+    shared = there in ("models", "prompts")
+    return room == "study" or shared or target == f"facewave.{there}.schema"
 
 
 def test_the_rooms_are_those_of_the_plan() -> None:
@@ -96,6 +98,9 @@ def test_the_rules_refuse_what_they_should() -> None:
     assert may_import("training", "facewave.labels.schema")
     assert may_import("evaluation", "facewave.models.classifiers")
     assert may_import("study", "facewave.training.fit")
+    assert may_import("training", "facewave.prompts.examples")
+    assert not may_import("prompts", "facewave.landmarks.cache")
+    assert not may_import("models", "facewave.prompts.templates")
     assert not may_import("evaluation", "facewave.study.grid")
     assert not may_import("report", "facewave.study.grid")
     assert not may_import("training", "facewave.labels.cleaning")

@@ -11,6 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import platformdirs
+
+from facewave.errors import UserError
+
+CACHE = "FACEWAVE_CACHE"
+
+
+def cache_folder(kind: str) -> Path:
+    """Where what was once worked out of clips is kept: below $FACEWAVE_CACHE or the user's cache.
+
+    Raises:
+        UserError: there is neither.
+    """
+    try:
+        home = os.environ.get(CACHE) or platformdirs.user_cache_dir("facewave")
+    except RuntimeError:  # a container's user without a home
+        raise UserError(f"there is no home folder; set {CACHE} to one you may write to") from None
+    return Path(home).absolute() / kind
 
 
 def sha256(path: Path) -> str:

@@ -8,6 +8,7 @@ import json
 import math
 import sys
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -72,6 +73,17 @@ Boundary = Literal["open", "periodic"]
 
 # What can be trained; models/ says what they are.
 Kind = Literal["majority", "logistic", "svm", "trees", "mlp", "gru", "transformer"]
+LanguageKind = Literal[
+    "paligemma2", "qwen2.5-vl", "smolvlm", "tiny-paligemma2", "tiny-qwen2.5-vl", "tiny-smolvlm"
+]
+
+
+# What a prompt can have filled in; prompts/templates.py says what they are.
+PROMPT_FIELDS = ("labels", "transcript", "face", "targets")
+_CAPTIONS = (
+    "they tell the label (in MAFW all but neutral clips have one) and are a track of their own, "
+    "never an input of a main run"
+)
 
 
 def _once(values: list[Any]) -> list[Any]:
@@ -82,11 +94,21 @@ def _once(values: list[Any]) -> list[Any]:
 
 def _no_caption(values: Any) -> Any:
     if isinstance(values, list) and {"caption", "captions"} & set(map(str, values)):
-        raise ValueError(
-            "it should have no captions: they tell the label (in MAFW all but neutral clips "
-            "have one) and are a track of their own, never an input of a main run"
-        )
+        raise ValueError(f"it should have no captions: {_CAPTIONS}")
     return values
+
+
+def _fillable(template: str) -> str:
+    try:
+        fields = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+    except ValueError as error:
+        raise ValueError(f"it should be a template, but has {error}") from None
+    if {"caption", "captions"} & fields:
+        raise ValueError(f"it should have no caption: {_CAPTIONS}")
+    if strange := sorted(fields - set(PROMPT_FIELDS)):
+        known = ", ".join(f"{{{name}}}" for name in PROMPT_FIELDS)
+        raise ValueError(f"it should fill in no {{{strange[0]}}}; there are {known}")
+    return template
 
 
 def _rising(values: list[Any]) -> list[Any]:
@@ -182,13 +204,61 @@ class Wavelets:
 
 
 @dataclass(frozen=True, config=_strict)
+class Lora:
+    """Low-rank matrices beside a language model's projections; rank 0: none."""
+
+    rank: Annotated[int, Field(ge=0)]
+    alpha: Positive
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    targets: Annotated[list[str], Field(min_length=1), Once]
+
+
+@dataclass(frozen=True, config=_strict)
+class Language:
+    """What language models need beyond the rest of section ``train``."""
+
+    weights: str
+    frames: Annotated[int, Field(ge=0, le=64)]
+    sampling: Literal["uniform", "random", "middle"]
+    picture: Literal["face", "whole"]
+    side: Annotated[int, Field(ge=28)]
+    grid: bool
+    transcript: Literal["none", "known", "speech"]
+    speech: str
+    prompt: Annotated[str, AfterValidator(_fillable)]
+    examples: Annotated[int, Field(ge=0)]
+    face_tokens: Annotated[int, Field(ge=0, le=256)]
+    adapter: Literal["linear", "transformer", "cross"]
+    answers: Literal["likelihood", "generation"]
+    by_length: bool
+    by_prior: bool
+    objective: Literal["likelihood", "mse", "ccc"]
+    targets: Annotated[list[str], Once]
+    start: str
+    lora: Lora
+    projector: bool
+    quantized: bool
+    prefix: Annotated[int, Field(ge=0)]
+    lr: Positive
+    warmup: Share
+    weight_decay: Annotated[float, Field(ge=0)]
+    clip: Positive
+    batch_size: Count
+    accumulation: Count
+    checkpointing: bool
+    epochs: Count
+
+
+@dataclass(frozen=True, config=_strict)
 class Train:
     """Stage train."""
 
     dataset: str
     subset: Annotated[list[Share], Field(min_length=2, max_length=2), AfterValidator(_rising)]
     partitions: Annotated[list[Literal["split"] | Count], Field(min_length=1), Once]
-    model: Kind
+    model: Kind | LanguageKind
+    mode: Literal["zero_shot", "pretrain", "finetune"]
+    language: Language
     baselines: Annotated[list[Kind], Once]
     inputs: Inputs
     pca: Annotated[int, Field(ge=0)]
@@ -208,6 +278,16 @@ class Train:
     epochs: Count
     patience: Count
     seed: Seed
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the model is a language model."""
+        return self.model in get_args(LanguageKind)
+
+    @property
+    def regresses(self) -> bool:
+        """Whether the model gives numbers, not labels."""
+        return self.speaks and self.language.objective != "likelihood"
 
 
 @dataclass(frozen=True, config=_strict)

@@ -62,6 +62,22 @@ def right(name: str) -> float:
     return float((rows["actual"] == rows["predicted"]).mean())
 
 
+def test_an_unreadable_answer_is_a_wrong_one(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = answers(model=1.0, logistic=0.5)
+    lost = (table["role"] == "logistic") & (table["actual"] != table["predicted"])
+    write(table)
+    compare("model", "logistic")
+    wrong = capsys.readouterr().out
+    table.loc[lost, "predicted"] = ""
+    write(table)
+    compare("model", "logistic")
+    assert capsys.readouterr().out == wrong
+    compare("logistic", "model")
+    assert "model is better than logistic by" in capsys.readouterr().out
+
+
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DVC project: tags empty, first and second (HEAD), two experiments, uncommitted changes."""

@@ -56,6 +56,28 @@ def random_answers(
     return Answers(actual, probabilities.argmax(1), probabilities, fold, np.arange(n))
 
 
+def partly_unreadable(made: Answers, seed: int, share: float = 0.3) -> Answers:
+    """The same model where some of its answers are no word."""
+    lost = np.random.default_rng((seed, 1)).random(len(made.actual)) < share
+    return replace(made, predicted=np.where(lost, made.n_classes, made.predicted))
+
+
+def in_a_table(made: Answers, words: Sequence[str]) -> pd.DataFrame:
+    """The table of answers that ``from_table`` reads, words sorted as scikit-learn does."""
+    n = len(made.actual)
+    columns = {
+        "partition": made.fold.astype(str),
+        "video_idx": [f"{i}" for i in range(n)],
+        "file_path": [f"{i}.mp4" for i in range(n)],
+        "subject": [f"s{one}" for one in made.group],
+        "source": "",
+        "actual": np.array(words, object)[made.actual],
+        "predicted": np.array([*words, ""], object)[made.predicted],
+    }
+    shares = {f"p_{word}": made.probabilities[:, code] for code, word in enumerate(words)}
+    return pd.DataFrame(columns | shares)
+
+
 def rows(made: Answers, chosen: NDArray[Any]) -> Answers:
     """Some of the clips, or some several times; folds without clips stay."""
     fields = {name: value[chosen] for name, value in vars(made).items()}
@@ -218,9 +240,11 @@ def test_a_calibrated_model_has_a_small_error_and_a_boastful_one_a_large() -> No
 
 
 @quick
-@given(seeds, st.integers(1, 3), st.sampled_from([16, 1]))
-def test_a_weight_is_how_often_a_clip_is_there(seed: int, n_folds: int, digits: int) -> None:
-    made = random_answers(seed, 40, n_folds=n_folds, digits=digits)
+@given(seeds, st.integers(1, 3), st.sampled_from([16, 1]), st.sampled_from([0.0, 0.3]))
+def test_a_weight_is_how_often_a_clip_is_there(
+    seed: int, n_folds: int, digits: int, lost: float
+) -> None:
+    made = partly_unreadable(random_answers(seed, 40, n_folds=n_folds, digits=digits), seed, lost)
     times = np.random.default_rng(seed).integers(0, 4, (3, 40))
     times[:, made.fold.argmax()] = 1  # the last fold has a clip, so that their number stays
     weighted = measures.by_fold(made, times.astype(float))
@@ -277,6 +301,61 @@ def test_answers_from_a_table() -> None:
     assert measures.grouped_by(table[table["subject"] != ""]) == "subjects"
     assert measures.grouped_by(table[table["source"] != ""]) == "sources"
     assert measures.grouped_by(table.assign(subject="s", source="film")) == "subjects"
+
+
+@quick
+@given(seeds, st.sampled_from([0.0, 0.3, 1.0]))
+def test_an_unreadable_answer_is_a_wrong_one(seed: int, share: float) -> None:
+    words = ("a", "b", "c", "d")
+    original = partly_unreadable(random_answers(seed, 30, 4), seed, share)
+    table = in_a_table(original, words)
+    made = measures.from_table(table, words)
+    actual, predicted = table["actual"], table["predicted"]
+    present = [word for word in words if (actual == word).any()]
+    by_word = {"labels": present, "average": "macro", "zero_division": 0.0}
+    found = measures.overall(made)
+    assert found["war"] == pytest.approx(sk.accuracy_score(actual, predicted))
+    assert found["uar"] == pytest.approx(sk.recall_score(actual, predicted, **by_word))
+    assert found["macro_f1"] == pytest.approx(sk.f1_score(actual, predicted, **by_word))
+    assert found["log_loss"] == pytest.approx(
+        sk.log_loss(actual, made.probabilities, labels=list(words))
+    )
+    recalls = sk.recall_score(actual, predicted, labels=present, average=None)
+    known = [words.index(word) for word in present]
+    np.testing.assert_allclose(found["recall"][known], recalls)
+    counts = measures.confusion(made)
+    assert counts.sum() == len(table)  # whoever answers, the denominator is the same
+    answered = [*words, ""] if (predicted == "").any() else list(words)
+    expected = sk.confusion_matrix(actual, predicted, labels=answered)[:4]
+    np.testing.assert_array_equal(counts, [expected])
+
+
+def test_unreadable_answers_are_a_column_only_where_there_are_any() -> None:
+    made = answers([(0, 0), (1, 0), (1, 1)], fold=[0, 0, 1])
+    assert measures.confusion(made).shape == (2, N_CLASSES, N_CLASSES)
+    lost = replace(made, predicted=np.array([0, N_CLASSES, 1]))
+    counts = measures.confusion(lost)
+    assert counts.shape == (2, N_CLASSES, N_CLASSES + 1)
+    assert np.argwhere(counts).tolist() == [[0, 0, 0], [0, 1, N_CLASSES], [1, 1, 1]]
+    # One resample need not have the clip: its column stays, since all are of one shape.
+    assert measures.confusion(lost, np.array([[1.0, 0, 1]])).shape == (1, *counts.shape)
+
+
+def test_what_is_unreadable_counts_for_what_the_table_says_of_it() -> None:
+    # Uniform over two, and wrong: half a point too sure. The other is right and sure.
+    made = replace(answers([(0, 0), (1, 1)]), probabilities=np.array([[0.5, 0.5], [0, 1]]))
+    lost = replace(made, predicted=np.array([2, 1]))
+    assert measures.calibration_error(lost).tolist() == pytest.approx([0.25])
+    assert measures.log_loss(lost).tolist() == pytest.approx([np.log(2) / 2])
+    assert measures.auc(lost) == measures.auc(made) == [1.0]
+
+
+@pytest.mark.parametrize(("column", "word"), [("predicted", "calm"), ("actual", "")])
+def test_a_word_that_is_none_is_an_error_and_no_label_is_unreadable(column: str, word: str) -> None:
+    table = in_a_table(random_answers(0, 5, 3), ("a", "b", "c"))
+    table.loc[2, column] = word
+    with pytest.raises(ValueError, match="convert"):
+        measures.from_table(table, ("a", "b", "c"))
 
 
 @quick

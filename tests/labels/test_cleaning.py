@@ -85,7 +85,13 @@ def test_what_a_reader_tells_beside_the_label_stays() -> None:
 def test_action_units_become_json_and_none_of_them_nothing() -> None:
     table = cleaned([clip(1, aus={"AU1": 1, "AU12": 0}), clip(2), clip(3, aus={}, votes={})])
     assert table["aus"].tolist() == ['{"AU1": 1, "AU12": 0}', "", ""]
+    assert table["scores"].tolist() == ["", "", ""]
     assert table["votes"].tolist() == ["", "", ""]
+
+
+def test_scores_become_json_with_all_their_digits() -> None:
+    table = cleaned([clip(1, scores={"stress": 0.1 + 0.2, "age": 40.0}), clip(2, scores={})])
+    assert table["scores"].tolist() == ['{"stress": 0.30000000000000004, "age": 40.0}', ""]
 
 
 def test_each_row_gets_its_quadrant() -> None:
@@ -148,6 +154,7 @@ def test_rows_that_differ_in_what_is_no_label_are_equal() -> None:
         {"valence": 0.3},
         {"arousal": 0.3},
         {"aus": {"AU1": 1}},
+        {"scores": {"stress": 3.0}},
     ],
     ids=lambda other: next(iter(other)),
 )
@@ -239,6 +246,12 @@ def test_the_same_bytes_with_two_words_are_left_out() -> None:
     )
     assert reasons(table) == [Reason.CONFLICTING_CLIPS] * 3 + [""]
     assert table["note"][1] == "the same bytes as 1.mp4, 2.mp4, 3.mp4"
+
+
+def test_the_same_bytes_with_two_scores_are_left_out() -> None:
+    rows = [clip(1, scores={"stress": 3.0}), clip(2, scores={"stress": 4.0})]
+    table = cleaned(rows, {"1.mp4": TWIN, "2.mp4": TWIN})
+    assert reasons(table) == [Reason.CONFLICTING_CLIPS] * 2
 
 
 def test_other_bytes_are_other_clips() -> None:

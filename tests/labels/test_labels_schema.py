@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from facewave.errors import UserError
 from facewave.labels import schema
+from facewave.labels.cleaning import FileFact, Rules, clean
+from facewave.labels.records import Record, frame
 from facewave.labels.schema import Reason
 
 WORDS = ("happy", "sad")
@@ -410,3 +412,69 @@ def test_of_no_rows_there_are_no_distributions() -> None:
 def test_distributions_add_up_to_1(counts: list[tuple[int, int]]) -> None:
     rows = voted(*(("sad", {"happy": one, "sad": other}) for one, other in counts))
     assert schema.soft_labels(rows, WORDS).sum(1) == pytest.approx(np.ones(len(counts)))
+
+
+def scored(*scores: dict[str, float] | None, **columns: Any) -> pd.DataFrame:
+    """Rows as ``read`` gives them, with scores and, unless ``columns`` tells, no other number."""
+    filled: dict[str, Any] = {
+        "scores": [json.dumps(one) if one else "" for one in scores],
+        "valence": [float("nan")] * len(scores),
+        "arousal": [float("nan")] * len(scores),
+    }
+    return pd.DataFrame(filled | columns, index=pd.RangeIndex(7, 7 + len(scores)))
+
+
+def test_targets_are_columns_in_the_order_of_their_names() -> None:
+    rows = scored({"stress": 3, "age": 41.5}, None, valence=[0.5, -1.0], arousal=[float("nan"), 0])
+    found = schema.targets(rows, ["score.stress", "arousal", "valence", "score.age"])
+    expected = [[3, np.nan, 0.5, 41.5], [np.nan, 0, -1, np.nan]]
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == np.float64
+
+
+def test_a_score_may_have_the_name_of_another_target() -> None:
+    rows = scored({"valence": 9, "score.valence": 7}, valence=[0.5])
+    names = ["valence", "score.valence", "score.score.valence"]
+    assert schema.targets(rows, names).tolist() == [[0.5, 9, 7]]
+
+
+@pytest.mark.parametrize(
+    "unknown", ["score.stres", "stress", "score.", "score", "Valence", "label"]
+)
+def test_an_unknown_target_is_named_with_those_that_there_are(unknown: str) -> None:
+    rows = scored({"stress": 3}, {"stress": 4, "age": 40})
+    with pytest.raises(UserError) as caught:
+        schema.targets(rows, ["valence", unknown])
+    assert f"no {unknown!r}; it has valence, arousal, score.age, score.stress. " in str(
+        caught.value
+    )
+
+
+def test_where_there_are_no_scores_valence_and_arousal_are_still_known() -> None:
+    assert np.isnan(schema.targets(scored(None, None), ["valence", "arousal"])).all()
+    assert schema.targets(scored(None, None), []).shape == (2, 0)
+    assert schema.targets(scored(), ["arousal"]).shape == (0, 1)
+    with pytest.raises(UserError, match=r"it has valence, arousal\. "):
+        schema.targets(scored(None), ["score.stress"])
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.dictionaries(st.text(min_size=1), numbers, max_size=3), min_size=1, max_size=5))
+def test_scores_come_back_from_a_reader_s_rows_as_they_were(
+    tmp_path: Path, scores: list[dict[str, float]]
+) -> None:
+    records = [
+        Record(table="t.csv", row=i, video_idx=f"{i}", file_path=f"{i}.mp4", scores=one)
+        for i, one in enumerate(scores, start=2)
+    ]
+    facts = {record.file_path: FileFact(exists=True) for record in records}
+    rows = round_trip(tmp_path, clean(frame(records), facts, Rules(words=())))
+    names = sorted({name for one in scores for name in one})
+    found = schema.targets(rows, [f"score.{name}" for name in names])
+    expected = [[one.get(name, np.nan) for name in names] for one in scores]
+    np.testing.assert_array_equal(found, np.array(expected, float).reshape(len(scores), -1))

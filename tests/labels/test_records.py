@@ -33,7 +33,7 @@ def test_what_is_not_told_is_nothing() -> None:
     table = frame([BARE])
     (row,) = table.itertuples()
     assert row.word == row.part == row.note == ""
-    assert row.votes is row.aus is row.problem is None
+    assert row.votes is row.aus is row.scores is row.problem is None
     assert row.fold is row.frame is pd.NA
     assert table[list(NUMBERS)].isna().all(axis=None)
 
@@ -44,7 +44,8 @@ def test_columns_have_their_types_whatever_is_told(told: bool) -> None:
     types = frame([record(**other)]).dtypes.map(str)
     assert types["row"] == types["fold"] == types["frame"] == "Int64"
     assert {types[name] for name in NUMBERS} == {"float64"}
-    assert {types[name] for name in ("word", "votes", "aus", "problem", "part")} == {"object"}
+    texts = ("word", "votes", "aus", "scores", "problem", "part")
+    assert {types[name] for name in texts} == {"object"}
 
 
 def test_what_is_told_stays_as_it_is() -> None:

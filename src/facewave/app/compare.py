@@ -118,7 +118,7 @@ def _run(name: str, table: pd.DataFrame, role: str, where: str) -> Run:
         has = ", ".join(table["role"].unique()) or "none"
         raise UserError(f"{where} has no role {role!r}; it has {has}.")
     words = tuple(column.removeprefix("p_") for column in table if column.startswith("p_"))
-    strange = (set(rows["actual"]) | set(rows["predicted"])) - set(words)
+    strange = (set(rows["actual"]) | (set(rows["predicted"]) - {measures.UNREADABLE})) - set(words)
     if strange:
         raise UserError(f"{where}: {min(strange)!r} has no column of probabilities.")
     twice = rows[rows[_CLIP].duplicated()]

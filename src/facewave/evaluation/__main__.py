@@ -15,7 +15,7 @@ Test parts are answered by models that have not seen them, and nothing is chosen
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,15 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from facewave import params
 from facewave.errors import explain
-from facewave.evaluation import explained, face_map, measures, plots
-from facewave.evaluation.answers import predict
+from facewave.evaluation import explained, face_map, measures, plots, regression
+from facewave.evaluation.answers import ask, measure, predict
 from facewave.evaluation.importance import COLUMNS as IMPORTANCE_COLUMNS
 from facewave.evaluation.importance import Fold, importances
+from facewave.evaluation.robustness import COLUMNS as ROBUSTNESS_COLUMNS
 from facewave.evaluation.robustness import robustness
 from facewave.evaluation.suspects import suspects
 from facewave.files import write_csv, write_json
@@ -44,6 +46,13 @@ from facewave.wavelets import schema as wavelets
 OUT = Path("metrics/evaluate")
 _REPEATS = 10  # permutations of each group of inputs and fold
 _KEY = ["partition", "role", "video_idx"]
+_SUSPECTS = ("video_idx", "file_path", "actual", "suggested", "quality", "p_label", "p_suggested")
+_OF_CLASSES = {  # tables that a regression leaves empty
+    "confusion": ("actual", "predicted"),
+    "robustness": ROBUSTNESS_COLUMNS,
+    "importance": IMPORTANCE_COLUMNS,
+    "suspects": (*_SUSPECTS, "votes", "table", "row"),
+}
 
 
 def main() -> None:
@@ -56,10 +65,19 @@ def main() -> None:
     features = wavelets.read(Path("data/features") / name)
     clips = wavelets.join(table, features)
     roles = training.roles(settings)
+    title = f"{settings.model} on {name} ({entry.about})"
 
     for pictures in (OUT / "plots", OUT / "pictures"):
         shutil.rmtree(pictures, ignore_errors=True)
         pictures.mkdir(parents=True)
+    curves = {str(p): Path("metrics/train") / str(p) for p in settings.partitions}
+    plots.curves(curves, title, OUT / "plots/curves.png")
+    if settings.regresses:
+        answers = pd.concat(_asked(measure, clips, features, loaded))
+        regression.write(answers, loaded, title, OUT)
+        for table, columns in _OF_CLASSES.items():
+            write_csv(OUT / f"{table}.csv", pd.DataFrame(columns=list(columns)))
+        return
     answers = pd.concat(
         [
             predict(
@@ -70,8 +88,9 @@ def main() -> None:
                 partition,
             ).assign(role=role)
             for partition in settings.partitions
-            for role in roles
+            for role in training.classifiers(settings)
         ]
+        + _asked(ask, clips, features, loaded)
     )
     rest = answers.columns.difference(_KEY, sort=False)
     write_csv(OUT / "predictions.csv", answers[[*_KEY, *rest]])
@@ -88,14 +107,35 @@ def main() -> None:
     shown = groups["folds"] if len(groups["folds"]) else groups["split"]
     model = shown[shown["role"] == training.MODEL]
     write_csv(OUT / "confusion.csv", model[["actual", "predicted"]])
-    title = f"{settings.model} on {name} ({entry.about})"
     plots.confusion(model["actual"], model["predicted"], words, title, OUT / "plots/confusion.png")
-    curves = {str(p): Path("metrics/train") / str(p) for p in settings.partitions}
-    plots.curves(curves, title, OUT / "plots/curves.png")
     show_robustness(model, table, loaded, title)
     show_importance(clips, features, loaded, title)
     show_clip(model, features, loaded, OUT / "pictures/clip.png")
     show_suspects(model, table, words, entry, OUT)
+
+
+def _asked(
+    how: Callable[[training.TrainedLanguage, Any, str | int], pd.DataFrame],
+    clips: pd.DataFrame,
+    features: wavelets.Features,
+    loaded: params.Params,
+) -> list[pd.DataFrame]:
+    """A language model's answers, a table a partition; none where the model is a classifier."""
+    settings = loaded.train
+    if not settings.speaks:
+        return []
+    from facewave.prompts.examples import gather
+    from facewave.prompts.transcripts import transcripts  # take seconds to load
+
+    entry, tables = loaded.datasets[settings.dataset], []
+    said = transcripts(clips, Path(entry.root), settings.language)
+    gathered = gather(
+        clips, entry, settings, training.numbers(features.blocks, settings.inputs), said
+    )
+    for partition in tqdm(settings.partitions, "evaluate", unit="partition"):
+        trained = training.load_language(training.folder(partition, training.MODEL))
+        tables.append(how(trained, gathered, partition).assign(role=training.MODEL))
+    return tables
 
 
 def summarize(
@@ -178,6 +218,9 @@ def show_importance(
 ) -> None:
     """What the model relies on, over the test clips of the folds (else of the split)."""
     settings = loaded.train
+    if settings.speaks:  # every permutation would be as many answers of the whole model
+        write_csv(OUT / "importance.csv", pd.DataFrame(columns=IMPORTANCE_COLUMNS))
+        return
     usable = clips[clips["usable"]]
     owner = pd.Series(pd.factorize(labels.groups(clips))[0], clips.index)
     folds = []

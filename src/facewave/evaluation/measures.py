@@ -16,7 +16,9 @@
 - A mean over classes is over those that occur in the test part; a class that does not occur has
   no recall, and is not counted as 0.
 - Every test clip with a label counts: one without a usable face is answered from the training
-  part's class frequencies, so all models have the same denominator.
+  part's class frequencies, so all models have the same denominator. An answer that is no word, as
+  language models may give, is a wrong one: it counts like any other, is in no class's answers, and
+  its probabilities are what the table says.
 - Over folds the figure is the plain mean of the folds' figures; a class's recall is that over the
   clips of all folds.
 - Intervals are percentile bootstraps at 95 % (Efron and Tibshirani 1993, ch. 13). Whole groups are
@@ -25,13 +27,14 @@
   narrow and is said beside it. All measures have the same draws. A draw without a clip of some
   fold has the mean over the others.
 
-Legend of names: n clips, F folds, C classes, R resamples. Counts have the actual class in rows.
+Legend of names: n clips, F folds, C classes, A answers (C, or C + 1 where some are unreadable), R
+resamples. Counts have the actual class in rows.
 Weights, (n) or (R, n), say how often each clip counts; without them each counts once.
 """
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +46,7 @@ from facewave.labels import schema as labels
 
 MEASURES = ("war", "uar", "macro_f1", "auc", "log_loss", "calibration_error")
 FEWEST_GROUPS = 10
+UNREADABLE = ""  # in column predicted: the model wrote something that is no word
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -57,7 +61,7 @@ class Answers:
 
     Attributes:
         actual: class codes, (n).
-        predicted: class codes, (n).
+        predicted: class codes, (n); C for an unreadable answer.
         probabilities: of the classes, (n, C), rows adding up to 1.
         fold: in whose test part the clip is, from 0, (n); all 0 if there is one part.
         group: the clip's subject or source, from 0, (n).
@@ -79,20 +83,28 @@ class Answers:
         """C."""
         return self.probabilities.shape[1]
 
+    @property
+    def n_answers(self) -> int:
+        """A: C, and one more only where there are unreadable answers."""
+        return self.n_classes + int((self.predicted == self.n_classes).any())
+
 
 def from_table(rows: pd.DataFrame, words: tuple[str, ...]) -> Answers:
     """One model's rows of the table of answers; folds and groups are numbered as they come.
 
     Args:
-        rows: partition, video_idx, file_path, subject, source, actual, predicted, and a
-            probability ``p_<word>`` for each word.
+        rows: partition, video_idx, file_path, subject, source, actual, predicted (``UNREADABLE`` if
+            the answer is no word), and a probability ``p_<word>`` for each word.
         words: all words, in the order of the codes.
+
+    Raises:
+        ValueError: a label or an answer is none of the words.
     """
     codes = {word: code for code, word in enumerate(words)}
     rounded = rows[[f"p_{word}" for word in words]].to_numpy(float)
     return Answers(
-        actual=rows["actual"].map(codes).to_numpy(np.int64),
-        predicted=rows["predicted"].map(codes).to_numpy(np.int64),
+        actual=_codes(rows["actual"], codes),
+        predicted=_codes(rows["predicted"], codes | {UNREADABLE: len(words)}),
         probabilities=rounded / rounded.sum(1, keepdims=True),
         fold=pd.factorize(rows["partition"])[0],
         group=pd.factorize(labels.groups(rows))[0],
@@ -106,31 +118,30 @@ def grouped_by(rows: pd.DataFrame) -> str:
 
 
 def confusion(answers: Answers, weights: Floats | None = None) -> Floats:
-    """Counts per fold, (..., F, C, C)."""
-    n_classes = answers.n_classes
-    shape = (answers.n_folds, n_classes, n_classes)
+    """Counts per fold, (..., F, C, A); unreadable answers are in the last column, if any."""
+    shape = (answers.n_folds, answers.n_classes, answers.n_answers)
     return _totals(answers, weights, (answers.fold, answers.actual, answers.predicted), shape)
 
 
 def war(counts: Floats) -> Floats:
-    """Share of right answers; (..., C, C) -> (...), NaN where there is no clip."""
-    return _divide(_hits(counts).sum(-1), counts.sum((-2, -1)))
+    """Share of right answers; (..., C, A) -> (...), NaN where there is no clip."""
+    return divide(_hits(counts).sum(-1), counts.sum((-2, -1)))
 
 
 def recalls(counts: Floats) -> Floats:
-    """Recall of each class; (..., C, C) -> (..., C), NaN for a class that does not occur."""
-    return _divide(_hits(counts), counts.sum(-1))
+    """Recall of each class; (..., C, A) -> (..., C), NaN for a class that does not occur."""
+    return divide(_hits(counts), counts.sum(-1))
 
 
 def uar(counts: Floats) -> Floats:
-    """Mean recall over the classes that occur; (..., C, C) -> (...)."""
+    """Mean recall over the classes that occur; (..., C, A) -> (...)."""
     return mean(recalls(counts))
 
 
 def macro_f1(counts: Floats) -> Floats:
-    """Mean F1 over the classes that occur; (..., C, C) -> (...)."""
-    occurring, answered = counts.sum(-1), counts.sum(-2)
-    f1 = _divide(2 * _hits(counts), occurring + answered)
+    """Mean F1 over the classes that occur; (..., C, A) -> (...)."""
+    occurring, answered = counts.sum(-1), counts.sum(-2)[..., : counts.shape[-2]]
+    f1 = divide(2 * _hits(counts), occurring + answered)
     return mean(np.where(occurring > 0, f1, np.nan))
 
 
@@ -152,7 +163,7 @@ def auc(answers: Answers, weights: Floats | None = None) -> Floats:
         lower = below[np.searchsorted(score[rest], score[own], "left")]
         lower += below[np.searchsorted(score[rest], score[own], "right")]
         won = (weights_nR[own] * lower).sum(0) / 2
-        found[fold, code] = _divide(won, weights_nR[own].sum(0) * below[-1])
+        found[fold, code] = divide(won, weights_nR[own].sum(0) * below[-1])
     return mean(np.moveaxis(found, (0, 1), (-2, -1)))
 
 
@@ -162,7 +173,7 @@ def log_loss(answers: Answers, weights: Floats | None = None) -> Floats:
     lost = _totals(
         answers, weights, (answers.fold,), (answers.n_folds,), -np.log(np.maximum(own, _LEAST))
     )
-    return _divide(lost, _clips(answers, weights))
+    return divide(lost, _clips(answers, weights))
 
 
 def calibration_error(answers: Answers, weights: Floats | None = None) -> Floats:
@@ -172,7 +183,7 @@ def calibration_error(answers: Answers, weights: Floats | None = None) -> Floats
     place = (answers.fold, np.digitize(said, edges, right=True))
     excess = (answers.actual == answers.predicted) - said
     gaps = _totals(answers, weights, place, (answers.n_folds, _BINS), excess)
-    return _divide(np.abs(gaps).sum(-1), _clips(answers, weights))
+    return divide(np.abs(gaps).sum(-1), _clips(answers, weights))
 
 
 def by_fold(answers: Answers, weights: Floats | None = None) -> dict[str, Floats]:
@@ -194,6 +205,11 @@ def overall(answers: Answers, weights: Floats | None = None) -> dict[str, Floats
     return means | {"recall": recalls(confusion(answers, weights).sum(-3))}
 
 
+def divide(part: Floats, whole: Floats) -> Floats:
+    """NaN where the whole is 0."""
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
+
+
 def mean(values: Floats) -> Floats:
     """Plain mean over the last axis (folds, or classes) of what is not NaN."""
     with warnings.catch_warnings():
@@ -201,26 +217,37 @@ def mean(values: Floats) -> Floats:
         return np.nanmean(values, axis=-1)
 
 
-def draws_groups(answers: Answers) -> bool:
+def enough_groups(group: Codes) -> bool:
     """Whether the bootstrap draws whole groups; single clips where there are too few groups."""
-    return len(np.unique(answers.group)) >= FEWEST_GROUPS
+    return len(np.unique(group)) >= FEWEST_GROUPS
 
 
-def draws(answers: Answers, resamples: int, seed: int) -> Iterator[Floats]:
+def draws_groups(answers: Answers) -> bool:
+    """Whether the bootstrap draws whole groups of these answers' clips."""
+    return enough_groups(answers.group)
+
+
+def draws_over(group: Codes, resamples: int, seed: int) -> Iterator[Floats]:
     """Weights of bootstrap resamples, some at a time: (R', n), R' adding up to ``resamples``.
 
-    They follow from the groups alone: for models with the same clips in the same order they are
-    the same.
+    Args:
+        group: of each clip, (n). The weights follow from it alone: for models with the same clips
+            in the same order they are the same.
+        resamples: R.
+        seed: of the draws.
     """
     rng = np.random.default_rng(seed)
-    n = len(answers.group)
-    _, units = np.unique(
-        answers.group if draws_groups(answers) else np.arange(n), return_inverse=True
-    )
+    n = len(group)
+    _, units = np.unique(group if enough_groups(group) else np.arange(n), return_inverse=True)
     n_units = int(units.max()) + 1
     for size in sizes(resamples, n):
         drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=size)
         yield drawn[:, units].astype(float)
+
+
+def draws(answers: Answers, resamples: int, seed: int) -> Iterator[Floats]:
+    """The draws over these answers' groups."""
+    return draws_over(answers.group, resamples, seed)
 
 
 def sizes(resamples: int, n: int) -> list[int]:
@@ -231,8 +258,13 @@ def sizes(resamples: int, n: int) -> list[int]:
 
 def bootstrap(answers: Answers, resamples: int, seed: int) -> dict[str, Floats]:
     """What ``overall`` is in resamples: (R) and, of the recalls, (R, C)."""
-    parts = [overall(answers, weights) for weights in draws(answers, resamples, seed)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return joined(overall(answers, weights) for weights in draws(answers, resamples, seed))
+
+
+def joined(parts: Iterable[Mapping[str, Floats]]) -> dict[str, Floats]:
+    """The figures of some resamples after another as those of all: (R', ...) -> (R, ...)."""
+    found = list(parts)
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
 
 def interval(drawn: Floats) -> Floats:
@@ -240,6 +272,10 @@ def interval(drawn: Floats) -> Floats:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
         return np.nanpercentile(drawn, [2.5, 97.5], axis=0)
+
+
+def _codes(names: pd.Series, codes: Mapping[str, int]) -> Codes:
+    return names.map(codes).astype(np.int64).to_numpy()  # unlike to_numpy, astype refuses NaN
 
 
 def _weights(answers: Answers, weights: Floats | None) -> Floats:
@@ -272,7 +308,3 @@ def _clips(answers: Answers, weights: Floats | None) -> Floats:
 
 def _hits(counts: Floats) -> Floats:
     return np.diagonal(counts, axis1=-2, axis2=-1)
-
-
-def _divide(part: Floats, whole: Floats) -> Floats:
-    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)

@@ -164,11 +164,18 @@ def _swapped(
     groups, place = np.unique(first.group, return_inverse=True)
     # A stream of its own: the coins have nothing to do with what the bootstrap draws.
     rng = np.random.default_rng((seed, 1))
-    both = measures.confusion(first) + measures.confusion(second)
+    # As one model's: of both, unreadable answers have a column where either has some.
+    pooled = Answers(
+        **{
+            name: np.concatenate([value, getattr(second, name)])
+            for name, value in vars(first).items()
+        }
+    )
+    both = measures.confusion(pooled)
     parts = []
     for size in measures.sizes(resamples, len(place)):
         kept = rng.integers(0, 2, (size, len(groups)))[:, place].astype(float)
-        mixed = measures.confusion(first, kept) + measures.confusion(second, 1 - kept)
+        mixed = measures.confusion(pooled, np.hstack([kept, 1 - kept]))
         parts.append((mixed, both - mixed))
     return parts
 

@@ -1,4 +1,4 @@
-"""The pictures of a run: confusion, learning curves, one clip from face to wavelet numbers."""
+"""The pictures of a run: answers against labels, learning curves, one clip from face to numbers."""
 
 import math
 from pathlib import Path
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from facewave import figures
+from facewave.evaluation import continuous
+from facewave.evaluation.measures import UNREADABLE
 from facewave.landmarks.schema import Trajectory, duration
 from facewave.video import Clip
 
@@ -29,8 +31,12 @@ def confusion(
     title: str,
     path: Path,
 ) -> None:
-    """Rows are the actual classes: counts, coloured by each row's shares."""
-    counts = confusion_matrix(actual, predicted, labels=list(words))
+    """Rows are the actual classes: counts, coloured by each row's shares.
+
+    Unreadable answers are a column after the classes, if there are any.
+    """
+    answers = [*words, UNREADABLE] if (predicted == UNREADABLE).any() else list(words)
+    counts = confusion_matrix(actual, predicted, labels=answers)[: len(words)]
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     with mpl.rc_context(figures.STYLE):
         figure = Figure((6, 5.4), layout="constrained")
@@ -46,12 +52,42 @@ def confusion(
                     va="center",
                     color="white" if shares[i, j] > 0.5 else "black",
                 )
-        axes.set_xticks(range(len(words)), words, rotation=40, ha="right")
+        names = [answer or "unreadable" for answer in answers]
+        axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
         axes.set_yticks(range(len(words)), words)
         axes.set(xlabel="predicted", ylabel="actual")
         axes.spines[:].set_visible(False)
         axes.set_title(f"{title}\nn = {counts.sum()} test clips", fontsize=9)
         figure.colorbar(image, shrink=0.8, label="share of the class's clips")
+        figures.save(figure, path)
+
+
+def scatter(values: continuous.Values, targets: tuple[str, ...], title: str, path: Path) -> None:
+    """Predicted against actual numbers, a panel a target; on the line they are equal.
+
+    Args:
+        values: of all folds; the CCC that is told is the mean over them.
+        targets: their names.
+        title: of the whole.
+        path: the PNG.
+    """
+    ccc_T = continuous.overall(values)["ccc"]
+    columns = min(3, len(targets))
+    rows = math.ceil(len(targets) / columns)
+    with mpl.rc_context(figures.STYLE):
+        figure = Figure((4 * columns, 4.2 * rows + 0.4), layout="constrained")
+        for t, target in enumerate(targets):
+            known = values.known[:, t]
+            actual, predicted = values.actual_nT[known, t], values.predicted_nT[known, t]
+            both = np.concatenate([actual, predicted])
+            ends = [both.min(), both.max()] if len(both) else [0, 1]
+            axes = figure.add_subplot(rows, columns, t + 1)
+            axes.plot(ends, ends, color="#8c8c8c", lw=1)
+            axes.scatter(actual, predicted, s=12, alpha=0.5, linewidths=0)
+            axes.set(xlabel="actual", ylabel="predicted", aspect="equal")
+            said = "no CCC" if np.isnan(ccc_T[t]) else f"CCC {ccc_T[t]:.2f}"
+            axes.set_title(f"{target}: {said}, n = {len(actual)} test clips", fontsize=9)
+        figure.suptitle(title, fontsize=10)
         figures.save(figure, path)
 
 

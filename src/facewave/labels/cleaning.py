@@ -81,8 +81,8 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
 
     Returns:
         The rows in their order with label (in ``rules.words``, or the common ones), actual, votes
-        (JSON), agreement and entropy (of the corpus's own votes), quadrant, aus (JSON), twin,
-        excluded and note.
+        (JSON), agreement and entropy (of the corpus's own votes), quadrant, aus and scores (JSON),
+        twin, excluded and note.
     """
     table = raw.assign(excluded="", note="")
     of_label = raw["problem"].isin(LABEL_REASONS)
@@ -115,6 +115,7 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
         actual=table["word"],
         votes=table["votes"].map(_json),
         aus=table["aus"].map(_json),
+        scores=table["scores"].map(_json),
         quadrant=affect.quadrants(table["valence"], table["arousal"]),
     ).drop(columns=["word", "problem"])
 
@@ -131,7 +132,7 @@ def same_bytes(table: pd.DataFrame) -> None:
     # Parts of one file are clips of their own.
     part = table["start"].map(str) + " to " + table["end"].map(str)
     candidates = table.assign(twin=twin + " " + part)[table["excluded"] == ""]
-    content = ["word" if "word" in table else "actual", "valence", "arousal", "aus"]
+    content = ["word" if "word" in table else "actual", "valence", "arousal", "aus", "scores"]
     for _, group in _several(candidates, "twin"):
         note = "the same bytes as " + ", ".join(group["file_path"])
         if len(group[content].map(str).drop_duplicates()) > 1:
@@ -156,7 +157,7 @@ def _repeated_rows(table: pd.DataFrame) -> None:
         content = rows[list(columns)].map(str).agg("\0".join, axis=1)
         return content.groupby(clip).transform("nunique") > 1
 
-    values = differ("word", "votes", "valence", "arousal", "aus")
+    values = differ("word", "votes", "valence", "arousal", "aus", "scores")
     _exclude(table, differ("part", "fold"), Reason.IN_TWO_PARTS, note)
     _exclude(table, values, Reason.CONFLICTING_ROWS, note)
     _exclude(table, rows.duplicated("video_idx"), Reason.DUPLICATE_ROW, note)
@@ -297,7 +298,7 @@ def _entropy(counts: list[int]) -> float:
     return float(-(shares * np.log2(shares)).sum()) + 0.0 if len(shares) else float("nan")
 
 
-def _json(content: Mapping[str, int] | None) -> str:
+def _json(content: Mapping[str, float] | None) -> str:
     return json.dumps(dict(content)) if content else ""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from facewave.errors import UserError
-from facewave.labels import cleaning, frames, subsets, vocabulary
+from facewave.labels import cleaning, frames, sidecars, subsets, vocabulary
 from facewave.labels.clips import look_at
 from facewave.labels.corpus import Corpus
 from facewave.labels.readers import get, table, union
@@ -121,11 +121,12 @@ def collect(entry: Dataset, name: str, settings: Labels) -> pd.DataFrame:
     for _, raw in found:
         to_look_at = raw["problem"].isna() | raw["problem"].isin(LABEL_REASONS)
         wanted |= set(raw.loc[to_look_at, "file_path"]) - {""}
-    facts = look_at(Path(entry.root), sorted(wanted))
-    tables = [
-        cleaning.clean(windows(raw, facts, source.entry), facts, rules(source, settings))
-        for source, raw in found
-    ]
+    root = Path(entry.root)
+    facts = look_at(root, sorted(wanted))
+    tables = []
+    for source, raw in found:
+        heard = sidecars.fill(windows(raw, facts, source.entry), facts, root)
+        tables.append(cleaning.clean(heard, facts, rules(source, settings)))
     whole = pd.concat(tables, ignore_index=True)
     cleaning.same_bytes(whole)  # of two corpora
     return whole

@@ -23,6 +23,7 @@ class Record:
         part: the official part: train, val or test.
         valence, arousal: in [-1, 1]; ``*_raw`` as published.
         aus: action unit -> 0 or 1.
+        scores: name -> number, of what else was measured.
         start, end: seconds, of clips that are a part of their file.
         frame: the one that the label is about, from the clip's first frame, where every frame has
             its own; what is around it becomes start and end.
@@ -48,6 +49,7 @@ class Record:
     caption: str = ""
     transcript: str = ""
     aus: Mapping[str, int] | None = None
+    scores: Mapping[str, float] | None = None
     start: float | None = None
     end: float | None = None
     frame: int | None = None

@@ -47,6 +47,7 @@ COLUMNS = (
     "arousal_raw",
     "compound",
     "aus",  # JSON object, action unit -> 0 or 1
+    "scores",  # JSON object, name -> number: what else was measured, such as questionnaires
     "caption",
     "transcript",
     "start",  # seconds from the file's first frame; empty: the whole file
@@ -70,6 +71,7 @@ _REAL = (
 )
 _TEXT = tuple(name for name in COLUMNS if name not in {*_WHOLE, *_REAL, "validation"})
 _DECIMALS = 6  # of what is computed here
+SCORE = "score."  # before the name of a score, where it stands among other targets
 
 
 class Reason(StrEnum):
@@ -290,3 +292,29 @@ def soft_labels(table: pd.DataFrame, words: Sequence[str]) -> NDArray[np.float64
     counts = np.where(counts.sum(1, keepdims=True) > 0, counts, own)
     with np.errstate(invalid="ignore"):
         return counts / counts.sum(1, keepdims=True)
+
+
+def targets(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
+    """Numbers to be predicted, (n, T), NaN where a row has none.
+
+    Args:
+        table: all rows of a label table, since a score is known by the rows that have it.
+        names: of T targets, each "valence", "arousal" or "score.<name>", of column ``scores``.
+
+    Raises:
+        UserError: the table has no such target.
+    """
+    scores = [json.loads(said) if said else {} for said in table["scores"]]
+    known = ("valence", "arousal", *sorted({SCORE + name for row in scores for name in row}))
+    if unknown := [name for name in names if name not in known]:
+        raise UserError(
+            f"train.language.targets: the label table has no {unknown[0]!r}; it has "
+            f"{', '.join(known)}. Name one of these, or map columns.{SCORE}<name> in params.yaml."
+        )
+    columns = [
+        [row.get(name.removeprefix(SCORE), np.nan) for row in scores]
+        if name.startswith(SCORE)
+        else table[name]
+        for name in names
+    ]
+    return np.array(columns, float).reshape(len(names), len(table)).T

@@ -6,30 +6,22 @@ experiments, so a clip is never detected twice. ``FACEWAVE_CACHE`` moves the fol
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-import platformdirs
-
-from facewave.errors import UserError
-from facewave.files import sha256
+from facewave.files import CACHE, cache_folder, sha256
 from facewave.landmarks import model_file
 from facewave.landmarks.schema import chunks, entries, read_names, write_clip
 from facewave.params import Landmarks
 from facewave.pictures import files_of, is_pictures
 
-FOLDER = "FACEWAVE_CACHE"
+FOLDER = CACHE
 VERSION = 3  # of what detect.py finds and how it is kept: raise it when that changes
 
 
 def folder() -> Path:
-    """Where the cache lies: $FACEWAVE_CACHE, or the user's cache folder."""
-    try:
-        home = os.environ.get(FOLDER) or platformdirs.user_cache_dir("facewave")
-    except RuntimeError:  # a container's user without a home
-        raise UserError(f"there is no home folder; set {FOLDER} to one you may write to") from None
-    return Path(home).absolute() / "landmarks"
+    """Where the cache lies: below $FACEWAVE_CACHE, or the user's cache folder."""
+    return cache_folder("landmarks")
 
 
 def key(clip: Path, fps: float, settings: Landmarks, digest: Callable[[Path], str] = sha256) -> str:

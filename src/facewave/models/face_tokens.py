@@ -1,13 +1,14 @@
 """Face tokens: a clip's wavelet numbers as a few soft tokens among a language model's text.
 
-No model file is copied: a hook on the embedding layer puts the tokens where the prompt has
+No model file is copied: a hook before the backbone's decoder puts the tokens where the prompt has
 placeholders, so positions, masks, caches and image features stay the backbone's own affair.
 
 Legend of names: n clips, K steps, D channels of all blocks side by side, N face tokens, H hidden
-size of the language model, E of an adapter's encoder, L tokens of a prompt.
+size of the language model, E of an adapter's encoder, L tokens of a prompt, M of what an adapter
+looks at.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,9 +18,9 @@ from torch import Tensor, nn
 
 from facewave.models.classifiers import Balance, Standardize
 
-Kind = Literal["linear", "transformer"]
+Kind = Literal["linear", "transformer", "cross"]
 
-_ENCODER, _LAYERS, _HEADS = 256, 2, 4  # of the adapter ``transformer``
+_ENCODER, _LAYERS, _HEADS, _DROPOUT = 256, 2, 4, 0.1  # of all adapters but the linear one
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Config:
 
     Attributes:
         kind: linear: every token is a mixture of the steps through one matrix; transformer: the
-            steps see each other first.
+            steps see each other first; cross: and then the prompt's words and pictures.
         steps: K.
         widths: the channels of each block of inputs, in order; their sum is D.
         tokens: N.
@@ -58,9 +59,10 @@ class FaceTokens(nn.Module):
         self.balance = Balance(config.widths)
         encoder: nn.Module = nn.Identity()
         width = channels
-        if config.kind == "transformer":
+        if config.kind != "linear":
             encoder, width = _Encoder(config.steps, channels), _ENCODER
         self.encoder = encoder
+        self.cross = _Cross(config.hidden) if config.kind == "cross" else None
         self.mix = nn.Parameter(_spread(config.tokens, config.steps))
         self.out = nn.Linear(width, config.hidden)
         self.positions = nn.Parameter(0.02 * torch.randn(config.tokens, config.hidden))
@@ -68,10 +70,30 @@ class FaceTokens(nn.Module):
         self.absent = nn.Parameter(torch.randn(config.tokens, config.hidden))
         self.register_buffer("size", torch.ones(()))
 
-    def forward(self, numbers_nKD: Tensor, faces_n: Tensor) -> Tensor:
-        """(n, K, D) and whether there is a face, (n,) -> (n, N, H); NaN where there is none."""
+    def forward(
+        self,
+        numbers_nKD: Tensor,
+        faces_n: Tensor,
+        context_nMH: Tensor | None = None,
+        mask_nM: Tensor | None = None,
+    ) -> Tensor:
+        """The face tokens, (n, N, H).
+
+        Args:
+            numbers_nKD: the clips' numbers, NaN where there is no face.
+            faces_n: whether there is one.
+            context_nMH: what the adapter ``cross`` looks at; the others do not.
+            mask_nM: which of it is there.
+
+        Raises:
+            ValueError: the adapter ``cross`` has nothing to look at.
+        """
         finite = torch.nan_to_num(numbers_nKD)
         encoded = self.encoder(self.balance(self.standardize(finite)))
+        if self.cross is not None:
+            if context_nMH is None or mask_nM is None:
+                raise ValueError("the adapter cross needs a context and its mask")
+            encoded = self.cross(encoded, context_nMH, mask_nM)
         tokens = self.out(self.mix @ encoded) + self.positions
         tokens = torch.where(faces_n[:, None, None], tokens, self.absent)
         sized: Tensor = self.norm(tokens) * self.size
@@ -86,7 +108,7 @@ class _Encoder(nn.Module):
         self.embed = nn.Linear(channels, _ENCODER)
         self.positions = nn.Parameter(0.02 * torch.randn(steps, _ENCODER))
         layer = nn.TransformerEncoderLayer(
-            _ENCODER, _HEADS, 2 * _ENCODER, 0.1, "gelu", batch_first=True, norm_first=True
+            _ENCODER, _HEADS, 2 * _ENCODER, _DROPOUT, "gelu", batch_first=True, norm_first=True
         )
         self.layers = nn.TransformerEncoder(
             layer, _LAYERS, nn.LayerNorm(_ENCODER), enable_nested_tensor=False
@@ -96,6 +118,31 @@ class _Encoder(nn.Module):
         """(n, K, D) -> (n, K, E)."""
         encoded: Tensor = self.layers(self.embed(inputs_nKD) + self.positions)
         return encoded
+
+
+class _Cross(nn.Module):
+    """Attention of the steps to a context, normalised first, beside what they were."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(_ENCODER)
+        self.context_norm = nn.LayerNorm(hidden)
+        self.attention = nn.MultiheadAttention(
+            _ENCODER, _HEADS, _DROPOUT, kdim=hidden, vdim=hidden, batch_first=True
+        )
+
+    def forward(self, steps_nKE: Tensor, context_nMH: Tensor, mask_nM: Tensor) -> Tensor:
+        """(n, K, E), (n, M, H) and what of it is there, (n, M) -> (n, K, E)."""
+        context_nMH = self.context_norm(context_nMH.float())
+        seen_nKE, _ = self.attention(
+            self.norm(steps_nKE),
+            context_nMH,
+            context_nMH,
+            key_padding_mask=~mask_nM,
+            need_weights=False,
+        )
+        attended: Tensor = steps_nKE + seen_nKE
+        return attended
 
 
 def _spread(tokens: int, steps: int) -> Tensor:
@@ -115,34 +162,59 @@ def text_size(embedding: nn.Module, vocabulary: int) -> Tensor:
 
 
 @contextmanager
-def placed(backbone: nn.Module, placeholder: int, tokens_nNH: Tensor) -> Iterator[None]:
-    """While it lasts, the backbone's embedding layer gives face tokens for placeholders.
+def places(backbone: nn.Module, placeholder: int) -> Iterator[Callable[[], Tensor | None]]:
+    """While it lasts, where the backbone is reading a placeholder, (n, L); None: nowhere."""
+    found_nL: Tensor | None = None
+
+    def look(module: nn.Module, arguments: tuple[Any, ...]) -> None:
+        nonlocal found_nL
+        here_nL = arguments[0] == placeholder
+        found_nL = here_nL if here_nL.any() else None
+
+    get_embedding: Any = backbone.get_input_embeddings
+    handle = get_embedding().register_forward_pre_hook(look)
+    try:
+        yield lambda: found_nL
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def placed(
+    backbone: nn.Module, placeholder: int, tokens: Callable[[Tensor, Tensor], Tensor]
+) -> Iterator[None]:
+    """While it lasts, the backbone's decoder gets face tokens for placeholders.
 
     Args:
-        backbone: a language model with ``get_input_embeddings``.
+        backbone: a vision-language model of transformers.
         placeholder: the token id of a place; each prompt has N of them, or, when generation goes on
             from a cache, none.
-        tokens_nNH: for each prompt.
+        tokens: called with what the decoder is about to read, (n, L, H), the pictures in it, and
+            with where the places are in it, (n, L); gives the face tokens, (n, N, H).
 
     Raises:
         ValueError: a prompt has another number of places than there are tokens.
     """
 
-    def hook(module: nn.Module, arguments: tuple[Any, ...], embedded_nLH: Tensor) -> Tensor:
-        places_nL = arguments[0] == placeholder
-        if not places_nL.any():
-            return embedded_nLH
+    def put(module: nn.Module, arguments: Any, named: dict[str, Any]) -> Any:
+        places_nL = where()
+        if places_nL is None:
+            return None
+        read_nLH = named["inputs_embeds"]
+        tokens_nNH = tokens(read_nLH, places_nL)
         counts = places_nL.sum(1)
         if len(counts) != len(tokens_nNH) or (counts != tokens_nNH.shape[1]).any():
             raise ValueError(
                 f"{tokens_nNH.shape[1]} face tokens for each of {len(tokens_nNH)} prompts, but "
                 f"{counts.tolist()} places"
             )
-        return embedded_nLH.masked_scatter(places_nL[..., None], tokens_nNH.to(embedded_nLH.dtype))
+        with_faces = read_nLH.masked_scatter(places_nL[..., None], tokens_nNH.to(read_nLH.dtype))
+        return arguments, named | {"inputs_embeds": with_faces}
 
-    get_embedding: Any = backbone.get_input_embeddings
-    handle = get_embedding().register_forward_hook(hook)
+    get_decoder: Any = backbone.get_decoder
+    handle = get_decoder().register_forward_pre_hook(put, with_kwargs=True)
     try:
-        yield
+        with places(backbone, placeholder) as where:
+            yield
     finally:
         handle.remove()

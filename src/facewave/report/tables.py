@@ -143,7 +143,9 @@ def by_class(model: Json, words: Sequence[str]) -> Table:
             continue
         row = confusion[code]
         wrong = max((n, -other) for other, n in enumerate(row) if other != code)
-        taken = f"{words[-wrong[1]]} ({counted(wrong[0], 'time')})" if wrong[0] else "nothing else"
+        # After the words: what could not be read.
+        other = [*words, "no readable answer"][-wrong[1]]
+        taken = f"{other} ({counted(wrong[0], 'time')})" if wrong[0] else "nothing else"
         named = sum(one[code] for one in confusion)
         ends = (model[f"recall_{end}"][word] for end in ("low", "high"))
         recall = percent(*(_times(value) for value in (model["recall"][word], *ends)))

@@ -188,8 +188,9 @@ def leakage(clips: Clips, settings: params.Params) -> pd.DataFrame:
             "disjoint": table["fold"],
             "random": _random_folds(table, n_folds, settings.labels.seed),
         }
-        for protocol, role in product(folds, trained.roles(settings.train)):
-            kind = trained.roles(settings.train)[role]
+        kinds = trained.classifiers(settings.train)
+        for protocol, role in product(folds, kinds):
+            kind = kinds[role]
             parts = _parts(folds[protocol])
             outcome = run(table, blocks, transform, clips.words, kind, settings.train, parts)
             found = figures(outcome.answers, settings.evaluate)
@@ -222,18 +223,18 @@ def _parts(fold: pd.Series) -> list[pd.Series]:
 
 
 def removal(clips: Clips, partitions: Sequence[str | int], settings: params.Params) -> pd.DataFrame:
-    """The trained models on test clips with fewer frames than they were trained on."""
+    """The trained classifiers on test clips with fewer frames than they were trained on."""
     changes: dict[str, Change] = {"all frames": _as_it_is}
     for share in settings.study.removed:
         changes[f"{100 * share:g}% removed"] = partial(thinned.without, share)
     for step in settings.study.every:
         changes[f"1 of {step} frames"] = partial(thinned.every, step)
-    config = trained.load(trained.folder(partitions[0], trained.MODEL)).wavelets
+    config = trained.load(trained.folder(partitions[0], trained.PRIOR)).wavelets
     transform = Transform(**{name: config[name] for name in ("mode", "family", "boundary", "k")})
     rows = []
     for condition, change in tqdm(changes.items(), "frames removed", unit="condition"):
         blocks = clips.blocks(transform, settings.train.inputs, change)
-        for role, kind in trained.roles(settings.train).items():
+        for role, kind in trained.classifiers(settings.train).items():
             answers = pd.concat(
                 [
                     predict(

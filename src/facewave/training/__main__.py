@@ -1,15 +1,19 @@
 """Stage train: ``python -m facewave.training``.
 
-Reads   data/features/<train.dataset>/ and data/labels/<train.dataset>.csv
+Reads   data/features/<train.dataset>/ and data/labels/<train.dataset>.csv; for a language model
+        also the clips, and data/landmarks/<train.dataset>/, where their faces are
 Writes  models/trained/<partition>/<role>/   config.json, model.safetensors
         metrics/train/<partition>/           DVCLive's curves of the model
         models/checkpoints/                  while it runs: where it goes on if it is killed
 The test parts are not touched: a clip's part is asked for, and only train and val are read.
+``accelerate launch -m facewave.training`` trains a language model on several GPUs.
 """
 
+import os
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import torch
 from dvclive import Live
 from threadpoolctl import threadpool_limits
@@ -18,6 +22,7 @@ from tqdm import tqdm
 from facewave import params
 from facewave.errors import UserError, explain
 from facewave.labels import schema as labels
+from facewave.params import Params
 from facewave.training import checkpoints, schema
 from facewave.training.checkpoints import Checkpoint, digest, fingerprint
 from facewave.training.fit import fit
@@ -34,49 +39,104 @@ def main() -> None:
     place = Path("data/labels") / f"{settings.dataset}.csv"
     words = labels.read_words(place)
     table = labels.single_label(labels.read(place))
-    if not words:
+    if not words and not settings.regresses:
         raise UserError(
             f"{settings.dataset} has no words to learn, only valence and arousal or action units. "
-            "Name another dataset in train.dataset, or another track in its entry."
+            "Name another dataset in train.dataset, or another track in its entry; a language "
+            "model can learn numbers: train.language.objective."
         )
     features = wavelets.read(Path("data/features") / settings.dataset)
     clips = wavelets.join(table, features)
-    clips = clips[clips["usable"]].reset_index(drop=True)
-    mode, k = features.config["mode"], features.config["k"]
+    if settings.regresses and settings.baselines:
+        print("train.baselines are classifiers: beside a regression none is trained")
 
     # One thread: sums in a fixed order, so the same clips give the same bytes; it is small work.
     torch.set_num_threads(1)
-    shutil.rmtree(schema.ROOT, ignore_errors=True)
-    shutil.rmtree(CURVES, ignore_errors=True)
+    if _first_process():
+        shutil.rmtree(schema.ROOT, ignore_errors=True)
+        shutil.rmtree(CURVES, ignore_errors=True)
     with threadpool_limits(1):
         for partition in tqdm(settings.partitions, "train", unit="partition"):
-            parts = labels.parts(clips, partition)
-            train, val = split(clips, parts, features.blocks, words, settings)
-            if not len(train.codes_n):
-                raise UserError(
-                    f"partition {partition} of {settings.dataset} has no usable training clip. "
-                    "metrics/clean and metrics/extract tell why clips were left out."
-                )
-            data = digest(tensor for part in (train, val) for tensor in vars(part).values())
             curves = CURVES / str(partition)
             with Live(str(curves), dvcyaml=None, save_dvc_exp=False, report=None) as live:
+                if _first_process():
+                    _classifiers(clips, partition, words, features, settings, live)
+                if settings.speaks:
+                    _language_model(clips, partition, words, features, loaded, live)
+    if _first_process():
+        shutil.rmtree(checkpoints.ROOT, ignore_errors=True)
 
-                def log(epoch: int, figures: dict[str, float], live: Live = live) -> None:
-                    for name, value in figures.items():
-                        live.log_metric(name, value)
-                    live.next_step()
 
-                for role, kind in schema.roles(settings).items():
-                    hear = {"report": log} if role == schema.MODEL else {}
-                    config, how = plan(kind, words, features.blocks, mode, k, settings)
-                    mark = fingerprint(data, config, settings, how)
-                    checkpoint = Checkpoint(checkpoints.path(partition, role), mark)
-                    module = fit(config, train, val, settings, how, checkpoint=checkpoint, **hear)
-                    trained = schema.Trained(
-                        module, config, tuple(settings.inputs), features.config
-                    )
-                    schema.save(schema.folder(partition, role), trained)
-    shutil.rmtree(checkpoints.ROOT, ignore_errors=True)
+def _classifiers(
+    clips: pd.DataFrame,
+    partition: str | int,
+    words: tuple[str, ...],
+    features: wavelets.Features,
+    settings: params.Train,
+    live: Live,
+) -> None:
+    """Train all roles that are classifiers, on the clips with a usable face."""
+    kinds = schema.classifiers(settings)
+    if not kinds:
+        return
+    clips = clips[clips["usable"]].reset_index(drop=True)
+    train, val = split(clips, labels.parts(clips, partition), features.blocks, words, settings)
+    if not len(train.codes_n):
+        raise UserError(
+            f"partition {partition} of {settings.dataset} has no usable training clip. "
+            "metrics/clean and metrics/extract tell why clips were left out."
+        )
+    data = digest(tensor for part in (train, val) for tensor in vars(part).values())
+
+    def log(epoch: int, figures: dict[str, float]) -> None:
+        for name, value in figures.items():
+            live.log_metric(name, value)
+        live.next_step()
+
+    for role, kind in kinds.items():
+        hear = {"report": log} if role == schema.MODEL else {}
+        mode, k = features.config["mode"], features.config["k"]
+        config, how = plan(kind, words, features.blocks, mode, k, settings)
+        mark = fingerprint(data, config, schema.of_classifiers(settings), how)
+        checkpoint = Checkpoint(checkpoints.path(partition, role), mark)
+        module = fit(config, train, val, settings, how, checkpoint=checkpoint, **hear)
+        trained = schema.Trained(module, config, tuple(settings.inputs), features.config)
+        schema.save(schema.folder(partition, role), trained)
+
+
+def _language_model(
+    clips: pd.DataFrame,
+    partition: str | int,
+    words: tuple[str, ...],
+    features: wavelets.Features,
+    loaded: Params,
+    live: Live,
+) -> None:
+    """Train the model, a language model, on all labelled clips."""
+    from facewave.prompts.examples import gather  # take seconds to load
+    from facewave.prompts.transcripts import transcripts
+    from facewave.training import conversations
+
+    settings = loaded.train
+    entry = loaded.datasets[settings.dataset]
+    said = transcripts(clips, Path(entry.root), settings.language)
+    numbers = schema.numbers(features.blocks, settings.inputs)
+    gathered = gather(clips, entry, settings, numbers, said)
+
+    def log(step: int, figures: dict[str, float]) -> None:
+        live.step = step
+        for name, value in figures.items():
+            live.log_metric(name, value)
+
+    parts = labels.parts(clips, partition)
+    trained = conversations.train(gathered, parts, partition, words, features, settings, log)
+    if _first_process():
+        schema.save_language(schema.folder(partition, schema.MODEL), trained)
+
+
+def _first_process() -> bool:
+    """Of those that accelerate has launched."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 if __name__ == "__main__":

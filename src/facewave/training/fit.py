@@ -43,7 +43,8 @@ def used_by(kind: Kind, settings: Train) -> dict[str, Any]:
     """The settings that a kind's fit follows from, beside its inputs."""
     every = ("dataset", "subset", "partitions", "pca", "imbalance", "seed")
     own = {"majority": (), "logistic": ("c",), "svm": ("c",), "trees": ("trees",)}
-    networks = set(asdict(settings)) - {"model", "baselines", "inputs", "c", "trees"}
+    rest = {"model", "mode", "language", "baselines", "inputs", "c", "trees"}
+    networks = set(asdict(settings)) - rest
     return {name: asdict(settings)[name] for name in sorted({*every, *own.get(kind, networks)})}
 
 

@@ -97,3 +97,18 @@ def choose(settings: Train, counts_C: Tensor) -> Loss:
         return mean
 
     return loss
+
+
+def regression(how: str, values_nT: Tensor, targets_nT: Tensor) -> Tensor:
+    """``mse``: mean squared error; ``ccc``: 1 - concordance over the batch, a mean over targets.
+
+    CCC = 2 cov / (var + var + (mean - mean)**2), with population moments (Lin, 1989). A batch of
+    one has no concordance: it should be of eight clips or more.
+    """
+    if how == "mse":
+        return functional.mse_loss(values_nT, targets_nT)
+    values_T, targets_T = values_nT.mean(0), targets_nT.mean(0)
+    covariance_T = ((values_nT - values_T) * (targets_nT - targets_T)).mean(0)
+    spread_T = values_nT.var(0, correction=0) + targets_nT.var(0, correction=0)
+    ccc_T = 2 * covariance_T / (spread_T + (values_T - targets_T) ** 2 + 1e-8)
+    return (1 - ccc_T).mean()

@@ -1,15 +1,17 @@
 """The contract of models/trained/<partition>/<role>/: model.safetensors and config.json.
 
 ``role`` is "model" (what params.yaml names) or a baseline's name. config.json alone rebuilds the
-modules; it also tells which inputs they take and how the wavelets made them.
+modules; it also tells which inputs they take and how the wavelets made them. Of a language model
+only what was trained beside the backbone is there, and config.json names the backbone and says how
+it was prompted.
 """
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -21,7 +23,10 @@ from torch import Tensor, nn
 from facewave.errors import UserError
 from facewave.files import replacing, write_json
 from facewave.models.classifiers import Config, build
-from facewave.params import Block, Kind, Train
+from facewave.params import Block, Kind, Language, LanguageKind, Lora, Train
+
+if TYPE_CHECKING:
+    from facewave.models.language import LanguageModel
 
 ROOT = Path("models/trained")
 MODEL = "model"
@@ -52,14 +57,50 @@ class Trained:
             return torch.softmax(self.module(torch.from_numpy(inputs_nND)), dim=1).numpy()
 
 
+@dataclass(frozen=True, eq=False)
+class TrainedLanguage:
+    """A language model, and how it is prompted.
+
+    Attributes:
+        model: backbone and what was trained beside it.
+        settings: the prompt, the frames and the way of answering.
+        inputs: which blocks of features its face tokens are made of, in order.
+        wavelets: the transform's settings and the blendshapes' names.
+        shots: the clips that are shown as examples, by video_idx.
+        about: the dataset, partition and subset that it learnt from.
+    """
+
+    model: "LanguageModel"
+    settings: Language
+    inputs: tuple[Block, ...]
+    wavelets: dict[str, Any]
+    shots: tuple[str, ...]
+    about: dict[str, Any]
+
+
 def folder(partition: str | int, role: str) -> Path:
     """Where a trained classifier lies."""
     return ROOT / str(partition) / role
 
 
-def roles(settings: Train) -> dict[str, Kind]:
-    """What is trained on every partition: role -> kind of classifier."""
+def roles(settings: Train) -> dict[str, Kind | LanguageKind]:
+    """What is trained on every partition: role -> kind; beside a regression no classifier."""
+    if settings.regresses:
+        return {MODEL: settings.model}
     return {MODEL: settings.model, PRIOR: PRIOR} | {name: name for name in settings.baselines}
+
+
+def classifiers(settings: Train) -> dict[str, Kind]:
+    """Those of the roles that are classifiers."""
+    kinds = roles(settings)
+    return {role: kind for role in kinds for kind in get_args(Kind) if kinds[role] == kind}
+
+
+def of_classifiers(settings: Train) -> dict[str, Any]:
+    """The settings without those of language models."""
+    return {
+        name: value for name, value in asdict(settings).items() if name not in ("mode", "language")
+    }
 
 
 def arrange(
@@ -70,6 +111,17 @@ def arrange(
     return np.concatenate(
         [block.reshape(*block.shape[:2], math.prod(block.shape[2:])) for block in chosen], axis=2
     )
+
+
+def numbers(
+    blocks: Mapping[Block, NDArray[np.float32]], inputs: Sequence[Block]
+) -> Callable[[int], NDArray[np.float32]]:
+    """A function from a clip's place in the blocks to its numbers, (N, D)."""
+
+    def of(at: int) -> NDArray[np.float32]:
+        return arrange({name: blocks[name][at : at + 1] for name in inputs}, inputs)[0]
+
+    return of
 
 
 def widths(blocks: Mapping[Block, NDArray[np.float32]], inputs: Sequence[Block]) -> tuple[int, ...]:
@@ -105,7 +157,85 @@ def load(place: Path) -> Trained:
             f"{error.filename or place} is not here. Train it with dvc repro, or fetch it: dvc pull"
         ) from None
     except (KeyError, TypeError, ValueError, SafetensorError, RuntimeError) as error:
-        raise UserError(
-            f"{place} is damaged ({error}). Train it again: dvc repro -f train"
-        ) from None
+        raise _damaged(place, error) from None
     return Trained(module.eval(), config, inputs, wavelets)
+
+
+def without_faces(settings: Language) -> Language:
+    """The same prompts without places for face tokens."""
+    return replace(settings, face_tokens=0)
+
+
+def save_language(place: Path, trained: TrainedLanguage) -> None:
+    """Write what was trained beside the backbone; the same weights give the same bytes."""
+    with replacing(place / "model.safetensors") as temporary:
+        tensors = {name: x.contiguous().cpu() for name, x in trained.model.trained().items()}
+        save_file(tensors, temporary)
+    write_json(
+        place / "config.json",
+        {
+            "language": asdict(trained.model.config),
+            "settings": asdict(trained.settings),
+            "inputs": list(trained.inputs),
+            "wavelets": trained.wavelets,
+            "shots": list(trained.shots),
+            "about": trained.about,
+        },
+    )
+
+
+def read_language(place: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the configuration of a language model, without its backbone.
+
+    Raises:
+        UserError: they are not there, or damaged, or a classifier's.
+    """
+    try:
+        about = json.loads((place / "config.json").read_text("utf-8"))
+        if "language" not in about:
+            raise UserError(f"{place} is a classifier, no language model.")
+        return load_file(place / "model.safetensors"), about
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{error.filename or place} is not here. Train it with dvc repro, or fetch it: dvc pull"
+        ) from None
+    except (ValueError, SafetensorError) as error:
+        raise _damaged(place, error) from None
+
+
+def load_language(place: Path) -> TrainedLanguage:
+    """Rebuild a language model; its backbone comes from where it came from.
+
+    Raises:
+        UserError: as ``read_language``; or the two files do not fit, or there is no backbone.
+    """
+    from facewave.models import backbones, face_tokens  # takes seconds to load
+    from facewave.models.language import Config, LanguageModel
+
+    tensors, about = read_language(place)
+    try:
+        own = about["language"]
+        faces, lora = own["faces"], own["lora"]
+        config = Config(
+            **own
+            | {name: tuple(own[name]) for name in ("classes", "targets")}
+            | {"faces": faces and face_tokens.Config(**faces | {"widths": tuple(faces["widths"])})}
+            | {"lora": lora and Lora(**lora)}
+        )
+        settings = Language(**about["settings"] | {"lora": Lora(**about["settings"]["lora"])})
+        weights = config.weights
+        if config.revision:
+            source = backbones.FAMILIES[config.kind].hub if weights == backbones.HUB else weights
+            weights = f"{source.partition('@')[0]}@{config.revision}"
+        backbone = backbones.load(config.kind, weights, config.quantized)
+        model = LanguageModel(config, backbone)
+        model.load_trained(tensors)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(place, error) from None
+    rest = (tuple(about[name]) for name in ("inputs", "shots"))
+    inputs, shots = rest
+    return TrainedLanguage(model.eval(), settings, inputs, about["wavelets"], shots, about["about"])
+
+
+def _damaged(place: Path, error: Exception) -> UserError:
+    return UserError(f"{place} is damaged ({error}). Train it again: dvc repro -f train")

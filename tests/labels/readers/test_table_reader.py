@@ -176,7 +176,21 @@ def test_valence_and_arousal_need_no_words(tmp_path: Path) -> None:
     assert (second.valence, second.arousal, second.problem) == (None, 0.5, None)
 
 
-@pytest.mark.parametrize("column", ["valence", "arousal", "start", "end"])
+def test_scores_are_numbers_of_any_name_and_range(tmp_path: Path) -> None:
+    write(tmp_path, "clip,pss,age\na.mp4,17,40.5\nb.mp4,,-3\nc.mp4,,\nd.mp4,1e2,x\n")
+    columns = {"file_path": "clip", "score.stress": "pss", "score.age in years": "age"}
+    records = read(tmp_path, entry(columns, words="own"))
+    assert [r.scores for r in records] == [
+        {"stress": 17.0, "age in years": 40.5},
+        {"age in years": -3.0},  # an empty cell is no score, and no 0
+        None,
+        None,
+    ]
+    assert [r.problem for r in records] == [None, None, None, Reason.BAD_VALUE]
+    assert records[3].note == "score.age in years is 'x', not a number"
+
+
+@pytest.mark.parametrize("column", ["valence", "arousal", "start", "end", "score.stress"])
 @pytest.mark.parametrize("wrong", ["x", "nan", "inf", "1e999", "1_0", "0x1", "0,5"])
 def test_what_is_no_number_is_told(tmp_path: Path, column: str, wrong: str) -> None:
     record = one(tmp_path, {column: "x"}, f'"{wrong}"')
@@ -247,6 +261,11 @@ def test_an_empty_row_keeps_its_place(tmp_path: Path) -> None:
     [
         (BOTH | {"mood": "x"}, {}, "columns.mood is not a column of ours; there are file_path,"),
         (BOTH | {"votes": "x"}, {}, "columns.votes is not a column of ours"),
+        (BOTH | {"score": "x"}, {}, "columns.score is not a column of ours"),
+        (BOTH | {"score.": "x"}, {}, "columns.score. is not a column of ours"),
+        (BOTH | {"stress": "x"}, {}, "split, fold, "),
+        (BOTH | {"stress": "x"}, {}, "votes.<word> and score.<name>."),
+        (BOTH | {"score.stress": "pss"}, {}, "mine.csv: column 'pss' is missing"),
         (BOTH | {"votes.sad": "x"}, {}, "columns.votes.sad: that word is not in words"),
         (BOTH, {"table": ""}, "the reader `table` needs table, the file's name below root"),
         ({"actual": "feeling"}, {}, "columns with at least file_path, or video_idx and"),

@@ -2,8 +2,9 @@
 
 ``columns`` in params.yaml says which of the table's columns holds what: file_path (or video_idx,
 with the pattern ``clips``), actual (a word) or label (its code), split, fold, subject, source,
-scene, valence, arousal, compound, caption, transcript, start, end, and ``votes.<word>`` for counts
-of votes. ``words`` lists the words in the order of the codes.
+scene, valence, arousal, compound, caption, transcript, start, end, ``votes.<word>`` for counts of
+votes, and ``score.<name>`` for any other number, such as a questionnaire's. ``words`` lists the
+words in the order of the codes.
 """
 
 import math
@@ -14,7 +15,7 @@ from facewave.errors import UserError
 from facewave.labels import tables
 from facewave.labels.corpus import Corpus, Track, code, first_code, known, place
 from facewave.labels.records import Record
-from facewave.labels.schema import SEVEN, Reason
+from facewave.labels.schema import SCORE, SEVEN, Reason
 from facewave.params import Dataset
 
 _TEXTS = ("subject", "source", "scene", "compound", "caption", "transcript")
@@ -67,10 +68,11 @@ def words_of(entry: Dataset) -> tuple[str, ...]:
 
 def _check(columns: Mapping[str, str], words: tuple[str, ...], entry: Dataset) -> None:
     votes = {name for name in columns if name.startswith(_VOTES)}
-    if strange := sorted(set(columns) - votes - set(_COLUMNS)):
+    scores = {name for name in columns if name.startswith(SCORE) and name != SCORE}
+    if strange := sorted(set(columns) - votes - scores - set(_COLUMNS)):
         raise UserError(
             f"params.yaml: columns.{strange[0]} is not a column of ours; there are "
-            f"{', '.join(_COLUMNS)} and votes.<word>."
+            f"{', '.join(_COLUMNS)}, votes.<word> and {SCORE}<name>."
         )
     if strange := sorted(votes - {_VOTES + word for word in words}):
         raise UserError(f"params.yaml: columns.{strange[0]}: that word is not in words.")
@@ -111,6 +113,7 @@ def _record(
     problem, note = None, ""
     numbers: dict[str, float] = {}
     votes: dict[str, int] = {}
+    scores: dict[str, float] = {}
     fold = None
     word = known(words, own.get("actual", ""))
     try:
@@ -121,6 +124,11 @@ def _record(
             name.removeprefix(_VOTES): tables.count(said or "0", name)
             for name, said in own.items()
             if name.startswith(_VOTES)
+        }
+        scores = {
+            name.removeprefix(SCORE): tables.real(said, name)
+            for name, said in own.items()
+            if name.startswith(SCORE) and said
         }
         if not 0 <= numbers.get("start", 0.0) < numbers.get("end", math.inf):
             raise tables.Unreadable(f"it lasts from {own.get('start')} to {own.get('end')} s")
@@ -148,6 +156,7 @@ def _record(
         file_path=path,
         word="" if problem else word,
         votes=votes or None,
+        scores=scores or None,
         fold=fold,
         part=own.get("split", "") if problem is None else "",
         valence=numbers.get("valence"),
@@ -170,7 +179,9 @@ def _record(
 CORPUS = Corpus(
     name="table",
     title="any table of your own, through columns and words in params.yaml",
-    tracks={"own": Track(knows=("votes", "valence", "arousal", *_TEXTS, "fold", "split"))},
+    tracks={
+        "own": Track(knows=("votes", "valence", "arousal", "scores", *_TEXTS, "fold", "split"))
+    },
     home="-",
     access="yours",
     licence="yours",

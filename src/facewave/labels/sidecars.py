@@ -1,0 +1,236 @@
+"""Transcripts that lie beside clips, as subtitles or as plain text, for rows that have none.
+
+Subtitles are WebVTT (https://www.w3.org/TR/webvtt1) or SubRip, which no standard describes: its
+cues are the same but for a comma in their times. FFmpeg reads both, and says of a mistake in
+neither where it stands; hence the parser here.
+"""
+
+import html
+import math
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from facewave.errors import UserError
+from facewave.labels import tables
+from facewave.labels.cleaning import FileFact
+from facewave.pictures import PICTURES
+
+# The first that is there: those with times can tell what is said in a part of the file.
+_SUFFIXES = (".vtt", ".srt", ".txt")
+
+_TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})(?:[.,](\d{1,3}))?"
+_TIMING = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
+_ARROW = "-->"
+# Of WebVTT (<c>, <v Speaker>, </i>, <00:01.500>) and SubRip (<font ...>, {\an8}); "a < b" is text.
+_TAGS = re.compile(r"<(?:/?[A-Za-z]|\d+:)[^<>]*>|\{\\[^{}]*\}")
+_SILENT_BLOCKS = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_SEPARATORS = re.compile(r"[,;:|()\[\]]")
+_TABLE_LINE = re.compile(r"[-+]?[\d.]+(?:\t|[,;](?! ))")
+_TOUCHING = 0.02  # s between a rolling caption's cues, at most
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A piece of what is said.
+
+    Attributes:
+        start, end: s.
+        lines: its text, each line without markup and with single blanks.
+    """
+
+    start: float
+    end: float
+    lines: tuple[str, ...]
+
+
+def fill(raw: pd.DataFrame, facts: Mapping[str, FileFact], root: Path) -> pd.DataFrame:
+    """Give rows without a transcript the one that lies beside their clip.
+
+    Args:
+        raw: the records of a corpus (records.py), windows being set.
+        facts: for each file_path that was looked at.
+        root: what the paths are below.
+
+    Raises:
+        UserError: a file beside a clip is not UTF-8, or no subtitles.
+    """
+    listed = label_folders(raw["table"])
+    beside = cache(lambda path: _read(root, path, listed))
+
+    def transcript(path: str, start: float, end: float) -> str:
+        fact = facts.get(path)
+        if fact is None or not fact.exists or fact.problem:
+            return ""
+        return said(beside(path), start, end)
+
+    columns = (raw[name] for name in ("transcript", "file_path", "start", "end"))
+    found = [own or transcript(*row) for own, *row in zip(*columns, strict=True)]
+    return raw.assign(transcript=pd.Series(found, raw.index, dtype=object))
+
+
+def label_folders(names: Collection[str]) -> frozenset[str]:
+    """The folders in which a corpus keeps labels as .txt files, of the paths of its label files.
+
+    Some corpora have one for each clip, named after it. No .txt there is a transcript.
+    """
+    paths = (PurePosixPath(name) for name in set(names))
+    return frozenset(str(path.parent) for path in paths if path.suffix.lower() == ".txt")
+
+
+def said(pieces: list[Cue], start: float, end: float) -> str:
+    """The text of the cues that overlap [start, end), on one line; NaN is the file's own limit."""
+    first = -math.inf if math.isnan(start) else start
+    last = math.inf if math.isnan(end) else end
+    inside = [c for c in pieces if c.start < last and (c.end > first or c.start >= first)]
+    return " ".join(line for cue in inside for line in cue.lines)
+
+
+def parse(content: str, where: str) -> list[Cue]:
+    """The cues of WebVTT or SubRip, in the order of their times; what rolls on is there once.
+
+    Args:
+        content: it is WebVTT if it begins with the word.
+        where: the file, for messages.
+
+    Raises:
+        UserError: a line that is neither a cue's nor a comment's, or times that run backwards.
+    """
+    lines = content.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    web = lines[0].split(maxsplit=1)[:1] == ["WEBVTT"]
+    found: list[Cue] = []
+    for number, block in _blocks(lines):
+        if not (web and _SILENT_BLOCKS.match(block[0])):
+            found += _cues(block, number, where, strict=not web)
+    return _once(sorted(found, key=lambda cue: cue.start))
+
+
+def _read(root: Path, path: str, listed: Collection[str]) -> list[Cue]:
+    """What is said in a clip, [] if nothing beside it tells."""
+    if path.lower().endswith(PICTURES):  # nothing is said in one picture; captions lie there
+        return []
+    stem = PurePosixPath(path)
+    stem = stem if (root / path).is_dir() else stem.with_suffix("")
+    for suffix in _SUFFIXES:
+        file = root / f"{stem}{suffix}"
+        if not os.path.isfile(file):  # noqa: PTH113  (Path's raises for a name that none can have)
+            continue
+        if suffix != ".txt":
+            return parse(tables.text(file), str(file))
+        if str(stem.parent) not in listed and not is_annotation(text := tables.text(file)):
+            return [Cue(-math.inf, math.inf, _lines([text]))]
+    return []
+
+
+def is_annotation(text: str) -> bool:
+    """Whether half of a text's lines or more are numbers, or begin as a table's do with one.
+
+    So do labels, boxes and points of frames, which tools and corpora put beside clips.
+    """
+
+    def of_numbers(line: str) -> bool:
+        fields = _SEPARATORS.sub(" ", line).split()
+        return bool(_TABLE_LINE.match(line)) or all(_NUMBER.fullmatch(field) for field in fields)
+
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return 2 * sum(map(of_numbers, lines)) >= max(1, len(lines))
+
+
+def _blocks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """What stands between empty lines, with the number of its first line.
+
+    A line of blanks is not empty: rolling captions have them within a cue.
+    """
+    block: list[str] = []
+    for number, line in enumerate([*lines, ""], start=1):
+        if line:
+            block.append(line)
+        elif block:
+            yield number - len(block), block
+            block = []
+
+
+def _cues(block: list[str], first: int, where: str, *, strict: bool) -> list[Cue]:
+    """The cues of a block; several if the empty line between them was forgotten."""
+    arrows = [i for i, line in enumerate(block) if _ARROW in line]
+    if strict and (not arrows or arrows[0] > 1):  # a cue's id takes one line
+        raise UserError(
+            f"{where}, line {first}: {block[0].strip()[:60]!r} stands where a cue should begin, "
+            "with its number or its times. Correct the subtitles, or take the file away."
+        )
+    found = []
+    for at, following in pairwise([*arrows, len(block)]):
+        start, end = _times(block[at], f"{where}, line {first + at}")
+        text = block[at + 1 : following]
+        if following < len(block) and text and text[-1].strip().isdigit():
+            text = text[:-1]  # the next cue's number
+        if lines := _lines(text, markup=True):
+            found.append(Cue(start, end, lines))
+    return found
+
+
+def _times(line: str, where: str) -> tuple[float, float]:
+    match = _TIMING.fullmatch(line)
+    if match is None:
+        raise UserError(
+            f"{where}: {line.strip()[:60]!r} are no times of a cue, such as 00:01:02.500 --> "
+            "00:01:04.000. Correct the subtitles, or take the file away."
+        )
+    parts = match.groups("0")
+    start, end = (
+        3600 * int(hours) + 60 * int(minutes) + int(seconds) + int(part.ljust(3, "0")) / 1000
+        for hours, minutes, seconds, part in (parts[:4], parts[4:])
+    )
+    if end < start:
+        raise UserError(
+            f"{where}: the cue ends before it begins. Correct the subtitles, or take the file away."
+        )
+    return start, end
+
+
+def _lines(texts: list[str], *, markup: bool = False) -> tuple[str, ...]:
+    """Lines with single blanks, without empty ones."""
+    plain = (html.unescape(_TAGS.sub("", text)) if markup else text for text in texts)
+    tidy = (" ".join(tables.clean(text).split()) for text in plain)
+    return tuple(text for text in tidy if text)
+
+
+def _once(cues: list[Cue]) -> list[Cue]:
+    """Cues without what the one before them, still in sight, has said.
+
+    Rolling captions (those that YouTube makes, say) show a line again when the next one comes, and
+    a line again as it grows.
+    """
+    found: list[Cue] = []
+    shown: tuple[str, ...] = ()
+    shown_until = -math.inf
+    for cue in cues:
+        new = _continued(shown, cue.lines) if cue.start <= shown_until + _TOUCHING else cue.lines
+        if new:
+            found.append(replace(cue, lines=new))
+        else:
+            found[-1] = replace(found[-1], end=max(found[-1].end, cue.end))
+        shown, shown_until = cue.lines, cue.end
+    return found
+
+
+def _continued(before: tuple[str, ...], now: tuple[str, ...]) -> tuple[str, ...]:
+    """What ``now`` adds to the last lines of ``before``, if it begins with them."""
+    words = [line.split() for line in now]
+    flat = [word for line in words for word in line]
+    for i in range(len(before)):
+        again = " ".join(before[i:]).split()
+        if flat[: len(again)] == again:
+            rest, skipped = [], len(again)
+            for line in words:
+                rest.append(" ".join(line[skipped:]))
+                skipped = max(0, skipped - len(line))
+            return tuple(line for line in rest if line)
+    return now

@@ -1,0 +1,335 @@
+"""Vision-language models of transformers, and how each family is spoken to.
+
+A new image-text-to-text model is one more ``Family`` in ``FAMILIES``: where its weights are, and
+how a conversation and its pictures become the processor's arguments.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from huggingface_hub.errors import HFValidationError
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    BitsAndBytesConfig,
+)
+from transformers.utils.import_utils import is_bitsandbytes_available
+from transformers.video_utils import VideoMetadata
+
+from facewave.errors import UserError
+from facewave.models import tiny
+from facewave.params import LanguageKind
+
+FACE = "<face>"  # the place of a face token in a prompt
+PREFIX = "<prefix>"  # and of a virtual token of prefix tuning
+HUB = "hub"
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """A question about a clip and, where it is an example, its answer.
+
+    Attributes:
+        pictures: frames of one size, each (h, w, 3) RGB uint8; may be none.
+        duration: of the clip that they are spread over, s.
+        question: may hold ``FACE``.
+        answer: "" where it is to be given.
+    """
+
+    pictures: Sequence[NDArray[np.uint8]]
+    duration: float
+    question: str
+    answer: str = ""
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a family's models are had and spoken to.
+
+    Attributes:
+        hub: the id of the default weights.
+        revision: theirs, pinned; "" where none is known: the newest, which is then recorded.
+        terms: where a person accepts the terms of gated weights; "" where none are asked.
+        arguments: what its processor is given for conversations, beside padding.
+        lead: what comes between a prompt and its answer.
+        projector: the submodule that brings image features to the text's width.
+        type: what transformers calls such a model.
+        tiny: makes a random model and its processor.
+    """
+
+    hub: str
+    revision: str
+    terms: str
+    arguments: Callable[[Any, Sequence[Sequence[Turn]]], dict[str, Any]]
+    lead: str
+    projector: str
+    type: str
+    tiny: Callable[[], tuple[Any, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Backbone:
+    """A loaded model.
+
+    Attributes:
+        model: transformers' image-text-to-text model, in evaluation mode, nothing trainable.
+        processor: its processor, whose tokenizer knows ``FACE`` and ``PREFIX``.
+        family: how it is spoken to.
+        revision: the weights' commit, "" for a folder or a tiny model.
+    """
+
+    model: Any
+    processor: Any
+    family: Family
+    revision: str
+
+    @property
+    def face_id(self) -> int:
+        """The token of a place for a face token."""
+        return int(self.processor.tokenizer.convert_tokens_to_ids(FACE))
+
+    @property
+    def prefix_id(self) -> int:
+        """The token of a place for a virtual token."""
+        return int(self.processor.tokenizer.convert_tokens_to_ids(PREFIX))
+
+    @property
+    def hidden(self) -> int:
+        """H, the width of the text embeddings."""
+        return int(self.model.get_input_embeddings().embedding_dim)
+
+    def inputs(self, conversations: Sequence[Sequence[Turn]]) -> dict[str, torch.Tensor]:
+        """What the model takes for conversations that each end with a question; padded left."""
+        made = self.processor(
+            **self.family.arguments(self.processor, conversations),
+            padding=True,
+            padding_side="left",
+            return_tensors="pt",
+        )
+        made.pop("labels", None)  # PaliGemma's, of the answer that is not there
+        return dict(made)
+
+    def answer_ids(self, answer: str) -> list[int]:
+        """The tokens of an answer, with the one that ends it."""
+        tokenizer = self.processor.tokenizer
+        ids = tokenizer(self.family.lead + answer, add_special_tokens=False)["input_ids"]
+        return [*ids, tokenizer.eos_token_id]
+
+
+def _chat(processor: Any, turns: Sequence[Turn], media: Callable[[Turn], list[str]]) -> str:
+    """A conversation as the model's own chat template has it."""
+    messages: list[dict[str, Any]] = []
+    for turn in turns:
+        content = [{"type": kind} for kind in media(turn)]
+        messages.append(
+            {"role": "user", "content": [*content, {"type": "text", "text": turn.question}]}
+        )
+        if turn.answer:
+            told = [{"type": "text", "text": turn.answer}]
+            messages.append({"role": "assistant", "content": told})
+    return processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+
+
+def _qwen(processor: Any, conversations: Sequence[Sequence[Turn]]) -> dict[str, Any]:
+    """The frames are a video, with its time.
+
+    With the settings that come with the weights (min_pixels: 3136), frames of 224 x 224 keep their
+    size, and two of them are 64 tokens; transformers' own would enlarge them to 336 x 336.
+    """
+    shown = [turn for turns in conversations for turn in turns if len(turn.pictures)]
+    metadata = [
+        VideoMetadata(
+            total_num_frames=len(turn.pictures),
+            fps=len(turn.pictures) / max(turn.duration, 1e-3),
+            frames_indices=list(range(len(turn.pictures))),
+            duration=turn.duration,
+        )
+        for turn in shown
+    ]
+    texts = [
+        _chat(processor, turns, lambda turn: ["video"] if len(turn.pictures) else [])
+        for turns in conversations
+    ]
+    if not shown:
+        return {"text": texts}
+    videos = [np.stack(turn.pictures) for turn in shown]
+    return {
+        "text": texts,
+        "videos": videos,
+        "video_metadata": metadata,
+        "do_sample_frames": False,
+        "cap_pixels_per_frame": True,  # as Qwen's own code has it
+    }
+
+
+def _paligemma(processor: Any, conversations: Sequence[Sequence[Turn]]) -> dict[str, Any]:
+    """All pictures first, then the text; the model knows no turns."""
+    texts, pictures = [], []
+    for turns in conversations:
+        own = [picture for turn in turns for picture in turn.pictures]
+        said = "\n".join(turn.question + (f"\n{turn.answer}" * bool(turn.answer)) for turn in turns)
+        texts.append(processor.image_token * len(own) + said)
+        pictures.append(own)
+    if not all(pictures):
+        raise UserError(
+            "params.yaml: train.language.frames is 0, and PaliGemma answers about pictures only. "
+            "Show at least one."
+        )
+    return {"text": texts, "images": pictures}
+
+
+def _idefics(processor: Any, conversations: Sequence[Sequence[Turn]]) -> dict[str, Any]:
+    """Every frame is a picture, whole."""
+    texts = [
+        _chat(processor, turns, lambda turn: ["image"] * len(turn.pictures))
+        for turns in conversations
+    ]
+    pictures = [[picture for turn in turns for picture in turn.pictures] for turns in conversations]
+    if not any(pictures):
+        return {"text": texts}
+    return {"text": texts, "images": pictures, "do_image_splitting": False}
+
+
+FAMILIES: dict[str, Family] = {
+    "paligemma2": Family(
+        hub="google/paligemma2-3b-mix-448",
+        revision="",
+        terms="https://huggingface.co/google/paligemma2-3b-mix-448",
+        arguments=_paligemma,
+        lead="",
+        projector="model.multi_modal_projector",
+        type="paligemma",
+        tiny=tiny.paligemma2,
+    ),
+    "qwen2.5-vl": Family(
+        hub="Qwen/Qwen2.5-VL-3B-Instruct",
+        revision="66285546d2b821cf421d4f5eb2576359d3770cd3",
+        terms="",
+        arguments=_qwen,
+        lead="",
+        projector="model.visual.merger",
+        type="qwen2_5_vl",
+        tiny=tiny.qwen2_5_vl,
+    ),
+    "smolvlm": Family(
+        hub="HuggingFaceTB/SmolVLM-256M-Instruct",
+        revision="",
+        terms="",
+        arguments=_idefics,
+        lead=" ",
+        projector="model.connector",
+        type="idefics3",
+        tiny=tiny.smolvlm,
+    ),
+}
+
+
+def load(kind: LanguageKind, weights: str, quantized: bool = False) -> Backbone:
+    """A backbone in evaluation mode, frozen, in bfloat16 on a GPU and float32 elsewhere.
+
+    Args:
+        kind: which family; ``tiny-``: random weights, and ``weights`` is not looked at.
+        weights: "hub"; another hub id, or ID@REVISION; or a folder.
+        quantized: the weights in 4 bits (NF4 of QLoRA, Dettmers et al. 2023).
+
+    Raises:
+        UserError: the weights cannot be had, or 4 bits cannot.
+    """
+    family = FAMILIES[kind.removeprefix("tiny-")]
+    if kind.startswith("tiny-"):
+        model, processor = family.tiny()
+        revision = ""
+    else:
+        model, processor = _pretrained(family, weights, quantized)
+        revision = str(getattr(model.config, "_commit_hash", "") or "")
+    processor.tokenizer.add_tokens([FACE, PREFIX], special_tokens=True)
+    _make_room(model, processor.tokenizer)
+    return Backbone(model.eval().requires_grad_(False), processor, family, revision)
+
+
+def _make_room(model: Any, tokenizer: Any) -> None:
+    """Rows for new tokens, where a model has none to spare: padding's, which it never says."""
+    rows = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) <= rows:
+        return
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    with torch.no_grad():
+        for table in (model.get_input_embeddings(), model.get_output_embeddings()):
+            table.weight[rows:] = table.weight[tokenizer.pad_token_id]
+
+
+def _pretrained(family: Family, weights: str, quantized: bool) -> tuple[Any, Any]:
+    source, _, revision = weights.partition("@")
+    if Path(weights).is_dir():
+        source, revision = weights, ""
+    elif weights == HUB:
+        source, revision = family.hub, family.revision
+    on_gpu = torch.cuda.is_available()
+    how: dict[str, Any] = {"dtype": torch.bfloat16 if on_gpu else torch.float32}
+    if quantized:
+        if not (on_gpu and is_bitsandbytes_available()):
+            raise UserError(
+                "params.yaml: train.language.quantized needs a GPU and bitsandbytes (pip install "
+                "bitsandbytes). Install it, or set quantized: false."
+            )
+        how["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+    at = {"revision": revision} if revision else {}
+    try:
+        named = AutoConfig.from_pretrained(source, **at).model_type
+        if named != family.type:
+            raise UserError(
+                f"params.yaml: train.language.weights: {source} is a model of type {named}, not "
+                f"{family.type}. Name weights of that type, or another train.model."
+            )
+        processor = AutoProcessor.from_pretrained(source, **at)
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+            source,
+            use_safetensors=True,  # the other files of weights are pickles
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told below
+            **at,
+            **how,
+        )
+    except (OSError, HFValidationError, KeyError, ValueError, SafetensorError) as error:
+        raise UserError(_why(family, source, str(error))) from None
+    model, found = loaded
+    absent = [*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])]
+    if absent:  # else they would be random
+        said = f"{len(absent)} tensors are missing or of another shape, as {sorted(absent)[0]}"
+        raise UserError(_why(family, source, said))
+    return model, processor
+
+
+def _why(family: Family, source: str, said: str) -> str:
+    said = said.strip()
+    if re.search(r"gated repo|is restricted|40[13] Client Error", said):
+        place = family.terms or f"https://huggingface.co/{source}"
+        return (
+            f"the weights of {source} are gated: accept their terms at {place} with your account, "
+            "then log in with: hf auth login. Or name a folder that has them in "
+            "train.language.weights."
+        )
+    first = said.partition("\n")[0].rstrip(".")
+    if Path(source).is_dir():
+        return (
+            f"{source} holds no whole model ({first}). train.language.weights names a folder with "
+            "config.json, the files of processor and tokenizer, and weights as safetensors; no "
+            "others are read, since reading them can run code."
+        )
+    return (
+        f"the weights of {source} cannot be had ({first}). Connect to the internet once, or name a "
+        "folder with the model's safetensors files in train.language.weights."
+    )

@@ -1,0 +1,217 @@
+"""What a language model sees of a clip: a few frames, whole or cut out around the followed face.
+
+Legend of names: T frames of a trajectory, F frames that are shown, P points, C coordinates, 2: x
+and y.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewave.errors import UserError
+from facewave.landmarks.schema import Trajectory
+from facewave.params import Language
+from facewave.video import Clip
+
+_MARGIN = 0.3  # of the face, left, right, above and below it
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What is shown of a row's clip.
+
+    Attributes:
+        pictures: F, each (h, w, 3) RGB uint8, all of one size.
+        times_F: when they are, seconds from the row's start, never falling, float64.
+        duration: of the row, in seconds.
+    """
+
+    pictures: list[Picture]
+    times_F: NDArray[np.float64]
+    duration: float
+
+
+def moments(
+    duration: float, count: int, sampling: Literal["uniform", "random", "middle"], seed: int
+) -> NDArray[np.float64]:
+    """When to look at a clip.
+
+    Args:
+        duration: seconds; of one that is not above 0, every moment is 0.
+        count: how many.
+        sampling: uniform: the middles of so many equal parts of the clip; random: somewhere in each
+            of these parts, as in temporal segment networks (Wang et al., 2016, ECCV); middle: the
+            middles of equal parts of the clip's middle third.
+        seed: of the random ones; the others need none.
+
+    Returns:
+        (count,) seconds in [0, duration), rising, float64.
+    """
+    if not duration > 0:
+        return np.zeros(count)
+    inside = np.random.default_rng(seed).random(count) if sampling == "random" else 0.5
+    shares = (np.arange(count) + inside) / max(count, 1)
+    if sampling == "middle":
+        shares = (1 + shares) / 3
+    # The product may be rounded up to the end.
+    return np.minimum(shares * duration, np.nextafter(duration, 0))
+
+
+def draw_seed(seed: int, epoch: int, video_idx: str) -> int:
+    """The seed of a clip's random moments in an epoch, the same on every machine; below 2**32."""
+    digest = hashlib.sha256(f"{seed} {epoch} {video_idx}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+def show(
+    clip: Path,
+    fps: float,
+    start: float,
+    duration: float,
+    trajectory: Trajectory | None,
+    settings: Language,
+    seed: int,
+) -> Shown:
+    """The pictures of a row's clip, always ``settings.frames`` of them.
+
+    With a trajectory they are those that the extraction looked at, at each moment the last one
+    that had begun, so its points are this very picture's; without, the first to begin from then on.
+    A frame that cannot be decoded is black, and so are all of a clip that cannot be, or ends before
+    the row begins: one damaged clip should not stop a run. Of a clip that ends too early the last
+    picture that was found stands for the missing ones.
+
+    A face is cut out in squares as large as the largest face shown, with a margin, about the middle
+    of each frame's own face: it neither jumps in size nor leaves the picture. The squares are
+    shifted into the frame; what is still outside is black. In a frame without the face, the nearest
+    one with it tells the place; without any, whole frames are shown.
+
+    Args:
+        clip: a video, a picture or a folder of pictures.
+        fps: of pictures.
+        start: of the row, in seconds from the first frame; NaN: the clip's.
+        duration: of the row, in seconds.
+        trajectory: the row's; its times are from the clip's first frame. None: it has none.
+        settings: frames, sampling, picture and side: of a face's square, or of a whole picture's
+            longer side, in pixels.
+        seed: of random moments (``draw_seed``).
+
+    Raises:
+        UserError: the clip is not here.
+    """
+    times_F = moments(duration, settings.frames, settings.sampling, seed)
+    if not settings.frames:
+        return Shown([], times_F, duration)
+    if not clip.exists():
+        raise UserError(f"{clip} is not here. Put it back, or set train.language.frames to 0.")
+    start = 0.0 if math.isnan(start) else start
+    if trajectory is not None and len(trajectory.times_T):
+        times_T = trajectory.times_T - start
+        begun_F = np.searchsorted(times_T, times_F, side="right") - 1
+        times_F = times_T[np.maximum(begun_F, 0)]
+    pictures = _decoded(clip, fps, start, times_F)
+    faces_FP2 = None if settings.picture == "whole" else _faces(trajectory, start + times_F)
+    if faces_FP2 is None:
+        fitted = [_fitted(picture, settings.side) for picture in pictures]
+    else:
+        squares = _cut_out(pictures, faces_FP2)
+        fitted = [_fitted(square, settings.side) for square in squares]
+    return Shown(_of_one_size(fitted), times_F, duration)
+
+
+def grid(pictures: Sequence[Picture]) -> Picture:
+    """All pictures as one, row by row from the top left: as many columns as rows, or one more.
+
+    Smaller ones have black around them; places without a picture are black.
+
+    Raises:
+        ValueError: there is no picture.
+    """
+    columns = math.ceil(math.sqrt(len(pictures)))
+    cells = _of_one_size(pictures)
+    cells += [np.zeros_like(cells[0])] * (-len(cells) % columns)
+    rows = [np.hstack(cells[at : at + columns]) for at in range(0, len(cells), columns)]
+    return np.vstack(rows)
+
+
+def _decoded(clip: Path, fps: float, start: float, times_F: NDArray[np.float64]) -> list[Picture]:
+    """The frames at some times (s from the row's start)."""
+    # The row's first frame, too: a moment in the last frame's time has no frame after it.
+    wanted = [start, *(start + times_F)]
+    found = Clip(clip, fps).stills(wanted) or [np.zeros((1, 1, 3), np.uint8)]
+    found += found[-1:] * (len(wanted) - len(found))
+    largest = max(found, key=lambda picture: picture.size)
+    # A picture that cannot be decoded comes as one black pixel.
+    return [picture if picture.size > 3 else np.zeros_like(largest) for picture in found[1:]]
+
+
+def _faces(
+    trajectory: Trajectory | None, times_F: NDArray[np.float64]
+) -> NDArray[np.float32] | None:
+    """The points of the face nearest in time (s from the first frame), (F, P, 2), if there is one.
+
+    x and y are in picture widths and heights.
+    """
+    if trajectory is None or not trajectory.valid_T.any():
+        return None
+    seen = np.flatnonzero(trajectory.valid_T)
+    apart = np.abs(trajectory.times_T[seen, None] - times_F)
+    return trajectory.landmarks_TPC[seen[apart.argmin(axis=0)], :, :2]
+
+
+def _cut_out(pictures: list[Picture], faces_FP2: NDArray[np.float32]) -> list[Picture]:
+    """A square of each picture about its face, the same part of all pictures' heights."""
+    low_F2, high_F2 = faces_FP2.min(axis=1), faces_FP2.max(axis=1)
+    aspect_F = np.array([picture.shape[1] / picture.shape[0] for picture in pictures])
+    widths_F, heights_F = (high_F2 - low_F2).T  # in picture widths, in picture heights
+    length = max((widths_F * aspect_F).max(), heights_F.max()) * (1 + 2 * _MARGIN)
+    middles_F2 = (low_F2 + high_F2) / 2
+    return [
+        _square(picture, middle_2, math.ceil(length * picture.shape[0]))
+        for picture, middle_2 in zip(pictures, middles_F2, strict=True)
+    ]
+
+
+def _square(picture: Picture, middle_2: NDArray[np.float32], length: int) -> Picture:
+    """A square of so many pixels, at most the longer side, shifted into the picture."""
+    height, width = picture.shape[:2]
+    length = min(max(length, 1), max(height, width))
+    left, top = (
+        int(np.clip(round(at * side - length / 2), min(0, side - length), max(0, side - length)))
+        for at, side in zip(middle_2.tolist(), (width, height), strict=True)
+    )
+    part = picture[max(0, top) : top + length, max(0, left) : left + length]
+    square = np.zeros((length, length, 3), np.uint8)
+    square[max(0, -top) :, max(0, -left) :][: part.shape[0], : part.shape[1]] = part
+    return square
+
+
+def _fitted(picture: Picture, side: int) -> Picture:
+    """The picture, its longer side so many pixels."""
+    scale = side / max(picture.shape[:2])
+    size = [max(1, round(scale * length)) for length in picture.shape[1::-1]]
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    resized = cv2.resize(picture, size, interpolation=how)
+    return resized.astype(np.uint8, copy=False)
+
+
+def _of_one_size(pictures: Sequence[Picture]) -> list[Picture]:
+    """The pictures in the middle of black ones that are as high and wide as any of them."""
+    height = max(picture.shape[0] for picture in pictures)
+    width = max(picture.shape[1] for picture in pictures)
+    return [_in_the_middle(picture, height, width) for picture in pictures]
+
+
+def _in_the_middle(picture: Picture, height: int, width: int) -> Picture:
+    canvas = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
+    canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return canvas

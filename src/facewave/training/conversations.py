@@ -1,0 +1,204 @@
+"""A language model's training on one partition: its clips, what is built, what it starts from."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+import torch
+
+from facewave.errors import UserError
+from facewave.labels import schema as labels
+from facewave.models import backbones, face_tokens
+from facewave.models.language import Config, LanguageModel
+from facewave.params import LanguageKind, Train
+from facewave.prompts import leaks
+from facewave.prompts.examples import Clips, Examples, choose_shots
+from facewave.training import checkpoints, language, schema
+from facewave.wavelets.schema import Features
+
+
+def train(
+    clips: Clips,
+    parts: pd.Series,
+    partition: str | int,
+    words: Sequence[str],
+    features: Features,
+    settings: Train,
+    report: language.Report,
+) -> schema.TrainedLanguage:
+    """Train (or, zero-shot, only put together) what ``settings.model`` names.
+
+    Args:
+        clips: all labelled clips, also those without a usable face.
+        parts: which part each is in.
+        partition: their partition's name.
+        words: the labels.
+        features: of the dataset.
+        settings: section ``train``.
+        report: hears of the losses.
+
+    Raises:
+        UserError: transcripts tell the label, the run to start from does not fit, or what
+            ``language.fit`` raises.
+    """
+    own = settings.language
+    learns = settings.mode != "zero_shot"
+    targets = own.targets if settings.regresses else []
+    known = ~np.isnan(clips.targets_nT).any(1)
+    learnt = labels.subset(clips.table, *settings.subset).index
+    inside = (parts == "train").to_numpy() & clips.table.index.isin(learnt) & known
+    train_clips = clips.of(np.flatnonzero(inside).tolist())
+    val_clips = clips.of(np.flatnonzero((parts == "val").to_numpy() & known).tolist())
+    if own.transcript != "none":
+        told = train_clips.table.assign(transcript=list(train_clips.transcripts))
+        leaks.check(told, "transcript")
+    if learns and not inside.any():
+        raise UserError(
+            f"partition {partition} of {settings.dataset} has no training clip in train.subset. "
+            "metrics/clean tells why clips were left out."
+        )
+    shots = train_clips.of(
+        choose_shots(train_clips.table, own.examples + bool(own.examples), words)
+    )
+
+    torch.manual_seed(settings.seed)
+    backbone = backbones.load(_kind(settings), own.weights, own.quantized)
+    config = _configure(backbone, words, targets, features, settings)
+    module = LanguageModel(config, backbone)
+    prompting = own if config.faces else schema.without_faces(own)
+    about = {"dataset": settings.dataset, "partition": str(partition), "subset": settings.subset}
+    trained = schema.TrainedLanguage(
+        module,
+        prompting,
+        tuple(settings.inputs),
+        features.config,
+        tuple(shots.table["video_idx"]),
+        about,
+    )
+    if not learns:
+        return trained
+    _fit_buffers(module, train_clips)
+    if settings.mode == "finetune" and own.start != "none":
+        _start(trained, Path(own.start) / str(partition) / schema.MODEL)
+    trainable, total = module.counts()
+    print(
+        f"partition {partition}: {trainable:,} of {total:,} parameters of {settings.model} are "
+        f"trained ({trainable / total:.2%}), on {len(train_clips.table)} clips"
+    )
+    learn, validate = (
+        Examples(some, shots, words, targets, prompting, settings.seed)
+        for some in (train_clips, val_clips)
+    )
+    mark = checkpoints.fingerprint(_digest(train_clips, val_clips), config, settings, about)
+    folder = checkpoints.ROOT / str(partition) / f"{schema.MODEL}-{mark[:16]}"
+    language.fit(module, learn, validate, prompting, settings.seed, folder, report)
+    return trained
+
+
+def _configure(
+    backbone: backbones.Backbone,
+    words: Sequence[str],
+    targets: Sequence[str],
+    features: Features,
+    settings: Train,
+) -> Config:
+    own, learns = settings.language, settings.mode != "zero_shot"
+    faces = None
+    if own.face_tokens and learns:  # an adapter that has learnt nothing would only disturb
+        widths = schema.widths(features.blocks, settings.inputs)
+        steps = features.blocks[settings.inputs[0]].shape[1]
+        faces = face_tokens.Config(own.adapter, steps, widths, own.face_tokens, backbone.hidden)
+    return Config(
+        kind=_kind(settings),
+        weights=own.weights,
+        revision=backbone.revision,
+        mode=settings.mode,
+        classes=tuple(words),
+        targets=tuple(targets),
+        faces=faces,
+        lora=own.lora if settings.mode == "finetune" and own.lora.rank else None,
+        projector=own.projector and learns,
+        prefix=own.prefix if settings.mode == "finetune" else 0,
+        quantized=own.quantized,
+    )
+
+
+def _fit_buffers(module: LanguageModel, clips: Clips) -> None:
+    """What is learnt before training: the numbers' and the targets' means and spreads."""
+    if module.faces is not None:
+        usable = clips.table.loc[clips.table["usable"], "at"]
+        if usable.empty:
+            raise UserError("no training clip has a usable face: set train.language.face_tokens: 0")
+        numbers = np.stack([clips.numbers(int(at)) for at in usable])
+        module.faces.standardize.fit(torch.from_numpy(numbers))
+    if module.head is not None:
+        module.head.fit(torch.from_numpy(clips.targets_nT).float())
+
+
+def _start(trained: schema.TrainedLanguage, place: Path) -> None:
+    """Take a pretrained run's weights, if it fits and saw none of the clips."""
+    tensors, about = schema.read_language(place)
+    config, module = trained.model.config, trained.model
+    ours = {
+        "kind": config.kind,
+        "weights": config.weights,
+        "revision": config.revision,
+        "faces": asdict(config.faces) if config.faces else None,
+    }
+    theirs = {name: about["language"].get(name) for name in ours}
+    theirs["faces"] = theirs["faces"] and _tuples(theirs["faces"])
+    mine = ours | {"inputs": list(trained.inputs), "wavelets": trained.wavelets}
+    theirs |= {name: about[name] for name in ("inputs", "wavelets")}
+    if other := [name for name, value in mine.items() if theirs[name] != value]:
+        raise UserError(
+            f"train.language.start: {place} was trained with another {', '.join(other)}. Finetune "
+            "with the settings of the pretrained run."
+        )
+    before, now = about["about"], trained.about
+    if (before["dataset"], before["partition"]) == (now["dataset"], now["partition"]):
+        (a, b), (c, d) = before["subset"], now["subset"]
+        if max(a, c) < min(b, d):
+            raise UserError(
+                f"train.subset is [{c:g}, {d:g}], and {place} was pretrained on [{a:g}, {b:g}]: "
+                "they share clips. Give the two runs slices that do not overlap."
+            )
+    own = module.trained()
+    if strange := sorted(set(tensors) - set(own)):
+        raise UserError(
+            f"train.language.start: {place} trained {strange[0]}, which this run does not. "
+            "Finetune with the settings of the pretrained run."
+        )
+    module.load_trained({**own, **tensors})
+
+
+def _tuples(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(x) if isinstance(x, list) else x for name, x in content.items()}
+
+
+def _digest(*groups: Clips) -> str:
+    """Of all that the clips teach."""
+    found = hashlib.sha256()
+    for clips in groups:
+        columns = [
+            "video_idx",
+            "file_path",
+            "actual",
+            "valence",
+            "arousal",
+            "scores",
+            "start",
+            "end",
+        ]
+        found.update(clips.table[[*columns, "usable"]].to_csv(index=False).encode())
+        found.update("\n".join(clips.transcripts).encode())
+        for at in clips.table.loc[clips.table["usable"], "at"]:
+            found.update(np.ascontiguousarray(clips.numbers(int(at))).data)
+    return found.hexdigest()
+
+
+def _kind(settings: Train) -> LanguageKind:
+    return next(kind for kind in get_args(LanguageKind) if kind == settings.model)

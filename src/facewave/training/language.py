@@ -1,0 +1,252 @@
+"""Training what stands beside a language model's frozen weights, with transformers' Trainer.
+
+It runs on whatever there is (``accelerate launch`` for several GPUs), and goes on after a kill to
+the same losses. Checkpoints hold what is trained, never the backbone.
+"""
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from facewave.errors import UserError
+from facewave.files import replacing, write_json
+from facewave.models.backbones import Backbone
+from facewave.models.language import Inputs, LanguageModel
+from facewave.params import Language
+from facewave.prompts.answers import to_device, workers
+from facewave.prompts.examples import Example, Examples, collate
+from facewave.training import losses
+
+# Called with the number of optimizer steps and figures.
+Report = Callable[[int, dict[str, float]], None]
+
+_REPORTS, _SAVES = 20, 4  # an epoch, at most
+_WEIGHTS = "model.safetensors"
+_BEST, _BEST_FACTS = "best.safetensors", "best.json"
+
+
+def fit(
+    module: LanguageModel,
+    train: Examples,
+    val: Examples,
+    settings: Language,
+    seed: int,
+    folder: Path,
+    report: Report,
+) -> None:
+    """Train with AdamW; the weights of the epoch of least validation loss stay.
+
+    Without validation clips the last epoch's do.
+
+    Args:
+        module: with fresh or pretrained weights beside the backbone.
+        train: the training part.
+        val: the validation part, may be empty.
+        settings: section ``train.language``.
+        seed: of the order of the clips and of dropout.
+        folder: of checkpoints; what is there is gone on with, so it must be this run's own.
+        report: hears of the losses.
+
+    Raises:
+        UserError: it diverged.
+    """
+    batches = math.ceil(len(train) / settings.batch_size)
+    steps = math.ceil(batches / settings.accumulation)
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.accumulation,
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.lr,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(settings.warmup * steps * settings.epochs),
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.clip,
+        bf16=torch.cuda.is_available(),
+        seed=seed,
+        data_seed=seed,
+        logging_steps=max(1, steps // _REPORTS),
+        eval_strategy="epoch" if len(val) else "no",
+        save_steps=max(1, steps // _SAVES),
+        save_total_limit=1,
+        report_to=[],
+        prediction_loss_only=True,
+        disable_tqdm=True,
+        label_names=["targets_nT" if module.config.targets else "labels"],
+        remove_unused_columns=False,
+        dataloader_num_workers=workers(),
+        ddp_find_unused_parameters=True,
+    )
+    if settings.checkpointing:
+        module.checkpoint_gradients()
+    best = _Best(module, folder)
+    trainer = _Trainer(
+        settings,
+        model=_Held(module),
+        args=arguments,
+        train_dataset=train,
+        eval_dataset=val if len(val) else None,
+        data_collator=partial(
+            _collate, module.bare, module.faces is not None, not module.config.targets
+        ),
+        callbacks=[best, _Reporter(report)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=_last(folder))
+    best.restore()
+    module.eval()
+
+
+class _Held(nn.Module):
+    """The module without its ``config``, which Trainer would take for one of transformers'."""
+
+    def __init__(self, module: LanguageModel) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = self.module(**inputs)
+        return found
+
+
+class _Trainer(Trainer):
+    """Trainer of a module that is no model of transformers."""
+
+    def __init__(self, settings: Language, model: _Held, **arguments: Any) -> None:
+        super().__init__(model=model, **arguments)
+        self._settings, self._module = settings, model.module
+        self.model_accepts_loss_kwargs = False  # losses are means over clips
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: Inputs,
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        inputs = to_device(inputs, self._module)
+        targets_nT = inputs.pop("targets_nT", None)
+        found = model(**inputs)
+        if targets_nT is None:
+            loss = found["loss"]
+        else:
+            head: Any = self._module.head
+            given, actual = (head.standardized(x) for x in (found["values"], targets_nT))
+            loss = losses.regression(self._settings.objective, given, actual)
+        return (loss, found) if return_outputs else loss
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        place = Path(str(output_dir))
+        place.mkdir(parents=True, exist_ok=True)
+        save_file(self._module.trained(), place / _WEIGHTS)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        self._module.load_trained(load_file(Path(resume_from_checkpoint) / _WEIGHTS))
+
+
+class _Best(TrainerCallback):
+    """Keeps the weights of the least validation loss, in a file, so that a kill loses nothing.
+
+    An epoch's last checkpoint is written after its evaluation: none is skipped by going on.
+    """
+
+    def __init__(self, module: LanguageModel, folder: Path) -> None:
+        self._module, self._folder = module, folder
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        loss = more["metrics"]["eval_loss"]
+        if state.is_world_process_zero and loss < self._least():
+            with replacing(self._folder / _BEST) as temporary:
+                save_file(self._module.trained(), temporary)
+            write_json(self._folder / _BEST_FACTS, {"eval_loss": loss, "step": state.global_step})
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        if math.isclose(state.epoch, round(state.epoch)):  # saved once it is evaluated
+            control.should_save = False
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        control.should_save = True
+
+    def restore(self) -> None:
+        if (self._folder / _BEST_FACTS).exists():
+            self._module.load_trained(load_file(self._folder / _BEST))
+
+    def _least(self) -> float:
+        facts = self._folder / _BEST_FACTS
+        return (
+            float(json.loads(facts.read_text("utf-8"))["eval_loss"]) if facts.exists() else math.inf
+        )
+
+
+class _Reporter(TrainerCallback):
+    """Hands the losses on, and shows how far it is."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._bar: tqdm[Any] | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        if state.is_world_process_zero:
+            for logs in state.log_history:  # from before a kill
+                self._report(logs["step"], _figures(logs))
+            done = state.global_step
+            self._bar = tqdm(desc="steps", total=state.max_steps, leave=False, initial=done)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        if self._bar:
+            self._bar.update()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        if self._bar:
+            self._bar.close()
+
+    def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        logs = _figures(more["logs"])
+        if not math.isfinite(logs.get("train_loss", 0.0)):
+            raise UserError(
+                f"the training loss is no number in step {state.global_step}: it diverged. Lower "
+                "train.language.lr."
+            )
+        if logs and state.is_world_process_zero:
+            self._report(state.global_step, logs)
+
+
+def _figures(logs: Mapping[str, Any]) -> dict[str, float]:
+    names = {"loss": "train_loss", "eval_loss": "val_loss", "learning_rate": "learning_rate"}
+    return {names[name]: float(value) for name, value in logs.items() if name in names}
+
+
+def _last(folder: Path) -> str | None:
+    """The last whole checkpoint: its state is what is written last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    while found := get_last_checkpoint(str(folder)):
+        try:
+            json.loads((Path(found) / "trainer_state.json").read_text("utf-8"))
+            load_file(Path(found) / _WEIGHTS)
+        except (FileNotFoundError, ValueError, SafetensorError):
+            shutil.rmtree(found)
+        else:
+            return found
+    return None
+
+
+def _collate(backbone: Backbone, faces: bool, answered: bool, examples: list[Example]) -> Inputs:
+    inputs = collate(backbone, examples, faces=faces, answered=answered)
+    if not answered:
+        inputs["targets_nT"] = torch.stack(
+            [torch.from_numpy(one.targets_T).float() for one in examples]
+        )
+    return inputs

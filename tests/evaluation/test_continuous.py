@@ -1,0 +1,287 @@
+"""The figures of continuous targets, each by torchmetrics, SciPy or hand as well."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+from torchmetrics.functional import regression as tm
+
+from facewave.evaluation import continuous, measures
+from facewave.evaluation.continuous import MEASURES, Values
+
+Floats = NDArray[np.float64]
+
+seeds = st.integers(0, 2**32 - 1)
+quick = settings(max_examples=100, deadline=None)
+
+
+def values(
+    actual: Sequence[Any] | Floats,
+    predicted: Sequence[Any] | Floats,
+    fold: Sequence[int] | None = None,
+    group: Sequence[int] | None = None,
+) -> Values:
+    """One target (or rows of several); by default one fold, each clip its own subject."""
+    n = len(actual)
+    return Values(
+        np.array(actual, float).reshape(n, -1),
+        np.array(predicted, float).reshape(n, -1),
+        np.array([0] * n if fold is None else fold, np.int64),
+        np.array(range(n) if group is None else group, np.int64),
+    )
+
+
+def random_values(seed: int, n: int = 40, n_folds: int = 1, digits: int = 16) -> Values:
+    """Two targets, of the second of which a third is not known; few digits make constants."""
+    rng = np.random.default_rng(seed)
+    actual = rng.uniform(-1, 1, (n, 2))
+    predicted = (0.5 * actual + rng.normal(0, 0.3, (n, 2)) + 0.1).round(digits)
+    actual = actual.round(digits)
+    actual[rng.random(n) < 1 / 3, 1] = np.nan
+    return Values(actual, predicted, rng.integers(0, n_folds, n), np.arange(n))
+
+
+def rows(made: Values, chosen: NDArray[Any]) -> Values:
+    """Some of the clips, or some several times; folds without clips stay."""
+    return Values(**{name: value[chosen] for name, value in vars(made).items()})
+
+
+def of_one(name: str, made: Values, weights: Floats | None = None) -> float:
+    """A figure of the only target."""
+    return float(continuous.overall(made, weights)[name][..., 0])
+
+
+def plain(x: Floats, y: Floats) -> dict[str, float]:
+    """By the formulas, of values that vary."""
+    covariance = np.mean((x - x.mean()) * (y - y.mean()))
+    return {
+        "ccc": 2 * covariance / (x.var() + y.var() + (x.mean() - y.mean()) ** 2),
+        "pcc": float(stats.pearsonr(x, y)[0]),
+        "rmse": np.sqrt(np.mean((x - y) ** 2)),
+        "sagr": np.mean([(a > 0) == (b > 0) and (a < 0) == (b < 0) for a, b in zip(x, y)]),  # noqa: B905
+    }
+
+
+@quick
+@given(seeds, st.integers(3, 40), st.sampled_from([16, 1]), st.sampled_from([0.0, 1e6]))
+def test_figures_equal_formulas_and_scipy(seed: int, n: int, digits: int, offset: float) -> None:
+    made = random_values(seed, n, digits=digits)
+    x, y = made.actual_nT[:, 0] + offset, made.predicted_nT[:, 0] + offset
+    x[:2], y[:2] = [offset, offset + 1], [offset + 1, offset]  # neither is constant
+    found = {name: float(value[0]) for name, value in continuous.overall(values(x, y)).items()}
+    assert list(found) == list(MEASURES)
+    assert found == pytest.approx(plain(x, y), rel=1e-8, abs=1e-8)
+
+
+@quick
+@given(seeds, st.integers(3, 40))
+def test_figures_equal_torchmetrics(seed: int, n: int) -> None:
+    made = random_values(seed, n)
+    x, y = (torch.from_numpy(one[:, 0]) for one in (made.actual_nT, made.predicted_nT))
+    found = {name: float(value[0]) for name, value in continuous.overall(made).items()}
+    assert found["pcc"] == pytest.approx(float(tm.pearson_corrcoef(y, x)))
+    assert found["rmse"] == pytest.approx(float(tm.mean_squared_error(y, x, squared=False)))
+    # Theirs divides variances by n - 1, ours by n: with the squared distance of the means larger
+    # by n / (n - 1) the two are the same.
+    further = (np.sqrt(n / (n - 1)) - 1) * (y.mean() - x.mean())
+    assert found["ccc"] == pytest.approx(float(tm.concordance_corrcoef(y + further, x)))
+
+
+def test_the_concordance_is_that_of_population_variances() -> None:
+    # Means 1 and 2, variances 2/3 and 2/3 (1 and 1 with n - 1), covariance 2/3.
+    assert of_one("ccc", values([0, 1, 2], [1, 2, 3])) == pytest.approx(
+        2 * (2 / 3) / (2 / 3 + 2 / 3 + 1)
+    )
+
+
+@quick
+@given(seeds)
+def test_the_concordance_is_symmetric_and_at_most_the_correlation(seed: int) -> None:
+    made = random_values(seed, 12)
+    swapped = replace(made, actual_nT=made.predicted_nT, predicted_nT=made.actual_nT)
+    assert of_one("ccc", swapped) == pytest.approx(of_one("ccc", made))
+    assert abs(of_one("ccc", made)) <= abs(of_one("pcc", made)) + 1e-12
+
+
+def test_only_equal_numbers_are_in_full_concordance() -> None:
+    assert of_one("ccc", values([1, 2, 4], [1, 2, 4])) == 1
+    assert of_one("ccc", values([1, 2, 4], [2, 4, 8])) < 0.9
+    assert of_one("pcc", values([1, 2, 4], [2, 4, 8])) == pytest.approx(1)
+    assert of_one("ccc", values([-1, 0, 1], [1, 0, -1])) == -1
+
+
+@pytest.mark.parametrize(
+    ("actual", "predicted", "ccc"),
+    [
+        ([0.3, 0.3, 0.3], [0.3, 0.3, 0.3], np.nan),
+        ([0.3, 0.3, 0.3], [0.7, 0.7, 0.7], 0),
+        ([0.1, 0.2, 0.3], [0.7, 0.7, 0.7], 0),
+        ([0.7, 0.7, 0.7], [0.1, 0.2, 0.3], 0),
+        ([0.1], [0.1], np.nan),
+        ([0.1], [0.2], 0),
+    ],
+)
+def test_of_constants_there_is_no_correlation(
+    actual: list[float], predicted: list[float], ccc: float
+) -> None:
+    made = values(actual, predicted)
+    assert np.isnan(of_one("pcc", made))
+    assert of_one("ccc", made) == pytest.approx(ccc, nan_ok=True)
+    assert of_one("rmse", made) == pytest.approx(
+        np.sqrt(np.mean(np.subtract(actual, predicted) ** 2))
+    )
+
+
+@quick
+@given(st.floats(-100, 100), st.lists(st.integers(0, 5), min_size=3, max_size=8))
+def test_a_draw_of_one_value_alone_is_constant_to_the_last_digit(
+    constant: float, times: list[int]
+) -> None:
+    made = values([constant] * len(times) + [200], [constant] * len(times) + [300])
+    weights = np.array([[*times, 0], [0] * len(times) + [3]], float)
+    found = continuous.overall(made, weights)
+    assert np.isnan(found["pcc"]).all()
+    assert found["ccc"][:, 0].tolist() == pytest.approx([np.nan, 0], nan_ok=True)
+
+
+def test_a_zero_has_the_sign_of_a_zero_alone() -> None:
+    made = values([0.5, -0.5, 0, 0, 0, 0.5, -0.5, -0.1], [0.1, -0.1, 0, 0.1, -0.1, 0, 0, 0.1])
+    assert of_one("sagr", made) == 3 / 8
+
+
+@quick
+@given(seeds, st.integers(1, 3), st.sampled_from([16, 0]))
+def test_a_weight_is_how_often_a_clip_is_there(seed: int, n_folds: int, digits: int) -> None:
+    made = random_values(seed, 25, n_folds, digits)
+    times = np.random.default_rng(seed).integers(0, 3, (3, 25))
+    times[:, made.fold_n.argmax()] = 1  # the last fold has a clip, so that their number stays
+    weighted = continuous.by_fold(made, times.astype(float))
+    for r, one in enumerate(times):
+        expected = continuous.by_fold(rows(made, np.repeat(np.arange(25), one)))
+        for name in MEASURES:
+            np.testing.assert_allclose(weighted[name][r], expected[name], atol=1e-12)
+
+
+@quick
+@given(seeds)
+def test_each_fold_and_target_is_measured_as_if_alone(seed: int) -> None:
+    made = random_values(seed, 40, n_folds=3)
+    found = continuous.by_fold(made)
+    counts = continuous.clips(made)
+    assert counts.shape == found["ccc"].shape == (made.n_folds, 2)
+    for fold, target in np.ndindex(counts.shape):
+        inside = (made.fold_n == fold) & ~np.isnan(made.actual_nT[:, target])
+        alone = values(made.actual_nT[inside, target], made.predicted_nT[inside, target])
+        assert counts[fold, target] == inside.sum()
+        for name in MEASURES if inside.any() else ():
+            np.testing.assert_allclose(found[name][fold, target], of_one(name, alone))
+
+
+def test_over_folds_is_the_plain_mean_of_what_is_defined() -> None:
+    made = values([0, 1, 0, 1, 1, 3], [0, 1, 1, 0, 1, 2], fold=[0, 0, 2, 2, 2, 3])
+    by_fold = continuous.by_fold(made)
+    assert np.isnan(by_fold["rmse"][1, 0])  # no clip
+    assert np.isnan(by_fold["pcc"][3, 0])  # one clip
+    assert by_fold["rmse"][[0, 2, 3], 0].tolist() == pytest.approx([0, np.sqrt(2 / 3), 1])
+    assert of_one("rmse", made) == pytest.approx((np.sqrt(2 / 3) + 1) / 3)
+    assert of_one("pcc", made) == pytest.approx((1 + by_fold["pcc"][2, 0]) / 2)
+    assert continuous.clips(made)[:, 0].tolist() == [2, 0, 3, 1]
+
+
+def test_a_target_that_no_clip_has_has_no_figures() -> None:
+    made = values([[1, np.nan], [2, np.nan], [4, np.nan]], [[1, 5], [2, 6], [3, 7]])
+    for drawn in (continuous.overall(made), continuous.bootstrap(made, 5, seed=0)):
+        for name in MEASURES:
+            assert np.isnan(drawn[name][..., 1]).all()
+    assert continuous.overall(made)["rmse"][0] > 0
+    assert continuous.clips(made).tolist() == [[3, 0]]
+
+
+def table(**columns: Any) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "partition": ["2", "2", "1"],
+            "video_idx": ["a", "b", "c"],
+            "file_path": ["a.mp4", "b.mp4", "c.mp4"],
+            "subject": ["s", "", "s"],
+            "source": ["", "film", ""],
+            "actual_score.stress": [3.0, np.nan, 5.0],
+            "predicted_score.stress": [2.5, 3.5, 4.5],
+            "actual_valence": [0.1, 0.2, 0.3],
+            "predicted_valence": [-0.1, -0.2, -0.3],
+        }
+        | columns
+    )
+
+
+def test_values_from_a_table() -> None:
+    made = continuous.from_table(table(), ("valence", "score.stress"))
+    np.testing.assert_array_equal(made.actual_nT, [[0.1, 3], [0.2, np.nan], [0.3, 5]])
+    np.testing.assert_array_equal(made.predicted_nT, [[-0.1, 2.5], [-0.2, 3.5], [-0.3, 4.5]])
+    assert made.fold_n.tolist() == [0, 0, 1]
+    assert made.group_n.tolist() == [0, 1, 0]
+    assert continuous.clips(made).tolist() == [[2, 1], [1, 1]]
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_prediction_that_is_no_number_is_refused(wrong: float) -> None:
+    rows = table(predicted_valence=[0.1, wrong, 0.3])
+    with pytest.raises(ValueError, match="clip b: the prediction of valence is no number"):
+        continuous.from_table(rows, ("score.stress", "valence"))
+    continuous.from_table(rows, ("score.stress",))
+
+
+def test_a_resample_is_measured_as_its_clips_are() -> None:
+    made = replace(random_values(0, 60, n_folds=3), group_n=np.arange(60) // 4)
+    drawn = continuous.bootstrap(made, 5, seed=3)
+    chosen = [
+        times for weights in measures.draws_over(made.group_n, 5, seed=3) for times in weights
+    ]
+    for times in chosen:
+        assert len(set(times.reshape(15, 4)[0])) == 1  # whole groups
+    expected = [
+        continuous.overall(rows(made, np.repeat(np.arange(60), times.astype(int))))
+        for times in chosen
+    ]
+    for name in MEASURES:
+        assert drawn[name].shape == (5, 2)
+        np.testing.assert_allclose(drawn[name], [one[name] for one in expected])
+
+
+def test_resamples_are_the_same_however_many_are_worked_on_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = random_values(0, 30)
+    whole = continuous.bootstrap(made, 7, seed=0)
+    monkeypatch.setattr(measures, "_CHUNK", 30 * 2)
+    parts = continuous.bootstrap(made, 7, seed=0)
+    for name in MEASURES:
+        np.testing.assert_allclose(parts[name], whole[name])
+
+
+def test_models_and_kinds_of_answers_have_the_same_draws() -> None:
+    group = np.arange(60) // 4
+    zeros = np.zeros(60, np.int64)
+    answers = measures.Answers(zeros, zeros, np.ones((60, 1)), zeros, group)
+    for one, other in zip(
+        measures.draws(answers, 5, seed=2), measures.draws_over(group, 5, seed=2), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_an_interval_is_around_its_figure(name: str) -> None:
+    made = random_values(1, 60, n_folds=2)
+    low, high = measures.interval(continuous.bootstrap(made, 300, seed=0)[name])
+    found = continuous.overall(made)[name]
+    assert (low < found).all()
+    assert (found < high).all()
+    assert (high - low < 0.6).all()

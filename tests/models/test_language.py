@@ -1,0 +1,454 @@
+"""The language model on all three tiny backbones: it is the stock one until something is added."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from string import ascii_letters
+from typing import Any
+
+import pytest
+import torch
+from making_language import (
+    KINDS,
+    PAIR,
+    PLACES,
+    TOKENS,
+    WORDS,
+    answers_of,
+    inputs_of,
+    language_model,
+    numbers_of,
+    turn,
+)
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from facewave.errors import UserError
+from facewave.models.backbones import Turn, load
+from facewave.models.face_tokens import Kind
+from facewave.models.language import IGNORED, LanguageModel, append_answers
+from facewave.models.prefix import prefixed
+from facewave.params import LanguageKind
+
+ADAPTERS: tuple[Kind, ...] = ("linear", "transformer", "cross")
+# What is added to a backbone, each alone and all at once.
+ADDED: dict[str, dict[str, Any]] = {
+    "tokens": {},
+    "everything": {"adapter": "cross", "lora": True, "prefix": 4, "projector": True},
+}
+PLAIN = ([turn("Who?")], [turn("And how does this one feel?", seed=1)])
+EXTRA = ("numbers_nSKD", "faces_nS")
+NEAR = {"atol": 2e-4, "rtol": 1e-5}
+
+
+def pair_of(model: LanguageModel) -> Sequence[Sequence[Turn]]:
+    return PAIR if model.faces else PLAIN
+
+
+def loss(model: LanguageModel, inputs: dict[str, Tensor], answers: Sequence[list[int]]) -> Tensor:
+    return model(**append_answers(inputs, answers, model.bare.processor.tokenizer.pad_token_id))[
+        "loss"
+    ]
+
+
+def alone(inputs: dict[str, Tensor], model: LanguageModel, at: int) -> dict[str, Tensor]:
+    """One conversation of a batch by itself, without padding."""
+    faces = {name: x[at : at + 1] for name, x in inputs.items() if name in EXTRA}
+    return model.bare.inputs([pair_of(model)[at]]) | faces
+
+
+def spell(model: LanguageModel) -> None:
+    """Make it write letters, and nothing else."""
+    letters = model.bare.processor.tokenizer.convert_tokens_to_ids(list(ascii_letters))
+    weight = model.model.get_output_embeddings().weight
+    others = torch.ones(len(weight), dtype=torch.bool)
+    others[letters] = False
+    weight[others] = 0
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Several cost more than they give where everything is tiny."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> LanguageKind:
+    return request.param
+
+
+@pytest.fixture(params=ADDED)
+def model(request: pytest.FixtureRequest, kind: LanguageKind) -> LanguageModel:
+    return language_model(kind, **ADDED[request.param])
+
+
+@torch.inference_mode()
+def test_nothing_added_is_the_stock_model_token_by_token(kind: LanguageKind) -> None:
+    model, stock = language_model(kind, adapter=None), load(kind, "hub")
+    inputs = model.bare.inputs(PLAIN[:1])
+    given = model.log_likelihoods(inputs, answers_of(model))
+    for answer, found in zip(answers_of(model), given[0], strict=True):
+        by_hand = torch.zeros(())
+        for at, token in enumerate(answer):
+            so_far = append_answers(inputs, [answer[:at]], 0) if at else dict(inputs)
+            so_far.pop("labels", None)
+            logits = stock.model(**so_far, use_cache=False).logits[0, -1]
+            by_hand += logits.log_softmax(-1)[token]
+        torch.testing.assert_close(found, by_hand, **NEAR)
+
+
+@torch.inference_mode()
+def test_lora_begins_as_the_stock_model(kind: LanguageKind) -> None:
+    fresh = language_model(kind, adapter=None, lora=True, disturbed=False)
+    inputs, stock = fresh.bare.inputs(PLAIN), load(kind, "hub")
+    logits = fresh.model(**inputs).logits
+    assert torch.equal(logits, stock.model(**inputs).logits)
+    changed = language_model(kind, adapter=None, lora=True)
+    assert not torch.allclose(logits, changed.model(**inputs).logits, atol=1e-3)
+
+
+@torch.inference_mode()
+def test_a_model_that_has_been_asked_leaves_no_hook_behind(kind: LanguageKind) -> None:
+    model, stock = language_model(kind, adapter="cross", prefix=4), load(kind, "hub")
+    inputs = inputs_of(model)
+    model.log_likelihoods(inputs, answers_of(model))
+    model.write(inputs, 2)
+    loss(model, inputs, answers_of(model)[:2])
+    plain = stock.inputs(PLAIN)
+    assert torch.equal(model.model(**plain).logits, stock.model(**plain).logits)
+
+
+@torch.inference_mode()
+def test_a_prompt_read_once_scores_as_each_answer_behind_it_alone(model: LanguageModel) -> None:
+    inputs, answers = inputs_of(model, pair_of(model)), answers_of(model)
+    cached_nC = model.log_likelihoods(inputs, answers)
+    assert cached_nC.shape == (2, len(WORDS))
+    assert (cached_nC[0] - cached_nC[1]).abs().max() > 1e-3
+    for code, answer in enumerate(answers):
+        whole = [-loss(model, alone(inputs, model, at), [answer]) for at in (0, 1)]
+        torch.testing.assert_close(cached_nC[:, code], torch.stack(whole), **NEAR)
+    # Answers of two lengths in one batch: a mean over clips.
+    both = -loss(model, inputs, [answers[0], answers[2]])
+    torch.testing.assert_close(both, (cached_nC[0, 0] + cached_nC[1, 2]) / 2, **NEAR)
+
+
+@torch.inference_mode()
+def test_a_clip_alone_is_answered_as_in_a_padded_batch(model: LanguageModel) -> None:
+    inputs = inputs_of(model, pair_of(model))
+    assert (inputs["attention_mask"] == 0).any()
+    spell(model)
+    said = model.write(inputs, 4)
+    assert [len(one) for one in said] == [4, 4]
+    assert said == [model.write(alone(inputs, model, at), 4)[0] for at in (0, 1)]
+
+
+@torch.inference_mode()
+def test_generation_with_a_cache_is_generation_without(model: LanguageModel) -> None:
+    inputs = inputs_of(model, pair_of(model))
+    spell(model)
+    cached = model.write(inputs, 5)
+    model.model.generation_config.use_cache = False
+    assert model.write(inputs, 5) == cached
+    assert [len(one) for one in cached] == [5, 5]
+
+
+@pytest.mark.parametrize("added", [{}, {"lora": True, "prefix": 4, "adapter": "cross"}])
+def test_a_regression_reads_the_same_alone_and_in_a_batch(
+    kind: LanguageKind, added: dict[str, Any]
+) -> None:
+    model = language_model(kind, targets=("valence", "arousal"), **added)
+    inputs = inputs_of(model)
+    values_nT = model.values(inputs)
+    assert values_nT.shape == (2, 2)
+    torch.testing.assert_close(model(**inputs)["values"], values_nT)
+    each = torch.cat([model.values(alone(inputs, model, at)) for at in (0, 1)])
+    torch.testing.assert_close(each, values_nT, **NEAR)
+    with pytest.raises(ValueError, match="there is nothing to compare with"):
+        language_model(kind, adapter=None)(**load(kind, "hub").inputs(PLAIN))
+    with pytest.raises(ValueError, match="the model has no regression head"):
+        language_model(kind, adapter=None).values(load(kind, "hub").inputs(PLAIN))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_other_numbers_another_order_and_no_face_are_heard(
+    kind: LanguageKind, adapter: Kind
+) -> None:
+    model = language_model(kind, adapter)
+    numbers, answers = numbers_of(2), answers_of(model)
+    absent = torch.tensor([[False], [True]])
+
+    def scores(numbers: Tensor, faces: Tensor | None = None) -> Tensor:
+        return model.log_likelihoods(inputs_of(model, PAIR, numbers, faces), answers)
+
+    own = scores(numbers)
+    assert (own - scores(numbers + 1)).abs().amax(1).min() > 1e-3
+    assert (own - scores(numbers.flip(2))).abs().amax(1).min() > 1e-3
+    without = scores(torch.where(absent[..., None, None], numbers, torch.nan), absent)
+    assert without.isfinite().all()
+    torch.testing.assert_close(without[1], own[1])
+    assert (own - without)[0].abs().max() > 1e-3
+    assert torch.equal(without, scores(numbers + ~absent[..., None, None] * 7, absent))
+    with pytest.raises(ValueError, match="a model with face tokens needs the clips' numbers"):
+        model.log_likelihoods(model.bare.inputs(PAIR), answers)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_examples_have_places_of_their_own(kind: LanguageKind, adapter: Kind) -> None:
+    model = language_model(kind, adapter)
+    example = [turn(answer="sad", seed=2), turn("Now?" + PLACES, answer="happy", seed=3)]
+    talks = [[*example, turn()], [*example, turn("Well?" + PLACES, seed=1)]]
+    numbers = numbers_of(2, 3)
+    inputs = inputs_of(model, talks, numbers)
+    assert ((inputs["input_ids"] == model.bare.face_id).sum(1) == 3 * TOKENS).all()
+    own = model.log_likelihoods(inputs, answers_of(model))
+    for shown in range(3):
+        changed = numbers.clone()
+        changed[:, shown] += 1
+        other = model.log_likelihoods(inputs_of(model, talks, changed), answers_of(model))
+        assert (own - other).abs().amax(1).min() > 1e-4
+    swapped = inputs_of(model, talks, numbers[:, [1, 0, 2]])
+    assert (own - model.log_likelihoods(swapped, answers_of(model))).abs().amax(1).min() > 1e-4
+    single = model.bare.inputs(talks[:1]) | {
+        "numbers_nSKD": numbers[:1],
+        "faces_nS": torch.ones(1, 3, dtype=torch.bool),
+    }
+    torch.testing.assert_close(model.log_likelihoods(single, answers_of(model))[0], own[0], **NEAR)
+
+
+@torch.inference_mode()
+def test_cross_hears_words_and_pictures_but_no_answer(kind: LanguageKind) -> None:
+    model, seen = language_model(kind, "cross"), []
+    assert model.faces
+    model.faces.register_forward_hook(lambda *call: seen.append(call[2]))
+    numbers, answers = numbers_of(1), answers_of(model)
+
+    def tokens(talk: list[Turn]) -> Tensor:
+        inputs = inputs_of(model, [talk], numbers)
+        seen.clear()
+        for answer in answers:
+            loss(model, inputs, [answer])
+        model.log_likelihoods(inputs, answers)
+        model.model.generation_config.use_cache = False
+        model.write(inputs, 3)
+        assert len(seen) >= len(answers) + 2
+        for other in seen[1:]:  # whatever the answer, and however much of it there is
+            torch.testing.assert_close(other, seen[0])
+        return seen[0]
+
+    own = tokens([turn()])
+    assert not torch.allclose(own, tokens([turn("How?" + PLACES)]), atol=1e-5)
+    assert not torch.allclose(own, tokens([turn(seed=4)]), atol=1e-5)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("added", ADDED)
+def test_a_clip_of_many_frames(kind: LanguageKind, added: str) -> None:
+    """Longer than the window of PaliGemma's layers, and Qwen's time runs ahead of its words."""
+    model = language_model(kind, **ADDED[added])
+    said = "Who?" + PLACES * bool(model.faces)
+    inputs = inputs_of(model, [[turn(said, frames=64)], [turn(said + "!", frames=32)]])
+    given = model.log_likelihoods(inputs, answers_of(model))
+    for code in (0, 2):
+        whole = -loss(model, inputs, [answers_of(model)[code]] * 2)
+        torch.testing.assert_close(given[:, code].mean(), whole, **NEAR)
+
+
+@torch.inference_mode()
+def test_no_frames(kind: LanguageKind) -> None:
+    model = language_model(kind)
+    shown, told = inputs_of(model), [[turn(frames=0)], [turn("And now?" + PLACES, frames=0)]]
+    if kind == "tiny-paligemma2":
+        with pytest.raises(UserError, match=r"train\.language\.frames is 0.*Show at least one"):
+            model.bare.inputs(told)
+        return
+    blind = inputs_of(model, told)
+    first = model.log_likelihoods(blind, answers_of(model))
+    model.log_likelihoods(shown, answers_of(model))
+    said = model.write(shown, 3)
+    # Nothing of the clips before is left.
+    torch.testing.assert_close(model.log_likelihoods(blind, answers_of(model)), first)
+    assert model.write(shown, 3) == said
+    for code in (0, 2):
+        whole = -loss(model, blind, [answers_of(model)[code]] * 2)
+        torch.testing.assert_close(first[:, code].mean(), whole, **NEAR)
+
+
+def prepared(model: LanguageModel) -> Tensor:
+    """A number that all that is trained has a part in; one clip has no face."""
+    absent = torch.tensor([[True], [False]])
+    inputs = inputs_of(model, pair_of(model), faces_nS=absent)
+    if model.head is not None:
+        return (model.values(inputs) * torch.tensor([1.0, -2.0])).sum()
+    return loss(model, inputs, answers_of(model)[1:])
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+@pytest.mark.parametrize("targets", [(), ("valence", "arousal")])
+def test_gradients_reach_what_is_trained_and_nothing_else(
+    kind: LanguageKind, adapter: Kind, targets: tuple[str, ...]
+) -> None:
+    model = language_model(kind, adapter, lora=True, prefix=4, projector=True, targets=targets)
+    prepared(model).backward()
+    grads = {name: weight.grad for name, weight in model.named_parameters()}
+    reached = {name for name, grad in grads.items() if grad is not None and grad.abs().sum() > 0}
+    assert reached == {name for name, weight in model.named_parameters() if weight.requires_grad}
+    assert {name for name, grad in grads.items() if grad is not None} == reached
+    parts = {name.split(".")[0] for name in reached}
+    assert parts == {"faces", "model", "prefix", *(["head"] if targets else [])}
+    own = {name for name in reached if name.startswith("model.")}
+    projector = model.bare.family.projector
+    assert own == {n for n in own if "lora_" in n or n.startswith(f"model.{projector}.")}
+    assert not {name for name in own if "lora_" in name and "vis" in name}
+    beside = {name.split(".lora_")[0].split(".")[-1] for name in own if "lora_" in name}
+    assert beside == {"q_proj", "v_proj"}
+    trained, all_of_them = model.counts()
+    assert trained == sum(w.numel() for w in model.parameters() if w.requires_grad)
+    assert all_of_them == sum(w.numel() for w in model.parameters())
+    # No buffer but a head's is out of what is kept.
+    assert reached <= set(model.trained())
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_checkpointing_changes_neither_loss_nor_gradients(
+    kind: LanguageKind, adapter: Kind
+) -> None:
+    found = []
+    for checkpointed in (False, True):
+        model = language_model(kind, adapter, lora=True, projector=True)
+        calls: list[object] = []
+        first = model.model.get_decoder().layers[0].self_attn
+        first.register_forward_pre_hook(lambda *call, calls=calls: calls.append(call))
+        if checkpointed:
+            model.checkpoint_gradients()
+        model.train()
+        torch.manual_seed(3)  # dropout
+        lost = prepared(model)
+        lost.backward()
+        grads = {n: w.grad for n, w in model.named_parameters() if w.grad is not None}
+        found.append((lost.detach(), grads))
+        assert len(calls) == 1 + checkpointed
+    (plain, before), (lost, after) = found
+    torch.testing.assert_close(lost, plain)
+    assert before.keys() == after.keys()
+    for name, grad in before.items():
+        torch.testing.assert_close(after[name], grad, msg=name)
+
+
+def test_checkpointing_and_a_prefix_do_not_go_together(kind: LanguageKind) -> None:
+    model = language_model(kind, prefix=2)
+    with pytest.raises(UserError, match=r"train\.language\.prefix and train\.language\.checkpoint"):
+        model.checkpoint_gradients()
+
+
+@pytest.mark.parametrize("added", ADDED)
+def test_what_was_trained_makes_the_same_model_again(
+    kind: LanguageKind, added: str, tmp_path: Path
+) -> None:
+    model, fresh = (language_model(kind, **ADDED[added], disturbed=d) for d in (True, False))
+    save_file(model.trained(), tmp_path / "model.safetensors")
+    kept = load_file(tmp_path / "model.safetensors")
+    inputs = inputs_of(model, pair_of(model))
+
+    def scores(model: LanguageModel) -> Tensor:
+        with torch.inference_mode():
+            return model.log_likelihoods(inputs, answers_of(model))
+
+    assert not torch.allclose(scores(fresh), scores(model), atol=1e-3)
+    fresh.load_trained(kept)
+    assert torch.equal(scores(fresh), scores(model))
+    name = next(iter(kept))
+    for wrong in (
+        {n: x for n, x in kept.items() if n != name},
+        kept | {"model.lm_head.weight": torch.zeros(2)},
+        kept | {name: torch.zeros(*kept[name].shape, 2)},
+    ):
+        with pytest.raises(ValueError, match="its tensors are not those of its configuration"):
+            fresh.load_trained(wrong)
+    assert torch.equal(scores(fresh), scores(model))
+
+
+@torch.inference_mode()
+def test_a_prefix_begins_as_words_before_the_prompt(kind: LanguageKind) -> None:
+    if kind == "tiny-paligemma2":
+        pytest.skip("its prompt is read in both directions: there words would see what follows")
+    model, stock = language_model(kind, adapter=None, prefix=7, disturbed=False), load(kind, "hub")
+    words = stock.processor.tokenizer(", ".join(WORDS), add_special_tokens=False)["input_ids"]
+    inputs = stock.inputs(PLAIN[:1])
+    said = prefixed(inputs, 0, 7)
+    said["input_ids"][:, :7] = torch.tensor(words[:7])
+    answer = answers_of(model)[0]
+    whole = append_answers(said, [answer], 0)
+    labels = whole.pop("labels")
+    logits = stock.model(**whole).logits[:, -len(answer) - 1 : -1].log_softmax(-1)
+    expected = logits.gather(2, labels[..., None]).sum()
+    given = model.log_likelihoods(inputs, [answer])[0, 0]
+    torch.testing.assert_close(given, expected, **NEAR)
+    plain = language_model(kind, adapter=None).log_likelihoods(inputs, [answer])[0, 0]
+    assert (given - plain).abs() > 1e-3
+
+
+@torch.inference_mode()
+def test_every_virtual_token_of_every_layer_is_heard(kind: LanguageKind) -> None:
+    model = language_model(kind, adapter=None, prefix=3)
+    inputs, answers = inputs_of(model, PLAIN), answers_of(model)
+    own = model.log_likelihoods(inputs, answers)
+    assert model.prefix
+    learnt = model.prefix.learnt
+    n_layers = len(model.model.get_decoder().layers)
+    assert learnt.shape[:3] == (2, n_layers, 3)
+    for at in torch.cartesian_prod(torch.arange(2), torch.arange(n_layers), torch.arange(3)):
+        learnt[tuple(at)] += 1
+        assert (model.log_likelihoods(inputs, answers) - own).abs().max() > 1e-4
+        learnt[tuple(at)] -= 1
+
+
+def test_the_prefix_stands_between_padding_and_prompt() -> None:
+    inputs = {
+        "input_ids": torch.tensor([[0, 0, 5, 6, 7, 0], [1, 2, 3, 4, 8, 9]]),
+        "attention_mask": torch.tensor([[0, 0, 1, 1, 1, 0], [1] * 6]),
+        "token_type_ids": torch.tensor([[0, 0, 0, 0, 1, 1], [0, 0, 0, 1, 1, 1]]),
+        "pixel_values": torch.ones(2, 3),
+    }
+    found = prefixed(inputs, 99, 2)
+    assert found["input_ids"].tolist() == [[0, 0, 99, 99, 5, 6, 7, 0], [99, 99, 1, 2, 3, 4, 8, 9]]
+    assert found["attention_mask"].tolist() == [[0, 0, 1, 1, 1, 1, 1, 0], [1] * 8]
+    assert found["token_type_ids"].tolist() == [[0, 0, 0, 0, 0, 0, 1, 1], [0] * 5 + [1] * 3]
+    assert found["pixel_values"] is inputs["pixel_values"]
+
+
+def test_answers_stand_behind_their_prompts() -> None:
+    inputs = {
+        "input_ids": torch.tensor([[0, 5], [6, 7]]),
+        "attention_mask": torch.tensor([[0, 1], [1, 1]]),
+        "token_type_ids": torch.zeros(2, 2, dtype=torch.long),
+        "mm_token_type_ids": torch.tensor([[0, 2], [2, 0]]),
+        "pixel_values": torch.ones(4, 3),
+    }
+    found = append_answers(inputs, [[8, 9], [3]], 4)
+    assert found["input_ids"].tolist() == [[0, 5, 8, 9], [6, 7, 3, 4]]
+    assert found["attention_mask"].tolist() == [[0, 1, 1, 1], [1, 1, 1, 0]]
+    assert found["token_type_ids"].tolist() == [[0, 0, 1, 1], [0, 0, 1, 1]]
+    assert found["mm_token_type_ids"].tolist() == [[0, 2, 0, 0], [2, 0, 0, 0]]
+    assert found["labels"].tolist() == [[8, 9], [3, IGNORED]]
+    assert found["pixel_values"] is inputs["pixel_values"]
+
+
+@torch.inference_mode()
+def test_a_place_is_never_written(kind: LanguageKind) -> None:
+    model = language_model(kind, adapter=None)
+    out = model.model.get_output_embeddings()
+    out.weight.zero_()
+    for place in (model.bare.face_id, model.bare.prefix_id):
+        out.weight[place] = 100 * torch.sign(out.weight.new_ones(out.weight.shape[1]))
+    special = model.bare.processor.tokenizer
+    said: list[Tensor] = []
+    stock = model.model.generate
+    model.model.generate = lambda **given: said.append(stock(**given)) or said[0]
+    model.write(model.bare.inputs(PLAIN), 3)
+    new = said[0][:, -3:]
+    assert not torch.isin(new, torch.tensor([model.bare.face_id, model.bare.prefix_id])).any()
+    assert len(special) > model.bare.prefix_id

@@ -1,0 +1,513 @@
+"""Frames shown of a clip: when they are, which they are, and that the face is in them."""
+
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from facewave import params
+from facewave.errors import UserError
+from facewave.landmarks import schema
+from facewave.landmarks.detect import detect
+from facewave.landmarks.landmarker import Landmarker
+from facewave.prompts.frames import Picture, Shown, draw_seed, grid, moments, show
+from facewave.video import Clip
+from making import REPOSITORY, SETTINGS, write_video
+
+LANGUAGE = replace(
+    params.load(REPOSITORY / "params.yaml").train.language,
+    frames=4,
+    sampling="uniform",
+    picture="face",
+    side=64,
+)
+WHOLE = replace(LANGUAGE, picture="whole")
+DEMO = REPOSITORY / "data/trajectories/demo"
+CLIPS = REPOSITORY / "data/raw/demo"
+FPS = 10.0
+GREY, FACE = 100, 200
+ROW = {row.video_idx: row for row in schema.read_index(DEMO).itertuples()}
+
+Sampling = Literal["uniform", "random", "middle"]
+Box = tuple[float, float, float, float]  # left, top, right, bottom in picture widths and heights
+
+SAMPLINGS: Any = st.sampled_from(["uniform", "random", "middle"])
+NAN = math.nan
+
+
+def write_pictures(folder: Path, levels: Sequence[int], size: tuple[int, int] = (64, 48)) -> Path:
+    """A clip of plain grey pictures."""
+    for number, level in enumerate(levels):
+        picture = np.full((size[1], size[0], 3), level, np.uint8)
+        assert cv2.imwrite(str(folder / f"{number}.png"), picture)
+    return folder
+
+
+def write_faces(folder: Path, boxes: Sequence[Box], width: int, height: int) -> Path:
+    """A clip of grey pictures with a light rectangle each."""
+    for number, (left, top, right, bottom) in enumerate(boxes):
+        picture = np.full((height, width, 3), GREY, np.uint8)
+        rows = slice(round(top * height), round(bottom * height))
+        picture[rows, round(left * width) : round(right * width)] = FACE
+        assert cv2.imwrite(str(folder / f"{number}.png"), picture)
+    return folder
+
+
+def followed(boxes: Sequence[Box | None], fps: float = FPS) -> schema.Trajectory:
+    """The trajectory of faces whose points fill these boxes; None: no face."""
+    seen = schema.blank(len(boxes))
+    rng = np.random.default_rng(0)
+    for t, box in enumerate(boxes):
+        if box:
+            points = rng.random((schema.POINTS, 2))
+            points[:2] = [(0, 0), (1, 1)]
+            seen.landmarks_TPC[t, :, :2] = box[:2] + points * (np.array(box[2:]) - box[:2])
+            seen.landmarks_TPC[t, :, 2] = 0
+            seen.valid_T[t] = True
+    return replace(seen, times_T=np.arange(len(boxes)) / fps)
+
+
+def levels(shown: Shown) -> list[int]:
+    """Each picture's level, in its middle."""
+    return [
+        int(picture[picture.shape[0] // 2, picture.shape[1] // 2, 0]) for picture in shown.pictures
+    ]
+
+
+def extent(picture: Picture) -> Box:
+    """Where the light rectangle is, in pixels."""
+    rows, columns = np.nonzero(picture[..., 0] > (GREY + FACE) / 2)
+    return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+
+
+@given(st.floats(5e-324, 1e9), st.integers(0, 64), SAMPLINGS, st.integers(0, 2**32 - 1))
+@example(5e-324, 2, "uniform", 0)
+def test_moments_rise_inside_the_clip(
+    duration: float, count: int, sampling: Sampling, seed: int
+) -> None:
+    found = moments(duration, count, sampling, seed)
+    assert found.shape == (count,)
+    assert found.dtype == np.float64
+    assert ((found >= 0) & (found < duration)).all()
+    assert (np.diff(found) >= 0).all()
+    np.testing.assert_array_equal(found, moments(duration, count, sampling, seed))
+
+
+@given(st.floats(0.01, 1e4), st.integers(1, 64), st.integers(0, 2**32 - 1))
+def test_moments_are_where_they_are_said_to_be(duration: float, count: int, seed: int) -> None:
+    part, number = duration / count, np.arange(count)
+    uniform = moments(duration, count, "uniform", seed)
+    np.testing.assert_allclose(uniform, (number + 0.5) * part)
+    drawn = moments(duration, count, "random", seed)
+    assert (np.floor(drawn / part * (1 + 1e-12)) - number <= 1e-9).all()
+    assert (drawn >= number * part * (1 - 1e-12)).all()
+    middle = moments(duration, count, "middle", seed)
+    np.testing.assert_allclose(middle, duration / 3 + uniform / 3)
+
+
+def test_one_middle_moment_is_the_middle() -> None:
+    assert moments(3.0, 1, "middle", 0) == pytest.approx([1.5])
+    assert moments(3.0, 3, "middle", 0) == pytest.approx([7 / 6, 9 / 6, 11 / 6])
+
+
+def test_the_seed_decides_random_moments_alone() -> None:
+    drawn = {tuple(moments(2.0, 4, "random", seed)) for seed in range(50)}
+    assert len(drawn) == 50
+    spread = np.array([moments(1.0, 2, "random", seed) for seed in range(500)])
+    assert spread.mean(axis=0) == pytest.approx([0.25, 0.75], abs=0.03)
+    assert spread.std(axis=0) == pytest.approx([0.144, 0.144], abs=0.02)  # 0.5 / sqrt(12)
+    assert len({tuple(moments(2.0, 4, "uniform", seed)) for seed in range(50)}) == 1
+
+
+@pytest.mark.parametrize("duration", [0.0, -1.0, NAN])
+def test_a_clip_without_length_has_one_moment(duration: float) -> None:
+    assert moments(duration, 3, "uniform", 0).tolist() == [0, 0, 0]
+
+
+def test_a_drawing_seed_is_always_the_same_and_its_own() -> None:
+    assert draw_seed(0, 0, "1") == 0x8DC72DE8
+    ways = {(s, e, v) for s in range(5) for e in range(5) for v in ("", "1", "2", "11", "ü/1 2")}
+    drawn = {draw_seed(*way) for way in ways}
+    assert len(drawn) == len(ways)
+    assert all(0 <= seed < 2**32 for seed in drawn)
+
+
+def test_without_a_trajectory_the_first_frames_from_the_moments_on_are_shown(
+    tmp_path: Path,
+) -> None:
+    clip = write_pictures(tmp_path, range(10, 20))
+    shown = show(clip, FPS, NAN, 1.0, None, WHOLE, 0)  # at 0.125, 0.375, 0.625, 0.875 s
+    assert levels(shown) == [12, 14, 17, 19]
+    assert shown.times_F == pytest.approx([0.125, 0.375, 0.625, 0.875])
+    assert shown.duration == 1
+    assert {picture.shape for picture in shown.pictures} == {(48, 64, 3)}
+
+
+@pytest.mark.parametrize("options", [LANGUAGE, WHOLE])
+def test_frames_are_those_that_the_extraction_looked_at(
+    tmp_path: Path, options: params.Language
+) -> None:
+    clip = write_pictures(tmp_path, range(10, 20))
+    sparse = followed([(0.2, 0.2, 0.8, 0.8)] * 5, fps=FPS / 2)  # every other frame
+    shown = show(clip, FPS, NAN, 1.0, sparse, options, 0)
+    assert shown.times_F == pytest.approx([0, 0.2, 0.6, 0.8])
+    assert levels(shown) == [10, 12, 16, 18]
+
+
+@pytest.mark.parametrize("start", [0.0, 0.7, 1.1])
+def test_as_many_frames_as_there_are_show_each_once(tmp_path: Path, start: float) -> None:
+    clip = write_pictures(tmp_path, range(10, 40))
+    whole = followed([(0.2, 0.2, 0.8, 0.8)] * 30)
+    part = schema.between(whole, start - 0.05, start + 1.55)
+    assert len(part.times_T) == 16
+    options = replace(LANGUAGE, frames=16)
+    first = 10 + round(10 * start)
+    assert levels(show(clip, FPS, start, 1.6, part, options, 0)) == [*range(first, first + 16)]
+
+
+def test_a_row_shows_its_own_part(tmp_path: Path) -> None:
+    clip = write_pictures(tmp_path, range(10, 40))
+    whole = followed([(0.2, 0.2, 0.8, 0.8)] * 30)
+    part = schema.between(whole, 1.0, 2.0)
+    for trajectory in (part, whole):
+        shown = show(clip, FPS, 1.0, 1.0, trajectory, LANGUAGE, 0)
+        assert shown.times_F == pytest.approx([0.1, 0.3, 0.6, 0.8])
+        assert levels(shown) == [21, 23, 26, 28]
+    shown = show(clip, FPS, 1.0, 1.0, None, LANGUAGE, 0)
+    assert shown.times_F == pytest.approx([0.125, 0.375, 0.625, 0.875])
+    assert levels(shown) == [22, 24, 27, 29]
+
+
+def test_a_row_that_begins_between_two_frames_begins_with_the_second(tmp_path: Path) -> None:
+    clip = write_pictures(tmp_path, [10, 11, 12, 13])
+    part = schema.between(followed([(0.2, 0.2, 0.8, 0.8)] * 4, fps=1), 0.5, 2.5)
+    shown = show(clip, 1, 0.5, 2.0, part, LANGUAGE, 0)  # at 0.75, 1.25, 1.75, 2.25 s of the clip
+    assert levels(shown) == [11, 11, 11, 12]
+    assert shown.times_F == pytest.approx([0.5, 0.5, 0.5, 1.5])
+
+
+def test_a_row_is_cut_out_where_its_own_face_is(tmp_path: Path) -> None:
+    left, right = (0.1, 0.4, 0.2, 0.6), (0.8, 0.4, 0.9, 0.6)
+    faces: list[Box] = [left] * 10 + [right] * 10
+    clip = write_faces(tmp_path, faces, 400, 200)
+    for picture in show(clip, FPS, 1.0, 1.0, followed(faces), LANGUAGE, 0).pictures:
+        assert extent(picture) == pytest.approx((12, 12, 52, 52), abs=1)
+
+
+def test_a_demo_clips_frames_are_shown_as_they_are() -> None:
+    row = ROW["21"]
+    trajectory = schema.read_row(DEMO, row)
+    frames = list(Clip(CLIPS / row.file_path, 25).frames())
+    options = replace(WHOLE, side=max(row.width, row.height), frames=5)
+    shown = show(CLIPS / row.file_path, 25, row.start, row.duration, trajectory, options, 0)
+    wanted = moments(row.duration, 5, "uniform", 0)
+    begun = [max(t for t in range(29) if trajectory.times_T[t] <= time) for time in wanted]
+    np.testing.assert_array_equal(shown.times_F, trajectory.times_T[begun])
+    for picture, t in zip(shown.pictures, begun, strict=True):
+        np.testing.assert_array_equal(picture, frames[t].picture)
+
+
+def test_the_same_seed_shows_the_same_bytes() -> None:
+    row = ROW["21"]
+    trajectory = schema.read_row(DEMO, row)
+    drawn = replace(LANGUAGE, sampling="random")
+
+    def shown(seed: int) -> bytes:
+        clip = CLIPS / row.file_path
+        found = show(clip, 25, row.start, row.duration, trajectory, drawn, seed)
+        return found.times_F.tobytes() + b"".join(p.tobytes() for p in found.pictures)
+
+    assert shown(1) == shown(1)
+    assert shown(1) != shown(2)
+
+
+def test_a_clip_that_ends_early_shows_its_last_picture_again(tmp_path: Path) -> None:
+    clip = write_pictures(tmp_path, range(10, 20))
+    assert levels(show(clip, FPS, NAN, 3.0, None, WHOLE, 0)) == [14, 14, 14, 14]
+    assert levels(show(clip, FPS, 0.5, 1.0, None, WHOLE, 0)) == [17, 19, 19, 19]
+    longer = followed([(0.2, 0.2, 0.8, 0.8)] * 20)  # as a file that was whole once
+    assert levels(show(clip, FPS, NAN, 2.0, longer, LANGUAGE, 0)) == [12, 17, 17, 17]
+
+
+def test_a_moment_in_the_last_frames_time_has_a_picture(tmp_path: Path) -> None:
+    clip = write_pictures(tmp_path, [50])
+    shown = show(clip, FPS, NAN, 1.0, None, replace(WHOLE, frames=1, sampling="middle"), 0)
+    assert levels(shown) == [50]
+    shown = show(clip / "0.png", FPS, NAN, 0.0, followed([None]), LANGUAGE, 0)
+    assert levels(shown) == [50] * 4
+    assert shown.times_F.tolist() == [0] * 4
+
+
+def damaged(folder: Path) -> list[Path]:
+    """Clips that cannot be decoded."""
+    (folder / "empty").mkdir()
+    (folder / "text.mp4").write_text("no video")
+    (folder / "text.png").write_text("no picture")
+    write_video(folder / "whole.mp4")
+    (folder / "cut.mp4").write_bytes((folder / "whole.mp4").read_bytes()[:600])
+    return [folder / name for name in ("empty", "text.mp4", "text.png", "cut.mp4")]
+
+
+@pytest.mark.parametrize("options", [LANGUAGE, WHOLE])
+def test_a_clip_that_cannot_be_decoded_is_black(tmp_path: Path, options: params.Language) -> None:
+    for clip in damaged(tmp_path):
+        for trajectory in (None, schema.EMPTY, followed([(0.2, 0.2, 0.8, 0.8)] * 20)):
+            for duration in (2.0, 0.0, NAN):
+                shown = show(clip, FPS, NAN, duration, trajectory, options, 0)
+                assert [picture.shape for picture in shown.pictures] == [(64, 64, 3)] * 4
+                assert not np.any(shown.pictures)
+                assert np.isfinite(shown.times_F).all()
+
+
+def test_a_row_after_the_clips_end_is_black(tmp_path: Path) -> None:
+    clip = write_pictures(tmp_path, range(10, 20))
+    assert not np.any(show(clip, FPS, 5.0, 1.0, None, WHOLE, 0).pictures)
+
+
+@pytest.mark.parametrize("options", [LANGUAGE, WHOLE])
+def test_a_broken_picture_is_black_and_as_large_as_the_others(
+    tmp_path: Path, options: params.Language
+) -> None:
+    clip = write_pictures(tmp_path, range(10, 14))
+    (clip / "1.png").write_bytes(b"no picture")
+    shown = show(clip, FPS, NAN, 0.4, followed([(0.4, 0.4, 0.6, 0.6)] * 4), options, 0)
+    assert levels(shown) == [10, 0, 12, 13]
+    assert not shown.pictures[1].any()
+    height = 48 if options.picture == "whole" else 64
+    assert {picture.shape for picture in shown.pictures} == {(height, 64, 3)}
+
+
+def test_a_missing_clip_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gone\.mp4 is not here"):
+        show(tmp_path / "gone.mp4", FPS, NAN, 1.0, None, LANGUAGE, 0)
+
+
+def test_no_frames_need_no_clip(tmp_path: Path) -> None:
+    shown = show(tmp_path / "gone", FPS, NAN, 1.0, None, replace(LANGUAGE, frames=0), 0)
+    assert (shown.pictures, shown.times_F.shape, shown.duration) == ([], (0,), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "expected"),
+    [
+        ((64, 48), 32, (24, 32)),
+        ((48, 64), 32, (32, 24)),
+        ((64, 48), 128, (96, 128)),
+        ((300, 2), 30, (1, 30)),
+    ],
+)
+def test_a_whole_pictures_longer_side_is_as_set(
+    tmp_path: Path, size: tuple[int, int], side: int, expected: tuple[int, int]
+) -> None:
+    clip = write_pictures(tmp_path, [80, 90], size)
+    shown = show(clip, FPS, NAN, 0.2, None, replace(WHOLE, side=side), 0)
+    assert {picture.shape for picture in shown.pictures} == {(*expected, 3)}
+    assert {picture.dtype for picture in shown.pictures} == {np.dtype(np.uint8)}
+
+
+def test_shrinking_averages(tmp_path: Path) -> None:
+    stripes = np.zeros((112, 112, 3), np.uint8)
+    stripes[:, ::4] = 200
+    assert cv2.imwrite(str(tmp_path / "0.png"), stripes)
+    (picture,) = show(tmp_path, FPS, NAN, 0.1, None, replace(WHOLE, side=28, frames=1), 0).pictures
+    assert (picture == 50).all()
+
+
+def test_colours_come_red_first(tmp_path: Path) -> None:
+    picture = np.full((48, 64, 3), (60, 20, 200), np.uint8)  # OpenCV writes blue first
+    assert cv2.imwrite(str(tmp_path / "0.png"), picture)
+    for options in (LANGUAGE, WHOLE):
+        shown = show(tmp_path, FPS, NAN, 0.1, followed([(0.4, 0.4, 0.6, 0.6)]), options, 0)
+        assert shown.pictures[0][24, 32].tolist() == [200, 20, 60]
+
+
+def test_pictures_of_several_sizes_are_shown_in_one(tmp_path: Path) -> None:
+    write_pictures(tmp_path, [80], (64, 32))
+    assert cv2.imwrite(str(tmp_path / "1.png"), np.full((64, 32, 3), 90, np.uint8))
+    both = followed([(0.25, 0.25, 0.75, 0.75)] * 2)
+    shown = show(tmp_path, FPS, NAN, 0.2, both, replace(WHOLE, frames=2), 0)
+    assert [picture.shape for picture in shown.pictures] == [(64, 64, 3)] * 2
+    assert levels(shown) == [80, 90]
+    assert (shown.pictures[0][:16] == 0).all()
+    assert (shown.pictures[0][16:48] == 80).all()
+    assert (shown.pictures[1][:, 16:48] == 90).all()
+    assert (shown.pictures[1][:, 48:] == 0).all()
+
+
+@st.composite
+def boxes(draw: st.DrawFn) -> Box:
+    """A face, all of it in the picture."""
+    width, height = draw(st.floats(0.05, 0.9)), draw(st.floats(0.05, 0.9))
+    left, top = draw(st.floats(0, 1 - width)), draw(st.floats(0, 1 - height))
+    return left, top, left + width, top + height
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(boxes(), min_size=1, max_size=4), st.sampled_from([(160, 160), (200, 120), (120, 200)])
+)
+def test_the_face_is_in_the_square_at_one_scale(faces: list[Box], size: tuple[int, int]) -> None:
+    width, height = size
+    extents = [max((r - x) * width, (b - y) * height) for x, y, r, b in faces]
+    length = min(math.ceil(1.6 * max(extents)), max(size))  # pixels of the picture
+    zoom = max(2, math.ceil(28 / length))  # enlarged, so that no pixel is lost
+    side = zoom * length
+    with tempfile.TemporaryDirectory() as folder:
+        clip = write_faces(Path(folder), faces, width, height)
+        options = replace(LANGUAGE, frames=len(faces), side=side)
+        shown = show(clip, FPS, NAN, len(faces) / FPS, followed(faces), options, 0)
+    assert [picture.shape for picture in shown.pictures] == [(side, side, 3)] * len(faces)
+    for picture, (x, y, r, b) in zip(shown.pictures, faces, strict=True):
+        if round(x * width) == round(r * width) or round(y * height) == round(b * height):
+            continue  # the rectangle has no pixel
+        left, top, right, bottom = extent(picture)
+        # All of it is there, at the scale of the largest, up to the rounding of its edges.
+        assert (right - left) / zoom == pytest.approx((r - x) * width, abs=2.5)
+        assert (bottom - top) / zoom == pytest.approx((b - y) * height, abs=2.5)
+        # It is in the middle, unless the square was shifted into the picture.
+        for low, high, at, whole in (
+            (left, right, (x + r) / 2 * width, width),
+            (top, bottom, (y + b) / 2 * height, height),
+        ):
+            if length / 2 + 1 < at < whole - length / 2 - 1:
+                assert (low + high) / 2 / zoom == pytest.approx(length / 2, abs=2)
+        # Black is only what a square longer than the picture's shorter side leaves.
+        black = (picture.max(axis=2) < GREY / 2).mean()
+        assert black == pytest.approx(max(0, length - min(size)) / length, abs=0.02)
+
+
+def test_the_face_moves_and_the_square_with_it(tmp_path: Path) -> None:
+    faces: list[Box] = [(x, 0.4, x + 0.1, 0.6) for x in (0.2, 0.4, 0.6, 0.7)]
+    clip = write_faces(tmp_path, faces, 400, 200)
+    options = replace(LANGUAGE, side=128)
+    for picture in show(clip, FPS, NAN, 0.4, followed(faces), options, 0).pictures:
+        assert extent(picture) == pytest.approx((24, 24, 104, 104), abs=3)  # 128 * 0.3 / 1.6
+
+
+def test_a_face_that_comes_near_grows(tmp_path: Path) -> None:
+    faces: list[Box] = [(0.5 - h, 0.5 - h, 0.5 + h, 0.5 + h) for h in (0.05, 0.1, 0.15, 0.2)]
+    clip = write_faces(tmp_path, faces, 400, 400)
+    shown = show(clip, FPS, NAN, 0.4, followed(faces), replace(LANGUAGE, side=256), 0)
+    sizes = [extent(picture)[2] - extent(picture)[0] for picture in shown.pictures]
+    assert sizes == pytest.approx([40, 80, 120, 160], abs=2)
+
+
+def test_a_face_at_the_edge_is_not_padded(tmp_path: Path) -> None:
+    corner: Box = (0.0, 0.8, 0.2, 1.0)
+    clip = write_faces(tmp_path, [corner], 200, 200)
+    shown = show(clip, FPS, NAN, 0.1, followed([corner]), LANGUAGE, 0)
+    assert extent(shown.pictures[0]) == pytest.approx((0, 24, 40, 64), abs=1)
+    assert shown.pictures[0].min() >= GREY - 1
+
+
+def test_points_outside_the_picture_do_not_stop_anything(tmp_path: Path) -> None:
+    half_out: Box = (-0.2, 0.3, 0.2, 0.7)
+    clip = write_faces(tmp_path, [(0.0, 0.3, 0.2, 0.7)], 200, 200)
+    shown = show(clip, FPS, NAN, 0.1, followed([half_out]), LANGUAGE, 0)
+    assert extent(shown.pictures[0]) == pytest.approx((0, 12, 20, 52), abs=1)
+    far: Box = (5.0, -30.0, 5.0, -30.0)
+    assert (show(clip, FPS, NAN, 0.1, followed([far]), LANGUAGE, 0).pictures[0] == GREY).all()
+
+
+def test_a_close_up_fills_the_square(tmp_path: Path) -> None:
+    near: Box = (0.1, 0.0, 0.9, 1.0)
+    clip = write_faces(tmp_path, [near], 200, 100)
+    picture = show(clip, FPS, NAN, 0.1, followed([near]), replace(LANGUAGE, side=160), 0).pictures[
+        0
+    ]
+    # No longer than the picture's longer side; above and below it is as much black.
+    assert extent(picture) == pytest.approx((16, 40, 144, 120), abs=1)
+    assert (picture[:39] == 0).all()
+    assert (picture[121:] == 0).all()
+    assert (picture[41:119] > GREY - 2).all()
+
+
+def test_without_the_face_in_a_frame_the_nearest_tells_the_place(tmp_path: Path) -> None:
+    left, right = (0.1, 0.4, 0.2, 0.6), (0.8, 0.4, 0.9, 0.6)
+    clip = write_faces(tmp_path, [left, left, right, right], 400, 200)
+    seen = followed([left, None, None, right])
+    shown = show(clip, FPS, NAN, 0.4, seen, LANGUAGE, 0)
+    assert [extent(p) for p in shown.pictures] == [pytest.approx((12, 12, 52, 52), abs=1)] * 4
+    seen = followed([left, None, None, None])
+    shown = show(clip, FPS, NAN, 0.4, seen, LANGUAGE, 0)
+    assert [bool((p > 150).any()) for p in shown.pictures] == [True, True, False, False]
+
+
+def test_without_any_face_whole_frames_are_shown(tmp_path: Path) -> None:
+    clip = write_pictures(tmp_path, range(10, 14))
+    for trajectory in (None, schema.EMPTY, followed([None] * 4)):
+        shown = show(clip, FPS, NAN, 0.4, trajectory, LANGUAGE, 0)
+        assert {picture.shape for picture in shown.pictures} == {(48, 64, 3)}
+
+
+def assert_face_within(landmarker: Path, shown: Shown) -> None:
+    """MediaPipe finds the face in each square, with room about it."""
+    for picture in shown.pictures:
+        with Landmarker(landmarker.read_bytes(), 1) as looking:
+            (face,) = looking.look(picture, 0)
+        low, high = face.landmarks_PC[:, :2].min(axis=0), face.landmarks_PC[:, :2].max(axis=0)
+        assert (low > 0.05).all()
+        assert (high < 0.95).all()
+        assert 0.4 < (high - low).max() < 0.75  # 1 / 1.6 of the largest
+
+
+def test_the_demos_faces_are_in_their_squares(landmarker: Path) -> None:
+    options = replace(LANGUAGE, frames=2, side=224)
+    for name in ("1", "21"):
+        row = ROW[name]
+        trajectory = schema.read_row(DEMO, row)
+        clip = CLIPS / row.file_path
+        assert_face_within(
+            landmarker, show(clip, 25, row.start, row.duration, trajectory, options, 0)
+        )
+        part = schema.between(trajectory, 0.5, 1.0)
+        assert_face_within(landmarker, show(clip, 25, 0.5, 0.5, part, options, 0))
+
+
+@pytest.mark.parametrize("name", ["single_face.mp4", "liveportrait_d19.mp4"])
+def test_real_faces_are_in_their_squares(real_clips: Path, landmarker: Path, name: str) -> None:
+    clip = real_clips / name
+    seen = detect(clip, landmarker, 25, replace(SETTINGS, fps=2.0)).trajectory()
+    duration = schema.duration(seen.times_T)
+    shown = show(clip, 25, NAN, duration, seen, replace(LANGUAGE, side=224), 0)
+    assert_face_within(landmarker, shown)
+
+
+@given(st.integers(1, 26))
+def test_a_grid_has_every_picture_at_its_place(count: int) -> None:
+    numbered = [np.full((3, 5, 3), 1 + at, np.uint8) for at in range(count)]
+    found = grid(numbered)
+    rows, columns = found.shape[0] // 3, found.shape[1] // 5
+    assert found.shape == (3 * rows, 5 * columns, 3)
+    assert found.dtype == np.uint8
+    assert columns - rows in (0, 1)
+    assert (rows - 1) * columns < count <= rows * columns
+    cells: NDArray[np.uint8] = found.reshape(rows, 3, columns, 5, 3).swapaxes(1, 2)
+    flat = cells.reshape(rows * columns, -1)
+    expected = [*range(1, count + 1), *[0] * (rows * columns - count)]
+    np.testing.assert_array_equal(flat, np.repeat(np.array(expected)[:, None], 45, axis=1))
+
+
+def test_smaller_pictures_of_a_grid_have_black_around_them() -> None:
+    found = grid([np.full((2, 4, 3), 7, np.uint8), np.full((4, 2, 3), 9, np.uint8)])
+    expected = [
+        [0, 0, 0, 0, 0, 9, 9, 0],
+        [7, 7, 7, 7, 0, 9, 9, 0],
+        [7, 7, 7, 7, 0, 9, 9, 0],
+        [0, 0, 0, 0, 0, 9, 9, 0],
+    ]
+    assert found[..., 0].tolist() == expected
+
+
+def test_a_grid_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        grid([])

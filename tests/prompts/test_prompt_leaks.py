@@ -1,0 +1,161 @@
+"""Texts that tell the label are refused; texts that are missing by chance are not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facewave.errors import UserError
+from facewave.prompts.leaks import check
+
+EIGHT = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "contempt")
+
+
+def table(words: list[str], texts: list[str], captions: list[str] | None = None) -> pd.DataFrame:
+    captions = captions or [""] * len(words)
+    return pd.DataFrame({"actual": words, "transcript": texts, "caption": captions}, dtype=object)
+
+
+def said(n: int) -> list[str]:
+    return [f"sentence number {i}" for i in range(n)]
+
+
+def refusal(rows: pd.DataFrame, column: str = "transcript") -> str:
+    with pytest.raises(UserError) as caught:
+        check(rows, column)
+    return str(caught.value)
+
+
+def with_texts(words: list[str], there: list[bool]) -> pd.DataFrame:
+    return table(
+        words, [text if t else "" for text, t in zip(said(len(words)), there, strict=True)]
+    )
+
+
+# Whether there is a text.
+
+
+def test_a_class_without_texts_among_others_that_have_them_is_refused() -> None:
+    words = ["neutral"] * 10 + ["happy"] * 30 + ["sad"] * 20
+    message = refusal(with_texts(words, [word != "neutral" for word in words]))
+    assert message.startswith(
+        "column transcript: whether there is a text tells the class: 0 of 10 clips of neutral have "
+        "one, and 50 of the 50 others."
+    )
+    assert "transcript: none" in message
+
+
+def test_a_class_that_alone_has_texts_is_refused() -> None:
+    words = ["neutral"] * 30 + ["happy"] * 10 + ["sad"] * 20
+    message = refusal(with_texts(words, [word == "happy" for word in words]))
+    assert "10 of 10 clips of happy have one, and 0 of the 50 others" in message
+
+
+def test_a_few_exceptions_hide_nothing() -> None:
+    words = ["neutral"] * 100 + ["happy"] * 300
+    there = [i % 20 == 0 if word == "neutral" else i % 20 != 0 for i, word in enumerate(words)]
+    message = refusal(with_texts(words, there))
+    assert "285 of 300 clips of happy have one, and 5 of the 100 others" in message
+
+
+@given(
+    st.lists(st.booleans(), min_size=2, max_size=8).filter(lambda some: len(set(some)) == 2),
+    st.data(),
+)
+def test_texts_that_follow_the_class_are_refused_whatever_the_classes(
+    have: list[bool], data: st.DataObject
+) -> None:
+    sizes = data.draw(st.lists(st.integers(8, 60), min_size=len(have), max_size=len(have)))
+    words = [name for name, n in zip(EIGHT, sizes, strict=False) for _ in range(n)]
+    there = [flag for flag, n in zip(have, sizes, strict=True) for _ in range(n)]
+    assert "whether there is a text" in refusal(with_texts(words, there))
+
+
+def test_so_are_texts_of_half_of_many_classes() -> None:
+    words = [name for name in EIGHT for _ in range(20)]
+    assert "whether there is a text" in refusal(with_texts(words, [w in EIGHT[:4] for w in words]))
+
+
+@pytest.mark.parametrize("n", [20, 60, 2000])
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
+@pytest.mark.parametrize("balanced", [True, False])
+def test_texts_that_are_missing_by_chance_are_no_leak(n: int, share: float, balanced: bool) -> None:
+    rng = np.random.default_rng(0)
+    weights = np.full(8, 1 / 8) if balanced else 0.5 ** np.arange(1, 9) / (1 - 0.5**8)
+    refused = 0
+    for _ in range(100 if n < 1000 else 10):
+        words = list(rng.choice(EIGHT, n, p=weights))
+        try:
+            check(with_texts(words, list(rng.random(n) < share)), "transcript")
+        except UserError:
+            refused += 1
+    assert refused <= 1  # once in a thousand
+
+
+def test_a_class_that_speaks_less_is_no_leak() -> None:
+    words = ["neutral"] * 1000 + ["happy"] * 1000
+    there = [i % 10 < (3 if word == "neutral" else 7) for i, word in enumerate(words)]
+    check(with_texts(words, there), "transcript")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_texts_for_all_or_none_are_no_leak(there: bool) -> None:
+    words = ["neutral"] * 30 + ["happy"] * 30
+    check(with_texts(words, [there] * 60), "transcript")
+
+
+def test_clips_without_a_word_are_of_no_class() -> None:
+    words = [""] * 50 + ["happy"] * 20 + ["sad"] * 20
+    check(with_texts(words, [word != "" for word in words]), "transcript")
+    check(with_texts([""] * 20, [True] * 10 + [False] * 10), "transcript")
+    check(table([], []), "transcript")
+
+
+# What the text is.
+
+
+def test_captions_as_texts_are_refused() -> None:
+    words = ["happy"] * 50 + ["sad"] * 50
+    captions = said(100)
+    texts = [f"  {c.upper()}! " if i < 5 else f"another {i}" for i, c in enumerate(captions)]
+    message = refusal(table(words, texts, captions))
+    assert "5 of 100 texts are the clip's caption (happy 5)" in message
+    assert "4 of 4 texts" in refusal(table(words[:4], captions[:4], captions[:4]), "caption")
+
+
+def test_the_class_s_word_as_text_is_refused() -> None:
+    words = ["happy", "sad", "angry"] * 10
+    texts = [word.title() + "." if word != "angry" else "Oh." for word in words]
+    message = refusal(table(words, texts))
+    assert "20 of 30 texts are the class's own word (happy 10, sad 10)" in message
+
+
+@pytest.mark.parametrize(("n", "traces", "refused"), [(30, 1, False), (30, 2, True)])
+@pytest.mark.parametrize("of", ["caption", "word"])
+def test_one_may_be_an_accident(n: int, traces: int, refused: bool, of: str) -> None:
+    words, captions = ["happy"] * n, [f"a face {i}" for i in range(n)]
+    texts = (captions if of == "caption" else words)[:traces] + said(n)[traces:]
+    rows = table(words, texts, captions)
+    if refused:
+        assert f"{traces} of {n}" in refusal(rows)
+    else:
+        check(rows, "transcript")
+
+
+def test_in_many_a_hundredth_may_be_an_accident() -> None:
+    words = ["happy"] * 500
+    check(table(words, words[:5] + said(500)[5:]), "transcript")
+    refusal(table(words, words[:6] + said(500)[6:]))
+
+
+def test_a_word_among_others_and_another_class_s_word_are_speech() -> None:
+    words = ["happy", "sad"] * 20
+    check(table(words, [f"I am {word}" for word in words]), "transcript")
+    check(table(words, ["sad", "happy"] * 20), "transcript")
+
+
+def test_clips_without_text_and_caption_do_not_agree() -> None:
+    check(table(["happy", "sad"] * 20, [""] * 40), "transcript")
+    check(table(["happy", "sad"] * 20, ["!"] * 40, ["?"] * 40), "transcript")
+    check(table([""] * 40, [""] * 40), "transcript")

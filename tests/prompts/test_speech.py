@@ -1,0 +1,456 @@
+"""Speech: what is heard of a clip, and what a recogniser (a tiny random Whisper) makes of it."""
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from tokenizers import AddedToken
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import (
+    GenerationConfig,
+    GPT2Config,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+    WhisperProcessor,
+    WhisperTokenizer,
+)
+
+from facewave.errors import UserError
+from facewave.prompts import speech
+from facewave.prompts.speech import Recogniser, hear, recognise
+
+Floats = NDArray[np.float32]
+RATE = 16_000
+WINDOW_S = 2  # of the tiny Whisper; real ones hear 30 s at once
+WORDS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def make_whisper(folder: Path, seed: int = 5) -> Path:
+    """A multilingual Whisper with random weights, whose tokens are letters."""
+    special = ["<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|de|>", "<|translate|>"]
+    special += ["<|transcribe|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"]
+    alphabet = sorted(ByteLevel.alphabet())
+    tokenizer = WhisperTokenizer(vocab={sign: i for i, sign in enumerate(alphabet)}, merges=[])
+    tokenizer.add_tokens([AddedToken(t, special=True) for t in special], special_tokens=True)
+    stamps = [f"<|{i * 0.02:.2f}|>" for i in range(50 * WINDOW_S + 1)]
+    tokenizer.add_tokens([AddedToken(t, special=False) for t in stamps])
+    ids: dict[str, Any] = {name: tokenizer.convert_tokens_to_ids(name) for name in special}
+    end, start = ids["<|endoftext|>"], ids["<|startoftranscript|>"]
+    config = WhisperConfig(
+        vocab_size=len(tokenizer),
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        max_source_positions=50 * WINDOW_S,
+        max_target_positions=16,
+        decoder_start_token_id=start,
+        eos_token_id=end,
+        bos_token_id=end,
+        pad_token_id=end,
+    )
+    torch.manual_seed(seed)
+    model = WhisperForConditionalGeneration(config)
+    embeddings: Any = model.get_input_embeddings()
+    with torch.no_grad():
+        for name, weights in model.named_parameters():
+            if weights.dim() > 1 and "embed_positions" not in name:
+                weights.normal_(std=4 / weights.shape[-1] ** 0.5)  # what is heard tells
+        embeddings.weight[len(alphabet) :] /= 100  # it says letters
+    model.generation_config = GenerationConfig(
+        decoder_start_token_id=start,
+        eos_token_id=end,
+        pad_token_id=end,
+        max_length=16,
+        is_multilingual=True,
+        lang_to_id={name: ids[name] for name in ("<|en|>", "<|de|>")},
+        task_to_id={name: ids[f"<|{name}|>"] for name in ("transcribe", "translate")},
+        no_timestamps_token_id=ids["<|notimestamps|>"],
+        prev_sot_token_id=ids["<|startofprev|>"],
+        begin_suppress_tokens=[end],
+        suppress_tokens=[i for i, sign in enumerate(alphabet) if sign not in WORDS]
+        + [ids[name] for name in special if name != "<|endoftext|>"],
+    )
+    WhisperProcessor(WhisperFeatureExtractor(chunk_length=WINDOW_S), tokenizer).save_pretrained(
+        folder
+    )
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads get in each other's way where matrices are tiny."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_whisper(tmp_path_factory.mktemp("models") / "whisper")
+
+
+@pytest.fixture
+def copy(whisper: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whisper, tmp_path / "a copy"))
+
+
+def noise(seconds: float, seed: int = 0) -> Floats:
+    """Tones that change ten times a second, and some noise, in [-1, 1]."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * RATE)) / RATE
+    pitches = rng.uniform(100, 4000, len(t) // 1600 + 1).repeat(1600)[: len(t)]
+    tones = 0.4 * np.sin(2 * np.pi * np.cumsum(pitches) / RATE)
+    return (tones + rng.uniform(-0.05, 0.05, len(t))).astype(np.float32)
+
+
+def write_clip(
+    path: Path,
+    sound: Floats | None,
+    *,
+    rate: int = RATE,
+    codec: str = "pcm_s16le",
+    pictures_from: float = 0.0,
+    sound_from: float = 0.0,
+) -> Path:
+    """A video of grey pictures, with a sound track (n,) or (channels, n)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("mpeg4", rate=25)
+        video.width = video.height = 32
+        audio = None
+        if sound is not None:
+            sound = np.atleast_2d(sound)
+            layout = "mono" if len(sound) == 1 else "stereo"
+            audio = container.add_stream(codec, rate=rate, layout=layout)
+        for i in range(25):
+            picture = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 9 * i, np.uint8), "rgb24")
+            picture.pts, picture.time_base = round(25 * pictures_from) + i, Fraction(1, 25)
+            container.mux(video.encode(picture))
+        container.mux(video.encode(None))
+        if audio is not None and sound is not None:
+            for at in range(0, sound.shape[1], 1024):
+                piece = np.ascontiguousarray(sound[:, at : at + 1024])
+                frame = av.AudioFrame.from_ndarray(piece, "fltp", layout)
+                frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
+                frame.pts = round(sound_from * rate) + at
+                container.mux(audio.encode(frame))
+            container.mux(audio.encode(None))
+    return path
+
+
+# What is heard.
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (0, math.inf),
+        (0, 3),
+        (0.5, 1.25),
+        (1.0, 1.0001),
+        (2.5, 9),
+        (0.064, 0.128),
+        (2.999, math.inf),
+    ],
+)
+def test_a_part_is_cut_to_the_sample(tmp_path: Path, start: float, end: float) -> None:
+    sound = noise(3)
+    clip = write_clip(tmp_path / "a.mkv", sound)
+    heard = hear(clip, RATE, start, end)
+    last = None if math.isinf(end) else round(end * RATE)
+    np.testing.assert_allclose(heard, sound[round(start * RATE) : last], atol=1e-4)
+    assert heard.dtype == np.float32
+
+
+@pytest.mark.parametrize(("start", "end"), [(3.5, 4.0), (1.0, 1.0), (9.0, math.inf)])
+def test_where_nothing_is_nothing_is_heard(tmp_path: Path, start: float, end: float) -> None:
+    clip = write_clip(tmp_path / "a.mkv", noise(3))
+    assert len(hear(clip, RATE, start, end)) == 0
+
+
+def pitch(sound: Floats) -> float:
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+    return float(np.fft.rfftfreq(len(sound), 1 / RATE)[spectrum.argmax()])
+
+
+def test_any_rate_and_channels_become_one_track_at_the_rate_that_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    t = np.arange(2 * 44_100) / 44_100
+    left = 0.5 * np.sin(2 * np.pi * 440 * t)
+    sound = np.stack([left, np.zeros_like(left)]).astype(np.float32)
+    clip = write_clip(tmp_path / "a.mp4", sound, rate=44_100, codec="aac")
+    heard = hear(clip, RATE, 0.0, math.inf)
+    assert len(heard) == pytest.approx(2 * RATE, abs=0.1 * RATE)
+    assert pitch(heard) == pytest.approx(440, abs=2)
+    assert 0.05 < np.abs(heard[RATE // 2 : RATE]).max() < 0.5
+    assert len(hear(clip, RATE, 0.5, 1.5)) == RATE
+
+
+def test_times_count_from_the_first_picture(tmp_path: Path) -> None:
+    sound = noise(2)
+    late = write_clip(tmp_path / "a.mkv", sound, sound_from=0.5)
+    np.testing.assert_allclose(hear(late, RATE, 1.0, 2.0), sound[RATE // 2 :][:RATE], atol=1e-4)
+    np.testing.assert_allclose(hear(late, RATE, 0.0, 1.0), sound[: RATE // 2], atol=1e-4)
+    early = write_clip(tmp_path / "b.mkv", sound, pictures_from=0.4)
+    from_there = round(0.4 * RATE)
+    np.testing.assert_allclose(hear(early, RATE, 0.0, 1.0), sound[from_there:][:RATE], atol=1e-4)
+
+
+def test_a_container_whose_time_starts_anywhere(tmp_path: Path) -> None:
+    t = np.arange(2 * RATE) / RATE
+    chirp = (0.3 * np.sin(2 * np.pi * (300 * t + 200 * t**2))).astype(np.float32)  # 300 + 400 t Hz
+    clip = write_clip(tmp_path / "a.ts", chirp, codec="mp2", pictures_from=9.0, sound_from=9.0)
+    with av.open(str(clip)) as container:
+        assert container.start_time > 1e6  # microseconds
+    assert pitch(hear(clip, RATE, 0.95, 1.05)) == pytest.approx(700, abs=30)
+
+
+@pytest.mark.parametrize("name", ["none.mp4", "a.png", "folder", "damaged.mp4", "empty.mp4"])
+def test_clips_without_sound(tmp_path: Path, whisper: Path, name: str) -> None:
+    write_clip(tmp_path / "none.mp4", None)
+    (tmp_path / "folder").mkdir()
+    for picture in ("a.png", "folder/0.png"):
+        assert cv2.imwrite(str(tmp_path / picture), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "damaged.mp4").write_bytes(b"no video" * 100)
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    assert recognise(tmp_path / name, 0.0, math.inf, str(whisper)) == ""
+
+
+def test_of_a_file_cut_short_the_beginning_is_heard(tmp_path: Path) -> None:
+    sound = noise(3)
+    clip = write_clip(tmp_path / "a.mkv", sound)
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    heard = hear(clip, RATE, 0.0, math.inf)
+    assert 0.2 * len(sound) < len(heard) < 0.8 * len(sound)
+    np.testing.assert_allclose(heard, sound[: len(heard)], atol=1e-4)
+
+
+def test_a_damaged_packet_is_a_gap(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", noise(3), codec="aac")
+    whole = len(hear(clip, RATE, 0.0, math.inf))
+    with av.open(str(clip)) as container:
+        packets = [p for p in container.demux(audio=0) if p.size]
+        at, size = packets[len(packets) // 2].pos, packets[len(packets) // 2].size
+    content = bytearray(clip.read_bytes())
+    content[at : at + size] = b"\xff" * size
+    clip.write_bytes(content)
+    assert 0.9 * whole < len(hear(clip, RATE, 0.0, math.inf)) <= whole
+
+
+def test_a_playlist_named_like_a_clip_opens_no_other_file(tmp_path: Path) -> None:
+    write_clip(tmp_path / "secret.ts", noise(1), codec="mp2")
+    lists = {
+        "hls.mp4": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\nsecret.ts\n#EXT-X-ENDLIST\n",
+        "concat.mp4": "ffconcat version 1.0\nfile secret.ts\n",
+    }
+    for name, content in lists.items():
+        (tmp_path / name).write_text(content)
+        assert len(hear(tmp_path / name, RATE, 0.0, math.inf)) == 0
+
+
+# What is recognised.
+
+
+def test_the_same_sound_is_always_the_same_text(tmp_path: Path, whisper: Path, cache: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv", noise(1.5))
+    first = recognise(clip, 0.0, math.inf, str(whisper))
+    assert first.isalpha()
+    shutil.rmtree(cache)
+    assert recognise(clip, 0.0, math.inf, str(whisper)) == first
+
+
+def test_another_sound_part_or_model_is_another_text(tmp_path: Path, whisper: Path) -> None:
+    clips = [write_clip(tmp_path / f"{i}.mkv", noise(1.8, i)) for i in range(2)]
+    other = make_whisper(tmp_path / "other", seed=3)
+    found = [
+        *Recogniser(str(whisper)).texts([(clips[0], 0.0, 1.8), (clips[1], 0.0, 1.8)]),
+        recognise(clips[0], 0.0, 0.5, str(whisper)),
+        recognise(clips[0], 0.0, 1.8, str(other)),
+    ]
+    assert len(set(found)) == 4
+
+
+def test_missing_limits_are_those_of_the_clip(tmp_path: Path, whisper: Path, cache: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv", noise(1))
+    recogniser = Recogniser(str(whisper))
+    assert recogniser.text(clip, math.nan, math.nan) == recogniser.text(clip)
+    assert len(list(cache.rglob("*.json"))) == 1
+
+
+@pytest.mark.parametrize("peak", [0.0, 5e-4])
+def test_silence_says_nothing(tmp_path: Path, whisper: Path, peak: float) -> None:
+    clip = write_clip(tmp_path / "a.mkv", np.float32(peak) * np.sign(noise(1)))
+    assert recognise(clip, 0.0, math.inf, str(whisper)) == ""
+
+
+def test_what_comes_after_the_model_s_window_is_heard(tmp_path: Path, whisper: Path) -> None:
+    sound = noise(3 * WINDOW_S, seed=3)
+    other = sound.copy()
+    other[-WINDOW_S * RATE :] = noise(WINDOW_S, seed=7)
+    clips = [write_clip(tmp_path / f"{i}.mkv", s) for i, s in enumerate([sound, other])]
+    one, two = Recogniser(str(whisper)).texts([(clip, 0.0, math.inf) for clip in clips])
+    assert one != two
+    assert one.replace(" ", "").isalpha()
+
+
+def test_a_model_of_one_language_is_asked_for_no_task(tmp_path: Path, copy: Path) -> None:
+    settings = json.loads((copy / "generation_config.json").read_text())
+    for name in ("lang_to_id", "task_to_id"):
+        del settings[name]
+    (copy / "generation_config.json").write_text(json.dumps(settings | {"is_multilingual": False}))
+    clip = write_clip(tmp_path / "a.mkv", noise(1))
+    assert recognise(clip, 0.0, math.inf, str(copy)).isalpha()
+
+
+# What is kept.
+
+AGAIN = """
+import sys
+from pathlib import Path
+from facewave.prompts.speech import recognise
+print(recognise(Path(sys.argv[1]), 0.25, 1.0, sys.argv[2]))
+assert not {"torch", "transformers"} & set(sys.modules)
+"""
+
+
+def test_the_second_time_no_model_is_loaded(tmp_path: Path, whisper: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv", noise(1.5, seed=2))
+    text = recognise(clip, 0.25, 1.0, str(whisper))
+    moved = Path(shutil.copy(clip, tmp_path / "moved.mkv"))
+    elsewhere = Path(shutil.copytree(whisper, tmp_path / "elsewhere"))
+    command = [sys.executable, "-c", AGAIN, str(moved), str(elsewhere)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stdout) == (0, f"{text}\n"), process.stderr
+    write_clip(clip, noise(1.5, seed=1))
+    assert recognise(clip, 0.25, 1.0, str(whisper)) != text  # of other bytes
+
+
+def test_what_a_model_from_the_hub_has_said_needs_no_hub(
+    tmp_path: Path, whisper: Path, cache: Path
+) -> None:
+    clip = write_clip(tmp_path / "a.mkv", noise(1))
+    known = Recogniser("openai/whisper-small")
+    known._loaded = speech._load(str(whisper), None)  # as if it had been downloaded
+    text = known.text(clip)
+    assert recognise(clip, 0.0, math.inf, "openai/whisper-small") == text
+    commit = speech.REVISIONS["openai/whisper-small"]
+    assert recognise(clip, 0.0, math.inf, f"openai/whisper-small@{commit}") == text
+    (kept,) = cache.rglob("*.json")
+    assert kept.relative_to(cache).parts[:2] == ("transcripts", kept.stem[:2])
+
+
+@pytest.mark.parametrize("content", ["", '{"text', "[]", '{"text": null}', "{}"])
+def test_a_damaged_file_of_the_cache_is_made_again(
+    tmp_path: Path, whisper: Path, cache: Path, content: str
+) -> None:
+    clip = write_clip(tmp_path / "a.mkv", noise(1))
+    recogniser = Recogniser(str(whisper))
+    text = recogniser.text(clip)
+    (kept,) = cache.rglob("*.json")
+    kept.write_text(content)
+    assert recogniser.text(clip) == text
+    assert json.loads(kept.read_text())["text"] == text
+
+
+# Models that cannot be had.
+
+
+def refusal(clip: Path, model: str) -> str:
+    with pytest.raises(UserError) as caught:
+        recognise(clip, 0.0, math.inf, model)
+    return str(caught.value)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(tmp_path / "clip.mkv", noise(1))
+
+
+@pytest.mark.parametrize("model", ["no/such/folder", "openai/whisper", "someone/whisper@main", ""])
+def test_a_model_without_a_pinned_revision_is_refused(clip: Path, model: str) -> None:
+    message = refusal(clip, model)
+    assert "train.language.speech" in message
+    assert "openai/whisper-small" in message
+
+
+def test_without_the_internet_it_says_what_to_do(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    message = refusal(clip, f"nobody/nothing@{'0' * 40}")
+    assert "HF_HOME" in message
+    assert "or name a folder" in message
+
+
+def without_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+
+
+def pickled(folder: Path) -> None:
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def cut_short(folder: Path) -> None:
+    content = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(content[:-100])
+
+
+def incomplete(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["model.decoder.layer_norm.weight"]
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+
+
+def another_kind(folder: Path) -> None:
+    GPT2Config().save_pretrained(folder)
+
+
+def without_tokenizer(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").unlink()
+
+
+def damaged_config(folder: Path) -> None:
+    (folder / "config.json").write_text("{")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        without_weights,
+        pickled,
+        cut_short,
+        incomplete,
+        another_kind,
+        without_tokenizer,
+        damaged_config,
+    ],
+)
+def test_a_folder_that_is_no_whole_whisper_is_refused(
+    clip: Path, copy: Path, spoil: Callable[[Path], None]
+) -> None:
+    spoil(copy)
+    message = refusal(clip, str(copy))
+    assert message.startswith(f"the speech recogniser {copy} cannot be loaded (")
