@@ -208,7 +208,7 @@ class Lora:
     """Low-rank matrices beside a language model's projections; rank 0: none."""
 
     rank: Annotated[int, Field(ge=0)]
-    alpha: Positive
+    alpha: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
     targets: Annotated[list[str], Field(min_length=1), Once]
 

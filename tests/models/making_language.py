@@ -51,7 +51,7 @@ def language_model(
         classes=() if targets else WORDS,
         targets=targets,
         faces=faces,
-        lora=Lora(4, 8.0, 0.0, ["q_proj", "v_proj"]) if lora else None,
+        lora=Lora(4, 8, 0.0, ["q_proj", "v_proj"]) if lora else None,
         projector=projector,
         prefix=prefix,
     )
@@ -60,7 +60,7 @@ def language_model(
         with torch.no_grad():
             for weight in model.parameters():
                 if weight.requires_grad:
-                    weight += 0.3 * torch.randn(weight.shape)
+                    weight.add_(0.3 * torch.randn(weight.shape))
     return model
 
 

@@ -14,6 +14,7 @@ from facewave.models.tiny import HIDDEN
 ADAPTERS: tuple[Kind, ...] = ("linear", "transformer", "cross")
 NUMBERS = numbers_of(2)[:, 0]
 SEEN = torch.tensor([True, True])
+PICTURED = ("image_token_id", "video_token_id")  # what configurations call the pictures' tokens
 CONTEXT = torch.randn(2, 6, HIDDEN, generator=torch.Generator().manual_seed(3))
 TOLD = torch.tensor([[False, False, True, True, True, True], [True] * 6])
 
@@ -86,27 +87,32 @@ def test_tokens_have_the_size_of_the_text(backbone: Backbone) -> None:
 def test_the_hooks_see_what_is_read_and_go_away(backbone: Backbone) -> None:
     inputs = backbone.inputs([[turn()], [turn("Who is it?" + PLACES)]])
     before = backbone.model(**inputs).logits
+    given = torch.randn(2, TOKENS, HIDDEN)
     seen: list[tuple[Tensor, Tensor]] = []
+    decoded: list[Tensor] = []
 
     def own(read_nLH: Tensor, places_nL: Tensor) -> Tensor:
         seen.append((read_nLH, places_nL))
-        return torch.ones(2, TOKENS, HIDDEN)
+        return given
+
+    def look(_: object, __: object, named: dict[str, Tensor]) -> None:
+        decoded.append(named["inputs_embeds"])
 
     with placed(backbone.model, backbone.face_id, own):
+        after = backbone.model.get_decoder().register_forward_pre_hook(look, with_kwargs=True)
         assert not torch.allclose(backbone.model(**inputs).logits, before, atol=1e-3)
+        after.remove()
     assert torch.equal(backbone.model(**inputs).logits, before)
     [(read_nLH, places_nL)] = seen
     assert torch.equal(places_nL, inputs["input_ids"] == backbone.face_id)
+    [with_faces] = decoded
+    assert torch.equal(with_faces[places_nL].unflatten(0, (2, TOKENS)), given)
+    assert torch.equal(with_faces[~places_nL], read_nLH[~places_nL])
     text = backbone.model.get_input_embeddings()(inputs["input_ids"])
-    same_nL = torch.isclose(read_nLH, text).all(2)
-    pictured = {name: getattr(backbone.model.config, name, -1) for name in PICTURED}
-    assert torch.equal(
-        ~same_nL, torch.isin(inputs["input_ids"], torch.tensor([*pictured.values()]))
-    )
-    assert (~same_nL).any()
-
-
-PICTURED = ("image_token_id", "video_token_id")
+    shown = [getattr(backbone.model.config, name, -1) for name in PICTURED]
+    pictured_nL = torch.isin(inputs["input_ids"], torch.tensor(shown))
+    assert pictured_nL.any()
+    assert torch.equal(~torch.isclose(read_nLH, text).all(2), pictured_nL)
 
 
 def test_as_many_places_as_tokens(backbone: Backbone) -> None:
@@ -120,5 +126,5 @@ def test_as_many_places_as_tokens(backbone: Backbone) -> None:
         placed(backbone.model, backbone.face_id, fewer),
     ):
         backbone.model(**inputs)
-    hooked: Any = backbone.model.get_decoder()._forward_pre_hooks
-    assert not hooked
+    hooked: Any = (backbone.model.get_decoder(), backbone.model.get_input_embeddings())
+    assert not any(module._forward_pre_hooks for module in hooked)

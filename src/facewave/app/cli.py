@@ -71,6 +71,49 @@ def predict(
 
 
 @app.command()
+def annotate(
+    dataset: Annotated[str, typer.Argument(help="A dataset of params.yaml.")],
+    track: Annotated[
+        str, typer.Option(help="What the descriptions are called: data/tracks/DATASET/TRACK.csv.")
+    ] = "captions",
+    model: Annotated[
+        str | None, typer.Option(help="A language model's kind. Default: train.model.")
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="What is asked. Default: what the person does.")
+    ] = None,
+    examples_of: Annotated[
+        str | None, typer.Option(help="A dataset with captions to show as examples.")
+    ] = None,
+    examples: Annotated[int, typer.Option(min=1, help="How many of them.")] = 3,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Describe so many clips now, the others later.")
+    ] = None,
+) -> None:
+    """Have a language model describe the clips of a dataset that have no caption."""
+    from facewave.app.annotate import PROMPT
+    from facewave.app.annotate import annotate as annotate_clips
+
+    annotate_clips(dataset, track, model, prompt or PROMPT, examples_of, examples, limit)
+
+
+@app.command("pseudo-label")
+def pseudo_label(
+    dataset: Annotated[str, typer.Argument(help="A dataset of params.yaml.")],
+    model: Annotated[
+        Path | None, typer.Option(help="A trained model's folder. Default: the first partition's.")
+    ] = None,
+    track: Annotated[
+        str, typer.Option(help="What the answers are called: data/tracks/DATASET/TRACK.csv.")
+    ] = "pseudo_labels",
+) -> None:
+    """Have a trained model label the clips that have no label, and tell how far to trust it."""
+    from facewave.app.pseudo_label import pseudo_label as pseudo_label_clips
+
+    pseudo_label_clips(dataset, model, track)
+
+
+@app.command()
 def draw(
     clip: Annotated[Path, typer.Argument(help="A video, or a folder of pictures.")],
     out: Annotated[

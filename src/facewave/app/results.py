@@ -15,6 +15,7 @@ REPORT = Path("metrics/evaluate/report.json")
 PAGE = Path("metrics/report.html")
 _WITH_INTERVALS = {"war": "WAR", "uar": "UAR", "macro_f1": "macro F1"}
 _ALONE = {"auc": "AUC", "calibration_error": "ECE"}  # with theirs, 80 columns would not do
+_REGRESSED = {"ccc": "CCC", "pcc": "PCC", "rmse": "RMSE", "sagr": "SAGR"}
 
 
 def show() -> None:
@@ -34,7 +35,10 @@ def show() -> None:
             folds = ", ".join(metrics[key]["model"].get("fold", []))
             heading = "80/10/10 split" if key == "split" else f"Mean over folds {folds}"
             console.print(f"\n{heading}: {_say(metrics[key])}")
-            console.print(_table(metrics[key]))
+            regressed = "targets" in metrics
+            console.print(
+                _numbers(metrics[key], metrics["targets"]) if regressed else _table(metrics[key])
+            )
     console.print(f"\nmetrics  {REPORT.parent}/metrics.json, report.json, predictions.csv")
     console.print(f"plots    {REPORT.parent}/plots/")
     console.print(f"report   {PAGE}: all of it on one page, for any browser")
@@ -44,7 +48,7 @@ def _say(summary: dict[str, Any]) -> str:
     text = f"{summary['n']} test clips"
     if summary["subjects"] is not None:
         text += f" of {summary['subjects']} subject{'s' * (summary['subjects'] != 1)}"
-    if summary["unusable"]:
+    if summary.get("unusable"):
         text += f", {summary['unusable']} of them unusable and answered from class frequencies"
     return f"{text}; in brackets 95 % intervals by bootstrap over {summary['interval_over']}"
 
@@ -66,3 +70,28 @@ def _table(summary: dict[str, Any]) -> Table:
             name = role if role == figures["name"] else f"{role} ({figures['name']})"
             table.add_row(name, *cells, *alone)
     return table
+
+
+def _numbers(summary: dict[str, Any], targets: list[str]) -> Table:
+    """Of a regression: each target's figures, their intervals below them."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("")
+    for heading in _REGRESSED.values():
+        table.add_column(heading, justify="right")
+    for target in targets:
+        table.add_row(f"[bold]{escape(target)}[/]")
+        for role, figures in summary.items():
+            if isinstance(figures, dict):
+                name = role if role == figures["name"] else f"{role} ({figures['name']})"
+                table.add_row(name, *(_bounded(figures[target], one) for one in _REGRESSED))
+    return table
+
+
+def _bounded(figures: dict[str, float | None], name: str) -> str:
+    """A figure, and its interval on a line of its own."""
+    value, low, high = (figures[f"{name}{end}"] for end in ("", "_low", "_high"))
+    if value is None:
+        return "-"
+    if low is None or high is None:
+        return f"{value:.2f}"
+    return f"{value:.2f}\n\\[{low:.2f}, {high:.2f}]"

@@ -3,7 +3,8 @@
 Reads   models/trained/, data/features/, data/labels/, the index of data/landmarks/ and, for
         pictures, some clips
 Writes  metrics/evaluate/metrics.json      all measures, baselines beside: for ``dvc metrics``
-        metrics/evaluate/report.json       the same with intervals, recalls, folds, confusion
+        metrics/evaluate/report.json       the same with intervals, recalls, folds, confusion, and
+                                           how a language model was asked
         metrics/evaluate/predictions.csv   one row per test clip, partition and model
         metrics/evaluate/confusion.csv     the model's answers, for ``dvc plots``
         metrics/evaluate/robustness.csv    the model's figures by quality, length, pose, subject
@@ -11,6 +12,7 @@ Writes  metrics/evaluate/metrics.json      all measures, baselines beside: for `
         metrics/evaluate/suspects.csv      clips whose label a person should look at
         metrics/evaluate/plots/*.png
         metrics/evaluate/pictures/*.png    those with people in them, which do not go to git
+Of a regression there are its numbers and figures; the tables about classes are empty.
 Test parts are answered by models that have not seen them, and nothing is chosen by the answers.
 """
 
@@ -30,9 +32,10 @@ from tqdm import tqdm
 from facewave import params
 from facewave.errors import explain
 from facewave.evaluation import explained, face_map, measures, plots, regression
-from facewave.evaluation.answers import ask, measure, predict
+from facewave.evaluation.answers import ask, describe, measure, predict
 from facewave.evaluation.importance import COLUMNS as IMPORTANCE_COLUMNS
 from facewave.evaluation.importance import Fold, importances
+from facewave.evaluation.measures import UNREADABLE
 from facewave.evaluation.robustness import COLUMNS as ROBUSTNESS_COLUMNS
 from facewave.evaluation.robustness import robustness
 from facewave.evaluation.suspects import suspects
@@ -71,13 +74,17 @@ def main() -> None:
         shutil.rmtree(pictures, ignore_errors=True)
         pictures.mkdir(parents=True)
     curves = {str(p): Path("metrics/train") / str(p) for p in settings.partitions}
-    plots.curves(curves, title, OUT / "plots/curves.png")
+    axes = ("step" if settings.speaks else "epoch", _loss(settings))
+    plots.curves(curves, axes, title, OUT / "plots/curves.png")
     if settings.regresses:
-        answers = pd.concat(_asked(measure, clips, features, loaded))
-        regression.write(answers, loaded, title, OUT)
-        for table, columns in _OF_CLASSES.items():
-            write_csv(OUT / f"{table}.csv", pd.DataFrame(columns=list(columns)))
+        asked, how = _asked(measure, clips, features, loaded)
+        answers = pd.concat(asked)
+        shown = regression.write(answers, how, loaded, title, OUT)
+        show_clip(shown, features, loaded, OUT / "pictures/clip.png")
+        for empty, columns in _OF_CLASSES.items():
+            write_csv(OUT / f"{empty}.csv", pd.DataFrame(columns=list(columns)))
         return
+    asked, how = _asked(ask, clips, features, loaded)
     answers = pd.concat(
         [
             predict(
@@ -90,13 +97,13 @@ def main() -> None:
             for partition in settings.partitions
             for role in training.classifiers(settings)
         ]
-        + _asked(ask, clips, features, loaded)
+        + asked
     )
     rest = answers.columns.difference(_KEY, sort=False)
     write_csv(OUT / "predictions.csv", answers[[*_KEY, *rest]])
     folds = answers["partition"] != "split"
     groups = {"split": answers[~folds], "folds": answers[folds]}
-    figures: dict[str, Any] = {"dataset": f"{name}: {entry.about}", "classes": words}
+    figures: dict[str, Any] = {"dataset": f"{name}: {entry.about}", "classes": words} | how
     for key, group in groups.items():
         if len(group):
             figures[key] = summarize(group, roles, words, loaded.evaluate)
@@ -106,7 +113,8 @@ def main() -> None:
     # Over folds every clip is a test clip once: the fullest picture there is.
     shown = groups["folds"] if len(groups["folds"]) else groups["split"]
     model = shown[shown["role"] == training.MODEL]
-    write_csv(OUT / "confusion.csv", model[["actual", "predicted"]])
+    both = model[["actual", "predicted"]]
+    write_csv(OUT / "confusion.csv", both.replace({"predicted": {UNREADABLE: "unreadable"}}))
     plots.confusion(model["actual"], model["predicted"], words, title, OUT / "plots/confusion.png")
     show_robustness(model, table, loaded, title)
     show_importance(clips, features, loaded, title)
@@ -119,15 +127,20 @@ def _asked(
     clips: pd.DataFrame,
     features: wavelets.Features,
     loaded: params.Params,
-) -> list[pd.DataFrame]:
-    """A language model's answers, a table a partition; none where the model is a classifier."""
+) -> tuple[list[pd.DataFrame], dict[str, Any]]:
+    """A language model's answers, a table a partition, and ``language``: how it was asked.
+
+    Both are empty where the model is a classifier.
+    """
     settings = loaded.train
     if not settings.speaks:
-        return []
+        return [], {}
     from facewave.prompts.examples import gather
     from facewave.prompts.transcripts import transcripts  # take seconds to load
 
-    entry, tables = loaded.datasets[settings.dataset], []
+    entry = loaded.datasets[settings.dataset]
+    tables: list[pd.DataFrame] = []
+    language: dict[str, Any] = {}
     said = transcripts(clips, Path(entry.root), settings.language)
     gathered = gather(
         clips, entry, settings, training.numbers(features.blocks, settings.inputs), said
@@ -135,7 +148,15 @@ def _asked(
     for partition in tqdm(settings.partitions, "evaluate", unit="partition"):
         trained = training.load_language(training.folder(partition, training.MODEL))
         tables.append(how(trained, gathered, partition).assign(role=training.MODEL))
-    return tables
+        language = language or describe(trained)  # the partitions' are asked alike
+    return tables, {"language": language}
+
+
+def _loss(settings: params.Train) -> str:
+    """What the learning curves show."""
+    if not settings.regresses:
+        return "cross-entropy (nats)"
+    return "1 - CCC" if settings.language.objective == "ccc" else "squared error (variances)"
 
 
 def summarize(
@@ -269,7 +290,7 @@ def show_clip(
 ) -> None:
     """Draw the test clip whose blendshapes move most among those answered right (else of all)."""
     seen = model[model["answered_from"] == "face"]
-    right = seen[seen["actual"] == seen["predicted"]]
+    right = seen[:0] if loaded.train.regresses else seen[seen["actual"] == seen["predicted"]]
     pool = right if len(right) else seen
     if pool.empty:
         return
@@ -285,9 +306,22 @@ def show_clip(
         features.functions_PN,
         Clip(Path(loaded.datasets[name].root) / chosen["file_path"], loaded.datasets[name].fps),
         f"{name} ({loaded.datasets[name].about})\n"
-        f"clip {chosen['video_idx']}: {chosen['actual']}, the model says {chosen['predicted']}",
+        f"clip {chosen['video_idx']}: {_told(chosen, loaded.train)}",
         path,
     )
+
+
+def _told(answer: "pd.Series[Any]", settings: params.Train) -> str:
+    """What a clip is, and what the model says of it."""
+    if settings.regresses:
+        return "; ".join(
+            f"{target} {answer[f'actual_{target}']:.3g}, "
+            f"the model says {answer[f'predicted_{target}']:.3g}"
+            for target in settings.language.targets
+        )
+    if answer["predicted"] == UNREADABLE:
+        return f"{answer['actual']}, the model's answer is unreadable"
+    return f"{answer['actual']}, the model says {answer['predicted']}"
 
 
 def show_suspects(
@@ -298,7 +332,7 @@ def show_suspects(
     out: Path,
 ) -> None:
     """List the clips whose label is in doubt, and draw a sheet of the first."""
-    found = suspects(model, words)
+    found = suspects(model[model["predicted"] != UNREADABLE], words)  # others doubt nothing
     known = table.set_index("video_idx").loc[found["video_idx"]]
     probability = {
         name: [round(float(row[f"p_{row[word]}"]), 4) for _, row in found.iterrows()]

@@ -4,7 +4,8 @@ Legend of names: n clips, N numbers per channel, C classes, T targets.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,12 @@ def predict(
     return _with_probabilities(table, words.tolist(), probabilities)
 
 
-def ask(trained: training.TrainedLanguage, clips: "Clips", partition: str | int) -> pd.DataFrame:
+def ask(
+    trained: training.TrainedLanguage,
+    clips: "Clips",
+    partition: str | int,
+    shown: "Clips | None" = None,
+) -> pd.DataFrame:
     """A language model's answers for a partition's test clips, one row each.
 
     A written answer has probability 1, one that cannot be read is ``UNREADABLE`` and gives every
@@ -69,13 +75,14 @@ def ask(trained: training.TrainedLanguage, clips: "Clips", partition: str | int)
         trained: the model.
         clips: all labelled clips.
         partition: "split", or the fold that is the test part.
+        shown: clips that have the model's examples; None: ``clips`` have them.
 
     Raises:
         UserError: the partition's test part is empty.
     """
     from facewave.prompts import answers  # takes seconds to load
 
-    examples, test = _examples(trained, clips, partition)
+    examples, test = _examples(trained, clips, partition, shown)
     words = trained.model.config.classes
     if trained.settings.answers == "generation":
         said = answers.written(trained.model, examples, words, trained.settings)
@@ -114,6 +121,44 @@ def measure(
         table[f"predicted_{target}"] = predicted_nT[:, t].round(4)
         table[f"mean_{target}"] = 0.0 if head is None else round(float(head.mean[t]), 4)
     return table
+
+
+def describe(trained: training.TrainedLanguage) -> dict[str, Any]:
+    """How a language model was asked, for people.
+
+    Returns:
+        weights: the hub's id or a folder, "" where they are random; revision; mode; parameters
+        and trained, their numbers; inputs, of the face tokens; prompt: a question as it is asked, without examples, one
+        ``<face>`` for all face tokens and "..." for what is said; adapter and face_tokens, lora
+        (None without), prefix, projector, quantized; and settings: section train.language as it
+        was in training.
+    """
+    from facewave.models.backbones import FAMILIES, HUB  # take seconds to load
+    from facewave.prompts.templates import question
+
+    config, settings = trained.model.config, trained.settings
+    learnt, parameters = trained.model.counts()
+    random = config.kind.startswith("tiny-")
+    hub = config.weights == HUB
+    weights = FAMILIES[config.kind].hub if hub and not random else config.weights
+    said = "" if settings.transcript == "none" else "..."
+    faces = int(config.faces is not None)
+    return {
+        "weights": "" if random else weights,
+        "revision": config.revision,
+        "mode": config.mode,
+        "parameters": parameters,
+        "trained": 0 if config.mode == "zero_shot" else learnt,
+        "inputs": list(trained.inputs),
+        "prompt": question(settings.prompt, config.classes, config.targets, said, faces),
+        "adapter": config.faces.kind if config.faces else None,
+        "face_tokens": config.faces.tokens if config.faces else 0,
+        "lora": asdict(config.lora) if config.lora else None,
+        "prefix": config.prefix,
+        "projector": config.projector,
+        "quantized": config.quantized,
+        "settings": asdict(settings),
+    }
 
 
 def _examples(

@@ -91,8 +91,15 @@ def scatter(values: continuous.Values, targets: tuple[str, ...], title: str, pat
         figures.save(figure, path)
 
 
-def curves(folders: dict[str, Path], title: str, path: Path) -> None:
-    """Training and validation loss over the epochs, one colour a partition."""
+def curves(folders: dict[str, Path], labels: tuple[str, str], title: str, path: Path) -> None:
+    """Training and validation loss over the training's course, one colour a partition.
+
+    Args:
+        folders: of each partition, DVCLive's; without curves in any there is no picture.
+        labels: of the axes.
+        title: of the whole.
+        path: the PNG.
+    """
     with mpl.rc_context(figures.STYLE):
         figure = Figure((6, 3.6), layout="constrained")
         axes = figure.add_subplot()
@@ -100,15 +107,16 @@ def curves(folders: dict[str, Path], title: str, path: Path) -> None:
             color = f"C{number}"  # matplotlib's cycle: no partition goes without a curve
             for figure_name, style in (("train_loss", ":"), ("val_loss", "-")):
                 file = folder / "plots/metrics" / f"{figure_name}.tsv"
-                if file.exists():  # only gradient descent has epochs
+                if file.exists():  # only gradient descent has steps
                     table = pd.read_csv(file, sep="\t")
                     title_of = name if name == "split" else f"fold {name}"
                     label = title_of if figure_name == "val_loss" else None
                     axes.plot(table["step"], table[figure_name], style, color=color, label=label)
-        axes.set(xlabel="epoch", ylabel="cross-entropy (nats)")
+        if not axes.has_data():
+            return
+        axes.set(xlabel=labels[0], ylabel=labels[1])
         axes.set_title(f"{title}\nsolid: validation, dotted: training", fontsize=9)
-        if axes.has_data():
-            axes.legend(frameon=False, ncols=2)
+        axes.legend(frameon=False, ncols=2)
         figures.save(figure, path)
 
 

@@ -17,14 +17,20 @@ FLOOR = "mean"  # the role that answers with the training part's means
 _KEY = ["partition", "role", "video_idx"]
 
 
-def write(answers: pd.DataFrame, loaded: Params, title: str, out: Path) -> None:
+def write(
+    answers: pd.DataFrame, how: dict[str, Any], loaded: Params, title: str, out: Path
+) -> pd.DataFrame:
     """Write predictions.csv, report.json, metrics.json and plots/regression.png.
 
     Args:
         answers: of all partitions (answers.measure), with role.
+        how: what report.json also has.
         loaded: params.yaml.
         title: of the picture.
         out: the folder.
+
+    Returns:
+        The answers that are drawn: over folds, where there are any, else of the split.
     """
     settings, entry = loaded.train, loaded.datasets[loaded.train.dataset]
     targets = tuple(settings.language.targets)
@@ -38,18 +44,22 @@ def write(answers: pd.DataFrame, loaded: Params, title: str, out: Path) -> None:
         for key, group in groups.items()
         if len(group)
     }
-    write_json(out / "report.json", about | summaries)
+    write_json(out / "report.json", about | how | summaries)
     short = {key: _headline(summary, targets) for key, summary in summaries.items()}
     write_json(out / "metrics.json", {"dataset": about["dataset"]} | short)
     shown = groups["folds"] if len(groups["folds"]) else groups["split"]
     values = continuous.from_table(shown, targets)
     plots.scatter(values, targets, title, out / "plots/regression.png")
+    return shown
 
 
 def summarize(
     group: pd.DataFrame, kind: str, targets: Sequence[str], settings: Evaluate
 ) -> dict[str, Any]:
-    """Figures of the model and of the floor on the same test clips; what is undefined is None."""
+    """Figures of the model and of the floor on the same test clips; what is undefined is None.
+
+    Over several folds each role also has ``fold``: partition -> n and each target's figures in it.
+    """
     means = {f"predicted_{target}": group[f"mean_{target}"] for target in targets}
     tables = {training.MODEL: (kind, group), FLOOR: (FLOOR, group.assign(**means))}
     values = continuous.from_table(group, targets)
@@ -65,6 +75,16 @@ def summarize(
         summary[role] = {"name": name} | {
             target: _figures(found, drawn, at) for at, target in enumerate(targets)
         }
+        if values.n_folds > 1:
+            by_fold = continuous.by_fold(values)
+            summary[role]["fold"] = {
+                partition: {"n": int((values.fold_n == fold).sum())}
+                | {
+                    target: {name: _rounded(by_fold[name][fold, at]) for name in by_fold}
+                    for at, target in enumerate(targets)
+                }
+                for fold, partition in enumerate(rows["partition"].unique())
+            }
     return summary
 
 
@@ -75,8 +95,12 @@ def _figures(
     for name in continuous.MEASURES:
         low, high = measures.interval(drawn[name][:, target])
         for end, value in (("", found[name][target]), ("_low", low), ("_high", high)):
-            figures[name + end] = None if np.isnan(value) else round(float(value), 4)
+            figures[name + end] = _rounded(value)
     return figures
+
+
+def _rounded(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 4)
 
 
 def _headline(summary: Mapping[str, Any], targets: Sequence[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from numpy.typing import NDArray
 from safetensors import SafetensorError
@@ -248,8 +249,7 @@ def load(kind: LanguageKind, weights: str, quantized: bool = False) -> Backbone:
         model, processor = family.tiny()
         revision = ""
     else:
-        model, processor = _pretrained(family, weights, quantized)
-        revision = str(getattr(model.config, "_commit_hash", "") or "")
+        model, processor, revision = _pretrained(family, weights, quantized)
     processor.tokenizer.add_tokens([FACE, PREFIX], special_tokens=True)
     _make_room(model, processor.tokenizer)
     return Backbone(model.eval().requires_grad_(False), processor, family, revision)
@@ -266,7 +266,7 @@ def _make_room(model: Any, tokenizer: Any) -> None:
             table.weight[rows:] = table.weight[tokenizer.pad_token_id]
 
 
-def _pretrained(family: Family, weights: str, quantized: bool) -> tuple[Any, Any]:
+def _pretrained(family: Family, weights: str, quantized: bool) -> tuple[Any, Any, str]:
     source, _, revision = weights.partition("@")
     if Path(weights).is_dir():
         source, revision = weights, ""
@@ -286,9 +286,10 @@ def _pretrained(family: Family, weights: str, quantized: bool) -> tuple[Any, Any
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
-    at = {"revision": revision} if revision else {}
     try:
-        named = AutoConfig.from_pretrained(source, **at).model_type
+        named = AutoConfig.from_pretrained(source, revision=revision or None).model_type
+        commit = _commit(source, revision)
+        at = {"revision": commit or None}  # one for all files
         if named != family.type:
             raise UserError(
                 f"params.yaml: train.language.weights: {source} is a model of type {named}, not "
@@ -310,7 +311,15 @@ def _pretrained(family: Family, weights: str, quantized: bool) -> tuple[Any, Any
     if absent:  # else they would be random
         said = f"{len(absent)} tensors are missing or of another shape, as {sorted(absent)[0]}"
         raise UserError(_why(family, source, said))
-    return model, processor
+    return model, processor, commit
+
+
+def _commit(source: str, revision: str) -> str:
+    """The commit that a revision was when its configuration was fetched, "" of a folder."""
+    if Path(source).is_dir():
+        return ""
+    file = try_to_load_from_cache(source, "config.json", revision=revision or None)
+    return Path(file).parent.name if isinstance(file, str) else ""
 
 
 def _why(family: Family, source: str, said: str) -> str:

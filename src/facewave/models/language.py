@@ -112,7 +112,7 @@ class LanguageModel(nn.Module):
         if config.lora:
             how = LoraConfig(
                 r=config.lora.rank,
-                lora_alpha=config.lora.alpha,  # type: ignore[arg-type]  # any number will do
+                lora_alpha=config.lora.alpha,
                 lora_dropout=config.lora.dropout,
                 target_modules=list(config.lora.targets),
                 exclude_modules=_VISION,

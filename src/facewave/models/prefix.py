@@ -10,6 +10,7 @@ Legend of names: n prompts, L tokens of one, P virtual tokens, B layers, W width
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,21 +33,20 @@ class Prefix(nn.Module):
         super().__init__()
         model: Any = backbone
         ids_1P = torch.tensor([(list(words) * tokens)[:tokens]], device=model.device)
-        found: list[Tensor] = []
-
-        def keep(module: nn.Module, arguments: Any, projected_1PW: Tensor) -> None:
-            found.append(projected_1PW[0].float())
-
+        keys: list[Tensor] = []
+        values: list[Tensor] = []
         with ExitStack() as stack, torch.no_grad():
-            for projection in (of_layer for both in _projections(backbone) for of_layer in both):
-                stack.callback(projection.register_forward_hook(keep).remove)
+            for both in _projections(backbone):
+                for projection, kept in zip(both, (keys, values), strict=True):
+                    hook = partial(_keep, kept)
+                    stack.callback(projection.register_forward_hook(hook).remove)
             model(
-                input_ids=ids_1P, attention_mask=torch.ones_like(ids_1P), use_cache=False,
+                input_ids=ids_1P,
+                attention_mask=torch.ones_like(ids_1P),
+                use_cache=False,
                 logits_to_keep=1,
-            )  # fmt: skip
-        self.learnt = nn.Parameter(
-            torch.stack([torch.stack(found[0::2]), torch.stack(found[1::2])])
-        )
+            )
+        self.learnt = nn.Parameter(torch.stack([torch.stack(keys), torch.stack(values)]))
 
     @contextmanager
     def ahead(self, backbone: nn.Module, placeholder: int) -> Iterator[None]:
@@ -71,8 +71,12 @@ class Prefix(nn.Module):
             yield
 
 
+def _keep(kept: list[Tensor], module: nn.Module, arguments: Any, projected_1PW: Tensor) -> None:
+    kept.append(projected_1PW[0].float())
+
+
 def _projections(backbone: nn.Module) -> list[tuple[nn.Module, nn.Module]]:
-    """What makes keys, and what makes values, of every layer, in the order of their calls."""
+    """What makes keys, and what makes values, of every layer."""
     model: Any = backbone
     layers = model.get_decoder().layers
     return [(layer.self_attn.k_proj, layer.self_attn.v_proj) for layer in layers]

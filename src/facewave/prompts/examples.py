@@ -34,8 +34,10 @@ class Clips:
         root: the corpus's folder.
         fps: of clips that are folders of pictures.
         trajectories: the folder of their landmarks.
+        index: where in it each clip lies, by video_idx (landmarks.schema.INDEX).
         numbers: ``at`` -> (K, D), NaN for a clip without a usable face.
         transcripts: of the rows, "" where there is none.
+        answers: what is right to say of the rows, "" where that is not known.
         targets_nT: what is regressed of the rows, NaN where it is not known.
     """
 
@@ -43,16 +45,21 @@ class Clips:
     root: Path
     fps: float
     trajectories: Path
+    index: pd.DataFrame
     numbers: Callable[[int], NDArray[np.float32]]
     transcripts: Sequence[str]
+    answers: Sequence[str]
     targets_nT: NDArray[np.float64]
 
     def of(self, rows: Sequence[int]) -> "Clips":
         """Some of the clips, by their positions."""
         at = list(rows)
-        said = [self.transcripts[row] for row in at]
         return replace(
-            self, table=self.table.iloc[at], transcripts=said, targets_nT=self.targets_nT[at]
+            self,
+            table=self.table.iloc[at],
+            transcripts=[self.transcripts[row] for row in at],
+            answers=[self.answers[row] for row in at],
+            targets_nT=self.targets_nT[at],
         )
 
 
@@ -101,7 +108,6 @@ class Examples(TorchDataset[Example]):
         self._clips, self._shots, self._words = clips, shots, words
         self._targets, self._settings, self._seed = targets, settings, seed
         self._blank = blank
-        self._index = landmarks.read_index(clips.trajectories).set_index("video_idx")
         self._epoch = 0
 
     def __len__(self) -> int:
@@ -138,7 +144,7 @@ class Examples(TorchDataset[Example]):
             turns,
             np.stack(numbers),
             np.array(faces),
-            spoken(self._clips.table["actual"].iloc[row]),
+            self._clips.answers[row],
             self._clips.targets_nT[row],
         )
 
@@ -154,13 +160,13 @@ class Examples(TorchDataset[Example]):
         pictures, duration = self._look(clips, line)
         if blank:
             pictures = [np.full_like(picture, _GREY) for picture in pictures]
-        return Turn(pictures, duration, asked, spoken(line["actual"]) if told else "")
+        return Turn(pictures, duration, asked, clips.answers[row] if told else "")
 
     def _look(self, clips: Clips, line: Any) -> tuple[list[NDArray[np.uint8]], float]:
         """A clip's pictures and its duration, s."""
         if not self._settings.frames:
             return [], 0.0
-        found: Any = self._index.loc[line["video_idx"]]
+        found: Any = clips.index.loc[line["video_idx"]]
         trajectory = None  # it also tells which frames there are
         if not pd.isna(found["row_group"]):
             trajectory = landmarks.read_row(clips.trajectories, found)
@@ -197,13 +203,16 @@ def gather(
         UserError: the table has no such target.
     """
     targets = settings.language.targets if settings.regresses else []
+    trajectories = Path("data/landmarks") / settings.dataset
     return Clips(
         table,
         Path(entry.root),
         entry.fps,
-        Path("data/landmarks") / settings.dataset,
+        trajectories,
+        landmarks.read_index(trajectories).set_index("video_idx"),
         numbers,
         transcripts,
+        [spoken(word) for word in table["actual"]],
         labels.targets(table, targets),
     )
 

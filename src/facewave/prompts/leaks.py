@@ -51,7 +51,7 @@ def check(table: pd.DataFrame, column: str) -> None:
                 f"column {column}: {same.sum()} of {there.sum()} texts are {what} ({listed}). "
                 + _ADVICE
             )
-    presence = _told_by_presence(there, word)
+    presence = _told_by_presence(there[word != ""], word[word != ""])
     if presence:
         raise UserError(
             f"column {column}: whether there is a text tells the class: {presence}. " + _ADVICE

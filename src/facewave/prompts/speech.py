@@ -177,7 +177,7 @@ def _frames(clip: Path, start: float, end: float) -> Iterator[tuple[float, Any]]
                 now = time + frame.samples / frame.sample_rate
                 if time >= end:
                     return
-                if True:
+                if now > start:
                     yield time, frame
 
 

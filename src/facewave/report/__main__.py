@@ -24,7 +24,7 @@ _TABLES = {
     "study": ("runs", "leakage", "removed"),
 }
 _PLOTS = {
-    "evaluate/plots": ("confusion", "curves", "robustness", "explanation"),
+    "evaluate/plots": ("confusion", "regression", "curves", "robustness", "explanation"),
     "evaluate/pictures": ("clip", "suspects"),
     "study/plots": ("ablation", "removed", "leakage"),
 }

@@ -37,7 +37,6 @@ def render(found: Found, settings: Params, settings_text: str) -> str:
     """
     name = settings.train.dataset
     about = settings.datasets[name].about
-    words = found.report["classes"]
     main = found.report[sentences.protocol(found.report)]
     split = found.report.get("split") if "folds" in found.report else None
     # A corpus's words, paths and reasons are other people's text: all of it is escaped.
@@ -50,13 +49,17 @@ def render(found: Found, settings: Params, settings_text: str) -> str:
         keep_trailing_newline=True,
     )
     environment.globals |= {"counted": cells.counted, "number": cells.number, "kind": tables.kind}
-    return environment.get_template("page.html.j2").render(
+    targets = found.report.get("targets", [])
+    template = "regression.html.j2" if targets else "recognition.html.j2"
+    return environment.get_template(template).render(
         name=name,
         about=about,
         synthetic=sentences.synthetic(about),
         settings=settings,
         settings_text=settings_text,
-        words=words,
+        targets=targets,
+        words=found.report.get("classes", []),
+        language=found.report.get("language"),
         clean=found.clean,
         extract=found.extract,
         wavelet=found.wavelet,
@@ -64,10 +67,11 @@ def render(found: Found, settings: Params, settings_text: str) -> str:
         main=main,
         split=split,
         over_folds="folds" in found.report,
-        headline=sentences.headline(main, len(main["model"]["recall"])),
-        baseline=sentences.baseline(main),
+        headline=sentences.headline(main, targets),
+        baseline="" if targets else sentences.baseline(main),
         doubts=sentences.doubts(found, about),
         records=found.records,
+        sentences=sentences,
         tables=tables,
         pictures={key: picture(png) for key, png in found.pictures.items()},
     )

@@ -1,11 +1,11 @@
 """What the page says in sentences: the headline, and what is doubtful. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from facewave.report.cells import counted, interval, number
 from facewave.report.found import Found, Json
-from facewave.report.tables import by_role, kind, left_out
+from facewave.report.tables import by_role, kind, left_out, target, unreadable
 
 _LEAKED = 5.0  # points of UAR
 _FEW = 20  # clips of a class: the 95 % interval of its recall is some 40 points wide
@@ -31,19 +31,50 @@ def synthetic(about: str) -> bool:
     return "synthetic" in about.lower()
 
 
-def headline(summary: Json, words: int) -> str:
-    """How good the model is, beside the majority class.
+def listed(names: Sequence[str]) -> str:
+    """Targets in a sentence: "valence, arousal and stress"."""
+    *first, last = map(target, names)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def shown(language: Json) -> str:
+    """What a language model is given of a clip."""
+    frames, said = language["settings"]["frames"], language["settings"]["transcript"] != "none"
+    given = [counted(frames, "frame")] if frames else []
+    given += ["what is said"] if said else []
+    given += ["these numbers"] if language["face_tokens"] else []
+    return " and ".join(given) or "nothing"
+
+
+def headline(summary: Json, targets: Sequence[str]) -> str:
+    """How good the model is, beside the floor.
 
     Args:
         summary: one protocol of the evaluation's report.
-        words: how many classes there are.
+        targets: what is regressed; none: labels are recognised.
     """
+    if targets:
+        return _regressed(summary["model"], targets)
     model, majority = summary["model"], summary["majority"]
+    words = len(model["recall"])
     return (
         f"The {kind(model['name'])} names the emotion of {_figure(model, 'war')} of the test clips "
         f"({_between(model, 'war', 'WAR')}); always naming the most frequent emotion gets "
         f"{_figure(majority, 'war')}. With each of the {words} emotions counting the same it is "
         f"{_figure(model, 'uar')} ({_between(model, 'uar', 'UAR')})."
+    )
+
+
+def _regressed(model: Json, targets: Sequence[str]) -> str:
+    told = []
+    for name in targets:
+        figures = model[name]
+        between = interval(figures["ccc_low"], figures["ccc_high"], 2)
+        ends = f" (95 % interval {between})" if between else ""
+        told.append(f"{target(name)} with a CCC of {number(figures['ccc'], 2)}{ends}")
+    return (
+        f"The {kind(model['name'])} gives {'; '.join(told)}. 1 would be full agreement; always "
+        "giving the same number gets 0."
     )
 
 
@@ -73,18 +104,28 @@ def doubts(found: Found, about: str) -> list[Doubt]:
         found: what the stages left.
         about: what the dataset says of itself.
     """
-    summary = found.report[protocol(found.report)]
+    report = found.report
+    summary = report[protocol(report)]
+    if "targets" in report:
+        return [
+            *_data(found, about),
+            *_language(report["language"]),
+            *_subjects(summary),
+            *_numbers(summary, report["targets"]),
+        ]
     return [
-        *_data(found, about, summary),
+        *_data(found, about),
+        *_answers(summary, len(found.records["suspects"])),
+        *(_language(report["language"]) if "language" in report else ()),
         *_subjects(summary),
-        *_classes(summary["model"], found.report["classes"]),
+        *_classes(summary["model"], report["classes"]),
         *_scores(summary),
         *_study(found.study),
     ]
 
 
-def _data(found: Found, about: str, summary: Json) -> Iterator[Doubt]:
-    clean, extract, doubted = found.clean, found.extract, len(found.records["suspects"])
+def _data(found: Found, about: str) -> Iterator[Doubt]:
+    clean, extract = found.clean, found.extract
     if synthetic(about):
         yield Doubt(
             "The clips are synthetic",
@@ -105,6 +146,15 @@ def _data(found: Found, about: str, summary: Json) -> Iterator[Doubt]:
             f"{unusable:,} of {counted(extract['clips'], 'clip')} cannot be used",
             f"The reasons: {'; '.join(reasons[:_REASONS] + more)}.",
         )
+
+
+def _answers(summary: Json, doubted: int) -> Iterator[Doubt]:
+    if mute := unreadable(summary["model"]):
+        yield Doubt(
+            f"{mute:,} of {counted(summary['n'], 'answer')} cannot be read",
+            "What the language model writes is none of the words, or more than one. It counts as "
+            "wrong.",
+        )
     if summary["unusable"]:
         yield Doubt(
             f"{counted(summary['unusable'], 'test clip')} answered unseen",
@@ -116,6 +166,21 @@ def _data(found: Found, about: str, summary: Json) -> Iterator[Doubt]:
             f"{counted(doubted, 'label')} of {counted(summary['n'], 'test clip')} may be wrong",
             "The models contradict them. A weak model contradicts right labels too: look at the "
             "clips below before believing either.",
+        )
+
+
+def _language(language: Json) -> Iterator[Doubt]:
+    if language["weights"]:
+        yield Doubt(
+            "What the language model has seen before is not known in full",
+            "Where test clips, or films that they are from, were among what its weights were "
+            "trained on, the figures are too good.",
+        )
+    else:
+        yield Doubt(
+            "The language model's weights are random",
+            "It is a tiny one, for tests of the machinery. Its answers say nothing of what language "
+            "models can do.",
         )
 
 
@@ -186,6 +251,20 @@ def _scores(summary: Json) -> Iterator[Doubt]:
             "The probabilities are no measure of certainty",
             f"They are off by {number(100 * model['calibration_error'])} points on the average "
             "(section 3).",
+        )
+
+
+def _numbers(summary: Json, targets: Sequence[str]) -> Iterator[Doubt]:
+    model, mean = summary["model"], summary["mean"]
+    if guessed := [name for name in targets if (model[name]["ccc_low"] or 0) <= 0]:
+        yield Doubt(
+            f"It may be guessing: {listed(guessed)}",
+            "The interval of CCC reaches down to 0, which every constant gets.",
+        )
+    if far := [name for name in targets if model[name]["rmse"] >= mean[name]["rmse"]]:
+        yield Doubt(
+            f"No closer than the mean: {listed(far)}",
+            "Always giving the training clips' mean has no larger error (RMSE).",
         )
 
 

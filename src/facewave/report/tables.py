@@ -31,9 +31,15 @@ KINDS = {
     "mlp": "MLP",
     "gru": "GRU",
     "transformer": "transformer",
+    "mean": "mean of training",
+    "paligemma2": "PaliGemma 2",
+    "qwen2.5-vl": "Qwen2.5-VL",
+    "smolvlm": "SmolVLM",
 }
+_TINY = "tiny-"
 SHOWN = 20  # lines of a list that may be long
 _SHARES = {"war": "WAR", "uar": "UAR", "macro_f1": "macro F1", "auc": "AUC"}
+_REGRESSED = {"ccc": "CCC", "pcc": "PCC", "rmse": "RMSE", "sagr": "SAGR"}
 _RUN = ("transform", "k", "inputs", "model")
 _BLOCKS = {"blendshapes": "blendshapes", "landmarks": "landmarks", "pose_free": "pose-free"}
 _GROUPS = {
@@ -50,8 +56,21 @@ _NAMED = ("scene", "subject")  # conditions that say which, not how much
 
 
 def kind(name: str) -> str:
-    """A classifier's name in words."""
+    """A model's name in words."""
+    if name.startswith(_TINY):
+        return f"tiny {kind(name.removeprefix(_TINY))}"
     return KINDS.get(name, name)
+
+
+def target(name: str) -> str:
+    """A regression's target in words."""
+    return name.removeprefix("score.")
+
+
+def unreadable(model: Json) -> int:
+    """How many answers are no word: a column of the confusion after those of the words."""
+    counts = model["confusion"]
+    return sum(sum(row[len(counts) :]) for row in counts)
 
 
 def by_role(summary: Json) -> dict[str, Json]:
@@ -132,6 +151,120 @@ def by_fold(model: Json) -> Table | None:
         for name, figures in model["fold"].items()
     ]
     return Table(("", "clips", *_SHARES.values(), "log loss", "ECE"), rows)
+
+
+def asked(language: Json, model: Json) -> Table:
+    """How a language model was asked.
+
+    Args:
+        language: section ``language`` of the evaluation's report.
+        model: figures of its answers.
+    """
+    own, finetuned = language["settings"], language["mode"] == "finetune"
+    said = {"none": "not given", "known": "where the corpus has it", "speech": "recognised"}
+    extras = {
+        "virtual tokens": language["prefix"],
+        "images' projector": language["projector"] and "trained, too",
+        "frozen weights": language["quantized"] and "in 4 bits",
+        "started from": finetuned and own["start"] != "none" and own["start"],
+    }
+    facts: dict[str, tuple[str, str]] = {
+        "model": (kind(model["name"]), ""),
+        "weights": (language["weights"] or "random", language["revision"]),
+        "mode": (language["mode"].replace("_", "-"), _learnt(language)),
+        "frames": _frames(own),
+        "what is said": (said[own["transcript"]], ""),
+        "examples": (f"{own['examples']} shown before" if own["examples"] else "none", ""),
+        "face tokens": _faces(language),
+        "LoRA": _lora(language["lora"]),
+        **{name: (str(value), "") for name, value in extras.items() if value},
+        "answers": _answers(own, model),
+    }
+    rows = [[Cell(name), Cell(text, note)] for name, (text, note) in facts.items()]
+    return Table(("", ""), rows, words=2)
+
+
+def _learnt(language: Json) -> str:
+    """What was trained, and how; nothing where nothing was."""
+    if not language["trained"]:
+        return ""
+    own, share = language["settings"], language["trained"] / language["parameters"]
+    return (
+        f"{language['trained']:,} of {language['parameters']:,} parameters ({100 * share:.2g} %) "
+        f"are trained: {counted(own['epochs'], 'epoch')}, learning rate {own['lr']:g}, "
+        f"{counted(own['batch_size'] * own['accumulation'], 'clip')} a step"
+    )
+
+
+def _frames(own: Json) -> tuple[str, str]:
+    if not own["frames"]:
+        return "none", ""
+    when = {
+        "uniform": "evenly spread",
+        "random": "one of each equal part, by chance",
+        "middle": "from the clip's middle third",
+    }
+    pictures = "the face, cut out" if own["picture"] == "face" else "whole pictures"
+    grid = ", all in one picture" * own["grid"]
+    return str(own["frames"]), f"{when[own['sampling']]}; {pictures}, {own['side']} px{grid}"
+
+
+def _faces(language: Json) -> tuple[str, str]:
+    if not language["face_tokens"]:
+        return "none", ""
+    inputs = ", ".join(language["inputs"])
+    made = f"from the numbers of {inputs}; adapter {language['adapter']}"
+    return str(language["face_tokens"]), made
+
+
+def _lora(lora: Json | None) -> tuple[str, str]:
+    if lora is None:
+        return "none", ""
+    strength = f"alpha {lora['alpha']:g}, dropout {lora['dropout']:g}"
+    return f"rank {lora['rank']}", f"{strength}, beside {', '.join(lora['targets'])}"
+
+
+def _answers(own: Json, model: Json) -> tuple[str, str]:
+    if own["objective"] != "likelihood":
+        return "numbers", f"from the last token's state; trained by {own['objective'].upper()}"
+    if own["answers"] == "generation":
+        n, mute = sum(map(sum, model["confusion"])), unreadable(model)
+        return "written", f"{mute:,} of {n:,} ({number(100 * mute / n)} %) cannot be read"
+    per = ", per token" * own["by_length"]
+    over = ", over that of the same words with nothing to see" * own["by_prior"]
+    return "the likeliest label", f"by the likelihood of its words{per}{over}"
+
+
+def regression(summary: Json, targets: Sequence[str]) -> Table:
+    """Every target by every role, on the same test clips."""
+    rows = []
+    for name in targets:
+        for at, (role, figures) in enumerate(by_role(summary).items()):
+            tags = ("the model",) if role == "model" else ()
+            named = Cell(target(name) if at == 0 else ""), Cell(kind(figures["name"]), tags=tags)
+            rows.append([*named, *_regressed(figures[name])])
+    return Table(("target", "", *_REGRESSED.values()), rows, words=2)
+
+
+def regression_by_fold(model: Json, targets: Sequence[str]) -> Table | None:
+    """A regression in every fold; nothing where there is one part."""
+    if "fold" not in model:
+        return None
+    rows = []
+    for name in targets:
+        for at, (fold, figures) in enumerate(model["fold"].items()):
+            named = Cell(target(name) if at == 0 else ""), Cell(f"fold {fold}")
+            rows.append([*named, Cell(f"{figures['n']:,}"), *_regressed(figures[name])])
+    return Table(("target", "", "clips", *_REGRESSED.values()), rows, words=2)
+
+
+def _regressed(figures: Json) -> Iterator[Cell]:
+    for name in _REGRESSED:
+        value, low, high = (figures.get(name + end) for end in ("", "_low", "_high"))
+        if name == "sagr":
+            yield percent(*map(_times, (value, low, high)))
+        else:
+            yield Cell(number(value, 2), interval(low, high, 2))
 
 
 def by_class(model: Json, words: Sequence[str]) -> Table:

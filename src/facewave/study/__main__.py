@@ -6,6 +6,8 @@ Writes  metrics/study/runs.csv        every combination of transform, K, inputs 
         metrics/study/removed.csv     the trained models on test clips with frames taken away
         metrics/study/summary.json    what validation would choose, and how much subjects leak
         metrics/study/plots/*.png
+Studied are classifiers: beside a language model those that are trained with it, beside a regression
+none; then the tables are empty.
 A run whose figures are in runs.csv, and nothing it follows from has changed, is not made again: a
 study that was killed goes on, and a larger grid costs what is new in it.
 """
@@ -46,6 +48,16 @@ from facewave.wavelets.schema import BLOCKS
 from facewave.wavelets.transform import Transform
 
 OUT = Path("metrics/study")
+_RUN = ("transform", "k", "inputs", "model")
+_FIGURES = (
+    *("n", "groups", "folds"),
+    *(f"{name}{end}" for name in ("war", "uar") for end in ("", "_low", "_high")),
+)
+_COLUMNS = {
+    "runs": (*_RUN, *_FIGURES, "val_uar", "uar_by_fold", "val_uar_by_fold", "key"),
+    "leakage": ("protocol", "role", "model", *_FIGURES),
+    "removed": ("condition", "role", "model", *_FIGURES),
+}
 
 Blocks = dict[Block, NDArray[np.float32]]
 # (trajectory, position in the index) -> trajectory
@@ -91,10 +103,18 @@ class Clips:
 def main() -> None:
     """Make the study."""
     settings = params.load()
+    if settings.train.regresses:
+        return _nothing(settings)
+    if settings.train.speaks:
+        others = ", ".join(trained.classifiers(settings.train))
+        print(
+            f"leakage and frames removed: of {others} only. Of {settings.train.model} they would "
+            "cost all its training and its answers again."
+        )
     clips = Clips(settings)
     folds = [partition for partition in settings.train.partitions if partition != "split"]
     partitions: list[str | int] = [*folds] or ["split"]
-    shutil.rmtree(OUT / "plots", ignore_errors=True)
+    _fresh_plots()
     # One thread: sums in a fixed order, so the same clips give the same figures.
     torch.set_num_threads(1)
     with threadpool_limits(1):
@@ -109,8 +129,28 @@ def main() -> None:
     title = f"{name} ({settings.datasets[name].about})"
     plots.ablation(table, title, OUT / "plots/ablation.png")
     plots.removed(removed, title, OUT / "plots/removed.png")
-    if len(leaking):
+    if (leaking["model"] != trained.PRIOR).any():
         plots.leakage(leaking, title, OUT / "plots/leakage.png")
+
+
+def _nothing(settings: params.Params) -> None:
+    """What a study of no classifier leaves."""
+    for name, columns in _COLUMNS.items():
+        write_csv(OUT / f"{name}.csv", pd.DataFrame(columns=list(columns)))
+    write_json(OUT / "summary.json", {"dataset": _said(settings), "runs": 0})
+    _fresh_plots()
+    print("nothing to study: train.model is a regression, and a study compares classifiers")
+
+
+def _fresh_plots() -> None:
+    shutil.rmtree(OUT / "plots", ignore_errors=True)
+    (OUT / "plots").mkdir(parents=True)
+
+
+def _said(settings: params.Params) -> str:
+    """The dataset, and what it says of itself."""
+    name = settings.train.dataset
+    return f"{name}: {settings.datasets[name].about}"
 
 
 def ablation(
@@ -195,9 +235,7 @@ def leakage(clips: Clips, settings: params.Params) -> pd.DataFrame:
             outcome = run(table, blocks, transform, clips.words, kind, settings.train, parts)
             found = figures(outcome.answers, settings.evaluate)
             rows.append({"protocol": protocol, "role": role, "model": kind} | found)
-    names = ["protocol", "role", "model", "n", "groups", "folds"]
-    names += [f"{name}{end}" for name in ("war", "uar") for end in ("", "_low", "_high")]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=list(_COLUMNS["leakage"]))
 
 
 def _random_folds(table: pd.DataFrame, n_folds: int, seed: int) -> pd.Series:
@@ -258,14 +296,14 @@ def summary(table: pd.DataFrame, leaking: pd.DataFrame, settings: params.Params)
     ``best_on_test`` is named so because choosing by it would be choosing on the test parts.
     ``chosen_by_each_fold`` is what choosing may claim: nothing of it has seen its test clips.
     """
-    names = ["transform", "k", "inputs", "model", "val_uar", "uar", "uar_low", "uar_high", "n"]
+    names = [*_RUN, "val_uar", "uar", "uar_low", "uar_high", "n"]
 
     def told(row: pd.Series) -> dict[str, Any]:
         return {name: getattr(row[name], "item", lambda v=row[name]: v)() for name in names}
 
     rows, by_folds = grid.chosen_by_fold(table)
     found: dict[str, Any] = {
-        "dataset": f"{settings.train.dataset}: {settings.datasets[settings.train.dataset].about}",
+        "dataset": _said(settings),
         "runs": len(table),
         "chosen_by_validation": told(grid.chosen(table)),
         "chosen_by_each_fold": {

@@ -26,6 +26,7 @@ from facewave.params import Params
 from facewave.training import checkpoints, schema
 from facewave.training.checkpoints import Checkpoint, digest, fingerprint
 from facewave.training.fit import fit
+from facewave.training.loop import Report
 from facewave.training.parts import plan, split
 from facewave.wavelets import schema as wavelets
 
@@ -58,11 +59,19 @@ def main() -> None:
     with threadpool_limits(1):
         for partition in tqdm(settings.partitions, "train", unit="partition"):
             curves = CURVES / str(partition)
+            if not _first_process():  # of a language model; the rest is the first one's
+                _language_model(clips, partition, words, features, loaded, _deaf)
+                continue
             with Live(str(curves), dvcyaml=None, save_dvc_exp=False, report=None) as live:
-                if _first_process():
-                    _classifiers(clips, partition, words, features, settings, live)
+
+                def log(step: int, figures: dict[str, float], live: Live = live) -> None:
+                    live.step = step
+                    for name, value in figures.items():
+                        live.log_metric(name, value)
+
+                _classifiers(clips, partition, words, features, settings, log)
                 if settings.speaks:
-                    _language_model(clips, partition, words, features, loaded, live)
+                    _language_model(clips, partition, words, features, loaded, log)
     if _first_process():
         shutil.rmtree(checkpoints.ROOT, ignore_errors=True)
 
@@ -73,7 +82,7 @@ def _classifiers(
     words: tuple[str, ...],
     features: wavelets.Features,
     settings: params.Train,
-    live: Live,
+    log: Report,
 ) -> None:
     """Train all roles that are classifiers, on the clips with a usable face."""
     kinds = schema.classifiers(settings)
@@ -87,11 +96,6 @@ def _classifiers(
             "metrics/clean and metrics/extract tell why clips were left out."
         )
     data = digest(tensor for part in (train, val) for tensor in vars(part).values())
-
-    def log(epoch: int, figures: dict[str, float]) -> None:
-        for name, value in figures.items():
-            live.log_metric(name, value)
-        live.next_step()
 
     for role, kind in kinds.items():
         hear = {"report": log} if role == schema.MODEL else {}
@@ -110,7 +114,7 @@ def _language_model(
     words: tuple[str, ...],
     features: wavelets.Features,
     loaded: Params,
-    live: Live,
+    log: Report,
 ) -> None:
     """Train the model, a language model, on all labelled clips."""
     from facewave.prompts.examples import gather  # take seconds to load
@@ -123,15 +127,14 @@ def _language_model(
     numbers = schema.numbers(features.blocks, settings.inputs)
     gathered = gather(clips, entry, settings, numbers, said)
 
-    def log(step: int, figures: dict[str, float]) -> None:
-        live.step = step
-        for name, value in figures.items():
-            live.log_metric(name, value)
-
     parts = labels.parts(clips, partition)
     trained = conversations.train(gathered, parts, partition, words, features, settings, log)
     if _first_process():
         schema.save_language(schema.folder(partition, schema.MODEL), trained)
+
+
+def _deaf(step: int, figures: dict[str, float]) -> None:
+    """Hears of losses in a process that is not to write them."""
 
 
 def _first_process() -> bool:

@@ -78,6 +78,7 @@ def fit(
         bf16=torch.cuda.is_available(),
         seed=seed,
         data_seed=seed,
+        logging_nan_inf_filter=False,
         logging_steps=max(1, steps // _REPORTS),
         eval_strategy="epoch" if len(val) else "no",
         save_steps=max(1, steps // _SAVES),
@@ -106,7 +107,9 @@ def fit(
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=_last(folder))
+    trainer.accelerator.wait_for_everyone()
     best.restore()
+    trainer.accelerator.wait_for_everyone()
     module.eval()
 
 

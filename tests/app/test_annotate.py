@@ -1,0 +1,346 @@
+"""``facewave annotate``: which clips are described, from what, and that nothing else reads it."""
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from writing import KIND, killed, second_dataset, write_project
+from writing import settings as write_settings
+
+from facewave import params
+from facewave.app import tracks
+from facewave.app.annotate import PROMPT, annotate
+from facewave.errors import UserError
+from facewave.labels import schema as labels
+from facewave.landmarks import schema as landmarks
+from facewave.models import backbones
+from facewave.models.backbones import Turn
+from facewave.models.language import Config, LanguageModel
+from facewave.prompts import leaks
+from facewave.prompts.frames import show
+from facewave.training.__main__ import main as train
+from making import REPOSITORY, contents, run
+
+TRACK = Path("data/tracks/demo/captions.csv")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with two datasets."""
+    folder = tmp_path_factory.mktemp("made") / "project"
+    folder.mkdir()
+    write_project(folder)
+    second_dataset(folder)
+    return folder
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy, which we are in."""
+    shutil.copytree(made, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+@pytest.fixture(scope="module")
+def whole(made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What a run writes that nobody disturbs, with two captions of the other dataset shown."""
+    place = tmp_path_factory.mktemp("whole") / "project"
+    shutil.copytree(made, place)
+    arguments = ["annotate", "demo", "--examples-of", "other", "--examples", "2"]
+    done = run(place, "-m", "facewave.app.cli", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == (
+        f"{TRACK}: 21 of 21 clips without a caption are described, by {KIND}"
+    )
+    assert contents(place / "data/labels") == contents(made / "data/labels")
+    return contents(place / "data/tracks")
+
+
+def describe(**changes: Any) -> None:
+    chosen: dict[str, Any] = {
+        "dataset": "demo",
+        "track": "captions",
+        "kind": None,
+        "prompt": PROMPT,
+        "source": "other",
+        "shown": 2,
+        "limit": None,
+    }
+    annotate(**chosen | changes)
+
+
+def rows(content: bytes | None = None) -> pd.DataFrame:
+    place = Path(tempfile.mkdtemp()) / "x.csv"
+    place.write_bytes(content if content is not None else TRACK.read_bytes())
+    return pd.read_csv(place, dtype=str, keep_default_na=False)
+
+
+def test_clips_without_a_caption_are_described_and_no_others(
+    made: Path, whole: dict[str, bytes]
+) -> None:
+    table = labels.read(made / "data/labels/demo.csv")
+    bare = table[table["caption"] == ""]
+    assert set(whole) == {"demo/captions.csv", "demo/captions.json"}
+    found = rows(whole["demo/captions.csv"])
+    assert list(found) == ["video_idx", "file_path", "key", "text"]
+    assert found["video_idx"].tolist() == bare["video_idx"].tolist()
+    assert found["file_path"].tolist() == bare["file_path"].tolist()
+    assert found["key"].tolist() == [f"key-{name}" for name in bare["video_idx"]]
+    assert found["text"].str.len().min() > 10
+    assert "undecided" in found["video_idx"].tolist()  # left out for its label alone
+    about = json.loads(whole["demo/captions.json"])
+    assert about["model"] == {"kind": KIND, "precision": "torch.float32"}
+    assert about["prompt"] == PROMPT
+    assert about["frames"]["frames"] == 2
+    assert about["examples"]["dataset"] == "other"
+    assert about["examples"]["shown"] == 2
+
+
+def test_it_is_what_the_model_says_after_captioned_clips(
+    made: Path, whole: dict[str, bytes]
+) -> None:
+    about = json.loads(whole["demo/captions.json"])
+    own = params.load(made / "params.yaml").train.language
+    backbone = backbones.load(KIND, "hub")
+    model = LanguageModel(Config(KIND, "hub", "", "zero_shot", ()), backbone).eval()
+
+    def turn(dataset: str, name: str, answer: str = "") -> Turn:
+        table = labels.read(made / f"data/labels/{dataset}.csv").set_index("video_idx")
+        folder = made / "data/landmarks" / dataset
+        row: Any = landmarks.read_index(folder).set_index("video_idx").loc[name]
+        seen = landmarks.read_row(folder, row)
+        clip = made / "data/raw" / dataset / str(table.loc[name, "file_path"])
+        shown = show(clip, 25.0, np.nan, float(row["duration"]), seen, own, 0)
+        return Turn(shown.pictures, shown.duration, PROMPT, answer)
+
+    captions = labels.read(made / "data/labels/other.csv").set_index("video_idx")["caption"]
+    shots = [
+        turn("other", name, " ".join(captions[name].replace("<", " ").split()))
+        for name in about["examples"]["clips"][:2]
+    ]
+    assert all('|video_pad|> "a ' in shot.answer for shot in shots)
+    found = rows(whole["demo/captions.csv"]).set_index("video_idx")["text"]
+    for name in found.index[[0, 7]]:
+        inputs = backbone.inputs([[*shots, turn("demo", name)]])
+        (said,) = model.write(inputs, about["tokens"])
+        assert found[name] == " ".join(said.replace("\0", "\ufffd").split())
+        (alone,) = model.write(backbone.inputs([[turn("demo", name)]]), about["tokens"])
+        assert alone != said
+
+
+def test_a_killed_run_goes_on_to_the_same_bytes(
+    project: Path, whole: dict[str, bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["annotate", "demo", "--examples-of", "other", "--examples", "2"]
+    count = killed(project, TRACK, *arguments)
+    assert 0 < count < 21
+    before = TRACK.read_bytes()
+    describe()
+    assert f"{TRACK} has {count - count % 2} of 21 clips already" in capsys.readouterr().out
+    assert contents(project / "data/tracks") == whole
+    assert TRACK.read_bytes().startswith(before)
+
+
+def test_a_limit_leaves_the_rest_to_another_run(project: Path, whole: dict[str, bytes]) -> None:
+    describe(limit=4)
+    assert whole["demo/captions.csv"].startswith(TRACK.read_bytes())
+    assert len(rows()) == 4
+    describe(limit=2)
+    assert len(rows()) == 6
+    assert whole["demo/captions.csv"].startswith(TRACK.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("changes", "language", "said"),
+    [
+        ({"prompt": "What is in {this} picture?"}, {}, "another prompt"),
+        ({"kind": "tiny-smolvlm"}, {}, "another model"),
+        ({"shown": 1}, {}, "another examples"),
+        ({"source": None}, {}, "another examples"),
+        ({}, {"frames": 1}, "another frames"),
+    ],
+)
+def test_what_another_way_would_write_is_not_mixed_in(
+    changes: dict[str, Any],
+    language: dict[str, Any],
+    said: str,
+    project: Path,
+    whole: dict[str, bytes],
+) -> None:
+    TRACK.parent.mkdir(parents=True)
+    lines = whole["demo/captions.csv"].splitlines(keepends=True)
+    TRACK.write_bytes(b"".join(lines[:5]))
+    TRACK.with_suffix(".json").write_bytes(whole["demo/captions.json"])
+    before = contents(project / "data/tracks")
+    if language:
+        write_settings(project, **language)
+        changes = changes | {"source": "demo"}
+    with pytest.raises(UserError, match=said):
+        describe(**changes)
+    assert contents(project / "data/tracks") == before
+    describe(**changes, track="others", limit=2)
+    assert len(rows(Path("data/tracks/demo/others.csv").read_bytes())) == 2
+    assert {name: contents(project / "data/tracks")[name] for name in before} == before
+
+
+def test_a_clip_that_is_another_now_is_described_anew(
+    project: Path, whole: dict[str, bytes]
+) -> None:
+    TRACK.parent.mkdir(parents=True)
+    names = rows(whole["demo/captions.csv"])["video_idx"]
+    written = rows(whole["demo/captions.csv"])
+    stale = written.assign(text="stale").where(written["video_idx"] == names[3], written)
+    stale.loc[3, "key"] = "key-before"
+    pd.concat([stale, stale.iloc[:1].assign(video_idx="gone")]).to_csv(TRACK, index=False)
+    TRACK.with_suffix(".json").write_bytes(whole["demo/captions.json"])
+    describe()
+    found = rows()
+    assert found["video_idx"].tolist() == names.tolist()
+    assert "stale" not in found["text"].tolist()
+
+
+def test_captions_that_people_wrote_can_be_those_of_the_same_dataset(project: Path) -> None:
+    describe(source="demo", limit=1, track="same")
+    about = json.loads(Path("data/tracks/demo/same.json").read_text("utf-8"))
+    table = labels.read(Path("data/labels/demo.csv")).set_index("video_idx")
+    assert all(table.loc[about["examples"]["clips"], "caption"] != "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"dataset": "nowhere"}, "there is no dataset 'nowhere'"),
+        ({"source": "nowhere"}, "there is no dataset 'nowhere'"),
+        ({"kind": "mlp"}, "mlp is no language model. Name one with --model: paligemma2"),
+        ({"shown": 41}, "other has captions of 41 clips|other has captions of 40 clips"),
+        ({"track": "../demo"}, "--track is '../demo'"),
+    ],
+)
+def test_mistakes_get_a_sentence(changes: dict[str, Any], said: str, project: Path) -> None:
+    if "shown" in changes:
+        changes = {"shown": 99}
+    with pytest.raises(UserError, match=said):
+        describe(**changes)
+    assert not Path("data/tracks/demo/captions.csv").exists()
+
+
+def test_without_frames_there_is_nothing_to_describe(project: Path) -> None:
+    write_settings(project, frames=0)
+    with pytest.raises(UserError, match=r"train\.language\.frames is 0"):
+        describe(source=None)
+
+
+def test_trajectories_that_are_not_there_yet_are_told(project: Path) -> None:
+    index = Path("data/landmarks/demo/index.csv")
+    index.write_text("\n".join(index.read_text("utf-8").splitlines()[:-1]) + "\n")
+    table = labels.read(Path("data/labels/demo.csv"))
+    table.loc[table.index[-1], "caption"] = ""
+    labels.write(Path("data/labels/demo.csv"), table, ("happy",))
+    with pytest.raises(UserError, match=r"data/landmarks/demo lacks 1 clips .*clips/059\.mp4"):
+        describe()
+
+
+# The table, whatever is in it.
+
+STRANGE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"))
+
+
+@given(
+    st.lists(st.tuples(STRANGE, STRANGE), min_size=1, max_size=6), st.integers(0, 10_000), st.data()
+)
+@settings(max_examples=100)
+def test_no_text_breaks_a_track_wherever_it_was_cut_off(
+    texts: list[tuple[str, str]], cut: int, data: st.DataObject
+) -> None:
+    clips = pd.DataFrame(
+        {
+            "video_idx": [str(i) for i in range(len(texts))],
+            "file_path": [path for path, _ in texts],
+            "key": "k",
+        }
+    )
+    asked: list[str] = []
+
+    def answer(missing: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        asked.extend(missing["video_idx"])
+        for start in range(0, len(missing), 2):
+            some = missing.iloc[start : start + 2]
+            yield some.assign(text=[texts[int(name)][1] for name in some["video_idx"]])
+
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracks, "ROOT", Path(folder))
+        path = Path(folder) / "d/t.csv"
+        found = tracks.fill("d", "t", {}, clips, answer)
+        assert list(zip(found["file_path"], found["text"], strict=True)) == texts
+        before = path.read_bytes()
+        path.write_bytes(before[: cut % (len(before) + 1)])
+        asked.clear()
+        tracks.fill("d", "t", {}, clips, answer)
+        assert path.read_bytes() == before
+        left = cut % (len(before) + 1)
+        assert (not asked) == (left == len(before))
+        # What stood there whole was not asked for again.
+        at = data.draw(st.integers(0, len(texts)))
+        kept = pd.read_csv(path, dtype=str, keep_default_na=False).head(at)
+        path.write_text(kept.to_csv(index=False, lineterminator="\n") if at else "", "utf-8")
+        asked.clear()
+        tracks.fill("d", "t", {}, clips, answer)
+        assert asked == clips["video_idx"].tolist()[at:]
+        assert path.read_bytes() == before
+
+
+def test_a_damaged_track_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracks, "ROOT", tmp_path)
+    clips = pd.DataFrame({"video_idx": ["1"], "file_path": ["a"], "key": ["k"]})
+    for content in ("a,b\n1,2\n", "video_idx,file_path,key,text\n1,a,k,x,y,z\n2\n"):
+        (tmp_path / "d").mkdir(exist_ok=True)
+        (tmp_path / "d/t.csv").write_text(content)
+        with pytest.raises(UserError, match=r"t\.csv is damaged"):
+            tracks.fill("d", "t", {}, clips, lambda missing: iter(()))
+        assert (tmp_path / "d/t.csv").read_text() == content
+
+
+# Captions stay out of training and evaluation.
+
+
+def test_only_the_commands_know_of_tracks() -> None:
+    package = REPOSITORY / "src/facewave"
+    naming = {
+        str(path.relative_to(package).parts[0])
+        for path in package.rglob("*.py")
+        if re.search(r"data/tracks|import tracks|\btracks\.(ROOT|fill)", path.read_text("utf-8"))
+    }
+    assert naming == {"app"}
+    stages = (REPOSITORY / "dvc.yaml").read_text("utf-8")
+    assert "tracks" not in stages
+
+
+@pytest.mark.parametrize("written", ["by people", "by a model"])
+def test_captions_as_transcripts_stop_the_training(
+    written: str, project: Path, whole: dict[str, bytes]
+) -> None:
+    """As in MAFW: every clip but the neutral ones has a caption, and a model can describe those."""
+    place = Path("data/labels/demo.csv")
+    table = labels.read(place)
+    bare = table["actual"] == "neutral"
+    table["caption"] = (table["video_idx"] + " turns away.").where(~bare, "")
+    described = table["video_idx"] + " looks."
+    table["transcript"] = table["caption"] if written == "by people" else described.where(bare, "")
+    words = labels.read_words(place)
+    labels.write(place, table, words)
+    write_settings(project, transcript="known")
+    with pytest.raises(UserError, match=r"column transcript: .*(tells the class|clip's caption)"):
+        train()
+    with pytest.raises(UserError, match="column transcript"):
+        leaks.check(labels.single_label(labels.read(place)), "transcript")
+    assert not Path("models/trained/split/model").exists()

@@ -1,0 +1,151 @@
+"""A toy project whose clips a language model can be shown, and commands that are killed in it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from ruamel.yaml import YAML
+
+from facewave import params
+from facewave.labels import schema as labels
+from facewave.models import backbones, face_tokens
+from facewave.models.language import Config, LanguageModel
+from facewave.params import LanguageKind
+from facewave.training import schema as training
+from facewave.wavelets import schema as wavelets
+from making import (
+    REPOSITORY,
+    WORDS,
+    toy,
+    trajectory,
+    write_landmarks,
+    write_params,
+    write_toy,
+    write_video,
+)
+
+KIND: LanguageKind = "tiny-qwen2.5-vl"
+SHOWN = {"frames": 2, "side": 56, "batch_size": 2}
+
+
+def write_project(project: Path, model: str = KIND, **language: Any) -> pd.DataFrame:
+    """Toy data in which every third clip has no caption; returns the label table.
+
+    "undecided" has no label; its trajectory and the others' are those of ``trajectory``'s seeds.
+    """
+    settings(project, model, **language)
+    made = toy()
+    words = made.table["actual"]
+    captions = [
+        f'Clip {i}: <image> <|video_pad|> "a {word}, one"\nturns {{away}}' if i % 3 else ""
+        for i, word in enumerate(words)
+    ]
+    write_toy(project, replace(made, table=made.table.assign(caption=captions)))
+    names = ["undecided", *made.table["video_idx"]]
+    clips = {name: trajectory(12, seed=i) for i, name in enumerate(names)}
+    write_landmarks(project, clips, unusable=(names[1],))
+    index = project / "data/landmarks/demo/index.csv"
+    table = labels.read(project / "data/labels/demo.csv")
+    table.loc[0, "caption"] = ""
+    labels.write(project / "data/labels/demo.csv", table, WORDS)
+    written = pd.read_csv(index, dtype=str, keep_default_na=False)
+    written.assign(file_path=table["file_path"]).to_csv(index, index=False)
+    for path in made.table["file_path"]:
+        write_video(project / "data/raw/demo" / path)
+    return table
+
+
+def settings(project: Path, model: str = KIND, **language: Any) -> None:
+    """params.yaml with a language model, quick to run."""
+    own = YAML(typ="safe", pure=True).load((REPOSITORY / "params.yaml").read_text("utf-8"))
+    chosen = own["train"]["language"] | SHOWN | language
+    train = {"model": model, "partitions": ["split"], "baselines": [], "language": chosen}
+    write_params(project, train=train, evaluate={"resamples": 100})
+
+
+def second_dataset(project: Path) -> None:
+    """The same clips, known by other names and keys, as dataset ``other``."""
+    for kind in ("landmarks", "features", "raw"):
+        shutil.copytree(project / f"data/{kind}/demo", project / f"data/{kind}/other")
+    table = labels.read(project / "data/labels/demo.csv")
+    table["video_idx"] = "o" + table["video_idx"]
+    labels.write(project / "data/labels/other.csv", table, WORDS)
+    for place in ("data/landmarks/other/index.csv", "data/features/other/clips.csv"):
+        rows = pd.read_csv(project / place, dtype=str, keep_default_na=False)
+        rows["video_idx"] = "o" + rows["video_idx"]
+        if "key" in rows:
+            rows["key"] = "o" + rows["key"]
+        rows.to_csv(project / place, index=False)
+    yaml = YAML(typ="safe", pure=True)
+    content = yaml.load((project / "params.yaml").read_text("utf-8"))
+    content["datasets"]["other"] = content["datasets"]["demo"] | {"root": "data/raw/other"}
+    with (project / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)
+
+
+def write_model(
+    project: Path,
+    *,
+    faces: bool = False,
+    targets: tuple[str, ...] = (),
+    shots: tuple[str, ...] = (),
+    about: dict[str, Any] | None = None,
+    mode: Any = "zero_shot",
+    place: Path | None = None,
+    **language: Any,
+) -> Path:
+    """A language model that learnt nothing, as stage train would have written it."""
+    torch.manual_seed(0)
+    backbone = backbones.load(KIND, "hub")
+    features = wavelets.read(project / "data/features/demo")
+    steps, width = features.blocks["blendshapes"].shape[1:]
+    config = Config(
+        KIND,
+        "hub",
+        "",
+        mode,
+        () if targets else WORDS,
+        targets=targets,
+        faces=face_tokens.Config("linear", steps, (width,), 3, backbone.hidden) if faces else None,
+    )
+    module = LanguageModel(config, backbone)
+    if targets:
+        module.head.fit(torch.tensor([[0.0] * len(targets), [1.0] * len(targets)]))  # type: ignore[union-attr]
+    own = params.load(project / "params.yaml").train.language
+    chosen = replace(own, face_tokens=3 if faces else 0, examples=max(0, len(shots) - 1))
+    learnt = {"dataset": "demo", "partition": "split", "subset": [0, 1]} | (about or {})
+    place = place or project / training.folder("split", training.MODEL)
+    trained = training.TrainedLanguage(
+        module, replace(chosen, **language), ("blendshapes",), features.config, shots, learnt
+    )
+    training.save_language(place, trained)
+    return place
+
+
+def killed(project: Path, track: Path, *command: str) -> int:
+    """Kill a command once its track has a batch of rows; how many there were."""
+    log = (project / "log").open("w")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "facewave.app.cli", *command],
+        cwd=project,
+        env=os.environ,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    deadline = time.monotonic() + 200
+    while process.poll() is None and not track.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    log.close()
+    assert process.returncode == -signal.SIGKILL, (project / "log").read_text()
+    return len(track.read_text("utf-8").splitlines()) - 1

@@ -1,0 +1,64 @@
+"""Prompts filled in, and answers read."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facewave import params
+from facewave.models.backbones import FACE
+from facewave.prompts.templates import question, read, spoken
+from running import ROOT
+
+WORDS = ("happy", "sadness_helplessness", "sad")
+TEMPLATE = "One.{face}{transcript} Of {labels} or {targets}?"
+
+
+def test_all_places_are_filled() -> None:
+    said = question(TEMPLATE, WORDS, ("valence", "score.phq9"), "I am fine.", 2)
+    assert said == (
+        f'One. How the face moves: {FACE}{FACE}. The person says: "I am fine."'
+        " Of happy, sadness and helplessness, sad or valence, phq9?"
+    )
+
+
+def test_what_is_not_there_leaves_nothing_behind() -> None:
+    assert question("One.{face}{transcript} Two.", WORDS) == "One. Two."
+
+
+def test_the_projects_own_prompt_names_all_labels() -> None:
+    template = params.load(ROOT / "params.yaml").train.language.prompt
+    said = question(template, WORDS, (), "", 10)
+    assert said.count(FACE) == 10
+    assert all(spoken(word) in said for word in WORDS)
+
+
+@given(st.text(max_size=3000), st.integers(0, 5))
+def test_a_transcript_cannot_hold_marks_of_the_model(text: str, faces: int) -> None:
+    said = question("{face}{transcript}", WORDS, (), text + f"<|im_end|><image>{FACE}", faces)
+    assert said.count(FACE) == faces
+    assert said.count("<") == faces
+    assert "\n" not in said
+    assert len(said) < 1200 + faces * len(FACE)
+
+
+def test_braces_in_a_transcript_are_text() -> None:
+    assert '"{labels}"' in question("{transcript}", WORDS, (), "{labels}", 0)
+
+
+@pytest.mark.parametrize(
+    "answer", ["happy", "Happy", " happy.\n", '"happy"', "HAPPY!", "**Happy**"]
+)
+def test_a_label_is_read_whatever_stands_around_it(answer: str) -> None:
+    assert read(answer, WORDS) == "happy"
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_each_label_is_read_as_written_and_as_spoken(word: str) -> None:
+    assert read(word, WORDS) == read(spoken(word), WORDS) == word
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "the person is happy", "happy, sad", "unhappy", "happ", "angry", "happy sad"]
+)
+def test_what_is_more_or_other_than_a_label_is_not_read(answer: str) -> None:
+    assert read(answer, WORDS) == ""

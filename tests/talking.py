@@ -1,0 +1,111 @@
+"""A toy task for language models: which of some words it is shows in the face tokens, or in the
+frames, and nowhere else. As a command it trains on it, for tests that kill it."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from facewave import params
+from facewave.models import backbones, face_tokens
+from facewave.models.backbones import FACE, Turn
+from facewave.models.language import Config, LanguageModel
+from facewave.params import Language, LanguageKind, Lora
+from facewave.prompts.examples import Example, Examples
+from facewave.training import language
+from running import ROOT
+
+WORDS = ("a", "b")
+STEPS, WIDTHS, TOKENS = 5, (4, 7), 3
+Where = Literal["face", "frames"]
+
+
+class Toy(Examples):
+    """Clips in memory.
+
+    ``shuffled``: every clip has another's face and frames; ``crossed``: the other word.
+    """
+
+    def __init__(
+        self, n: int, seed: int, where: Where, *, shuffled: bool = False, crossed: bool = False
+    ) -> None:
+        draw = np.random.default_rng(seed)
+        self.codes = draw.permutation(np.arange(n) % len(WORDS))
+        self.numbers = draw.normal(0, 0.5, (n, 1, STEPS, sum(WIDTHS))).astype(np.float32)
+        self.pictures = draw.integers(0, 60, (n, 2, 28, 28, 3), dtype=np.uint8)
+        for clip, code in enumerate(self.codes):
+            if where == "face":
+                self.numbers[clip, 0, code] += 2
+            else:
+                self.pictures[clip, ..., code] = 220
+        self.codes = 1 - self.codes if crossed else self.codes
+        self.seen = draw.permutation(n) if shuffled else np.arange(n)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Nothing is drawn."""
+
+    def __getitem__(self, row: int) -> Example:
+        clip, word = self.seen[row], WORDS[self.codes[row]]
+        turn = Turn(list(self.pictures[clip]), 2.0, "Which?" + FACE * TOKENS)
+        return Example([turn], self.numbers[clip], np.array([True]), word, np.zeros(1))
+
+
+def settings(**changes: Any) -> Language:
+    """The project's own, quick to train."""
+    quick = {"lr": 0.02, "epochs": 3, "batch_size": 8, "accumulation": 1, "warmup": 0.05}
+    return replace(params.load(ROOT / "params.yaml").train.language, **quick | changes)
+
+
+def model(kind: LanguageKind, faces: face_tokens.Kind = "linear") -> LanguageModel:
+    """A fresh one with face tokens and LoRA."""
+    backbone = backbones.load(kind, "hub")
+    torch.manual_seed(0)
+    config = Config(
+        kind,
+        "hub",
+        "",
+        "finetune",
+        WORDS,
+        faces=face_tokens.Config(faces, STEPS, WIDTHS, TOKENS, backbone.hidden),
+        lora=Lora(8, 16, 0.0, ["q_proj", "v_proj"]),
+    )
+    return LanguageModel(config, backbone)
+
+
+def train(
+    module: LanguageModel,
+    where: Where,
+    folder: Path,
+    report: Callable[[int, dict[str, float]], None] = lambda step, figures: None,
+    n: int = 160,
+    **changes: Any,
+) -> None:
+    """Train a model on the toy task."""
+    if module.faces is not None:
+        module.faces.standardize.fit(torch.from_numpy(Toy(n, 1, where).numbers[:, 0]))
+    learn, validate = Toy(n, 1, where), Toy(20, 2, where)
+    language.fit(module, learn, validate, settings(**changes), 0, folder, report)
+
+
+def main() -> None:
+    """Train; write every figure as a line, and the digest of what came out."""
+    torch.set_num_threads(1)
+    module = model("tiny-qwen2.5-vl")
+
+    def report(step: int, figures: dict[str, float]) -> None:
+        print(json.dumps([step, figures]), flush=True)
+
+    train(module, "face", Path(sys.argv[1]), report, n=64, epochs=4, batch_size=4)
+    print("trained", float(sum(x.double().abs().sum() for x in module.trained().values())))
+
+
+if __name__ == "__main__":
+    main()
