@@ -23,9 +23,9 @@ QUICK = {
 }
 
 
-def experiment(folder: Path, name: str, *, ok: bool = True, **train: str) -> str:
-    """``dvc exp run`` with settings of section ``train``; ``__`` stands for a dot."""
-    settings = QUICK | {f"train.{key.replace('__', '.')}": value for key, value in train.items()}
+def experiment(folder: Path, name: str, train: dict[str, str], *, ok: bool = True) -> str:
+    """``dvc exp run`` with settings of section ``train``."""
+    settings = QUICK | {f"train.{key}": value for key, value in train.items()}
     options = [word for key, value in settings.items() for word in ("-S", f"{key}={value}")]
     return run(folder, "dvc", "exp", "run", "--name", name, *options, "evaluate", ok=ok)
 
@@ -41,7 +41,7 @@ def config(folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", ["tiny-paligemma2", "tiny-qwen2.5-vl"])
 def test_zero_shot_pretrain_finetune(workspace: Path, kind: str) -> None:
     before = metrics(workspace)
-    experiment(workspace, "zero", model=kind, mode="zero_shot")
+    experiment(workspace, "zero", {"model": kind, "mode": "zero_shot"})
     zero = metrics(workspace)
     assert zero["model"]["name"] == kind
     assert zero["n"] == before["n"]  # the same test clips
@@ -51,7 +51,7 @@ def test_zero_shot_pretrain_finetune(workspace: Path, kind: str) -> None:
     assert set(model["answered_from"]) <= {"face", "frames"}  # none from the prior
     assert config(workspace)["language"]["faces"] is None
 
-    said = experiment(workspace, "pre", model=kind, mode="pretrain", subset="[0,0.5]")
+    said = experiment(workspace, "pre", {"model": kind, "mode": "pretrain", "subset": "[0,0.5]"})
     assert re.search(rf"[\d,]+ of [\d,]+ parameters of {kind} are trained \([\d.]+%\)", said)
     assert config(workspace)["language"]["lora"] is None
     losses = workspace / "metrics/train/split/plots/metrics"
@@ -60,13 +60,13 @@ def test_zero_shot_pretrain_finetune(workspace: Path, kind: str) -> None:
     assert weights.stat().st_size < 500_000  # the adapter, not the backbone
     shutil.copytree(workspace / "models/trained", workspace / "models/pretrained")
 
-    start = {"language__start": "models/pretrained", "mode": "finetune", "model": kind}
-    said = experiment(workspace, "overlap", ok=False, subset="[0.4,1]", **start)
+    start = {"language.start": "models/pretrained", "mode": "finetune", "model": kind}
+    said = experiment(workspace, "overlap", start | {"subset": "[0.4,1]"}, ok=False)
     assert "they share clips" in said
-    other = {"subset": "[0.5,1]", "language__adapter": "transformer"}
-    said = experiment(workspace, "other", ok=False, **other, **start)
+    start |= {"subset": "[0.5,1]"}
+    said = experiment(workspace, "other", start | {"language.adapter": "transformer"}, ok=False)
     assert "was trained with another faces" in said
-    experiment(workspace, "fine", subset="[0.5,1]", **start)
+    experiment(workspace, "fine", start | {"language.adapter": "linear"})
     assert config(workspace)["language"]["lora"]["rank"] == 8
     assert metrics(workspace)["model"]["name"] == kind
     compared = run(workspace, "dvc", "metrics", "diff", "zero", "fine", "--all")
@@ -76,8 +76,8 @@ def test_zero_shot_pretrain_finetune(workspace: Path, kind: str) -> None:
 
 
 def test_generation_and_few_shot(workspace: Path) -> None:
-    how = {"language__answers": "generation", "language__examples": "2", "language__grid": "true"}
-    experiment(workspace, "written", model="tiny-smolvlm", mode="zero_shot", **how)
+    how = {"language.answers": "generation", "language.examples": "2", "language.grid": "true"}
+    experiment(workspace, "written", how | {"model": "tiny-smolvlm", "mode": "zero_shot"})
     answers = pd.read_csv(workspace / "metrics/evaluate/predictions.csv", keep_default_na=False)
     model = answers[answers["role"] == "model"]
     assert set(model["predicted"]) == {""}  # it knows no word
@@ -94,11 +94,11 @@ def test_other_transcripts_train_again_and_telling_ones_are_refused(workspace: P
         if word != "neutral":
             (workspace / "data/raw/demo" / path).with_suffix(".txt").write_text("Some words.")
     run(workspace, "dvc", "repro", "clean@demo")
-    how = {"model": "tiny-qwen2.5-vl", "mode": "zero_shot", "language__transcript": "known"}
-    said = experiment(workspace, "telling", ok=False, **how)
+    how = {"model": "tiny-qwen2.5-vl", "mode": "zero_shot", "language.transcript": "known"}
+    said = experiment(workspace, "telling", how, ok=False)
     assert "neutral" in said
     assert "transcript: none" in said
     for path in known["file_path"]:
         (workspace / "data/raw/demo" / path).with_suffix(".txt").write_text("Some words.")
-    experiment(workspace, "all", **how)
+    experiment(workspace, "all", how)
     assert config(workspace)["settings"]["transcript"] == "known"

@@ -115,3 +115,46 @@ def test_without_metrics_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"report\.json is not here\. Make it with: make repro"):
         show()
+
+
+def numbers(**changes: Any) -> dict[str, Any]:
+    """Of a regression."""
+    model = {"ccc": 0.4567, "pcc": 0.5, "rmse": 0.25, "sagr": 0.75}
+    model |= {f"{name}_low": -0.001 for name in dict(model)}
+    model |= {f"{name}_high": 0.888 for name in list(model)[:4]}
+    floor = model | {"pcc": None, "pcc_low": None, "pcc_high": None, "rmse_low": None}
+    return {
+        "n": 12,
+        "subjects": 4,
+        "interval_over": "clips",
+        "model": {"name": "tiny-qwen2.5-vl", "score.stress": model},
+        "mean": {"name": "mean", "score.stress": floor},
+    } | changes
+
+
+def test_a_regression_s_targets_with_their_intervals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics: dict[str, Any] = {
+        "dataset": "demo: x",
+        "targets": ["score.stress"],
+        "split": numbers(),
+    }
+    metrics["folds"] = numbers(n=86)
+    metrics["folds"]["model"]["fold"] = {"1": {}, "2": {}}
+    out = shown(metrics, tmp_path, monkeypatch, capsys)
+    rows = [" ".join(line.split()) for line in out.splitlines()]
+    expected = [
+        "model: tiny-qwen2.5-vl",
+        "CCC PCC RMSE SAGR",
+        "score.stress",
+        "model 0.46 0.50 0.25 0.75",
+        "[0.00, 0.89] [0.00, 0.89] [0.00, 0.89] [0.00, 0.89]",
+        "mean 0.46 - 0.25 0.75",
+        "[0.00, 0.89] [0.00, 0.89]",
+    ]
+    assert [row for row in rows if row in expected] == 2 * expected
+    assert "80/10/10 split: 12 test clips of 4 subjects; in brackets" in out
+    assert "Mean over folds 1, 2: 86 test clips" in out
+    tables = [line for line in out.splitlines() if "0.46" in line or "0.89" in line]
+    assert all(len(line) <= 80 for line in tables)

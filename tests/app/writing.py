@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from facewave import params
 from facewave.labels import schema as labels
+from facewave.labels.readers.dfew import WORDS
 from facewave.models import backbones, face_tokens
 from facewave.models.language import Config, LanguageModel
 from facewave.params import LanguageKind
@@ -23,7 +24,6 @@ from facewave.training import schema as training
 from facewave.wavelets import schema as wavelets
 from making import (
     REPOSITORY,
-    WORDS,
     toy,
     trajectory,
     write_landmarks,

@@ -1,5 +1,6 @@
 """Answers to a partition's test clips: whose, from what, and in which order."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from facewave import params
 from facewave.errors import UserError
-from facewave.evaluation.answers import predict
+from facewave.evaluation.answers import describe, predict
+from facewave.models import backbones, face_tokens, language
 from facewave.models.classifiers import Config, Majority, build
-from facewave.params import Block
-from facewave.training.schema import Trained
+from facewave.params import Block, LanguageKind
+from facewave.training.schema import Trained, TrainedLanguage
+from making import REPOSITORY
 
 WORDS = ("happy", "sad", "angry")
 STEPS, SUBJECTS = 3, 9
@@ -149,3 +153,48 @@ def test_without_a_test_clip_it_is_told() -> None:
     clips = table().assign(split="train")
     with pytest.raises(UserError, match="partition split has no test clip; see metrics/clean"):
         predict(model(), prior(0), clips, numbers(clips), "split")
+
+
+def spoken(kind: LanguageKind = "tiny-smolvlm", **changes: Any) -> TrainedLanguage:
+    """A language model with LoRA and face tokens, and how it is prompted."""
+    own = params.load(REPOSITORY / "params.yaml").train.language
+    backbone = backbones.load("tiny-smolvlm", "hub")
+    config = language.Config(
+        kind="tiny-smolvlm",
+        weights="hub",
+        revision="",
+        mode="finetune",
+        classes=WORDS,
+        faces=face_tokens.Config("linear", STEPS, (7,), 3, backbone.hidden),
+        lora=replace(own.lora, rank=4),
+    )
+    made = language.LanguageModel(config, backbone)
+    made.config = replace(config, kind=kind)
+    return TrainedLanguage(made, replace(own, **changes), ("head",), {}, (), {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "weights"),
+    [("tiny-smolvlm", ""), ("smolvlm", "HuggingFaceTB/SmolVLM-256M-Instruct")],
+)
+def test_random_weights_are_told_from_those_of_the_hub(kind: LanguageKind, weights: str) -> None:
+    assert describe(spoken(kind))["weights"] == weights
+
+
+def test_the_prompt_is_told_as_it_is_asked() -> None:
+    assert describe(spoken(transcript="speech", prompt="{labels}?{face}{transcript}"))[
+        "prompt"
+    ] == ('happy, sad, angry? How the face moves: <face>. The person says: "..."')
+    assert "..." not in describe(spoken(transcript="none"))["prompt"]
+
+
+def test_what_was_trained_is_counted() -> None:
+    found = describe(spoken())
+    assert found["lora"] == {
+        "rank": 4, "alpha": 16, "dropout": 0.05, "targets": ["q_proj", "v_proj"],
+    }  # fmt: skip
+    assert (found["face_tokens"], found["adapter"], found["inputs"]) == (3, "linear", ["head"])
+    assert 0 < found["trained"] < found["parameters"]
+    asked = spoken()
+    asked.model.config = replace(asked.model.config, mode="zero_shot")
+    assert describe(asked)["trained"] == 0

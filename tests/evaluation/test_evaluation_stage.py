@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.figure import Figure
 from sklearn import metrics as sk
 from torchmetrics.functional.classification import multiclass_calibration_error
 
+from facewave import figures as pictures
 from facewave import params
 from facewave.errors import explain
 from facewave.evaluation import importance, measures, robustness
 from facewave.evaluation.__main__ import main, summarize
+from facewave.labels import schema as labels
 from facewave.training.__main__ import main as train
 from making import (
     ABOUT,
     NAMES,
+    REPOSITORY,
     TOY_TRAIN,
     contents,
     run,
@@ -446,3 +451,200 @@ def test_where_no_test_clip_shows_a_face_nothing_is_explained(
     assert not (place / "metrics/evaluate/plots/explanation.png").exists()
     assert table(place, "robustness")["n"].iloc[0] == 12
     assert (place / "metrics/evaluate/plots/robustness.png").exists()
+
+
+Drawn = dict[str, Figure]
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Iterator[Drawn]:
+    """What the stage draws while a fixture runs it: the figures, by the files' names."""
+    found: Drawn = {}
+    save = pictures.save
+
+    def watched(figure: Figure, path: Path, dpi: int = 110) -> None:
+        found[path.name] = figure
+        save(figure, path, dpi)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "save", watched)
+        yield found
+
+
+def speaking(project: Path, mode: str, partitions: list[Any], **language: Any) -> None:
+    """params.yaml with a tiny language model."""
+    own = params.load(REPOSITORY / "params.yaml").train.language
+    small = {"frames": 1, "side": 28, "batch_size": 16, "accumulation": 1, "epochs": 1}
+    given = {name: getattr(own, name) for name in vars(own) if name != "lora"}
+    given |= {"lora": vars(own.lora)} | small | language
+    train = {"partitions": partitions, "model": "tiny-smolvlm", "mode": mode, "language": given}
+    write_params(project, train=TOY_TRAIN | train, evaluate={"resamples": 20})
+
+
+def run_stages(project: Path, drawn: Drawn) -> Drawn:
+    drawn.clear()
+    with chdir(project):
+        train()
+        main()
+    return dict(drawn)
+
+
+@pytest.fixture(scope="module")
+def written(
+    trained: Path, drawn: Drawn, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Drawn]:
+    """A language model that was not trained, and writes its answers."""
+    place = tmp_path_factory.mktemp("written") / "project"
+    shutil.copytree(trained, place)
+    speaking(place, "zero_shot", ["split"], answers="generation")
+    return place, run_stages(place, drawn)
+
+
+def test_answers_that_cannot_be_read_are_told_as_such(written: tuple[Path, Drawn]) -> None:
+    project, drawn = written
+    said = table(project, "predictions")
+    model = said[said["role"] == "model"].reset_index(drop=True)
+    mute = (model["predicted"] == "").sum()
+    assert (len(model), mute) == (12, 12)  # its weights are random
+    assert (model[[f"p_{word}" for word in WORDS]].round(3) == 0.143).all(axis=None)
+    confusion = table(project, "confusion")
+    assert list(confusion["actual"]) == list(model["actual"])
+    assert set(confusion["predicted"]) == {"unreadable"}
+    figures = json.loads((project / "metrics/evaluate/report.json").read_text("utf-8"))["split"]
+    assert [row[-1] for row in figures["model"]["confusion"]] == [4, 4, 4, 0, 0, 0, 0]
+    assert len(figures["model"]["confusion"][0]) == len(WORDS) + 1
+    assert drawn["clip.png"].get_suptitle().endswith(", the model's answer is unreadable")
+
+
+def test_an_unreadable_answer_makes_no_label_doubtful(written: tuple[Path, Drawn]) -> None:
+    assert len(table(written[0], "suspects")) == 0
+
+
+def test_classifiers_stand_beside_a_language_model(written: tuple[Path, Drawn]) -> None:
+    figures = json.loads((written[0] / "metrics/evaluate/metrics.json").read_text("utf-8"))
+    assert [figures["split"][role]["name"] for role in ROLES] == [
+        "tiny-smolvlm", "majority", "logistic",
+    ]  # fmt: skip
+    assert figures["split"]["logistic"]["uar"] > 0.5
+    assert len(table(written[0], "robustness")) > 5
+    assert tuple(table(written[0], "importance")) == importance.COLUMNS
+
+
+def test_without_training_there_are_no_curves(written: tuple[Path, Drawn]) -> None:
+    project, drawn = written
+    assert "curves.png" not in drawn
+    assert not (project / "metrics/evaluate/plots/curves.png").exists()
+
+
+def test_how_a_language_model_was_asked_is_told(written: tuple[Path, Drawn]) -> None:
+    report = json.loads((written[0] / "metrics/evaluate/report.json").read_text("utf-8"))
+    found = report["language"]
+    assert found["prompt"] == (
+        "These are frames of a clip of a person.\nWhich emotion does the person show? "
+        "Answer with one of: happy, sad, neutral, angry, surprise, disgust, fear."
+    )
+    assert (found["weights"], found["mode"], found["trained"]) == ("", "zero_shot", 0)
+    assert (found["face_tokens"], found["adapter"], found["lora"]) == (0, None, None)
+    assert found["settings"]["answers"] == "generation"
+    assert found["parameters"] > 10_000
+
+
+TARGETS = ["valence", "score.stress"]
+
+
+@pytest.fixture(scope="module")
+def regressed(
+    trained: Path, drawn: Drawn, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Drawn]:
+    """A regression on clips without words; five of fold 1 lack a target."""
+    place = tmp_path_factory.mktemp("regressed") / "project"
+    shutil.copytree(trained, place)
+    rows = toy().table
+    rng = np.random.default_rng(0)
+    rows = rows.assign(label=pd.NA, actual="", valence=rng.uniform(-1, 1, len(rows)), arousal=0.5)
+    rows["scores"] = [f'{{"stress": {10 + at % 7}}}' for at in range(len(rows))]
+    rows.loc[rows.index[rows["fold"] == 1][:5], "scores"] = ""
+    labels.write(place / "data/labels/demo.csv", rows, ())
+    speaking(place, "finetune", ["split", 1, 2], objective="ccc", targets=TARGETS)
+    return place, run_stages(place, drawn)
+
+
+def test_a_regression_leaves_its_numbers_and_their_figures(
+    regressed: tuple[Path, Drawn],
+) -> None:
+    project, _ = regressed
+    said = table(project, "predictions")
+    report = json.loads((project / "metrics/evaluate/report.json").read_text("utf-8"))
+    short = json.loads((project / "metrics/evaluate/metrics.json").read_text("utf-8"))
+    assert list(report) == ["dataset", "targets", "language", "split", "folds"]
+    assert report["targets"] == TARGETS
+    assert set(said["role"]) == {"model"}
+    for key, partitions in (("split", ["split"]), ("folds", ["1", "2"])):
+        rows = said[said["partition"].astype(str).isin(partitions)]
+        assert report[key]["n"] == short[key]["n"] == len(rows)
+        for target in TARGETS:
+            errors = [
+                np.sqrt(((one[f"predicted_{target}"] - one[f"actual_{target}"]) ** 2).mean())
+                for _, one in rows.groupby("partition")
+            ]
+            figures = report[key]["model"][target]
+            assert figures["rmse"] == pytest.approx(np.mean(errors), abs=1e-4)
+            assert figures["rmse_low"] <= figures["rmse"] <= figures["rmse_high"]
+            assert short[key]["model"][target]["ccc"] == figures["ccc"]
+            assert report[key]["mean"][target]["ccc"] == 0
+    assert report["folds"]["n"] == 20 + 21 + 1 - 5
+    assert {name: one["n"] for name, one in report["folds"]["model"]["fold"].items()} == {
+        "1": 16, "2": 21,
+    }  # fmt: skip
+    assert "fold" not in report["split"]["model"]
+
+
+def test_of_a_regression_tables_about_classes_are_empty(regressed: tuple[Path, Drawn]) -> None:
+    for name in ("confusion", "robustness", "importance", "suspects"):
+        assert len(table(regressed[0], name)) == 0
+        assert len(table(regressed[0], name).columns) > 1
+
+
+def test_the_pictures_of_a_regression(regressed: tuple[Path, Drawn]) -> None:
+    project, drawn = regressed
+    assert set(drawn) == {"curves.png", "regression.png", "clip.png"}
+    assert drawn["curves.png"].axes[0].get_xlabel() == "step"
+    assert drawn["curves.png"].axes[0].get_ylabel() == "1 - CCC"
+    said = table(project, "predictions")
+    title = drawn["clip.png"].get_suptitle()
+    (row,) = (
+        one
+        for one in said[said["partition"] != "split"].to_dict("records")
+        if f"clip {int(one['video_idx']):03}:" in title
+    )
+    for target in TARGETS:
+        actual, predicted = row[f"actual_{target}"], row[f"predicted_{target}"]
+        assert f"{target} {actual:.3g}, the model says {predicted:.3g}" in title
+
+
+def test_a_regression_s_prompt_has_its_face_tokens_as_one(regressed: tuple[Path, Drawn]) -> None:
+    report = json.loads((regressed[0] / "metrics/evaluate/report.json").read_text("utf-8"))
+    found = report["language"]
+    assert found["prompt"].count("<face>") == 1
+    assert (found["face_tokens"], found["adapter"], found["inputs"]) == (
+        10, "linear", ["blendshapes"],
+    )  # fmt: skip
+    assert found["lora"]["rank"] == 8
+    assert 0 < found["trained"] < found["parameters"] / 2
+
+
+def test_curves_of_a_classifier_are_over_epochs(
+    trained: Path, drawn: Drawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "project"
+    shutil.copytree(trained, place)
+    write_params(
+        place, train=TOY_TRAIN | {"partitions": ["split", 1, 2]}, evaluate={"resamples": 1}
+    )
+    monkeypatch.chdir(place)
+    drawn.clear()
+    main()
+    axes = drawn["curves.png"].axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "cross-entropy (nats)")
+    assert ": " in drawn["clip.png"].get_suptitle()
+    assert ", the model says " in drawn["clip.png"].get_suptitle()

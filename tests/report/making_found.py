@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import chdir
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from facewave import params
+from facewave.evaluation import regression
 from facewave.evaluation.__main__ import summarize
 from facewave.evaluation.robustness import CONDITIONS, robustness
 from facewave.files import write_csv, write_json
 from facewave.labels import cleaning
 from facewave.report.__main__ import main
 from facewave.study.__main__ import summary
-from making import ABOUT, write_params
+from making import ABOUT, REPOSITORY, write_params
 
 WORDS = ("happy", "sad", "neutral", "fear")  # fear: in no test clip
 ROLES = {"model": "mlp", "majority": "majority", "logistic": "logistic"}
@@ -71,6 +73,79 @@ def report(n_subjects: int = 12, folds: bool = True, split: bool = True) -> dict
     if folds:
         found["folds"] = summarize(answers(("1", "2", "3"), n_subjects), ROLES, WORDS, settings)
     return found
+
+
+def language(**changes: Any) -> dict[str, Any]:
+    """What stage evaluate says of how a finetuned language model was asked."""
+    own = asdict(params.load(REPOSITORY / "params.yaml").train.language)
+    found: dict[str, Any] = {
+        "weights": "",
+        "revision": "",
+        "mode": "finetune",
+        "parameters": 1000,
+        "trained": 25,
+        "inputs": ["blendshapes", "head"],
+        "prompt": "The face: <face>.\nWhich of <b>?",
+        "adapter": "cross",
+        "face_tokens": 12,
+        "lora": own["lora"],
+        "prefix": 0,
+        "projector": False,
+        "quantized": False,
+    }
+    return (
+        found
+        | {name: changes.pop(name) for name in found if name in changes}
+        | {"settings": own | changes}
+    )
+
+
+def spoken(unreadable: int = 0, **how: Any) -> dict[str, Any]:
+    """A report whose model is a language model; so many of its answers cannot be read."""
+    settings = params.Evaluate(resamples=20, seed=0)
+    rows = answers(("1", "2", "3"))
+    rows.loc[rows.index[rows["role"] == "model"][:unreadable], "predicted"] = ""
+    roles = ROLES | {"model": "tiny-smolvlm"}
+    about = {"dataset": f"demo: {ABOUT}", "classes": list(WORDS), "language": language(**how)}
+    return about | {"folds": summarize(rows, roles, WORDS, settings)}
+
+
+TARGETS = ("valence", "score.stress")
+
+
+def regressed(folds: bool = True, split: bool = True, **how: Any) -> dict[str, Any]:
+    """What stage evaluate says of a regression: valence is far too high, stress is right."""
+    settings = params.Evaluate(resamples=20, seed=0)
+    rows = answers(("1", "2", "3")).query("role == 'model'").reset_index(drop=True)
+    actual = np.random.default_rng(0).uniform(-1, 1, len(rows))
+    given = {"valence": actual + 5, "score.stress": actual}
+    for target in TARGETS:
+        rows = rows.assign(
+            **{f"actual_{target}": actual, f"mean_{target}": 0.0},
+            **{f"predicted_{target}": given[target]},
+        )
+    parts = {"split": rows.head(12).assign(partition="split"), "folds": rows}
+    chosen = [key for key, wanted in (("split", split), ("folds", folds)) if wanted]
+    how = language(objective="ccc", targets=list(TARGETS), **how)
+    about = {"dataset": f"demo: {ABOUT}", "targets": list(TARGETS), "language": how}
+    return about | {
+        key: regression.summarize(parts[key], "tiny-smolvlm", TARGETS, settings) for key in chosen
+    }
+
+
+def regress(project: Path) -> None:
+    """Make a project's metrics those of a regression, as its stages leave them."""
+    metrics = project / "metrics"
+    write_json(metrics / "evaluate/report.json", regressed())
+    write_json(metrics / "study/summary.json", {"dataset": f"demo: {ABOUT}", "runs": 0})
+    for place in (*metrics.glob("study/*.csv"), *metrics.glob("evaluate/*.csv")):
+        write_csv(place, pd.read_csv(place, dtype=str).head(0))
+    for name in ("confusion", "robustness", "explanation", "suspects"):
+        (metrics / PICTURES[name]).unlink()
+    for name in ("ablation", "removed", "leakage"):
+        (metrics / PICTURES[name]).unlink()
+    place = metrics / "evaluate/plots/regression.png"
+    place.write_bytes(PNG + b"regression")
 
 
 def labels() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from making_found import WORDS, report, write
+from making_found import TARGETS, WORDS, language, regressed, report, write
 
 from facewave.report import sentences, tables
 from facewave.report.__main__ import _found
@@ -231,10 +231,16 @@ def test_suspects(found: Found) -> None:
 def test_the_headline_has_the_models_figures_beside_the_majoritys() -> None:
     ends = {"war_low": 0.457, "war_high": 0.607, "uar_low": 0.467, "uar_high": 0.629}
     summary = {
-        "model": {"name": "mlp", "war": 0.532, "uar": 0.548, **ends},
+        "model": {
+            "name": "mlp",
+            "war": 0.532,
+            "uar": 0.548,
+            **ends,
+            "recall": dict.fromkeys("abcdefg"),
+        },
         "majority": {"name": "majority", "war": 0.139},
     }
-    assert sentences.headline(summary, 7).replace("\u00a0", " ") == (
+    assert sentences.headline(summary, ()).replace("\u00a0", " ") == (
         "The MLP names the emotion of 53.2 % of the test clips (WAR, 95 % interval 45.7 to 60.7); "
         "always naming the most frequent emotion gets 13.9 %. With each of the 7 emotions counting "
         "the same it is 54.8 % (UAR, 95 % interval 46.7 to 62.9)."
@@ -360,3 +366,152 @@ def test_a_study_without_leakage_is_none() -> None:
 def test_the_fuller_protocol_is_told() -> None:
     assert sentences.protocol(report()) == "folds"
     assert sentences.protocol(report(folds=False)) == "split"
+
+
+def asked(**how: Any) -> dict[str, tuple[str, str]]:
+    model = {"name": "tiny-qwen2.5-vl", "confusion": [[3, 1, 4], [0, 2, 0]]}
+    rows = tables.asked(language(**how), model).rows
+    return {name.text: (value.text, value.note) for name, value in rows}
+
+
+def test_how_a_language_model_was_asked() -> None:
+    found = asked(
+        weights="some/model", revision="abc", answers="generation", frames=2, grid=True,
+        sampling="middle", picture="whole", examples=3, transcript="speech", start="models/before",
+    )  # fmt: skip
+    assert list(found.items())[:2] == [
+        ("model", ("tiny Qwen2.5-VL", "")),
+        ("weights", ("some/model", "abc")),
+    ]
+    assert found["mode"][0] == "finetune"
+    assert found["mode"][1].startswith("25 of 1,000 parameters (2.5 %) are trained: 3 epochs")
+    assert found["mode"][1].endswith("8 clips a step")
+    assert found["frames"] == (
+        "2",
+        "from the clip's middle third; whole pictures, 224 px, all in one picture",
+    )
+    assert found["what is said"] == ("recognised", "")
+    assert found["examples"] == ("3 shown before", "")
+    assert found["face tokens"] == ("12", "from the numbers of blendshapes, head; adapter cross")
+    assert found["LoRA"] == ("rank 8", "alpha 16, dropout 0.05, beside q_proj, v_proj")
+    assert found["answers"] == ("written", "4 of 10 (40.0 %) cannot be read")
+    assert found["started from"] == ("models/before", "")
+    assert not {"virtual tokens", "images' projector", "frozen weights"} & set(found)
+
+
+def test_what_is_not_there_is_not_told_of_a_language_model() -> None:
+    found = asked(
+        mode="zero_shot", trained=0, lora=None, face_tokens=0, frames=0, start="models/before",
+        by_length=True,
+    )  # fmt: skip
+    assert found["mode"] == ("zero-shot", "")
+    assert found["frames"] == found["LoRA"] == found["face tokens"] == ("none", "")
+    assert found["answers"] == ("the likeliest label", "by the likelihood of its words, per token")
+    assert "started from" not in found
+    assert asked(mode="pretrain")["mode"][1].startswith("25 of 1,000 parameters")
+    assert "started from" not in asked(mode="pretrain", start="models/before")
+    more = asked(prefix=4, projector=True, quantized=True, by_prior=True)
+    assert more["virtual tokens"] == ("4", "")
+    assert {"images' projector", "frozen weights"} < set(more)
+    assert more["answers"][1].endswith("with nothing to see")
+    assert asked(objective="mse")["answers"][1].endswith("trained by MSE")
+
+
+@pytest.mark.parametrize(
+    ("frames", "transcript", "faces", "said"),
+    [
+        (1, "none", 0, "1 frame"),
+        (4, "none", 10, "4 frames and these numbers"),
+        (0, "known", 10, "what is said and these numbers"),
+        (0, "none", 0, "nothing"),
+    ],
+)
+def test_what_a_language_model_is_shown(
+    frames: int, transcript: str, faces: int, said: str
+) -> None:
+    how = language(frames=frames, transcript=transcript, face_tokens=faces)
+    assert sentences.shown(how) == said
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["valence"], "valence"),
+        (["valence", "score.stress"], "valence and stress"),
+        (["a", "b", "c"], "a, b and c"),
+    ],
+)
+def test_targets_in_a_sentence(names: list[str], said: str) -> None:
+    assert sentences.listed(names) == said
+
+
+def test_a_regression_beside_its_floor() -> None:
+    summary = regressed()["folds"]
+    table = tables.regression(summary, TARGETS)
+    assert [[cell.text for cell in row[:2]] for row in table.rows] == [
+        ["valence", "tiny SmolVLM"], ["", "mean of training"],
+        ["stress", "tiny SmolVLM"], ["", "mean of training"],
+    ]  # fmt: skip
+    assert [row[1].tags for row in table.rows] == [("the model",), ()] * 2
+    model = summary["model"]["valence"]
+    assert [cell.text for cell in table.rows[0][2:]] == [
+        *(f"{model[name]:.2f}" for name in ("ccc", "pcc", "rmse")),
+        f"{100 * model['sagr']:.1f}",
+    ]
+    assert table.rows[0][4].note == f"{model['rmse_low']:.2f} to {model['rmse_high']:.2f}"
+    assert (table.rows[0][2].bar, table.rows[0][5].bar is None) == (None, False)
+    assert table.rows[1][3] == Cell("-")  # a constant has no correlation
+    by_fold = tables.regression_by_fold(summary["model"], TARGETS)
+    assert by_fold is not None
+    assert [[cell.text for cell in row[:3]] for row in by_fold.rows][2:4] == [
+        ["", "fold 3", "12"], ["stress", "fold 1", "12"],
+    ]  # fmt: skip
+    in_fold = summary["model"]["fold"]["3"]["valence"]
+    assert by_fold.rows[2][5].text == f"{in_fold['rmse']:.2f}"
+    assert tables.regression_by_fold(regressed()["split"]["model"], TARGETS) is None
+
+
+def of_numbers(change: Change) -> list[str]:
+    figures = {"ccc": 0.5, "ccc_low": 0.1, "ccc_high": 0.7, "rmse": 0.3}
+    contents = json.loads(json.dumps(GOOD))
+    contents["report"] = {
+        "targets": list(TARGETS),
+        "language": language(weights="some/model"),
+        "folds": {
+            "n": 300,
+            "subjects": 60,
+            "interval_over": "subjects",
+            "model": {target: dict(figures) for target in TARGETS},
+            "mean": {target: figures | {"rmse": 0.4} for target in TARGETS},
+        },
+    }
+    change(contents["report"])
+    found = Found(**contents, wavelet={}, records={"suspects": []}, pictures={})
+    return [f"{doubt.what}: {doubt.why}" for doubt in sentences.doubts(found, "acted")]
+
+
+STRESS = "score.stress"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (dict, ""),
+        (lambda r: r["folds"]["model"][STRESS].update(ccc_low=0.0), "It may be guessing: stress:"),
+        (lambda r: r["folds"]["model"][STRESS].update(ccc_low=None), "It may be guessing: stress:"),
+        (lambda r: r["folds"]["model"][STRESS].update(rmse=0.4), "No closer than the mean: stress"),
+        (lambda r: r["folds"].update(subjects=None), "Who is in the clips is not known"),
+    ],
+)
+def test_doubts_of_a_regression(change: Change, said: str) -> None:
+    first, *rest = of_numbers(change)
+    assert first.startswith("What the language model has seen before is not known in full")
+    assert len(rest) == bool(said)
+    assert said in "".join(rest)
+
+
+def test_random_weights_and_unreadable_answers_are_doubtful() -> None:
+    (only,) = of_numbers(lambda r: r["language"].update(weights=""))
+    assert only.startswith("The language model's weights are random")
+    (only,) = doubted(model(confusion=[[130, 15, 5], [75, 75, 0]]))
+    assert only.startswith("5 of 300 answers cannot be read")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from making_found import PICTURES, PNG, made, report, runs, write
+from making_found import PICTURES, PNG, made, regress, regressed, report, runs, spoken, write
 
 from facewave.errors import UserError
 from facewave.report.__main__ import main
@@ -375,3 +375,111 @@ def test_the_template_is_shipped_with_the_package(tmp_path: Path) -> None:
     shipped = {path for pattern in json.loads(patterns[1]) for path in package.glob(pattern)}
     room = package / "report"
     assert {path for path in room.iterdir() if path.suffix in (".css", ".j2")} <= shipped
+
+
+def told(project: Path, report: dict[str, Any]) -> Read:
+    (project / "metrics/evaluate/report.json").write_text(json.dumps(report), "utf-8")
+    return read(made(project))
+
+
+def sections_of(page: Read) -> list[str | None]:
+    return [given["id"] for tag, given in page.tags if tag == "section"]
+
+
+def test_of_a_classifier_nothing_is_said_of_language_models(page: Read) -> None:
+    before = page.text.split("All settings")[0]
+    for word in ("language", "LoRA", "face token", "CCC"):
+        assert word not in before
+
+
+def test_a_language_model_s_page_says_how_it_was_asked(project: Path, page: Read) -> None:
+    found = told(project, spoken(9, answers="generation", transcript="known", frames=3))
+    assert sections_of(found) == sections_of(page)
+    for text in (
+        "A language model is shown 3 frames and what is said and these numbers and asked for",
+        "The tiny SmolVLM names the emotion of",
+        "25 of 1,000 parameters (2.5 %) are trained",
+        "<face> stands for 12 face tokens; the dots for what is said in it.",
+        "The face: <face>. Which of <b>?",  # markup in a prompt is its text
+        "9 of 36 (25.0 %) cannot be read",
+        "9 of 36 answers cannot be read",
+        "What follows in this section is of classifiers only",
+        "is not measured of a language model",
+        "It gives none: what the language model writes counts as certain",
+        "LoRA",
+    ):
+        assert text in found.text, text
+    alts = [given["alt"] for tag, given in found.tags if tag == "img"]
+    assert "Loss in training and validation over steps" in alts
+    assert "over epochs" not in str(alts)
+    assert "by heart" in found.text
+
+
+def test_an_untrained_language_model_has_nothing_trained(project: Path) -> None:
+    (project / "metrics" / PICTURES["curves"]).unlink()
+    how: dict[str, Any] = {
+        "mode": "zero_shot",
+        "trained": 0,
+        "lora": None,
+        "face_tokens": 0,
+        "adapter": None,
+    }
+    found = told(project, spoken(**how))
+    for text in (
+        "Nothing of it was trained here.",
+        "There are no learning curves: the language model was not trained.",
+        "by the likelihood of its words",
+        "The model says how probable its answer is.",
+    ):
+        assert text in found.text, text
+    for text in ("are trained", "<face>", "cannot be read", "these numbers and asked"):
+        assert text not in found.text.replace("The face: <face>", ""), text
+
+
+def test_where_only_the_majority_stands_beside_no_table_of_it_is_there(project: Path) -> None:
+    path = project / "metrics/study/removed.csv"
+    rows = pd.read_csv(path)
+    rows[rows["role"] == "majority"].to_csv(path, index=False)
+    assert "with fewer frames; percent" not in told(project, spoken()).text
+
+
+def test_a_regression_s_page_has_what_there_is_of_it(project: Path) -> None:
+    regress(project)
+    found = read(made(project))
+    assert sections_of(found) == ["what", "numbers", "good", "doubt", "repeat"]
+    links = [str(given["href"]) for tag, given in found.tags if tag == "a"]
+    assert [link for link in links if link[0] == "#"] == [f"#{id}" for id in sections_of(found)]
+    for text in (
+        "how high are valence and stress of a person",
+        "The tiny SmolVLM gives valence with a CCC of 0.0",
+        "stress with a CCC of 1.00 (95 % interval 1.00 to 1.00)",
+        "36 test clips, those that have all targets",
+        "The same on one 80/10/10 split: 12 test clips",
+        "fold 3",
+        "No closer than the mean: valence",
+        "weights are random",
+        "Asking the language model",
+        "CCCConcordance",
+        "dvc exp run -S train.language.lr",
+    ):
+        assert text in found.text, text
+    before = found.text.split("All settings")[0]
+    for word in ("UAR", "WAR", "emotion by emotion", "recall", "majority", "study/runs",
+                 "Labels to look at", "facewave compare", "emotion counts"):  # fmt: skip
+        assert word.lower() not in before.lower(), word
+    assert "Unweighted" not in found.text
+    shown = [str(given["src"]) for tag, given in found.tags if tag == "img"]
+    ends = {base64.b64decode(src.partition(",")[2])[len(PNG) :].decode() for src in shown}
+    assert ends == {
+        "regression",
+        *(PICTURES[name] for name in ("clean", "extract", "wavelet", "clip", "curves")),
+    }
+
+
+@pytest.mark.parametrize("key", ["split", "folds"])
+def test_one_protocol_of_a_regression_alone(project: Path, key: str) -> None:
+    regress(project)
+    found = told(project, regressed(folds=key == "folds", split=key == "split"))
+    assert ("Mean over folds" in found.text) == ("Fold by fold" in found.text) == (key == "folds")
+    assert ("One split into training" in found.text) == (key == "split")
+    assert "The same on one 80/10/10 split" not in found.text

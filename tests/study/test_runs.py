@@ -236,7 +236,7 @@ def test_a_run_s_answers_are_those_of_the_stages(evaluated: Path, role: str) -> 
         ]
     )
     transform = Transform(**{name: features.config[name] for name in vars(HAAR)})
-    kind = training.roles(settings.train)[role]
+    kind = training.classifiers(settings.train)[role]
     parts = [labels.parts(clips, partition) for partition in partitions]
     found = run(clips, features.blocks, transform, words, kind, settings.train, parts).answers
     assert len(found.actual) == len(expected) == 54

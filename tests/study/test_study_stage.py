@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import chdir
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -531,3 +531,54 @@ def test_an_unknown_family_is_told_before_the_first_run(
     assert stop.value.code == 2
     assert "'morlet' is no discrete wavelet" in capsys.readouterr().err
     assert not (project / "metrics/study").exists()
+
+
+def beside(project: Path, **train: Any) -> None:
+    """A language model as the model, which is nowhere: the study may not need it."""
+    changed = SECTIONS | {"train": SECTIONS["train"] | {"model": "tiny-smolvlm"} | train}
+    write_params(project, **changed, study=STUDY | ONE_RUN)
+    for partition in PARTITIONS:
+        shutil.rmtree(project / f"models/trained/{partition}/model")
+
+
+def test_beside_a_language_model_classifiers_are_studied_and_it_is_said(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {name: table(project, name) for name in ("leakage", "removed")}
+    beside(project)
+    main()
+    said = "leakage and frames removed: of majority, logistic only. Of tiny-smolvlm they would"
+    assert said in capsys.readouterr().out
+    for name, rows in before.items():
+        others = rows[rows["role"] != "model"].reset_index(drop=True)
+        pd.testing.assert_frame_equal(table(project, name), others)
+    summary = json.loads(outputs(project)["summary.json"])
+    assert set(summary["leakage"]) == {"majority", "logistic"}
+    assert {"plots/leakage.png", "plots/removed.png"} < set(outputs(project))
+
+
+def test_where_only_the_majority_stands_beside_there_is_nothing_to_draw(project: Path) -> None:
+    beside(project, baselines=[])
+    main()
+    assert set(table(project, "leakage")["role"]) == {"majority"}
+    pictures = {name for name in outputs(project) if name.endswith(".png")}
+    assert pictures == {"plots/ablation.png"}
+
+
+def test_beside_a_regression_there_is_nothing_to_study(
+    project: Path, made: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = {name: list(table(project, name)) for name in ("runs", "leakage", "removed")}
+    own = asdict(params.load().train.language) | {"objective": "ccc"}
+    beside(project, language=own)
+    shutil.rmtree(project / "data")
+    main()
+    assert "nothing to study" in capsys.readouterr().out
+    assert made == []
+    found = outputs(project)
+    assert set(found) == {"summary.json", *(f"{name}.csv" for name in columns)}
+    assert (project / "metrics/study/plots").is_dir()
+    for name, names in columns.items():
+        assert list(table(project, name)) == names
+        assert table(project, name).empty
+    assert json.loads(found["summary.json"]) == {"dataset": f"demo: {ABOUT}", "runs": 0}

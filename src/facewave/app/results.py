@@ -35,10 +35,8 @@ def show() -> None:
             folds = ", ".join(metrics[key]["model"].get("fold", []))
             heading = "80/10/10 split" if key == "split" else f"Mean over folds {folds}"
             console.print(f"\n{heading}: {_say(metrics[key])}")
-            regressed = "targets" in metrics
-            console.print(
-                _numbers(metrics[key], metrics["targets"]) if regressed else _table(metrics[key])
-            )
+            targets = metrics.get("targets")
+            console.print(_numbers(metrics[key], targets) if targets else _table(metrics[key]))
     console.print(f"\nmetrics  {REPORT.parent}/metrics.json, report.json, predictions.csv")
     console.print(f"plots    {REPORT.parent}/plots/")
     console.print(f"report   {PAGE}: all of it on one page, for any browser")
@@ -74,7 +72,7 @@ def _table(summary: dict[str, Any]) -> Table:
 
 def _numbers(summary: dict[str, Any], targets: list[str]) -> Table:
     """Of a regression: each target's figures, their intervals below them."""
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(title=f"model: {summary['model']['name']}", box=box.SIMPLE_HEAD)
     table.add_column("")
     for heading in _REGRESSED.values():
         table.add_column(heading, justify="right")
@@ -82,8 +80,7 @@ def _numbers(summary: dict[str, Any], targets: list[str]) -> Table:
         table.add_row(f"[bold]{escape(target)}[/]")
         for role, figures in summary.items():
             if isinstance(figures, dict):
-                name = role if role == figures["name"] else f"{role} ({figures['name']})"
-                table.add_row(name, *(_bounded(figures[target], one) for one in _REGRESSED))
+                table.add_row(role, *(_bounded(figures[target], one) for one in _REGRESSED))
     return table
 
 
@@ -94,4 +91,5 @@ def _bounded(figures: dict[str, float | None], name: str) -> str:
         return "-"
     if low is None or high is None:
         return f"{value:.2f}"
+    value, low, high = (round(number, 2) + 0 for number in (value, low, high))  # no minus before 0
     return f"{value:.2f}\n\\[{low:.2f}, {high:.2f}]"

@@ -5,6 +5,7 @@ are added batch by batch, so that a run that was killed goes on where it stopped
 track: what a model says of a clip is neither its label nor its caption.
 """
 
+import csv
 import io
 import json
 import os
@@ -96,9 +97,13 @@ def _read(path: Path, clips: pd.DataFrame) -> pd.DataFrame:
     if not content:
         return pd.DataFrame(columns=CLIP, dtype=str)
     try:
-        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+        # Not pandas.read_csv: lines of uneven length it takes without a word.
+        header, *rows = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
+        if {len(row) for row in rows} - {len(header)}:
+            raise ValueError("its rows differ in length")
+        table = pd.DataFrame(rows, columns=header, dtype=str)
         return table.merge(clips[CLIP], on=CLIP)
-    except (ValueError, KeyError) as error:  # pandas' own are ValueErrors as well
+    except (csv.Error, ValueError, KeyError) as error:
         raise UserError(f"{path} is damaged ({error}). Delete it, or name another track.") from None
 
 
@@ -112,7 +117,10 @@ def _whole(content: bytes) -> bytes:
 
 def _check(path: Path, about: dict[str, Any], kept: pd.DataFrame) -> None:
     beside = path.with_suffix(".json")
-    known = json.loads(beside.read_bytes()) if beside.exists() else {}
+    try:
+        known = json.loads(beside.read_bytes())
+    except (FileNotFoundError, ValueError):
+        known = {}
     other = [name for name, value in about.items() if known.get(name) != value]
     if len(kept) and other:
         raise UserError(

@@ -314,7 +314,7 @@ def show_clip(
 def _told(answer: "pd.Series[Any]", settings: params.Train) -> str:
     """What a clip is, and what the model says of it."""
     if settings.regresses:
-        return "; ".join(
+        return "\n".join(
             f"{target} {answer[f'actual_{target}']:.3g}, "
             f"the model says {answer[f'predicted_{target}']:.3g}"
             for target in settings.language.targets

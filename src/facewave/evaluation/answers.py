@@ -128,10 +128,10 @@ def describe(trained: training.TrainedLanguage) -> dict[str, Any]:
 
     Returns:
         weights: the hub's id or a folder, "" where they are random; revision; mode; parameters
-        and trained, their numbers; inputs, of the face tokens; prompt: a question as it is asked, without examples, one
-        ``<face>`` for all face tokens and "..." for what is said; adapter and face_tokens, lora
-        (None without), prefix, projector, quantized; and settings: section train.language as it
-        was in training.
+        and trained, their numbers; inputs, of the face tokens; prompt: a question as it is asked,
+        without examples, one ``<face>`` for all face tokens and "..." for what is said; adapter
+        and lora (None without), face_tokens, prefix, projector, quantized; and settings: section
+        train.language as it was in training.
     """
     from facewave.models.backbones import FAMILIES, HUB  # take seconds to load
     from facewave.prompts.templates import question

@@ -22,6 +22,7 @@ from facewave.video import Clip
 SHEET = 8
 _FRAMES = 6
 _CHANNELS = 5
+_FEW = 10  # losses: they are marked, since of a single one there is no line
 
 
 def confusion(
@@ -111,6 +112,7 @@ def curves(folders: dict[str, Path], labels: tuple[str, str], title: str, path: 
                     table = pd.read_csv(file, sep="\t")
                     title_of = name if name == "split" else f"fold {name}"
                     label = title_of if figure_name == "val_loss" else None
+                    style += "." if len(table) <= _FEW else ""
                     axes.plot(table["step"], table[figure_name], style, color=color, label=label)
         if not axes.has_data():
             return

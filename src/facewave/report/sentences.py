@@ -179,8 +179,8 @@ def _language(language: Json) -> Iterator[Doubt]:
     else:
         yield Doubt(
             "The language model's weights are random",
-            "It is a tiny one, for tests of the machinery. Its answers say nothing of what language "
-            "models can do.",
+            "It is a tiny one, for tests of the machinery. Its answers say nothing of what "
+            "language models can do.",
         )
 
 

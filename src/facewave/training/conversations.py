@@ -85,6 +85,11 @@ def train(
     if settings.mode == "finetune" and own.start != "none":
         _start(trained, Path(own.start) / str(partition) / schema.MODEL)
     trainable, total = module.counts()
+    if not trainable:
+        raise UserError(
+            "nothing would be trained: params.yaml has neither train.language.face_tokens nor "
+            "projector, nor, for mode finetune, lora.rank or prefix. Set one above 0."
+        )
     print(
         f"partition {partition}: {trainable:,} of {total:,} parameters of {settings.model} are "
         f"trained ({trainable / total:.2%}), on {len(train_clips.table)} clips"
