@@ -131,7 +131,13 @@ def test_imports_are_found_in_every_form(source: str, expected: set[str]) -> Non
     assert imported(source, "facewave.labels") == expected
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "models").rglob("*.py")), ids=name_of)
+# transformers loads a backbone's weights from a folder or its cache: that takes a path.
+LOADS = PACKAGE / "models/backbones.py"
+
+
+@pytest.mark.parametrize(
+    "path", sorted({*(PACKAGE / "models").rglob("*.py")} - {LOADS}), ids=name_of
+)
 def test_models_touch_no_files(path: Path) -> None:
     libraries = {"pathlib", "os", "io", "json", "tempfile", "shutil", "pandas", "pyarrow", "csv"}
     roots = {name.split(".")[0] for name in imports_of(path)}

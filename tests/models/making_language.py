@@ -36,10 +36,16 @@ def language_model(
     projector: bool = False,
     targets: tuple[str, ...] = (),
     disturbed: bool = True,
+    half: bool = False,
 ) -> LanguageModel:
-    """One in evaluation mode; disturbed: no weight that is trained is where it began."""
+    """One in evaluation mode.
+
+    ``disturbed``: no weight that is trained is where it began; ``half``: a backbone in bfloat16.
+    """
     torch.manual_seed(0)
     backbone = load(kind, "hub")
+    if half:
+        backbone.model.to(torch.bfloat16)
     faces = None
     if adapter:
         faces = face_tokens.Config(adapter, STEPS, WIDTHS, TOKENS, backbone.hidden)

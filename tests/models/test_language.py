@@ -476,3 +476,24 @@ def test_a_place_is_never_written(kind: LanguageKind, place: str) -> None:
     for letter in said:  # likelier than any letter, wherever that is the likeliest
         weight[getattr(model.bare, place)] = 2 * weight[tokenizer.convert_tokens_to_ids(letter)]
         assert model.write(inputs, 3) == [said]
+
+
+def test_in_16_bits_what_is_trained_keeps_32(kind: LanguageKind) -> None:
+    """As on a GPU: the backbone in bfloat16, under autocast."""
+    model = language_model(kind, "cross", lora=True, prefix=2, projector=True, half=True)
+    trainable = {name: w for name, w in model.named_parameters() if w.requires_grad}
+    assert {weight.dtype for weight in trainable.values()} == {torch.float32}
+    inputs = {
+        name: x.to(torch.bfloat16) if name.startswith("pixel_values") else x
+        for name, x in inputs_of(model, faces_nS=torch.tensor([[True], [False]])).items()
+    }
+    answers = answers_of(model)
+    with torch.autocast("cpu", torch.bfloat16):
+        batch = append_answers(inputs, answers[:2], 0)
+        loss = model(**batch)["loss"]
+        with torch.no_grad():
+            scores = model.log_likelihoods(inputs, answers)
+    loss.backward()
+    assert [name for name, w in trainable.items() if w.grad is None or not w.grad.any()] == []
+    own = -torch.stack([scores[0, 0], scores[1, 1]]).mean()
+    assert loss.item() == pytest.approx(own.item(), rel=0.01)

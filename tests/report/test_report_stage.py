@@ -404,6 +404,7 @@ def test_a_language_model_s_page_says_how_it_was_asked(project: Path, page: Read
         "9 of 36 (25.0 %) cannot be read",
         "9 of 36 answers cannot be read",
         "What follows in this section is of classifiers only",
+        "The language model's weights are random",
         "is not measured of a language model",
         "It gives none: what the language model writes counts as certain",
         "LoRA",

@@ -53,7 +53,7 @@ def pseudo_label(dataset: str, folder: Path | None, track: str) -> None:
     table = wavelets.join(tracks.keyed(table, dataset), features)
     unlabelled = (table["excluded"] != "") | (table["actual"] == "")
     learnt = _learnt(place, model, loaded)
-    known = table["actual"].isin(words) & ~unlabelled & _unseen(table, dataset, learnt)
+    known = table["actual"].isin(words) & ~unlabelled & _unseen(table, learnt)
     # All that is asked is a test part, as stage evaluate has one.
     asked = table[unlabelled | known].assign(split="test").reset_index(drop=True)
 
@@ -123,8 +123,8 @@ def _of_language(place: Path) -> set[_Part] | None:
     return None if rest is None else {own, *rest}
 
 
-def _unseen(table: pd.DataFrame, dataset: str, learnt: set[_Part] | None) -> pd.Series:
-    """The rows that a model did not learn from: not as they are, nor under another name."""
+def _unseen(table: pd.DataFrame, learnt: set[_Part] | None) -> pd.Series:
+    """The rows that a model did not learn from, nor from the same bytes under another name."""
     if learnt is None:
         return pd.Series(False, table.index)
     unseen = pd.Series(True, table.index)
@@ -133,9 +133,6 @@ def _unseen(table: pd.DataFrame, dataset: str, learnt: set[_Part] | None) -> pd.
         parts = labels.parts(theirs, partition if partition == "split" else int(partition))
         taught = tracks.keyed(theirs[parts != "test"], name)
         unseen &= ~table["key"].isin(taught["key"])
-        if name == dataset:
-            tested = theirs.loc[parts == "test", "video_idx"]
-            unseen &= table["video_idx"].isin(tested)
     return unseen
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from numpy.typing import NDArray
@@ -234,7 +235,7 @@ FAMILIES: dict[str, Family] = {
 
 
 def load(kind: LanguageKind, weights: str, quantized: bool = False) -> Backbone:
-    """A backbone in evaluation mode, frozen, in bfloat16 on a GPU and float32 elsewhere.
+    """A backbone in evaluation mode, frozen, on the GPU if there is one, in ``precision``.
 
     Args:
         kind: which family; ``tiny-``: random weights, and ``weights`` is not looked at.
@@ -252,7 +253,20 @@ def load(kind: LanguageKind, weights: str, quantized: bool = False) -> Backbone:
         model, processor, revision = _pretrained(family, weights, quantized)
     processor.tokenizer.add_tokens([FACE, PREFIX], special_tokens=True)
     _make_room(model, processor.tokenizer)
+    if not quantized:  # those lie where they were made
+        model.to(PartialState().device)
     return Backbone(model.eval().requires_grad_(False), processor, family, revision)
+
+
+def precision() -> torch.dtype:
+    """Of a backbone's weights and of what is computed: 16 bits on a GPU, bfloat16 if it has that.
+
+    Of those that do not (as Colab's T4) float16, whose range is small.
+    """
+    if not torch.cuda.is_available():
+        return torch.float32
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if native else torch.float16
 
 
 def _make_room(model: Any, tokenizer: Any) -> None:
@@ -272,10 +286,9 @@ def _pretrained(family: Family, weights: str, quantized: bool) -> tuple[Any, Any
         source, revision = weights, ""
     elif weights == HUB:
         source, revision = family.hub, family.revision
-    on_gpu = torch.cuda.is_available()
-    how: dict[str, Any] = {"dtype": torch.bfloat16 if on_gpu else torch.float32}
+    how: dict[str, Any] = {"dtype": precision()}
     if quantized:
-        if not (on_gpu and is_bitsandbytes_available()):
+        if not (torch.cuda.is_available() and is_bitsandbytes_available()):
             raise UserError(
                 "params.yaml: train.language.quantized needs a GPU and bitsandbytes (pip install "
                 "bitsandbytes). Install it, or set quantized: false."
@@ -284,7 +297,7 @@ def _pretrained(family: Family, weights: str, quantized: bool) -> tuple[Any, Any
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=torch.bfloat16,
+            bnb_4bit_compute_dtype=precision(),
         )
     try:
         named = AutoConfig.from_pretrained(source, revision=revision or None).model_type

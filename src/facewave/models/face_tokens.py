@@ -21,6 +21,7 @@ from facewave.models.classifiers import Balance, Standardize
 Kind = Literal["linear", "transformer", "cross"]
 
 _ENCODER, _LAYERS, _HEADS, _DROPOUT = 256, 2, 4, 0.1  # of all adapters but the linear one
+_AT_ONCE = 4096  # embeddings
 
 
 @dataclass(frozen=True)
@@ -154,11 +155,10 @@ def _spread(tokens: int, steps: int) -> Tensor:
 
 def text_size(embedding: nn.Module, vocabulary: int) -> Tensor:
     """The root-mean-square of a model's text embeddings, as its layers get them."""
-    with torch.inference_mode():
-        weights: Tensor = embedding(
-            torch.arange(vocabulary, device=next(embedding.parameters()).device)
-        )
-        return weights.float().pow(2).mean().sqrt().clone()
+    ids = torch.arange(vocabulary, device=next(embedding.parameters()).device)
+    with torch.no_grad():  # some at a time: all embeddings in float32 would be gigabytes
+        squares = [embedding(some).float().pow(2).mean(1) for some in ids.split(_AT_ONCE)]
+    return torch.cat(squares).mean().sqrt()
 
 
 @contextmanager

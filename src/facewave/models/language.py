@@ -127,6 +127,9 @@ class LanguageModel(nn.Module):
         for own in (self.faces, self.head):
             if own is not None:
                 own.to(device)
+        for weight in self.parameters():  # small steps would be lost in 16 bits
+            if weight.requires_grad:
+                weight.data = weight.data.float()
 
     def trained(self) -> Inputs:
         """What is not the stock backbone: trainable parameters and the adapter's buffers."""

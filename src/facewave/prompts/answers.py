@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from facewave.models.backbones import Backbone
+from facewave.models.backbones import Backbone, precision
 from facewave.models.language import Inputs, LanguageModel
 from facewave.params import Language
 from facewave.prompts.examples import Examples, collate
@@ -104,7 +104,7 @@ def _batches(
     made = partial(_collate, model.bare, model.faces is not None)
     loader = DataLoader(examples, settings.batch_size, collate_fn=made, num_workers=workers())
     for batch in tqdm(loader, what, unit="batch", leave=False):
-        with torch.autocast("cuda", torch.bfloat16, enabled=torch.cuda.is_available()):
+        with torch.autocast("cuda", precision(), enabled=torch.cuda.is_available()):
             yield to_device(batch, model)
 
 

@@ -22,7 +22,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from facewave.errors import UserError
 from facewave.files import replacing, write_json
-from facewave.models.backbones import Backbone
+from facewave.models.backbones import Backbone, precision
 from facewave.models.language import Inputs, LanguageModel
 from facewave.params import Language
 from facewave.prompts.answers import to_device, workers
@@ -75,7 +75,8 @@ def fit(
         warmup_steps=round(settings.warmup * steps * settings.epochs),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.clip,
-        bf16=torch.cuda.is_available(),
+        bf16=precision() == torch.bfloat16,
+        fp16=precision() == torch.float16,
         seed=seed,
         data_seed=seed,
         logging_nan_inf_filter=False,
