@@ -109,7 +109,7 @@ def test_plots_and_artifacts_are_where_dvc_yaml_says(project: Path, tmp_path: Pa
     page = run(project, "dvc", "plots", "show", "-o", str(out))
     assert "index.html" in page
     html = (out / "index.html").read_text()
-    for title in ("Confusion over the test parts", "Cross-entropy of the first partition"):
+    for title in ("Confusion over the test parts", "Loss of the first partition"):
         assert title in html
     pictures = {path.name.split("_")[-1] for path in (out / "static").iterdir()}
     assert {"confusion.png", "curves.png", "clip.png"} <= pictures

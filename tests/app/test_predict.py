@@ -179,7 +179,11 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.float32]]:
 
 @pytest.mark.parametrize("shots", [(), ("001", "002", "004")])
 def test_a_language_model_says_of_a_clip_what_it_says_of_it_in_a_dataset(
-    made: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, shots: tuple[str, ...]
+    made: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+    given: list[NDArray[np.float32]],
+    shots: tuple[str, ...],
 ) -> None:
     tested = {"partition": "2"}  # its test part has the clip
     assert answer(made, monkeypatch, seen_in_003(), shots=shots, about=tested, by_length=True)
@@ -187,9 +191,10 @@ def test_a_language_model_says_of_a_clip_what_it_says_of_it_in_a_dataset(
     assert set(found) == WORDS
     pseudo_label("demo", None, f"as-{len(shots)}")
     rows = pd.read_csv(f"data/tracks/demo/as-{len(shots)}.csv", dtype={"video_idx": str})
-    row = rows.set_index("video_idx").loc["003"]
+    at = rows["video_idx"].tolist().index("003")
     for word, percent in found.items():
-        assert percent == pytest.approx(100 * row[f"p_{word}"], abs=0.051)
+        assert percent == pytest.approx(100 * rows[f"p_{word}"].iloc[at], abs=0.051)
+    np.testing.assert_allclose(given[0][0], np.concatenate(given[1:])[at], rtol=1e-6)
 
 
 def test_the_face_tokens_are_of_the_clip_s_own_numbers(

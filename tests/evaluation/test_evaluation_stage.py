@@ -20,7 +20,8 @@ from facewave import figures as pictures
 from facewave import params
 from facewave.errors import explain
 from facewave.evaluation import importance, measures, robustness
-from facewave.evaluation.__main__ import main, summarize
+from facewave.evaluation.__main__ import main, show_suspects, summarize
+from facewave.evaluation.suspects import suspects
 from facewave.labels import schema as labels
 from facewave.training.__main__ import main as train
 from making import (
@@ -516,8 +517,24 @@ def test_answers_that_cannot_be_read_are_told_as_such(written: tuple[Path, Drawn
     assert drawn["clip.png"].get_suptitle().endswith(", the model's answer is unreadable")
 
 
-def test_an_unreadable_answer_makes_no_label_doubtful(written: tuple[Path, Drawn]) -> None:
-    assert len(table(written[0], "suspects")) == 0
+def test_an_unreadable_answer_makes_no_label_doubtful(
+    written: tuple[Path, Drawn], tmp_path: Path
+) -> None:
+    rows = labels.read(written[0] / "data/labels/demo.csv").iloc[1:31]
+    model = rows.assign(predicted=rows["actual"], answered_from="face")
+    said = rows["actual"].tolist()
+    said[:5] = [WORDS[(WORDS.index(word) + 1) % 3] for word in said[:5]]
+    for word in WORDS:
+        model[f"p_{word}"] = [float(one == word) for one in said]
+    model.iloc[:4, model.columns.get_loc("predicted")] = ""  # the fifth can be read
+    loaded = params.load(written[0] / "params.yaml")
+    doubted = suspects(model, WORDS)["video_idx"]
+    mute = set(model["video_idx"].iloc[:4])
+    assert mute & set(doubted)  # they would be, by their probabilities alone
+    show_suspects(model, rows, WORDS, loaded.datasets["demo"], tmp_path)
+    listed = pd.read_csv(tmp_path / "suspects.csv", dtype={"video_idx": str})["video_idx"]
+    assert list(listed) == [model["video_idx"].iloc[4]]
+    assert not mute & set(listed)
 
 
 def test_classifiers_stand_beside_a_language_model(written: tuple[Path, Drawn]) -> None:

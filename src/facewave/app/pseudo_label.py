@@ -85,6 +85,9 @@ def pseudo_label(dataset: str, folder: Path | None, track: str) -> None:
         print(f"no agreement with known labels: {place} does not tell which clips it learnt from")
         return
     answers = found.merge(table[known], on=tracks.CLIP)
+    if answers.empty:
+        print("no known labels to compare with")
+        return
     print(f"{_agreement(answers, words, loaded.evaluate)}; {_whose(dataset, learnt)}")
 
 
@@ -138,8 +141,6 @@ def _unseen(table: pd.DataFrame, learnt: set[_Part] | None) -> pd.Series:
 
 def _agreement(answers: pd.DataFrame, words: tuple[str, ...], settings: params.Evaluate) -> str:
     """The figures of the answers to clips whose label is known."""
-    if answers.empty:
-        return "no known labels to compare with"
     answers = answers.assign(
         partition="", **{f"p_{w}": answers[f"p_{w}"].astype(float) for w in words}
     )

@@ -48,6 +48,12 @@ def train(
     own = settings.language
     learns = settings.mode != "zero_shot"
     targets = own.targets if settings.regresses else []
+    if targets and "{targets}" not in own.prompt:
+        raise UserError(
+            "params.yaml: train.language.prompt asks for a label. For a regression ask for "
+            "{targets}, such as: These are frames of a clip of a person.{face}{transcript} "
+            "How high are {targets}?"
+        )
     known = ~np.isnan(clips.targets_nT).any(1)
     learnt = labels.subset(clips.table, *settings.subset).index
     inside = (parts == "train").to_numpy() & clips.table.index.isin(learnt) & known
