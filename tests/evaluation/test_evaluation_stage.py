@@ -582,7 +582,8 @@ def regressed(
     rows["scores"] = [f'{{"stress": {10 + at % 7}}}' for at in range(len(rows))]
     rows.loc[rows.index[rows["fold"] == 1][:5], "scores"] = ""
     labels.write(place / "data/labels/demo.csv", rows, ())
-    speaking(place, "finetune", ["split", 1, 2], objective="ccc", targets=TARGETS)
+    asked = {"prompt": "{face} How high are {targets}?", "targets": TARGETS}
+    speaking(place, "finetune", ["split", 1, 2], objective="ccc", **asked)
     return place, run_stages(place, drawn)
 
 

@@ -114,7 +114,7 @@ def main() -> None:
     clips = Clips(settings)
     folds = [partition for partition in settings.train.partitions if partition != "split"]
     partitions: list[str | int] = [*folds] or ["split"]
-    _fresh_plots()
+    shutil.rmtree(OUT / "plots", ignore_errors=True)
     # One thread: sums in a fixed order, so the same clips give the same figures.
     torch.set_num_threads(1)
     with threadpool_limits(1):
@@ -127,6 +127,7 @@ def main() -> None:
     write_json(OUT / "summary.json", summary(table, leaking, settings))
     name = settings.train.dataset
     title = f"{name} ({settings.datasets[name].about})"
+    (OUT / "plots").mkdir()
     plots.ablation(table, title, OUT / "plots/ablation.png")
     plots.removed(removed, title, OUT / "plots/removed.png")
     if (leaking["model"] != trained.PRIOR).any():
@@ -138,13 +139,9 @@ def _nothing(settings: params.Params) -> None:
     for name, columns in _COLUMNS.items():
         write_csv(OUT / f"{name}.csv", pd.DataFrame(columns=list(columns)))
     write_json(OUT / "summary.json", {"dataset": _said(settings), "runs": 0})
-    _fresh_plots()
-    print("nothing to study: train.model is a regression, and a study compares classifiers")
-
-
-def _fresh_plots() -> None:
     shutil.rmtree(OUT / "plots", ignore_errors=True)
-    (OUT / "plots").mkdir(parents=True)
+    (OUT / "plots").mkdir()
+    print("nothing to study: train.model is a regression, and a study compares classifiers")
 
 
 def _said(settings: params.Params) -> str:
