@@ -44,6 +44,7 @@ class Toy(Examples):
             else:
                 self.pictures[clip, ..., code] = 220
         self.codes = 1 - self.codes if crossed else self.codes
+        self.epochs: list[int] = []
         self.seen = draw.permutation(n) if shuffled else np.arange(n)
 
     def __len__(self) -> int:
@@ -51,6 +52,7 @@ class Toy(Examples):
 
     def set_epoch(self, epoch: int) -> None:
         """Nothing is drawn."""
+        self.epochs.append(epoch)
 
     def __getitem__(self, row: int) -> Example:
         clip, word = self.seen[row], WORDS[self.codes[row]]
@@ -87,12 +89,13 @@ def train(
     report: Callable[[int, dict[str, float]], None] = lambda step, figures: None,
     n: int = 160,
     **changes: Any,
-) -> None:
-    """Train a model on the toy task."""
+) -> list[int]:
+    """Train a model on the toy task; gives the epochs that the clips heard of."""
     if module.faces is not None:
         module.faces.standardize.fit(torch.from_numpy(Toy(n, 1, where).numbers[:, 0]))
     learn, validate = Toy(n, 1, where), Toy(20, 2, where)
     language.fit(module, learn, validate, settings(**changes), 0, folder, report)
+    return learn.epochs
 
 
 def main() -> None:
@@ -103,7 +106,8 @@ def main() -> None:
     def report(step: int, figures: dict[str, float]) -> None:
         print(json.dumps([step, figures]), flush=True)
 
-    train(module, "face", Path(sys.argv[1]), report, n=64, epochs=4, batch_size=4)
+    epochs = train(module, "face", Path(sys.argv[1]), report, n=64, epochs=4, batch_size=4)
+    print("epochs", *sorted(set(epochs)))
     print("trained", float(sum(x.double().abs().sum() for x in module.trained().values())))
 
 

@@ -233,7 +233,7 @@ class Language:
     by_length: bool
     by_prior: bool
     objective: Literal["likelihood", "mse", "ccc"]
-    targets: Annotated[list[str], Once]
+    targets: Annotated[list[str], Field(min_length=1), Once]
     start: str
     lora: Lora
     projector: bool

@@ -318,6 +318,7 @@ def test_gradients_reach_what_is_trained_and_nothing_else(
     own = {name for name in reached if name.startswith("model.")}
     projector = model.bare.family.projector
     assert own == {n for n in own if "lora_" in n or n.startswith(f"model.{projector}.")}
+    assert any(n.startswith(f"model.{projector}.") for n in own)
     assert not {name for name in own if "lora_" in name and "vis" in name}
     beside = {name.split(".lora_")[0].split(".")[-1] for name in own if "lora_" in name}
     assert beside == {"q_proj", "v_proj"}

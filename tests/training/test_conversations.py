@@ -113,6 +113,27 @@ def test_a_slice_without_clips_is_told(demo: Project) -> None:
         demo.train(subset=[0.99999, 1])
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"objective": "mse"}, "asks for a label"),
+        ({"objective": "mse", "prompt": "{targets}?", "examples": 1}, "examples: 0"),
+        ({"objective": "ccc", "prompt": "{targets}?"}, "8 clips at a time"),
+    ],
+)
+def test_what_does_not_fit_a_regression_is_told(
+    demo: Project, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        demo.train(**changes)
+
+
+def test_lora_at_layers_that_are_not_there_is_told(demo: Project) -> None:
+    lora = replace(demo.settings.language.lora, targets=["query"])
+    with pytest.raises(UserError, match=r"lora.targets: the model has no query; it has .*q_proj"):
+        demo.train(mode="finetune", lora=lora)
+
+
 def test_transcripts_that_tell_the_label_stop_it(demo: Project) -> None:
     """As captions would: all clips have one but the neutral ones (MAFW)."""
     told = demo.table["actual"].ne("neutral").map({True: "It rains.", False: ""})

@@ -183,6 +183,9 @@ def test_two_processes_train_one_model(tmp_path: Path) -> None:
     trained = [line for line in lines if line.startswith("trained")]
     assert len(trained) == 2
     assert trained[0] == trained[1]  # both have the same weights
+    assert lines.count("epochs 0 1 2 3") == 2  # frames drawn by chance are others in each
+    rates = {step: value for (step, name), value in figures(lines).items() if "rate" in name}
+    assert max(rates, key=rates.__getitem__) <= 4  # warm-up is a share of all processes' steps
     steps = {step for step, _ in figures(lines)}
     assert max(steps) == 4 * 64 / (2 * 4)  # half as many as one process takes
 

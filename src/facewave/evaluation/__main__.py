@@ -149,6 +149,7 @@ def _asked(
         trained = training.load_language(training.folder(partition, training.MODEL))
         tables.append(how(trained, gathered, partition).assign(role=training.MODEL))
         language = language or describe(trained)  # the partitions' are asked alike
+        del trained  # two backbones would be one too many
     return tables, {"language": language}
 
 

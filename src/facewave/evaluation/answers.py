@@ -110,7 +110,7 @@ def measure(
     """
     from facewave.prompts import answers
 
-    targets, head = trained.model.config.targets, trained.model.head
+    targets = trained.model.config.targets
     known = ~np.isnan(clips.targets_nT).any(1)
     examples, test = _examples(trained, clips.of(np.flatnonzero(known).tolist()), partition, clips)
     predicted_nT = answers.values(trained.model, examples, trained.settings)
@@ -119,7 +119,7 @@ def measure(
     for t, target in enumerate(targets):
         table[f"actual_{target}"] = actual_nT[:, t]
         table[f"predicted_{target}"] = predicted_nT[:, t].round(4)
-        table[f"mean_{target}"] = 0.0 if head is None else round(float(head.mean[t]), 4)
+        table[f"mean_{target}"] = round(float(trained.about["means"][t]), 4)
     return table
 
 

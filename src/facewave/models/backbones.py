@@ -246,6 +246,7 @@ def load(kind: LanguageKind, weights: str, quantized: bool = False) -> Backbone:
         UserError: the weights cannot be had, or 4 bits cannot.
     """
     family = FAMILIES[kind.removeprefix("tiny-")]
+    device = PartialState().device  # of several processes each has its own
     if kind.startswith("tiny-"):
         model, processor = family.tiny()
         revision = ""
@@ -254,7 +255,7 @@ def load(kind: LanguageKind, weights: str, quantized: bool = False) -> Backbone:
     processor.tokenizer.add_tokens([FACE, PREFIX], special_tokens=True)
     _make_room(model, processor.tokenizer)
     if not quantized:  # those lie where they were made
-        model.to(PartialState().device)
+        model.to(device)
     return Backbone(model.eval().requires_grad_(False), processor, family, revision)
 
 
@@ -295,6 +296,7 @@ def _pretrained(family: Family, weights: str, quantized: bool) -> tuple[Any, Any
             )
         how["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True,
+            llm_int8_skip_modules=[family.projector.rpartition(".")[2], "lm_head"],
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=precision(),

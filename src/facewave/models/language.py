@@ -5,6 +5,7 @@ steps, D channels, N face tokens, L tokens of a prompt, A of an answer, V of the
 labels, T targets, H hidden size.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from facewave.params import LanguageKind, Lora
 Inputs = dict[str, Tensor]
 
 IGNORED = -100  # as a label: no part of the answer
+_ABSENT = 0.1  # of the faces shown in training are hidden
 _VISION = r".*(vision|visual).*"  # where LoRA's targets have namesakes
 
 
@@ -107,9 +109,8 @@ class LanguageModel(nn.Module):
             tokenizer, embedding = backbone.processor.tokenizer, self.model.get_input_embeddings()
             self.faces.size.copy_(text_size(embedding, len(tokenizer)))
         self.head = Regression(backbone.hidden, len(config.targets)) if config.targets else None
-        if config.projector:
-            self.model.get_submodule(backbone.family.projector).requires_grad_(True)
         if config.lora:
+            _check_targets(self.model, config.lora.targets)
             how = LoraConfig(
                 r=config.lora.rank,
                 lora_alpha=config.lora.alpha,
@@ -118,6 +119,8 @@ class LanguageModel(nn.Module):
                 exclude_modules=_VISION,
             )
             inject_adapter_in_model(how, self.model)
+        if config.projector:  # after LoRA, which freezes all but itself
+            self.model.get_submodule(backbone.family.projector).requires_grad_(True)
         self.prefix: Prefix | None = None
         if config.prefix:
             told = ", ".join([*config.classes, *config.targets])
@@ -189,6 +192,8 @@ class LanguageModel(nn.Module):
         """
         n_answer = 0 if labels is None else labels.shape[1]
         if numbers_nSKD is not None and faces_nS is not None:
+            if self.training:  # else the tokens of an absent face would learn nothing
+                faces_nS = faces_nS & (torch.rand(faces_nS.shape) >= _ABSENT).to(faces_nS.device)
             inputs |= {"numbers_nSKD": numbers_nSKD, "faces_nS": faces_nS}
         with self._reading(inputs, n_answer) as inputs:
             if self.head is not None:
@@ -255,6 +260,7 @@ class LanguageModel(nn.Module):
                 **inputs,
                 max_new_tokens=most,
                 do_sample=False,
+                repetition_penalty=1.0,  # Qwen's own would punish the labels of the prompt
                 eos_token_id=tokenizer.eos_token_id,
                 pad_token_id=tokenizer.pad_token_id,
                 suppress_tokens=[self.bare.face_id, self.bare.prefix_id],
@@ -309,7 +315,8 @@ class LanguageModel(nn.Module):
         if self.head is None:
             raise ValueError("the model has no regression head")
         hidden_nLH = self.model.model(**inputs, use_cache=False).last_hidden_state
-        return self.head(hidden_nLH[:, -1].float())
+        with torch.autocast(hidden_nLH.device.type, enabled=False):  # 16 bits would round numbers
+            return self.head(hidden_nLH[:, -1].float())
 
     def _positions(self, inputs: Inputs) -> Inputs:
         """Where a prompt's tokens are, (3, n, L), for models that count time, height and width.
@@ -328,6 +335,16 @@ def _next(positions_3nL: Tensor, new: int, copies: int) -> Tensor:
     """The positions of so many tokens more behind each prompt, which is there so many times."""
     more = torch.arange(1, new + 1, device=positions_3nL.device)
     return (positions_3nL[:, :, -1:] + more).repeat_interleave(copies, 1)
+
+
+def _check_targets(model: nn.Module, targets: Sequence[str]) -> None:
+    text = (name for name, _ in model.named_modules() if not re.fullmatch(_VISION, name))
+    known = {name.rpartition(".")[2] for name in text}
+    if strange := [target for target in targets if target not in known]:
+        raise UserError(
+            f"params.yaml: train.language.lora.targets: the model has no {strange[0]}; it has "
+            f"{', '.join(sorted(name for name in known if name.endswith('_proj')))}."
+        )
 
 
 def append_answers(inputs: Inputs, answers: Sequence[Sequence[int]], pad: int) -> Inputs:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from facewave.errors import UserError
 from facewave.models.backbones import Backbone, precision
 from facewave.models.language import Inputs, LanguageModel
 from facewave.params import Language
@@ -50,6 +51,9 @@ def probabilities(
     ``by_length`` takes the mean over an answer's tokens instead of the sum; ``by_prior`` subtracts
     the log likelihood of the same words after the same prompt with nothing to see (contextual
     calibration in the logits: Zhao et al., 2021, with the additive form of Holtzman et al., 2021).
+
+    Raises:
+        UserError: they are no numbers.
     """
     answers = [model.bare.answer_ids(spoken(word)) for word in words]
     logs_nC = _log_likelihoods(model, examples, answers, settings, "answers")
@@ -57,7 +61,7 @@ def probabilities(
         logs_nC -= _log_likelihoods(model, examples.blanks(), answers, settings, "priors")
     if settings.by_length:
         logs_nC /= torch.tensor([len(answer) for answer in answers])
-    return torch.softmax(logs_nC, 1).float().numpy()
+    return _finite(torch.softmax(logs_nC, 1)).float().numpy()
 
 
 def written(
@@ -75,12 +79,25 @@ def texts(model: LanguageModel, examples: Examples, settings: Language, most: in
 
 
 def values(model: LanguageModel, examples: Examples, settings: Language) -> NDArray[np.float32]:
-    """The regressed targets, (n, T)."""
+    """The regressed targets, (n, T).
+
+    Raises:
+        UserError: they are no numbers.
+    """
     with torch.inference_mode():
-        found = [
-            model.values(x).float().cpu() for x in _batches(model, examples, settings, "answers")
-        ]
-    return torch.cat(found).numpy()
+        batches = _batches(model, examples, settings, "answers")
+        found = torch.cat([model.values(batch).float().cpu() for batch in batches])
+    return _finite(found).numpy()
+
+
+def _finite(found: Tensor) -> Tensor:
+    """What was found, if it is all numbers: else the first label would stand for nothing."""
+    if not found.isfinite().all():
+        cure = "Train it again with a lower train.language.lr."
+        if precision() == torch.float16:
+            cure = "This GPU has no bfloat16, and float16 overflows: use one that has."
+        raise UserError(f"the language model's answers are no numbers. {cure}")
+    return found
 
 
 def _log_likelihoods(

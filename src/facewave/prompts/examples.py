@@ -163,7 +163,7 @@ class Examples(TorchDataset[Example]):
         return Turn(pictures, duration, asked, clips.answers[row] if told else "")
 
     def _look(self, clips: Clips, line: Any) -> tuple[list[NDArray[np.uint8]], float]:
-        """A clip's pictures and its duration, s."""
+        """A clip's pictures and the time that they are spread over, s."""
         if not self._settings.frames:
             return [], 0.0
         found: Any = clips.index.loc[line["video_idx"]]
@@ -180,7 +180,9 @@ class Examples(TorchDataset[Example]):
             draw_seed(self._seed, self._epoch, line["video_idx"]),
         )
         pictures = [grid(shown.pictures)] if self._settings.grid else list(shown.pictures)
-        return pictures, shown.duration
+        gaps = np.diff(shown.times_F)  # the pictures' own: in the middle third they are close
+        spread = float(gaps.mean()) * len(shown.times_F) if gaps.any() else shown.duration
+        return pictures, spread
 
 
 def gather(

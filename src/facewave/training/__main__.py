@@ -11,8 +11,11 @@ The test parts are not touched: a clip's part is asked for, and only train and v
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import joblib
 import pandas as pd
 import torch
 from dvclive import Live
@@ -57,23 +60,31 @@ def main() -> None:
         shutil.rmtree(schema.ROOT, ignore_errors=True)
         shutil.rmtree(CURVES, ignore_errors=True)
     with threadpool_limits(1):
-        for partition in tqdm(settings.partitions, "train", unit="partition"):
-            curves = CURVES / str(partition)
-            if not _first_process():  # of a language model; the rest is the first one's
-                _language_model(clips, partition, words, features, loaded, _deaf)
-                continue
-            with Live(str(curves), dvcyaml=None, save_dvc_exp=False, report=None) as live:
-
-                def log(step: int, figures: dict[str, float], live: Live = live) -> None:
-                    live.step = step
-                    for name, value in figures.items():
-                        live.log_metric(name, value)
-
-                _classifiers(clips, partition, words, features, settings, log)
-                if settings.speaks:
-                    _language_model(clips, partition, words, features, loaded, log)
+        if _first_process():  # the classifiers are its work alone
+            for partition in tqdm(settings.partitions, "train", unit="partition"):
+                with _curves(partition, not settings.speaks) as log:
+                    _classifiers(clips, partition, words, features, settings, log)
+        if settings.speaks:
+            _language_models(clips, words, features, loaded)
     if _first_process():
         shutil.rmtree(checkpoints.ROOT, ignore_errors=True)
+
+
+@contextmanager
+def _curves(partition: str | int, wanted: bool) -> Iterator[Report]:
+    """DVCLive's, for the losses of the model."""
+    if not wanted:
+        yield lambda step, figures: None
+        return
+    place = CURVES / str(partition)
+    with Live(str(place), dvcyaml=None, save_dvc_exp=False, report=None) as live:
+
+        def log(step: int, figures: dict[str, float]) -> None:
+            live.step = step
+            for name, value in figures.items():
+                live.log_metric(name, value)
+
+        yield log
 
 
 def _classifiers(
@@ -108,33 +119,33 @@ def _classifiers(
         schema.save(schema.folder(partition, role), trained)
 
 
-def _language_model(
-    clips: pd.DataFrame,
-    partition: str | int,
-    words: tuple[str, ...],
-    features: wavelets.Features,
-    loaded: Params,
-    log: Report,
+def _language_models(
+    clips: pd.DataFrame, words: tuple[str, ...], features: wavelets.Features, loaded: Params
 ) -> None:
     """Train the model, a language model, on all labelled clips."""
-    from facewave.prompts.examples import gather  # take seconds to load
+    from accelerate import PartialState  # take seconds to load
+
+    from facewave.prompts.examples import gather
     from facewave.prompts.transcripts import transcripts
     from facewave.training import conversations
 
     settings = loaded.train
     entry = loaded.datasets[settings.dataset]
-    said = transcripts(clips, Path(entry.root), settings.language)
+    with PartialState().main_process_first():  # what is heard is in the cache then
+        said = transcripts(clips, Path(entry.root), settings.language)
     numbers = schema.numbers(features.blocks, settings.inputs)
     gathered = gather(clips, entry, settings, numbers, said)
-
-    parts = labels.parts(clips, partition)
-    trained = conversations.train(gathered, parts, partition, words, features, settings, log)
-    if _first_process():
-        schema.save_language(schema.folder(partition, schema.MODEL), trained)
-
-
-def _deaf(step: int, figures: dict[str, float]) -> None:
-    """Hears of losses in a process that is not to write them."""
+    if not settings.model.startswith("tiny-"):
+        torch.set_num_threads(joblib.cpu_count())
+    for partition in tqdm(settings.partitions, settings.model, unit="partition"):
+        parts = labels.parts(clips, partition)
+        with _curves(partition, _first_process()) as log:
+            trained = conversations.train(
+                gathered, parts, partition, words, features, settings, log
+            )
+        if _first_process():
+            schema.save_language(schema.folder(partition, schema.MODEL), trained)
+        del trained  # two backbones would be one too many
 
 
 def _first_process() -> bool:

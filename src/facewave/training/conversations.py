@@ -8,9 +8,13 @@ from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
+import peft
 import torch
+import transformers
 
+from facewave import prompts
 from facewave.errors import UserError
+from facewave.files import sha256
 from facewave.labels import schema as labels
 from facewave.models import backbones, face_tokens
 from facewave.models.language import Config, LanguageModel
@@ -19,6 +23,8 @@ from facewave.prompts import leaks
 from facewave.prompts.examples import Clips, Examples, choose_shots
 from facewave.training import checkpoints, language, schema
 from facewave.wavelets.schema import Features
+
+_FEWEST = 8  # clips of a batch whose concordance is learnt
 
 
 def train(
@@ -54,6 +60,17 @@ def train(
             "{targets}, such as: These are frames of a clip of a person.{face}{transcript} "
             "How high are {targets}?"
         )
+    if targets and own.examples:
+        raise UserError(
+            "params.yaml: examples are answered with words, and a regression answers with numbers. "
+            "Set train.language.examples: 0."
+        )
+    if own.objective == "ccc" and own.batch_size < _FEWEST:
+        raise UserError(
+            f"params.yaml: a concordance is learnt of {_FEWEST} clips at a time or more, not of "
+            f"{own.batch_size}. Raise train.language.batch_size (and lower accumulation), or take "
+            "objective: mse."
+        )
     known = ~np.isnan(clips.targets_nT).any(1)
     learnt = labels.subset(clips.table, *settings.subset).index
     inside = (parts == "train").to_numpy() & clips.table.index.isin(learnt) & known
@@ -76,7 +93,14 @@ def train(
     config = _configure(backbone, words, targets, features, settings)
     module = LanguageModel(config, backbone)
     prompting = own if config.faces else schema.without_faces(own)
-    about = {"dataset": settings.dataset, "partition": str(partition), "subset": settings.subset}
+    about: dict[str, Any] = {
+        "dataset": settings.dataset,
+        "partition": str(partition),
+        "subset": settings.subset,
+        "means": clips.targets_nT[inside].mean(0).tolist() if learns else [],
+        "learnt": _keys(train_clips),
+        "validated": _keys(val_clips),
+    }
     trained = schema.TrainedLanguage(
         module,
         prompting,
@@ -88,8 +112,12 @@ def train(
     if not learns:
         return trained
     _fit_buffers(module, train_clips)
+    start = Path(own.start) / str(partition) / schema.MODEL
+    before = ""
     if settings.mode == "finetune" and own.start != "none":
-        _start(trained, Path(own.start) / str(partition) / schema.MODEL)
+        test = clips.of(np.flatnonzero((parts == "test").to_numpy()).tolist())
+        _start(trained, start, _keys(test))
+        before = "".join(sha256(file) for file in sorted(start.iterdir()))
     trainable, total = module.counts()
     if not trainable:
         raise UserError(
@@ -104,7 +132,8 @@ def train(
         Examples(some, shots, words, targets, prompting, settings.seed)
         for some in (train_clips, val_clips)
     )
-    mark = checkpoints.fingerprint(_digest(train_clips, val_clips), config, settings, about)
+    data = _digest(train_clips, val_clips)
+    mark = checkpoints.fingerprint(data, config, settings, before, _versions())
     folder = checkpoints.ROOT / str(partition) / f"{schema.MODEL}-{mark[:16]}"
     language.fit(module, learn, validate, prompting, settings.seed, folder, report)
     return trained
@@ -150,14 +179,15 @@ def _fit_buffers(module: LanguageModel, clips: Clips) -> None:
         module.head.fit(torch.from_numpy(clips.targets_nT).float())
 
 
-def _start(trained: schema.TrainedLanguage, place: Path) -> None:
-    """Take a pretrained run's weights, if it fits and saw none of the clips."""
+def _start(trained: schema.TrainedLanguage, place: Path, test: Sequence[str]) -> None:
+    """Take a pretrained run's weights, if it fits and learnt from none of the clips."""
     tensors, about = schema.read_language(place)
     config, module = trained.model.config, trained.model
     ours = {
         "kind": config.kind,
         "weights": config.weights,
         "revision": config.revision,
+        "targets": list(config.targets),
         "faces": asdict(config.faces) if config.faces else None,
     }
     theirs = {name: about["language"].get(name) for name in ours}
@@ -170,13 +200,16 @@ def _start(trained: schema.TrainedLanguage, place: Path) -> None:
             "with the settings of the pretrained run."
         )
     before, now = about["about"], trained.about
-    if (before["dataset"], before["partition"]) == (now["dataset"], now["partition"]):
-        (a, b), (c, d) = before["subset"], now["subset"]
-        if max(a, c) < min(b, d):
-            raise UserError(
-                f"train.subset is [{c:g}, {d:g}], and {place} was pretrained on [{a:g}, {b:g}]: "
-                "they share clips. Give the two runs slices that do not overlap."
-            )
+    again = set(before["learnt"]) & {*now["learnt"], *now["validated"], *test}
+    again |= set(before["validated"]) & set(test)
+    if again:
+        raise UserError(
+            f"{place} and this run share clips: {len(again)} of those that were learnt from (or "
+            "validated on) there are in the training, validation or test part here. Give the two "
+            "runs slices of train.subset that do not overlap, and the same folds."
+        )
+    trained.about["learnt"] = sorted({*now["learnt"], *before["learnt"]})
+    trained.about["validated"] = sorted({*now["validated"], *before["validated"]})
     own = module.trained()
     if strange := sorted(set(tensors) - set(own)):
         raise UserError(
@@ -184,6 +217,18 @@ def _start(trained: schema.TrainedLanguage, place: Path) -> None:
             "Finetune with the settings of the pretrained run."
         )
     module.load_trained({**own, **tensors})
+
+
+def _keys(clips: Clips) -> list[str]:
+    """What clips are, by their bytes and the part of them that a row is about."""
+    rows = clips.index.loc[clips.table["video_idx"], ["key", "start", "end"]]
+    return sorted(f"{key[:16]} {start:g} {end:g}" for key, start, end in rows.to_numpy())
+
+
+def _versions() -> str:
+    """Of what an outcome follows from, beside what checkpoints.fingerprint knows."""
+    code = [sha256(file) for file in sorted(Path(prompts.__path__[0]).glob("*.py"))]
+    return " ".join([transformers.__version__, peft.__version__, *code])
 
 
 def _tuples(content: Mapping[str, Any]) -> dict[str, Any]:

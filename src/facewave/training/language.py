@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -33,6 +34,7 @@ from facewave.training import losses
 Report = Callable[[int, dict[str, float]], None]
 
 _REPORTS, _SAVES = 20, 4  # an epoch, at most
+_OF_HALF = ", or use a GPU that has bfloat16: this one has not, and float16 overflows"
 _WEIGHTS = "model.safetensors"
 _BEST, _BEST_FACTS = "best.safetensors", "best.json"
 
@@ -62,7 +64,7 @@ def fit(
     Raises:
         UserError: it diverged.
     """
-    batches = math.ceil(len(train) / settings.batch_size)
+    batches = math.ceil(len(train) / (settings.batch_size * PartialState().num_processes))
     steps = math.ceil(batches / settings.accumulation)
     arguments = TrainingArguments(
         output_dir=str(folder),
@@ -85,7 +87,7 @@ def fit(
         save_steps=max(1, steps // _SAVES),
         save_total_limit=1,
         report_to=[],
-        prediction_loss_only=True,
+        prediction_loss_only=not module.config.targets,
         disable_tqdm=True,
         label_names=["targets_nT" if module.config.targets else "labels"],
         remove_unused_columns=False,
@@ -104,7 +106,8 @@ def fit(
         data_collator=partial(
             _collate, module.bare, module.faces is not None, not module.config.targets
         ),
-        callbacks=[best, _Reporter(report)],
+        callbacks=[best, _Reporter(report), _Epochs(train)],
+        compute_metrics=partial(_over_all, module, settings) if module.config.targets else None,
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=_last(folder))
@@ -171,7 +174,7 @@ class _Best(TrainerCallback):
         self._module, self._folder = module, folder
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        loss = more["metrics"]["eval_loss"]
+        loss = _figures(more["metrics"])["val_loss"]
         if state.is_world_process_zero and loss < self._least():
             with replacing(self._folder / _BEST) as temporary:
                 save_file(self._module.trained(), temporary)
@@ -193,6 +196,16 @@ class _Best(TrainerCallback):
         return (
             float(json.loads(facts.read_text("utf-8"))["eval_loss"]) if facts.exists() else math.inf
         )
+
+
+class _Epochs(TrainerCallback):
+    """Tells the clips which epoch it is: they draw other frames in each."""
+
+    def __init__(self, train: Examples) -> None:
+        self._train = train
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        self._train.set_epoch(int(state.epoch or 0))
 
 
 class _Reporter(TrainerCallback):
@@ -222,7 +235,7 @@ class _Reporter(TrainerCallback):
         if not math.isfinite(logs.get("train_loss", 0.0)):
             raise UserError(
                 f"the training loss is no number in step {state.global_step}: it diverged. Lower "
-                "train.language.lr."
+                "train.language.lr" + _OF_HALF * (precision() == torch.float16) + "."
             )
         if logs and state.is_world_process_zero:
             self._report(state.global_step, logs)
@@ -230,7 +243,16 @@ class _Reporter(TrainerCallback):
 
 def _figures(logs: Mapping[str, Any]) -> dict[str, float]:
     names = {"loss": "train_loss", "eval_loss": "val_loss", "learning_rate": "learning_rate"}
-    return {names[name]: float(value) for name, value in logs.items() if name in names}
+    names["eval_over_all"] = "val_loss"  # said later, so it goes before the mean over batches
+    return {told: float(logs[name]) for name, told in names.items() if name in logs}
+
+
+def _over_all(module: LanguageModel, settings: Language, found: Any) -> dict[str, float]:
+    """A regression's loss over all validation clips, which is no mean over batches."""
+    head: Any = module.head
+    both = (torch.from_numpy(x).to(head.mean.device) for x in (found.predictions, found.label_ids))
+    given, actual = map(head.standardized, both)
+    return {"over_all": losses.regression(settings.objective, given, actual).item()}
 
 
 def _last(folder: Path) -> str | None:

@@ -67,7 +67,8 @@ class TrainedLanguage:
         inputs: which blocks of features its face tokens are made of, in order.
         wavelets: the transform's settings and the blendshapes' names.
         shots: the clips that are shown as examples, by video_idx.
-        about: the dataset, partition and subset that it learnt from.
+        about: the dataset, partition and subset that it learnt from, the clips (``learnt``, and
+            ``validated``, with those of the run it started from) and a regression's ``means``.
     """
 
     model: "LanguageModel"
