@@ -21,7 +21,7 @@ import mediapipe as mp
 from mediapipe.tasks.python import BaseOptions, vision
 from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarkerResultC
 
-from facewave import params
+from facewave import files, params
 from facewave.landmarks import cache, extract, model_file
 from facewave.landmarks.detect import _LOOK_OUT_S, _Sightings, detect
 from facewave.landmarks.landmarker import Landmarker, Lookout
@@ -111,7 +111,7 @@ def pieces(clips: list[Path], place: Path, settings: params.Landmarks) -> dict[s
 def pool(clips: list[Path], times: int, settings: params.Landmarks) -> float:
     """Seconds of a whole run over copies, a cold cache, processes started."""
     with tempfile.TemporaryDirectory() as folder:
-        os.environ[cache.FOLDER] = str(Path(folder) / "cache")
+        os.environ[files.CACHE] = str(Path(folder) / "cache")
         waiting = copies(clips, Path(folder), times)
         start = time.perf_counter()
         extract.ensure(waiting, "benchmark", FPS, settings)

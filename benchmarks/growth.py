@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facewave import params
+from facewave import files, params
 from facewave.landmarks import cache, extract, schema, shards
 
 FPS = 25.0
@@ -73,7 +73,7 @@ def main() -> None:
     print(f"{'clips':>8} {'run':>14} {'look, s':>8} {'gather, s':>10} {'shards written':>15}")
     for count in given.clips:
         with tempfile.TemporaryDirectory() as folder:
-            os.environ[cache.FOLDER] = str(Path(folder) / "cache")
+            os.environ[files.CACHE] = str(Path(folder) / "cache")
             clips = [clip(Path(folder), i) for i in range(count + 1)]
             keep(clips, given.frames, settings)
             for name, some in (

@@ -31,12 +31,17 @@ from transformers import (
 
 from facewave.errors import UserError
 from facewave.prompts import speech
-from facewave.prompts.speech import Recogniser, hear, recognise
+from facewave.prompts.speech import Recogniser, hear
 
 Floats = NDArray[np.float32]
 RATE = 16_000
 WINDOW_S = 2  # of the tiny Whisper; real ones hear 30 s at once
 WORDS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def recognise(clip: Path, start: float, end: float, model: str) -> str:
+    """By a model that is loaded for this one clip."""
+    return Recogniser(model).text(clip, start, end)
 
 
 def make_whisper(folder: Path, seed: int = 5) -> Path:
@@ -328,8 +333,8 @@ def test_a_model_of_one_language_is_asked_for_no_task(tmp_path: Path, copy: Path
 AGAIN = """
 import sys
 from pathlib import Path
-from facewave.prompts.speech import recognise
-print(recognise(Path(sys.argv[1]), 0.25, 1.0, sys.argv[2]))
+from facewave.prompts.speech import Recogniser
+print(Recogniser(sys.argv[2]).text(Path(sys.argv[1]), 0.25, 1.0))
 assert not {"torch", "transformers"} & set(sys.modules)
 """
 

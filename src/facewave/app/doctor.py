@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from facewave.errors import UserError
+from facewave.files import CACHE
 
 _PACKAGES = (
     "dvc",
@@ -207,7 +208,7 @@ def _cache() -> Finding:
         return Finding("cache of detections", "none", str(error), blocking=True)
     parent = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(parent, os.W_OK):
-        advice = f"set {cache.FOLDER} to a folder you may write to"
+        advice = f"set {CACHE} to a folder you may write to"
         return Finding("cache of detections", f"{folder} cannot be written", advice, blocking=True)
     return Finding("cache of detections", str(folder))
 

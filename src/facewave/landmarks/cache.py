@@ -9,13 +9,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from facewave.files import CACHE, cache_folder, sha256
+from facewave.files import cache_folder, sha256
 from facewave.landmarks import model_file
 from facewave.landmarks.schema import chunks, entries, read_names, write_clip
 from facewave.params import Landmarks
 from facewave.pictures import files_of, is_pictures
 
-FOLDER = CACHE
 VERSION = 3  # of what detect.py finds and how it is kept: raise it when that changes
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from facewave.errors import UserError
+from facewave.files import CACHE
 from facewave.landmarks import cache, cluster, hashes, model_file, pool
 from facewave.landmarks.schema import write_clip
 from facewave.params import Landmarks
@@ -73,7 +74,7 @@ def ensure(
     else:
         done = cluster.each(_detect_one, tasks, settings.time_limit_s, settings.scheduler)
     problems = dict(tqdm(done, total=len(tasks), desc=f"detect {what}", unit="clip"))
-    elsewhere = f"its worker keeps another folder than {cache.folder()}; {cache.FOLDER} tells which"
+    elsewhere = f"its worker keeps another folder than {cache.folder()}; {CACHE} tells which"
     lost = {key: said or elsewhere for key, said in problems.items() if not cache.has(key)}
     return Ensured(keys, set(waiting), lost)
 

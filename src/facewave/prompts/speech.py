@@ -125,11 +125,6 @@ class Recogniser:
         return " ".join(said.replace("\0", "\ufffd").split())
 
 
-def recognise(clip: Path, start: float, end: float, model: str) -> str:
-    """What is said in one part of one clip (Recogniser.text)."""
-    return Recogniser(model).text(clip, start, end)
-
-
 def hear(clip: Path, rate: int, start: float, end: float) -> NDArray[np.float32]:
     """The sound of a clip from ``start`` to ``end``, those of its channels mixed into one.
 

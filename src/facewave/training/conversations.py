@@ -54,23 +54,7 @@ def train(
     own = settings.language
     learns = settings.mode != "zero_shot"
     targets = own.targets if settings.regresses else []
-    if targets and "{targets}" not in own.prompt:
-        raise UserError(
-            "params.yaml: train.language.prompt asks for a label. For a regression ask for "
-            "{targets}, such as: These are frames of a clip of a person.{face}{transcript} "
-            "How high are {targets}?"
-        )
-    if targets and own.examples:
-        raise UserError(
-            "params.yaml: examples are answered with words, and a regression answers with numbers. "
-            "Set train.language.examples: 0."
-        )
-    if own.objective == "ccc" and own.batch_size < _FEWEST:
-        raise UserError(
-            f"params.yaml: a concordance is learnt of {_FEWEST} clips at a time or more, not of "
-            f"{own.batch_size}. Raise train.language.batch_size (and lower accumulation), or take "
-            "objective: mse."
-        )
+    _check(settings)
     known = ~np.isnan(clips.targets_nT).any(1)
     learnt = labels.subset(clips.table, *settings.subset).index
     inside = (parts == "train").to_numpy() & clips.table.index.isin(learnt) & known
@@ -139,6 +123,44 @@ def train(
     return trained
 
 
+def _check(settings: Train) -> None:
+    """Whether the settings of a language model go together."""
+    own, learns = settings.language, settings.mode != "zero_shot"
+    told = "params.yaml: "
+    if settings.regresses and not learns:
+        raise UserError(
+            told + "a regression has to be learnt. Set train.mode to pretrain or finetune, or "
+            "train.language.objective: likelihood."
+        )
+    if settings.regresses and "{targets}" not in own.prompt:
+        raise UserError(
+            told + "train.language.prompt asks for a label. For a regression ask for {targets}, "
+            "such as: These are frames of a clip of a person.{face}{transcript} How high are "
+            "{targets}?"
+        )
+    if settings.regresses and own.examples:
+        raise UserError(
+            told + "examples are answered with words, and a regression answers with numbers. Set "
+            "train.language.examples: 0."
+        )
+    if own.objective == "ccc" and own.batch_size < _FEWEST:
+        raise UserError(
+            told + f"a concordance is learnt of {_FEWEST} clips at a time or more, not of "
+            f"{own.batch_size}. Raise train.language.batch_size (and lower accumulation), or take "
+            "objective: mse."
+        )
+    if own.face_tokens and learns and own.prompt.count("{face}") != 1:
+        raise UserError(
+            told + "train.language.prompt should have {face}, the place of the face tokens, once. "
+            "Without face tokens set train.language.face_tokens: 0."
+        )
+    if settings.mode != "finetune" and own.start != "none":
+        raise UserError(
+            told + f"train.language.start is {own.start}, and train.mode {settings.mode}: only "
+            "finetune starts from another run. Set start: none."
+        )
+
+
 def _configure(
     backbone: backbones.Backbone,
     words: Sequence[str],
@@ -181,6 +203,11 @@ def _fit_buffers(module: LanguageModel, clips: Clips) -> None:
 
 def _start(trained: schema.TrainedLanguage, place: Path, test: Sequence[str]) -> None:
     """Take a pretrained run's weights, if it fits and learnt from none of the clips."""
+    if not place.is_dir():
+        raise UserError(
+            f"train.language.start: {place} is not here. Copy the models/trained of a pretrained "
+            "run there, of one that was trained on the same partitions."
+        )
     tensors, about = schema.read_language(place)
     config, module = trained.model.config, trained.model
     ours = {

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path("models/trained")
 MODEL = "model"
 PRIOR: Literal["majority"] = (
-    "majority"  # always there: the floor, and the answer for a clip without a face
+    "majority"  # beside every model of classes: the floor, and the answer where no face is
 )
 
 
