@@ -22,7 +22,7 @@ from mediapipe.tasks.python import BaseOptions, vision
 from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarkerResultC
 
 from facewave import files, params
-from facewave.landmarks import cache, extract, model_file
+from facewave.landmarks import extract, model_file
 from facewave.landmarks.detect import _LOOK_OUT_S, _Sightings, detect
 from facewave.landmarks.landmarker import Landmarker, Lookout
 from facewave.landmarks.schema import write_clip

@@ -107,8 +107,10 @@ def main() -> None:
         print(json.dumps([step, figures]), flush=True)
 
     epochs = train(module, "face", Path(sys.argv[1]), report, n=64, epochs=4, batch_size=4)
-    print("epochs", *sorted(set(epochs)))
-    print("trained", float(sum(x.double().abs().sum() for x in module.trained().values())))
+    total = sum(float(x.double().abs().sum()) for x in module.trained().values())
+    heard = " ".join(map(str, sorted(set(epochs))))
+    # At once: another process may write to the same pipe.
+    sys.stdout.write(f"epochs {heard}\ntrained {total}\n")
 
 
 if __name__ == "__main__":
