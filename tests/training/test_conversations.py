@@ -68,6 +68,7 @@ def test_an_adapter_that_has_learnt_nothing_is_not_asked(demo: Project) -> None:
     assert trained.model.faces is None
     assert trained.settings.face_tokens == 0
     assert trained.model.counts()[0] == 0
+    assert trained.about["learnt"] == trained.about["validated"] == []
 
 
 def test_it_learns_from_its_slice_of_the_training_part_alone(

@@ -82,8 +82,8 @@ def train(
         "partition": str(partition),
         "subset": settings.subset,
         "means": clips.targets_nT[inside].mean(0).tolist() if learns else [],
-        "learnt": _keys(train_clips),
-        "validated": _keys(val_clips),
+        "learnt": _keys(train_clips if learns else shots),
+        "validated": _keys(val_clips) if learns else [],
     }
     trained = schema.TrainedLanguage(
         module,
