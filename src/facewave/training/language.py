@@ -92,7 +92,7 @@ def fit(
         label_names=["targets_nT" if module.config.targets else "labels"],
         remove_unused_columns=False,
         dataloader_num_workers=workers(),
-        ddp_find_unused_parameters=True,
+        ddp_find_unused_parameters=False,
     )
     if settings.checkpointing:
         module.checkpoint_gradients()
