@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from writing import write_model, write_project
 
 from facewave.app.predict import predict_all
 from facewave.app.pseudo_label import pseudo_label
@@ -20,6 +19,7 @@ from facewave.prompts import answers
 from facewave.video import Clip
 from making import SETTINGS, remember, trained_project, trajectory
 from running import run
+from writing import write_model, write_project
 
 WORDS = {"happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"}
 

@@ -27,7 +27,7 @@ from facewave.landmarks import quality
 from facewave.landmarks import schema as landmarks
 from facewave.wavelets.transform import Transform
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = REPOSITORY / "data/trajectories/demo/part-00000.parquet"
 NAMES = landmarks.read_names(DEMO)
 ABOUT = "synthetic numbers of a test"

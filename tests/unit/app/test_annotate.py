@@ -15,8 +15,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from writing import KIND, killed, second_dataset, write_project
-from writing import settings as write_settings
 
 from facewave import params
 from facewave.app import tracks
@@ -31,6 +29,8 @@ from facewave.prompts import leaks
 from facewave.prompts.frames import show
 from facewave.training.__main__ import main as train
 from making import REPOSITORY, contents
+from writing import KIND, killed, second_dataset, write_project
+from writing import settings as write_settings
 
 TRACK = Path("data/tracks/demo/captions.csv")
 

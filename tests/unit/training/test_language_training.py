@@ -54,7 +54,7 @@ def test_it_learns_what_is_only_in_the_face_tokens_or_only_in_the_frames(
 def start(folder: Path) -> subprocess.Popen[str]:
     paths = os.pathsep.join(map(str, (ROOT / "src", ROOT / "tests")))
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "tests/talking.py"), str(folder)],
+        [sys.executable, str(ROOT / "tests/support/talking.py"), str(folder)],
         env=os.environ | {"PYTHONPATH": paths},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -171,7 +171,7 @@ def test_two_processes_train_one_model(tmp_path: Path) -> None:
     # As accelerate launches them, on two GPUs.
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
-        [*command, str(ROOT / "tests/talking.py"), str(tmp_path)],
+        [*command, str(ROOT / "tests/support/talking.py"), str(tmp_path)],
         env=os.environ | {"PYTHONPATH": paths, "ACCELERATE_USE_CPU": "true"},
         capture_output=True,
         text=True,

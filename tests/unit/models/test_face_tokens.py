@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from making_language import KINDS, PLACES, STEPS, TOKENS, WIDTHS, numbers_of, turn
 from torch import Tensor
 
 from facewave.models.backbones import Backbone, load
 from facewave.models.face_tokens import Config, FaceTokens, Kind, placed, text_size
 from facewave.models.tiny import HIDDEN
+from making_language import KINDS, PLACES, STEPS, TOKENS, WIDTHS, numbers_of, turn
 
 ADAPTERS: tuple[Kind, ...] = ("linear", "transformer", "cross")
 NUMBERS = numbers_of(2)[:, 0]

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 import torch
 from ruamel.yaml import YAML
-from writing import killed, second_dataset, write_model, write_project
 
 from facewave.app.pseudo_label import pseudo_label
 from facewave.errors import UserError
@@ -21,6 +20,7 @@ from facewave.prompts import answers
 from facewave.training import schema as training
 from facewave.wavelets import schema as wavelets
 from making import contents
+from writing import killed, second_dataset, write_model, write_project
 
 TRACK = Path("data/tracks/demo/pseudo_labels.csv")
 OTHER = Path("data/tracks/other/pseudo_labels.csv")

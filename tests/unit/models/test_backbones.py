@@ -11,7 +11,6 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
-from making_language import KINDS, PAIR, turn
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, Qwen2VLVideoProcessor
 
@@ -19,6 +18,7 @@ from facewave.errors import UserError
 from facewave.models import backbones
 from facewave.models.backbones import FACE, FAMILIES, PREFIX, Turn, load
 from facewave.params import LanguageKind
+from making_language import KINDS, PAIR, turn
 
 PLAIN = ([turn("Who?")], [turn("And who is this?", seed=1)])
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

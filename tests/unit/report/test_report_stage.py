@@ -12,12 +12,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from making_found import PICTURES, PNG, made, regress, regressed, report, runs, spoken, write
 
 from facewave.errors import UserError
 from facewave.report.__main__ import main
 from facewave.report.page import picture
 from making import ABOUT, run
+from making_found import PICTURES, PNG, made, regress, regressed, report, runs, spoken, write
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 NASTY = "<script>alert('x')</script> & \"joy\""
@@ -366,7 +366,7 @@ def test_names_that_look_like_missing_values_or_have_line_ends_stay(project: Pat
 
 
 def test_the_template_is_shipped_with_the_package(tmp_path: Path) -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     shutil.copy(root / "pyproject.toml", tmp_path)
     text = (tmp_path / "pyproject.toml").read_text("utf-8")
     patterns = re.search(r"^facewave = (\[.*\])$", text, re.MULTILINE)

@@ -17,18 +17,6 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from moving import (
-    FRAMES,
-    PARTITIONS,
-    PICTURE,
-    SECTIONS,
-    STUDY,
-    TRANSFORM,
-    by_subject,
-    write_clips,
-    write_moving_project,
-    write_study_params,
-)
 
 from facewave import params, study
 from facewave.errors import explain
@@ -42,6 +30,18 @@ from facewave.study.runs import run as make_run
 from facewave.wavelets.features import features
 from facewave.wavelets.transform import Transform
 from making import ABOUT, run, write_params
+from moving import (
+    FRAMES,
+    PARTITIONS,
+    PICTURE,
+    SECTIONS,
+    STUDY,
+    TRANSFORM,
+    by_subject,
+    write_clips,
+    write_moving_project,
+    write_study_params,
+)
 
 VALIDATED = ["val_uar", "uar_by_fold", "val_uar_by_fold"]
 FIGURES = ["n", "groups", "folds", "war", "war_low", "war_high", "uar", "uar_low", "uar_high"]

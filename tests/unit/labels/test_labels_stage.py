@@ -20,7 +20,7 @@ from facewave.labels import schema
 from facewave.labels.readers.dfew import VOTE_COLUMNS, WORDS
 from facewave.labels.schema import Reason
 
-COMMITTED = Path(__file__).parents[2] / "params.yaml"
+COMMITTED = Path(__file__).parents[3] / "params.yaml"
 HEADER = [*VOTE_COLUMNS, "order", "label", "subject", "file_path"]
 OUTPUTS = (
     "data/labels/demo.csv",

@@ -7,6 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from facewave.errors import UserError
+from facewave.models.backbones import Turn, load
+from facewave.models.face_tokens import Kind
+from facewave.models.language import IGNORED, LanguageModel, append_answers
+from facewave.models.prefix import prefixed
+from facewave.params import LanguageKind
 from making_language import (
     KINDS,
     PAIR,
@@ -19,15 +28,6 @@ from making_language import (
     numbers_of,
     turn,
 )
-from safetensors.torch import load_file, save_file
-from torch import Tensor
-
-from facewave.errors import UserError
-from facewave.models.backbones import Turn, load
-from facewave.models.face_tokens import Kind
-from facewave.models.language import IGNORED, LanguageModel, append_answers
-from facewave.models.prefix import prefixed
-from facewave.params import LanguageKind
 
 ADAPTERS: tuple[Kind, ...] = ("linear", "transformer", "cross")
 # What is added to a backbone, each alone and all at once.

@@ -17,7 +17,7 @@ from facewave.labels.readers.dfew import WORDS
 from facewave.landmarks import model_file
 from making import SETTINGS
 
-DEMO = Path(__file__).parents[2] / "data/raw/demo"
+DEMO = Path(__file__).parents[3] / "data/raw/demo"
 VOTES = ["1happy", "2sad", "3neutral", "4angry", "5surprise", "6disgust", "7fear"]
 GOOD = range(1, 85)
 PLAYABLE = [*GOOD, 85, 86, 87, 88, 89, 93]

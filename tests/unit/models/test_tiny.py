@@ -4,10 +4,10 @@ import hashlib
 
 import pytest
 import torch
-from making_language import KINDS, turn
 
 from facewave.models.backbones import FAMILIES, load
 from facewave.params import LanguageKind
+from making_language import KINDS, turn
 
 
 def digest(model: torch.nn.Module) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from making_found import TARGETS, WORDS, language, regressed, report, write
 
 from facewave.report import sentences, tables
 from facewave.report.__main__ import _found
 from facewave.report.cells import Cell, Table, counted, emphasised, interval, number, percent
 from facewave.report.found import Found
+from making_found import TARGETS, WORDS, language, regressed, report, write
 
 Change = Callable[[dict[str, Any]], object]
 

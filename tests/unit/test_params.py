@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from facewave import params
 from facewave.errors import UserError
 
-COMMITTED = Path(__file__).parents[1] / "params.yaml"
+COMMITTED = Path(__file__).parents[2] / "params.yaml"
 CONTENT: dict[str, Any] = YAML(typ="safe", pure=True).load(COMMITTED)
 JARGON = ("function-", "constrained", "literal[", "union", "JSON", "pydantic", "dict[", "list[")
 
