@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from transformers import AutoModelForImageTextToText, PaliGemmaConfig, Qwen2_5_VLConfig
 
-from facewave.models import face_tokens
-from facewave.models.backbones import FACE, FAMILIES, PREFIX, Backbone, Turn
-from facewave.models.language import Config, LanguageModel, append_answers
-from facewave.params import LanguageKind, Lora
+from facewave.models.vlm import face_tokens
+from facewave.models.vlm.backbones import FACE, FAMILIES, PREFIX, Backbone, Turn
+from facewave.models.vlm.model import LanguageModel, LanguageModelConfig, append_answers
+from facewave.params import LanguageModelKind, Lora
 
 GPU = torch.cuda.is_available()
 CLIPS, TOKENS, STEPS, WIDTHS = 2, 10, 10, (52,)
@@ -74,13 +74,13 @@ def qwen2_5_vl(model: Any, processor: Any) -> Any:
     )
 
 
-REAL: dict[LanguageKind, Callable[[Any, Any], Any]] = {
+REAL: dict[LanguageModelKind, Callable[[Any, Any], Any]] = {
     "paligemma2": paligemma2,
     "qwen2.5-vl": qwen2_5_vl,
 }
 
 
-def language_model(kind: LanguageKind) -> LanguageModel:
+def language_model(kind: LanguageModelKind) -> LanguageModel:
     """A backbone with random weights, LoRA and face tokens."""
     family = FAMILIES[kind]
     model, processor = family.tiny()
@@ -91,10 +91,11 @@ def language_model(kind: LanguageKind) -> LanguageModel:
             model = build(config, dtype=torch.bfloat16)
     processor.tokenizer.add_tokens([FACE, PREFIX], special_tokens=True)
     backbone = Backbone(model.eval().requires_grad_(False), processor, family, "")
-    faces = face_tokens.Config("transformer", STEPS, WIDTHS, TOKENS, backbone.hidden)
+    faces = face_tokens.FaceTokensConfig("transformer", STEPS, WIDTHS, TOKENS, backbone.hidden)
     lora = Lora(8, 16, 0.05, ["q_proj", "v_proj"])
     return LanguageModel(
-        Config(kind, "hub", "", "finetune", ("happy", "sad"), faces=faces, lora=lora), backbone
+        LanguageModelConfig(kind, "hub", "", "finetune", ("happy", "sad"), faces=faces, lora=lora),
+        backbone,
     )
 
 

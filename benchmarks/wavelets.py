@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="medians are printed")
     given = parser.parse_args()
     default = Transform()
-    block = Transform("block", default.family)
+    block = Transform("block", default.wavelet)
     with tempfile.TemporaryDirectory() as name, threadpool_limits(1):
         folder = Path(name)
         rows = write(folder)
@@ -107,7 +107,7 @@ def main() -> None:
             "transform, times shared": (DISTINCT, lambda i: default(values[i], TIMES)),
             "transform, own times": (DISTINCT, lambda i: default(values[i], own_times(i))),
             "mode block": (DISTINCT, lambda i: block(values[i], TIMES)),
-            "PyWavelets by channel": (BY_CHANNEL, lambda i: by_channel(values[i], default.family)),
+            "PyWavelets by channel": (BY_CHANNEL, lambda i: by_channel(values[i], default.wavelet)),
             "reading from shards": (DISTINCT, lambda i: schema.read_row(folder, rows[i])),
             "reading from .npy": (DISTINCT, lambda i: np.load(folder / f"{i}.npy")),
         }

@@ -57,7 +57,7 @@ Measure = Literal[
 Block = Literal["blendshapes", "landmarks", "pose_free", "head", "timing"]
 
 # How trajectories become numbers; wavelets/transform.py says how.
-Mode = Literal[
+TransformName = Literal[
     "approximation",
     "pyramid",
     "largest",
@@ -72,8 +72,8 @@ Mode = Literal[
 Boundary = Literal["open", "periodic"]
 
 # What can be trained; models/ says what they are.
-Kind = Literal["majority", "logistic", "svm", "trees", "mlp", "gru", "transformer"]
-LanguageKind = Literal[
+ClassifierKind = Literal["majority", "logistic", "svm", "trees", "mlp", "gru", "transformer"]
+LanguageModelKind = Literal[
     "paligemma2", "qwen2.5-vl", "smolvlm", "tiny-paligemma2", "tiny-qwen2.5-vl", "tiny-smolvlm"
 ]
 
@@ -120,8 +120,8 @@ def _rising(values: list[Any]) -> list[Any]:
 Once = AfterValidator(_once)
 Inputs = Annotated[list[Block], Field(min_length=1), Once, BeforeValidator(_no_caption)]
 Numbers = Annotated[int, Field(ge=1, le=256)]  # per trajectory
-# A mode of the wavelet stage, and a family where it is another than wavelets.family.
-Transforms = Annotated[str, Field(pattern=rf"^({'|'.join(get_args(Mode))})( [\w.]+)?$")]
+# A transform, followed by a wavelet where it is another than wavelets.wavelet.
+Transforms = Annotated[str, Field(pattern=rf"^({'|'.join(get_args(TransformName))})( [\w.]+)?$")]
 
 
 @dataclass(frozen=True, config=_strict)
@@ -196,8 +196,8 @@ class Landmarks:
 class Wavelets:
     """Stage wavelet."""
 
-    mode: Mode
-    family: str
+    transform: TransformName
+    wavelet: str
     boundary: Boundary
     k: Numbers
     max_gap_s: Annotated[float, Field(ge=0)]
@@ -217,6 +217,7 @@ class Lora:
 class Language:
     """What language models need beyond the rest of section ``train``."""
 
+    mode: Literal["zero_shot", "pretrain", "finetune"]
     weights: str
     frames: Annotated[int, Field(ge=0, le=64)]
     sampling: Literal["uniform", "random", "middle"]
@@ -250,26 +251,28 @@ class Language:
 
 
 @dataclass(frozen=True, config=_strict)
-class Train:
-    """Stage train."""
+class Linear:
+    """A linear classifier: logistic regression or SVM."""
 
-    dataset: str
-    subset: Annotated[list[Share], Field(min_length=2, max_length=2), AfterValidator(_rising)]
-    partitions: Annotated[list[Literal["split"] | Count], Field(min_length=1), Once]
-    model: Kind | LanguageKind
-    mode: Literal["zero_shot", "pretrain", "finetune"]
-    language: Language
-    baselines: Annotated[list[Kind], Once]
-    inputs: Inputs
-    pca: Annotated[int, Field(ge=0)]
     c: Positive
-    trees: Count
+
+
+@dataclass(frozen=True, config=_strict)
+class Trees:
+    """Boosted trees."""
+
+    stages: Count
+
+
+@dataclass(frozen=True, config=_strict)
+class Network:
+    """What the networks (mlp, gru, transformer) have in common: their size and their training."""
+
     hidden: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
     loss: Literal["cross_entropy", "focal", "balanced", "balanced_dice"]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     soft_labels: bool
-    imbalance: Literal["none", "weights", "sampler"]
     lr: Positive
     schedule: Literal["constant", "cosine"]
     warmup: Share
@@ -277,17 +280,36 @@ class Train:
     batch_size: Count
     epochs: Count
     patience: Count
+
+
+@dataclass(frozen=True, config=_strict)
+class Train:
+    """Stage train. A kind of model reads the settings above ``logistic`` and its own group."""
+
+    dataset: str
+    subset: Annotated[list[Share], Field(min_length=2, max_length=2), AfterValidator(_rising)]
+    partitions: Annotated[list[Literal["split"] | Count], Field(min_length=1), Once]
+    model: ClassifierKind | LanguageModelKind
+    baselines: Annotated[list[ClassifierKind], Once]
+    inputs: Inputs
+    pca: Annotated[int, Field(ge=0)]
+    imbalance: Literal["none", "weights", "sampler"]
     seed: Seed
+    logistic: Linear
+    svm: Linear
+    trees: Trees
+    network: Network
+    language: Language
 
     @property
-    def speaks(self) -> bool:
+    def is_language_model(self) -> bool:
         """Whether the model is a language model."""
-        return self.model in get_args(LanguageKind)
+        return self.model in get_args(LanguageModelKind)
 
     @property
-    def regresses(self) -> bool:
+    def is_regression(self) -> bool:
         """Whether the model gives numbers, not labels."""
-        return self.speaks and self.language.objective != "likelihood"
+        return self.is_language_model and self.language.objective != "likelihood"
 
 
 @dataclass(frozen=True, config=_strict)
@@ -305,7 +327,7 @@ class Study:
     transforms: Annotated[list[Transforms], Field(min_length=1), Once]
     k: Annotated[list[Numbers], Field(min_length=1), Once]
     inputs: Annotated[list[Inputs], Field(min_length=1), Once]
-    models: Annotated[list[Kind], Field(min_length=1), Once]
+    models: Annotated[list[ClassifierKind], Field(min_length=1), Once]
     removed: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Once]
     every: Annotated[list[Annotated[int, Field(ge=2)]], Once]
 

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facewave.models import face_tokens
-from facewave.models.backbones import FACE, Turn, load
-from facewave.models.language import Config, LanguageModel
-from facewave.params import LanguageKind, Lora
+from facewave.models.vlm import face_tokens
+from facewave.models.vlm.backbones import FACE, Turn, load
+from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
+from facewave.params import LanguageModelKind, Lora
 
-KINDS: tuple[LanguageKind, ...] = ("tiny-paligemma2", "tiny-qwen2.5-vl", "tiny-smolvlm")
+KINDS: tuple[LanguageModelKind, ...] = ("tiny-paligemma2", "tiny-qwen2.5-vl", "tiny-smolvlm")
 WORDS = ("happy", "sad", "extremely disappointed")
 STEPS, WIDTHS, TOKENS = 5, (4, 7), 3
 PLACES = FACE * TOKENS
@@ -29,8 +29,8 @@ PAIR = ([turn()], [turn("And how does this one feel?" + PLACES + " Tell!", seed=
 
 
 def language_model(
-    kind: LanguageKind,
-    adapter: face_tokens.Kind | None = "linear",
+    kind: LanguageModelKind,
+    adapter: face_tokens.ClassifierKind | None = "linear",
     lora: bool = False,
     prefix: int = 0,
     projector: bool = False,
@@ -48,8 +48,8 @@ def language_model(
         backbone.model.to(torch.bfloat16)
     faces = None
     if adapter:
-        faces = face_tokens.Config(adapter, STEPS, WIDTHS, TOKENS, backbone.hidden)
-    config = Config(
+        faces = face_tokens.FaceTokensConfig(adapter, STEPS, WIDTHS, TOKENS, backbone.hidden)
+    config = LanguageModelConfig(
         kind=kind,
         weights="hub",
         revision="",

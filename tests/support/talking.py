@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from facewave import params
-from facewave.models import backbones, face_tokens
-from facewave.models.backbones import FACE, Turn
-from facewave.models.language import Config, LanguageModel
-from facewave.params import Language, LanguageKind, Lora
+from facewave.models.vlm import backbones, face_tokens
+from facewave.models.vlm.backbones import FACE, Turn
+from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
+from facewave.params import Language, LanguageModelKind, Lora
 from facewave.prompts.examples import Example, Examples
 from facewave.training import language
 from running import ROOT
@@ -66,17 +66,17 @@ def settings(**changes: Any) -> Language:
     return replace(params.load(ROOT / "params.yaml").train.language, **quick | changes)
 
 
-def model(kind: LanguageKind, faces: face_tokens.Kind = "linear") -> LanguageModel:
+def model(kind: LanguageModelKind, faces: face_tokens.ClassifierKind = "linear") -> LanguageModel:
     """A fresh one with face tokens and LoRA."""
     backbone = backbones.load(kind, "hub")
     torch.manual_seed(0)
-    config = Config(
+    config = LanguageModelConfig(
         kind,
         "hub",
         "",
         "finetune",
         WORDS,
-        faces=face_tokens.Config(faces, STEPS, WIDTHS, TOKENS, backbone.hidden),
+        faces=face_tokens.FaceTokensConfig(faces, STEPS, WIDTHS, TOKENS, backbone.hidden),
         lora=Lora(8, 16, 0.0, ["q_proj", "v_proj"]),
     )
     return LanguageModel(config, backbone)

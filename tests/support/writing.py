@@ -17,9 +17,9 @@ from ruamel.yaml import YAML
 from facewave import params
 from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
-from facewave.models import backbones, face_tokens
-from facewave.models.language import Config, LanguageModel
-from facewave.params import LanguageKind
+from facewave.models.vlm import backbones, face_tokens
+from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
+from facewave.params import LanguageModelKind
 from facewave.training import schema as training
 from facewave.wavelets import schema as wavelets
 from making import (
@@ -32,7 +32,7 @@ from making import (
     write_video,
 )
 
-KIND: LanguageKind = "tiny-qwen2.5-vl"
+KIND: LanguageModelKind = "tiny-qwen2.5-vl"
 SHOWN = {"frames": 2, "side": 56, "batch_size": 2}
 
 
@@ -107,14 +107,16 @@ def write_model(
     backbone = backbones.load(KIND, "hub")
     features = wavelets.read(project / "data/features/demo")
     steps, width = features.blocks["blendshapes"].shape[1:]
-    config = Config(
+    config = LanguageModelConfig(
         KIND,
         "hub",
         "",
         mode,
         () if targets else WORDS,
         targets=targets,
-        faces=face_tokens.Config("linear", steps, (width,), 3, backbone.hidden) if faces else None,
+        faces=face_tokens.FaceTokensConfig("linear", steps, (width,), 3, backbone.hidden)
+        if faces
+        else None,
     )
     module = LanguageModel(config, backbone)
     if targets:

@@ -96,7 +96,7 @@ def test_a_room_imports_only_what_it_may(path: Path) -> None:
 
 def test_the_rules_refuse_what_they_should() -> None:
     assert may_import("training", "facewave.labels.schema")
-    assert may_import("evaluation", "facewave.models.classifiers")
+    assert may_import("evaluation", "facewave.models.classifiers.classifier")
     assert may_import("study", "facewave.training.fit")
     assert may_import("training", "facewave.prompts.examples")
     assert not may_import("prompts", "facewave.landmarks.cache")

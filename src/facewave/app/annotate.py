@@ -20,11 +20,11 @@ from facewave.errors import UserError
 from facewave.files import sha256
 from facewave.labels import schema as labels
 from facewave.landmarks import schema as landmarks
-from facewave.params import LanguageKind
+from facewave.params import LanguageModelKind
 from facewave.training import schema as training
 
 if TYPE_CHECKING:
-    from facewave.models.backbones import Backbone
+    from facewave.models.vlm.backbones import Backbone
     from facewave.prompts.examples import Clips
 
 PROMPT = (
@@ -64,8 +64,8 @@ def annotate(
     """
     import torch  # these take seconds to load
 
-    from facewave.models import backbones
-    from facewave.models.language import Config, LanguageModel
+    from facewave.models.vlm import backbones
+    from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
     from facewave.prompts.answers import texts
     from facewave.prompts.examples import Examples
 
@@ -80,7 +80,7 @@ def annotate(
     if not own.frames:
         raise UserError("params.yaml: train.language.frames is 0: nothing is there to describe.")
     kind = kind or loaded.train.model
-    known = {name: name for name in get_args(LanguageKind)}
+    known = {name: name for name in get_args(LanguageModelKind)}
     if kind not in known:
         raise UserError(f"{kind} is no language model. Name one with --model: {', '.join(known)}.")
     table = _read(dataset)
@@ -91,7 +91,7 @@ def annotate(
     torch.set_num_threads(1)  # sums in a fixed order
     backbone = backbones.load(known[kind], own.weights, own.quantized)
     module = LanguageModel(
-        Config(known[kind], own.weights, backbone.revision, "zero_shot", ()), backbone
+        LanguageModelConfig(known[kind], own.weights, backbone.revision, "zero_shot", ()), backbone
     )
 
     def describe(missing: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -167,7 +167,7 @@ def _about(shots: "Clips", source: str | None, count: int) -> dict[str, Any]:
 
 def _identity(backbone: "Backbone", kind: str, weights: str) -> dict[str, str]:
     """A model by its weights: those of the hub by their commit, a folder's by their bytes."""
-    from facewave.models.backbones import HUB
+    from facewave.models.vlm.backbones import HUB
 
     identity = {"kind": kind, "precision": str(backbone.model.dtype)}
     if kind.startswith("tiny-"):

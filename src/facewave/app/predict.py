@@ -92,7 +92,7 @@ def _numbers(
         raise UserError(
             "the model was trained on other blendshapes. Train it again: dvc repro train"
         )
-    config = {name: model.wavelets[name] for name in ("mode", "family", "boundary", "k")}
+    config = {name: model.wavelets[name] for name in ("transform", "wavelet", "boundary", "k")}
     numbers = features(trajectory, facts, Transform(**config))
     blocks = {name: block[None] for name, block in numbers.items()}
     return training.arrange(blocks, model.inputs)[0]

@@ -74,9 +74,9 @@ def main() -> None:
         shutil.rmtree(pictures, ignore_errors=True)
         pictures.mkdir(parents=True)
     curves = {str(p): Path("metrics/train") / str(p) for p in settings.partitions}
-    axes = ("step" if settings.speaks else "epoch", _loss(settings))
+    axes = ("step" if settings.is_language_model else "epoch", _loss(settings))
     plots.curves(curves, axes, title, OUT / "plots/curves.png")
-    if settings.regresses:
+    if settings.is_regression:
         asked, how = _asked(measure, clips, features, loaded)
         answers = pd.concat(asked)
         shown = regression.write(answers, how, loaded, title, OUT)
@@ -133,7 +133,7 @@ def _asked(
     Both are empty where the model is a classifier.
     """
     settings = loaded.train
-    if not settings.speaks:
+    if not settings.is_language_model:
         return [], {}
     from facewave.prompts.examples import gather
     from facewave.prompts.transcripts import transcripts  # take seconds to load
@@ -155,7 +155,7 @@ def _asked(
 
 def _loss(settings: params.Train) -> str:
     """What the learning curves show."""
-    if not settings.regresses:
+    if not settings.is_regression:
         return "cross-entropy (nats)"
     return "1 - CCC" if settings.language.objective == "ccc" else "squared error (variances)"
 
@@ -240,7 +240,7 @@ def show_importance(
 ) -> None:
     """What the model relies on, over the test clips of the folds (else of the split)."""
     settings = loaded.train
-    if settings.speaks:  # every permutation would be as many answers of the whole model
+    if settings.is_language_model:  # every permutation would be as many answers of the whole model
         write_csv(OUT / "importance.csv", pd.DataFrame(columns=IMPORTANCE_COLUMNS))
         return
     usable = clips[clips["usable"]]
@@ -267,7 +267,7 @@ def show_importance(
         settings.inputs,
         features.config["blendshapes"],
         face_map.region_of_points(face),
-        features.config["mode"],
+        features.config["transform"],
         repeats=_REPEATS,
         **asdict(loaded.evaluate),
     )
@@ -291,7 +291,7 @@ def show_clip(
 ) -> None:
     """Draw the test clip whose blendshapes move most among those answered right (else of all)."""
     seen = model[model["answered_from"] == "face"]
-    right = seen[:0] if loaded.train.regresses else seen[seen["actual"] == seen["predicted"]]
+    right = seen[:0] if loaded.train.is_regression else seen[seen["actual"] == seen["predicted"]]
     pool = right if len(right) else seen
     if pool.empty:
         return
@@ -314,7 +314,7 @@ def show_clip(
 
 def _told(answer: "pd.Series[Any]", settings: params.Train) -> str:
     """What a clip is, and what the model says of it."""
-    if settings.regresses:
+    if settings.is_regression:
         return "\n".join(
             f"{target} {answer[f'actual_{target}']:.3g}, "
             f"the model says {answer[f'predicted_{target}']:.3g}"

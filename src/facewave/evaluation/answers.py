@@ -133,7 +133,7 @@ def describe(trained: training.TrainedLanguage) -> dict[str, Any]:
         and lora (None without), face_tokens, prefix, projector, quantized; and settings: section
         train.language as it was in training.
     """
-    from facewave.models.backbones import FAMILIES, HUB  # take seconds to load
+    from facewave.models.vlm.backbones import FAMILIES, HUB  # take seconds to load
     from facewave.prompts.templates import question
 
     config, settings = trained.model.config, trained.settings

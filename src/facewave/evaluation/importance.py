@@ -25,14 +25,14 @@ from scipy.fft import dct, idct
 
 from facewave.evaluation.face_map import region_of_blendshape
 from facewave.evaluation.measures import Answers, Codes, Floats, draws, interval, mean
-from facewave.params import Block, Mode
+from facewave.params import Block, TransformName
 from facewave.wavelets.schema import BLOCKS
 
 Inputs = NDArray[Any]  # float32; float64 where they are transformed
 Mask = NDArray[np.bool_]  # (N, D), which inputs belong to a group
 # Modes of the wavelet stage whose N numbers follow each other in time. In others they have places
 # of their own, and neither parts of the clip nor rates of change can be told from them.
-IN_TIME: frozenset[Mode] = frozenset({"approximation", "uniform", "block", "mean"})
+IN_TIME: frozenset[TransformName] = frozenset({"approximation", "uniform", "block", "mean"})
 COLUMNS = ("kind", "name", "importance", "spread", "low", "high")
 
 
@@ -58,7 +58,7 @@ def importances(
     inputs: Sequence[Block],
     blendshapes: Sequence[str],
     region_P: NDArray[np.str_],
-    mode: Mode,
+    mode: TransformName,
     *,
     repeats: int,
     resamples: int,
@@ -154,7 +154,7 @@ def groups_by_kind(
     blendshapes: Sequence[str],
     region_P: NDArray[np.str_],
     n_steps: int,
-    mode: Mode,
+    mode: TransformName,
 ) -> dict[str, dict[str, Mask]]:
     """Kind -> name -> which of the (N, D) inputs; arguments and kinds as in ``importances``.
 

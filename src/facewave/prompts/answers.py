@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from facewave.errors import UserError
-from facewave.models.backbones import Backbone, precision
-from facewave.models.language import Inputs, LanguageModel
+from facewave.models.vlm.backbones import Backbone, precision
+from facewave.models.vlm.model import Inputs, LanguageModel
 from facewave.params import Language
 from facewave.prompts.examples import Examples, collate
 from facewave.prompts.templates import read, spoken

@@ -16,8 +16,8 @@ from torch.utils.data import Dataset as TorchDataset
 
 from facewave.labels import schema as labels
 from facewave.landmarks import schema as landmarks
-from facewave.models.backbones import Backbone, Turn
-from facewave.models.language import Inputs, append_answers
+from facewave.models.vlm.backbones import Backbone, Turn
+from facewave.models.vlm.model import Inputs, append_answers
 from facewave.params import Dataset, Language, Train
 from facewave.prompts.frames import draw_seed, grid, show
 from facewave.prompts.templates import question, spoken
@@ -204,7 +204,7 @@ def gather(
     Raises:
         UserError: the table has no such target.
     """
-    targets = settings.language.targets if settings.regresses else []
+    targets = settings.language.targets if settings.is_regression else []
     trajectories = Path("data/landmarks") / settings.dataset
     return Clips(
         table,

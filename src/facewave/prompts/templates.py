@@ -8,7 +8,7 @@ where that is not known), ``{face}`` one with the places of the face tokens (not
 import re
 from collections.abc import Sequence
 
-from facewave.models.backbones import FACE
+from facewave.models.vlm.backbones import FACE
 
 _LONGEST = 1000  # characters of a transcript; a longer one is cut at a word
 _EDGES = " \t\n.,:;!'\"`*"

@@ -103,9 +103,9 @@ class Clips:
 def main() -> None:
     """Make the study."""
     settings = params.load()
-    if settings.train.regresses:
+    if settings.train.is_regression:
         return _nothing(settings)
-    if settings.train.speaks:
+    if settings.train.is_language_model:
         others = ", ".join(trained.classifiers(settings.train))
         print(
             f"leakage and frames removed: of {others} only. Of {settings.train.model} they would "
@@ -219,7 +219,7 @@ def leakage(clips: Clips, settings: params.Params) -> pd.DataFrame:
     drawable = len(table) and table["label"].value_counts().max() >= n_folds
     if drawable and labels.groups(table).duplicated().any() and n_folds > 2:
         chosen = settings.wavelets
-        transform = Transform(chosen.mode, chosen.family, chosen.boundary, chosen.k)
+        transform = Transform(chosen.transform, chosen.wavelet, chosen.boundary, chosen.k)
         blocks = clips.blocks(transform, settings.train.inputs)
         folds = {
             "disjoint": table["fold"],
@@ -265,7 +265,9 @@ def removal(clips: Clips, partitions: Sequence[str | int], settings: params.Para
     for step in settings.study.every:
         changes[f"1 of {step} frames"] = partial(thinned.every, step)
     config = trained.load(trained.folder(partitions[0], trained.PRIOR)).wavelets
-    transform = Transform(**{name: config[name] for name in ("mode", "family", "boundary", "k")})
+    transform = Transform(
+        **{name: config[name] for name in ("transform", "wavelet", "boundary", "k")}
+    )
     rows = []
     for condition, change in tqdm(changes.items(), "frames removed", unit="condition"):
         blocks = clips.blocks(transform, settings.train.inputs, change)

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from facewave.errors import UserError
-from facewave.params import Block, Kind, Mode, Study, Wavelets
+from facewave.params import Block, ClassifierKind, Study, TransformName, Wavelets
 from facewave.wavelets.transform import Transform
 
 
@@ -28,7 +28,7 @@ class Run:
 
     transform: Transform
     inputs: tuple[Block, ...]
-    model: Kind
+    model: ClassifierKind
 
     @property
     def named(self) -> dict[str, Any]:
@@ -50,8 +50,8 @@ def runs(study: Study, wavelets: Wavelets) -> Iterator[Run]:
     transforms: dict[tuple[str, int], Transform] = {}
     for name, k in product(study.transforms, study.k):
         first, _, family = name.partition(" ")
-        mode = next(mode for mode in get_args(Mode) if mode == first)
-        transform = Transform(mode, family or wavelets.family, wavelets.boundary, k)
+        mode = next(mode for mode in get_args(TransformName) if mode == first)
+        transform = Transform(mode, family or wavelets.wavelet, wavelets.boundary, k)
         transform.over_time(2)  # here, not after hours, it is told that K does not suit the family
         transforms.setdefault((transform.name, k), transform)
     for transform in transforms.values():

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from facewave.evaluation import measures
 from facewave.evaluation.measures import Answers
 from facewave.labels import schema as labels
-from facewave.params import Block, Evaluate, Kind, Train
+from facewave.params import Block, ClassifierKind, Evaluate, Train
 from facewave.training import parts as training
 from facewave.training import schema
 from facewave.training.fit import Part, fit
@@ -46,7 +46,7 @@ def run(
     blocks: Mapping[Block, NDArray[np.float32]],
     transform: Transform,
     words: Sequence[str],
-    kind: Kind,
+    kind: ClassifierKind,
     settings: Train,
     parts: Sequence[pd.Series],
 ) -> Outcome:
@@ -63,8 +63,8 @@ def run(
         settings: section ``train``, with the run's inputs.
         parts: for each partition, which part each clip is in.
     """
-    config, how = training.plan(kind, words, blocks, transform.mode, transform.k, settings)
-    prior, _ = training.plan("majority", words, blocks, transform.mode, transform.k, settings)
+    config, how = training.plan(kind, words, blocks, transform.transform, transform.k, settings)
+    prior, _ = training.plan("majority", words, blocks, transform.transform, transform.k, settings)
     usable = clips["usable"].to_numpy(bool)
     tested, found, validated = [], [], []
     for part in parts:

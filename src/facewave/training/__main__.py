@@ -43,7 +43,7 @@ def main() -> None:
     place = Path("data/labels") / f"{settings.dataset}.csv"
     words = labels.read_words(place)
     table = labels.single_label(labels.read(place))
-    if not words and not settings.regresses:
+    if not words and not settings.is_regression:
         raise UserError(
             f"{settings.dataset} has no words to learn, only valence and arousal or action units. "
             "Name another dataset in train.dataset, or another track in its entry; a language "
@@ -51,7 +51,7 @@ def main() -> None:
         )
     features = wavelets.read(Path("data/features") / settings.dataset)
     clips = wavelets.join(table, features)
-    if settings.regresses and settings.baselines:
+    if settings.is_regression and settings.baselines:
         print("train.baselines are classifiers: beside a regression none is trained")
 
     # One thread: sums in a fixed order, so the same clips give the same bytes; it is small work.
@@ -62,9 +62,9 @@ def main() -> None:
     with threadpool_limits(1):
         if _first_process():  # the classifiers are its work alone
             for partition in tqdm(settings.partitions, "train", unit="partition"):
-                with _curves(partition, not settings.speaks) as log:
+                with _curves(partition, not settings.is_language_model) as log:
                     _classifiers(clips, partition, words, features, settings, log)
-        if settings.speaks:
+        if settings.is_language_model:
             _language_models(clips, words, features, loaded)
     if _first_process():
         shutil.rmtree(checkpoints.ROOT, ignore_errors=True)
@@ -110,7 +110,7 @@ def _classifiers(
 
     for role, kind in kinds.items():
         hear = {"report": log} if role == schema.MODEL else {}
-        mode, k = features.config["mode"], features.config["k"]
+        mode, k = features.config["transform"], features.config["k"]
         config, how = plan(kind, words, features.blocks, mode, k, settings)
         mark = fingerprint(data, config, schema.of_classifiers(settings), how)
         checkpoint = Checkpoint(checkpoints.path(partition, role), mark)

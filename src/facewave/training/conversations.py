@@ -16,9 +16,9 @@ from facewave import prompts
 from facewave.errors import UserError
 from facewave.files import sha256
 from facewave.labels import schema as labels
-from facewave.models import backbones, face_tokens
-from facewave.models.language import Config, LanguageModel
-from facewave.params import LanguageKind, Train
+from facewave.models.vlm import backbones, face_tokens
+from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
+from facewave.params import LanguageModelKind, Train
 from facewave.prompts import leaks
 from facewave.prompts.examples import Clips, Examples, choose_shots
 from facewave.training import checkpoints, language, schema
@@ -52,8 +52,8 @@ def train(
             ``language.fit`` raises.
     """
     own = settings.language
-    learns = settings.mode != "zero_shot"
-    targets = own.targets if settings.regresses else []
+    learns = settings.language.mode != "zero_shot"
+    targets = own.targets if settings.is_regression else []
     _check(settings)
     known = ~np.isnan(clips.targets_nT).any(1)
     learnt = labels.subset(clips.table, *settings.subset).index
@@ -98,7 +98,7 @@ def train(
     _fit_buffers(module, train_clips)
     start = Path(own.start) / str(partition) / schema.MODEL
     before = ""
-    if settings.mode == "finetune" and own.start != "none":
+    if settings.language.mode == "finetune" and own.start != "none":
         test = clips.of(np.flatnonzero((parts == "test").to_numpy()).tolist())
         _start(trained, start, _keys(test))
         before = "".join(sha256(file) for file in sorted(start.iterdir()))
@@ -125,20 +125,21 @@ def train(
 
 def _check(settings: Train) -> None:
     """Whether the settings of a language model go together."""
-    own, learns = settings.language, settings.mode != "zero_shot"
+    own, learns = settings.language, settings.language.mode != "zero_shot"
     told = "params.yaml: "
-    if settings.regresses and not learns:
+    if settings.is_regression and not learns:
         raise UserError(
-            told + "a regression has to be learnt. Set train.mode to pretrain or finetune, or "
+            told
+            + "a regression has to be learnt. Set train.language.mode to pretrain or finetune, or "
             "train.language.objective: likelihood."
         )
-    if settings.regresses and "{targets}" not in own.prompt:
+    if settings.is_regression and "{targets}" not in own.prompt:
         raise UserError(
             told + "train.language.prompt asks for a label. For a regression ask for {targets}, "
             "such as: These are frames of a clip of a person.{face}{transcript} How high are "
             "{targets}?"
         )
-    if settings.regresses and own.examples:
+    if settings.is_regression and own.examples:
         raise UserError(
             told + "examples are answered with words, and a regression answers with numbers. Set "
             "train.language.examples: 0."
@@ -154,9 +155,10 @@ def _check(settings: Train) -> None:
             told + "train.language.prompt should have {face}, the place of the face tokens, once. "
             "Without face tokens set train.language.face_tokens: 0."
         )
-    if settings.mode != "finetune" and own.start != "none":
+    if settings.language.mode != "finetune" and own.start != "none":
         raise UserError(
-            told + f"train.language.start is {own.start}, and train.mode {settings.mode}: only "
+            told
+            + f"train.language.start is {own.start}, and train.language.mode {settings.language.mode}: only "
             "finetune starts from another run. Set start: none."
         )
 
@@ -167,24 +169,26 @@ def _configure(
     targets: Sequence[str],
     features: Features,
     settings: Train,
-) -> Config:
-    own, learns = settings.language, settings.mode != "zero_shot"
+) -> LanguageModelConfig:
+    own, learns = settings.language, settings.language.mode != "zero_shot"
     faces = None
     if own.face_tokens and learns:  # an adapter that has learnt nothing would only disturb
         widths = schema.widths(features.blocks, settings.inputs)
         steps = features.blocks[settings.inputs[0]].shape[1]
-        faces = face_tokens.Config(own.adapter, steps, widths, own.face_tokens, backbone.hidden)
-    return Config(
+        faces = face_tokens.FaceTokensConfig(
+            own.adapter, steps, widths, own.face_tokens, backbone.hidden
+        )
+    return LanguageModelConfig(
         kind=_kind(settings),
         weights=own.weights,
         revision=backbone.revision,
-        mode=settings.mode,
+        mode=settings.language.mode,
         classes=tuple(words),
         targets=tuple(targets),
         faces=faces,
-        lora=own.lora if settings.mode == "finetune" and own.lora.rank else None,
+        lora=own.lora if settings.language.mode == "finetune" and own.lora.rank else None,
         projector=own.projector and learns,
-        prefix=own.prefix if settings.mode == "finetune" else 0,
+        prefix=own.prefix if settings.language.mode == "finetune" else 0,
         quantized=own.quantized,
     )
 
@@ -283,5 +287,5 @@ def _digest(*groups: Clips) -> str:
     return found.hexdigest()
 
 
-def _kind(settings: Train) -> LanguageKind:
-    return next(kind for kind in get_args(LanguageKind) if kind == settings.model)
+def _kind(settings: Train) -> LanguageModelKind:
+    return next(kind for kind in get_args(LanguageModelKind) if kind == settings.model)

@@ -17,9 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facewave.errors import UserError
-from facewave.models.classifiers import Classifier, Config, Majority, Reduction, build
-from facewave.models.heads import DEPTH, Linear, Trees
-from facewave.params import Kind, Train
+from facewave.models.classifiers.classifier import (
+    Classifier,
+    ClassifierConfig,
+    Majority,
+    Reduction,
+    build,
+)
+from facewave.models.classifiers.heads import DEPTH, Linear, Trees
+from facewave.params import ClassifierKind, Train
 from facewave.training import loop, losses
 from facewave.training.checkpoints import Checkpoint, Saved
 from facewave.training.loop import Prepared, Report
@@ -39,42 +45,40 @@ class Part:
     targets_nC: Tensor
 
 
-def used_by(kind: Kind, settings: Train) -> dict[str, Any]:
+def used_by(kind: ClassifierKind, settings: Train) -> dict[str, Any]:
     """The settings that a kind's fit follows from, beside its inputs."""
-    every = ("dataset", "subset", "partitions", "pca", "imbalance", "seed")
-    own = {"majority": (), "logistic": ("c",), "svm": ("c",), "trees": ("trees",)}
-    rest = {"model", "mode", "language", "baselines", "inputs", "c", "trees"}
-    networks = set(asdict(settings)) - rest
-    return {name: asdict(settings)[name] for name in sorted({*every, *own.get(kind, networks)})}
+    shared = ("dataset", "subset", "partitions", "pca", "imbalance", "seed")
+    group = {"majority": (), "logistic": ("logistic",), "svm": ("svm",), "trees": ("trees",)}
+    return {name: asdict(settings)[name] for name in (*shared, *group.get(kind, ("network",)))}
 
 
 def configure(
-    kind: Kind,
+    kind: ClassifierKind,
     classes: tuple[str, ...],
     steps: int,
     widths: tuple[int, ...],
     kept: int,
     settings: Train,
-) -> Config:
-    """What is to be built, of which kind, on which inputs (see ``Config``)."""
+) -> ClassifierConfig:
+    """What is to be built, of which kind, on which inputs (see ``ClassifierConfig``)."""
     if kind == "majority":
-        return Config(kind, classes)
+        return ClassifierConfig(kind, classes)
     network = kind in ("mlp", "gru", "transformer")
-    return Config(
+    return ClassifierConfig(
         kind,
         classes,
         steps,
         widths,
         kept,
         settings.pca,
-        settings.hidden if network else 0,
-        settings.dropout if network else 0.0,
-        settings.trees if kind == "trees" else 0,
+        settings.network.hidden if network else 0,
+        settings.network.dropout if network else 0.0,
+        settings.trees.stages if kind == "trees" else 0,
     )
 
 
 def fit(
-    config: Config,
+    config: ClassifierConfig,
     train: Part,
     val: Part,
     settings: Train,
@@ -120,7 +124,7 @@ def fit(
         case Trees():
             _fit_trees(module.head, prepared, settings)
         case _:
-            loss = losses.choose(settings, counts_C)
+            loss = losses.choose(settings.network, counts_C)
             history = loop.train_head(
                 module.head, prepared, validating, loss, settings, report, checkpoint
             )
@@ -131,7 +135,7 @@ def fit(
     return module
 
 
-def _check_pca(config: Config, train: Part) -> None:
+def _check_pca(config: ClassifierConfig, train: Part) -> None:
     channels, steps = train.inputs_nND.shape[2], config.kept or config.steps
     most = min(channels, len(train.codes_n) * steps)
     if config.pca > most:
@@ -147,8 +151,8 @@ def _prepare(module: Classifier, part: Part, counts_C: Tensor, settings: Train) 
     if settings.imbalance == "weights":
         weights_n = losses.class_weights(counts_C)[part.codes_n].float()
     targets_nC = part.targets_nC
-    if settings.label_smoothing:
-        targets_nC = losses.smooth(targets_nC, settings.label_smoothing)
+    if settings.network.label_smoothing:
+        targets_nC = losses.smooth(targets_nC, settings.network.label_smoothing)
     return Prepared(module.prepare(part.inputs_nND), part.codes_n, targets_nC, weights_n)
 
 
@@ -158,14 +162,14 @@ def _weights(train: Prepared, settings: Train) -> NDArray[np.float64] | None:
     return train.weights_n.double().numpy() if weighted else None
 
 
-def _fit_linear(head: Linear, train: Prepared, config: Config, settings: Train) -> None:
+def _fit_linear(head: Linear, train: Prepared, config: ClassifierConfig, settings: Train) -> None:
     inputs = train.inputs_nKP.flatten(1).double().numpy()
     present = np.unique(train.codes_n.numpy())
     coefficients, intercepts = np.zeros((1, inputs.shape[1])), np.zeros(1)
     if len(present) > 1:  # scikit-learn refuses a single class
-        solver = LogisticRegression(C=settings.c, max_iter=2000)
+        solver = LogisticRegression(C=settings.logistic.c, max_iter=2000)
         if config.kind == "svm":
-            solver = LinearSVC(C=settings.c, max_iter=10_000, random_state=settings.seed)
+            solver = LinearSVC(C=settings.svm.c, max_iter=10_000, random_state=settings.seed)
         solver.fit(inputs, train.codes_n.numpy(), sample_weight=_weights(train, settings))
         coefficients, intercepts = solver.coef_, solver.intercept_
     if len(present) == 2:  # it keeps one row for two classes
@@ -187,7 +191,7 @@ def _fit_trees(head: Trees, train: Prepared, settings: Train) -> None:
         return
     inputs = train.inputs_nKP.flatten(1).numpy()
     solver = GradientBoostingClassifier(
-        n_estimators=settings.trees,
+        n_estimators=settings.trees.stages,
         max_depth=DEPTH,
         max_features="sqrt",
         subsample=_SUBSAMPLE,

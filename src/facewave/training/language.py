@@ -23,8 +23,8 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from facewave.errors import UserError
 from facewave.files import replacing, write_json
-from facewave.models.backbones import Backbone, precision
-from facewave.models.language import Inputs, LanguageModel
+from facewave.models.vlm.backbones import Backbone, precision
+from facewave.models.vlm.model import Inputs, LanguageModel
 from facewave.params import Language
 from facewave.prompts.answers import to_device, workers
 from facewave.prompts.examples import Example, Examples, collate

@@ -79,9 +79,9 @@ def train_head(
     accelerator = Accelerator()
     head.to(accelerator.device)
     optimizer = torch.optim.AdamW(
-        [{"params": head.parameters(), "initial_lr": settings.lr}],
-        lr=settings.lr,
-        weight_decay=settings.weight_decay,
+        [{"params": head.parameters(), "initial_lr": settings.network.lr}],
+        lr=settings.network.lr,
+        weight_decay=settings.network.weight_decay,
     )
     generator = torch.Generator().manual_seed(settings.seed)
     batches = _batches(train, settings, generator)
@@ -91,11 +91,11 @@ def train_head(
     for epoch, figures in enumerate(progress.history):
         report(epoch, figures)
 
-    steps, done = settings.epochs * len(batches), len(progress.history) * len(batches)
+    steps, done = settings.network.epochs * len(batches), len(progress.history) * len(batches)
     schedule = LambdaLR(optimizer, lambda step: rate(step, steps, settings), done - 1)
     head, optimizer, batches, schedule = accelerator.prepare(head, optimizer, batches, schedule)
     val = _to(val, accelerator.device)
-    for epoch in range(len(progress.history), settings.epochs):
+    for epoch in range(len(progress.history), settings.network.epochs):
         head.train()
         total = 0.0
         for inputs_nKP, targets_nC, weights_n in batches:
@@ -118,7 +118,7 @@ def train_head(
         if now < progress.best_loss:
             progress.best, progress.best_epoch = copy.deepcopy(head.state_dict()), epoch
             progress.best_loss = now
-        elif epoch - progress.best_epoch >= settings.patience:
+        elif epoch - progress.best_epoch >= settings.network.patience:
             break
         if checkpoint and checkpoint.due:
             checkpoint.write(_saved(progress, head, optimizer, generator))
@@ -133,9 +133,9 @@ def rate(step: int, steps: int, settings: Train) -> float:
     ``cosine`` rises in a straight line over the warm-up, then falls to 0 along half a cosine
     (Loshchilov & Hutter, 2017, without restarts).
     """
-    if settings.schedule == "constant":
+    if settings.network.schedule == "constant":
         return 1.0
-    warmup = round(settings.warmup * steps)
+    warmup = round(settings.network.warmup * steps)
     if step < warmup:
         return (step + 1) / (warmup + 1)
     return (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup))) / 2
@@ -146,8 +146,10 @@ def _batches(train: Prepared, settings: Train, generator: torch.Generator) -> An
     if settings.imbalance == "sampler":  # every class as often, in the mean
         weights_n = 1 / torch.bincount(train.codes_n)[train.codes_n]
         sampler = WeightedRandomSampler(weights_n.tolist(), len(weights_n), generator=generator)
-        return DataLoader(dataset, settings.batch_size, sampler=sampler, generator=generator)
-    return DataLoader(dataset, settings.batch_size, shuffle=True, generator=generator)
+        return DataLoader(
+            dataset, settings.network.batch_size, sampler=sampler, generator=generator
+        )
+    return DataLoader(dataset, settings.network.batch_size, shuffle=True, generator=generator)
 
 
 def _to(part: Prepared, device: torch.device) -> Prepared:

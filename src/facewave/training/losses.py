@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facewave.params import Train
+from facewave.params import Network
 
 # (logits (n, C), targets (n, C), weights (n,)) -> a number.
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -75,7 +75,7 @@ def class_weights(counts_C: Tensor) -> Tensor:
     return inverse_C * counts_C.sum() / (inverse_C * counts_C).sum()
 
 
-def choose(settings: Train, counts_C: Tensor) -> Loss:
+def choose(settings: Network, counts_C: Tensor) -> Loss:
     """The loss that the settings name.
 
     Args:

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from facewave.labels import schema as labels
-from facewave.models.classifiers import Config, Reduction
-from facewave.params import Block, Kind, Train
+from facewave.models.classifiers.classifier import ClassifierConfig, Reduction
+from facewave.params import Block, ClassifierKind, Train
 from facewave.training import losses, schema
 from facewave.training.fit import Part, configure
 
@@ -46,19 +46,19 @@ def _part(
     chosen = {name: blocks[name][at] for name in settings.inputs}
     codes = torch.from_numpy(clips["label"].to_numpy(np.int64))
     targets = losses.one_hot(codes, len(words))
-    if settings.soft_labels:
+    if settings.network.soft_labels:
         targets = torch.from_numpy(labels.soft_labels(clips, words)).float()
     return Part(torch.from_numpy(schema.arrange(chosen, settings.inputs)), codes, targets)
 
 
 def plan(
-    kind: Kind,
+    kind: ClassifierKind,
     words: Sequence[str],
     blocks: Mapping[Block, NDArray[np.float32]],
     mode: str,
     k: int,
     settings: Train,
-) -> tuple[Config, Reduction | None]:
+) -> tuple[ClassifierConfig, Reduction | None]:
     """What is to be built, and how training makes K steps of what the wavelet stage wrote."""
     how = next((one for one in get_args(Reduction) if one == mode), None)
     steps = blocks[settings.inputs[0]].shape[1]

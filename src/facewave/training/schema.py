@@ -22,11 +22,11 @@ from torch import Tensor, nn
 
 from facewave.errors import UserError
 from facewave.files import replacing, write_json
-from facewave.models.classifiers import Config, build
-from facewave.params import Block, Kind, Language, LanguageKind, Lora, Train
+from facewave.models.classifiers.classifier import ClassifierConfig, build
+from facewave.params import Block, ClassifierKind, Language, LanguageModelKind, Lora, Train
 
 if TYPE_CHECKING:
-    from facewave.models.language import LanguageModel
+    from facewave.models.vlm.model import LanguageModel
 
 ROOT = Path("models/trained")
 MODEL = "model"
@@ -47,7 +47,7 @@ class Trained:
     """
 
     module: nn.Module
-    config: Config
+    config: ClassifierConfig
     inputs: tuple[Block, ...]
     wavelets: dict[str, Any]
 
@@ -84,24 +84,24 @@ def folder(partition: str | int, role: str) -> Path:
     return ROOT / str(partition) / role
 
 
-def roles(settings: Train) -> dict[str, Kind | LanguageKind]:
+def roles(settings: Train) -> dict[str, ClassifierKind | LanguageModelKind]:
     """What is trained on every partition: role -> kind; beside a regression no classifier."""
-    if settings.regresses:
+    if settings.is_regression:
         return {MODEL: settings.model}
     return {MODEL: settings.model, PRIOR: PRIOR} | {name: name for name in settings.baselines}
 
 
-def classifiers(settings: Train) -> dict[str, Kind]:
+def classifiers(settings: Train) -> dict[str, ClassifierKind]:
     """Those of the roles that are classifiers."""
     kinds = roles(settings)
-    return {role: kind for role in kinds for kind in get_args(Kind) if kinds[role] == kind}
+    return {
+        role: kind for role in kinds for kind in get_args(ClassifierKind) if kinds[role] == kind
+    }
 
 
 def of_classifiers(settings: Train) -> dict[str, Any]:
     """The settings without those of language models."""
-    return {
-        name: value for name, value in asdict(settings).items() if name not in ("mode", "language")
-    }
+    return {name: value for name, value in asdict(settings).items() if name != "language"}
 
 
 def arrange(
@@ -149,7 +149,7 @@ def load(place: Path) -> Trained:
         content = json.loads((place / "config.json").read_text("utf-8"))
         model = content["model"]
         tuples = {name: tuple(model[name]) for name in ("classes", "widths")}
-        config = Config(**model | tuples)
+        config = ClassifierConfig(**model | tuples)
         module = build(config)
         module.load_state_dict(load_file(place / "model.safetensors"))
         inputs, wavelets = tuple(content["inputs"]), content["wavelets"]
@@ -210,17 +210,20 @@ def load_language(place: Path) -> TrainedLanguage:
     Raises:
         UserError: as ``read_language``; or the two files do not fit, or there is no backbone.
     """
-    from facewave.models import backbones, face_tokens  # takes seconds to load
-    from facewave.models.language import Config, LanguageModel
+    from facewave.models.vlm import backbones, face_tokens  # takes seconds to load
+    from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 
     tensors, about = read_language(place)
     try:
         own = about["language"]
         faces, lora = own["faces"], own["lora"]
-        config = Config(
+        config = LanguageModelConfig(
             **own
             | {name: tuple(own[name]) for name in ("classes", "targets")}
-            | {"faces": faces and face_tokens.Config(**faces | {"widths": tuple(faces["widths"])})}
+            | {
+                "faces": faces
+                and face_tokens.FaceTokensConfig(**faces | {"widths": tuple(faces["widths"])})
+            }
             | {"lora": lora and Lora(**lora)}
         )
         settings = Language(**about["settings"] | {"lora": Lora(**about["settings"]["lora"])})

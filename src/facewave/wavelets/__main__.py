@@ -42,7 +42,7 @@ def main(name: str) -> None:
     settings = params.load()
     about = params.dataset(settings, name).about
     chosen = settings.wavelets
-    transform = Transform(chosen.mode, chosen.family, chosen.boundary, chosen.k)
+    transform = Transform(chosen.transform, chosen.wavelet, chosen.boundary, chosen.k)
     source, folder = Path("data/landmarks") / name, Path("data/features") / name
     index = landmarks.read_index(source)
     index["reason"] = [unusable(row, chosen.max_gap_s) for row in index.to_dict("records")]

@@ -17,8 +17,8 @@ import pandas as pd
 from sklearn.model_selection import GroupKFold
 
 from facewave.errors import UserError
-from facewave.models import reduce
-from facewave.params import Block, Mode
+from facewave.models.classifiers import reduce
+from facewave.params import Block, TransformName
 from facewave.wavelets.transform import LEARNT, Floats, Transform, fitting
 
 KS = (4, 6, 8, 10, 16, 24, 32, 64)
@@ -54,7 +54,7 @@ def moving(blocks: Mapping[Block, Floats], times_T: Floats, file: str) -> Moving
 
 def contenders(default: Transform) -> dict[str, Transform]:
     """Who races, by name: ``default`` first, each mode, and the rivals; K is the race's affair."""
-    pairs: tuple[tuple[Mode, str], ...] = (
+    pairs: tuple[tuple[TransformName, str], ...] = (
         ("approximation", "bior3.1"),
         ("approximation", "db2"),
         ("approximation", "sym4"),
@@ -66,7 +66,7 @@ def contenders(default: Transform) -> dict[str, Transform]:
         ("energy", "haar"),
         ("block", "haar"),
     )
-    rivals: tuple[Mode, ...] = ("mean", "uniform", "dct", "pca")
+    rivals: tuple[TransformName, ...] = ("mean", "uniform", "dct", "pca")
     others = [Transform(mode, family) for mode, family in pairs]
     others += [Transform(mode) for mode in rivals]
     return {default.name: default} | {other.name: other for other in others}
@@ -86,7 +86,7 @@ def race(
     rows = []
     can_learn = len({clip.file for clip in clips}) > 1
     for name, transform in racing.items():
-        learning = transform.mode in LEARNT
+        learning = transform.transform in LEARNT
         if learning and not can_learn:
             continue
         prepared = [_learner(clip, transform) for clip in clips] if learning else []
@@ -141,7 +141,7 @@ def _choices(
     """For each clip and block, the (K, N) that were learnt on clips of other files."""
     files = np.unique([clip.file for clip in clips], return_inverse=True)[1]
     folds = GroupKFold(min(_FOLDS, int(files.max()) + 1)).split(files, groups=files)
-    learn = reduce.largest if transform.mode == "largest" else reduce.principal
+    learn = reduce.largest if transform.transform == "largest" else reduce.principal
     chosen: dict[tuple[int, Block], Floats] = {}
     for others, own in folds:
         for block in moments[0]:

@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 
 from facewave.errors import UserError
-from facewave.params import Boundary, Mode
+from facewave.params import Boundary, TransformName
 from facewave.wavelets import bases
 
 Floats = NDArray[np.float64]
@@ -60,42 +60,42 @@ class Transform:
     """What is needed to turn one clip into a fixed handful of numbers per channel.
 
     Attributes:
-        mode: see the module.
-        family: a discrete wavelet's name, as PyWavelets has it; the rivals have no use for it.
+        transform: see the module.
+        wavelet: a discrete wavelet's name, as PyWavelets has it; the rivals have no use for it.
         boundary: what lies beyond the clip's ends, of approximation and pyramid: open: nothing is
             assumed; periodic: its start follows its end.
         k: numbers per channel.
     """
 
-    mode: Mode = "approximation"
-    family: str = "bior3.1"
+    transform: TransformName = "approximation"
+    wavelet: str = "bior3.1"
     boundary: Boundary = "open"
     k: int = 10
 
     def __post_init__(self) -> None:
-        if self.family not in pywt.wavelist(kind="discrete"):
+        if self.wavelet not in pywt.wavelist(kind="discrete"):
             raise UserError(
-                f"params.yaml: wavelets.family {self.family!r} is no discrete wavelet of "
+                f"params.yaml: wavelets.wavelet {self.wavelet!r} is no discrete wavelet of "
                 f"PyWavelets; it has {', '.join(pywt.wavelist(kind='discrete'))}."
             )
-        if self.mode in LEARNT and self.k > bases.GRID:
+        if self.transform in LEARNT and self.k > bases.GRID:
             raise UserError(
                 f"params.yaml: wavelets.k {self.k} is more than the {bases.GRID} numbers that mode "
-                f"{self.mode} has to choose from."
+                f"{self.transform} has to choose from."
             )
 
     @property
     def name(self) -> str:
         """The mode, with its family where it has one; and ends that repeat the clip."""
-        family = f" {self.family}" if self.mode not in RIVALS else ""
-        ends = " periodic" if self.boundary == "periodic" and self.mode in FITTED else ""
-        return f"{self.mode}{family}{ends}"
+        family = f" {self.wavelet}" if self.transform not in RIVALS else ""
+        ends = " periodic" if self.boundary == "periodic" and self.transform in FITTED else ""
+        return f"{self.transform}{family}{ends}"
 
     @property
     def numbers(self) -> int:
         """How many numbers a channel gets, N: K but for the modes that learn, and the means."""
         return {"mean": 1, "mean_std": 2, "largest": bases.GRID, "pca": bases.GRID}.get(
-            self.mode, self.k
+            self.transform, self.k
         )
 
     def __call__(self, values_TC: Floats, times_T: Floats) -> Floats:
@@ -113,7 +113,7 @@ class Transform:
         """
         if len(values_TC) < 2 or not np.isfinite(values_TC).all():
             raise ValueError("a trajectory needs at least two frames, all finite")
-        match self.mode:
+        match self.transform:
             case "mean_std":
                 lasts_T = np.diff(frame_edges(times_T))
                 mean = np.average(values_TC, axis=0, weights=lasts_T)
@@ -124,18 +124,18 @@ class Transform:
                 return make_interp_spline(times_T, values_TC, k=1)(at)
             case "largest":
                 cells = cell_means(values_TC, times_T, bases.GRID)
-                parts = bases.decompose(cells, self.family, "periodic")
+                parts = bases.decompose(cells, self.wavelet, "periodic")
                 return np.concatenate(parts) / math.sqrt(bases.GRID)
             case "pca":
                 return cell_means(values_TC, times_T, bases.GRID)
             case "energy":
                 cells = cell_means(values_TC, times_T, self._means * 2**self._octaves)
-                means, *details = _decompose(cells, self.family, "periodization", self._octaves)
+                means, *details = _decompose(cells, self.wavelet, "periodization", self._octaves)
                 moving = [np.sqrt((part**2).sum(axis=0) / len(cells)) for part in details]
                 return np.vstack([means / math.sqrt(2) ** self._octaves, *moving])
             case "block":
                 level = block_level(len(values_TC))
-                means = _decompose(values_TC, self.family, "symmetric", level)[0]
+                means = _decompose(values_TC, self.wavelet, "symmetric", level)[0]
                 kept = means[: self.k] / math.sqrt(2) ** level
                 return np.pad(kept, ((0, self.k - len(kept)), (0, 0)))
             case _:
@@ -147,14 +147,14 @@ class Transform:
         Of ``energy`` and ``mean_std`` it is that of the means: the rest has no place in time. Of
         ``block`` it goes on as it was where the rest was cut off.
         """
-        if self.mode == "block":
+        if self.transform == "block":
             level = block_level(len(times_T))
             still = np.zeros((len(times_T), numbers_NC.shape[1]))
-            parts = _decompose(still, self.family, "symmetric", level)
+            parts = _decompose(still, self.wavelet, "symmetric", level)
             kept = min(self.k, len(parts[0]))
             parts[0][:kept] = numbers_NC[:kept] * math.sqrt(2) ** level
             parts[0][kept:] = parts[0][kept - 1]
-            return pywt.waverec(parts, self.family, "symmetric", axis=0)[: len(times_T)]
+            return pywt.waverec(parts, self.wavelet, "symmetric", axis=0)[: len(times_T)]
         functions_TK = self.synthesis(times_T)
         return functions_TK @ numbers_NC[: functions_TK.shape[1]]
 
@@ -164,7 +164,7 @@ class Transform:
         Raises:
             ValueError: in mode ``block``, which has functions of no fixed time.
         """
-        match self.mode:
+        match self.transform:
             case "uniform":
                 at = np.linspace(times_T[0], times_T[-1], self.k)
                 return np.stack([np.interp(times_T, at, line) for line in np.eye(self.k)], axis=1)
@@ -178,20 +178,20 @@ class Transform:
 
         Without rows where not all numbers are coefficients of functions of time.
         """
-        if self.mode in ("block", "energy", "mean_std"):
+        if self.transform in ("block", "energy", "mean_std"):
             return np.empty((0, self.numbers), np.float32)
         return self.synthesis((np.arange(points) + 0.5) / points).astype(np.float32)
 
     def _functions(self) -> Floats:
-        match self.mode:
+        match self.transform:
             case "approximation":
-                return bases.scaling_functions(self.family, self.boundary, self.k)
+                return bases.scaling_functions(self.wavelet, self.boundary, self.k)
             case "pyramid":
-                return bases.pyramid(self.family, self.boundary, self.k)
+                return bases.pyramid(self.wavelet, self.boundary, self.k)
             case "largest":
-                return bases.cells(self.family)
+                return bases.cells(self.wavelet)
             case "energy":
-                return bases.scaling_functions(self.family, "periodic", self._means)
+                return bases.scaling_functions(self.wavelet, "periodic", self._means)
             case "pca":
                 return bases.lines(bases.GRID)
             case "dct":
@@ -201,11 +201,11 @@ class Transform:
 
     def _one(self) -> Floats:
         """The coefficients (K,) of the constant 1, of modes that fit."""
-        match self.mode:
+        match self.transform:
             case "approximation":
                 return np.ones(self.k)
             case "pyramid":
-                return bases.pyramid_of_one(self.family, self.boundary, self.k)
+                return bases.pyramid_of_one(self.wavelet, self.boundary, self.k)
             case _:
                 return np.eye(self.numbers)[0]  # cosines
 

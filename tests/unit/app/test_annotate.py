@@ -22,9 +22,9 @@ from facewave.app.annotate import PROMPT, annotate
 from facewave.errors import UserError
 from facewave.labels import schema as labels
 from facewave.landmarks import schema as landmarks
-from facewave.models import backbones
-from facewave.models.backbones import Turn
-from facewave.models.language import Config, LanguageModel
+from facewave.models.vlm import backbones
+from facewave.models.vlm.backbones import Turn
+from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.prompts import leaks
 from facewave.prompts.frames import show
 from facewave.training.__main__ import main as train
@@ -114,7 +114,7 @@ def test_it_is_what_the_model_says_after_captioned_clips(
     about = json.loads(whole["demo/captions.json"])
     own = params.load(made / "params.yaml").train.language
     backbone = backbones.load(KIND, "hub")
-    model = LanguageModel(Config(KIND, "hub", "", "zero_shot", ()), backbone).eval()
+    model = LanguageModel(LanguageModelConfig(KIND, "hub", "", "zero_shot", ()), backbone).eval()
 
     def turn(dataset: str, name: str, answer: str = "") -> Turn:
         table = labels.read(made / f"data/labels/{dataset}.csv").set_index("video_idx")

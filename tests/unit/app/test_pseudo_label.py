@@ -15,7 +15,7 @@ from facewave.app.pseudo_label import pseudo_label
 from facewave.errors import UserError
 from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
-from facewave.models.classifiers import Config, Majority, build
+from facewave.models.classifiers.classifier import ClassifierConfig, Majority, build
 from facewave.prompts import answers
 from facewave.training import schema as training
 from facewave.wavelets import schema as wavelets
@@ -32,17 +32,17 @@ Capture = pytest.CaptureFixture[str]
 def write_classifier(project: Path, partition: str, seed: int) -> None:
     """A classifier with random weights, and its majority; both as stage train would write them."""
     config = wavelets.read(project / "data/features/demo").config
-    prior = build(Config("majority", WORDS))
+    prior = build(ClassifierConfig("majority", WORDS))
     assert isinstance(prior, Majority)
     prior.fit(torch.tensor([3, 3, 1]))
-    linear = Config("logistic", WORDS, 10, (52,))
+    linear = ClassifierConfig("logistic", WORDS, 10, (52,))
     module = build(linear)
     generator = torch.Generator().manual_seed(seed)
     for parameter in module.parameters():
         parameter.data = 0.2 * torch.randn(parameter.shape, generator=generator)
     for role, own, kind in (
         ("model", module, linear),
-        ("majority", prior, Config("majority", WORDS)),
+        ("majority", prior, ClassifierConfig("majority", WORDS)),
     ):
         trained = training.Trained(own, kind, ("blendshapes",), config)
         training.save(project / "models/trained" / partition / role, trained)

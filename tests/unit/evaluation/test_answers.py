@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from facewave import params
 from facewave.errors import UserError
 from facewave.evaluation.answers import describe, predict
-from facewave.models import backbones, face_tokens, language
-from facewave.models.classifiers import Config, Majority, build
-from facewave.params import Block, LanguageKind
+from facewave.models.classifiers.classifier import ClassifierConfig, Majority, build
+from facewave.models.vlm import backbones, face_tokens
+from facewave.models.vlm import model as vlm_model
+from facewave.params import Block, LanguageModelKind
 from facewave.training.schema import Trained, TrainedLanguage
 from making import REPOSITORY
 
@@ -57,7 +58,7 @@ def numbers(clips: pd.DataFrame) -> dict[Block, Any]:
 def model(inputs: tuple[Block, ...] = ("blendshapes", "head")) -> Trained:
     """A linear classifier with random weights."""
     widths = {"blendshapes": 52, "head": 7}
-    config = Config("logistic", WORDS, STEPS, tuple(widths[name] for name in inputs))
+    config = ClassifierConfig("logistic", WORDS, STEPS, tuple(widths[name] for name in inputs))
     module = build(config)
     generator = torch.Generator().manual_seed(1)
     for parameter in module.parameters():
@@ -67,10 +68,10 @@ def model(inputs: tuple[Block, ...] = ("blendshapes", "head")) -> Trained:
 
 def prior(*codes: int) -> Trained:
     """The frequencies of some clips' classes."""
-    module = build(Config("majority", WORDS))
+    module = build(ClassifierConfig("majority", WORDS))
     assert isinstance(module, Majority)
     module.fit(torch.tensor(codes))
-    return Trained(module.eval(), Config("majority", WORDS), ("blendshapes", "head"), {})
+    return Trained(module.eval(), ClassifierConfig("majority", WORDS), ("blendshapes", "head"), {})
 
 
 def by_hand(trained: Trained, place: int, blocks: dict[Block, Any]) -> NDArray[np.float64]:
@@ -155,20 +156,20 @@ def test_without_a_test_clip_it_is_told() -> None:
         predict(model(), prior(0), clips, numbers(clips), "split")
 
 
-def spoken(kind: LanguageKind = "tiny-smolvlm", **changes: Any) -> TrainedLanguage:
+def spoken(kind: LanguageModelKind = "tiny-smolvlm", **changes: Any) -> TrainedLanguage:
     """A language model with LoRA and face tokens, and how it is prompted."""
     own = params.load(REPOSITORY / "params.yaml").train.language
     backbone = backbones.load("tiny-smolvlm", "hub")
-    config = language.Config(
+    config = vlm_model.LanguageModelConfig(
         kind="tiny-smolvlm",
         weights="hub",
         revision="",
         mode="finetune",
         classes=WORDS,
-        faces=face_tokens.Config("linear", STEPS, (7,), 3, backbone.hidden),
+        faces=face_tokens.FaceTokensConfig("linear", STEPS, (7,), 3, backbone.hidden),
         lora=replace(own.lora, rank=4),
     )
-    made = language.LanguageModel(config, backbone)
+    made = vlm_model.LanguageModel(config, backbone)
     made.config = replace(config, kind=kind)
     return TrainedLanguage(made, replace(own, **changes), ("head",), {}, (), {})
 
@@ -177,7 +178,9 @@ def spoken(kind: LanguageKind = "tiny-smolvlm", **changes: Any) -> TrainedLangua
     ("kind", "weights"),
     [("tiny-smolvlm", ""), ("smolvlm", "HuggingFaceTB/SmolVLM-256M-Instruct")],
 )
-def test_random_weights_are_told_from_those_of_the_hub(kind: LanguageKind, weights: str) -> None:
+def test_random_weights_are_told_from_those_of_the_hub(
+    kind: LanguageModelKind, weights: str
+) -> None:
     assert describe(spoken(kind))["weights"] == weights
 
 

@@ -15,7 +15,7 @@ from facewave.evaluation import importance as module
 from facewave.evaluation import measures
 from facewave.evaluation.face_map import REGIONS
 from facewave.evaluation.importance import Fold, groups_by_kind, importance, importances, scales
-from facewave.params import Block, Mode
+from facewave.params import Block, TransformName
 from facewave.wavelets.schema import BLOCKS
 
 Array = NDArray[Any]
@@ -51,7 +51,9 @@ def folds(tell: Callable[[Array], Array], channels: int = 52) -> list[Fold]:
     return [fold(tell, noise(seed, channels=channels), 24 * seed) for seed in range(3)]
 
 
-def named(kind: str, inputs: tuple[Block, ...] = ("blendshapes",), mode: Mode = "mean") -> Any:
+def named(
+    kind: str, inputs: tuple[Block, ...] = ("blendshapes",), mode: TransformName = "mean"
+) -> Any:
     return groups_by_kind(inputs, SHAPES, REGION_P, STEPS, mode)[kind]
 
 

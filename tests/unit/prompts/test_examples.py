@@ -10,16 +10,16 @@ import torch
 
 from facewave import params
 from facewave.labels import schema as labels
-from facewave.models import backbones, face_tokens
-from facewave.models.backbones import FACE
-from facewave.models.language import IGNORED, Config, LanguageModel
-from facewave.params import Language, LanguageKind, Params
+from facewave.models.vlm import backbones, face_tokens
+from facewave.models.vlm.backbones import FACE
+from facewave.models.vlm.model import IGNORED, LanguageModel, LanguageModelConfig
+from facewave.params import Language, LanguageModelKind, Params
 from facewave.prompts import answers
 from facewave.prompts.examples import Clips, Examples, choose_shots, collate, gather
 from facewave.training import schema as training
 from facewave.wavelets import schema as wavelets
 
-KIND: LanguageKind = "tiny-qwen2.5-vl"
+KIND: LanguageModelKind = "tiny-qwen2.5-vl"
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +138,10 @@ def test_shots_are_of_the_classes_in_turn(clips: Clips, words: tuple[str, ...]) 
 def model(words: tuple[str, ...]) -> LanguageModel:
     backbone = backbones.load(KIND, "hub")
     torch.manual_seed(0)
-    faces = face_tokens.Config("linear", 10, (52,), 10, backbone.hidden)
-    return LanguageModel(Config(KIND, "hub", "", "pretrain", words, faces=faces), backbone).eval()
+    faces = face_tokens.FaceTokensConfig("linear", 10, (52,), 10, backbone.hidden)
+    return LanguageModel(
+        LanguageModelConfig(KIND, "hub", "", "pretrain", words, faces=faces), backbone
+    ).eval()
 
 
 def test_an_answer_is_behind_its_prompt_and_only_it_is_learnt(

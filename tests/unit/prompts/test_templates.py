@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewave import params
-from facewave.models.backbones import FACE
+from facewave.models.vlm.backbones import FACE
 from facewave.prompts.templates import question, read, spoken
 from running import ROOT
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewave.errors import UserError
-from facewave.params import Block, Kind, Mode, Study, Wavelets
+from facewave.params import Block, ClassifierKind, Study, TransformName, Wavelets
 from facewave.study.grid import Run, chosen, chosen_by_fold, key, runs, written
 from facewave.wavelets.transform import Transform
 
@@ -44,14 +44,17 @@ INPUTS: tuple[tuple[Block, ...], ...] = (("blendshapes",), ("head",), ("pose_fre
     transforms=some(TRANSFORMS),
     k=some((2, 5, 10, 64)),
     inputs=some(INPUTS),
-    models=some(get_args(Kind)),
+    models=some(get_args(ClassifierKind)),
 )
 def test_every_combination_is_there_once_in_the_order_of_the_settings(
-    transforms: list[str], k: list[int], inputs: list[tuple[Block, ...]], models: list[Kind]
+    transforms: list[str],
+    k: list[int],
+    inputs: list[tuple[Block, ...]],
+    models: list[ClassifierKind],
 ) -> None:
     settings = study(transforms=transforms, k=k, inputs=[list(i) for i in inputs], models=models)
     found = [
-        (run.transform.mode, run.transform.k, run.inputs, run.model)
+        (run.transform.transform, run.transform.k, run.inputs, run.model)
         for run in runs(settings, WAVELETS)
     ]
     assert found == [
@@ -59,8 +62,8 @@ def test_every_combination_is_there_once_in_the_order_of_the_settings(
     ]
 
 
-@pytest.mark.parametrize("mode", get_args(Mode))
-def test_a_mode_may_bring_its_family_or_takes_the_one_of_the_wavelets(mode: Mode) -> None:
+@pytest.mark.parametrize("mode", get_args(TransformName))
+def test_a_mode_may_bring_its_family_or_takes_the_one_of_the_wavelets(mode: TransformName) -> None:
     for name, family in ((f"{mode} haar", "haar"), (mode, "bior3.1")):
         (run,) = runs(study(transforms=[name]), WAVELETS)
         assert run.transform == Transform(mode, family, "periodic", 8)

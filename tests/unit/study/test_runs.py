@@ -16,7 +16,7 @@ from facewave.evaluation import measures
 from facewave.evaluation.__main__ import main as evaluate
 from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
-from facewave.params import Evaluate, Kind, Mode
+from facewave.params import ClassifierKind, Evaluate, TransformName
 from facewave.study.runs import Outcome, figures, run
 from facewave.training import schema as training
 from facewave.wavelets import schema as wavelets
@@ -26,7 +26,7 @@ from making import REPOSITORY, TOY_TRAIN, Toy, toy, trained_project
 QUICK: dict[str, Any] = TOY_TRAIN | {"epochs": 4, "trees": 3, "inputs": ["blendshapes"]}
 SETTINGS = replace(params.load(REPOSITORY / "params.yaml").train, **QUICK)
 HAAR = Transform("approximation", "haar", k=10)
-MODES: dict[Mode, Transform] = {
+MODES: dict[TransformName, Transform] = {
     "approximation": HAAR,
     "largest": Transform("largest", "haar", k=4),
     "pca": Transform("pca", k=4),
@@ -48,7 +48,7 @@ def clips_of_toy() -> Toy:
 
 def outcome(
     made: Toy,
-    kind: Kind = "logistic",
+    kind: ClassifierKind = "logistic",
     transform: Transform = HAAR,
     settings: params.Train = SETTINGS,
     partitions: tuple[str | int, ...] = (1,),
@@ -78,7 +78,9 @@ HALF = slice(0, None, 2)
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", ["logistic", "mlp", "trees", "majority"])
-def test_test_clips_leave_no_trace_in_what_is_fitted(kind: Kind, mode: Mode) -> None:
+def test_test_clips_leave_no_trace_in_what_is_fitted(
+    kind: ClassifierKind, mode: TransformName
+) -> None:
     made = clips_of_toy()
     other, _ = changed(made, "test", HALF)
     before, after = (outcome(one, kind, MODES[mode]) for one in (made, other))
@@ -93,7 +95,7 @@ def test_test_clips_leave_no_trace_in_what_is_fitted(kind: Kind, mode: Mode) -> 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("part", ["train", "val"])
-def test_training_and_validation_clips_do_leave_a_trace(mode: Mode, part: str) -> None:
+def test_training_and_validation_clips_do_leave_a_trace(mode: TransformName, part: str) -> None:
     made = clips_of_toy()
     other, _ = changed(made, part, HALF)
     before, after = (outcome(one, "mlp", MODES[mode]) for one in (made, other))
@@ -101,7 +103,7 @@ def test_training_and_validation_clips_do_leave_a_trace(mode: Mode, part: str) -
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_run_learns(mode: Mode) -> None:
+def test_a_run_learns(mode: TransformName) -> None:
     found = outcome(clips_of_toy(), "logistic", MODES[mode], partitions=(1, 2, 3))
     assert found.val_uar > 0.5
     assert figures(found.answers, Evaluate(resamples=2, seed=0))["uar"] > 50

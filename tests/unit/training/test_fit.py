@@ -18,9 +18,9 @@ from torch.nn import functional
 
 from facewave import params
 from facewave.errors import UserError
-from facewave.models.classifiers import Classifier, Config, Reduction, build
-from facewave.models.heads import Trees
-from facewave.params import Kind
+from facewave.models.classifiers.classifier import Classifier, ClassifierConfig, Reduction, build
+from facewave.models.classifiers.heads import Trees
+from facewave.params import ClassifierKind
 from facewave.training import losses, schema
 from facewave.training.checkpoints import Checkpoint
 from facewave.training.fit import Part, _fit_trees, _temperature, configure, fit
@@ -60,7 +60,7 @@ def as_part(inputs: Any, codes: Any) -> Part:
 
 STEPS = 4
 EMPTY = as_part(torch.zeros(0, STEPS, 3), torch.zeros(0))
-KINDS = get_args(Kind)
+KINDS = get_args(ClassifierKind)
 LEARNERS = [kind for kind in KINDS if kind != "majority"]
 NETWORKS = ["mlp", "gru", "transformer"]
 
@@ -75,7 +75,12 @@ class Fitted:
 
 
 def fitted(
-    kind: Kind, train: Part, val: Part, kept: int = 0, how: Reduction | None = None, **changes: Any
+    kind: ClassifierKind,
+    train: Part,
+    val: Part,
+    kept: int = 0,
+    how: Reduction | None = None,
+    **changes: Any,
 ) -> Fitted:
     history: list[dict[str, float]] = []
 
@@ -184,7 +189,7 @@ def test_inputs_at_a_tree_s_thresholds_go_as_in_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     inputs = rng.choice(grid, (200, 1, 2))
     codes = (inputs[:, 0, 0] > grid[20]).astype(int) + (inputs[:, 0, 1] > grid[11])
-    config = Config("trees", WORDS, 1, (2,), trees=5)
+    config = ClassifierConfig("trees", WORDS, 1, (2,), trees=5)
     module = build(config)
     assert isinstance(module, Classifier)
     assert isinstance(module.head, Trees)
@@ -203,14 +208,16 @@ def test_inputs_at_a_tree_s_thresholds_go_as_in_scikit_learn() -> None:
 
 
 @pytest.mark.parametrize("kind", LEARNERS)
-def test_with_one_class_in_train_the_answer_is_that_class(kind: Kind) -> None:
+def test_with_one_class_in_train_the_answer_is_that_class(kind: ClassifierKind) -> None:
     module = fitted(kind, part([3], 20, seed=1), EMPTY, epochs=60).module
     answers = probabilities(module, part([3], 5, seed=2).inputs_nND).argmax(axis=1)
     assert answers.tolist() == [3] * 5
 
 
 @pytest.mark.parametrize("kind", LEARNERS)
-def test_every_kind_learns_a_separable_problem_and_comes_back(kind: Kind, tmp_path: Path) -> None:
+def test_every_kind_learns_a_separable_problem_and_comes_back(
+    kind: ClassifierKind, tmp_path: Path
+) -> None:
     codes = [0, 3, 6]
     module = fitted(kind, part(codes, 120, seed=1), part(codes, 30, seed=2)).module
     test = part(codes, 200, seed=3)
@@ -224,7 +231,9 @@ def test_every_kind_learns_a_separable_problem_and_comes_back(kind: Kind, tmp_pa
 
 
 @pytest.mark.parametrize("kind", LEARNERS)
-def test_every_kind_takes_compressed_and_projected_inputs(kind: Kind, tmp_path: Path) -> None:
+def test_every_kind_takes_compressed_and_projected_inputs(
+    kind: ClassifierKind, tmp_path: Path
+) -> None:
     codes = [0, 3, 6]
     options: Any = {"kept": 3, "how": "pca", "pca": 1}
     module = fitted(kind, part(codes, 120, 1), part(codes, 30, 2), **options).module
@@ -252,7 +261,7 @@ def ordered(n: int, seed: int) -> Part:
 
 
 @pytest.mark.parametrize("kind", ["gru", "transformer"])
-def test_sequence_models_see_the_order_of_steps(kind: Kind) -> None:
+def test_sequence_models_see_the_order_of_steps(kind: ClassifierKind) -> None:
     module = fitted(
         kind, ordered(300, 1), ordered(100, 2), epochs=40, batch_size=30, dropout=0.0
     ).module
@@ -266,7 +275,7 @@ def test_sequence_models_see_the_order_of_steps(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", LEARNERS)
-def test_calibration_lowers_the_loss_and_changes_no_answer(kind: Kind) -> None:
+def test_calibration_lowers_the_loss_and_changes_no_answer(kind: ClassifierKind) -> None:
     codes = [0, 1, 2]
     train, val = part(codes, 60, seed=1, distance=0.5), part(codes, 60, seed=2, distance=0.5)
     module = fitted(kind, train, val, patience=100, epochs=15).module
@@ -282,7 +291,7 @@ def test_calibration_lowers_the_loss_and_changes_no_answer(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", LEARNERS)
-def test_without_what_it_needs_there_is_no_calibration(kind: Kind) -> None:
+def test_without_what_it_needs_there_is_no_calibration(kind: ClassifierKind) -> None:
     train = part([0, 1, 2], 40, seed=1)
     for val in (EMPTY, part([5, 6], 20, seed=2)):  # nobody there, or words that none could learn
         module = fitted(kind, train, val, epochs=2).module
@@ -368,7 +377,7 @@ def test_without_validation_the_last_epoch_stays() -> None:
 
 
 @pytest.mark.parametrize("kind", ["svm", "trees", *NETWORKS])
-def test_a_seed_fixes_every_weight(kind: Kind) -> None:
+def test_a_seed_fixes_every_weight(kind: ClassifierKind) -> None:
     codes = [0, 1, 2]
     train, val = part(codes, 60, seed=1), part(codes, 30, seed=2)
     first = fitted(kind, train, val, epochs=3, seed=5)
@@ -391,7 +400,9 @@ def learnt_before_the_head(module: nn.Module) -> dict[str, list[float]]:
 
 @pytest.mark.parametrize("how", ["largest", "pca"])
 @pytest.mark.parametrize("kind", ["logistic", "trees", "mlp"])
-def test_what_comes_before_the_head_is_learnt_from_train_alone(kind: Kind, how: Reduction) -> None:
+def test_what_comes_before_the_head_is_learnt_from_train_alone(
+    kind: ClassifierKind, how: Reduction
+) -> None:
     codes = [0, 1, 2]
     train = part(codes, 60, seed=1)
     options: Any = {"epochs": 2, "kept": 2, "how": how, "pca": 1}
@@ -425,7 +436,7 @@ def test_more_components_than_there_are_is_a_user_error() -> None:
         fitted("logistic", train, EMPTY, pca=4)
 
 
-def answer_to_noise(kind: Kind, **changes: Any) -> NDArray[np.float32]:
+def answer_to_noise(kind: ClassifierKind, **changes: Any) -> NDArray[np.float32]:
     """The mean probabilities where inputs tell nothing and the classes are 8 : 1 : 1."""
     rng = np.random.default_rng(0)
     codes = rng.choice(3, 400, p=[0.8, 0.1, 0.1])
@@ -473,7 +484,9 @@ def test_soft_targets_are_what_is_learnt() -> None:
 
 
 @pytest.mark.parametrize("kind", LEARNERS)
-def test_a_fit_that_has_ended_is_taken_from_its_checkpoint(kind: Kind, tmp_path: Path) -> None:
+def test_a_fit_that_has_ended_is_taken_from_its_checkpoint(
+    kind: ClassifierKind, tmp_path: Path
+) -> None:
     train, val = part([0, 1, 2], 40, seed=1), part([0, 1, 2], 20, seed=2)
     settings = replace(SETTINGS, epochs=4)
     config = configure(kind, WORDS, STEPS, (2, 1), 0, settings)
@@ -500,7 +513,7 @@ def test_a_fit_that_has_ended_is_taken_from_its_checkpoint(kind: Kind, tmp_path:
 
 
 @pytest.mark.parametrize("kind", ["majority", "logistic", "svm", "trees"])
-def test_but_for_the_temperature_baselines_do_not_look_at_validation(kind: Kind) -> None:
+def test_but_for_the_temperature_baselines_do_not_look_at_validation(kind: ClassifierKind) -> None:
     train = part([0, 1, 2], 60, seed=1)
     with_val = fitted(kind, train, part([0, 1], 30, seed=2))
     if kind != "majority":

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from facewave.errors import UserError
-from facewave.params import LanguageKind
+from facewave.params import LanguageModelKind
 from facewave.prompts import answers
 from facewave.training import language, losses
 from running import ROOT
@@ -34,7 +34,7 @@ def one_thread() -> Iterator[None]:
 @pytest.mark.parametrize("where", ["face", "frames"])
 @pytest.mark.parametrize("kind", ["tiny-paligemma2", "tiny-qwen2.5-vl"])
 def test_it_learns_what_is_only_in_the_face_tokens_or_only_in_the_frames(
-    kind: LanguageKind, where: Where, tmp_path: Path
+    kind: LanguageModelKind, where: Where, tmp_path: Path
 ) -> None:
     module, asked = model(kind), settings()
 

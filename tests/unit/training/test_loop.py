@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from facewave import params
-from facewave.models.heads import mlp
+from facewave.models.classifiers.heads import mlp
 from facewave.training import loop, losses
 from facewave.training.checkpoints import Checkpoint
 from facewave.training.loop import Prepared, rate, train_head

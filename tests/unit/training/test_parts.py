@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewave import params
-from facewave.models.classifiers import Config, Reduction
-from facewave.params import Block, Mode
+from facewave.models.classifiers.classifier import ClassifierConfig, Reduction
+from facewave.params import Block, TransformName
 from facewave.training.parts import plan, split
 from making import REPOSITORY
 
@@ -100,11 +100,11 @@ def test_votes_are_targets_where_they_are_asked_for() -> None:
     assert hard.targets_nC.tolist() == [[1, 0, 0], [0, 1, 0]]
 
 
-@pytest.mark.parametrize("mode", get_args(Mode))
-def test_training_keeps_steps_in_the_modes_that_learn_which(mode: Mode) -> None:
+@pytest.mark.parametrize("mode", get_args(TransformName))
+def test_training_keeps_steps_in_the_modes_that_learn_which(mode: TransformName) -> None:
     config, how = plan("logistic", WORDS, blocks(1), mode, 3, replace(TRAIN, inputs=["head"]))
     assert (how == mode) == (mode in get_args(Reduction))
-    expected = Config("logistic", WORDS, STEPS, (7,), 3 if how else 0, TRAIN.pca)
+    expected = ClassifierConfig("logistic", WORDS, STEPS, (7,), 3 if how else 0, TRAIN.pca)
     assert config == expected
 
 
@@ -118,12 +118,12 @@ def test_a_network_s_plan_has_its_inputs_and_settings() -> None:
     chosen = replace(TRAIN, inputs=inputs, hidden=5, dropout=0.25, pca=6)
     config, how = plan("mlp", WORDS, blocks(1), "dct", 4, chosen)
     assert how is None
-    assert config == Config("mlp", WORDS, STEPS, (478 * 3, 52), 0, 6, 5, 0.25)
+    assert config == ClassifierConfig("mlp", WORDS, STEPS, (478 * 3, 52), 0, 6, 5, 0.25)
 
 
 def test_the_majority_needs_no_more_than_the_classes() -> None:
     config, _ = plan("majority", WORDS, blocks(1), "dct", 4, TRAIN)
-    assert config == Config("majority", WORDS)
+    assert config == ClassifierConfig("majority", WORDS)
 
 
 def test_a_clip_of_another_part_is_nowhere() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facewave.params import Mode
+from facewave.params import TransformName
 from facewave.wavelets import plots
 from facewave.wavelets.information import KS, Moving, contenders, moving, race, summary
 from facewave.wavelets.transform import LEARNT, Floats, Transform
@@ -55,14 +55,14 @@ def test_a_case_by_hand() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.sampled_from([mode for mode in get_args(Mode) if mode not in LEARNT]),
+    st.sampled_from([mode for mode in get_args(TransformName) if mode not in LEARNT]),
     st.sampled_from(["haar", "db2", "bior3.1"]),
     st.integers(4, 30),
     st.integers(3, 90),
     st.integers(0, 2**32 - 1),
 )
 def test_moments_give_what_the_channels_give(
-    mode: Mode, family: str, k: int, n_frames: int, seed: int
+    mode: TransformName, family: str, k: int, n_frames: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     times = rng.uniform(0.01, 0.1, n_frames).cumsum()
@@ -90,7 +90,7 @@ def test_where_nothing_moves_there_is_nothing_to_lose() -> None:
 
 
 @pytest.mark.parametrize("mode", ["largest", "pca"])
-def test_clips_of_one_file_are_not_learnt_from(mode: Mode) -> None:
+def test_clips_of_one_file_are_not_learnt_from(mode: TransformName) -> None:
     """Two clips of one file move as no other does; three numbers would do for all there is."""
     clips = [clip(box(40), "same"), *(clip(box(5), f"other {i}") for i in range(5))]
     clips.append(clip(2 * box(40), "same"))
@@ -102,7 +102,7 @@ def test_clips_of_one_file_are_not_learnt_from(mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("mode", ["largest", "pca"])
-def test_how_much_a_clip_moves_does_not_count(mode: Mode) -> None:
+def test_how_much_a_clip_moves_does_not_count(mode: TransformName) -> None:
     """One clip that moves a thousand times as much is outvoted by four."""
     clips = [clip(box(9), f"{i}") for i in range(4)]
     clips += [clip(1000 * box(33), "wild"), clip(box(9), "last")]
@@ -137,11 +137,11 @@ def test_more_numbers_lose_less() -> None:
     rng = np.random.default_rng(0)
     clips = [clip(rng.normal(size=(64, 3)).cumsum(axis=0), str(i)) for i in range(6)]
     for name, transform in contenders(Transform()).items():
-        if transform.mode in ("mean", "block"):
+        if transform.transform in ("mean", "block"):
             continue
         lost = race(clips, {name: transform}, KS).groupby("k")["variance"].mean()
         assert (lost.diff().dropna() < 0.01).all(), name
-        if transform.mode not in ("energy", "uniform"):
+        if transform.transform not in ("energy", "uniform"):
             assert lost[64] < 0.02, name
 
 
@@ -194,7 +194,7 @@ def test_the_configured_transform_comes_first_and_once(default: Transform, first
     assert next(iter(racing)) == first
     assert set(racing) == {first, *plain}
     assert len(set(racing.values())) == len(racing)
-    assert (racing[first].mode, racing[first].k) == (default.mode, default.k)
+    assert (racing[first].mode, racing[first].k) == (default.transform, default.k)
 
 
 @pytest.mark.parametrize("k", [7, 65, 256])

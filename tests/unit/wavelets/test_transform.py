@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facewave.errors import UserError
-from facewave.params import Boundary, Mode
+from facewave.params import Boundary, TransformName
 from facewave.wavelets import bases
 from facewave.wavelets.transform import (
     Transform,
@@ -32,8 +32,8 @@ ORTHOGONAL = [
     *(f"coif{n}" for n in range(1, 4)),
 ]
 BIORTHOGONAL = pywt.wavelist("bior") + pywt.wavelist("rbio")
-MODES: tuple[Mode, ...] = get_args(Mode)
-FITTED: tuple[Mode, ...] = ("approximation", "pyramid", "dct")
+MODES: tuple[TransformName, ...] = get_args(TransformName)
+FITTED: tuple[TransformName, ...] = ("approximation", "pyramid", "dct")
 LINEAR = [mode for mode in MODES if mode not in ("energy", "mean_std")]
 quick = settings(max_examples=60, deadline=None)
 
@@ -58,14 +58,14 @@ lengths = st.sampled_from([60] * 8 + [400] * 6 + [5000]).flatmap(lambda most: st
 clips = st.builds(make_clip, lengths, seeds, st.booleans())
 
 
-def least(mode: Mode, family: str, boundary: Boundary) -> int:
+def least(mode: TransformName, family: str, boundary: Boundary) -> int:
     """The smallest K a family has room for."""
     fits = mode in ("approximation", "pyramid") and boundary == "open"
     return int(pywt.Wavelet(family).rec_len) - 1 if fits else 1
 
 
 @st.composite
-def transforms(draw: st.DrawFn, *modes: Mode) -> Transform:
+def transforms(draw: st.DrawFn, *modes: TransformName) -> Transform:
     mode = draw(st.sampled_from(modes or MODES))
     family = draw(st.sampled_from(ORTHOGONAL + BIORTHOGONAL))
     boundary = draw(st.sampled_from(get_args(Boundary)))
@@ -137,19 +137,19 @@ def test_a_constant_stays_that_constant(clip: Clip, transform: Transform, consta
     """In the numbers that are values; in those that are movement there is none."""
     numbers = transform(np.full_like(clip.values, constant), clip.times)
     values = slice(None)
-    match transform.mode:
+    match transform.transform:
         case "largest" | "dct" | "mean_std":
             values = slice(1)
         case "energy":
             values = slice(transform.k - min(5, transform.k // 2))
         case "block":
             level = block_level(len(clip.times))
-            values = slice(len(pywt.wavedec(clip.times, transform.family, level=level)[0]))
+            values = slice(len(pywt.wavedec(clip.times, transform.wavelet, level=level)[0]))
         case "pyramid":
-            coarsest = bases.decompose(np.zeros(64), transform.family, transform.boundary)[0]
+            coarsest = bases.decompose(np.zeros(64), transform.wavelet, transform.boundary)[0]
             values = slice(len(coarsest))
     slack = 1e-8 * abs(constant) + 1e-12
-    if transform.mode == "pyramid":  # its numbers have the size of its functions
+    if transform.transform == "pyramid":  # its numbers have the size of its functions
         again = transform.inverse(numbers, clip.times)
         np.testing.assert_allclose(again, constant, atol=slack)
     else:
@@ -168,7 +168,7 @@ def test_every_frame_matters(clip: Clip, transform: Transform, data: st.DataObje
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_only_block_does_not_see_the_end(mode: Mode) -> None:
+def test_only_block_does_not_see_the_end(mode: TransformName) -> None:
     clip = make_clip(128, seed=0, even=True)
     transform = Transform(mode)
     before = transform(clip.values, clip.times)
@@ -219,7 +219,9 @@ def test_what_the_functions_can_show_comes_back(
 
 @pytest.mark.parametrize("family", [*ORTHOGONAL, *BIORTHOGONAL])
 @pytest.mark.parametrize("mode", ["approximation", "pyramid"])
-def test_with_periodic_ends_numbers_come_back_in_every_family(mode: Mode, family: str) -> None:
+def test_with_periodic_ends_numbers_come_back_in_every_family(
+    mode: TransformName, family: str
+) -> None:
     transform = Transform(mode, family, "periodic", 12)
     wanted = np.random.default_rng(0).normal(size=(12, 3))
     times = np.arange(150) / 30
@@ -249,7 +251,7 @@ def test_with_open_ends_numbers_come_back_in_short_families(
     st.sampled_from(["approximation", "dct"]),
 )
 def test_a_fit_is_the_nearest_sum_of_its_functions(
-    clip: Clip, family: str, k: int, mode: Mode
+    clip: Clip, family: str, k: int, mode: TransformName
 ) -> None:
     """No step along any function comes nearer, in the least squares of what frames last."""
     transform = Transform(mode, family, k=k)
@@ -303,7 +305,7 @@ def slow_movement(at: Floats) -> Floats:
 
 @pytest.mark.parametrize("family", ["haar", "bior3.1", "db2"])
 @pytest.mark.parametrize("mode", ["approximation", "pyramid"])
-def test_frames_at_any_times_give_nearly_the_same_numbers(mode: Mode, family: str) -> None:
+def test_frames_at_any_times_give_nearly_the_same_numbers(mode: TransformName, family: str) -> None:
     rng = np.random.default_rng(0)
     gaps = np.concatenate([rng.uniform(0.005, 0.02, 200), rng.uniform(0.02, 0.1, 100)])
     times = gaps.cumsum()
@@ -318,7 +320,7 @@ def test_frames_at_any_times_give_nearly_the_same_numbers(mode: Mode, family: st
 
 
 @pytest.mark.parametrize("mode", ["approximation", "pyramid", "dct", "largest", "mean"])
-def test_half_the_frame_rate_gives_nearly_the_same_numbers(mode: Mode) -> None:
+def test_half_the_frame_rate_gives_nearly_the_same_numbers(mode: TransformName) -> None:
     times = np.arange(240) / 60
     values = slow_movement(times / 4)
     transform = Transform(mode)
@@ -526,7 +528,7 @@ def test_block_is_rebuilt_as_far_as_it_saw_and_then_goes_on_as_it_was() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("spoilt", [np.nan, np.inf, -np.inf])
-def test_a_value_that_is_not_finite_is_refused(mode: Mode, spoilt: float) -> None:
+def test_a_value_that_is_not_finite_is_refused(mode: TransformName, spoilt: float) -> None:
     clip = make_clip(30, seed=0, even=True)
     clip.values[4, 1] = spoilt
     with pytest.raises(ValueError, match="finite"):
@@ -535,7 +537,7 @@ def test_a_value_that_is_not_finite_is_refused(mode: Mode, spoilt: float) -> Non
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("n_frames", [0, 1])
-def test_fewer_than_two_frames_are_refused(mode: Mode, n_frames: int) -> None:
+def test_fewer_than_two_frames_are_refused(mode: TransformName, n_frames: int) -> None:
     with pytest.raises(ValueError, match="two frames"):
         Transform(mode)(np.zeros((n_frames, 3)), np.arange(float(n_frames)))
 
@@ -550,7 +552,9 @@ def test_an_unknown_family_is_named_with_those_that_exist(family: str) -> None:
 @pytest.mark.parametrize(
     ("family", "k"), [("db4", 6), ("bior3.1", 2), ("sym8", 14), ("db8", 4), ("coif3", 1)]
 )
-def test_too_few_functions_for_a_family_are_refused(mode: Mode, family: str, k: int) -> None:
+def test_too_few_functions_for_a_family_are_refused(
+    mode: TransformName, family: str, k: int
+) -> None:
     clip = make_clip(30, seed=0, even=True)
     needed = int(pywt.Wavelet(family).rec_len) - 1
     said = rf"wavelets\.k {k} is too few for .*{family}.* needs {needed} or more"
@@ -565,7 +569,7 @@ def test_too_few_functions_for_a_family_are_refused(mode: Mode, family: str, k: 
 
 
 @pytest.mark.parametrize("mode", ["largest", "pca"])
-def test_more_than_64_cannot_be_chosen_of_64(mode: Mode) -> None:
+def test_more_than_64_cannot_be_chosen_of_64(mode: TransformName) -> None:
     assert Transform(mode, k=64).numbers == 64
     with pytest.raises(UserError, match=r"wavelets\.k 65 is more than the 64 numbers"):
         Transform(mode, k=65)

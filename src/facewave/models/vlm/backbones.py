@@ -27,8 +27,8 @@ from transformers.utils.import_utils import is_bitsandbytes_available
 from transformers.video_utils import VideoMetadata
 
 from facewave.errors import UserError
-from facewave.models import tiny
-from facewave.params import LanguageKind
+from facewave.models.vlm import tiny
+from facewave.params import LanguageModelKind
 
 FACE = "<face>"  # the place of a face token in a prompt
 PREFIX = "<prefix>"  # and of a virtual token of prefix tuning
@@ -234,7 +234,7 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-def load(kind: LanguageKind, weights: str, quantized: bool = False) -> Backbone:
+def load(kind: LanguageModelKind, weights: str, quantized: bool = False) -> Backbone:
     """A backbone in evaluation mode, frozen, on the GPU if there is one, in ``precision``.
 
     Args:

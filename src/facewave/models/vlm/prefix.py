@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from facewave.models.face_tokens import places
+from facewave.models.vlm.face_tokens import places
 
 
 class Prefix(nn.Module):

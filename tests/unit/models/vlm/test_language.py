@@ -11,11 +11,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from facewave.errors import UserError
-from facewave.models.backbones import Turn, load
-from facewave.models.face_tokens import Kind
-from facewave.models.language import IGNORED, LanguageModel, append_answers
-from facewave.models.prefix import prefixed
-from facewave.params import LanguageKind
+from facewave.models.vlm.backbones import Turn, load
+from facewave.models.vlm.face_tokens import ClassifierKind
+from facewave.models.vlm.model import IGNORED, LanguageModel, append_answers
+from facewave.models.vlm.prefix import prefixed
+from facewave.params import LanguageModelKind
 from making_language import (
     KINDS,
     PAIR,
@@ -29,7 +29,7 @@ from making_language import (
     turn,
 )
 
-ADAPTERS: tuple[Kind, ...] = ("linear", "transformer", "cross")
+ADAPTERS: tuple[ClassifierKind, ...] = ("linear", "transformer", "cross")
 # What is added to a backbone, each alone and all at once.
 ADDED: dict[str, dict[str, Any]] = {
     "tokens": {},
@@ -75,17 +75,17 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> LanguageKind:
+def kind(request: pytest.FixtureRequest) -> LanguageModelKind:
     return request.param
 
 
 @pytest.fixture(params=ADDED)
-def model(request: pytest.FixtureRequest, kind: LanguageKind) -> LanguageModel:
+def model(request: pytest.FixtureRequest, kind: LanguageModelKind) -> LanguageModel:
     return language_model(kind, **ADDED[request.param])
 
 
 @torch.inference_mode()
-def test_nothing_added_is_the_stock_model_token_by_token(kind: LanguageKind) -> None:
+def test_nothing_added_is_the_stock_model_token_by_token(kind: LanguageModelKind) -> None:
     model, stock = language_model(kind, adapter=None), load(kind, "hub")
     inputs = model.bare.inputs(PLAIN[:1])
     given = model.log_likelihoods(inputs, answers_of(model))
@@ -100,7 +100,7 @@ def test_nothing_added_is_the_stock_model_token_by_token(kind: LanguageKind) -> 
 
 
 @torch.inference_mode()
-def test_lora_begins_as_the_stock_model(kind: LanguageKind) -> None:
+def test_lora_begins_as_the_stock_model(kind: LanguageModelKind) -> None:
     fresh = language_model(kind, adapter=None, lora=True, disturbed=False)
     inputs, stock = fresh.bare.inputs(PLAIN), load(kind, "hub")
     logits = fresh.model(**inputs).logits
@@ -110,7 +110,7 @@ def test_lora_begins_as_the_stock_model(kind: LanguageKind) -> None:
 
 
 @torch.inference_mode()
-def test_a_model_that_has_been_asked_leaves_no_hook_behind(kind: LanguageKind) -> None:
+def test_a_model_that_has_been_asked_leaves_no_hook_behind(kind: LanguageModelKind) -> None:
     model, stock = language_model(kind, adapter="cross", prefix=4), load(kind, "hub")
     inputs = inputs_of(model)
     model.log_likelihoods(inputs, answers_of(model))
@@ -156,7 +156,7 @@ def test_generation_with_a_cache_is_generation_without(model: LanguageModel) -> 
 
 @pytest.mark.parametrize("added", [{}, {"lora": True, "prefix": 4, "adapter": "cross"}])
 def test_a_regression_reads_the_same_alone_and_in_a_batch(
-    kind: LanguageKind, added: dict[str, Any]
+    kind: LanguageModelKind, added: dict[str, Any]
 ) -> None:
     model = language_model(kind, targets=("valence", "arousal"), **added)
     inputs = inputs_of(model)
@@ -174,7 +174,7 @@ def test_a_regression_reads_the_same_alone_and_in_a_batch(
 @torch.inference_mode()
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_other_numbers_another_order_and_no_face_are_heard(
-    kind: LanguageKind, adapter: Kind
+    kind: LanguageModelKind, adapter: ClassifierKind
 ) -> None:
     model = language_model(kind, adapter)
     numbers, answers = numbers_of(2), answers_of(model)
@@ -197,7 +197,9 @@ def test_other_numbers_another_order_and_no_face_are_heard(
 
 @torch.inference_mode()
 @pytest.mark.parametrize("adapter", ADAPTERS)
-def test_examples_have_places_of_their_own(kind: LanguageKind, adapter: Kind) -> None:
+def test_examples_have_places_of_their_own(
+    kind: LanguageModelKind, adapter: ClassifierKind
+) -> None:
     model = language_model(kind, adapter)
     example = [turn(answer="sad", seed=2), turn("Now?" + PLACES, answer="happy", seed=3)]
     talks = [[*example, turn()], [*example, turn("Well?" + PLACES, seed=1)]]
@@ -220,7 +222,7 @@ def test_examples_have_places_of_their_own(kind: LanguageKind, adapter: Kind) ->
 
 
 @torch.inference_mode()
-def test_cross_hears_words_and_pictures_but_no_answer(kind: LanguageKind) -> None:
+def test_cross_hears_words_and_pictures_but_no_answer(kind: LanguageModelKind) -> None:
     model, seen = language_model(kind, "cross"), []
     assert model.faces
     model.faces.register_forward_hook(lambda *call: seen.append(call[2]))
@@ -245,7 +247,7 @@ def test_cross_hears_words_and_pictures_but_no_answer(kind: LanguageKind) -> Non
 
 
 @torch.inference_mode()
-def test_cross_does_not_hear_what_its_places_would_be_as_words(kind: LanguageKind) -> None:
+def test_cross_does_not_hear_what_its_places_would_be_as_words(kind: LanguageModelKind) -> None:
     model, seen = language_model(kind, "cross", prefix=2), []
     assert model.faces
     model.faces.register_forward_hook(lambda *call: seen.append(call[2]))
@@ -261,7 +263,7 @@ def test_cross_does_not_hear_what_its_places_would_be_as_words(kind: LanguageKin
 
 @torch.inference_mode()
 @pytest.mark.parametrize("added", ADDED)
-def test_a_clip_of_many_frames(kind: LanguageKind, added: str) -> None:
+def test_a_clip_of_many_frames(kind: LanguageModelKind, added: str) -> None:
     """Longer than the window of PaliGemma's layers, and Qwen's time runs ahead of its words."""
     model = language_model(kind, **ADDED[added])
     said = "Who?" + PLACES * bool(model.faces)
@@ -273,7 +275,7 @@ def test_a_clip_of_many_frames(kind: LanguageKind, added: str) -> None:
 
 
 @torch.inference_mode()
-def test_no_frames(kind: LanguageKind) -> None:
+def test_no_frames(kind: LanguageModelKind) -> None:
     model = language_model(kind)
     shown, told = inputs_of(model), [[turn(frames=0)], [turn("And now?" + PLACES, frames=0)]]
     if kind == "tiny-paligemma2":
@@ -305,7 +307,7 @@ def prepared(model: LanguageModel) -> Tensor:
 @pytest.mark.parametrize("adapter", ADAPTERS)
 @pytest.mark.parametrize("targets", [(), ("valence", "arousal")])
 def test_gradients_reach_what_is_trained_and_nothing_else(
-    kind: LanguageKind, adapter: Kind, targets: tuple[str, ...]
+    kind: LanguageModelKind, adapter: ClassifierKind, targets: tuple[str, ...]
 ) -> None:
     model = language_model(kind, adapter, lora=True, prefix=4, projector=True, targets=targets)
     prepared(model).backward()
@@ -331,7 +333,7 @@ def test_gradients_reach_what_is_trained_and_nothing_else(
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_checkpointing_changes_neither_loss_nor_gradients(
-    kind: LanguageKind, adapter: Kind
+    kind: LanguageModelKind, adapter: ClassifierKind
 ) -> None:
     found = []
     for checkpointed in (False, True):
@@ -355,7 +357,7 @@ def test_checkpointing_changes_neither_loss_nor_gradients(
         torch.testing.assert_close(after[name], grad, msg=name)
 
 
-def test_checkpointing_and_a_prefix_do_not_go_together(kind: LanguageKind) -> None:
+def test_checkpointing_and_a_prefix_do_not_go_together(kind: LanguageModelKind) -> None:
     model = language_model(kind, prefix=2)
     with pytest.raises(UserError, match=r"train\.language\.prefix and train\.language\.checkpoint"):
         model.checkpoint_gradients()
@@ -363,7 +365,7 @@ def test_checkpointing_and_a_prefix_do_not_go_together(kind: LanguageKind) -> No
 
 @pytest.mark.parametrize("added", ADDED)
 def test_what_was_trained_makes_the_same_model_again(
-    kind: LanguageKind, added: str, tmp_path: Path
+    kind: LanguageModelKind, added: str, tmp_path: Path
 ) -> None:
     model, fresh = (language_model(kind, **ADDED[added], disturbed=d) for d in (True, False))
     assert model.faces
@@ -392,7 +394,7 @@ def test_what_was_trained_makes_the_same_model_again(
 
 
 @torch.inference_mode()
-def test_a_regression_keeps_its_targets_units(kind: LanguageKind) -> None:
+def test_a_regression_keeps_its_targets_units(kind: LanguageModelKind) -> None:
     model, fresh = (language_model(kind, targets=("arousal",), disturbed=d) for d in (True, False))
     assert model.head
     model.head.fit(torch.tensor([[3.0], [5.0], [9.0]]))
@@ -401,7 +403,7 @@ def test_a_regression_keeps_its_targets_units(kind: LanguageKind) -> None:
 
 
 @torch.inference_mode()
-def test_a_prefix_begins_as_words_before_the_prompt(kind: LanguageKind) -> None:
+def test_a_prefix_begins_as_words_before_the_prompt(kind: LanguageModelKind) -> None:
     if kind == "tiny-paligemma2":
         pytest.skip("its prompt is read in both directions: there words would see what follows")
     model, stock = language_model(kind, adapter=None, prefix=7, disturbed=False), load(kind, "hub")
@@ -421,7 +423,7 @@ def test_a_prefix_begins_as_words_before_the_prompt(kind: LanguageKind) -> None:
 
 
 @torch.inference_mode()
-def test_every_virtual_token_of_every_layer_is_heard(kind: LanguageKind) -> None:
+def test_every_virtual_token_of_every_layer_is_heard(kind: LanguageModelKind) -> None:
     model = language_model(kind, adapter=None, prefix=3)
     inputs, answers = inputs_of(model, PLAIN), answers_of(model)
     own = model.log_likelihoods(inputs, answers)
@@ -468,7 +470,7 @@ def test_answers_stand_behind_their_prompts() -> None:
 
 @torch.inference_mode()
 @pytest.mark.parametrize("place", ["face_id", "prefix_id"])
-def test_a_place_is_never_written(kind: LanguageKind, place: str) -> None:
+def test_a_place_is_never_written(kind: LanguageModelKind, place: str) -> None:
     model = language_model(kind, adapter=None)
     spell(model)
     inputs = model.bare.inputs(PLAIN[:1])
@@ -479,7 +481,7 @@ def test_a_place_is_never_written(kind: LanguageKind, place: str) -> None:
         assert model.write(inputs, 3) == [said]
 
 
-def test_in_16_bits_what_is_trained_keeps_32(kind: LanguageKind) -> None:
+def test_in_16_bits_what_is_trained_keeps_32(kind: LanguageModelKind) -> None:
     """As on a GPU: the backbone in bfloat16, under autocast."""
     model = language_model(kind, "cross", lora=True, prefix=2, projector=True, half=True)
     trainable = {name: w for name, w in model.named_parameters() if w.requires_grad}

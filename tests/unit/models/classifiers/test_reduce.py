@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facewave.models import reduce
+from facewave.models.classifiers import reduce
 from facewave.wavelets.transform import Transform
 
 Floats = NDArray[np.float64]

@@ -5,8 +5,8 @@ import hashlib
 import pytest
 import torch
 
-from facewave.models.backbones import FAMILIES, load
-from facewave.params import LanguageKind
+from facewave.models.vlm.backbones import FAMILIES, load
+from facewave.params import LanguageModelKind
 from making_language import KINDS, turn
 
 
@@ -31,7 +31,7 @@ def test_the_same_bytes_whatever_the_seed_which_stays(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_they_take_as_much_text_and_as_many_pictures_as_there_are(kind: LanguageKind) -> None:
+def test_they_take_as_much_text_and_as_many_pictures_as_there_are(kind: LanguageModelKind) -> None:
     backbone = load(kind, "hub")
     rows = backbone.model.get_input_embeddings().num_embeddings
     assert len(backbone.processor.tokenizer) <= rows

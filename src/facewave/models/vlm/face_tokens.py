@@ -16,16 +16,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from facewave.models.classifiers import Balance, Standardize
+from facewave.models.classifiers.classifier import Balance, Standardize
 
-Kind = Literal["linear", "transformer", "cross"]
+AdapterKind = Literal["linear", "transformer", "cross"]
 
 _ENCODER, _LAYERS, _HEADS, _DROPOUT = 256, 2, 4, 0.1  # of all adapters but the linear one
 _AT_ONCE = 4096  # embeddings
 
 
 @dataclass(frozen=True)
-class Config:
+class FaceTokensConfig:
     """Enough to rebuild an adapter's modules.
 
     Attributes:
@@ -37,7 +37,7 @@ class Config:
         hidden: H.
     """
 
-    kind: Kind
+    kind: AdapterKind
     steps: int
     widths: tuple[int, ...]
     tokens: int
@@ -53,7 +53,7 @@ class FaceTokens(nn.Module):
 
     size: Tensor
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: FaceTokensConfig) -> None:
         super().__init__()
         channels = sum(config.widths)
         self.standardize = Standardize(config.steps, channels)

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facewave.errors import UserError
-from facewave.models import face_tokens
-from facewave.models.backbones import Backbone
-from facewave.models.face_tokens import FaceTokens, placed, text_size
-from facewave.models.prefix import Prefix, prefixed
-from facewave.params import LanguageKind, Lora
+from facewave.models.vlm import face_tokens
+from facewave.models.vlm.backbones import Backbone
+from facewave.models.vlm.face_tokens import FaceTokens, placed, text_size
+from facewave.models.vlm.prefix import Prefix, prefixed
+from facewave.params import LanguageModelKind, Lora
 
 Inputs = dict[str, Tensor]
 
@@ -33,7 +33,7 @@ _VISION = r".*(vision|visual).*"  # where LoRA's targets have namesakes
 
 
 @dataclass(frozen=True)
-class Config:
+class LanguageModelConfig:
     """Enough to rebuild what was trained, given the backbone.
 
     Attributes:
@@ -50,13 +50,13 @@ class Config:
         prefix: virtual tokens of prefix tuning, 0 without.
     """
 
-    kind: LanguageKind
+    kind: LanguageModelKind
     weights: str
     revision: str
     mode: Literal["zero_shot", "pretrain", "finetune"]
     classes: tuple[str, ...]
     targets: tuple[str, ...] = ()
-    faces: face_tokens.Config | None = None
+    faces: face_tokens.FaceTokensConfig | None = None
     lora: Lora | None = None
     projector: bool = False
     quantized: bool = False
@@ -97,7 +97,7 @@ class LanguageModel(nn.Module):
     Called with a batch of prompts and answers it gives their loss, as transformers' Trainer wants.
     """
 
-    def __init__(self, config: Config, backbone: Backbone) -> None:
+    def __init__(self, config: LanguageModelConfig, backbone: Backbone) -> None:
         """Put the parts together; weights that are not the backbone's are fresh (torch's seed)."""
         super().__init__()
         self.config = config

@@ -16,8 +16,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from facewave.models import heads, reduce
-from facewave.params import Kind
+from facewave.models.classifiers import heads, reduce
+from facewave.params import ClassifierKind
 
 # Blendshapes and landmarks are of order 1. Some blendshapes (noseSneer*, cheekSquint*) stay near
 # 1e-6: divided by their spread they would be the landmarker's rounding noise at full volume.
@@ -29,7 +29,7 @@ Reduction = Literal["largest", "pca"]
 
 
 @dataclass(frozen=True)
-class Config:
+class ClassifierConfig:
     """Enough to rebuild a classifier's modules.
 
     Attributes:
@@ -44,7 +44,7 @@ class Config:
         trees: stages of boosting.
     """
 
-    kind: Kind
+    kind: ClassifierKind
     classes: tuple[str, ...]
     steps: int = 0
     widths: tuple[int, ...] = ()
@@ -155,7 +155,7 @@ class Classifier(nn.Module):
 
     temperature: Tensor
 
-    def __init__(self, config: Config, head: nn.Module) -> None:
+    def __init__(self, config: ClassifierConfig, head: nn.Module) -> None:
         super().__init__()
         channels, steps = sum(config.widths), config.kept or config.steps
         self.compress = Compress(config.steps, config.widths, steps) if config.kept else None
@@ -205,7 +205,7 @@ class Majority(nn.Module):
         return self.log_prior.expand(len(inputs_nND), -1)
 
 
-def build(config: Config) -> nn.Module:
+def build(config: ClassifierConfig) -> nn.Module:
     """A classifier with fresh weights (seeded by torch's global generator).
 
     Raises:

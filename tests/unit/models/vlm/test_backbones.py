@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, Qwen2VLVideoProcessor
 
 from facewave.errors import UserError
-from facewave.models import backbones
-from facewave.models.backbones import FACE, FAMILIES, PREFIX, Turn, load
-from facewave.params import LanguageKind
+from facewave.models.vlm import backbones
+from facewave.models.vlm.backbones import FACE, FAMILIES, PREFIX, Turn, load
+from facewave.params import LanguageModelKind
 from making_language import KINDS, PAIR, turn
 
 PLAIN = ([turn("Who?")], [turn("And who is this?", seed=1)])
@@ -36,17 +36,17 @@ def weights_in(folder: Path) -> tuple[Path, dict[str, torch.Tensor]]:
     return file, dict(load_file(file))
 
 
-def real(kind: LanguageKind) -> Any:
+def real(kind: LanguageModelKind) -> Any:
     return kind.removeprefix("tiny-")
 
 
 def test_every_family_has_a_real_and_a_tiny_kind() -> None:
-    assert {*get_args(LanguageKind)} == {*FAMILIES, *(f"tiny-{name}" for name in FAMILIES)}
+    assert {*get_args(LanguageModelKind)} == {*FAMILIES, *(f"tiny-{name}" for name in FAMILIES)}
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_folder_gives_the_model_that_was_saved(kind: LanguageKind, tmp_path: Path) -> None:
+def test_a_folder_gives_the_model_that_was_saved(kind: LanguageModelKind, tmp_path: Path) -> None:
     folder = saved(real(kind), tmp_path / "a@b")
     tiny, backbone = load(kind, "hub"), load(real(kind), str(folder))
     assert backbone.revision == ""
@@ -62,7 +62,7 @@ def test_a_folder_gives_the_model_that_was_saved(kind: LanguageKind, tmp_path: P
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_places_are_tokens_of_their_own(kind: LanguageKind) -> None:
+def test_places_are_tokens_of_their_own(kind: LanguageModelKind) -> None:
     backbone = load(kind, "hub")
     tokenizer = backbone.processor.tokenizer
     ids = tokenizer(f"a{FACE}{FACE}b{PREFIX}", add_special_tokens=False)["input_ids"]
@@ -198,7 +198,7 @@ def watch(event, arguments):
 
 sys.addaudithook(watch)
 from facewave.errors import UserError
-from facewave.models.backbones import load
+from facewave.models.vlm.backbones import load
 
 def told(weights):
     try:
@@ -236,7 +236,7 @@ def test_what_the_hub_has_given_once_is_found_offline_by_its_commit(tmp_path: Pa
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_conversations_are_padded_left_and_answers_end(kind: LanguageKind) -> None:
+def test_conversations_are_padded_left_and_answers_end(kind: LanguageModelKind) -> None:
     backbone = load(kind, "hub")
     tokenizer = backbone.processor.tokenizer
     inputs = backbone.inputs(PAIR)
@@ -272,7 +272,7 @@ TALKS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_conversation_is_said_in_the_familys_own_way(kind: LanguageKind) -> None:
+def test_a_conversation_is_said_in_the_familys_own_way(kind: LanguageModelKind) -> None:
     backbone = load(kind, "hub")
     inputs = backbone.inputs([EXAMPLES])
     said = backbone.processor.tokenizer.decode(inputs["input_ids"][0])

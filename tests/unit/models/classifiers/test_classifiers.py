@@ -13,41 +13,41 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from facewave.errors import UserError
-from facewave.models import reduce
-from facewave.models.classifiers import (
+from facewave.models.classifiers import reduce
+from facewave.models.classifiers.classifier import (
     HARDLY,
     Balance,
     Classifier,
+    ClassifierConfig,
     Compress,
-    Config,
     Majority,
     Project,
     Reduction,
     Standardize,
     build,
 )
-from facewave.params import Block, Kind
+from facewave.params import Block, ClassifierKind
 from facewave.training import schema
 from making import contents
 
 CLASSES = ("happy", "sad", "angry")
 STEPS, WIDTHS = 6, (3, 2)
 SHAPE = (STEPS, sum(WIDTHS))
-CONFIGS: list[Config] = [
-    Config("majority", CLASSES),
-    Config("logistic", CLASSES, STEPS, WIDTHS),
-    Config("svm", CLASSES, STEPS, WIDTHS, pca=2),
-    Config("trees", CLASSES, STEPS, WIDTHS, kept=3, trees=4),
-    Config("mlp", CLASSES, STEPS, WIDTHS, hidden=5, dropout=0.5),
-    Config("gru", CLASSES, STEPS, WIDTHS, kept=4, pca=3, hidden=5, dropout=0.5),
-    Config("transformer", CLASSES, STEPS, WIDTHS, hidden=6, dropout=0.5),
+CONFIGS: list[ClassifierConfig] = [
+    ClassifierConfig("majority", CLASSES),
+    ClassifierConfig("logistic", CLASSES, STEPS, WIDTHS),
+    ClassifierConfig("svm", CLASSES, STEPS, WIDTHS, pca=2),
+    ClassifierConfig("trees", CLASSES, STEPS, WIDTHS, kept=3, trees=4),
+    ClassifierConfig("mlp", CLASSES, STEPS, WIDTHS, hidden=5, dropout=0.5),
+    ClassifierConfig("gru", CLASSES, STEPS, WIDTHS, kept=4, pca=3, hidden=5, dropout=0.5),
+    ClassifierConfig("transformer", CLASSES, STEPS, WIDTHS, hidden=6, dropout=0.5),
 ]
 BY_KIND = {config.kind: config for config in CONFIGS}
 every_kind = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.kind)
 quick = settings(max_examples=60, deadline=None)
 
 
-def made(config: Config) -> schema.Trained:
+def made(config: ClassifierConfig) -> schema.Trained:
     """A classifier with weights and buffers of its own."""
     torch.manual_seed(1)
     module = build(config)
@@ -63,16 +63,16 @@ def made(config: Config) -> schema.Trained:
 
 
 def test_every_kind_of_params_is_here() -> None:
-    assert set(BY_KIND) == set(get_args(Kind))
+    assert set(BY_KIND) == set(get_args(ClassifierKind))
 
 
 @every_kind
 @pytest.mark.parametrize("n", [0, 1, 7])
-def test_one_shape_for_all(config: Config, n: int) -> None:
+def test_one_shape_for_all(config: ClassifierConfig, n: int) -> None:
     assert build(config)(torch.randn(n, *SHAPE)).shape == (n, len(CLASSES))
 
 
-def shapes(config: Config) -> dict[str, tuple[int, ...]]:
+def shapes(config: ClassifierConfig) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in build(config).state_dict().items()}
 
 
@@ -92,7 +92,7 @@ def test_a_config_makes_the_modules_it_names() -> None:
 
 
 @pytest.mark.parametrize("kind", ["mlp", "gru", "transformer"])
-def test_dropout_acts_in_training_only(kind: Kind) -> None:
+def test_dropout_acts_in_training_only(kind: ClassifierKind) -> None:
     module = build(BY_KIND[kind])
     inputs = torch.randn(4, *SHAPE)
     module.train()
@@ -210,13 +210,13 @@ def test_majority_answers_with_smoothed_frequencies() -> None:
 
 
 @every_kind
-def test_probabilities_add_up_to_1(config: Config) -> None:
+def test_probabilities_add_up_to_1(config: ClassifierConfig) -> None:
     inputs = np.random.default_rng(0).normal(size=(6, *SHAPE)).astype(np.float32)
     np.testing.assert_allclose(made(config).probabilities(inputs).sum(axis=1), 1, rtol=1e-6)
 
 
 @every_kind
-def test_a_saved_classifier_comes_back_equal(config: Config, tmp_path: Path) -> None:
+def test_a_saved_classifier_comes_back_equal(config: ClassifierConfig, tmp_path: Path) -> None:
     trained = made(config)
     schema.save(tmp_path / "a", trained)
     loaded = schema.load(tmp_path / "a")
@@ -231,7 +231,7 @@ def test_a_saved_classifier_comes_back_equal(config: Config, tmp_path: Path) -> 
 
 
 @every_kind
-def test_the_same_weights_give_the_same_bytes(config: Config, tmp_path: Path) -> None:
+def test_the_same_weights_give_the_same_bytes(config: ClassifierConfig, tmp_path: Path) -> None:
     schema.save(tmp_path / "a", made(config))
     schema.save(tmp_path / "b", made(config))
     schema.save(tmp_path / "c", schema.load(tmp_path / "a"))

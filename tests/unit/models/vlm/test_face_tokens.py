@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from facewave.models.backbones import Backbone, load
-from facewave.models.face_tokens import Config, FaceTokens, Kind, placed, text_size
-from facewave.models.tiny import HIDDEN
+from facewave.models.vlm.backbones import Backbone, load
+from facewave.models.vlm.face_tokens import FaceTokens, FaceTokensConfig, Kind, placed, text_size
+from facewave.models.vlm.tiny import HIDDEN
 from making_language import KINDS, PLACES, STEPS, TOKENS, WIDTHS, numbers_of, turn
 
 ADAPTERS: tuple[Kind, ...] = ("linear", "transformer", "cross")
@@ -21,7 +21,7 @@ TOLD = torch.tensor([[False, False, True, True, True, True], [True] * 6])
 
 def adapter(kind: Kind = "linear") -> FaceTokens:
     torch.manual_seed(1)
-    return FaceTokens(Config(kind, STEPS, WIDTHS, TOKENS, HIDDEN)).eval()
+    return FaceTokens(FaceTokensConfig(kind, STEPS, WIDTHS, TOKENS, HIDDEN)).eval()
 
 
 def tokens(module: FaceTokens, numbers: Tensor = NUMBERS, faces: Tensor = SEEN) -> Tensor:

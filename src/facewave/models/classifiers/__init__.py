@@ -1,0 +1,1 @@
+"""Classifiers over wavelet numbers. Pure: no files, no stages."""
