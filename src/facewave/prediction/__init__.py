@@ -1,0 +1,1 @@
+"""Stage predict: trained models and test clips -> data/answers/."""

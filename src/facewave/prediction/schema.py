@@ -1,0 +1,165 @@
+"""The contract of data/answers/: what every trained model answered about its test clips.
+
+``answers.csv`` has one row per partition, role and test clip: ``COLUMNS``, then
+
+- of a classification ``actual`` and ``predicted``, which are words (``UNREADABLE`` where a language
+  model wrote none of them), and a probability ``p_<word>`` for every class;
+- of a regression ``actual_<target>`` and ``predicted_<target>`` for every target; rows of the role
+  ``MEAN`` answer with the training part's means.
+
+``models.json`` describes the models. Nothing else is needed to evaluate them: the stages that
+follow load no model and read no clip.
+"""
+
+import io
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from facewave.errors import UserError
+from facewave.files import write_csv, write_json
+
+ROOT = Path("data/answers")
+ANSWERS, MODELS = "answers.csv", "models.json"
+MODEL = "model"  # the role of what train.model names
+MAJORITY = "majority"  # the role that always answers with the class frequencies: the floor
+MEAN = "mean"  # the role that always answers with the targets' means: a regression's floor
+SPLIT = "split"  # the partition that is no fold
+UNREADABLE = ""  # in column predicted: the model wrote something that is none of the words
+
+KEY = ("partition", "role", "video_idx")
+COLUMNS = (
+    *KEY,
+    "file_path",  # below the dataset's root
+    "subject",  # "" where it is not known
+    "source",  # the film or upload; "" where it is not known
+    "answered_from",  # face, frames, words (of a language model), or prior: the class frequencies
+)
+_DECIMALS = 4  # of the models' numbers
+_OF_TARGETS = ("actual", "predicted")
+
+
+@dataclass(frozen=True)
+class Models:
+    """What was asked, and about what.
+
+    Attributes:
+        dataset: the dataset's name.
+        about: what the dataset says of itself.
+        classes: words in the order of their codes; () for a regression.
+        targets: what a regression predicts; () for a classification.
+        roles: role -> the model's description: ``kind``, and of a language model how it was
+            prompted (with ``prompt`` among the keys).
+    """
+
+    dataset: str
+    about: str
+    classes: tuple[str, ...]
+    targets: tuple[str, ...]
+    roles: dict[str, dict[str, Any]]
+
+    @property
+    def title(self) -> str:
+        """The dataset for people, as it heads figures and tables."""
+        return f"{self.dataset}: {self.about}"
+
+    @property
+    def kind(self) -> str:
+        """The kind of the model that train.model names."""
+        return str(self.roles[MODEL]["kind"])
+
+    @property
+    def language(self) -> dict[str, Any] | None:
+        """How the model was prompted if it is a language model."""
+        description = self.roles[MODEL]
+        return description if "prompt" in description else None
+
+
+def columns(models: Models) -> list[str]:
+    """All columns of answers.csv, in their order."""
+    if models.targets:
+        return [*COLUMNS, *(f"{of}_{name}" for name in models.targets for of in _OF_TARGETS)]
+    return [*COLUMNS, "actual", "predicted", *(f"p_{word}" for word in models.classes)]
+
+
+def _predictions(models: Models) -> list[str]:
+    """The columns of the models' own numbers."""
+    return [name for name in columns(models) if name.startswith(("p_", "predicted_"))]
+
+
+def write(answers: pd.DataFrame, models: Models, folder: Path = ROOT) -> None:
+    """Write both files; the models' probabilities and numbers with 4 digits."""
+    table = answers[columns(models)].round(dict.fromkeys(_predictions(models), _DECIMALS))
+    write_csv(folder / ANSWERS, table)
+    write_json(folder / MODELS, asdict(models))
+
+
+def read(folder: Path = ROOT) -> tuple[pd.DataFrame, Models]:
+    """Read and check both files; text columns are str, "" where there is nothing.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    try:
+        return parse((folder / ANSWERS).read_bytes(), (folder / MODELS).read_bytes(), str(folder))
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename} is missing. Make it with: dvc repro predict") from None
+
+
+def parse(answers: bytes, models: bytes, where: str) -> tuple[pd.DataFrame, Models]:
+    """Both files from their contents.
+
+    Args:
+        answers: the bytes of answers.csv.
+        models: the bytes of models.json.
+        where: the files' folder or revision, for messages.
+
+    Raises:
+        UserError: one is damaged, or they do not belong together.
+    """
+    try:
+        described = json.loads(models)
+        about = Models(
+            **described | {name: tuple(described[name]) for name in ("classes", "targets")}
+        )
+        text = [*COLUMNS, *(() if about.targets else ("actual", "predicted"))]
+        numbers = [name for name in columns(about) if name not in text]
+        table = pd.read_csv(io.BytesIO(answers), dtype=str, keep_default_na=False)
+        if missing := [name for name in columns(about) if name not in table]:
+            raise ValueError(f"column {missing[0]!r} is missing")
+        actual = [name for name in numbers if name.startswith("actual_")]
+        table[actual] = table[actual].replace("", "nan")  # a clip need not have every target
+        table = table.astype(dict.fromkeys(numbers, float))
+        _check(table, about)
+    except (KeyError, TypeError, ValueError) as error:  # also pandas' and JSON's errors
+        problem = str(error).strip()
+        raise UserError(
+            f"{where} is damaged ({problem}). Make it again: dvc repro -f predict"
+        ) from None
+    return table, about
+
+
+def _check(table: pd.DataFrame, models: Models) -> None:
+    """Raise a ValueError that names the first row that cannot be."""
+    problems = {
+        "a role that models.json does not describe": ~table["role"].isin(list(models.roles)),
+        "a second answer of this role": table.duplicated(list(KEY)),
+        "a number is missing": ~np.isfinite(table[_predictions(models)]).all(axis=1),
+    }
+    if not models.targets:
+        words = list(models.classes)
+        problems["a label that is none of the words"] = ~table["actual"].isin(words)
+        problems["an answer that is none of the words"] = ~table["predicted"].isin(
+            [*words, UNREADABLE]
+        )
+    for problem, rows in problems.items():
+        if rows.any():
+            row = table[rows].iloc[0]
+            raise ValueError(
+                f"clip {row['video_idx']}, partition {row['partition']}, role {row['role']}: "
+                f"{problem}"
+            )
