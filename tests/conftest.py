@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 
 from facewave.landmarks import model_file
-from running import ROOT, run
+from running import clone, run
 
 settings.register_profile("no deadline", deadline=None)  # machines are shared
 settings.load_profile("no deadline")
@@ -44,14 +44,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh clone of what is in the working tree, reproduced without a landmarker."""
     folder = tmp_path_factory.mktemp("clone") / "facewave"
-    listed = run(ROOT, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    commit = ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "start"]
-    for arguments in (["init", "-q"], ["add", "-A"], commit):
-        run(folder, "git", *arguments)
+    clone(folder)
     nothing = {"FACEWAVE_ASSETS": "", "FACEWAVE_CACHE": str(tmp_path_factory.mktemp("cache"))}
     output = run(folder, "dvc", "repro", env=nothing)
     assert " 0 detected now" in output

@@ -1,6 +1,7 @@
 """Running commands as a person would, in this virtual environment."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,3 +23,15 @@ def run(folder: Path, *command: str, ok: bool = True, env: dict[str, str] | None
     )
     assert (process.returncode == 0) == ok, process.stdout
     return process.stdout
+
+
+def clone(folder: Path) -> None:
+    """Make ``folder`` a fresh clone of what is in the working tree."""
+    listed = run(ROOT, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    commit = ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "start"]
+    for arguments in (["init", "-q"], ["add", "-A"], commit):
+        run(folder, "git", *arguments)
