@@ -249,6 +249,11 @@ class Language:
     checkpointing: bool
     epochs: Count
 
+    @property
+    def is_regression(self) -> bool:
+        """Whether the model answers with numbers instead of a label."""
+        return self.objective != "likelihood"
+
 
 @dataclass(frozen=True, config=_strict)
 class Linear:
@@ -303,13 +308,13 @@ class Train:
 
     @property
     def is_language_model(self) -> bool:
-        """Whether the model is a language model."""
+        """Whether ``model`` is a language model."""
         return self.model in get_args(LanguageModelKind)
 
     @property
     def is_regression(self) -> bool:
-        """Whether the model gives numbers, not labels."""
-        return self.is_language_model and self.language.objective != "likelihood"
+        """Whether ``model`` answers with numbers instead of a label."""
+        return self.is_language_model and self.language.is_regression
 
 
 @dataclass(frozen=True, config=_strict)

@@ -19,13 +19,12 @@ from facewave.app import tracks
 from facewave.errors import UserError
 from facewave.files import sha256
 from facewave.labels import schema as labels
-from facewave.landmarks import schema as landmarks
 from facewave.params import LanguageModelKind
-from facewave.training import schema as training
+from facewave.workspace import Clips, Dataset
 
 if TYPE_CHECKING:
     from facewave.models.vlm.backbones import Backbone
-    from facewave.prompts.examples import Clips
+    from facewave.prompts.examples import PromptClips
 
 PROMPT = (
     "These are frames of a clip of a person. Describe in one or two sentences what the person does "
@@ -72,7 +71,8 @@ def annotate(
     loaded = params.load()
     params.dataset(loaded, dataset)
     own = replace(
-        training.without_faces(loaded.train.language),
+        loaded.train.language,
+        face_tokens=0,
         prompt=prompt.replace("{", "{{").replace("}", "}}"),  # as it is
         transcript="none",
         examples=shown if source else 0,
@@ -83,10 +83,10 @@ def annotate(
     known = {name: name for name in get_args(LanguageModelKind)}
     if kind not in known:
         raise UserError(f"{kind} is no language model. Name one with --model: {', '.join(known)}.")
-    table = _read(dataset)
+    table = _read(dataset, loaded)
     table = tracks.keyed(table[table["caption"] == ""], dataset).reset_index(drop=True)
     clips = _clips(table, dataset, loaded)
-    shots = _shots(source, shown, loaded) if source else clips.of([])
+    shots = _shots(source, shown, loaded) if source else clips.select([])
 
     torch.set_num_threads(1)  # sums in a fixed order
     backbone = backbones.load(known[kind], own.weights, own.quantized)
@@ -95,7 +95,7 @@ def annotate(
     )
 
     def describe(missing: pd.DataFrame) -> Iterator[pd.DataFrame]:
-        asked = Examples(clips.of(missing.index.tolist()), shots, (), (), own, seed=0)
+        asked = Examples(clips.select(missing.index.tolist()), shots, (), (), own, seed=0)
         said = texts(module.eval(), asked, own, _MOST)
         for start in range(0, len(missing), own.batch_size):
             rows = missing[tracks.CLIP].iloc[start : start + own.batch_size]
@@ -117,33 +117,33 @@ def annotate(
     )
 
 
-def _read(dataset: str) -> pd.DataFrame:
-    return labels.with_trajectories(labels.read(Path("data/labels") / f"{dataset}.csv"))
+def _read(dataset: str, loaded: params.Params) -> pd.DataFrame:
+    return labels.with_trajectories(Dataset(dataset, loaded).read_labels())
 
 
-def _clips(table: pd.DataFrame, dataset: str, loaded: params.Params) -> "Clips":
+def _clips(table: pd.DataFrame, name: str, loaded: params.Params) -> "PromptClips":
     """Rows of a dataset to be shown by frames alone; their captions are the answers."""
-    from facewave.prompts.examples import Clips
+    from facewave.prompts.examples import PromptClips
 
-    entry = params.dataset(loaded, dataset)
-    trajectories = Path("data/landmarks") / dataset
-    return Clips(
+    dataset = Dataset(name, loaded)
+    clips = Clips(
         table.assign(usable=False, at=0),
-        Path(entry.root),
-        entry.fps,
-        trajectories,
-        landmarks.read_index(trajectories).set_index("video_idx"),
-        lambda at: np.zeros((0, 0), np.float32),
-        [""] * len(table),
-        [_line(caption.replace("<", " ")) for caption in table["caption"]],  # no model's own marks
-        np.zeros((len(table), 0)),
+        {},
+        dataset.root,
+        dataset.entry.fps,
+        dataset.landmarks,
+        dataset.read_index().set_index("video_idx"),
     )
+    captions = [
+        _line(caption.replace("<", " ")) for caption in table["caption"]
+    ]
+    return PromptClips(clips, (), [""] * len(table), captions, np.zeros((len(table), 0)))
 
 
-def _shots(source: str, count: int, loaded: params.Params) -> "Clips":
+def _shots(source: str, count: int, loaded: params.Params) -> "PromptClips":
     """Captioned clips drawn by chance; one too many, as ``Examples`` wants them."""
     params.dataset(loaded, source)
-    table = _read(source)
+    table = _read(source, loaded)
     table = table[table["caption"] != ""]
     if len(table) < count:
         raise UserError(
@@ -154,7 +154,7 @@ def _shots(source: str, count: int, loaded: params.Params) -> "Clips":
     return _clips(tracks.keyed(drawn, source), source, loaded)
 
 
-def _about(shots: "Clips", source: str | None, count: int) -> dict[str, Any]:
+def _about(shots: "PromptClips", source: str | None, count: int) -> dict[str, Any]:
     """Which clips were shown with which captions."""
     lines = [*shots.table.get("key", []), *shots.answers]
     return {

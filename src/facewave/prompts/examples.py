@@ -3,9 +3,8 @@
 Legend of names: n clips, S clips shown in a conversation, K steps, D channels, T targets.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,51 +14,54 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset as TorchDataset
 
 from facewave.labels import schema as labels
-from facewave.landmarks import schema as landmarks
 from facewave.models.vlm.backbones import Backbone, Turn
 from facewave.models.vlm.model import Inputs, append_answers
-from facewave.params import Dataset, Language, Train
+from facewave.params import Block, Language
 from facewave.prompts.frames import draw_seed, grid, show
 from facewave.prompts.templates import question, spoken
+from facewave.prompts.transcripts import transcripts
+from facewave.workspace import Clips
 
 _GREY = 128
 
 
 @dataclass(frozen=True, eq=False)
-class Clips:
-    """Clips to show.
+class PromptClips:
+    """Clips with what a conversation about them needs beside their frames.
 
     Attributes:
-        table: rows of the label table, with ``usable`` and ``at`` (wavelets.schema.join).
-        root: the corpus's folder.
-        fps: of clips that are folders of pictures.
-        trajectories: the folder of their landmarks.
-        index: where in it each clip lies, by video_idx (landmarks.schema.INDEX).
-        numbers: ``at`` -> (K, D), NaN for a clip without a usable face.
-        transcripts: of the rows, "" where there is none.
-        answers: what is right to say of the rows, "" where that is not known.
-        targets_nT: what is regressed of the rows, NaN where it is not known.
+        clips: the clips.
+        inputs: the blocks of features that face tokens are made of.
+        transcripts: "" where there is none.
+        answers: the right answers, "" where they are not known.
+        targets_nT: what is regressed, NaN where it is not known.
     """
 
-    table: pd.DataFrame
-    root: Path
-    fps: float
-    trajectories: Path
-    index: pd.DataFrame
-    numbers: Callable[[int], NDArray[np.float32]]
+    clips: Clips
+    inputs: Sequence[Block]
     transcripts: Sequence[str]
     answers: Sequence[str]
     targets_nT: NDArray[np.float64]
 
-    def of(self, rows: Sequence[int]) -> "Clips":
+    @property
+    def table(self) -> pd.DataFrame:
+        """The clips' rows."""
+        return self.clips.table
+
+    def numbers(self, row: int) -> NDArray[np.float32]:
+        """A clip's wavelet numbers, (K, D), NaN without a usable face; (0, 0) without inputs."""
+        if not self.inputs:
+            return np.zeros((0, 0), np.float32)
+        return self.clips.select([row]).inputs(self.inputs)[0]
+
+    def select(self, rows: Sequence[int]) -> "PromptClips":
         """Some of the clips, by their positions."""
-        at = list(rows)
         return replace(
             self,
-            table=self.table.iloc[at],
-            transcripts=[self.transcripts[row] for row in at],
-            answers=[self.answers[row] for row in at],
-            targets_nT=self.targets_nT[at],
+            clips=self.clips.select(rows),
+            transcripts=[self.transcripts[row] for row in rows],
+            answers=[self.answers[row] for row in rows],
+            targets_nT=self.targets_nT[list(rows)],
         )
 
 
@@ -97,8 +99,8 @@ class Examples(TorchDataset[Example]):
 
     def __init__(
         self,
-        clips: Clips,
-        shots: Clips,
+        clips: PromptClips,
+        shots: PromptClips,
         words: Sequence[str],
         targets: Sequence[str],
         settings: Language,
@@ -139,7 +141,7 @@ class Examples(TorchDataset[Example]):
         shown = [(self._shots, shot) for shot in others] + [(self._clips, row)]
         faces = [bool(clips.table["usable"].iloc[at]) for clips, at in shown]
         faces[-1] &= not self._blank
-        numbers = [clips.numbers(int(clips.table["at"].iloc[at])) for clips, at in shown]
+        numbers = [clips.numbers(row) for clips, row in shown]
         return Example(
             turns,
             np.stack(numbers),
@@ -148,7 +150,7 @@ class Examples(TorchDataset[Example]):
             self._clips.targets_nT[row],
         )
 
-    def _turn(self, clips: Clips, row: int, *, told: bool, blank: bool = False) -> Turn:
+    def _turn(self, clips: PromptClips, row: int, *, told: bool, blank: bool = False) -> Turn:
         line: Any = clips.table.iloc[row]
         asked = question(
             self._settings.prompt,
@@ -157,7 +159,7 @@ class Examples(TorchDataset[Example]):
             "" if blank else clips.transcripts[row],
             self._settings.face_tokens,
         )
-        pictures, duration = self._look(clips, line)
+        pictures, duration = self._look(clips.clips, line)
         if blank:
             pictures = [np.full_like(picture, _GREY) for picture in pictures]
         return Turn(pictures, duration, asked, clips.answers[row] if told else "")
@@ -167,15 +169,12 @@ class Examples(TorchDataset[Example]):
         if not self._settings.frames:
             return [], 0.0
         found: Any = clips.index.loc[line["video_idx"]]
-        trajectory = None  # it also tells which frames there are
-        if not pd.isna(found["row_group"]):
-            trajectory = landmarks.read_row(clips.trajectories, found)
         shown = show(
             clips.root / line["file_path"],
             clips.fps,
             float(line["start"]),
             float(found["duration"]),
-            trajectory,
+            clips.trajectory(line["video_idx"]),  # it also tells which frames there are
             self._settings,
             draw_seed(self._seed, self._epoch, line["video_idx"]),
         )
@@ -186,36 +185,25 @@ class Examples(TorchDataset[Example]):
 
 
 def gather(
-    table: pd.DataFrame,
-    entry: Dataset,
-    settings: Train,
-    numbers: Callable[[int], NDArray[np.float32]],
-    transcripts: Sequence[str],
-) -> Clips:
-    """Labelled clips as a language model is shown them.
+    clips: Clips, inputs: Sequence[Block], settings: Language, targets: Sequence[str] = ()
+) -> PromptClips:
+    """Clips as a language model sees them.
 
     Args:
-        table: rows with ``at`` and ``usable`` (wavelets.schema.join).
-        entry: the dataset's.
-        settings: section ``train``.
-        numbers: ``at`` -> (K, D).
-        transcripts: of the rows.
+        clips: labelled or not.
+        inputs: the blocks of features that face tokens are made of.
+        settings: section ``train.language``; ``transcript`` and ``speech`` are used.
+        targets: what is regressed (``labels.schema.targets``).
 
     Raises:
-        UserError: the table has no such target.
+        UserError: the label table has no such target, or speech cannot be recognised.
     """
-    targets = settings.language.targets if settings.is_regression else []
-    trajectories = Path("data/landmarks") / settings.dataset
-    return Clips(
-        table,
-        Path(entry.root),
-        entry.fps,
-        trajectories,
-        landmarks.read_index(trajectories).set_index("video_idx"),
-        numbers,
-        transcripts,
-        [spoken(word) for word in table["actual"]],
-        labels.targets(table, targets),
+    return PromptClips(
+        clips,
+        inputs,
+        transcripts(clips.table, clips.root, settings),
+        [spoken(word) for word in clips.table["actual"]],
+        labels.targets(clips.table, targets),
     )
 
 

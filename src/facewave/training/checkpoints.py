@@ -1,100 +1,85 @@
-"""Where a training that was killed goes on: models/checkpoints/<partition>/<role>.safetensors.
+"""What of a training run that was killed need not be done again: models/checkpoints/.
 
-Outside of the stage's outputs, which DVC removes before a run; gone once the stage has ended well.
+A finished role is trained again only if something that it follows from has changed. The folder
+lies outside the stage's outputs and is not shared.
 """
 
 import hashlib
 import json
-import time
+import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sklearn
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from facewave import models
-from facewave.files import replacing
+from facewave.files import sha256, write_json
 
 ROOT = Path("models/checkpoints")
-_SHARE = 0.05  # of the time, at most, goes into writing
+_FILES = ("config.json", "model.safetensors")
 
 
-@dataclass(frozen=True, eq=False)
-class Saved:
-    """What a checkpoint holds.
-
-    Attributes:
-        tensors: by name.
-        facts: what JSON can say beside.
-    """
-
-    tensors: dict[str, Tensor]
-    facts: dict[str, Any]
-
-
-class Checkpoint:
-    """One role's checkpoint: read once, written again and again.
+class Finished:
+    """The record of one finished role.
 
     Args:
-        path: the file.
-        fingerprint: of all that decides the outcome; a file with another is as good as none.
+        partition: the role's.
+        role: its name.
+        model: the folder of the trained model.
+        fingerprint: of all that the model follows from.
     """
 
-    def __init__(self, path: Path, fingerprint: str) -> None:
-        self._path = path
-        self._fingerprint = fingerprint
-        self._written, self._took = time.monotonic(), 0.0
+    def __init__(self, partition: str | int, role: str, model: Path, fingerprint: str) -> None:
+        self._path = ROOT / str(partition) / f"{role}.json"
+        self._model, self._fingerprint = model, fingerprint
 
-    def read(self) -> Saved | None:
-        """What was written last, None if there is nothing that fits and is whole."""
+    def __bool__(self) -> bool:
+        """Whether the model is there as this fingerprint once left it."""
         try:
-            with safe_open(self._path, "pt") as file:
-                facts = json.loads((file.metadata() or {}).get("facts", "{}"))
-                if facts.get("fingerprint") != self._fingerprint:
-                    return None
-                return Saved({name: file.get_tensor(name) for name in file.keys()}, facts)  # noqa: SIM118
-        except (FileNotFoundError, SafetensorError):
-            return None
+            record = json.loads(self._path.read_bytes())
+            return bool(record == self._record())
+        except (FileNotFoundError, ValueError):
+            return False
 
-    @property
-    def due(self) -> bool:
-        """Whether so much time has gone by that writing again costs little."""
-        return time.monotonic() - self._written >= self._took / _SHARE
+    def write(self) -> None:
+        """Record that the model is finished."""
+        write_json(self._path, self._record())
 
-    def write(self, saved: Saved) -> None:
-        """Put a new state in the old one's place."""
-        started = time.monotonic()
-        facts = json.dumps(saved.facts | {"fingerprint": self._fingerprint})
-        with replacing(self._path) as temporary:
-            save_file(saved.tensors, temporary, {"facts": facts})
-        self._written = time.monotonic()
-        self._took = self._written - started
+    def _record(self) -> dict[str, str]:
+        files = {name: sha256(self._model / name) for name in _FILES}
+        return {"fingerprint": self._fingerprint, **files}
 
 
-def path(partition: str | int, role: str) -> Path:
-    """Where a role's checkpoint lies."""
-    return ROOT / str(partition) / f"{role}.safetensors"
+def remove_all_but(partitions: Iterable[str], root: Path) -> None:
+    """Remove the folders of partitions that are no longer trained."""
+    kept = set(partitions)
+    for path in root.iterdir() if root.exists() else ():
+        if path.is_dir() and path.name not in kept:
+            shutil.rmtree(path)
 
 
 def digest(tensors: Iterable[Tensor]) -> str:
     """The SHA-256 of tensors' shapes and values."""
-    found = hashlib.sha256()
+    hashed = hashlib.sha256()
     for tensor in tensors:
-        found.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
-        found.update(tensor.contiguous().numpy().data)
-    return found.hexdigest()
+        hashed.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
+        hashed.update(tensor.contiguous().numpy().data)
+    return hashed.hexdigest()
 
 
-def fingerprint(data: str, *about: Any) -> str:
-    """The SHA-256 of a digest of the data, of what can be printed, of code, versions and device."""
-    here = (torch.__version__, sklearn.__version__, torch.cuda.is_available())
-    found = hashlib.sha256(repr((data, about, here)).encode())
-    for folder in (Path(__file__).parent, *map(Path, models.__path__)):
-        for file in sorted(folder.glob("*.py")):
-            found.update(file.read_bytes())
-    return found.hexdigest()
+def fingerprint(data: str, code: Iterable[Path], *settings: Any) -> str:
+    """The SHA-256 of a digest of the data, of code, of whatever has a repr, versions and device.
+
+    Args:
+        data: what ``digest`` gives.
+        code: files and folders of the modules that the outcome follows from.
+        settings: the rest.
+    """
+    environment = (torch.__version__, sklearn.__version__, torch.cuda.is_available())
+    hashed = hashlib.sha256(repr((data, settings, environment)).encode())
+    for path in code:
+        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+            hashed.update(file.read_bytes())
+    return hashed.hexdigest()

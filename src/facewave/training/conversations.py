@@ -1,7 +1,8 @@
 """A language model's training on one partition: its clips, what is built, what it starts from."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -16,36 +17,41 @@ from facewave import prompts
 from facewave.errors import UserError
 from facewave.files import sha256
 from facewave.labels import schema as labels
+from facewave.models import vlm
 from facewave.models.vlm import backbones, face_tokens
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.params import LanguageModelKind, Train
 from facewave.prompts import leaks
-from facewave.prompts.examples import Clips, Examples, choose_shots
+from facewave.prompts.examples import Examples, PromptClips, choose_shots
 from facewave.training import checkpoints, language, schema
+from facewave.training.language_model import TrainedLanguageModel, read, without_faces
 from facewave.wavelets.schema import Features
+from facewave.workspace import Clips, Dataset
 
+_VERSIONS = (transformers.__version__, peft.__version__)
+_CODE = [Path(vlm.__path__[0]), Path(prompts.__path__[0]), Path(__file__).parent]
 _FEWEST = 8  # clips of a batch whose concordance is learnt
 
 
 def train(
-    clips: Clips,
+    clips: PromptClips,
     parts: pd.Series,
     partition: str | int,
-    words: Sequence[str],
+    dataset: Dataset,
     features: Features,
     settings: Train,
     report: language.Report,
-) -> schema.TrainedLanguage:
-    """Train (or, zero-shot, only put together) what ``settings.model`` names.
+) -> TrainedLanguageModel:
+    """Train (or, zero-shot, only assemble) what ``settings.model`` names.
 
     Args:
         clips: all labelled clips, also those without a usable face.
         parts: which part each is in.
         partition: their partition's name.
-        words: the labels.
-        features: of the dataset.
+        dataset: theirs.
+        features: the dataset's.
         settings: section ``train``.
-        report: hears of the losses.
+        report: called with the losses.
 
     Raises:
         UserError: transcripts tell the label, the run to start from does not fit, or what
@@ -58,8 +64,8 @@ def train(
     known = ~np.isnan(clips.targets_nT).any(1)
     learnt = labels.subset(clips.table, *settings.subset).index
     inside = (parts == "train").to_numpy() & clips.table.index.isin(learnt) & known
-    train_clips = clips.of(np.flatnonzero(inside).tolist())
-    val_clips = clips.of(np.flatnonzero((parts == "val").to_numpy() & known).tolist())
+    train_clips = clips.select(np.flatnonzero(inside).tolist())
+    val_clips = clips.select(np.flatnonzero((parts == "val").to_numpy() & known).tolist())
     if own.transcript != "none":
         told = train_clips.table.assign(transcript=list(train_clips.transcripts))
         leaks.check(told, "transcript")
@@ -68,30 +74,26 @@ def train(
             f"partition {partition} of {settings.dataset} has no training clip in train.subset. "
             "metrics/clean tells why clips were left out."
         )
-    shots = train_clips.of(
-        choose_shots(train_clips.table, own.examples + bool(own.examples), words)
+    shots = train_clips.select(
+        choose_shots(train_clips.table, own.examples + bool(own.examples), dataset.classes)
     )
 
     torch.manual_seed(settings.seed)
     backbone = backbones.load(_kind(settings), own.weights, own.quantized)
-    config = _configure(backbone, words, targets, features, settings)
+    config = _configure(backbone, dataset.classes, targets, clips.clips, settings)
     module = LanguageModel(config, backbone)
-    prompting = own if config.faces else schema.without_faces(own)
+    prompting = own if config.faces else without_faces(own)
     about: dict[str, Any] = {
         "dataset": settings.dataset,
+        "description": dataset.entry.about,
         "partition": str(partition),
         "subset": settings.subset,
         "means": clips.targets_nT[inside].mean(0).tolist() if learns else [],
         "learnt": _keys(train_clips if learns else shots),
         "validated": _keys(val_clips) if learns else [],
     }
-    trained = schema.TrainedLanguage(
-        module,
-        prompting,
-        tuple(settings.inputs),
-        features.config,
-        tuple(shots.table["video_idx"]),
-        about,
+    trained = TrainedLanguageModel(
+        module, prompting, settings.inputs, features.config, shots.table["video_idx"], about
     )
     if not learns:
         return trained
@@ -99,7 +101,7 @@ def train(
     start = Path(own.start) / str(partition) / schema.MODEL
     before = ""
     if settings.language.mode == "finetune" and own.start != "none":
-        test = clips.of(np.flatnonzero((parts == "test").to_numpy()).tolist())
+        test = clips.select(np.flatnonzero((parts == "test").to_numpy()).tolist())
         _start(trained, start, _keys(test))
         before = "".join(sha256(file) for file in sorted(start.iterdir()))
     trainable, total = module.counts()
@@ -113,11 +115,11 @@ def train(
         f"trained ({trainable / total:.2%}), on {len(train_clips.table)} clips"
     )
     learn, validate = (
-        Examples(some, shots, words, targets, prompting, settings.seed)
+        Examples(some, shots, dataset.classes, targets, prompting, settings.seed)
         for some in (train_clips, val_clips)
     )
     data = _digest(train_clips, val_clips)
-    mark = checkpoints.fingerprint(data, config, settings, before, _versions())
+    mark = checkpoints.fingerprint(data, _CODE, config, settings, before, _VERSIONS)
     folder = checkpoints.ROOT / str(partition) / f"{schema.MODEL}-{mark[:16]}"
     language.fit(module, learn, validate, prompting, settings.seed, folder, report)
     return trained
@@ -157,8 +159,7 @@ def _check(settings: Train) -> None:
         )
     if settings.language.mode != "finetune" and own.start != "none":
         raise UserError(
-            told
-            + f"train.language.start is {own.start}, and train.language.mode {settings.language.mode}: only "
+            told + f"train.language.start is {own.start}, and train.language.mode {own.mode}: only "
             "finetune starts from another run. Set start: none."
         )
 
@@ -167,14 +168,14 @@ def _configure(
     backbone: backbones.Backbone,
     words: Sequence[str],
     targets: Sequence[str],
-    features: Features,
+    clips: Clips,
     settings: Train,
 ) -> LanguageModelConfig:
     own, learns = settings.language, settings.language.mode != "zero_shot"
     faces = None
     if own.face_tokens and learns:  # an adapter that has learnt nothing would only disturb
-        widths = schema.widths(features.blocks, settings.inputs)
-        steps = features.blocks[settings.inputs[0]].shape[1]
+        widths = clips.widths(settings.inputs)
+        steps = clips.blocks[settings.inputs[0]].shape[1]
         faces = face_tokens.FaceTokensConfig(
             own.adapter, steps, widths, own.face_tokens, backbone.hidden
         )
@@ -193,44 +194,38 @@ def _configure(
     )
 
 
-def _fit_buffers(module: LanguageModel, clips: Clips) -> None:
+def _fit_buffers(module: LanguageModel, clips: PromptClips) -> None:
     """What is learnt before training: the numbers' and the targets' means and spreads."""
     if module.faces is not None:
-        usable = clips.table.loc[clips.table["usable"], "at"]
-        if usable.empty:
+        usable = clips.clips.select(clips.table["usable"])
+        if not len(usable):
             raise UserError("no training clip has a usable face: set train.language.face_tokens: 0")
-        numbers = np.stack([clips.numbers(int(at)) for at in usable])
-        module.faces.standardize.fit(torch.from_numpy(numbers))
+        module.faces.standardize.fit(torch.from_numpy(usable.inputs(clips.inputs)))
     if module.head is not None:
         module.head.fit(torch.from_numpy(clips.targets_nT).float())
 
 
-def _start(trained: schema.TrainedLanguage, place: Path, test: Sequence[str]) -> None:
+def _start(trained: TrainedLanguageModel, place: Path, test: Sequence[str]) -> None:
     """Take a pretrained run's weights, if it fits and learnt from none of the clips."""
     if not place.is_dir():
         raise UserError(
             f"train.language.start: {place} is not here. Copy the models/trained of a pretrained "
             "run there, of one that was trained on the same partitions."
         )
-    tensors, about = schema.read_language(place)
-    config, module = trained.model.config, trained.model
-    ours = {
-        "kind": config.kind,
-        "weights": config.weights,
-        "revision": config.revision,
-        "targets": list(config.targets),
-        "faces": asdict(config.faces) if config.faces else None,
-    }
-    theirs = {name: about["language"].get(name) for name in ours}
-    theirs["faces"] = theirs["faces"] and _tuples(theirs["faces"])
-    mine = ours | {"inputs": list(trained.inputs), "wavelets": trained.wavelets}
-    theirs |= {name: about[name] for name in ("inputs", "wavelets")}
-    if other := [name for name, value in mine.items() if theirs[name] != value]:
+    config, tensors = read(place)  # without its backbone: two would be one too many
+    module = trained.module
+    model = json.loads(json.dumps(asdict(module.config)))
+    names = ("kind", "weights", "revision", "targets", "faces")
+    ours = {name: model[name] for name in names}
+    theirs = {name: config["model"].get(name) for name in names}
+    ours |= {"inputs": list(trained.inputs), "wavelets": trained.wavelets}
+    theirs |= {name: config[name] for name in ("inputs", "wavelets")}
+    if other := [name for name, value in ours.items() if theirs[name] != value]:
         raise UserError(
             f"train.language.start: {place} was trained with another {', '.join(other)}. Finetune "
             "with the settings of the pretrained run."
         )
-    before, now = about["about"], trained.about
+    before, now = config["about"], trained.about
     again = set(before["learnt"]) & {*now["learnt"], *now["validated"], *test}
     again |= set(before["validated"]) & set(test)
     if again:
@@ -239,6 +234,10 @@ def _start(trained: schema.TrainedLanguage, place: Path, test: Sequence[str]) ->
             "validated on) there are in the training, validation or test part here. Give the two "
             "runs slices of train.subset that do not overlap, and the same folds."
         )
+    trained.about["before"] = [
+        *before.get("before", []),
+        [before["dataset"], before["partition"]],
+    ]
     trained.about["learnt"] = sorted({*now["learnt"], *before["learnt"]})
     trained.about["validated"] = sorted({*now["validated"], *before["validated"]})
     own = module.trained()
@@ -250,23 +249,13 @@ def _start(trained: schema.TrainedLanguage, place: Path, test: Sequence[str]) ->
     module.load_trained({**own, **tensors})
 
 
-def _keys(clips: Clips) -> list[str]:
+def _keys(clips: PromptClips) -> list[str]:
     """What clips are, by their bytes and the part of them that a row is about."""
-    rows = clips.index.loc[clips.table["video_idx"], ["key", "start", "end"]]
+    rows = clips.clips.index.loc[clips.table["video_idx"], ["key", "start", "end"]]
     return sorted(f"{key[:16]} {start:g} {end:g}" for key, start, end in rows.to_numpy())
 
 
-def _versions() -> str:
-    """Of what an outcome follows from, beside what checkpoints.fingerprint knows."""
-    code = [sha256(file) for file in sorted(Path(prompts.__path__[0]).glob("*.py"))]
-    return " ".join([transformers.__version__, peft.__version__, *code])
-
-
-def _tuples(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(x) if isinstance(x, list) else x for name, x in content.items()}
-
-
-def _digest(*groups: Clips) -> str:
+def _digest(*groups: PromptClips) -> str:
     """Of all that the clips teach."""
     found = hashlib.sha256()
     for clips in groups:
@@ -282,8 +271,9 @@ def _digest(*groups: Clips) -> str:
         ]
         found.update(clips.table[[*columns, "usable"]].to_csv(index=False).encode())
         found.update("\n".join(clips.transcripts).encode())
-        for at in clips.table.loc[clips.table["usable"], "at"]:
-            found.update(np.ascontiguousarray(clips.numbers(int(at))).data)
+        usable = clips.clips.select(clips.table["usable"])
+        if len(usable) and clips.inputs:
+            found.update(np.ascontiguousarray(usable.inputs(clips.inputs)).data)
     return found.hexdigest()
 
 

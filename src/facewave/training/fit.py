@@ -1,4 +1,4 @@
-"""Fitting each kind of classifier: arrays in, module out; a callback hears of each epoch.
+"""Fitting each kind of classifier: arrays in, module out.
 
 Legend of names: n clips, N steps, D channels, K steps and P channels that the head sees, C classes.
 """
@@ -26,9 +26,8 @@ from facewave.models.classifiers.classifier import (
 )
 from facewave.models.classifiers.heads import DEPTH, Linear, Trees
 from facewave.params import ClassifierKind, Train
-from facewave.training import loop, losses
-from facewave.training.checkpoints import Checkpoint, Saved
-from facewave.training.loop import Prepared, Report
+from facewave.training import losses
+from facewave.training.loop import Prepared, Report, train_head
 
 # A class without a training clip gets this logit: never chosen, yet finite.
 _NEVER = -1e4
@@ -37,7 +36,7 @@ _COOLEST, _HOTTEST = 0.1, 10.0  # temperatures; beyond, there is too little to l
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Samples:
     """One part's inputs (n, N, D) float32, class codes (n,) int64, targets (n, C) float32."""
 
     inputs_nND: Tensor
@@ -79,13 +78,12 @@ def configure(
 
 def fit(
     config: ClassifierConfig,
-    train: Part,
-    val: Part,
+    train: Samples,
+    val: Samples,
     settings: Train,
-    how: Reduction | None = None,
+    reduction: Reduction | None = None,
     report: Report = lambda epoch, figures: None,
-    checkpoint: Checkpoint | None = None,
-) -> nn.Module:
+) -> Classifier | Majority:
     """Fit a classifier on the training part; validation chooses the epoch and the temperature.
 
     Args:
@@ -93,31 +91,21 @@ def fit(
         train: the training part; what comes before the head is learnt here and nowhere else.
         val: the validation part; may be empty, then the last epoch and temperature 1 stay.
         settings: section ``train`` of params.yaml.
-        how: how the steps become ``config.kept``, if they do.
+        reduction: how the steps are reduced to ``config.kept``, if they are.
         report: called after each epoch with its number (from 0) and figures.
-        checkpoint: where a fit that was killed goes on; None: it begins anew.
 
     Raises:
         UserError: more principal components than the inputs have, or the training diverged.
     """
     torch.manual_seed(settings.seed)
     module = build(config)
+    module.prior.fit(train.codes_n)
     if isinstance(module, Majority):
-        module.fit(train.codes_n)
-    if not isinstance(module, Classifier):
         return module.eval()
-    saved = checkpoint.read() if checkpoint else None
-    if saved and saved.facts.get("done"):
-        module.load_state_dict(saved.tensors)
-        for epoch, figures in enumerate(saved.facts["history"]):
-            report(epoch, figures)
-        return module.eval()
-
     _check_pca(config, train)
-    module.fit_inputs(train.inputs_nND, how)
+    module.fit_inputs(train.inputs_nND, reduction)
     counts_C = torch.bincount(train.codes_n, minlength=len(config.classes))
     prepared, validating = (_prepare(module, part, counts_C, settings) for part in (train, val))
-    history: list[dict[str, float]] = []
     match module.head:
         case Linear():
             _fit_linear(module.head, prepared, config, settings)
@@ -125,17 +113,13 @@ def fit(
             _fit_trees(module.head, prepared, settings)
         case _:
             loss = losses.choose(settings.network, counts_C)
-            history = loop.train_head(
-                module.head, prepared, validating, loss, settings, report, checkpoint
-            )
+            train_head(module.head, prepared, validating, loss, settings, report)
     module.eval()
     module.temperature.fill_(_temperature(module.head, validating, counts_C))
-    if checkpoint:
-        checkpoint.write(Saved(dict(module.state_dict()), {"done": True, "history": history}))
     return module
 
 
-def _check_pca(config: ClassifierConfig, train: Part) -> None:
+def _check_pca(config: ClassifierConfig, train: Samples) -> None:
     channels, steps = train.inputs_nND.shape[2], config.kept or config.steps
     most = min(channels, len(train.codes_n) * steps)
     if config.pca > most:
@@ -145,7 +129,7 @@ def _check_pca(config: ClassifierConfig, train: Part) -> None:
         )
 
 
-def _prepare(module: Classifier, part: Part, counts_C: Tensor, settings: Train) -> Prepared:
+def _prepare(module: Classifier, part: Samples, counts_C: Tensor, settings: Train) -> Prepared:
     """A part as the head sees it, with its weights."""
     weights_n = torch.ones(len(part.codes_n))
     if settings.imbalance == "weights":

@@ -1,67 +1,64 @@
-"""From tables and blocks of features to what is fitted. Pure."""
+"""From a dataset's clips to what a classifier is fitted on. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 
 from facewave.labels import schema as labels
 from facewave.models.classifiers.classifier import ClassifierConfig, Reduction
-from facewave.params import Block, ClassifierKind, Train
-from facewave.training import losses, schema
-from facewave.training.fit import Part, configure
+from facewave.params import ClassifierKind, Train
+from facewave.training import losses
+from facewave.training.fit import Samples, configure
+from facewave.workspace import Clips
 
 
 def split(
-    clips: pd.DataFrame,
-    parts: pd.Series,
-    blocks: Mapping[Block, NDArray[np.float32]],
-    words: Sequence[str],
-    settings: Train,
-) -> tuple[Part, Part]:
+    clips: Clips, parts: pd.Series, classes: Sequence[str], settings: Train
+) -> tuple[Samples, Samples]:
     """The training part, cut to ``train.subset``, and the validation part.
 
     Args:
-        clips: usable clips, with ``at``, their place in the blocks.
+        clips: usable clips.
         parts: which part each is in.
-        blocks: features, (n, N, ...).
-        words: the classes, in the order of the codes.
+        classes: in the order of the codes.
         settings: section ``train`` of params.yaml.
     """
-    learnt = labels.subset(clips[parts == "train"], *settings.subset)
-    train, val = (_part(some, blocks, words, settings) for some in (learnt, clips[parts == "val"]))
-    return train, val
+    in_subset = clips.table.index.isin(labels.subset(clips.table, *settings.subset).index)
+    train = clips.select((parts == "train").to_numpy() & in_subset)
+    val = clips.select((parts == "val").to_numpy())
+    return _samples(train, classes, settings), _samples(val, classes, settings)
 
 
-def _part(
-    clips: pd.DataFrame,
-    blocks: Mapping[Block, NDArray[np.float32]],
-    words: Sequence[str],
-    settings: Train,
-) -> Part:
-    at = clips["at"].to_numpy()
-    chosen = {name: blocks[name][at] for name in settings.inputs}
-    codes = torch.from_numpy(clips["label"].to_numpy(np.int64))
-    targets = losses.one_hot(codes, len(words))
+def _samples(clips: Clips, classes: Sequence[str], settings: Train) -> Samples:
+    codes = torch.from_numpy(clips.table["label"].to_numpy(np.int64))
+    targets = losses.one_hot(codes, len(classes))
     if settings.network.soft_labels:
-        targets = torch.from_numpy(labels.soft_labels(clips, words)).float()
-    return Part(torch.from_numpy(schema.arrange(chosen, settings.inputs)), codes, targets)
+        targets = torch.from_numpy(labels.soft_labels(clips.table, classes)).float()
+    return Samples(torch.from_numpy(clips.inputs(settings.inputs)), codes, targets)
 
 
 def plan(
     kind: ClassifierKind,
-    words: Sequence[str],
-    blocks: Mapping[Block, NDArray[np.float32]],
-    mode: str,
-    k: int,
+    classes: Sequence[str],
+    clips: Clips,
+    wavelets: Mapping[str, Any],
     settings: Train,
 ) -> tuple[ClassifierConfig, Reduction | None]:
-    """What is to be built, and how training makes K steps of what the wavelet stage wrote."""
-    how = next((one for one in get_args(Reduction) if one == mode), None)
-    steps = blocks[settings.inputs[0]].shape[1]
-    kept = min(k, steps) if how else 0
-    widths = schema.widths(blocks, settings.inputs)
-    return configure(kind, tuple(words), steps, widths, kept, settings), how
+    """What is to be built, and how training reduces what the wavelet stage wrote to K steps.
+
+    Args:
+        kind: which classifier.
+        classes: in the order of the codes.
+        clips: any of the dataset's.
+        wavelets: the transform's settings.
+        settings: section ``train`` of params.yaml.
+    """
+    names: tuple[Reduction, ...] = get_args(Reduction)
+    reduction = next((name for name in names if name == wavelets["transform"]), None)
+    steps = clips.blocks[settings.inputs[0]].shape[1]
+    kept = min(wavelets["k"], steps) if reduction else 0
+    widths = clips.widths(settings.inputs)
+    return configure(kind, tuple(classes), steps, widths, kept, settings), reduction

@@ -1,86 +1,112 @@
 """The contract of models/trained/<partition>/<role>/: model.safetensors and config.json.
 
-``role`` is "model" (what params.yaml names) or a baseline's name. config.json alone rebuilds the
-modules; it also tells which inputs they take and how the wavelets made them. Of a language model
-only what was trained beside the backbone is there, and config.json names the backbone and says how
-it was prompted.
+``role`` is "model" (what params.yaml names) or the name of a baseline. config.json alone rebuilds
+the model; it also says which inputs the model takes, how the wavelets made them, and what it
+learnt from. Of a language model only what was trained beside the backbone is stored.
 """
 
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from abc import ABC, abstractmethod
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+import pandas as pd
 
 from facewave.errors import UserError
-from facewave.files import replacing, write_json
-from facewave.models.classifiers.classifier import ClassifierConfig, build
-from facewave.params import Block, ClassifierKind, Language, LanguageModelKind, Lora, Train
+from facewave.params import Block, ClassifierKind, LanguageModelKind, Train
+from facewave.workspace import Clips
 
 if TYPE_CHECKING:
-    from facewave.models.vlm.model import LanguageModel
+    from facewave.wavelets.schema import Features
 
 ROOT = Path("models/trained")
 MODEL = "model"
-PRIOR: Literal["majority"] = (
-    "majority"  # beside every model of classes: the floor, and the answer where no face is
-)
+PRIOR: Literal["majority"] = "majority"  # trained beside every classifier: the floor
+
+_MODULES = {  # "type" in config.json -> the module with its class ``TRAINED``
+    "classifier": "facewave.training.classifier",
+    "language_model": "facewave.training.language_model",
+}
 
 
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """A trained classifier and what it needs to know of its inputs.
-
-    Attributes:
-        module: (n, N, D) -> (n, C) logits, in evaluation mode.
-        config: rebuilds the module.
-        inputs: which blocks of features make up D, in order.
-        wavelets: the transform's settings and the blendshapes' names.
-    """
-
-    module: nn.Module
-    config: ClassifierConfig
-    inputs: tuple[Block, ...]
-    wavelets: dict[str, Any]
-
-    def probabilities(self, inputs_nND: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, N, D) -> (n, C), rows adding up to 1."""
-        with torch.inference_mode():
-            return torch.softmax(self.module(torch.from_numpy(inputs_nND)), dim=1).numpy()
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedLanguage:
-    """A language model, and how it is prompted.
+class Trained(ABC):
+    """A trained model, whatever it is.
 
     Attributes:
-        model: backbone and what was trained beside it.
-        settings: the prompt, the frames and the way of answering.
-        inputs: which blocks of features its face tokens are made of, in order.
-        wavelets: the transform's settings and the blendshapes' names.
-        shots: the clips that are shown as examples, by video_idx.
-        about: the dataset, partition and subset that it learnt from, the clips (``learnt``, and
-            ``validated``, with those of the run it started from) and a regression's ``means``.
+        kind: what params.yaml calls it.
+        classes: in the order of the codes; () of a regression.
+        targets: names of what a regression answers; () of a classifier.
+        inputs: the blocks of features that it takes, in order; () if it takes none.
+        wavelets: how these were made: the transform's settings and the blendshapes' names.
+        about: what it learnt from: dataset, description, partition, subset; ``before``, those of
+            the run that it started from; and what is particular to its type.
+        needs_face: whether it cannot answer a clip without a usable face but from the class prior.
+        needs_transcript: whether it reads what is said.
+        writes: whether it answers in words of its own, without probabilities.
     """
 
-    model: "LanguageModel"
-    settings: Language
+    type: ClassVar[str]
+    kind: str
+    classes: tuple[str, ...]
+    targets: tuple[str, ...]
     inputs: tuple[Block, ...]
     wavelets: dict[str, Any]
-    shots: tuple[str, ...]
     about: dict[str, Any]
+    needs_face: bool = True
+    needs_transcript: bool = False
+    writes: bool = False
+
+    @abstractmethod
+    def answer(self, clips: Clips) -> pd.DataFrame:
+        """Answers, one row per clip, with the index of ``clips.table``.
+
+        Returns:
+            Column ``answered_from``: "face", "frames", "words" or "prior"; and of a classification
+            ``predicted``, a class (or "", where what a model wrote is none), and ``p_<class>`` for
+            every class, rows adding up to 1; of a regression ``predicted_<target>`` for every
+            target.
+        """
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What a reader should know of it, as JSON; ``kind`` always."""
+
+    @abstractmethod
+    def save(self, path: Path) -> None:
+        """Write the folder; the same weights give the same bytes."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, path: Path, config: dict[str, Any]) -> "Trained":
+        """Rebuild a model from its folder, whose config.json is ``config``."""
+
+    @property
+    def learnt_from(self) -> set[tuple[str, str]]:
+        """The datasets and their partitions that it learnt from, (dataset, partition)."""
+        before = {(dataset, partition) for dataset, partition in self.about.get("before", [])}
+        return {(self.about["dataset"], self.about["partition"])} | before
+
+    def check(self, features: "Features", dataset: str) -> None:
+        """See that a dataset's features are made like those that the model learnt from.
+
+        Raises:
+            UserError: they are not.
+        """
+        expected = self.wavelets if self.inputs else {}
+        differing = [name for name in expected if features.config.get(name) != expected[name]]
+        if differing:
+            settings = [f"{name}: {expected[name]}" for name in differing if name != "blendshapes"]
+            raise UserError(
+                f"data/features/{dataset} has other {', '.join(differing)} than the features that "
+                f"the model learnt from. Set wavelets in params.yaml to the model's "
+                f"({'; '.join(settings) or 'as now'}) and make them again (dvc repro wavelet), or "
+                "train the model again."
+            )
 
 
 def folder(partition: str | int, role: str) -> Path:
-    """Where a trained classifier lies."""
+    """Where a trained model lies."""
     return ROOT / str(partition) / role
 
 
@@ -91,155 +117,25 @@ def roles(settings: Train) -> dict[str, ClassifierKind | LanguageModelKind]:
     return {MODEL: settings.model, PRIOR: PRIOR} | {name: name for name in settings.baselines}
 
 
-def classifiers(settings: Train) -> dict[str, ClassifierKind]:
-    """Those of the roles that are classifiers."""
-    kinds = roles(settings)
-    return {
-        role: kind for role in kinds for kind in get_args(ClassifierKind) if kinds[role] == kind
-    }
-
-
-def of_classifiers(settings: Train) -> dict[str, Any]:
-    """The settings without those of language models."""
-    return {name: value for name, value in asdict(settings).items() if name != "language"}
-
-
-def arrange(
-    blocks: Mapping[Block, NDArray[np.float32]], inputs: Sequence[Block]
-) -> NDArray[np.float32]:
-    """The chosen blocks of features, each (n, N, ...), side by side: (n, N, D)."""
-    chosen = [np.asarray(blocks[name]) for name in inputs]
-    return np.concatenate(
-        [block.reshape(*block.shape[:2], math.prod(block.shape[2:])) for block in chosen], axis=2
-    )
-
-
-def numbers(
-    blocks: Mapping[Block, NDArray[np.float32]], inputs: Sequence[Block]
-) -> Callable[[int], NDArray[np.float32]]:
-    """A function from a clip's place in the blocks to its numbers, (N, D)."""
-
-    def of(at: int) -> NDArray[np.float32]:
-        return arrange({name: blocks[name][at : at + 1] for name in inputs}, inputs)[0]
-
-    return of
-
-
-def widths(blocks: Mapping[Block, NDArray[np.float32]], inputs: Sequence[Block]) -> tuple[int, ...]:
-    """The channels of each chosen block."""
-    return tuple(math.prod(blocks[name].shape[2:]) for name in inputs)
-
-
-def save(place: Path, trained: Trained) -> None:
-    """Write a classifier; the same weights give the same bytes."""
-    weights: dict[str, Tensor] = dict(trained.module.state_dict())
-    with replacing(place / "model.safetensors") as temporary:
-        save_file(weights, temporary)
-    about = {"inputs": list(trained.inputs), "wavelets": trained.wavelets}
-    write_json(place / "config.json", {"model": asdict(trained.config), **about})
-
-
-def load(place: Path) -> Trained:
-    """Rebuild a classifier.
+def load(path: Path) -> Trained:
+    """Rebuild a trained model, whatever it is.
 
     Raises:
-        UserError: it is not there, or the two files do not fit each other.
+        UserError: it is not there, its files are damaged or do not fit each other, or its backbone
+            cannot be had.
     """
     try:
-        content = json.loads((place / "config.json").read_text("utf-8"))
-        model = content["model"]
-        tuples = {name: tuple(model[name]) for name in ("classes", "widths")}
-        config = ClassifierConfig(**model | tuples)
-        module = build(config)
-        module.load_state_dict(load_file(place / "model.safetensors"))
-        inputs, wavelets = tuple(content["inputs"]), content["wavelets"]
+        config = json.loads((path / "config.json").read_text("utf-8"))
+        trained: type[Trained] = import_module(_MODULES[config["type"]]).TRAINED
+        return trained.load(path, config)
     except FileNotFoundError as error:
         raise UserError(
-            f"{error.filename or place} is not here. Train it with dvc repro, or fetch it: dvc pull"
+            f"{error.filename or path} is not here. Train it with dvc repro, or fetch it: dvc pull"
         ) from None
-    except (KeyError, TypeError, ValueError, SafetensorError, RuntimeError) as error:
-        raise _damaged(place, error) from None
-    return Trained(module.eval(), config, inputs, wavelets)
-
-
-def without_faces(settings: Language) -> Language:
-    """The same prompts without places for face tokens."""
-    return replace(settings, face_tokens=0)
-
-
-def save_language(place: Path, trained: TrainedLanguage) -> None:
-    """Write what was trained beside the backbone; the same weights give the same bytes."""
-    with replacing(place / "model.safetensors") as temporary:
-        tensors = {name: x.contiguous().cpu() for name, x in trained.model.trained().items()}
-        save_file(tensors, temporary)
-    write_json(
-        place / "config.json",
-        {
-            "language": asdict(trained.model.config),
-            "settings": asdict(trained.settings),
-            "inputs": list(trained.inputs),
-            "wavelets": trained.wavelets,
-            "shots": list(trained.shots),
-            "about": trained.about,
-        },
-    )
-
-
-def read_language(place: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and the configuration of a language model, without its backbone.
-
-    Raises:
-        UserError: they are not there, or damaged, or a classifier's.
-    """
-    try:
-        about = json.loads((place / "config.json").read_text("utf-8"))
-        if "language" not in about:
-            raise UserError(f"{place} is a classifier, no language model.")
-        return load_file(place / "model.safetensors"), about
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{error.filename or place} is not here. Train it with dvc repro, or fetch it: dvc pull"
-        ) from None
-    except (ValueError, SafetensorError) as error:
-        raise _damaged(place, error) from None
-
-
-def load_language(place: Path) -> TrainedLanguage:
-    """Rebuild a language model; its backbone comes from where it came from.
-
-    Raises:
-        UserError: as ``read_language``; or the two files do not fit, or there is no backbone.
-    """
-    from facewave.models.vlm import backbones, face_tokens  # takes seconds to load
-    from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
-
-    tensors, about = read_language(place)
-    try:
-        own = about["language"]
-        faces, lora = own["faces"], own["lora"]
-        config = LanguageModelConfig(
-            **own
-            | {name: tuple(own[name]) for name in ("classes", "targets")}
-            | {
-                "faces": faces
-                and face_tokens.FaceTokensConfig(**faces | {"widths": tuple(faces["widths"])})
-            }
-            | {"lora": lora and Lora(**lora)}
-        )
-        settings = Language(**about["settings"] | {"lora": Lora(**about["settings"]["lora"])})
-        weights = config.weights
-        if config.revision:
-            source = backbones.FAMILIES[config.kind].hub if weights == backbones.HUB else weights
-            weights = f"{source.partition('@')[0]}@{config.revision}"
-        backbone = backbones.load(config.kind, weights, config.quantized)
-        model = LanguageModel(config, backbone)
-        model.load_trained(tensors)
     except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(place, error) from None
-    rest = (tuple(about[name]) for name in ("inputs", "shots"))
-    inputs, shots = rest
-    return TrainedLanguage(model.eval(), settings, inputs, about["wavelets"], shots, about["about"])
+        raise damaged(path, error) from None
 
 
-def _damaged(place: Path, error: Exception) -> UserError:
-    return UserError(f"{place} is damaged ({error}). Train it again: dvc repro -f train")
+def damaged(path: Path, error: Exception) -> UserError:
+    """What to tell about a folder that cannot be read."""
+    return UserError(f"{path} is damaged ({error}). Train it again: dvc repro -f train")

@@ -150,13 +150,41 @@ class Project(nn.Module):
         return (inputs_nKD - self.mean) @ self.components.T
 
 
+class Majority(nn.Module):
+    """The training part's class frequencies, whatever the input: the floor for every figure."""
+
+    log_prior: Tensor
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__()
+        self.register_buffer("log_prior", torch.zeros(n_classes))
+
+    @property
+    def prior(self) -> "Majority":
+        """What answers for a clip that is not usable."""
+        return self
+
+    def fit(self, codes_n: Tensor) -> None:
+        """Count the classes, each once more than seen, so that none has probability 0."""
+        counts = torch.bincount(codes_n, minlength=len(self.log_prior)) + 1
+        self.log_prior.copy_(torch.log(counts / counts.sum()))
+
+    def forward(self, inputs_nND: Tensor) -> Tensor:
+        """(n, ...) -> (n, C)."""
+        return self.log_prior.expand(len(inputs_nND), -1)
+
+
 class Classifier(nn.Module):
-    """What is learnt before the head, the head, and the temperature that its logits are over."""
+    """What is learnt before the head, the head, and the temperature that divides its logits.
+
+    ``prior`` answers for clips that are not usable.
+    """
 
     temperature: Tensor
 
     def __init__(self, config: ClassifierConfig, head: nn.Module) -> None:
         super().__init__()
+        self.prior = Majority(len(config.classes))
         channels, steps = sum(config.widths), config.kept or config.steps
         self.compress = Compress(config.steps, config.widths, steps) if config.kept else None
         self.standardize = Standardize(steps, channels)
@@ -186,26 +214,7 @@ class Classifier(nn.Module):
         return logits / self.temperature
 
 
-class Majority(nn.Module):
-    """The training part's class frequencies, whatever the input: the floor for every figure."""
-
-    log_prior: Tensor
-
-    def __init__(self, n_classes: int) -> None:
-        super().__init__()
-        self.register_buffer("log_prior", torch.zeros(n_classes))
-
-    def fit(self, codes_n: Tensor) -> None:
-        """Count the classes, each once more than seen, so that none has probability 0."""
-        counts = torch.bincount(codes_n, minlength=len(self.log_prior)) + 1
-        self.log_prior.copy_(torch.log(counts / counts.sum()))
-
-    def forward(self, inputs_nND: Tensor) -> Tensor:
-        """(n, ...) -> (n, C)."""
-        return self.log_prior.expand(len(inputs_nND), -1)
-
-
-def build(config: ClassifierConfig) -> nn.Module:
+def build(config: ClassifierConfig) -> Classifier | Majority:
     """A classifier with fresh weights (seeded by torch's global generator).
 
     Raises:

@@ -1,0 +1,111 @@
+"""A trained classifier as a model that answers.
+
+Legend of names: n clips, N numbers per channel, D channels of all inputs side by side, C classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from facewave.files import replacing, write_json
+from facewave.models.classifiers.classifier import (
+    Classifier,
+    ClassifierConfig,
+    Majority,
+    build,
+)
+from facewave.params import Block
+from facewave.training.schema import Trained, damaged
+from facewave.workspace import Clips
+
+
+class TrainedClassifier(Trained):
+    """A classifier over wavelet numbers.
+
+    Args:
+        module: (n, N, D) -> (n, C) logits, in evaluation mode.
+        config: rebuilds the module.
+        inputs: see ``Trained``.
+        wavelets: see ``Trained``.
+        about: see ``Trained``.
+    """
+
+    type = "classifier"
+    targets = ()
+
+    def __init__(
+        self,
+        module: Classifier | Majority,
+        config: ClassifierConfig,
+        inputs: Sequence[Block],
+        wavelets: dict[str, Any],
+        about: dict[str, Any],
+    ) -> None:
+        self.module, self.config = module, config
+        self.kind, self.classes = config.kind, config.classes
+        self.inputs, self.wavelets, self.about = tuple(inputs), wavelets, about
+
+    def probabilities(self, inputs_nND: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, N, D) -> (n, C), rows adding up to 1."""
+        with torch.inference_mode():
+            return torch.softmax(self.module(torch.from_numpy(inputs_nND)), dim=1).numpy()
+
+    def answer(self, clips: Clips) -> pd.DataFrame:
+        """Answers by the face; a clip without a usable one gets the training classes' shares."""
+        usable = clips.table["usable"].to_numpy(bool)
+        seen = self.probabilities(np.nan_to_num(clips.inputs(self.inputs)))
+        prior = self.module.prior.log_prior.exp().numpy()
+        probabilities = np.where(usable[:, None], seen, prior)
+        answered_from = np.where(usable, "face", "prior")
+        predicted = np.array(self.classes, object)[probabilities.argmax(1)]
+        return classification(clips, answered_from, predicted, self.classes, probabilities)
+
+    def describe(self) -> dict[str, Any]:
+        """The kind, the inputs and what it learnt from."""
+        return {"kind": self.kind, "inputs": list(self.inputs), "about": self.about}
+
+    def save(self, path: Path) -> None:
+        """Write the folder; the same weights give the same bytes."""
+        weights: dict[str, Tensor] = dict(self.module.state_dict())
+        with replacing(path / "model.safetensors") as temporary:
+            save_file(weights, temporary)
+        config = {"type": self.type, "model": asdict(self.config), "inputs": list(self.inputs)}
+        write_json(path / "config.json", config | {"wavelets": self.wavelets, "about": self.about})
+
+    @classmethod
+    def load(cls, path: Path, config: dict[str, Any]) -> "TrainedClassifier":
+        """Rebuild a classifier from its folder."""
+        model = config["model"]
+        tuples = {name: tuple(model[name]) for name in ("classes", "widths")}
+        built = ClassifierConfig(**model | tuples)
+        module = build(built)
+        try:
+            module.load_state_dict(load_file(path / "model.safetensors"))
+        except (SafetensorError, RuntimeError) as error:
+            raise damaged(path, error) from None
+        return cls(module.eval(), built, config["inputs"], config["wavelets"], config["about"])
+
+
+def classification(
+    clips: Clips,
+    answered_from: NDArray[np.str_],
+    predicted: Sequence[str] | NDArray[Any],
+    classes: Sequence[str],
+    probabilities_nC: NDArray[np.floating],
+) -> pd.DataFrame:
+    """A table of answers as ``Trained.answer`` gives it."""
+    columns: dict[str, Any] = {"answered_from": answered_from, "predicted": predicted}
+    columns |= {f"p_{name}": p for name, p in zip(classes, probabilities_nC.T, strict=True)}
+    return pd.DataFrame(columns, index=clips.table.index)
+
+
+TRAINED = TrainedClassifier
