@@ -1,5 +1,6 @@
 """Speech: what is heard of a clip, and what a recogniser (a tiny random Whisper) makes of it."""
 
+import contextlib
 import json
 import math
 import shutil
@@ -459,3 +460,17 @@ def test_a_folder_that_is_no_whole_whisper_is_refused(
     spoil(copy)
     message = refusal(clip, str(copy))
     assert message.startswith(f"the speech recogniser {copy} cannot be loaded (")
+
+
+def test_code_beside_a_recogniser_is_never_run(
+    clip: Path, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran, file = tmp_path / "ran", copy / "tokenizer_config.json"
+    content = json.loads(file.read_text("utf-8"))
+    content |= {"tokenizer_class": "Odd", "auto_map": {"AutoTokenizer": ["odd.Odd", "odd.Odd"]}}
+    file.write_text(json.dumps(content))
+    (copy / "odd.py").write_text(f"open({str(ran)!r}, 'w')\nclass Odd: pass\n")
+    monkeypatch.setattr("builtins.input", lambda prompt="": "y")
+    with contextlib.suppress(UserError):  # or it is loaded without that code
+        recognise(clip, math.nan, math.nan, str(copy))
+    assert not ran.exists()

@@ -302,9 +302,12 @@ def _pretrained(family: Family, weights: str, quantized: bool) -> tuple[Any, Any
             bnb_4bit_compute_dtype=precision(),
         )
     try:
-        named = AutoConfig.from_pretrained(source, revision=revision or None).model_type
+        # trust_remote_code: unless told, transformers asks whoever sits there, and a y runs the code.
+        named = AutoConfig.from_pretrained(
+            source, revision=revision or None, trust_remote_code=False
+        ).model_type
         commit = _commit(source, revision)
-        at = {"revision": commit or None}  # one for all files
+        at = {"revision": commit or None, "trust_remote_code": False}  # one commit for all files
         if named != family.type:
             raise UserError(
                 f"params.yaml: train.language.weights: {source} is a model of type {named}, not "

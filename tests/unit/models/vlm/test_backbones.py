@@ -146,6 +146,20 @@ def test_a_folder_that_holds_no_model_is_told(damage: Damage, said: str, tmp_pat
     assert "\n" not in str(told.value)
 
 
+def test_code_beside_the_weights_is_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, ran = saved("smolvlm", tmp_path / "model"), tmp_path / "ran"
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config |= {"model_type": "odd", "auto_map": {"AutoConfig": "odd.Odd"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "odd.py").write_text(f"open({str(ran)!r}, 'w')\nclass Odd: pass\n")
+    monkeypatch.setattr("builtins.input", lambda prompt="": "y")  # if transformers asks
+    with pytest.raises(UserError, match="contains custom code"):
+        load("smolvlm", str(folder))
+    assert not ran.exists()
+
+
 def test_weights_of_another_family_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="of type idefics3, not qwen2_5_vl"):
         load("qwen2.5-vl", str(saved("smolvlm", tmp_path)))
