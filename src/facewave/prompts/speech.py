@@ -218,7 +218,7 @@ def _load(source: str, revision: str | None) -> tuple[Any, Any]:
         config, _ = WhisperConfig.get_config_dict(source, **at)
         if config.get("model_type") != "whisper":
             raise UserError(_advice(source, f"it is a {config.get('model_type')}, no Whisper"))
-        # trust_remote_code: unless told, transformers asks whether to run a tokenizer's code.
+        # trust_remote_code: unless told, transformers asks, and a y runs the folder's code.
         processor = WhisperProcessor.from_pretrained(source, trust_remote_code=False, **at)
         loaded: Any = WhisperForConditionalGeneration.from_pretrained(
             source, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **at

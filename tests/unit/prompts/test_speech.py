@@ -1,6 +1,5 @@
 """Speech: what is heard of a clip, and what a recogniser (a tiny random Whisper) makes of it."""
 
-import contextlib
 import json
 import math
 import shutil
@@ -465,12 +464,11 @@ def test_a_folder_that_is_no_whole_whisper_is_refused(
 def test_code_beside_a_recogniser_is_never_run(
     clip: Path, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran, file = tmp_path / "ran", copy / "tokenizer_config.json"
-    content = json.loads(file.read_text("utf-8"))
-    content |= {"tokenizer_class": "Odd", "auto_map": {"AutoTokenizer": ["odd.Odd", "odd.Odd"]}}
-    file.write_text(json.dumps(content))
+    ran, file = tmp_path / "ran", copy / "processor_config.json"
+    names = {"AutoFeatureExtractor": "odd.Odd"}
+    extractor = {"feature_extractor_type": "Odd", "auto_map": names}
+    file.write_text(json.dumps({"feature_extractor": extractor, "auto_map": names}))
     (copy / "odd.py").write_text(f"open({str(ran)!r}, 'w')\nclass Odd: pass\n")
-    monkeypatch.setattr("builtins.input", lambda prompt="": "y")
-    with contextlib.suppress(UserError):  # or it is loaded without that code
-        recognise(clip, math.nan, math.nan, str(copy))
+    monkeypatch.setattr("builtins.input", lambda prompt="": "y")  # if transformers asks
+    assert "contains custom code" in refusal(clip, str(copy))
     assert not ran.exists()
