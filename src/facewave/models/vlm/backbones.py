@@ -302,7 +302,7 @@ def _pretrained(family: Family, weights: str, quantized: bool) -> tuple[Any, Any
             bnb_4bit_compute_dtype=precision(),
         )
     try:
-        # trust_remote_code: unless told, transformers asks whoever sits there, and a y runs the code.
+        # trust_remote_code: unless told, transformers asks, and a y runs the folder's code.
         named = AutoConfig.from_pretrained(
             source, revision=revision or None, trust_remote_code=False
         ).model_type
