@@ -1,21 +1,27 @@
-"""What face tokens cost beside frames: ``python benchmarks/vlm.py``.
+"""Time and memory of vision-language models: ``python benchmarks/vlm.py``.
 
-On a GPU both default backbones in their real sizes and bfloat16, elsewhere the tiny ones; the
-weights are random, and a token is a byte of text. A training step (LoRA, face tokens, two clips,
-one answer) with four frames and no face tokens, with ten face tokens, and with twice and four times
-the frames: its time, the tokens read a second, and the peak of memory (the GPU's, else that of the
-process, Python and libraries included).
+On a GPU both default backbones in their real sizes and in bfloat16, elsewhere the tiny ones. The
+weights are random and a token is a byte of text, so speed and memory are real and answers are not.
+
+Training: a step (LoRA, two clips, one answer) with frames alone, with ten face tokens of each
+adapter, with twice and four times the frames, and with gradient checkpointing: its time, the
+prompts' tokens read a second, and the peak of memory. Scoring: clips a second when each of 11 or 43
+labels is an answer of a few tokens. Memory is what PyTorch has allocated on the GPU (CUDA itself
+takes about half a GB more), else the process's peak, Python and libraries included.
 """
 
 import argparse
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from transformers import AutoModelForImageTextToText, PaliGemmaConfig, Qwen2_5_VLConfig
 
 from facewave.models.vlm import face_tokens
@@ -24,10 +30,29 @@ from facewave.models.vlm.model import LanguageModel, LanguageModelConfig, append
 from facewave.params import LanguageModelKind, Lora
 
 GPU = torch.cuda.is_available()
+DEVICE = "cuda" if GPU else "cpu"
 CLIPS, TOKENS, STEPS, WIDTHS = 2, 10, 10, (52,)
 QUESTION = "Which emotion does the person show? "  # as long in bytes as the project's in words
-# Frames, and face tokens; the first is what the others are compared with.
-SETTINGS = ((4, 0), (4, TOKENS), (8, 0), (16, 0))
+ADAPTERS: tuple[face_tokens.AdapterKind, ...] = ("linear", "transformer", "cross")
+LABELS = ((11, 3), (43, 6))  # of MAFW, and of its compounds: how many, and tokens of each
+
+
+class Setting(NamedTuple):
+    """What a clip's prompt shows, and whether activations are computed again (checkpointing)."""
+
+    frames: int
+    adapter: face_tokens.AdapterKind | None = None
+    checkpointing: bool = False
+
+
+# The first with and the first without checkpointing are what the others are compared with; the
+# second shows how much of a difference is noise. One frame stands for a grid of all.
+SETTINGS = (
+    *(Setting(4), Setting(4), *(Setting(4, adapter) for adapter in ADAPTERS)),
+    *(Setting(8), Setting(16), Setting(1, "linear")),
+    *(Setting(4, None, True), Setting(4, "linear", True)),
+    *(Setting(8, None, True), Setting(16, None, True), Setting(1, "linear", True)),
+)
 
 
 def paligemma2(model: Any, processor: Any) -> Any:
@@ -75,104 +100,193 @@ def qwen2_5_vl(model: Any, processor: Any) -> Any:
 
 
 REAL: dict[LanguageModelKind, Callable[[Any, Any], Any]] = {
-    "paligemma2": paligemma2,
     "qwen2.5-vl": qwen2_5_vl,
+    "paligemma2": paligemma2,
 }
 
 
 def language_model(kind: LanguageModelKind) -> LanguageModel:
-    """A backbone with random weights, LoRA and face tokens."""
+    """A backbone with random weights and LoRA."""
     family = FAMILIES[kind]
     model, processor = family.tiny()
     if GPU:
         config = REAL[kind](model, processor)
         build: Any = AutoModelForImageTextToText.from_config
-        with torch.device("cuda"):
+        with torch.device(DEVICE):
             model = build(config, dtype=torch.bfloat16)
     processor.tokenizer.add_tokens([FACE, PREFIX], special_tokens=True)
     backbone = Backbone(model.eval().requires_grad_(False), processor, family, "")
-    faces = face_tokens.FaceTokensConfig("transformer", STEPS, WIDTHS, TOKENS, backbone.hidden)
     lora = Lora(8, 16, 0.05, ["q_proj", "v_proj"])
     return LanguageModel(
-        LanguageModelConfig(kind, "hub", "", "finetune", ("happy", "sad"), faces=faces, lora=lora),
-        backbone,
+        LanguageModelConfig(kind, "hub", "", "finetune", ("happy", "sad"), lora=lora), backbone
     )
 
 
-def batch(model: LanguageModel, frames: int, tokens: int) -> dict[str, torch.Tensor]:
-    """Clips of noise with their answers."""
+def prompts(model: LanguageModel, setting: Setting) -> dict[str, Tensor]:
+    """Of clips of noise."""
     noise = np.random.default_rng(0)
-    pictures = list(noise.integers(0, 255, (frames, 224, 224, 3), dtype=np.uint8))
-    turn = Turn(pictures, 3.0, QUESTION + FACE * tokens)
+    pictures = list(noise.integers(0, 255, (setting.frames, 224, 224, 3), dtype=np.uint8))
+    question = QUESTION + FACE * (TOKENS if setting.adapter else 0)
+    inputs = model.bare.inputs([[Turn(pictures, 3.0, question)]] * CLIPS)
+    if setting.adapter:
+        numbers = noise.normal(size=(CLIPS, 1, STEPS, sum(WIDTHS)))
+        inputs["numbers_nSKD"] = torch.from_numpy(numbers).float()
+        inputs["faces_nS"] = torch.ones(CLIPS, 1, dtype=torch.bool)
+    return inputs
+
+
+def to_device(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A batch where the model is."""
+    return {name: torch.as_tensor(x).to(DEVICE) for name, x in inputs.items()}
+
+
+class Cost:
+    """Time (s) and peak of memory (GiB) of what runs ``measured`` by it."""
+
+    def __init__(self) -> None:
+        self.seconds, self.peaks = list[float](), list[float]()
+        self.fits = True
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Measure a block; one that needs more memory than there is ends, and is not repeated."""
+        if GPU:
+            torch.cuda.synchronize()
+            torch.cuda.reset_peak_memory_stats()
+        else:
+            Path("/proc/self/clear_refs").write_text("5")
+        start = time.perf_counter()
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            self.fits = False
+            return
+        if GPU:
+            torch.cuda.synchronize()
+        self.seconds.append(time.perf_counter() - start)
+        status = Path("/proc/self/status").read_text("ascii")
+        peak = int(status.partition("VmHWM:")[2].split()[0]) * 2**10
+        self.peaks.append((torch.cuda.max_memory_allocated() if GPU else peak) / 2**30)
+
+    def settle(self, warm_up: bool) -> None:
+        """Give back what a block that did not fit has left; leave out one that warmed up."""
+        if not self.fits:
+            gc.collect()
+            torch.cuda.empty_cache()
+        if warm_up:
+            self.seconds.clear()
+            self.peaks.clear()
+
+
+def bytes_trained(module: nn.Module) -> int:
+    """Of its weights and of AdamW's two moments, in 32 bits."""
+    return sum(3 * 4 * weight.numel() for weight in module.parameters() if weight.requires_grad)
+
+
+def train(model: LanguageModel, rounds: int) -> None:
+    """Print what a training step costs in each setting."""
+    configs = [
+        face_tokens.FaceTokensConfig(kind, STEPS, WIDTHS, TOKENS, model.bare.hidden)
+        for kind in ADAPTERS
+    ]
+    adapters = {config.kind: face_tokens.FaceTokens(config).to(DEVICE) for config in configs}
+    optimizers = {
+        kind: torch.optim.AdamW(module.parameters(), lr=1e-5) for kind, module in adapters.items()
+    }
+    lora = torch.optim.AdamW([x for x in model.parameters() if x.requires_grad], lr=1e-5)
     answers = [model.bare.answer_ids("happy")] * CLIPS
-    made = append_answers(model.bare.inputs([[turn]] * CLIPS), answers, 0)
-    if tokens:
-        made["numbers_nSKD"] = torch.from_numpy(noise.normal(size=(CLIPS, 1, STEPS, sum(WIDTHS))))
-        made["numbers_nSKD"] = made["numbers_nSKD"].float()
-        made["faces_nS"] = torch.ones(CLIPS, 1, dtype=torch.bool)
-    device = "cuda" if GPU else "cpu"
-    return {name: torch.as_tensor(x).to(device) for name, x in made.items()}
+    batches = [append_answers(prompts(model, setting), answers, 0) for setting in SETTINGS]
+    costs = [Cost() for _ in SETTINGS]
+    order = np.random.default_rng(0)
+    model.train()
+
+    def step(setting: Setting, inputs: dict[str, Tensor], cost: Cost) -> None:
+        model.faces = adapters[setting.adapter] if setting.adapter else None
+        if setting.checkpointing:
+            model.checkpoint_gradients()
+        else:
+            model.model.activation_checkpointing_disable()
+        used = [lora, *([optimizers[setting.adapter]] if setting.adapter else [])]
+        with cost.measured():
+            with torch.autocast(DEVICE, torch.bfloat16, enabled=GPU):  # as Trainer does
+                loss = model(**inputs)["loss"]
+            loss.backward()
+            for optimizer in used:
+                optimizer.step()
+        for optimizer in used:
+            optimizer.zero_grad()
+
+    for done in range(-1, rounds):
+        for at in order.permutation(len(SETTINGS)):
+            if costs[at].fits:
+                step(SETTINGS[at], to_device(batches[at]), costs[at])
+                costs[at].settle(done < 0)
+    model.faces = None
+    print(f"{'':44} {'tokens':>7} {'ms/step':>8} {'tokens/s':>9} {'GiB':>7} {'time':>7} memory")
+    all_bytes = sum(map(bytes_trained, adapters.values()))
+    bases: dict[bool, tuple[list[float], list[float]]] = {}
+    for setting, inputs, cost in zip(SETTINGS, batches, costs, strict=True):
+        again = " again" * (setting.checkpointing in bases and setting == SETTINGS[0])
+        name = f"{setting.frames:3} frames{again}, {setting.adapter or 'no'} face tokens"
+        name += ", checkpointing" * setting.checkpointing
+        read = int(inputs["attention_mask"].sum())
+        if not cost.fits:
+            print(f"{name:44} {read / CLIPS:7.0f} out of memory")
+            continue
+        own = bytes_trained(adapters[setting.adapter]) if setting.adapter else 0
+        # What the other settings' adapters hold is none of this one's.
+        peaks = [peak - GPU * (all_bytes - own) / 2**30 for peak in cost.peaks]
+        base = bases.setdefault(setting.checkpointing, (cost.seconds, peaks))
+        # Ratios are taken within a round: a machine that others share is slow for minutes.
+        times, memory = (
+            median(a / b for a, b in zip(mine, theirs, strict=True))
+            for mine, theirs in zip((cost.seconds, peaks), base, strict=True)
+        )
+        spent = median(cost.seconds)
+        print(
+            f"{name:44} {read / CLIPS:7.0f} {1e3 * spent:8.1f} {read / spent:9.0f} "
+            f"{median(peaks):7.3f} {times:7.3f} {memory:6.3f}"
+        )
 
 
-def begin() -> float:
-    """From here on the peak of memory counts."""
-    if GPU:
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-    else:
-        Path("/proc/self/clear_refs").write_text("5")
-    return time.perf_counter()
-
-
-def end(start: float) -> tuple[float, float]:
-    """Seconds since, and the peak in GiB."""
-    if GPU:
-        torch.cuda.synchronize()
-        return time.perf_counter() - start, torch.cuda.max_memory_allocated() / 2**30
-    spent = time.perf_counter() - start
-    status = Path("/proc/self/status").read_text("ascii")
-    return spent, int(status.partition("VmHWM:")[2].split()[0]) / 2**20
+def score(model: LanguageModel, rounds: int) -> None:
+    """Print what the likelihoods of all labels cost."""
+    model.eval()
+    settings = [(frames, labels) for frames in (1, 4) for labels in LABELS]
+    costs = [Cost() for _ in settings]
+    for done in range(-1, rounds):
+        for (frames, (labels, length)), cost in zip(settings, costs, strict=True):
+            words = torch.randint(3, 250, (labels, length)).tolist()
+            if cost.fits:
+                inputs = to_device(prompts(model, Setting(frames)))
+                with (
+                    cost.measured(),
+                    torch.inference_mode(),
+                    torch.autocast(DEVICE, torch.bfloat16, enabled=GPU),
+                ):
+                    model.log_likelihoods(inputs, words)
+                cost.settle(done < 0)
+    print(f"{'scoring':44} {'clips/s':>7} {'GiB':>7}")
+    for (frames, (labels, length)), cost in zip(settings, costs, strict=True):
+        name = f"{frames:3} frames, {labels} labels of {length} tokens"
+        if cost.fits:
+            print(f"{name:44} {CLIPS / median(cost.seconds):7.2f} {median(cost.peaks):7.3f}")
+        else:
+            print(f"{name:44} out of memory")
 
 
 def main() -> None:
-    """Print a table for each backbone."""
-    parser = argparse.ArgumentParser(description="What face tokens cost beside frames.")
-    parser.add_argument("--rounds", type=int, default=5, help="medians are printed")
+    """Print two tables for each backbone."""
+    parser = argparse.ArgumentParser(description="Time and memory of vision-language models.")
+    parser.add_argument("--rounds", type=int, default=10, help="medians are printed")
     rounds = parser.parse_args().rounds
     print(f"{torch.cuda.get_device_name() if GPU else 'CPU, tiny models'}, {CLIPS} clips a step")
     for kind in REAL:
         torch.manual_seed(0)
         model = language_model(kind)
-        model.train()
-        weights = [weight for weight in model.parameters() if weight.requires_grad]
-        optimizer = torch.optim.AdamW(weights, lr=1e-5)
-        batches = {(frames, tokens): batch(model, frames, tokens) for frames, tokens in SETTINGS}
-        module = model.faces
-        found = {setting: list[tuple[float, float]]() for setting in SETTINGS}
-        for done in range(-1, rounds):  # the first warms up
-            for setting, inputs in batches.items():
-                model.faces = module if setting[1] else None
-                start = begin()
-                model(**inputs)["loss"].backward()
-                optimizer.step()
-                optimizer.zero_grad()
-                measured = end(start)
-                if done >= 0:
-                    found[setting].append(measured)
         print(f"\n{kind}: {model.counts()[1] / 1e6:.0f} million parameters, {rounds} rounds")
-        print(f"{'':26} {'tokens':>7} {'ms/step':>8} {'tokens/s':>9} {'GiB':>6} {'time':>6} memory")
-        base = found[SETTINGS[0]]
-        for frames, tokens in SETTINGS:
-            own, read = found[frames, tokens], int(batches[frames, tokens]["attention_mask"].sum())
-            spent, peak = (median(one[i] for one in own) for i in (0, 1))
-            # Ratios are taken within a round: a machine that others share is slow for minutes.
-            times, more = (
-                median(a[i] / b[i] for a, b in zip(own, base, strict=True)) for i in (0, 1)
-            )
-            print(
-                f"{frames:3} frames, {tokens:2} face tokens {read / CLIPS:7.0f} {1e3 * spent:8.1f} "
-                f"{read / spent:9.0f} {peak:6.2f} {times:6.2f} {more:6.2f}"
-            )
+        train(model, rounds)
+        score(model, rounds)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ PAIR = ([turn()], [turn("And how does this one feel?" + PLACES + " Tell!", seed=
 
 def language_model(
     kind: LanguageModelKind,
-    adapter: face_tokens.ClassifierKind | None = "linear",
+    adapter: face_tokens.AdapterKind | None = "linear",
     lora: bool = False,
     prefix: int = 0,
     projector: bool = False,

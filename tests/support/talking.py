@@ -66,7 +66,7 @@ def settings(**changes: Any) -> Language:
     return replace(params.load(ROOT / "params.yaml").train.language, **quick | changes)
 
 
-def model(kind: LanguageModelKind, faces: face_tokens.ClassifierKind = "linear") -> LanguageModel:
+def model(kind: LanguageModelKind, faces: face_tokens.AdapterKind = "linear") -> LanguageModel:
     """A fresh one with face tokens and LoRA."""
     backbone = backbones.load(kind, "hub")
     torch.manual_seed(0)

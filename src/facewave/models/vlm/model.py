@@ -167,7 +167,9 @@ class LanguageModel(nn.Module):
                 "params.yaml: train.language.prefix and train.language.checkpointing do not go "
                 "together. Set prefix: 0 or checkpointing: false."
             )
-        self.model.gradient_checkpointing_enable({"use_reentrant": False})
+        self.model.activation_checkpointing_enable({"use_reentrant": False})
+        # It makes embeddings require gradients, and the frozen vision tower would compute them all.
+        self.model.disable_input_require_grads()
 
     def counts(self) -> tuple[int, int]:
         """How many parameters are trained, and how many there are."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from facewave.errors import UserError
 from facewave.models.vlm.backbones import Turn, load
-from facewave.models.vlm.face_tokens import ClassifierKind
+from facewave.models.vlm.face_tokens import AdapterKind
 from facewave.models.vlm.model import IGNORED, LanguageModel, append_answers
 from facewave.models.vlm.prefix import prefixed
 from facewave.params import LanguageModelKind
@@ -29,7 +29,7 @@ from making_language import (
     turn,
 )
 
-ADAPTERS: tuple[ClassifierKind, ...] = ("linear", "transformer", "cross")
+ADAPTERS: tuple[AdapterKind, ...] = ("linear", "transformer", "cross")
 # What is added to a backbone, each alone and all at once.
 ADDED: dict[str, dict[str, Any]] = {
     "tokens": {},
@@ -174,7 +174,7 @@ def test_a_regression_reads_the_same_alone_and_in_a_batch(
 @torch.inference_mode()
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_other_numbers_another_order_and_no_face_are_heard(
-    kind: LanguageModelKind, adapter: ClassifierKind
+    kind: LanguageModelKind, adapter: AdapterKind
 ) -> None:
     model = language_model(kind, adapter)
     numbers, answers = numbers_of(2), answers_of(model)
@@ -197,9 +197,7 @@ def test_other_numbers_another_order_and_no_face_are_heard(
 
 @torch.inference_mode()
 @pytest.mark.parametrize("adapter", ADAPTERS)
-def test_examples_have_places_of_their_own(
-    kind: LanguageModelKind, adapter: ClassifierKind
-) -> None:
+def test_examples_have_places_of_their_own(kind: LanguageModelKind, adapter: AdapterKind) -> None:
     model = language_model(kind, adapter)
     example = [turn(answer="sad", seed=2), turn("Now?" + PLACES, answer="happy", seed=3)]
     talks = [[*example, turn()], [*example, turn("Well?" + PLACES, seed=1)]]
@@ -307,7 +305,7 @@ def prepared(model: LanguageModel) -> Tensor:
 @pytest.mark.parametrize("adapter", ADAPTERS)
 @pytest.mark.parametrize("targets", [(), ("valence", "arousal")])
 def test_gradients_reach_what_is_trained_and_nothing_else(
-    kind: LanguageModelKind, adapter: ClassifierKind, targets: tuple[str, ...]
+    kind: LanguageModelKind, adapter: AdapterKind, targets: tuple[str, ...]
 ) -> None:
     model = language_model(kind, adapter, lora=True, prefix=4, projector=True, targets=targets)
     prepared(model).backward()
@@ -333,7 +331,7 @@ def test_gradients_reach_what_is_trained_and_nothing_else(
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_checkpointing_changes_neither_loss_nor_gradients(
-    kind: LanguageModelKind, adapter: ClassifierKind
+    kind: LanguageModelKind, adapter: AdapterKind
 ) -> None:
     found = []
     for checkpointed in (False, True):
@@ -341,6 +339,11 @@ def test_checkpointing_changes_neither_loss_nor_gradients(
         calls: list[object] = []
         first = model.model.get_decoder().layers[0].self_attn
         first.register_forward_pre_hook(lambda *call, calls=calls: calls.append(call))
+        features: list[Tensor] = []
+        projector = model.model.get_submodule(model.bare.family.projector)
+        projector.register_forward_pre_hook(
+            lambda _, call, features=features: features.append(call[0])
+        )
         if checkpointed:
             model.checkpoint_gradients()
         model.train()
@@ -350,6 +353,8 @@ def test_checkpointing_changes_neither_loss_nor_gradients(
         grads = {n: w.grad for n, w in model.named_parameters() if w.grad is not None}
         found.append((lost.detach(), grads))
         assert len(calls) == 1 + checkpointed
+        assert features
+        assert not any(x.requires_grad for x in features)  # the vision tower is frozen
     (plain, before), (lost, after) = found
     torch.testing.assert_close(lost, plain)
     assert before.keys() == after.keys()
