@@ -44,10 +44,10 @@ def compare(
         typer.Argument(
             metavar="A",
             help="A role (model, logistic), or REV or REV:ROLE; REV is a git revision, a DVC "
-            "experiment or a predictions.csv.",
+            "experiment or a folder like data/answers.",
         ),
     ],
-    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another run.")],
 ) -> None:
     """Tell whether one run is better than another on the same test clips."""
     from facewave.app.compare import compare as compare_runs

@@ -7,6 +7,7 @@ reads.
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ from facewave import params
 from facewave.app import tracks
 from facewave.errors import UserError
 from facewave.evaluation import measures
+from facewave.evaluation.intervals import estimates, interval_over
 from facewave.files import sha256
 from facewave.labels import schema as labels
 from facewave.training import schema as training
@@ -96,18 +98,17 @@ def _unseen(table: pd.DataFrame, model: training.Trained, loaded: params.Params)
 def _agreement(answers: pd.DataFrame, words: tuple[str, ...], settings: params.Evaluate) -> str:
     """The figures of the answers to clips whose label is known."""
     answers = answers.assign(
-        partition="", **{f"p_{w}": answers[f"p_{w}"].astype(float) for w in words}
+        partition="", **{f"p_{word}": answers[f"p_{word}"].astype(float) for word in words}
     )
     coded = measures.from_table(answers, words)
-    figures, drawn = measures.overall(coded), measures.bootstrap(coded, **asdict(settings))
-    over = measures.grouped_by(answers) if measures.draws_groups(coded) else "clips"
-    said = []
-    for name in ("war", "uar"):
-        low, high = 100 * measures.interval(drawn[name])
-        said.append(f"{name.upper()} {100 * figures[name]:.1f} % [{low:.0f}, {high:.0f}]")
+    measure = partial(measures.war_and_uar, coded)
+    figures = [
+        f"{name.upper()} {100 * found.value:.1f} % [{100 * found.low:.0f}, {100 * found.high:.0f}]"
+        for name, found in estimates(measure, coded.group, **asdict(settings)).items()
+    ]
     return (
-        f"agreement with {len(answers)} known labels: {', '.join(said)} (95 % intervals by "
-        f"bootstrap over {over})"
+        f"agreement with {len(answers)} known labels: {', '.join(figures)} (95 % intervals by "
+        f"bootstrap over {interval_over(answers)})"
     )
 
 

@@ -1,4 +1,4 @@
-"""The table at the end of a run."""
+"""``facewave results``: the table at the end of a run."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from facewave.errors import UserError
 REPORT = Path("metrics/evaluate/report.json")
 PAGE = Path("metrics/report.html")
 _WITH_INTERVALS = {"war": "WAR", "uar": "UAR", "macro_f1": "macro F1"}
-_ALONE = {"auc": "AUC", "calibration_error": "ECE"}  # with theirs, 80 columns would not do
+_ALONE = {"auc": "AUC", "calibration_error": "ECE"}  # 80 columns have no room for their intervals
 _REGRESSED = {"ccc": "CCC", "pcc": "PCC", "rmse": "RMSE", "sagr": "SAGR"}
 
 
@@ -25,62 +25,68 @@ def show() -> None:
         UserError: there are no metrics yet.
     """
     try:
-        metrics = json.loads(REPORT.read_text("utf-8"))
+        report = json.loads(REPORT.read_text("utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{REPORT} is not here. Make it with: make repro") from None
+        raise UserError(f"{REPORT} is missing. Make it with: make repro") from None
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold]{escape(metrics['dataset'])}[/]")
+    console.print(f"[bold]{escape(report['dataset'])}[/]")
     for key in ("split", "folds"):
-        if key in metrics:
-            folds = ", ".join(metrics[key]["model"].get("fold", []))
+        if key in report:
+            summary, targets = report[key], report.get("targets")
+            folds = ", ".join(summary["model"].get("fold", []))
             heading = "80/10/10 split" if key == "split" else f"Mean over folds {folds}"
-            console.print(f"\n{heading}: {_say(metrics[key])}")
-            targets = metrics.get("targets")
-            console.print(_numbers(metrics[key], targets) if targets else _table(metrics[key]))
-    console.print(f"\nmetrics  {REPORT.parent}/metrics.json, report.json, predictions.csv")
+            console.print(f"\n{heading}: {_clips(summary)}")
+            console.print(_regression(summary, targets) if targets else _classification(summary))
+    console.print(f"\nmetrics  {REPORT.parent}/metrics.json, report.json")
+    console.print("answers  data/answers/answers.csv")
     console.print(f"plots    {REPORT.parent}/plots/")
-    console.print(f"report   {PAGE}: all of it on one page, for any browser")
+    console.print(f"report   {PAGE}: everything on one page, for any browser")
 
 
-def _say(summary: dict[str, Any]) -> str:
+def _clips(summary: dict[str, Any]) -> str:
+    """What was tested, and what the intervals are over."""
     text = f"{summary['n']} test clips"
     if summary["subjects"] is not None:
         text += f" of {summary['subjects']} subject{'s' * (summary['subjects'] != 1)}"
-    if summary.get("unusable"):
+    if summary["unusable"]:
         text += f", {summary['unusable']} of them unusable and answered from class frequencies"
     return f"{text}; in brackets 95 % intervals by bootstrap over {summary['interval_over']}"
 
 
-def _table(summary: dict[str, Any]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("in %")
-    for heading in (_WITH_INTERVALS | _ALONE).values():
-        table.add_column(heading, justify="right")
-    for role, figures in summary.items():
-        if isinstance(figures, dict):
-            cells = (
-                f"{100 * figures[name]:.1f} \\[{100 * figures[f'{name}_low']:.0f}, "
-                f"{100 * figures[f'{name}_high']:.0f}]"
-                for name in _WITH_INTERVALS
-            )
-            values = (figures[name] for name in _ALONE)
-            alone = ("-" if value is None else f"{100 * value:.1f}" for value in values)
-            name = role if role == figures["name"] else f"{role} ({figures['name']})"
-            table.add_row(name, *cells, *alone)
+def _roles(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {role: figures for role, figures in summary.items() if isinstance(figures, dict)}
+
+
+def _empty_table(*headings: str, title: str | None = None) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left")
     return table
 
 
-def _numbers(summary: dict[str, Any], targets: list[str]) -> Table:
-    """Of a regression: each target's figures, their intervals below them."""
-    table = Table(title=f"model: {summary['model']['name']}", box=box.SIMPLE_HEAD)
-    table.add_column("")
-    for heading in _REGRESSED.values():
-        table.add_column(heading, justify="right")
+def _classification(summary: dict[str, Any]) -> Table:
+    table = _empty_table("in %", *_WITH_INTERVALS.values(), *_ALONE.values())
+    for role, figures in _roles(summary).items():
+        cells = (
+            f"{100 * figures[name]:.1f} \\[{100 * figures[f'{name}_low']:.0f}, "
+            f"{100 * figures[f'{name}_high']:.0f}]"
+            for name in _WITH_INTERVALS
+        )
+        values = (figures[name] for name in _ALONE)
+        alone = ("-" if value is None else f"{100 * value:.1f}" for value in values)
+        name = role if role == figures["name"] else f"{role} ({figures['name']})"
+        table.add_row(name, *cells, *alone)
+    return table
+
+
+def _regression(summary: dict[str, Any], targets: list[str]) -> Table:
+    """Each target's figures, their intervals below them."""
+    title = f"model: {summary['model']['name']}"
+    table = _empty_table("", *_REGRESSED.values(), title=title)
     for target in targets:
         table.add_row(f"[bold]{escape(target)}[/]")
-        for role, figures in summary.items():
-            if isinstance(figures, dict):
-                table.add_row(role, *(_bounded(figures[target], one) for one in _REGRESSED))
+        for role, figures in _roles(summary).items():
+            table.add_row(role, *(_bounded(figures[target], name) for name in _REGRESSED))
     return table
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from facewave import params
 from facewave.app.seen import see
 from facewave.errors import UserError
-from facewave.evaluation import plots
 from facewave.landmarks import cache
 from facewave.landmarks.schema import read_clip, read_facts
+from facewave.report import pictures
 from facewave.video import Clip
 from facewave.wavelets.features import features
 from facewave.wavelets.transform import Transform
@@ -40,7 +40,7 @@ def draw(clip: Path, out: Path, fps: float) -> None:
     chosen = settings.wavelets
     transform = Transform(chosen.transform, chosen.wavelet, chosen.boundary, chosen.k)
     numbers = features(trajectory, facts, transform)
-    plots.clip(
+    pictures.clip(
         trajectory,
         numbers["blendshapes"],
         transform.over_time(_POINTS),

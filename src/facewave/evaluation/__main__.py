@@ -25,8 +25,8 @@ from facewave.evaluation import plots
 from facewave.evaluation.tasks import TABLES, task
 from facewave.files import write_csv, write_json
 from facewave.labels import schema as labels
-from facewave.landmarks import schema as landmarks
 from facewave.prediction import schema as prediction
+from facewave.workspace import Dataset
 
 OUT = Path("metrics/evaluate")
 
@@ -34,9 +34,10 @@ OUT = Path("metrics/evaluate")
 def main() -> None:
     """Evaluate the answers of every trained model."""
     answers, models = prediction.read()
-    evaluated = task(models, params.load().evaluate)
-    table = labels.single_label(labels.read(Path("data/labels") / f"{models.dataset}.csv"))
-    index = landmarks.read_index(Path("data/landmarks") / models.dataset)
+    loaded = params.load()
+    evaluated = task(models, loaded.evaluate)
+    dataset = Dataset(models.dataset, loaded)
+    table = labels.single_label(dataset.read_labels())
     title = f"{models.kind} on {models.dataset} ({models.about})"
     shutil.rmtree(OUT / "plots", ignore_errors=True)
     (OUT / "plots").mkdir(parents=True)
@@ -52,7 +53,7 @@ def main() -> None:
     write_json(OUT / "metrics.json", evaluated.headline(summaries[fullest]))
     shown = protocols[fullest]
     model = shown[shown["role"] == prediction.MODEL]
-    tables = evaluated.tables(model, table, index)
+    tables = evaluated.tables(model, table, dataset.read_index())
     for name, columns in TABLES.items():
         content = tables.get(name, pd.DataFrame(columns=list(columns)))
         write_csv(OUT / f"{name}.csv", content.round(4))

@@ -1,87 +1,170 @@
 """Stage report: ``python -m facewave.report``.
 
-Reads   params.yaml and, of train.dataset, metrics/clean/, extract/, wavelet/, evaluate/, study/
-Writes  metrics/report.html   what was done, on what, how good, how sure, what failed; one file that
-                              needs no network, with pictures of people
+Reads   params.yaml; of train.dataset metrics/clean/, extract/, wavelet/, evaluate/ and study/;
+        data/answers/, and for pictures some clips with their features and landmarks
+Writes  metrics/report/pictures/*.png   one clip from face to numbers, clips with doubtful labels
+        metrics/report.html             what was done, on what, how good, how sure, what failed; one
+                                        file that needs no network
+Both show people and stay out of git.
 """
 
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from facewave import params
 from facewave.errors import UserError, explain
 from facewave.files import replacing
-from facewave.report.found import Found
+from facewave.prediction import schema as prediction
+from facewave.prediction.schema import Models
+from facewave.report import pictures
+from facewave.report.cells import number, value_of
 from facewave.report.page import render
+from facewave.report.results import Json, Records, Results
+from facewave.report.sentences import protocol
+from facewave.workspace import Clips, Dataset
 
 METRICS = Path("metrics")
 OUT = METRICS / "report.html"
+PICTURES = METRICS / "report/pictures"
 _TABLES = {
-    "evaluate": ("robustness", "importance", "suspects"),
-    "study": ("runs", "leakage", "removed"),
+    "evaluate": ("robustness", "suspects"),
+    "study": ("runs", "leakage", "removed", "reconstruction", "importance"),
 }
 _PLOTS = {
-    "evaluate/plots": ("confusion", "regression", "curves", "robustness", "explanation"),
-    "evaluate/pictures": ("clip", "suspects"),
-    "study/plots": ("ablation", "removed", "leakage"),
+    "evaluate/plots": ("confusion", "regression", "curves", "robustness"),
+    "study/plots": ("ablation", "removed", "leakage", "reconstruction", "explanation"),
+    "report/pictures": ("clip", "suspects"),
 }
 
 
 def main() -> None:
-    """Write the page."""
+    """Draw the pictures of people and write the page."""
     settings = params.load()
-    name = settings.train.dataset
-    found = _found(name)
-    said = f"{name}: {settings.datasets[name].about}"
-    for stage, figures in (("evaluate", found.report), ("study", found.study)):
-        if figures["dataset"] != said:
+    dataset = Dataset(settings.train.dataset, settings)
+    about = f"{dataset.name}: {dataset.entry.about}"
+    report = _json(METRICS / "evaluate/report.json", "evaluate")
+    study = _json(METRICS / "study/summary.json", "study")
+    for stage, figures in (("evaluate", report), ("study", study)):
+        if figures["dataset"] != about:
             raise UserError(
-                f"{METRICS / stage} is about {figures['dataset']!r}, and {params.PARAMS_FILE} "
-                f"about {said!r}. Make it anew with: dvc repro {stage}"
+                f"{METRICS / stage} is about {figures['dataset']!r}, but {params.PARAMS_FILE} about "
+                f"{about!r}. Make it again with: dvc repro {stage}"
             )
-    text = params.PARAMS_FILE.read_text("utf-8")
+    records = {
+        table: _records(METRICS / stage / f"{table}.csv", stage)
+        for stage, names in _TABLES.items()
+        for table in names
+    }
+    draw(dataset, records["suspects"], report[protocol(report)]["n"])
+    first = {
+        stage: _json(METRICS / stage / f"{dataset.name}.json", f"{stage}@{dataset.name}")
+        for stage in ("clean", "extract", "wavelet")
+    }
+    paths = {stage: METRICS / stage / f"{dataset.name}.png" for stage in ("clean", "extract")}
+    paths |= {name: METRICS / folder / f"{name}.png" for folder in _PLOTS for name in _PLOTS[folder]}
+    pngs = {name: path.read_bytes() for name, path in paths.items() if path.exists()}
+    results = Results(**first, report=report, study=study, records=records, pictures=pngs)
+    page = render(results, settings, params.PARAMS_FILE.read_text("utf-8"))
     with replacing(OUT) as temporary:
-        temporary.write_text(render(found, settings, text), "utf-8")
+        temporary.write_text(page, "utf-8")
     print(f"{OUT}: {OUT.stat().st_size / 1e6:.1f} MB, opens in any browser without a network")
 
 
-def _found(name: str) -> Found:
-    """All that the page is made of."""
-    first = {
-        stage: _json(METRICS / stage / f"{name}.json", f"{stage}@{name}")
-        for stage in ("clean", "extract", "wavelet")
-    }
-    records = {
-        table: _records(METRICS / stage / f"{table}.csv", stage)
-        for stage, listed in _TABLES.items()
-        for table in listed
-    }
-    places = {stage: METRICS / stage / f"{name}.png" for stage in first} | {
-        plot: METRICS / folder / f"{plot}.png" for folder, plots in _PLOTS.items() for plot in plots
-    }
-    return Found(
-        **first,
-        report=_json(METRICS / "evaluate/report.json", "evaluate"),
-        study=_json(METRICS / "study/summary.json", "study"),
-        records=records,
-        pictures={plot: place.read_bytes() for plot, place in places.items() if place.exists()},
-    )
+def draw(dataset: Dataset, suspects: Records, n: int) -> None:
+    """Write ``PICTURES``.
+
+    Args:
+        dataset: whose clips are drawn.
+        suspects: the lines of suspects.csv.
+        n: the number of test clips.
+    """
+    shutil.rmtree(PICTURES, ignore_errors=True)
+    PICTURES.mkdir(parents=True)
+    answers, models = prediction.read()
+    features = dataset.read_features()
+    clips = dataset.clips(features=features)
+    answer, blendshapes_NB = _telling(answers, models, clips)
+    trajectory = None if answer is None else clips.trajectory(answer["video_idx"])
+    if answer is not None and trajectory is not None:
+        pictures.clip(
+            trajectory,
+            blendshapes_NB,
+            features.functions_PN,
+            clips.video(answer["file_path"]),
+            f"{dataset.title}\nclip {answer['video_idx']}: {_verdict(answer, models)}",
+            PICTURES / "clip.png",
+        )
+    if not models.targets:
+        listed = [
+            (
+                clips.video(record["file_path"]),
+                (value_of(record["start"]) + value_of(record["end"])) / 2,
+                f"{record['table']}:{record['row']}\n{record['file_path']}\n"
+                f"label {record['actual']} ({number(record['p_label'], 2)})\n"
+                f"model {record['suggested']} ({number(record['p_suggested'], 2)})",
+            )
+            for record in suspects[: pictures.SHEET]
+        ]
+        title = f"{dataset.entry.about}\n{len(suspects)} labels of {n} that the models doubt"
+        pictures.sheet(listed, title, PICTURES / "suspects.png")
 
 
-def _json(path: Path, stage: str) -> dict[str, Any]:
+def _telling(
+    answers: pd.DataFrame, models: Models, clips: Clips
+) -> tuple["pd.Series[Any] | None", NDArray[np.float32]]:
+    """The test clip whose blendshapes move most among those answered right, else among all.
+
+    Returns:
+        The model's answer, None where no test clip shows a usable face; the numbers of the clip's
+        blendshapes, (N, 52).
+    """
+    model = answers[answers["role"] == prediction.MODEL]
+    in_folds = model[model["partition"] != prediction.SPLIT]
+    pool = in_folds if len(in_folds) else model
+    pool = pool[pool["answered_from"] == "face"]
+    if not models.targets and (right := pool["actual"] == pool["predicted"]).any():
+        pool = pool[right]
+    at = clips.table.set_index("video_idx")["at"][pool["video_idx"]].to_numpy(int)
+    blendshapes_nNB = clips.blocks["blendshapes"][at]
+    if pool.empty:
+        return None, np.empty((0, 0), np.float32)
+    chosen = int(np.argmax(blendshapes_nNB.std(axis=1).sum(axis=1)))
+    return pool.iloc[chosen], blendshapes_nNB[chosen]
+
+
+def _verdict(answer: "pd.Series[Any]", models: Models) -> str:
+    """What a clip shows, and what the model answers."""
+    if models.targets:
+        return "\n".join(
+            f"{target} {answer[f'actual_{target}']:.3g}, "
+            f"the model says {answer[f'predicted_{target}']:.3g}"
+            for target in models.targets
+        )
+    if answer["predicted"] == prediction.UNREADABLE:
+        return f"{answer['actual']}, the model's answer is unreadable"
+    return f"{answer['actual']}, the model says {answer['predicted']}"
+
+
+def _json(path: Path, stage: str) -> Json:
     try:
-        return json.loads(_text(path, stage))
+        content: Json = json.loads(_text(path, stage))
     except json.JSONDecodeError as error:
         raise UserError(
-            f"{path} is no readable JSON: {error}. Make it anew with: dvc repro --force {stage}"
+            f"{path} is not readable JSON: {error}. Make it again with: dvc repro --force {stage}"
         ) from None
+    return content
 
 
-def _records(path: Path, stage: str) -> list[dict[str, str]]:
-    """The lines of a CSV as text: nothing in it becomes a missing value by its name."""
+def _records(path: Path, stage: str) -> Records:
+    """The lines of a CSV as text, so that no name becomes a missing value."""
     return list(csv.DictReader(io.StringIO(_text(path, stage), newline="")))
 
 
@@ -89,7 +172,7 @@ def _text(path: Path, stage: str) -> str:
     try:
         return path.read_text("utf-8")
     except FileNotFoundError:
-        raise UserError(f"{path} is not here. Make it with: dvc repro {stage}") from None
+        raise UserError(f"{path} is missing. Make it with: dvc repro {stage}") from None
 
 
 if __name__ == "__main__":

@@ -1,93 +1,64 @@
-"""Tables of the page, and how their numbers are written. Pure."""
+"""How the page writes numbers. Pure.
+
+A record is figures by name: JSON, or a line of a CSV, whose numbers are text and empty where there
+are none.
+"""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 UNKNOWN = "-"
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One cell.
+class Figure(NamedTuple):
+    """A figure as a cell shows it.
 
     Attributes:
-        text: what stands in it.
-        note: smaller, below it.
-        bar: lower end, figure, upper end, in percent of the cell's width; none: no bar is drawn.
-        best: the best of its column.
-        tags: labels beside the text.
+        text: the figure.
+        interval: both ends of its interval, or nothing.
+        bar: lower end, figure, upper end; None: no bar is drawn.
     """
 
     text: str
-    note: str = ""
-    bar: tuple[float, float, float] | None = None
-    best: bool = False
-    tags: tuple[str, ...] = ()
+    interval: str
+    bar: tuple[float, float, float] | None
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table; the first cell of a row names it.
-
-    Attributes:
-        head: of the columns.
-        rows: as many cells each.
-        words: so many columns, from the left, are text; the others are numbers.
-    """
-
-    head: Sequence[str]
-    rows: Sequence[Sequence[Cell]] = field(default_factory=tuple)
-    words: int = 1
+def value_of(value: float | str | None) -> float:
+    """A number of a record, NaN where there is none."""
+    return math.nan if value is None or value == "" else float(value)
 
 
-def number(value: float | None, digits: int = 1) -> str:
-    """A number with so many decimals, without a minus before zero; a dash where there is none."""
-    if value is None or math.isnan(value):
-        return UNKNOWN
-    return f"{round(value, digits) + 0:,.{digits}f}"
+def number(value: float | str | None, digits: int = 1) -> str:
+    """A number with a fixed number of decimals, no minus before zero; a dash where there is none."""
+    known = value_of(value)
+    return UNKNOWN if math.isnan(known) else f"{round(known, digits) + 0:,.{digits}f}"
 
 
 def interval(low: float | None, high: float | None, digits: int = 1) -> str:
     """Both ends of an interval, or nothing where it is not known."""
-    if low is None or high is None or math.isnan(low) or math.isnan(high):
+    if math.isnan(value_of(low)) or math.isnan(value_of(high)):
         return ""
     return f"{number(low, digits)} to {number(high, digits)}"
 
 
-def percent(value: float | None, low: float | None = None, high: float | None = None) -> Cell:
-    """A figure in percent with its interval, which is drawn too."""
-    between = interval(low, high)
-    if value is None or math.isnan(value) or not between or low is None or high is None:
-        return Cell(number(value), between)
-    return Cell(number(value), between, (low, value, high))
+def figure(record: Mapping[str, Any], name: str, times: float = 1, digits: int = 1) -> Figure:
+    """A figure of a record with its interval, ``name_low`` and ``name_high``, if it has one."""
+    value, low, high = (
+        times * value_of(record.get(name + suffix)) for suffix in ("", "_low", "_high")
+    )
+    between = interval(low, high, digits)
+    bar = (low, value, high) if between and not math.isnan(value) else None
+    return Figure(number(value, digits), between, bar)
+
+
+def best(values: Iterable[float | str | None], lowest: bool = False) -> float:
+    """The highest (or lowest) of the known numbers; NaN, which equals nothing, if none is known."""
+    known = [value for value in map(value_of, values) if not math.isnan(value)]
+    return (min if lowest else max)(known, default=math.nan)
 
 
 def counted(n: int, one: str, several: str = "") -> str:
     """A count with its noun: "1 clip", "3 clips"."""
     return f"{n:,} {one if n == 1 else several or one + 's'}"
-
-
-def emphasised(
-    rows: Sequence[Sequence[Cell]], column: int, values: Sequence[float]
-) -> list[list[Cell]]:
-    """The rows, with the cells of the highest of ``values`` in a column marked as the best.
-
-    Args:
-        rows: of a table.
-        column: which cell of each row.
-        values: one a row; NaN is never the best.
-    """
-    top = max((value for value in values if not math.isnan(value)), default=math.nan)
-    return [
-        [
-            replace(cell, best=(at == column and value == top) or cell.best)
-            for at, cell in enumerate(row)
-        ]
-        for row, value in zip(rows, values, strict=True)
-    ]
-
-
-def value_of(text: str) -> float:
-    """The number in a field of a CSV, NaN where it is empty."""
-    return float(text) if text else math.nan

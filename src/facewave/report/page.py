@@ -1,4 +1,4 @@
-"""The page: what was found, put into its template. Pure; the same contents, the same bytes."""
+"""The page: the results put into its template. Pure; the same contents, the same bytes."""
 
 import base64
 import struct
@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from facewave.params import Params
 from facewave.report import cells, sentences, tables
-from facewave.report.found import Found
+from facewave.report.results import Results
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,19 @@ def picture(png: bytes) -> Picture:
     return Picture(f"data:image/png;base64,{base64.b64encode(png).decode()}", width, height)
 
 
-def render(found: Found, settings: Params, settings_text: str) -> str:
+def render(results: Results, settings: Params, settings_text: str) -> str:
     """The page as HTML, whole in itself.
 
     Args:
-        found: what the stages left.
+        results: of the stages.
         settings: params.yaml.
         settings_text: the same as it is written, with its comments.
     """
     name = settings.train.dataset
     about = settings.datasets[name].about
-    main = found.report[sentences.protocol(found.report)]
-    split = found.report.get("split") if "folds" in found.report else None
-    # A corpus's words, paths and reasons are other people's text: all of it is escaped.
+    main = results.report[sentences.protocol(results.report)]
+    split = results.report.get("split") if "folds" in results.report else None
+    # A corpus's words, paths and reasons are other people's text: everything is escaped.
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent, "utf-8"),
         autoescape=True,
@@ -48,8 +48,15 @@ def render(found: Found, settings: Params, settings_text: str) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {"counted": cells.counted, "number": cells.number, "kind": tables.kind}
-    targets = found.report.get("targets", [])
+    environment.globals |= {
+        "best": cells.best,
+        "counted": cells.counted,
+        "figure_of": cells.figure,
+        "kind": tables.kind,
+        "number": cells.number,
+        "tables": tables,
+    }
+    targets = results.report.get("targets", [])
     template = "regression.html.j2" if targets else "recognition.html.j2"
     return environment.get_template(template).render(
         name=name,
@@ -58,20 +65,19 @@ def render(found: Found, settings: Params, settings_text: str) -> str:
         settings=settings,
         settings_text=settings_text,
         targets=targets,
-        words=found.report.get("classes", []),
-        language=found.report.get("language"),
-        clean=found.clean,
-        extract=found.extract,
-        wavelet=found.wavelet,
-        study=found.study,
+        words=results.report.get("classes", []),
+        language=results.report.get("language"),
+        clean=results.clean,
+        extract=results.extract,
+        wavelet=results.wavelet,
+        study=results.study,
         main=main,
         split=split,
-        over_folds="folds" in found.report,
+        over_folds="folds" in results.report,
         headline=sentences.headline(main, targets),
         baseline="" if targets else sentences.baseline(main),
-        doubts=sentences.doubts(found, about),
-        records=found.records,
+        doubts=sentences.doubts(results, about),
+        records=results.records,
         sentences=sentences,
-        tables=tables,
-        pictures={key: picture(png) for key, png in found.pictures.items()},
+        pictures={key: picture(png) for key, png in results.pictures.items()},
     )

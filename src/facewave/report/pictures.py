@@ -1,4 +1,23 @@
-HEAD
+"""The pictures of people: one clip from face to numbers, and a sheet of clips."""
+
+import math
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pywt
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from facewave import figures
+from facewave.landmarks.schema import Trajectory, duration
+from facewave.video import Clip
+
+SHEET = 8  # clips
+_FRAMES = 6
+_CHANNELS = 5
 
 
 def clip(
@@ -44,10 +63,10 @@ def clip(
 
 
 def sheet(clips: list[tuple[Clip, float, str]], title: str, path: Path) -> None:
-    """A frame of each clip with a text below it, at most SHEET of them.
+    """A frame of each clip with a text below it; the sheet has room for ``SHEET``.
 
     Args:
-        clips: the clip, the time of the frame (s from the first; NaN: the clip's middle), the text.
+        clips: clip, time of the frame (s from the first one; NaN: the clip's middle), text.
         title: of the whole.
         path: the PNG.
     """
@@ -60,7 +79,7 @@ def sheet(clips: list[tuple[Clip, float, str]], title: str, path: Path) -> None:
             if (picture := _picture(video, time)) is not None:
                 axes.imshow(picture)
             else:
-                axes.text(0.5, 0.5, "the clip is not here", ha="center", va="center")
+                axes.text(0.5, 0.5, "the clip is missing", ha="center", va="center")
             axes.text(0.5, -0.03, text, transform=axes.transAxes, ha="center", va="top", size=7)
             axes.set_axis_off()
         figure.suptitle(title, fontsize=10)
@@ -71,13 +90,13 @@ def _picture(video: Clip, time: float) -> NDArray[np.uint8] | None:
     """The frame at a time, or the last one before it that can be decoded."""
     if math.isnan(time):
         time = video.declared_frames / video.fps / 2 if video.fps > 0 else 0.0
-    first = found = None
+    first = latest = None
     for _, now, picture in video.frames():
         first = now if first is None else first
-        found = found if picture is None else picture
-        if found is not None and now - first >= time:
+        latest = latest if picture is None else picture
+        if latest is not None and now - first >= time:
             break
-    return found
+    return latest
 
 
 def _trajectories(
@@ -89,7 +108,7 @@ def _trajectories(
 ) -> None:
     times = trajectory.times_T
     lasts = duration(times)
-    # A frame holds from half-way before it to half-way after it, and so does the clip.
+    # A frame lasts from half-way before it to half-way after it, and so does the clip.
     first = times[0] - lasts / len(times) / 2
     at = first + (np.arange(len(kept_PB)) + 0.5) / max(len(kept_PB), 1) * lasts
     for color, channel in zip(mpl.color_sequences["tab10"][: len(moving)], moving, strict=True):
@@ -107,9 +126,9 @@ def _trajectories(
 
 
 def _scalogram(figure: Figure, axes: Axes, trajectory: Trajectory, channel: int) -> None:
-    """Magnitudes of Haar's detail coefficients, one row a level, the coarsest on top.
+    """Magnitudes of Haar's detail coefficients, a row per level, the coarsest on top.
 
-    Haar, whatever gives the numbers: its coefficients see nothing beyond the clip's ends.
+    Haar, whatever the wavelet in use: its coefficients see nothing beyond the clip's ends.
     """
     valid = trajectory.valid_T
     times = trajectory.times_T

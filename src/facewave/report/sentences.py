@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from facewave.report.cells import counted, interval, number
-from facewave.report.found import Found, Json
+from facewave.report.results import Json, Results
 from facewave.report.tables import by_role, kind, left_out, target, unreadable
 
 _LEAKED = 5.0  # points of UAR
@@ -97,35 +97,35 @@ def baseline(summary: Json) -> str:
     )
 
 
-def doubts(found: Found, about: str) -> list[Doubt]:
+def doubts(results: Results, about: str) -> list[Doubt]:
     """What a reader should hold against the figures.
 
     Args:
-        found: what the stages left.
+        results: of the stages.
         about: what the dataset says of itself.
     """
-    report = found.report
+    report = results.report
     summary = report[protocol(report)]
     if "targets" in report:
         return [
-            *_data(found, about),
+            *_data(results, about),
             *_language(report["language"]),
             *_subjects(summary),
             *_numbers(summary, report["targets"]),
         ]
     return [
-        *_data(found, about),
-        *_answers(summary, len(found.records["suspects"])),
+        *_data(results, about),
+        *_answers(summary, len(results.records["suspects"])),
         *(_language(report["language"]) if "language" in report else ()),
         *_subjects(summary),
         *_classes(summary["model"], report["classes"]),
         *_scores(summary),
-        *_study(found.study),
+        *_study(results.study),
     ]
 
 
-def _data(found: Found, about: str) -> Iterator[Doubt]:
-    clean, extract = found.clean, found.extract
+def _data(results: Results, about: str) -> Iterator[Doubt]:
+    clean, extract = results.clean, results.extract
     if synthetic(about):
         yield Doubt(
             "The clips are synthetic",
@@ -140,7 +140,7 @@ def _data(found: Found, about: str) -> Iterator[Doubt]:
         )
     unusable = extract["clips"] - extract["usable"]
     if unusable:
-        reasons = [f"{why.text} ({n.text})" for why, _, n in left_out(extract).rows]
+        reasons = [f"{reason} ({n:,})" for reason, _, n in left_out(extract)]
         more = ["others, see section 2"] if len(reasons) > _REASONS else []
         yield Doubt(
             f"{unusable:,} of {counted(extract['clips'], 'clip')} cannot be used",

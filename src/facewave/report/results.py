@@ -1,15 +1,16 @@
-"""What the stages left, as the page takes it."""
+"""The results of the stages, as the page takes them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 Json = dict[str, Any]
-Records = Sequence[Mapping[str, str]]
+Record = Mapping[str, str]
+Records = Sequence[Record]
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Results:
     """The contents of the stages' files.
 
     Attributes:
@@ -18,10 +19,9 @@ class Found:
         wavelet: metrics/wavelet/<dataset>.json.
         report: metrics/evaluate/report.json.
         study: metrics/study/summary.json.
-        records: lines of CSVs, column -> text, by the files' names: suspects, robustness,
-            importance, runs, leakage, removed.
-        pictures: PNGs: those of the first three stages by the stages' names, the others by the
-            files'. The page tells of those that are not there.
+        records: lines of CSVs, column -> text, by the files' names.
+        pictures: PNGs: those of clean and extract by the stages' names, the others by the files'.
+            The page says which are missing.
     """
 
     clean: Json
