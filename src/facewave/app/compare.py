@@ -93,7 +93,7 @@ def _at_revision(rev: str) -> tuple[pd.DataFrame, prediction.Models]:
     except SCMError as error:
         raise UserError(
             f"{rev!r} is not a run: it is no role in {prediction.ROOT}, no folder with "
-            f"answers, and no git revision or DVC experiment ({error}). See dvc exp show and git log."
+            f"answers, no git revision and no DVC experiment ({error}). See dvc exp show, git log."
         ) from None
     except (FileNotFoundError, DvcException) as error:
         raise UserError(
@@ -103,9 +103,7 @@ def _at_revision(rev: str) -> tuple[pd.DataFrame, prediction.Models]:
     return prediction.parse(answers, models, f"{rev}:{prediction.ROOT}")
 
 
-def _run(
-    name: str, answers: pd.DataFrame, models: prediction.Models, role: str, where: str
-) -> Run:
+def _run(name: str, answers: pd.DataFrame, models: prediction.Models, role: str, where: str) -> Run:
     if models.targets:
         raise UserError(f"{where} has answers of a regression; compare knows classes only.")
     rows = answers[answers["role"] == role].reset_index(drop=True)

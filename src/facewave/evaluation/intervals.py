@@ -47,7 +47,7 @@ class Estimate:
         return {suffix: value for suffix, value in ends.items() if value is not None}
 
     def named(self, name: str) -> dict[str, float]:
-        """A single figure and the ends of its interval, as ``name``, ``name_low``, ``name_high``."""
+        """A single figure and the ends of its interval, with their suffixes."""
         return {name + suffix: float(value) for suffix, value in self.ends().items()}
 
     def at(self, place: int) -> "Estimate":
@@ -65,9 +65,7 @@ def estimates(measure: Measure, group: Codes, resamples: int, seed: int) -> dict
         seed: of the draws.
     """
     drawn = resampled(measure, group, resamples, seed)
-    return {
-        name: Estimate(value, *interval(drawn[name])) for name, value in measure(None).items()
-    }
+    return {name: Estimate(value, *interval(drawn[name])) for name, value in measure(None).items()}
 
 
 def resampled(measure: Measure, group: Codes, resamples: int, seed: int) -> dict[str, Floats]:

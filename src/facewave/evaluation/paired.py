@@ -2,25 +2,26 @@
 
 - The figures are WAR and UAR as in ``measures``, the plain mean over folds; the difference is that
   of the first model less the second.
-- Its interval is the percentile bootstrap of ``measures``; both models have the same draws, so that
-  what makes a subject easy for both does not widen it.
+- Its interval is the bootstrap of ``intervals``: both models have the same draws, so that what is
+  easy for both does not widen it.
 - p is two-sided, by approximate randomisation (Noreen 1989, ch. 2; Edgington and Onghena 2007 for
   the count): if the models were the same, each group's two sets of answers could have been given
   by either. So they are swapped, whole groups at once, because clips of one person are not
   independent; p = (1 + differences at least as large) / (1 + draws).
-- With few groups the interval draws single clips, as in ``measures``. The test always swaps whole
+- With few groups the interval draws single clips, as in ``intervals``. The test always swaps whole
   groups: that is right for any number, but below 6 groups no p can be below 0.05.
 
 Legend of names: n clips, G groups, R resamples.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from facewave.evaluation import measures
-from facewave.evaluation.measures import Answers, Floats
+from facewave.evaluation.intervals import FEWEST_GROUPS, Floats, enough_groups, estimates, sizes
+from facewave.evaluation.measures import Answers
 
 LEVEL = 0.05
 _FEWEST_GROUPS = 6  # 2 of the 2^G ways to swap change nothing but the sign
@@ -89,37 +90,27 @@ def compare(first: Answers, second: Answers, resamples: int, seed: int) -> Compa
     for name in ("actual", "fold", "group"):
         if not np.array_equal(getattr(first, name), getattr(second, name)):
             raise ValueError(f"the two models' clips differ: {name}")
-    drawn = [
-        (measures.confusion(first, weights), measures.confusion(second, weights))
-        for weights in measures.draws(first, resamples, seed)
-    ]
+    found = estimates(partial(_difference, first, second), first.group, resamples, seed)
     swapped = _swapped(first, second, resamples, seed)
-    kinds: dict[str, Callable[[Floats], Floats]] = {"war": measures.war, "uar": measures.uar}
+    figures = [measures.war_and_uar(answers) for answers in (first, second)]
     differences = {}
-    for name, measure in kinds.items():
-        figures = [measures.mean(measure(measures.confusion(one))) for one in (first, second)]
-        found = figures[0] - figures[1]
-        low, high = measures.interval(_differences(measure, drawn))
+    for name, estimate in found.items():
         # Sums in another order differ in their last digits.
-        as_large = np.abs(_differences(measure, swapped)) >= abs(found) - 1e-9
-        differences[name] = Difference(
-            float(figures[0]),
-            float(figures[1]),
-            float(low),
-            float(high),
-            float((1 + as_large.sum()) / (1 + resamples)),
-        )
+        as_large = np.abs(swapped[name]) >= abs(estimate.value) - 1e-9
+        p = (1 + as_large.sum()) / (1 + resamples)
+        _, low, high = estimate.named(name).values()
+        differences[name] = Difference(*(float(one[name]) for one in figures), low, high, float(p))
     return Comparison(
         differences,
         clips=len(first.actual),
         folds=len(np.unique(first.fold)),
         groups=len(np.unique(first.group)),
-        over_groups=measures.draws_groups(first),
+        over_groups=enough_groups(first.group),
     )
 
 
 def sentence(names: tuple[str, str], found: Comparison, grouped_by: str) -> str:
-    """What can be written of the comparison. It is by UAR, whatever WAR says: chosen beforehand.
+    """What can be written about the comparison: by UAR, which was chosen beforehand.
 
     Args:
         names: of the first and the second model.
@@ -129,15 +120,13 @@ def sentence(names: tuple[str, str], found: Comparison, grouped_by: str) -> str:
     uar = found.differences["uar"]
     better, worse = names if uar.value >= 0 else names[::-1]
     low, high = (uar.low, uar.high) if uar.value >= 0 else (-uar.high, -uar.low)
+    points = f"{_points(abs(uar.value))} points of UAR"
     if uar.shown:
-        said = f"{better} is better than {worse} by {_points(abs(uar.value))} points of UAR"
+        verdict = f"{better} is better than {worse} by {points}"
     elif uar.value:
-        said = (
-            f"{better} and {worse} cannot be told apart: {better} has {_points(abs(uar.value))} "
-            "points of UAR more"
-        )
+        verdict = f"{better} and {worse} cannot be told apart: {better} has {points} more"
     else:
-        said = f"{better} and {worse} cannot be told apart: they have the same UAR"
+        verdict = f"{better} and {worse} cannot be told apart: they have the same UAR"
     details = f"95 % interval {_points(low)} to {_points(high)}, p = {uar.p:.2g}"
     units = f"{found.clips} clips"
     if grouped_by != "clips":
@@ -146,45 +135,44 @@ def sentence(names: tuple[str, str], found: Comparison, grouped_by: str) -> str:
         units += f" in {found.groups} groups"
     if found.folds > 1:
         units += f", {found.folds} folds"
-    said = f"{said} ({details}; paired over {units})."
+    verdict += f" ({details}; paired over {units})."
     if not found.over_groups and found.groups < found.clips:
-        said += (
-            f" With fewer than {measures.FEWEST_GROUPS} groups the interval is over single "
+        verdict += (
+            f" With fewer than {FEWEST_GROUPS} groups the interval is over single "
             "clips, and too narrow."
         )
     if found.groups < _FEWEST_GROUPS:
-        said += f" With fewer than {_FEWEST_GROUPS} groups no p can be below {LEVEL}."
-    return said
+        verdict += f" With fewer than {_FEWEST_GROUPS} groups no p can be below {LEVEL}."
+    return verdict
 
 
-def _swapped(
-    first: Answers, second: Answers, resamples: int, seed: int
-) -> list[tuple[Floats, Floats]]:
-    """Confusions of both after swapping each group's answers by a coin's fall."""
+def _difference(first: Answers, second: Answers, weights: Floats | None) -> dict[str, Floats]:
+    """By how much the first model is better, (...)."""
+    one, other = (measures.war_and_uar(answers, weights) for answers in (first, second))
+    return {name: one[name] - other[name] for name in one}
+
+
+def _swapped(first: Answers, second: Answers, resamples: int, seed: int) -> dict[str, Floats]:
+    """The differences after swapping each group's answers at the toss of a coin, (R)."""
     groups, place = np.unique(first.group, return_inverse=True)
-    # A stream of its own: the coins have nothing to do with what the bootstrap draws.
+    # A stream of its own: the coins have nothing to do with the draws of the bootstrap.
     rng = np.random.default_rng((seed, 1))
-    # As one model's: of both, unreadable answers have a column where either has some.
+    # As one model's: unreadable answers of either have a column.
     pooled = Answers(
         **{
             name: np.concatenate([value, getattr(second, name)])
             for name, value in vars(first).items()
         }
     )
-    both = measures.confusion(pooled)
     parts = []
-    for size in measures.sizes(resamples, len(place)):
+    for size in sizes(resamples, len(place)):
         kept = rng.integers(0, 2, (size, len(groups)))[:, place].astype(float)
-        mixed = measures.confusion(pooled, np.hstack([kept, 1 - kept]))
-        parts.append((mixed, both - mixed))
-    return parts
-
-
-def _differences(measure: Callable[[Floats], Floats], parts: list[tuple[Floats, Floats]]) -> Floats:
-    """Differences of a measure's mean over folds, (R)."""
-    return np.concatenate(
-        [measures.mean(measure(first)) - measures.mean(measure(second)) for first, second in parts]
-    )
+        one, other = (
+            measures.war_and_uar(pooled, np.hstack(weights))
+            for weights in ([kept, 1 - kept], [1 - kept, kept])
+        )
+        parts.append({name: one[name] - other[name] for name in one})
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _points(share: float) -> str:

@@ -51,9 +51,7 @@ def confusion(counts: Floats, classes: Sequence[str], title: str, path: Path) ->
         figures.save(figure, path)
 
 
-def scatter(
-    values: Values, ccc_T: Floats, targets: Sequence[str], title: str, path: Path
-) -> None:
+def scatter(values: Values, ccc_T: Floats, targets: Sequence[str], title: str, path: Path) -> None:
     """Predicted against actual numbers, a panel per target; on the line they are equal.
 
     Args:

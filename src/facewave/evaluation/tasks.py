@@ -1,11 +1,8 @@
-"""How classifications and regressions are evaluated: the one place where the two differ.
-
-Legend of names: C classes, T targets.
-"""
+"""How classifications and regressions are evaluated: the one place where the two differ."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,16 +13,7 @@ import pandas as pd
 from facewave.evaluation import continuous, measures, plots
 from facewave.evaluation import robustness as robust
 from facewave.evaluation import suspects as doubtful
-from facewave.evaluation.continuous import Values
-from facewave.evaluation.intervals import (
-    Estimate,
-    Floats,
-    estimates,
-    interval_over,
-    n_subjects,
-)
-from facewave.evaluation.measures import Answers
-from facewave.labels import schema as labels
+from facewave.evaluation.intervals import Estimate, estimates, interval_over, n_subjects
 from facewave.params import Evaluate
 from facewave.prediction.schema import MODEL, UNREADABLE, Models
 
@@ -36,19 +24,24 @@ TABLES = {
     "suspects": doubtful.COLUMNS,
 }
 Figures = dict[str, Any]  # JSON; None where a figure is undefined
+Tables = dict[str, pd.DataFrame]
 
 
-@dataclass(frozen=True)
 class Task(ABC):
-    """What is measured, tabulated and drawn of answers of one kind.
+    """What is measured, tabulated and drawn of the answers of some models.
 
     Attributes:
-        models: whose answers they are.
-        settings: section ``evaluate`` of params.yaml.
+        module: ``measures`` or ``continuous``: it reads answers and measures them.
+        names: the classes, or the targets.
     """
 
-    models: Models
-    settings: Evaluate
+    module: Any
+    names: tuple[str, ...]
+
+    def __init__(self, models: Models, settings: Evaluate) -> None:
+        self.models = models
+        self.names = models.targets or models.classes
+        self.bootstrap = asdict(settings)
 
     def summarize(self, answers: pd.DataFrame) -> Figures:
         """The figures of every role on the same test clips.
@@ -61,26 +54,25 @@ class Task(ABC):
             and each role's figures: ``name`` is its kind; over several folds ``fold`` has the
             figures of each.
         """
-        first = answers[answers["role"] == MODEL]
+        model = answers[answers["role"] == MODEL]
         summary: Figures = {
-            "n": len(first),
-            "subjects": n_subjects(first),
-            "unusable": int((first["answered_from"] == "prior").sum()),
-            "interval_over": interval_over(first),
+            "n": len(model),
+            "subjects": n_subjects(model),
+            "unusable": int((model["answered_from"] == "prior").sum()),
+            "interval_over": interval_over(model),
         }
         for role, description in self.models.roles.items():
             rows = answers[answers["role"] == role]
-            summary[role] = {"name": description["kind"]} | self._role(rows)
+            summary[role] = {"name": description["kind"]} | self._measured(rows)
         return summary
 
-    def _role(self, rows: pd.DataFrame) -> Figures:
+    def _measured(self, rows: pd.DataFrame) -> Figures:
         """The figures of one role, over all its partitions and in each."""
-        coded = self.coded(rows)
-        overall = partial(self.overall, coded)
-        found = estimates(overall, coded.group, **asdict(self.settings))
+        coded = self.module.from_table(rows, self.names)
+        found = estimates(partial(self.module.overall, coded), coded.group, **self.bootstrap)
         figures = self.figures(found) | self.details(coded)
         if coded.n_folds > 1:
-            by_fold = self.by_fold(coded)
+            by_fold = self.module.by_fold(coded)
             figures["fold"] = {
                 partition: {"n": int((coded.fold == fold).sum())}
                 | self.figures({name: Estimate(value[fold]) for name, value in by_fold.items()})
@@ -89,20 +81,8 @@ class Task(ABC):
         return figures
 
     @abstractmethod
-    def coded(self, rows: pd.DataFrame) -> Answers | Values:
-        """A role's rows of the table of answers as arrays."""
-
-    @abstractmethod
-    def overall(self, coded: Any, weights: Floats | None = None) -> Mapping[str, Floats]:
-        """Every measure, mean over folds."""
-
-    @abstractmethod
-    def by_fold(self, coded: Any) -> Mapping[str, Floats]:
-        """Every measure in every fold, (F, ...)."""
-
-    @abstractmethod
     def figures(self, found: Mapping[str, Estimate]) -> Figures:
-        """Measures as they stand in report.json."""
+        """Measures as report.json has them."""
 
     def details(self, coded: Any) -> Figures:
         """Whatever else report.json has of a role."""
@@ -112,10 +92,7 @@ class Task(ABC):
     def headline(self, summary: Figures) -> Figures:
         """The few figures of one protocol that fit a table of experiments."""
 
-    @abstractmethod
-    def tables(
-        self, model: pd.DataFrame, table: pd.DataFrame, index: pd.DataFrame
-    ) -> dict[str, pd.DataFrame]:
+    def tables(self, model: pd.DataFrame, table: pd.DataFrame, index: pd.DataFrame) -> Tables:
         """Tables of the model's answers, by their names in ``TABLES``.
 
         Args:
@@ -123,113 +100,92 @@ class Task(ABC):
             table: the rows of the label table with a label.
             index: of the landmarks.
         """
+        return {}
 
     @abstractmethod
-    def plot(
-        self, model: pd.DataFrame, tables: Mapping[str, pd.DataFrame], title: str, folder: Path
-    ) -> None:
+    def plot(self, model: pd.DataFrame, tables: Tables, title: str, folder: Path) -> None:
         """Draw the model's answers and tables."""
 
 
 class Classification(Task):
     """Answers that are words."""
 
-    def coded(self, rows: pd.DataFrame) -> Answers:
-        return measures.from_table(rows, self.models.classes)
-
-    def overall(self, coded: Answers, weights: Floats | None = None) -> Mapping[str, Floats]:
-        return measures.overall(coded, weights)
-
-    def by_fold(self, coded: Answers) -> Mapping[str, Floats]:
-        return measures.by_fold(coded)
+    module = measures
 
     def figures(self, found: Mapping[str, Estimate]) -> Figures:
+        """Each measure with the ends of its interval, and recalls by class."""
         figures: Figures = {}
         for name, estimate in found.items():
             if name != "recall":
                 figures |= _rounded(estimate.named(name))
                 continue
-            occurring = ~np.isnan(estimate.value)
-            for suffix, values in estimate.ends().items():
-                recalls = dict(zip(self.models.classes, values.tolist(), strict=True))
-                figures[name + suffix] = _rounded(
-                    {word: recalls[word] for word in np.array([*recalls], object)[occurring]}
-                )
+            occurring = np.flatnonzero(~np.isnan(estimate.value))
+            for suffix, recalls in estimate.ends().items():
+                known = {self.names[code]: float(recalls[code]) for code in occurring}
+                figures[name + suffix] = _rounded(known)
         return figures
 
-    def details(self, coded: Answers) -> Figures:
+    def details(self, coded: measures.Answers) -> Figures:
+        """The confusion, a row per actual class."""
         return {"confusion": measures.confusion(coded).astype(int).sum(0).tolist()}
 
     def headline(self, summary: Figures) -> Figures:
+        """n, three measures of the model, and the UAR of the others."""
         model = summary[MODEL]
         short = {"n": summary["n"]} | {name: model[name] for name in ("war", "uar", "macro_f1")}
         others = (role for role in self.models.roles if role != MODEL)
         return short | {role: {"uar": summary[role]["uar"]} for role in others}
 
-    def tables(
-        self, model: pd.DataFrame, table: pd.DataFrame, index: pd.DataFrame
-    ) -> dict[str, pd.DataFrame]:
-        classes = self.models.classes
+    def tables(self, model: pd.DataFrame, table: pd.DataFrame, index: pd.DataFrame) -> Tables:
+        """All of ``TABLES``."""
         scenes = model["video_idx"].map(table.set_index("video_idx")["scene"])
         rows = model.assign(scene=scenes) if (scenes != "").any() else model
-        confusion = model[["actual", "predicted"]].replace(
-            {"predicted": {UNREADABLE: "unreadable"}}
-        )
+        answers = model[["actual", "predicted"]]
         return {
-            "confusion": confusion,
-            "robustness": robust.robustness(rows, index, classes, **asdict(self.settings)),
-            "suspects": doubtful.suspects(model, table, classes),
+            "confusion": answers.replace({"predicted": {UNREADABLE: "unreadable"}}),
+            "robustness": robust.robustness(rows, index, self.names, **self.bootstrap),
+            "suspects": doubtful.suspects(model, table, self.names),
         }
 
-    def plot(
-        self, model: pd.DataFrame, tables: Mapping[str, pd.DataFrame], title: str, folder: Path
-    ) -> None:
-        counts = measures.confusion(self.coded(model)).sum(0)
-        plots.confusion(counts, self.models.classes, title, folder / "confusion.png")
+    def plot(self, model: pd.DataFrame, tables: Tables, title: str, folder: Path) -> None:
+        """The confusion, and where the model holds."""
+        counts = measures.confusion(measures.from_table(model, self.names)).sum(0)
+        plots.confusion(counts, self.names, title, folder / "confusion.png")
         plots.robustness(tables["robustness"], title, folder / "robustness.png")
 
 
 class Regression(Task):
     """Answers that are numbers."""
 
-    def coded(self, rows: pd.DataFrame) -> Values:
-        return continuous.from_table(rows, self.models.targets)
-
-    def overall(self, coded: Values, weights: Floats | None = None) -> Mapping[str, Floats]:
-        return continuous.overall(coded, weights)
-
-    def by_fold(self, coded: Values) -> Mapping[str, Floats]:
-        return continuous.by_fold(coded)
+    module = continuous
 
     def figures(self, found: Mapping[str, Estimate]) -> Figures:
-        figures: Figures = {target: {} for target in self.models.targets}
-        for name, estimate in found.items():
-            for t, of_target in enumerate(figures.values()):
-                of_target |= _rounded(estimate.at(t).named(name))
-        return figures
-
-    def headline(self, summary: Figures) -> Figures:
-        model = summary[MODEL]
-        return {"n": summary["n"]} | {
-            target: {name: model[target][name] for name in ("ccc", "rmse")}
-            for target in self.models.targets
+        """Each measure with the ends of its interval, by target."""
+        return {
+            target: {
+                key: figure
+                for name, estimate in found.items()
+                for key, figure in _rounded(estimate.at(t).named(name)).items()
+            }
+            for t, target in enumerate(self.names)
         }
 
-    def tables(
-        self, model: pd.DataFrame, table: pd.DataFrame, index: pd.DataFrame
-    ) -> dict[str, pd.DataFrame]:
-        return {}
+    def headline(self, summary: Figures) -> Figures:
+        """n, and two measures of the model by target."""
+        model = summary[MODEL]
+        return {"n": summary["n"]} | {
+            target: {name: model[target][name] for name in ("ccc", "rmse")} for target in self.names
+        }
 
-    def plot(
-        self, model: pd.DataFrame, tables: Mapping[str, pd.DataFrame], title: str, folder: Path
-    ) -> None:
-        values = self.coded(model)
-        ccc_T = self.overall(values)["ccc"]
-        plots.scatter(values, ccc_T, self.models.targets, title, folder / "regression.png")
+    def plot(self, model: pd.DataFrame, tables: Tables, title: str, folder: Path) -> None:
+        """Predicted against actual numbers."""
+        values = continuous.from_table(model, self.names)
+        ccc_T = continuous.overall(values)["ccc"]
+        plots.scatter(values, ccc_T, self.names, title, folder / "regression.png")
 
 
 def task(models: Models, settings: Evaluate) -> Task:
-    """The task of models."""
+    """The task of some models."""
     return (Regression if models.targets else Classification)(models, settings)
 
 

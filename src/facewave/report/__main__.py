@@ -55,8 +55,8 @@ def main() -> None:
     for stage, figures in (("evaluate", report), ("study", study)):
         if figures["dataset"] != about:
             raise UserError(
-                f"{METRICS / stage} is about {figures['dataset']!r}, but {params.PARAMS_FILE} about "
-                f"{about!r}. Make it again with: dvc repro {stage}"
+                f"{METRICS / stage} is about {figures['dataset']!r}, not "
+                f"{about!r} of {params.PARAMS_FILE}. Make it again with: dvc repro {stage}"
             )
     records = {
         table: _records(METRICS / stage / f"{table}.csv", stage)
@@ -68,8 +68,9 @@ def main() -> None:
         stage: _json(METRICS / stage / f"{dataset.name}.json", f"{stage}@{dataset.name}")
         for stage in ("clean", "extract", "wavelet")
     }
-    paths = {stage: METRICS / stage / f"{dataset.name}.png" for stage in ("clean", "extract")}
-    paths |= {name: METRICS / folder / f"{name}.png" for folder in _PLOTS for name in _PLOTS[folder]}
+    paths = {name: METRICS / name / f"{dataset.name}.png" for name in ("clean", "extract")}
+    for folder, names in _PLOTS.items():
+        paths |= {name: METRICS / folder / f"{name}.png" for name in names}
     pngs = {name: path.read_bytes() for name, path in paths.items() if path.exists()}
     results = Results(**first, report=report, study=study, records=records, pictures=pngs)
     page = render(results, settings, params.PARAMS_FILE.read_text("utf-8"))

@@ -31,7 +31,7 @@ def value_of(value: float | str | None) -> float:
 
 
 def number(value: float | str | None, digits: int = 1) -> str:
-    """A number with a fixed number of decimals, no minus before zero; a dash where there is none."""
+    """A number with fixed decimals, no minus before zero; a dash where there is none."""
     known = value_of(value)
     return UNKNOWN if math.isnan(known) else f"{round(known, digits) + 0:,.{digits}f}"
 

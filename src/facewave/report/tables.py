@@ -132,9 +132,7 @@ def run_tags(record: Record, study: Json) -> list[str]:
         "best on test": study["best_on_test"],
     }
     return [
-        tag
-        for tag, run in notable.items()
-        if all(record[name] == str(run[name]) for name in _RUN)
+        tag for tag, run in notable.items() if all(record[name] == str(run[name]) for name in _RUN)
     ]
 
 
