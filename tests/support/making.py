@@ -249,7 +249,7 @@ def write_features(
     np.save(folder / "head.npy", points[:, :, 0, :1].repeat(7, axis=2))
     timing = np.where(usable[:, None, None], np.log2([0.4, 30]), np.nan).astype(np.float32)
     np.save(folder / "timing.npy", timing.repeat(blendshapes.shape[1], axis=1))
-    transform = Transform(family="haar", k=blendshapes.shape[1])
+    transform = Transform(wavelet="haar", k=blendshapes.shape[1])
     np.save(folder / "functions.npy", transform.over_time(256))
     clips = table[["video_idx", "file_path"]].assign(
         usable=usable,

@@ -1,0 +1,111 @@
+"""The pictures of people: which clip is drawn, and what stands below it."""
+
+from contextlib import chdir
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from facewave import figures, params
+from facewave.prediction import schema as prediction
+from facewave.report.__main__ import PICTURES, draw
+from facewave.workspace import Dataset
+from making import ABOUT, toy, trajectory, write_landmarks, write_params, write_toy, write_video
+from making_results import FOLDS, answers, classifiers, numbers, regressors
+
+SQUARE = (40, 180, 220)  # of the clips, BGR
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six clips of two subjects; 003 moves most, then 001; three have videos."""
+    folder = tmp_path_factory.mktemp("drawn")
+    made = toy(2)
+    made.blendshapes[3] *= 9
+    made.blendshapes[1] *= 5
+    write_params(folder)
+    write_toy(folder, made)
+    names = made.table["video_idx"]
+    write_landmarks(folder, {name: trajectory(12, seed=i) for i, name in enumerate(names)})
+    for name in names[:4]:
+        write_video(folder / f"data/raw/demo/clips/{name}.mp4")
+    return folder
+
+
+def drawn(
+    project: Path, monkeypatch: pytest.MonkeyPatch, suspects: list[dict[str, str]]
+) -> dict[str, Figure]:
+    """The figures by their names."""
+    kept: dict[str, Figure] = {}
+    save = figures.save
+
+    def keep(figure: Figure, path: Path, dpi: int = 110) -> None:
+        kept[path.stem] = figure
+        save(figure, path, dpi)
+
+    monkeypatch.setattr(figures, "save", keep)
+    with chdir(project):
+        (PICTURES / "stale").mkdir(parents=True, exist_ok=True)
+        draw(Dataset("demo", params.load()), suspects, 6)
+        assert {path.stem for path in PICTURES.iterdir()} == set(kept)
+    return kept
+
+
+def write_answers(project: Path, predicted: str = "") -> None:
+    """Of 3 clips each of two folds, and of a split; clip 3 is answered wrongly."""
+    rows = answers(FOLDS, 2)
+    rows["video_idx"] = rows["video_idx"].str.zfill(3)
+    rows["file_path"] = "clips/" + rows["video_idx"] + ".mp4"
+    rows["predicted"] = rows["actual"].mask(rows["video_idx"] == "003", "sad")
+    rows["predicted"] = predicted or rows["predicted"]
+    prediction.write(rows, classifiers(), project / prediction.ROOT)
+
+
+def test_the_liveliest_clip_of_those_answered_right(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_answers(project)
+    suspect = {"file_path": "clips/002.mp4", "table": "list.csv", "row": "7", "actual": "sad"}
+    suspect |= {"suggested": "fear", "p_label": "0.1234", "p_suggested": "0.5", "start": ""}
+    suspect |= {"end": ""}
+    gone = suspect | {"file_path": "gone.mp4", "start": "0.1", "end": "0.3"}
+    found = drawn(project, monkeypatch, [suspect, gone] * 5)
+    title = found["clip"].get_suptitle()
+    assert title == f"demo ({ABOUT})\nclip 001: sad, the model says sad"
+    texts = [text.get_text() for axes in found["suspects"].axes for text in axes.texts]
+    assert texts[0] == "list.csv:7\nclips/002.mp4\nlabel sad (0.12)\nmodel fear (0.50)"
+    assert texts.count("the clip is missing") == 4
+    assert len(found["suspects"].axes) == 8  # there is no room for more
+    assert found["suspects"].get_suptitle() == f"{ABOUT}\n10 labels of 6 that the models doubt"
+    for name in ("clip", "suspects"):
+        picture = cv2.imread(str(project / PICTURES / f"{name}.png"))
+        assert picture is not None
+        assert (np.abs(picture.astype(int) - SQUARE).max(axis=2) < 30).sum() > 100, name
+
+
+def test_the_liveliest_of_all_where_none_is_right(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_answers(project, "fear")
+    title = drawn(project, monkeypatch, [])["clip"].get_suptitle()
+    assert title.endswith("clip 003: happy, the model says fear")
+
+
+def test_a_regression_and_answers_without_a_face(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = numbers(("split",), 2)
+    rows["video_idx"] = rows["video_idx"].str.zfill(3)
+    prediction.write(rows, regressors(), project / prediction.ROOT)
+    found = drawn(project, monkeypatch, [])
+    assert set(found) == {"clip"}
+    row = rows.set_index(["role", "video_idx"]).loc[("model", "003")]
+    for target in ("valence", "score.stress"):
+        numbers_of = (row[f"actual_{target}"], row[f"predicted_{target}"])
+        assert "{} {:.3g}, the model says {:.3g}".format(target, *numbers_of) in (
+            found["clip"].get_suptitle()
+        )
+    prediction.write(rows.assign(answered_from="frames"), regressors(), project / prediction.ROOT)
+    assert drawn(project, monkeypatch, []) == {}
