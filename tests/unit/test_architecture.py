@@ -20,8 +20,10 @@ ROOMS = (
     "landmarks",
     "models",
     "wavelets",
+    "workspace",  # a module: the handle of a dataset, made of the schemas before it
     "prompts",
     "training",
+    "prediction",
     "evaluation",
     "study",
     "report",
@@ -76,16 +78,20 @@ def may_import(room: str, target: str) -> bool:
         return target == "facewave.landmarks.model_file"
     if room == "" or there not in ROOMS or ROOMS.index(there) >= ROOMS.index(room):
         return False
-    # The study does again what the rooms before it do, under other settings.
-    shared = there in ("models", "prompts")
-    return room == "study" or shared or target == f"facewave.{there}.schema"
+    if there == "workspace" or target == f"facewave.{there}.schema":
+        return True
+    # The study does again what the rooms before it do, under other settings. What follows the
+    # answers needs no model: a plot never asks one again.
+    return room == "study" or (
+        there in ("models", "prompts") and room not in ("evaluation", "report")
+    )
 
 
 def test_the_rooms_are_those_of_the_plan() -> None:
     folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
-    assert folders == {*ROOMS, BESIDE}
+    assert folders == {*ROOMS, BESIDE} - {"workspace"}
     alone = {f"facewave.{path.stem}" for path in PACKAGE.glob("*.py") if path.stem != "__init__"}
-    assert alone | {"facewave"} == SHARED
+    assert alone | {"facewave"} == SHARED | {"facewave.workspace"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -96,7 +102,15 @@ def test_a_room_imports_only_what_it_may(path: Path) -> None:
 
 def test_the_rules_refuse_what_they_should() -> None:
     assert may_import("training", "facewave.labels.schema")
-    assert may_import("evaluation", "facewave.models.classifiers.classifier")
+    assert may_import("prediction", "facewave.models.classifiers.classifier")
+    assert may_import("evaluation", "facewave.prediction.schema")
+    assert may_import("evaluation", "facewave.workspace")
+    assert may_import("study", "facewave.evaluation.intervals")
+    assert not may_import("evaluation", "facewave.models.classifiers.classifier")
+    assert not may_import("report", "facewave.prompts.examples")
+    assert not may_import("report", "facewave.evaluation.measures")
+    assert not may_import("workspace", "facewave.landmarks.cache")
+    assert not may_import("workspace", "facewave.training.schema")
     assert may_import("study", "facewave.training.fit")
     assert may_import("training", "facewave.prompts.examples")
     assert not may_import("prompts", "facewave.landmarks.cache")
@@ -315,6 +329,15 @@ def run_python(program: str) -> list[str]:
 def test_imports_open_no_connection() -> None:
     lines = run_python(IMPORT_ALL)
     assert {f"imported {name}" for name in MODULES - {"facewave"}} == set(lines)
+
+
+def test_what_follows_the_answers_loads_no_model_library() -> None:
+    program = "import sys, facewave.{0}.__main__\nprint('\\n'.join(sys.modules))"
+    slow = {"torch", "transformers", "sklearn", "cleanlab", "mediapipe"}
+    for room in ("evaluation", "report"):
+        loaded = {name.split(".")[0] for name in run_python(program.format(room))}
+        assert "pandas" in loaded
+        assert not loaded & slow
 
 
 def test_a_connection_while_importing_would_be_seen() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from torchmetrics.functional import regression as tm
 
-from facewave.evaluation import continuous, measures
+from facewave.evaluation import continuous, intervals
 from facewave.evaluation.continuous import MEASURES, Values
 
 Floats = NDArray[np.float64]
@@ -162,7 +163,7 @@ def test_a_zero_has_the_sign_of_a_zero_alone() -> None:
 def test_a_weight_is_how_often_a_clip_is_there(seed: int, n_folds: int, digits: int) -> None:
     made = random_values(seed, 25, n_folds, digits)
     times = np.random.default_rng(seed).integers(0, 3, (3, 25))
-    times[:, made.fold_n.argmax()] = 1  # the last fold has a clip, so that their number stays
+    times[:, made.fold.argmax()] = 1  # the last fold has a clip, so that their number stays
     weighted = continuous.by_fold(made, times.astype(float))
     for r, one in enumerate(times):
         expected = continuous.by_fold(rows(made, np.repeat(np.arange(25), one)))
@@ -175,12 +176,10 @@ def test_a_weight_is_how_often_a_clip_is_there(seed: int, n_folds: int, digits: 
 def test_each_fold_and_target_is_measured_as_if_alone(seed: int) -> None:
     made = random_values(seed, 40, n_folds=3)
     found = continuous.by_fold(made)
-    counts = continuous.clips(made)
-    assert counts.shape == found["ccc"].shape == (made.n_folds, 2)
-    for fold, target in np.ndindex(counts.shape):
-        inside = (made.fold_n == fold) & ~np.isnan(made.actual_nT[:, target])
+    assert found["ccc"].shape == (made.n_folds, 2)
+    for fold, target in np.ndindex(found["ccc"].shape):
+        inside = (made.fold == fold) & ~np.isnan(made.actual_nT[:, target])
         alone = values(made.actual_nT[inside, target], made.predicted_nT[inside, target])
-        assert counts[fold, target] == inside.sum()
         for name in MEASURES if inside.any() else ():
             np.testing.assert_allclose(found[name][fold, target], of_one(name, alone))
 
@@ -193,16 +192,15 @@ def test_over_folds_is_the_plain_mean_of_what_is_defined() -> None:
     assert by_fold["rmse"][[0, 2, 3], 0].tolist() == pytest.approx([0, np.sqrt(2 / 3), 1])
     assert of_one("rmse", made) == pytest.approx((np.sqrt(2 / 3) + 1) / 3)
     assert of_one("pcc", made) == pytest.approx((1 + by_fold["pcc"][2, 0]) / 2)
-    assert continuous.clips(made)[:, 0].tolist() == [2, 0, 3, 1]
 
 
 def test_a_target_that_no_clip_has_has_no_figures() -> None:
     made = values([[1, np.nan], [2, np.nan], [4, np.nan]], [[1, 5], [2, 6], [3, 7]])
-    for drawn in (continuous.overall(made), continuous.bootstrap(made, 5, seed=0)):
+    drawn = intervals.resampled(partial(continuous.overall, made), made.group, 5, seed=0)
+    for found in (continuous.overall(made), drawn):
         for name in MEASURES:
-            assert np.isnan(drawn[name][..., 1]).all()
+            assert np.isnan(found[name][..., 1]).all()
     assert continuous.overall(made)["rmse"][0] > 0
-    assert continuous.clips(made).tolist() == [[3, 0]]
 
 
 def table(**columns: Any) -> pd.DataFrame:
@@ -226,25 +224,14 @@ def test_values_from_a_table() -> None:
     made = continuous.from_table(table(), ("valence", "score.stress"))
     np.testing.assert_array_equal(made.actual_nT, [[0.1, 3], [0.2, np.nan], [0.3, 5]])
     np.testing.assert_array_equal(made.predicted_nT, [[-0.1, 2.5], [-0.2, 3.5], [-0.3, 4.5]])
-    assert made.fold_n.tolist() == [0, 0, 1]
-    assert made.group_n.tolist() == [0, 1, 0]
-    assert continuous.clips(made).tolist() == [[2, 1], [1, 1]]
-
-
-@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
-def test_a_prediction_that_is_no_number_is_refused(wrong: float) -> None:
-    rows = table(predicted_valence=[0.1, wrong, 0.3])
-    with pytest.raises(ValueError, match="clip b: the prediction of valence is no number"):
-        continuous.from_table(rows, ("score.stress", "valence"))
-    continuous.from_table(rows, ("score.stress",))
+    assert made.fold.tolist() == [0, 0, 1]
+    assert made.group.tolist() == [0, 1, 0]
 
 
 def test_a_resample_is_measured_as_its_clips_are() -> None:
-    made = replace(random_values(0, 60, n_folds=3), group_n=np.arange(60) // 4)
-    drawn = continuous.bootstrap(made, 5, seed=3)
-    chosen = [
-        times for weights in measures.draws_over(made.group_n, 5, seed=3) for times in weights
-    ]
+    made = replace(random_values(0, 60, n_folds=3), group=np.arange(60) // 4)
+    drawn = intervals.resampled(partial(continuous.overall, made), made.group, 5, seed=3)
+    chosen = [times for weights in intervals.draws(made.group, 5, seed=3) for times in weights]
     for times in chosen:
         assert len(set(times.reshape(15, 4)[0])) == 1  # whole groups
     expected = [
@@ -256,32 +243,12 @@ def test_a_resample_is_measured_as_its_clips_are() -> None:
         np.testing.assert_allclose(drawn[name], [one[name] for one in expected])
 
 
-def test_resamples_are_the_same_however_many_are_worked_on_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    made = random_values(0, 30)
-    whole = continuous.bootstrap(made, 7, seed=0)
-    monkeypatch.setattr(measures, "_CHUNK", 30 * 2)
-    parts = continuous.bootstrap(made, 7, seed=0)
-    for name in MEASURES:
-        np.testing.assert_allclose(parts[name], whole[name])
-
-
-def test_models_and_kinds_of_answers_have_the_same_draws() -> None:
-    group = np.arange(60) // 4
-    zeros = np.zeros(60, np.int64)
-    answers = measures.Answers(zeros, zeros, np.ones((60, 1)), zeros, group)
-    for one, other in zip(
-        measures.draws(answers, 5, seed=2), measures.draws_over(group, 5, seed=2), strict=True
-    ):
-        np.testing.assert_array_equal(one, other)
-
-
 @pytest.mark.parametrize("name", MEASURES)
 def test_an_interval_is_around_its_figure(name: str) -> None:
     made = random_values(1, 60, n_folds=2)
-    low, high = measures.interval(continuous.bootstrap(made, 300, seed=0)[name])
-    found = continuous.overall(made)[name]
-    assert (low < found).all()
-    assert (found < high).all()
-    assert (high - low < 0.6).all()
+    found = intervals.estimates(partial(continuous.overall, made), made.group, 300, seed=0)[name]
+    assert found.low is not None
+    assert found.high is not None
+    assert (found.low < found.value).all()
+    assert (found.value < found.high).all()
+    assert (found.high - found.low < 0.6).all()

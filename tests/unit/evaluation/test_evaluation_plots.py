@@ -1,14 +1,18 @@
 """The pictures of answers against labels: what stands in them, by their pixels."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from facewave.evaluation import plots
+from facewave import figures
+from facewave.evaluation import continuous, plots
 from facewave.evaluation.continuous import Values
 
 WORDS = ("happy", "sad")
@@ -30,7 +34,10 @@ def boxes(path: Path, color: tuple[int, int, int], least: int) -> list[Box]:
 
 def confusion(path: Path, predicted: list[str]) -> Path:
     """Of two clips, one happy and one sad."""
-    plots.confusion(pd.Series(WORDS), pd.Series(predicted), WORDS, "a test", path)
+    counts = np.zeros((2, 3 if "" in predicted else 2))
+    for code, word in enumerate(predicted):
+        counts[code, [*WORDS, ""].index(word)] += 1
+    plots.confusion(counts, WORDS, "a test", path)
     return path
 
 
@@ -61,7 +68,8 @@ def test_an_unreadable_answer_counts_for_its_class(tmp_path: Path) -> None:
 def scatter(path: Path, actual: NDArray[np.float64], predicted: NDArray[np.float64]) -> Path:
     n, n_targets = actual.shape
     made = Values(actual, predicted, np.zeros(n, np.int64), np.arange(n))
-    plots.scatter(made, tuple(f"score.{t}" for t in range(n_targets)), "a test", path)
+    ccc_T = continuous.overall(made)["ccc"]
+    plots.scatter(made, ccc_T, [f"score.{t}" for t in range(n_targets)], "a test", path)
     return path
 
 
@@ -106,3 +114,74 @@ def test_the_same_answers_are_the_same_bytes(tmp_path: Path) -> None:
     assert one.read_bytes() == other.read_bytes()
     one, other = (confusion(tmp_path / name, ["sad", ""]) for name in ("a.png", "b.png"))
     assert one.read_bytes() == other.read_bytes()
+    for name in "ab":
+        plots.robustness(robustness(ROWS), "mlp", tmp_path / f"{name}.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.fixture
+def saved(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that are saved, beside their files."""
+    kept: list[Figure] = []
+    save = figures.save
+
+    def keep(figure: Figure, path: Path) -> None:
+        kept.append(figure)
+        save(figure, path)
+
+    monkeypatch.setattr(figures, "save", keep)
+    return kept
+
+
+def titled(figure: Figure, title: str) -> Any:
+    (found,) = (axes for axes in figure.axes if axes.get_title() == title)
+    return found
+
+
+def ticks(axes: Any, axis: str = "y") -> list[str]:
+    labels = axes.get_yticklabels() if axis == "y" else axes.get_xticklabels()
+    return [label.get_text() for label in labels]
+
+
+ROWS = [
+    ("all", "", 60, 0.6, 0.5, 0.7),
+    ("yaw", "0.5 to 2.5°", 20, 0.8, 0.7, 0.9),
+    ("yaw", "2.6 to 9°", 37, 0.4, 0.3, 0.5),
+    ("yaw", "not known", 3, 0.2, np.nan, np.nan),
+    ("fps", "24 frames/s", 30, 0.6, 0.5, 0.7),
+    ("fps", "30 frames/s", 30, 0.6, 0.5, 0.7),
+    *(("subject", f"s{i:02}", 6, 0.5, 0.2, 0.9) for i in range(10)),
+]
+
+
+def robustness(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["condition", "range", "n", "uar", "uar_low", "uar_high"])
+
+
+def test_each_condition_is_a_panel_with_its_ranges(saved: list[Figure], tmp_path: Path) -> None:
+    plots.robustness(robustness(ROWS), "mlp on a corpus", tmp_path / "a.png")
+    assert [axes.get_title() for axes in saved[0].axes] == ["yaw", "fps", "subject"]
+    yaw = titled(saved[0], "yaw")
+    assert ticks(yaw, "x") == ["0.5 to\n2.5°\nn = 20", "2.6 to 9°\nn = 37", "not known\nn = 3"]
+    assert ticks(titled(saved[0], "fps"), "x")[0] == "24\nframes/s\nn = 30"
+    intervals, points = yaw.collections
+    heights = [segment[:, 1].round(6).tolist() for segment in intervals.get_segments()[:2]]
+    assert heights == [[70, 90], [30, 50]]
+    assert points.get_offsets()[:, 1].round(6).tolist() == [80, 40, 20]
+    colours = {tuple(colour) for colour in points.get_facecolors()}
+    assert len(colours) == 2  # what has no interval looks different
+    assert yaw.lines[0].get_ydata() == [60, 60]
+    assert "all 60 test clips" in saved[0].get_suptitle()
+
+
+def test_many_subjects_go_without_names(saved: list[Figure], tmp_path: Path) -> None:
+    many = [("subject", f"s{i:03}", 6, 0.5, 0.2, 0.9) for i in range(200)]
+    plots.robustness(robustness([ROWS[0], *many]), "mlp on a corpus", tmp_path / "a.png")
+    axes = titled(saved[0], "subject")
+    assert ticks(axes, "x") == []
+    assert len(axes.collections[1].get_offsets()) == 200
+
+
+def test_nothing_but_the_whole_is_a_picture_too(tmp_path: Path) -> None:
+    plots.robustness(robustness(ROWS[:1]), "mlp on a corpus", tmp_path / "a.png")
+    assert cv2.imread(str(tmp_path / "a.png")) is not None

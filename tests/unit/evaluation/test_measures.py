@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 from torchmetrics.functional import classification as tm
 
-from facewave.evaluation import measures
+from facewave.evaluation import intervals, measures
 from facewave.evaluation.measures import MEASURES, Answers
 
 Floats = NDArray[np.float64]
@@ -85,8 +86,10 @@ def rows(made: Answers, chosen: NDArray[Any]) -> Answers:
 
 
 def bootstrap(name: str, made: Answers, resamples: int = 300, seed: int = 0) -> tuple[float, float]:
-    low, high = measures.interval(measures.bootstrap(made, resamples, seed)[name])
-    return float(low), float(high)
+    measure = partial(measures.overall, made)
+    found = intervals.estimates(measure, made.group, resamples, seed)[name]
+    _, low, high = found.named(name).values()
+    return low, high
 
 
 def of_counts(made: Answers) -> list[float]:
@@ -297,10 +300,10 @@ def test_answers_from_a_table() -> None:
     assert made.fold.tolist() == [0, 0, 1]
     assert made.group.tolist() == [0, 1, 0]
     np.testing.assert_allclose(made.probabilities, [[0.6, 0.4], [0.5, 0.5], [0.5, 0.5]])
-    assert measures.grouped_by(table) == "clips"
-    assert measures.grouped_by(table[table["subject"] != ""]) == "subjects"
-    assert measures.grouped_by(table[table["source"] != ""]) == "sources"
-    assert measures.grouped_by(table.assign(subject="s", source="film")) == "subjects"
+    assert intervals.grouped_by(table) == "clips"
+    assert intervals.grouped_by(table[table["subject"] != ""]) == "subjects"
+    assert intervals.grouped_by(table[table["source"] != ""]) == "sources"
+    assert intervals.grouped_by(table.assign(subject="s", source="film")) == "subjects"
 
 
 @quick
@@ -410,10 +413,10 @@ def width(interval: tuple[float, float]) -> float:
 
 def test_an_interval_has_95_of_100_draws() -> None:
     drawn = np.arange(1001.0)
-    assert measures.interval(drawn).tolist() == [25, 975]
+    assert intervals.interval(drawn).tolist() == [25, 975]
     with_gaps = np.stack([np.append(drawn, np.nan), np.full(1002, np.nan)], axis=1)
-    assert measures.interval(with_gaps)[:, 0].tolist() == [25, 975]
-    assert np.isnan(measures.interval(with_gaps)[:, 1]).all()
+    assert intervals.interval(with_gaps)[:, 0].tolist() == [25, 975]
+    assert np.isnan(intervals.interval(with_gaps)[:, 1]).all()
 
 
 @pytest.mark.parametrize("name", [name for name in MEASURES if name != "calibration_error"])
@@ -427,10 +430,10 @@ def test_an_interval_is_around_its_figure(name: str) -> None:
 @pytest.mark.parametrize("name", MEASURES)
 def test_a_resample_is_measured_as_its_clips_are(name: str) -> None:
     made = replace(random_answers(0, 60, 3, n_folds=3), group=np.arange(60) // 4)
-    drawn = measures.bootstrap(made, 5, seed=3)[name]
+    drawn = intervals.resampled(partial(measures.overall, made), made.group, 5, seed=3)[name]
     expected = [
         measures.overall(rows(made, np.repeat(np.arange(60), times.astype(int))))[name]
-        for weights in measures.draws(made, 5, seed=3)
+        for weights in intervals.draws(made.group, 5, seed=3)
         for times in weights
     ]
     np.testing.assert_allclose(drawn, expected)
@@ -440,9 +443,9 @@ def test_memory_is_bounded_and_the_draws_do_not_depend_on_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = random_answers(0, 60, 3)
-    (whole,) = measures.draws(made, 10, seed=0)
-    monkeypatch.setattr(measures, "_CHUNK", 60 * 4)
-    parts = list(measures.draws(made, 10, seed=0))
+    (whole,) = intervals.draws(made.group, 10, seed=0)
+    monkeypatch.setattr(intervals, "_CHUNK", 60 * 4)
+    parts = list(intervals.draws(made.group, 10, seed=0))
     assert [len(part) for part in parts] == [4, 4, 2]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
@@ -470,8 +473,8 @@ def test_a_resample_has_as_many_whole_subjects_as_there_are() -> None:
     # Subject s has s + 1 clips, all in a cell of the confusion matrix that no other subject has.
     subjects = [s for s in range(12) for _ in range(s + 1)]
     made = answers([divmod(s, N_CLASSES) for s in subjects], group=subjects)
-    assert measures.draws_groups(made)
-    (weights,) = measures.draws(made, 50, seed=0)
+    assert intervals.enough_groups(made.group)
+    (weights,) = intervals.draws(made.group, 50, seed=0)
     drawn = measures.confusion(made, weights)
     assert drawn.shape == (50, 1, N_CLASSES, N_CLASSES)
     times = drawn.reshape(50, -1)[:, :12] / np.arange(1, 13)
@@ -483,7 +486,7 @@ def test_a_resample_has_as_many_whole_subjects_as_there_are() -> None:
 def test_whole_subjects_are_drawn_where_there_are_ten() -> None:
     pairs, group = [(0, k % 2) for k in range(10)] * 10, list(range(10)) * 10
     together, alone = answers(pairs, group=group), answers(pairs)
-    assert measures.draws_groups(together)
+    assert intervals.enough_groups(together.group)
     # Ten draws of 0 or 1 against a hundred: sqrt(10) times as wide.
     by_subject, by_clip = bootstrap("war", together), bootstrap("war", alone)
     assert width(by_subject) > 2 * width(by_clip)
@@ -491,7 +494,7 @@ def test_whole_subjects_are_drawn_where_there_are_ten() -> None:
 
 def test_single_clips_are_drawn_where_there_are_nine_subjects() -> None:
     made = simulated(np.random.default_rng(0), 9, 10, spread=0.01)
-    assert not measures.draws_groups(made)
+    assert not intervals.enough_groups(made.group)
     alone = replace(made, group=np.arange(90))
     assert bootstrap("war", made) == bootstrap("war", alone)
 

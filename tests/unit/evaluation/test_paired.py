@@ -1,12 +1,13 @@
 """Two models on the same clips: by hand, and by simulation how often the test is wrong."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facewave.evaluation import measures, paired
+from facewave.evaluation import intervals, measures, paired
 from facewave.evaluation.measures import Answers
 from facewave.evaluation.paired import Comparison, Difference
 
@@ -24,6 +25,11 @@ def two_models(
         predicted = np.where(ok, actual, 1 - actual)
         made.append(Answers(actual, predicted, np.eye(2)[predicted], group % n_folds, group))
     return made[0], made[1]
+
+
+def resampled(one: Answers, seed: int) -> dict[str, NDArray[np.float64]]:
+    measure = partial(measures.overall, one)
+    return intervals.resampled(measure, one.group, RESAMPLES, seed)
 
 
 def simulated(
@@ -91,9 +97,9 @@ def test_figures_are_those_of_the_measures() -> None:
 def test_the_interval_is_of_the_differences_in_the_same_resamples() -> None:
     first, second = simulated(np.random.default_rng(0), better=0.2)
     found = paired.compare(first, second, RESAMPLES, seed=3).differences
-    drawn = [measures.bootstrap(one, RESAMPLES, seed=3) for one in (first, second)]
+    drawn = [resampled(one, seed=3) for one in (first, second)]
     for name, one in found.items():
-        expected = measures.interval(drawn[0][name] - drawn[1][name])
+        expected = intervals.interval(drawn[0][name] - drawn[1][name])
         assert (one.low, one.high) == pytest.approx(tuple(expected))
 
 
@@ -102,7 +108,7 @@ def test_what_is_hard_for_both_does_not_widen_the_interval() -> None:
     group = np.repeat(np.arange(20), 6)
     right = np.stack([group % 2 == 0, (group % 2 == 0) & (np.arange(120) % 6 != 3)])
     one = paired.compare(*two_models(right, group), RESAMPLES, seed=0).differences["war"]
-    low, high = measures.interval(measures.bootstrap(two_models(right, group)[0], 199, 0)["war"])
+    low, high = intervals.interval(resampled(two_models(right, group)[0], 0)["war"])
     assert one.high - one.low < (high - low) / 2
 
 
