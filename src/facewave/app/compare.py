@@ -84,6 +84,7 @@ def _at_revision(rev: str) -> tuple[pd.DataFrame, prediction.Models]:
     import dvc.api  # takes a second to load
     from dvc.exceptions import DvcException
     from dvc.scm import SCMError
+    from dvc_data.index import DataIndexDirError
 
     try:
         answers, models = (
@@ -95,7 +96,7 @@ def _at_revision(rev: str) -> tuple[pd.DataFrame, prediction.Models]:
             f"{rev!r} is not a run: it is no role in {prediction.ROOT}, no folder with "
             f"answers, no git revision and no DVC experiment ({error}). See dvc exp show, git log."
         ) from None
-    except (FileNotFoundError, DvcException) as error:
+    except (DataIndexDirError, DvcException, FileNotFoundError) as error:
         raise UserError(
             f"the answers of {rev} are not here ({error}). Fetch what DVC stored of it "
             f"(dvc pull, dvc exp pull), or check it out and make them: dvc repro predict"

@@ -1,6 +1,6 @@
 """The table at the end of a run."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 
 from facewave.app.results import show
 from facewave.errors import UserError
+from facewave.files import write_json
 
 
 def figures(
@@ -36,28 +37,30 @@ def summary(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+Shown = Callable[[dict[str, Any]], str]
+
+
+@pytest.fixture
 def shown(
-    metrics: dict[str, Any],
-    project: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> str:
-    path = project / "metrics/evaluate/report.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(metrics), "utf-8")
-    monkeypatch.chdir(project)
-    monkeypatch.setenv("COLUMNS", "80")  # none of the table's rows may need more
-    show()
-    return capsys.readouterr().out
-
-
-def test_every_protocol_with_its_clips_and_what_was_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+) -> Shown:
+    """What is printed of a report."""
+
+    def printed(report: dict[str, Any]) -> str:
+        write_json(tmp_path / "metrics/evaluate/report.json", report)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("COLUMNS", "80")  # none of the table's rows may need more
+        show()
+        return capsys.readouterr().out
+
+    return printed
+
+
+def test_every_protocol_with_its_clips_and_what_was_measured(shown: Shown) -> None:
     folds = summary(n=97, subjects=30, unusable=0, interval_over="subjects")
     folds["model"]["fold"] = {"1": {}, "2": {}}
     metrics = {"dataset": "demo: synthetic clips", "split": summary(), "folds": folds}
-    out = shown(metrics, tmp_path, monkeypatch, capsys)
+    out = shown(metrics)
     assert "demo: synthetic clips" in out
     (split,) = (line for line in out.splitlines() if "80/10/10 split" in line)
     (mean,) = (line for line in out.splitlines() if "Mean over folds 1, 2:" in line)
@@ -68,15 +71,13 @@ def test_every_protocol_with_its_clips_and_what_was_measured(
     assert "1 of them unusable and answered from class frequencies" in split
     assert "without" not in mean
     assert "report.json" in out
-    assert "predictions.csv" in out
+    assert "data/answers/answers.csv" in out
     assert "metrics/evaluate/plots" in out
 
 
-def test_every_role_with_its_intervals(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_role_with_its_intervals(shown: Shown) -> None:
     metrics = {"dataset": "demo: x", "split": summary(), "folds": summary()}
-    out = shown(metrics, tmp_path, monkeypatch, capsys)
+    out = shown(metrics)
     rows = [" ".join(line.split()) for line in out.splitlines()]
     expected = [
         "in % WAR UAR macro F1 AUC ECE",
@@ -86,34 +87,19 @@ def test_every_role_with_its_intervals(
     assert [row for row in rows if row in expected] == 2 * expected
 
 
-@pytest.mark.parametrize("key", ["split", "folds"])
-def test_one_protocol_alone(
-    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = shown({"dataset": "demo: x", key: summary()}, tmp_path, monkeypatch, capsys)
-    assert ("80/10/10" in out) == (key == "split")
-    assert ("ean over folds" in out) == (key == "folds")
-
-
-def test_brackets_in_the_datasets_words_are_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    metrics = {"dataset": "demo: [synthetic] clips", "split": summary()}
-    assert "[synthetic] clips" in shown(metrics, tmp_path, monkeypatch, capsys)
-
-
-def test_where_no_subject_is_named_none_is_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    metrics = {"dataset": "dfew", "split": summary(subjects=None)}
-    out = shown(metrics, tmp_path, monkeypatch, capsys)
-    assert "12 test clips, 1 of them" in out
-    assert "subject" not in out
+def test_one_protocol_alone_brackets_and_no_subjects(shown: Shown) -> None:
+    for key in ("split", "folds"):
+        out = shown({"dataset": "dfew: [acted] clips", key: summary(subjects=None)})
+        assert ("80/10/10" in out) == (key == "split")
+        assert ("ean over folds" in out) == (key == "folds")
+        assert "[acted] clips" in out
+        assert "12 test clips, 1 of them" in out
+        assert "subject" not in out
 
 
 def test_without_metrics_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"report\.json is not here\. Make it with: make repro"):
+    with pytest.raises(UserError, match=r"report\.json is missing\. Make it with: make repro"):
         show()
 
 
@@ -126,15 +112,14 @@ def numbers(**changes: Any) -> dict[str, Any]:
     return {
         "n": 12,
         "subjects": 4,
+        "unusable": 0,
         "interval_over": "clips",
         "model": {"name": "tiny-qwen2.5-vl", "score.stress": model},
         "mean": {"name": "mean", "score.stress": floor},
     } | changes
 
 
-def test_a_regression_s_targets_with_their_intervals(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_regression_s_targets_with_their_intervals(shown: Shown) -> None:
     metrics: dict[str, Any] = {
         "dataset": "demo: x",
         "targets": ["score.stress"],
@@ -142,7 +127,7 @@ def test_a_regression_s_targets_with_their_intervals(
     }
     metrics["folds"] = numbers(n=86)
     metrics["folds"]["model"]["fold"] = {"1": {}, "2": {}}
-    out = shown(metrics, tmp_path, monkeypatch, capsys)
+    out = shown(metrics)
     rows = [" ".join(line.split()) for line in out.splitlines()]
     expected = [
         "model: tiny-qwen2.5-vl",
