@@ -102,10 +102,10 @@ def _agreement(answers: pd.DataFrame, words: tuple[str, ...], settings: params.E
     )
     coded = measures.from_table(answers, words)
     measure = partial(measures.war_and_uar, coded)
-    figures = [
-        f"{name.upper()} {100 * found.value:.1f} % [{100 * found.low:.0f}, {100 * found.high:.0f}]"
-        for name, found in estimates(measure, coded.group, **asdict(settings)).items()
-    ]
+    figures = []
+    for name, found in estimates(measure, coded.group, **asdict(settings)).items():
+        value, low, high = (100 * figure for figure in found.named(name).values())
+        figures.append(f"{name.upper()} {value:.1f} % [{low:.0f}, {high:.0f}]")
     return (
         f"agreement with {len(answers)} known labels: {', '.join(figures)} (95 % intervals by "
         f"bootstrap over {interval_over(answers)})"

@@ -99,7 +99,8 @@ def compare(first: Answers, second: Answers, resamples: int, seed: int) -> Compa
         as_large = np.abs(swapped[name]) >= abs(estimate.value) - 1e-9
         p = (1 + as_large.sum()) / (1 + resamples)
         _, low, high = estimate.named(name).values()
-        differences[name] = Difference(*(float(one[name]) for one in figures), low, high, float(p))
+        one, other = (float(model[name]) for model in figures)
+        differences[name] = Difference(one, other, low, high, float(p))
     return Comparison(
         differences,
         clips=len(first.actual),

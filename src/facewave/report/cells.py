@@ -59,6 +59,6 @@ def best(values: Iterable[float | str | None], lowest: bool = False) -> float:
     return (min if lowest else max)(known, default=math.nan)
 
 
-def counted(n: int, one: str, several: str = "") -> str:
+def counted(n: int, noun: str) -> str:
     """A count with its noun: "1 clip", "3 clips"."""
-    return f"{n:,} {one if n == 1 else several or one + 's'}"
+    return f"{n:,} {noun}{'s' * (n != 1)}"

@@ -35,10 +35,6 @@ def render(results: Results, settings: Params, settings_text: str) -> str:
         settings: params.yaml.
         settings_text: the same as it is written, with its comments.
     """
-    name = settings.train.dataset
-    about = settings.datasets[name].about
-    main = results.report[sentences.protocol(results.report)]
-    split = results.report.get("split") if "folds" in results.report else None
     # A corpus's words, paths and reasons are other people's text: everything is escaped.
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent, "utf-8"),
@@ -55,29 +51,27 @@ def render(results: Results, settings: Params, settings_text: str) -> str:
         "kind": tables.kind,
         "number": cells.number,
         "tables": tables,
+        "sentences": sentences,
     }
-    targets = results.report.get("targets", [])
+    report, name = results.report, settings.train.dataset
+    about, targets = settings.datasets[name].about, report.get("targets", [])
+    main = report[sentences.protocol(report)]
     template = "regression.html.j2" if targets else "recognition.html.j2"
     return environment.get_template(template).render(
+        **vars(results)
+        | {"pictures": {key: picture(png) for key, png in results.pictures.items()}},
         name=name,
         about=about,
         synthetic=sentences.synthetic(about),
         settings=settings,
         settings_text=settings_text,
         targets=targets,
-        words=results.report.get("classes", []),
-        language=results.report.get("language"),
-        clean=results.clean,
-        extract=results.extract,
-        wavelet=results.wavelet,
-        study=results.study,
+        words=report.get("classes", []),
+        language=report.get("language"),
         main=main,
-        split=split,
-        over_folds="folds" in results.report,
+        split=report.get("split") if "folds" in report else None,
+        over_folds="folds" in report,
         headline=sentences.headline(main, targets),
         baseline="" if targets else sentences.baseline(main),
         doubts=sentences.doubts(results, about),
-        records=results.records,
-        sentences=sentences,
-        pictures={key: picture(png) for key, png in results.pictures.items()},
     )

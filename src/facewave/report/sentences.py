@@ -1,4 +1,4 @@
-"""What the page says in sentences: the headline, and what is doubtful. Pure."""
+"""The page's sentences that depend on the figures: the headline, and what is doubtful. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -15,19 +15,19 @@ _REASONS = 5  # are named
 
 
 class Doubt(NamedTuple):
-    """Something that makes the figures worth less."""
+    """A reason to trust the figures less."""
 
     what: str
     why: str
 
 
 def protocol(report: Json) -> str:
-    """The protocol that the page is about: over folds each clip is a test clip once."""
+    """The protocol that the page is about: folds if there are any, since they test every clip."""
     return "folds" if "folds" in report else "split"
 
 
 def synthetic(about: str) -> bool:
-    """Whether what a dataset says of itself tells that its clips are made."""
+    """Whether a dataset's description says that its clips are synthetic."""
     return "synthetic" in about.lower()
 
 
@@ -38,20 +38,22 @@ def listed(names: Sequence[str]) -> str:
 
 
 def shown(language: Json) -> str:
-    """What a language model is given of a clip."""
-    frames, said = language["settings"]["frames"], language["settings"]["transcript"] != "none"
-    given = [counted(frames, "frame")] if frames else []
-    given += ["what is said"] if said else []
-    given += ["these numbers"] if language["face_tokens"] else []
-    return " and ".join(given) or "nothing"
+    """What a language model is shown of a clip."""
+    frames = language["settings"]["frames"]
+    parts = {
+        counted(frames, "frame"): frames,
+        "what is said": language["settings"]["transcript"] != "none",
+        "these numbers": language["face_tokens"],
+    }
+    return " and ".join(part for part, is_shown in parts.items() if is_shown) or "nothing"
 
 
 def headline(summary: Json, targets: Sequence[str]) -> str:
-    """How good the model is, beside the floor.
+    """How good the model is, next to the floor.
 
     Args:
         summary: one protocol of the evaluation's report.
-        targets: what is regressed; none: labels are recognised.
+        targets: of a regression; none for a classification.
     """
     if targets:
         return _regressed(summary["model"], targets)
@@ -66,20 +68,20 @@ def headline(summary: Json, targets: Sequence[str]) -> str:
 
 
 def _regressed(model: Json, targets: Sequence[str]) -> str:
-    told = []
+    parts = []
     for name in targets:
         figures = model[name]
         between = interval(figures["ccc_low"], figures["ccc_high"], 2)
         ends = f" (95 % interval {between})" if between else ""
-        told.append(f"{target(name)} with a CCC of {number(figures['ccc'], 2)}{ends}")
+        parts.append(f"{target(name)} with a CCC of {number(figures['ccc'], 2)}{ends}")
     return (
-        f"The {kind(model['name'])} gives {'; '.join(told)}. 1 would be full agreement; always "
+        f"The {kind(model['name'])} gives {'; '.join(parts)}. 1 would be full agreement; always "
         "giving the same number gets 0."
     )
 
 
 def baseline(summary: Json) -> str:
-    """The best of the others beside the model, or nothing where there is none."""
+    """The best of the other classifiers, or nothing where there is none."""
     others = {
         role: figures
         for role, figures in by_role(summary).items()
@@ -98,11 +100,11 @@ def baseline(summary: Json) -> str:
 
 
 def doubts(results: Results, about: str) -> list[Doubt]:
-    """What a reader should hold against the figures.
+    """What speaks against the figures.
 
     Args:
         results: of the stages.
-        about: what the dataset says of itself.
+        about: the dataset's description.
     """
     report = results.report
     summary = report[protocol(report)]
@@ -129,14 +131,14 @@ def _data(results: Results, about: str) -> Iterator[Doubt]:
     if synthetic(about):
         yield Doubt(
             "The clips are synthetic",
-            "The figures show that the machinery works, and nothing of how well emotions of "
-            "people are recognised.",
+            "The figures show that the machinery works; they say nothing about how well people's "
+            "emotions are recognised.",
         )
     if clean["excluded"]:
         yield Doubt(
             f"{clean['excluded']:,} of {counted(clean['rows'], 'row')} of the label files "
             f"{'is' if clean['excluded'] == 1 else 'are'} left out",
-            "The reasons are in section 2. What is left may be easier than the whole.",
+            "The reasons are in section 2. What remains may be easier than the whole.",
         )
     unusable = extract["clips"] - extract["usable"]
     if unusable:
@@ -149,10 +151,10 @@ def _data(results: Results, about: str) -> Iterator[Doubt]:
 
 
 def _answers(summary: Json, doubted: int) -> Iterator[Doubt]:
-    if mute := unreadable(summary["model"]):
+    if n := unreadable(summary["model"]):
         yield Doubt(
-            f"{mute:,} of {counted(summary['n'], 'answer')} cannot be read",
-            "What the language model writes is none of the words, or more than one. It counts as "
+            f"{n:,} of {counted(summary['n'], 'answer')} cannot be read",
+            "The language model wrote none of the words, or more than one. Such answers count as "
             "wrong.",
         )
     if summary["unusable"]:
@@ -164,7 +166,7 @@ def _answers(summary: Json, doubted: int) -> Iterator[Doubt]:
     if doubted:
         yield Doubt(
             f"{counted(doubted, 'label')} of {counted(summary['n'], 'test clip')} may be wrong",
-            "The models contradict them. A weak model contradicts right labels too: look at the "
+            "The models contradict them. A weak model also contradicts correct labels: look at the "
             "clips below before believing either.",
         )
 
@@ -179,7 +181,7 @@ def _language(language: Json) -> Iterator[Doubt]:
     else:
         yield Doubt(
             "The language model's weights are random",
-            "It is a tiny one, for tests of the machinery. Its answers say nothing of what "
+            "It is a tiny one, for testing the machinery. Its answers say nothing about what "
             "language models can do.",
         )
 
@@ -194,8 +196,8 @@ def _subjects(summary: Json) -> Iterator[Doubt]:
     if summary["interval_over"] == "clips":
         yield Doubt(
             "The intervals are too narrow",
-            "They are drawn over single clips, as though clips of one person had nothing in "
-            "common: fewer than 10 subjects or sources are known.",
+            "They are drawn over single clips, as if clips of one person had nothing in common: "
+            "fewer than 10 subjects or sources are known.",
         )
     elif subjects is not None and subjects < _FEW_SUBJECTS:
         yield Doubt(
@@ -211,7 +213,7 @@ def _classes(model: Json, words: list[str]) -> Iterator[Doubt]:
     never = [word for word, value in recall.items() if value == 0]
     rarely = [word for word, value in recall.items() if 0 < value < chance]
     if never:
-        yield Doubt(f"Never found: {', '.join(never)}", "No clip of it is answered rightly.")
+        yield Doubt(f"Never found: {', '.join(never)}", "None of their clips is recognised.")
     if rarely:
         yield Doubt(
             f"Rarely found: {', '.join(rarely)}",
@@ -228,14 +230,14 @@ def _classes(model: Json, words: list[str]) -> Iterator[Doubt]:
     if missing:
         yield Doubt(
             f"Not in the test clips: {', '.join(missing)}",
-            "Nothing is known of how well these are found; no mean counts them.",
+            "How well these are found is not known; no mean includes them.",
         )
 
 
 def _scores(summary: Json) -> Iterator[Doubt]:
     model = summary["model"]
-    others = {role: one for role, one in by_role(summary).items() if role != "model"}
-    better = [kind(one["name"]) for one in others.values() if one["uar"] >= model["uar"]]
+    others = [figures for role, figures in by_role(summary).items() if role != "model"]
+    better = [kind(other["name"]) for other in others if other["uar"] >= model["uar"]]
     if better:
         yield Doubt(
             f"No better than {', '.join(better)}",
@@ -248,8 +250,8 @@ def _scores(summary: Json) -> Iterator[Doubt]:
         )
     if model["calibration_error"] > _OFF:
         yield Doubt(
-            "The probabilities are no measure of certainty",
-            f"They are off by {number(100 * model['calibration_error'])} points on the average "
+            "The probabilities do not measure certainty",
+            f"They are off by {number(100 * model['calibration_error'])} points on average "
             "(section 3).",
         )
 
@@ -264,7 +266,7 @@ def _numbers(summary: Json, targets: Sequence[str]) -> Iterator[Doubt]:
     if far := [name for name in targets if model[name]["rmse"] >= mean[name]["rmse"]]:
         yield Doubt(
             f"No closer than the mean: {listed(far)}",
-            "Always giving the training clips' mean has no larger error (RMSE).",
+            "Always predicting the training clips' mean has no larger error (RMSE).",
         )
 
 
@@ -272,7 +274,7 @@ def _study(study: Json) -> Iterator[Doubt]:
     for role, figures in study.get("leakage", {}).items():
         if role == "model" and figures["difference"] > _LEAKED:
             yield Doubt(
-                "It recognises people, too",
+                "It also recognises people",
                 f"Where folds share subjects, UAR is {number(figures['difference'])} points "
                 "higher (section 4). Figures on such folds would be too good.",
             )
@@ -282,8 +284,8 @@ def _figure(figures: Json, name: str) -> str:
     return f"{number(100 * figures[name])}\u00a0%"  # the sign stays on the number's line
 
 
-def _between(figures: Json, name: str, said: str) -> str:
-    return f"{said}, 95 % interval {interval(*_ends(figures, name))}"
+def _between(figures: Json, name: str, title: str) -> str:
+    return f"{title}, 95 % interval {interval(*_ends(figures, name))}"
 
 
 def _ends(figures: Json, name: str) -> tuple[float, float]:

@@ -112,7 +112,7 @@ def by_class(model: Json, words: Sequence[str]) -> list[Json]:
 
 def importance(records: Records) -> dict[str, Records]:
     """What the model relies on: kind of group -> the first ``SHOWN``, most important first."""
-    tables = {}
+    tables: dict[str, Records] = {}
     for name, group in groupby(records, lambda record: record["kind"]):
         rows = list(group)
         if name not in _IN_ORDER:

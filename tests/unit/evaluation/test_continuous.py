@@ -21,7 +21,7 @@ from facewave.evaluation.continuous import MEASURES, Values
 Floats = NDArray[np.float64]
 
 seeds = st.integers(0, 2**32 - 1)
-quick = settings(max_examples=100, deadline=None)
+quick = settings(max_examples=50, deadline=None)
 
 
 def values(

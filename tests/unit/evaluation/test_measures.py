@@ -26,7 +26,7 @@ OF_COUNTS = {"war": measures.war, "uar": measures.uar, "macro_f1": measures.macr
 codes = st.integers(0, N_CLASSES - 1)
 some_pairs = st.lists(st.tuples(codes, codes), min_size=1, max_size=60)
 seeds = st.integers(0, 2**32 - 1)
-quick = settings(max_examples=100, deadline=None)
+quick = settings(max_examples=50, deadline=None)
 
 
 def answers(
@@ -508,13 +508,13 @@ def covered(made: list[Answers], name: str, truth: float) -> float:
 @pytest.mark.parametrize("spread", [1.0, 50.0])
 def test_intervals_cover_the_truth_as_often_as_they_say(spread: float) -> None:
     rng = np.random.default_rng(5)
-    made = [simulated(rng, 30, 4, spread) for _ in range(300)]
+    made = [simulated(rng, 30, 4, spread) for _ in range(200)]
     assert 0.88 <= covered(made, "war", 0.7) <= 0.99
 
 
 def test_intervals_by_single_clips_would_not() -> None:
     rng = np.random.default_rng(5)
-    made = [simulated(rng, 30, 4, spread=1.0) for _ in range(300)]
+    made = [simulated(rng, 30, 4, spread=1.0) for _ in range(200)]
     alone = [replace(one, group=np.arange(120)) for one in made]
     assert covered(alone, "war", 0.7) < 0.85
 
@@ -523,7 +523,7 @@ def test_the_interval_of_the_log_loss_covers_it_too() -> None:
     # A subject's clips are said with the subject's own certainty, and are as often right.
     rng = np.random.default_rng(6)
     made = []
-    for _ in range(300):
+    for _ in range(200):
         certainty = np.repeat(rng.uniform(0.55, 0.95, 30), 4)
         said = np.stack([certainty, 1 - certainty], axis=1)
         actual = (rng.random(120) > certainty).astype(np.int64)

@@ -63,7 +63,7 @@ def found_in(n: int, better: float = 0.0, taste: float = 0.0, alone: bool = Fals
 
 @pytest.mark.parametrize("taste", [0.0, 0.3])
 def test_without_a_difference_one_is_found_as_rarely_as_the_level_says(taste: float) -> None:
-    assert 0.02 <= found_in(400, taste=taste) <= 0.085
+    assert 0.02 <= found_in(250, taste=taste) <= 0.085
 
 
 def test_swapping_single_clips_would_find_differences_that_are_none() -> None:
@@ -77,10 +77,10 @@ def test_a_difference_is_found() -> None:
 def test_the_interval_covers_the_difference() -> None:
     rng = np.random.default_rng(8)
     covered = 0
-    for _ in range(300):
+    for _ in range(200):
         one = paired.compare(*simulated(rng, better=0.1, taste=0.2), RESAMPLES, seed=0)
         covered += one.differences["war"].low <= 0.1 <= one.differences["war"].high
-    assert 0.88 <= covered / 300 <= 0.99
+    assert 0.88 <= covered / 200 <= 0.99
 
 
 def test_figures_are_those_of_the_measures() -> None:

@@ -181,7 +181,7 @@ def test_it_says_what_it_is_about_and_how_good_that_is(page: Page, project: Path
         "The best on the test clips is dct, K = 10, blendshapes, logistic regression with 62.2 %. "
         "It is the best of 3 runs",
         "Guessing would give 33.3 % of each.",
-        "It recognises people, too",
+        "It also recognises people",
         "Never found: neutral",
         "Not in the test clips: fear",
         "Scene by scene, person by person: 12 rows",
@@ -201,12 +201,9 @@ def test_it_says_what_it_is_about_and_how_good_that_is(page: Page, project: Path
 def cells(figures: dict[str, Any], name: str, bar: str = "|") -> str:
     """A figure with its interval as the page has it."""
     times, digits = (1, 2) if name in ("log_loss", "ccc", "pcc", "rmse") else (100, 1)
-    value, low, high = (figures.get(name + end) for end in ("", "_low", "_high"))
-    if low is None:
-        return f"{times * value:.{digits}f}"
-    return (
-        f"{bar}{times * value:.{digits}f} {{{times * low:.{digits}f} to {times * high:.{digits}f}}}"
-    )
+    known = [figures[name + end] for end in ("", "_low", "_high") if name + end in figures]
+    value, *ends = (f"{times * number:.{digits}f}" for number in known)
+    return f"{bar}{value} {{{' to '.join(ends)}}}" if ends else value
 
 
 def test_tables_of_the_evaluation(page: Page) -> None:
@@ -406,7 +403,7 @@ def test_what_no_stage_could_measure_is_mentioned(project: Path) -> None:
     change(metrics / "extract/demo.json", measures={}, left_out={}, usable=40)
     page = made(project)
     for text in (
-        "It cannot be told: no two clips are known to share a person or source",
+        "This cannot be measured: no two clips are known to share a person or source",
         "It was not measured: no test clip shows a usable face.",
         "What is lost was not measured",
         "The models doubt no label.",
@@ -479,9 +476,9 @@ def test_a_language_models_page_says_how_it_was_prompted(project: Path) -> None:
         "The face: <face>. Which of <b>?",  # markup in a prompt is its text
         "9 of 36 (25.0 %) cannot be read",
         "9 of 36 answers cannot be read",
-        "What follows in this section is of classifiers only",
+        "The rest of this section is about classifiers only",
         "The language model's weights are random",
-        "is not measured of a language model",
+        "is not measured for a language model",
         "It gives none: what the language model writes counts as certain",
         "LoRA",
     ):
