@@ -1,7 +1,5 @@
-"""The pictures of what a model relies on (importance.py) and where it holds (robustness.py)."""
+"""The picture of what a model relies on (importance.py)."""
 
-import math
-import textwrap
 from pathlib import Path
 
 import matplotlib as mpl
@@ -12,15 +10,11 @@ from matplotlib.figure import Figure
 
 from facewave import figures
 from facewave.evaluation import face_map
-from facewave.evaluation.measures import Floats
-from facewave.evaluation.robustness import ALL, NAMED
+from facewave.evaluation.intervals import Floats
 
 _FIRST = 12  # blendshapes that are shown
-_COLUMNS = 4  # panels side by side
-_MOST_NAMES = 30  # more scenes or subjects than these have no room for their names
-_WIDTH = 9  # letters of a range in a line
 _FALL = "fall of UAR (points)"
-_BAR, _DARK, _PALE = "#f0a868", "#7a3b12", "#8c8c8c"
+_BAR, _DARK = "#f0a868", "#7a3b12"
 
 
 def explanation(
@@ -59,42 +53,6 @@ def explanation(
         figure.suptitle(
             f"{title}\nHow far UAR falls when test clips exchange these inputs. Thick lines: one "
             "standard deviation over repeats; thin: 95 % interval over test clips",
-            fontsize=9,
-        )
-        figures.save(figure, path)
-
-
-def robustness(table: pd.DataFrame, title: str, path: Path) -> None:
-    """UAR with its interval in each row of each condition, against that of all clips.
-
-    Args:
-        table: of ``robustness.robustness``.
-        title: of the whole.
-        path: the PNG.
-    """
-    conditions = {str(name): rows for name, rows in _by(table, "condition").items()}
-    everything = conditions.pop(ALL).iloc[0]
-    wide = [name for name in conditions if name in NAMED]
-    small = [name for name in conditions if name not in NAMED]
-    n_rows = math.ceil(len(small) / _COLUMNS)
-    with mpl.rc_context(figures.STYLE):
-        figure = Figure((10, 2.3 * (n_rows + len(wide)) + 0.8), layout="constrained")
-        grid = figure.add_gridspec(max(n_rows + len(wide), 1), _COLUMNS)
-        places = [grid[i // _COLUMNS, i % _COLUMNS] for i in range(len(small))]
-        places += [grid[n_rows + i, :] for i in range(len(wide))]
-        for name, place in zip([*small, *wide], places, strict=True):
-            axes = figure.add_subplot(place)
-            axes.axhline(everything["uar"] * 100, color=_DARK, lw=0.8, ls="--")
-            axes.axhspan(
-                everything["uar_low"] * 100, everything["uar_high"] * 100, color=_BAR, alpha=0.2
-            )
-            _points(axes, conditions[name])
-            axes.set_title(name, fontsize=9)
-            if place.colspan.start == 0:
-                axes.set_ylabel("UAR (%)")
-        figure.suptitle(
-            f"{title}\nUAR by condition with 95 % intervals; dashed: all {everything['n']} test "
-            "clips. Without interval: too few clips",
             fontsize=9,
         )
         figures.save(figure, path)
@@ -153,18 +111,3 @@ def _columns(axes: Axes, rows: pd.DataFrame, width: float) -> None:
     axes.vlines(at, *around, color=_DARK, lw=2.4)
     axes.axhline(0, color="black", lw=0.8)
     axes.set_ylabel(_FALL)
-
-
-def _points(axes: Axes, rows: pd.DataFrame) -> None:
-    """A point a row, its range and n below."""
-    at = np.arange(len(rows))
-    sure = rows["uar_low"].notna().to_numpy()
-    axes.vlines(at, rows["uar_low"] * 100, rows["uar_high"] * 100, color=_DARK, lw=1.2)
-    axes.scatter(at, rows["uar"] * 100, s=18, color=np.where(sure, _DARK, _PALE), zorder=3)
-    if len(rows) > _MOST_NAMES:
-        axes.set_xticks([])
-    else:
-        ranges = [textwrap.fill(text, _WIDTH) for text in rows["range"]]
-        texts = [f"{text}\nn = {n}" for text, n in zip(ranges, rows["n"], strict=True)]
-        axes.set_xticks(at, texts, fontsize=7)
-    axes.set(ylim=(-3, 103), xlim=(-0.6, len(rows) - 0.4))

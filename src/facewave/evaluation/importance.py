@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from scipy.fft import dct, idct
 
 from facewave.evaluation.face_map import region_of_blendshape
-from facewave.evaluation.measures import Answers, Codes, Floats, draws, interval, mean
+from facewave.evaluation.intervals import Codes, Floats, draws, interval, mean
+from facewave.evaluation.measures import Answers
 from facewave.params import Block, TransformName
 from facewave.wavelets.schema import BLOCKS
 
@@ -134,7 +135,7 @@ def importance(
     drawn_BG = np.concatenate(
         [
             np.stack([_uar(lost_n, weights, one_nFC) for lost_n in lost_Gn], axis=-1)
-            for weights in draws(answers, resamples, seed)
+            for weights in draws(answers.group, resamples, seed)
         ]
     )
     low_G, high_G = interval(drawn_BG)

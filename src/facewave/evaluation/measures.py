@@ -1,9 +1,9 @@
-"""The figures of single-label recognition, from answers and their weights. Pure; conventions first.
+"""The measures of classification, from answers and weights. Pure; conventions first.
 
 - WAR, weighted average recall, is accuracy. UAR, unweighted average recall, is the mean of the
   classes' recalls. Macro F1 is the mean of the classes' F1.
 - AUC is the mean over classes of the area under the curve of one class against the rest, that is
-  the probability that a clip of the class has more of it than another clip; ties count half
+  the probability that a clip of the class gets a higher score than another clip; ties count half
   (Hanley and McNeil 1982). A class that all clips of a fold have, or none, has no AUC.
 - Log loss is the mean of -ln of the actual class's probability, in nats. Probabilities below
   0.00005 count as that.
@@ -11,21 +11,18 @@
   equal width, (0, 1/15] and so on, by the probability of the answer; the mean over clips of the
   distance between a bin's accuracy and its mean probability. Chance alone makes it too high, the
   more so the fewer clips, and in resamples twice: its interval can lie above it.
-- Probabilities are those of the table of answers, which has four digits; rows are made to add up to
-  1 again. A 0 there is anything below 0.00005, which is why log loss stops at that.
+- Probabilities come from the table of answers, which keeps four digits; rows are normalised again.
+  A 0 there is anything below 0.00005, hence the floor of the log loss.
 - A mean over classes is over those that occur in the test part; a class that does not occur has
   no recall, and is not counted as 0.
 - Every test clip with a label counts: one without a usable face is answered from the training
-  part's class frequencies, so all models have the same denominator. An answer that is no word, as
-  language models may give, is a wrong one: it counts like any other, is in no class's answers, and
-  its probabilities are what the table says.
+  part's class frequencies, so all models have the same denominator. An unreadable answer of a
+  language model is wrong: it counts like any other but belongs to no class, and its probabilities
+  are those of the table.
 - Over folds the figure is the plain mean of the folds' figures; a class's recall is that over the
   clips of all folds.
-- Intervals are percentile bootstraps at 95 % (Efron and Tibshirani 1993, ch. 13). Whole groups are
-  drawn (subjects, or sources where there is no subject), since clips of one person are no
-  independent draws; with fewer than 10 groups, single clips are, which makes the interval too
-  narrow and is said beside it. All measures have the same draws. A draw without a clip of some
-  fold has the mean over the others.
+- Intervals are those of intervals.py. A resample without a clip of some fold has the mean over the
+  others.
 
 Legend of names: n clips, F folds, C classes, A answers (C, or C + 1 where some are unreadable), R
 resamples. Counts have the actual class in rows.
@@ -33,37 +30,30 @@ Weights, (n) or (R, n), say how often each clip counts; without them each counts
 """
 
 import math
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from facewave.labels import schema as labels
+from facewave.evaluation.intervals import Codes, Floats, divide, groups, mean
+from facewave.prediction.schema import UNREADABLE
 
 MEASURES = ("war", "uar", "macro_f1", "auc", "log_loss", "calibration_error")
-FEWEST_GROUPS = 10
-UNREADABLE = ""  # in column predicted: the model wrote something that is no word
-
-Codes = NDArray[np.int64]
-Floats = NDArray[np.float64]
 _LEAST = 0.5e-4  # half of the last digit that is kept
 _BINS = 15
-_CHUNK = 2**21  # weights at a time: some 100 MB of memory
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What a model said of the test clips.
+    """A model's answers to the test clips.
 
     Attributes:
         actual: class codes, (n).
         predicted: class codes, (n); C for an unreadable answer.
         probabilities: of the classes, (n, C), rows adding up to 1.
-        fold: in whose test part the clip is, from 0, (n); all 0 if there is one part.
+        fold: the fold in whose test part the clip is, from 0, (n); all 0 if there is one part.
         group: the clip's subject or source, from 0, (n).
     """
 
@@ -107,14 +97,8 @@ def from_table(rows: pd.DataFrame, words: tuple[str, ...]) -> Answers:
         predicted=_codes(rows["predicted"], codes | {UNREADABLE: len(words)}),
         probabilities=rounded / rounded.sum(1, keepdims=True),
         fold=pd.factorize(rows["partition"])[0],
-        group=pd.factorize(labels.groups(rows))[0],
+        group=groups(rows),
     )
-
-
-def grouped_by(rows: pd.DataFrame) -> str:
-    """What the groups are, by name: subjects, sources, or clips where not all rows have either."""
-    known = (name for name in ("subject", "source") if (rows[name] != "").all())
-    return next(known, "clip") + "s"
 
 
 def confusion(answers: Answers, weights: Floats | None = None) -> Floats:
@@ -146,7 +130,7 @@ def macro_f1(counts: Floats) -> Floats:
 
 
 def auc(answers: Answers, weights: Floats | None = None) -> Floats:
-    """Mean AUC over the classes that some clips of a fold have and some have not; (..., F)."""
+    """Mean AUC over the classes that some but not all clips of a fold have; (..., F)."""
     # A clip a row, so that sorting moves whole rows.
     weights_nR = np.ascontiguousarray(_weights(answers, weights).T)
     shape = (answers.n_folds, answers.n_classes, *weights_nR.shape[1:])
@@ -178,11 +162,11 @@ def log_loss(answers: Answers, weights: Floats | None = None) -> Floats:
 
 def calibration_error(answers: Answers, weights: Floats | None = None) -> Floats:
     """Expected calibration error; (..., F)."""
-    said = answers.probabilities.max(1)
+    confidence = answers.probabilities.max(1)
     edges = np.linspace(0, 1, _BINS + 1)[1:-1]
-    place = (answers.fold, np.digitize(said, edges, right=True))
-    excess = (answers.actual == answers.predicted) - said
-    gaps = _totals(answers, weights, place, (answers.n_folds, _BINS), excess)
+    bins = np.digitize(confidence, edges, right=True)
+    excess = (answers.actual == answers.predicted) - confidence
+    gaps = _totals(answers, weights, (answers.fold, bins), (answers.n_folds, _BINS), excess)
     return divide(np.abs(gaps).sum(-1), _clips(answers, weights))
 
 
@@ -199,79 +183,16 @@ def by_fold(answers: Answers, weights: Floats | None = None) -> dict[str, Floats
     }
 
 
+def war_and_uar(answers: Answers, weights: Floats | None = None) -> dict[str, Floats]:
+    """WAR and UAR alone, mean over folds, (...): quicker than all measures."""
+    counts = confusion(answers, weights)
+    return {"war": mean(war(counts)), "uar": mean(uar(counts))}
+
+
 def overall(answers: Answers, weights: Floats | None = None) -> dict[str, Floats]:
     """Each of ``MEASURES``, mean over folds, (...); and "recall" over all clips, (..., C)."""
     means = {name: mean(values) for name, values in by_fold(answers, weights).items()}
     return means | {"recall": recalls(confusion(answers, weights).sum(-3))}
-
-
-def divide(part: Floats, whole: Floats) -> Floats:
-    """NaN where the whole is 0."""
-    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
-
-
-def mean(values: Floats) -> Floats:
-    """Plain mean over the last axis (folds, or classes) of what is not NaN."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
-        return np.nanmean(values, axis=-1)
-
-
-def enough_groups(group: Codes) -> bool:
-    """Whether the bootstrap draws whole groups; single clips where there are too few groups."""
-    return len(np.unique(group)) >= FEWEST_GROUPS
-
-
-def draws_groups(answers: Answers) -> bool:
-    """Whether the bootstrap draws whole groups of these answers' clips."""
-    return enough_groups(answers.group)
-
-
-def draws_over(group: Codes, resamples: int, seed: int) -> Iterator[Floats]:
-    """Weights of bootstrap resamples, some at a time: (R', n), R' adding up to ``resamples``.
-
-    Args:
-        group: of each clip, (n). The weights follow from it alone: for models with the same clips
-            in the same order they are the same.
-        resamples: R.
-        seed: of the draws.
-    """
-    rng = np.random.default_rng(seed)
-    n = len(group)
-    _, units = np.unique(group if enough_groups(group) else np.arange(n), return_inverse=True)
-    n_units = int(units.max()) + 1
-    for size in sizes(resamples, n):
-        drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=size)
-        yield drawn[:, units].astype(float)
-
-
-def draws(answers: Answers, resamples: int, seed: int) -> Iterator[Floats]:
-    """The draws over these answers' groups."""
-    return draws_over(answers.group, resamples, seed)
-
-
-def sizes(resamples: int, n: int) -> list[int]:
-    """How many resamples of n clips are worked on at a time, to bound memory."""
-    at_once = math.ceil(_CHUNK / n)
-    return [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
-
-
-def bootstrap(answers: Answers, resamples: int, seed: int) -> dict[str, Floats]:
-    """What ``overall`` is in resamples: (R) and, of the recalls, (R, C)."""
-    return joined(overall(answers, weights) for weights in draws(answers, resamples, seed))
-
-
-def joined(parts: Iterable[Mapping[str, Floats]]) -> dict[str, Floats]:
-    """The figures of some resamples after another as those of all: (R', ...) -> (R, ...)."""
-    found = list(parts)
-    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
-
-
-def interval(drawn: Floats) -> Floats:
-    """The 95 % percentile interval of what was drawn, NaN left out; (R, ...) -> (2, ...)."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
-        return np.nanpercentile(drawn, [2.5, 97.5], axis=0)
 
 
 def _codes(names: pd.Series, codes: Mapping[str, int]) -> Codes:

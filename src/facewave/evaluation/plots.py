@@ -1,102 +1,92 @@
-"""The pictures of a run: answers against labels, learning curves, one clip from face to numbers."""
+"""The plots of a run: answers against labels, learning curves, where the model holds."""
 
 import math
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import pywt
 from matplotlib.axes import Axes
-from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix
 
 from facewave import figures
-from facewave.evaluation import continuous
-from facewave.evaluation.measures import UNREADABLE
-from facewave.landmarks.schema import Trajectory, duration
-from facewave.video import Clip
+from facewave.evaluation.continuous import Values
+from facewave.evaluation.intervals import Floats
+from facewave.evaluation.robustness import ALL, NAMED
 
-SHEET = 8
-_FRAMES = 6
-_CHANNELS = 5
-_FEW = 10  # losses: they are marked, since of a single one there is no line
+_FEW = 10  # losses get markers, since a single one is no line
+_COLUMNS = 4  # panels side by side
+_MOST_NAMES = 30  # there is no room for the names of more scenes or subjects
+_WIDTH = 9  # letters per line of a range
+_BAR, _DARK, _PALE = "#f0a868", "#7a3b12", "#8c8c8c"
 
 
-def confusion(
-    actual: pd.Series,
-    predicted: pd.Series,
-    words: tuple[str, ...],
-    title: str,
-    path: Path,
-) -> None:
+def confusion(counts: Floats, classes: Sequence[str], title: str, path: Path) -> None:
     """Rows are the actual classes: counts, coloured by each row's shares.
 
-    Unreadable answers are a column after the classes, if there are any.
+    Args:
+        counts: (C, A), see ``measures.confusion``: unreadable answers, if any, are in the last
+            column.
+        classes: C words.
+        title: of the whole.
+        path: the PNG.
     """
-    answers = [*words, UNREADABLE] if (predicted == UNREADABLE).any() else list(words)
-    counts = confusion_matrix(actual, predicted, labels=answers)[: len(words)]
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     with mpl.rc_context(figures.STYLE):
         figure = Figure((6, 5.4), layout="constrained")
         axes = figure.add_subplot()
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for i, j in np.ndindex(*counts.shape):
-            if counts[i, j]:
-                axes.text(
-                    j,
-                    i,
-                    str(counts[i, j]),
-                    ha="center",
-                    va="center",
-                    color="white" if shares[i, j] > 0.5 else "black",
-                )
-        names = [answer or "unreadable" for answer in answers]
+        for i, j in np.argwhere(counts):
+            color = "white" if shares[i, j] > 0.5 else "black"
+            axes.text(j, i, f"{counts[i, j]:.0f}", ha="center", va="center", color=color)
+        names = [*classes, "unreadable"][: counts.shape[1]]
         axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
-        axes.set_yticks(range(len(words)), words)
+        axes.set_yticks(range(len(classes)), list(classes))
         axes.set(xlabel="predicted", ylabel="actual")
         axes.spines[:].set_visible(False)
-        axes.set_title(f"{title}\nn = {counts.sum()} test clips", fontsize=9)
+        axes.set_title(f"{title}\nn = {counts.sum():.0f} test clips", fontsize=9)
         figure.colorbar(image, shrink=0.8, label="share of the class's clips")
         figures.save(figure, path)
 
 
-def scatter(values: continuous.Values, targets: tuple[str, ...], title: str, path: Path) -> None:
-    """Predicted against actual numbers, a panel a target; on the line they are equal.
+def scatter(
+    values: Values, ccc_T: Floats, targets: Sequence[str], title: str, path: Path
+) -> None:
+    """Predicted against actual numbers, a panel per target; on the line they are equal.
 
     Args:
-        values: of all folds; the CCC that is told is the mean over them.
+        values: of all folds.
+        ccc_T: the CCC of each target, mean over folds.
         targets: their names.
         title: of the whole.
         path: the PNG.
     """
-    ccc_T = continuous.overall(values)["ccc"]
     columns = min(3, len(targets))
     rows = math.ceil(len(targets) / columns)
     with mpl.rc_context(figures.STYLE):
         figure = Figure((4 * columns, 4.2 * rows + 0.4), layout="constrained")
-        for t, target in enumerate(targets):
+        for t, (target, ccc) in enumerate(zip(targets, ccc_T, strict=True)):
             known = values.known[:, t]
             actual, predicted = values.actual_nT[known, t], values.predicted_nT[known, t]
             both = np.concatenate([actual, predicted])
             ends = [both.min(), both.max()] if len(both) else [0, 1]
             axes = figure.add_subplot(rows, columns, t + 1)
-            axes.plot(ends, ends, color="#8c8c8c", lw=1)
+            axes.plot(ends, ends, color=_PALE, lw=1)
             axes.scatter(actual, predicted, s=12, alpha=0.5, linewidths=0)
             axes.set(xlabel="actual", ylabel="predicted", aspect="equal")
-            said = "no CCC" if np.isnan(ccc_T[t]) else f"CCC {ccc_T[t]:.2f}"
-            axes.set_title(f"{target}: {said}, n = {len(actual)} test clips", fontsize=9)
+            agreement = "no CCC" if np.isnan(ccc) else f"CCC {ccc:.2f}"
+            axes.set_title(f"{target}: {agreement}, n = {len(actual)} test clips", fontsize=9)
         figure.suptitle(title, fontsize=10)
         figures.save(figure, path)
 
 
 def curves(folders: dict[str, Path], labels: tuple[str, str], title: str, path: Path) -> None:
-    """Training and validation loss over the training's course, one colour a partition.
+    """Training and validation loss in the course of training, one colour per partition.
 
     Args:
-        folders: of each partition, DVCLive's; without curves in any there is no picture.
+        folders: DVCLive's, by partition; without curves in any of them nothing is drawn.
         labels: of the axes.
         title: of the whole.
         path: the PNG.
@@ -105,15 +95,14 @@ def curves(folders: dict[str, Path], labels: tuple[str, str], title: str, path: 
         figure = Figure((6, 3.6), layout="constrained")
         axes = figure.add_subplot()
         for number, (name, folder) in enumerate(folders.items()):
-            color = f"C{number}"  # matplotlib's cycle: no partition goes without a curve
-            for figure_name, style in (("train_loss", ":"), ("val_loss", "-")):
-                file = folder / "plots/metrics" / f"{figure_name}.tsv"
+            color = f"C{number}"
+            label = name if name == "split" else f"fold {name}"
+            for loss, style, shown in (("train_loss", ":", None), ("val_loss", "-", label)):
+                file = folder / "plots/metrics" / f"{loss}.tsv"
                 if file.exists():  # only gradient descent has steps
                     table = pd.read_csv(file, sep="\t")
-                    title_of = name if name == "split" else f"fold {name}"
-                    label = title_of if figure_name == "val_loss" else None
                     style += "." if len(table) <= _FEW else ""
-                    axes.plot(table["step"], table[figure_name], style, color=color, label=label)
+                    axes.plot(table["step"], table[loss], style, color=color, label=shown)
         if not axes.has_data():
             return
         axes.set(xlabel=labels[0], ylabel=labels[1])
@@ -122,134 +111,52 @@ def curves(folders: dict[str, Path], labels: tuple[str, str], title: str, path: 
         figures.save(figure, path)
 
 
-def clip(
-    trajectory: Trajectory,
-    numbers_NB: NDArray[np.float32],
-    functions_PN: NDArray[np.float32],
-    video: Clip,
-    title: str,
-    path: Path,
-) -> None:
-    """From face to numbers: frames with points, blendshapes and what N numbers keep, a scalogram.
+def robustness(table: pd.DataFrame, title: str, path: Path) -> None:
+    """UAR with its interval under each condition, against that of all clips.
 
     Args:
-        trajectory: the clip's.
-        numbers_NB: the blendshapes' numbers.
-        functions_PN: what they are coefficients of, over the clip's time; P may be 0.
-        video: the clip.
+        table: what ``robustness.robustness`` returns.
         title: of the whole.
         path: the PNG.
     """
-    times = trajectory.times_T
-    spread = np.nan_to_num(np.nanstd(trajectory.blendshapes_TB, axis=0))
-    moving = np.argsort(-spread, kind="stable")[:_CHANNELS]
-    shown = np.unique(np.linspace(0, len(times) - 1, _FRAMES).round().astype(int))
+    conditions = {str(name): rows for name, rows in table.groupby("condition", sort=False)}
+    everything = conditions.pop(ALL).iloc[0]
+    wide = [name for name in conditions if name in NAMED]
+    small = [name for name in conditions if name not in NAMED]
+    n_rows = math.ceil(len(small) / _COLUMNS)
     with mpl.rc_context(figures.STYLE):
-        figure = Figure((9, 7.6), layout="constrained")
-        grid = figure.add_gridspec(3, _FRAMES, height_ratios=(1, 1.6, 1.3))
-        for column, (t, picture) in enumerate(zip(shown, video.stills(times[shown]), strict=False)):
-            axes = figure.add_subplot(grid[0, column])
-            axes.imshow(picture)
-            height, width = picture.shape[:2]
-            points = trajectory.landmarks_TPC[t]
-            axes.scatter(
-                points[:, 0] * width, points[:, 1] * height, s=0.25, c="#7fffd4", alpha=0.8
+        figure = Figure((10, 2.3 * (n_rows + len(wide)) + 0.8), layout="constrained")
+        grid = figure.add_gridspec(max(n_rows + len(wide), 1), _COLUMNS)
+        places = [grid[i // _COLUMNS, i % _COLUMNS] for i in range(len(small))]
+        places += [grid[n_rows + i, :] for i in range(len(wide))]
+        for name, place in zip([*small, *wide], places, strict=True):
+            axes = figure.add_subplot(place)
+            axes.axhline(everything["uar"] * 100, color=_DARK, lw=0.8, ls="--")
+            axes.axhspan(
+                everything["uar_low"] * 100, everything["uar_high"] * 100, color=_BAR, alpha=0.2
             )
-            axes.set_title(f"{times[t]:.2f} s", fontsize=8)
-            axes.set_axis_off()
-        kept_PB = functions_PN @ numbers_NB
-        _trajectories(figure.add_subplot(grid[1, :]), trajectory, kept_PB, len(numbers_NB), moving)
-        _scalogram(figure, figure.add_subplot(grid[2, :]), trajectory, int(moving[0]))
-        figure.suptitle(title, fontsize=10)
+            _points(axes, conditions[name])
+            axes.set_title(name, fontsize=9)
+            if place.colspan.start == 0:
+                axes.set_ylabel("UAR (%)")
+        figure.suptitle(
+            f"{title}\nUAR by condition with 95 % intervals; dashed: all {everything['n']} test "
+            "clips. Without interval: too few clips",
+            fontsize=9,
+        )
         figures.save(figure, path)
 
 
-def sheet(clips: list[tuple[Clip, float, str]], title: str, path: Path) -> None:
-    """A frame of each clip with a text below it, at most SHEET of them.
-
-    Args:
-        clips: the clip, the time of the frame (s from the first; NaN: the clip's middle), the text.
-        title: of the whole.
-        path: the PNG.
-    """
-    columns = min(4, max(1, len(clips)))
-    rows = max(1, math.ceil(len(clips) / columns))
-    with mpl.rc_context(figures.STYLE):
-        figure = Figure((max(6.0, 2.4 * columns), 2.8 * rows + 0.5), layout="constrained")
-        for number, (video, time, text) in enumerate(clips, start=1):
-            axes = figure.add_subplot(rows, columns, number)
-            if (picture := _picture(video, time)) is not None:
-                axes.imshow(picture)
-            else:
-                axes.text(0.5, 0.5, "the clip is not here", ha="center", va="center")
-            axes.text(0.5, -0.03, text, transform=axes.transAxes, ha="center", va="top", size=7)
-            axes.set_axis_off()
-        figure.suptitle(title, fontsize=10)
-        figures.save(figure, path, dpi=75)  # photographs make large PNGs
-
-
-def _picture(video: Clip, time: float) -> NDArray[np.uint8] | None:
-    """The frame at a time, or the last one before it that can be decoded."""
-    if math.isnan(time):
-        time = video.declared_frames / video.fps / 2 if video.fps > 0 else 0.0
-    first = found = None
-    for _, now, picture in video.frames():
-        first = now if first is None else first
-        found = found if picture is None else picture
-        if found is not None and now - first >= time:
-            break
-    return found
-
-
-def _trajectories(
-    axes: Axes,
-    trajectory: Trajectory,
-    kept_PB: NDArray[np.float32],
-    n_numbers: int,
-    moving: NDArray[np.intp],
-) -> None:
-    times = trajectory.times_T
-    lasts = duration(times)
-    # A frame holds from half-way before it to half-way after it, and so does the clip.
-    first = times[0] - lasts / len(times) / 2
-    at = first + (np.arange(len(kept_PB)) + 0.5) / max(len(kept_PB), 1) * lasts
-    for color, channel in zip(mpl.color_sequences["tab10"][: len(moving)], moving, strict=True):
-        name = trajectory.names[channel]
-        axes.plot(times, trajectory.blendshapes_TB[:, channel], color=color, lw=1, label=name)
-        axes.plot(at, kept_PB[:, channel], color=color, alpha=0.35, lw=3)
-    axes.set(ylabel="blendshape", xlim=(first, first + lasts))
-    kept_title = f" (thin), and what {n_numbers} numbers keep of them (broad)"
-    axes.set_title(
-        f"The blendshapes that move most{kept_title if len(kept_PB) else ''}", fontsize=9
-    )
-    axes.legend(
-        frameon=False, ncols=len(moving), fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1)
-    )
-
-
-def _scalogram(figure: Figure, axes: Axes, trajectory: Trajectory, channel: int) -> None:
-    """Magnitudes of Haar's detail coefficients, one row a level, the coarsest on top.
-
-    Haar, whatever gives the numbers: its coefficients see nothing beyond the clip's ends.
-    """
-    valid = trajectory.valid_T
-    times = trajectory.times_T
-    line = np.interp(times, times[valid], trajectory.blendshapes_TB[valid, channel])
-    size = 2 ** math.ceil(math.log2(len(line)))
-    grid = np.interp(np.linspace(times[0], times[-1], size), times, line)
-    levels = int(math.log2(size))
-    details = pywt.wavedec(grid, "haar", "periodization", level=levels)[1:]
-    rows = np.vstack([np.repeat(np.abs(row), size // len(row)) for row in details])
-    image = axes.imshow(
-        rows,
-        norm=PowerNorm(0.5),
-        aspect="auto",
-        cmap="magma",
-        interpolation="nearest",
-        extent=(times[0], times[-1], levels, 0),
-    )
-    cells = [(times[-1] - times[0]) / len(row) for row in details]
-    axes.set_yticks(np.arange(levels) + 0.5, [f"{cell:.2f} s" for cell in cells], fontsize=7)
-    axes.set(xlabel="time (s)", ylabel="scale")
-    axes.set_title(f"Wavelet scalogram of {trajectory.names[channel]} (Haar)", fontsize=9)
-    figure.colorbar(image, ax=axes, label="|coefficient|", pad=0.01)
+def _points(axes: Axes, rows: pd.DataFrame) -> None:
+    """A point per row, its range and n below."""
+    at = np.arange(len(rows))
+    has_interval = rows["uar_low"].notna().to_numpy()
+    axes.vlines(at, rows["uar_low"] * 100, rows["uar_high"] * 100, color=_DARK, lw=1.2)
+    axes.scatter(at, rows["uar"] * 100, s=18, color=np.where(has_interval, _DARK, _PALE), zorder=3)
+    if len(rows) > _MOST_NAMES:
+        axes.set_xticks([])
+    else:
+        ranges = [textwrap.fill(text, _WIDTH) for text in rows["range"]]
+        texts = [f"{text}\nn = {n}" for text, n in zip(ranges, rows["n"], strict=True)]
+        axes.set_xticks(at, texts, fontsize=7)
+    axes.set(ylim=(-3, 103), xlim=(-0.6, len(rows) - 0.4))

@@ -1,30 +1,37 @@
 """Where a model holds: its scores by thirds of what is measured of clips, by scene, by subject.
 
-- A third is of the test clips, by one measure (``landmarks.schema.MEASURES``) or the frame rate.
-  Equal values stay together, so thirds differ in size; of few values each is a bin of its own. A
+- The test clips are divided into thirds by one measure (``landmarks.schema.MEASURES``) or the frame
+  rate. Equal values stay together, so thirds differ in size; few distinct values are a bin each. A
   measure that does not vary is left out, and clips without a value are a row of their own.
-- Clips are pooled over folds, since a third may have none in some fold; so these figures are not
-  the means over folds that measures.py gives of the whole. UAR is over the classes that occur in
-  the row. Rows differ in their mix of classes and subjects too: a low figure does not prove that
-  its condition is the cause.
-- Intervals are those of measures.py, within the row. A single subject's are over this subject's
-  clips, and so about nobody else. Fewer than ``FEWEST`` clips have none.
+- Clips are pooled over folds, since a third may have none in some fold; so these are not the means
+  over folds of measures.py. UAR is over the classes that occur in the row. Rows also differ in
+  their mix of classes and subjects: a low figure does not prove that its condition is the cause.
+- Intervals are drawn within the row (intervals.py). A single subject's is over this subject's
+  clips, and so about nobody else. Rows of fewer than ``FEWEST`` clips have none.
 """
+
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from facewave.evaluation import measures
-from facewave.evaluation.measures import Floats
+from facewave.evaluation.intervals import (
+    Estimate,
+    Floats,
+    estimates,
+    interval_over,
+    n_subjects,
+)
 
 Mask = NDArray[np.bool_]
 
 FEWEST = 5
 _BINS = 3
 ALL, UNKNOWN = "all", "not known"
-# Column of the index -> its unit as written here, and how many of it are one of the column's own.
-# Two of MEASURES are left out: the numbers of frames say what duration and frame rate do.
+# Column of the index -> the unit shown here, and the factor from the column's unit to it. Two of
+# MEASURES are left out: the numbers of frames follow from duration and frame rate.
 CONDITIONS = {
     "duration": (" s", 1),
     "fps": (" frames/s", 1),
@@ -39,7 +46,7 @@ CONDITIONS = {
     "jumps": ("", 1),
     "still": ("", 1),
 }
-NAMED = ("scene", "subject")  # columns that say which, not how much
+NAMED = ("scene", "subject")  # names, not measures
 COLUMNS = (
     "condition",
     "range",
@@ -66,7 +73,7 @@ def robustness(
     """A model's scores under each condition.
 
     Args:
-        answers: what ``measures.from_table`` takes, no clip twice; and scene, where it is known.
+        answers: what ``measures.from_table`` takes, each clip once; scene, where it is known.
         index: of the landmarks: video_idx and the columns that ``CONDITIONS`` names.
         words: all words, in the order of the codes.
         resamples: of the bootstrap.
@@ -75,20 +82,20 @@ def robustness(
     Returns:
         ``COLUMNS``: condition (``ALL``, then names of ``CONDITIONS`` and ``NAMED``), range ("64 to
         120 px", a name, or ``UNKNOWN``), n, subjects (missing where not all are known), WAR and UAR
-        with their 95 % intervals, and what these are over ("" without).
+        with their 95 % intervals, and what they are drawn over ("" without).
 
     Raises:
         ValueError: a clip is there twice.
     """
     measured = answers[["video_idx"]].merge(index, how="left", on="video_idx", validate="1:1")
-    found = {
+    conditions = {
         condition: thirds(measured[condition].to_numpy(float) * times, unit)
         for condition, (unit, times) in CONDITIONS.items()
     } | {name: _names(answers[name]) for name in NAMED if name in answers}
     rows = [{"condition": ALL, "range": ""} | _scores(answers, words, resamples, seed)]
     rows += [
         {"condition": condition, "range": text} | _scores(answers[inside], words, resamples, seed)
-        for condition, bins in found.items()
+        for condition, bins in conditions.items()
         for text, inside in bins.items()
         if len(bins.keys() - {UNKNOWN}) > 1
     ]
@@ -96,8 +103,8 @@ def robustness(
 
 
 def thirds(values: Floats, unit: str) -> dict[str, Mask]:
-    """Range, with its unit -> which values are in it; every value is in one."""
-    # As they will be written, so that no two ranges share an end.
+    """Range with its unit -> which values are in it; every value is in one."""
+    # Rounded as they are written, so that no two ranges share an end.
     values = np.array([float(f"{value:.3g}") for value in values])
     known = np.isfinite(values)
     distinct, counts = np.unique(values[known], return_counts=True)
@@ -108,8 +115,8 @@ def thirds(values: Floats, unit: str) -> dict[str, Mask]:
         parts = np.split(distinct, [cut + 1 for cut in sorted(cuts)])
     else:
         parts = np.split(distinct, range(1, len(distinct)))
-    found = {_range(part[0], part[-1], unit): np.isin(values, part) for part in parts if len(part)}
-    return found | ({} if known.all() else {UNKNOWN: ~known})
+    bins = {_range(part[0], part[-1], unit): np.isin(values, part) for part in parts if len(part)}
+    return bins | ({} if known.all() else {UNKNOWN: ~known})
 
 
 def _range(low: float, high: float, unit: str) -> str:
@@ -124,27 +131,16 @@ def _names(names: pd.Series) -> dict[str, Mask]:
 def _scores(
     rows: pd.DataFrame, words: tuple[str, ...], resamples: int, seed: int
 ) -> dict[str, object]:
-    """What ``COLUMNS`` say of some answers, all in one fold."""
+    """The scores of some answers, pooled over folds, by their names in ``COLUMNS``."""
     answers = measures.from_table(rows.assign(partition=""), words)
-    counts = measures.confusion(answers)[0]
-    subjects = rows["subject"].nunique() if (rows["subject"] != "").all() else pd.NA
-    scores = {
-        "n": len(rows),
-        "subjects": subjects,
-        "war": float(measures.war(counts)),
-        "uar": float(measures.uar(counts)),
-        "interval_over": "",
-    }
-    if len(rows) < FEWEST:
-        return scores
-    in_groups = measures.draws_groups(answers)
-    scores["interval_over"] = measures.grouped_by(rows) if in_groups else "clips"
-    drawn = np.concatenate(
-        [
-            measures.confusion(answers, weights)[:, 0]
-            for weights in measures.draws(answers, resamples, seed)
-        ]
+    measure = partial(measures.war_and_uar, answers)
+    enough = len(rows) >= FEWEST
+    found = (
+        estimates(measure, answers.group, resamples, seed)
+        if enough
+        else {name: Estimate(value) for name, value in measure().items()}
     )
-    for name, measure in (("war", measures.war), ("uar", measures.uar)):
-        scores[f"{name}_low"], scores[f"{name}_high"] = measures.interval(measure(drawn)).tolist()
-    return scores
+    scores: dict[str, object] = {"n": len(rows), "subjects": n_subjects(rows)}
+    for name, estimate in found.items():
+        scores |= estimate.named(name)
+    return scores | {"interval_over": interval_over(rows) if enough else ""}

@@ -99,7 +99,7 @@ def write(answers: pd.DataFrame, models: Models, folder: Path = ROOT) -> None:
 
 
 def read(folder: Path = ROOT) -> tuple[pd.DataFrame, Models]:
-    """Read and check both files; text columns are str, "" where there is nothing.
+    """Read and check both files; text is str, "" where there is nothing, models' numbers float32.
 
     Raises:
         UserError: a file is missing or damaged.
@@ -126,14 +126,14 @@ def parse(answers: bytes, models: bytes, where: str) -> tuple[pd.DataFrame, Mode
         about = Models(
             **described | {name: tuple(described[name]) for name in ("classes", "targets")}
         )
-        text = [*COLUMNS, *(() if about.targets else ("actual", "predicted"))]
-        numbers = [name for name in columns(about) if name not in text]
         table = pd.read_csv(io.BytesIO(answers), dtype=str, keep_default_na=False)
         if missing := [name for name in columns(about) if name not in table]:
             raise ValueError(f"column {missing[0]!r} is missing")
-        actual = [name for name in numbers if name.startswith("actual_")]
+        actual = [f"actual_{name}" for name in about.targets]
         table[actual] = table[actual].replace("", "nan")  # a clip need not have every target
-        table = table.astype(dict.fromkeys(numbers, float))
+        table = table.astype(
+            dict.fromkeys(actual, "float64") | dict.fromkeys(_predictions(about), "float32")
+        )
         _check(table, about)
     except (KeyError, TypeError, ValueError) as error:  # also pandas' and JSON's errors
         problem = str(error).strip()

@@ -1,0 +1,142 @@
+"""Figures with 95 % intervals: one bootstrap for every measure of every room. Pure.
+
+- Intervals are percentile bootstraps (Efron and Tibshirani 1993, ch. 13). Whole groups are drawn
+  (subjects, or sources where the subject is not known), since clips of one person are not
+  independent. With fewer than ``FEWEST_GROUPS`` groups single clips are drawn, which makes the
+  interval too narrow; ``interval_over`` says which.
+- The draws follow from the groups and the seed alone, so all measures and all models that answered
+  the same clips have the same ones.
+
+Legend of names: n clips, R resamples. Weights, (R, n), say how often each clip counts.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from facewave.labels import schema as labels
+
+FEWEST_GROUPS = 10
+
+Codes = NDArray[np.int64]
+Floats = NDArray[np.float64]
+# Weights (R, n), or None for each clip once -> figures by name, (R, ...) or (...).
+Measure = Callable[[Floats | None], Mapping[str, Floats]]
+_CHUNK = 2**21  # weights at a time: some 100 MB of memory
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A figure, or an array of them, with its interval; NaN where it is undefined."""
+
+    value: Floats
+    low: Floats | None = None
+    high: Floats | None = None
+
+    def ends(self) -> dict[str, Floats]:
+        """The value and, where there is an interval, both its ends, by the suffix of their names.
+
+        The suffixes are "", "_low" and "_high".
+        """
+        ends = {"": self.value, "_low": self.low, "_high": self.high}
+        return {suffix: value for suffix, value in ends.items() if value is not None}
+
+    def named(self, name: str) -> dict[str, float]:
+        """A single figure and the ends of its interval, as ``name``, ``name_low``, ``name_high``."""
+        return {name + suffix: float(value) for suffix, value in self.ends().items()}
+
+    def at(self, place: int) -> "Estimate":
+        """One figure of an array."""
+        return Estimate(*(value[place] for value in self.ends().values()))
+
+
+def estimates(measure: Measure, group: Codes, resamples: int, seed: int) -> dict[str, Estimate]:
+    """What is measured of the clips, with intervals.
+
+    Args:
+        measure: of weighted clips.
+        group: of each clip, (n).
+        resamples: R.
+        seed: of the draws.
+    """
+    drawn = resampled(measure, group, resamples, seed)
+    return {
+        name: Estimate(value, *interval(drawn[name])) for name, value in measure(None).items()
+    }
+
+
+def resampled(measure: Measure, group: Codes, resamples: int, seed: int) -> dict[str, Floats]:
+    """What is measured of each resample, (R, ...)."""
+    parts = [measure(weights) for weights in draws(group, resamples, seed)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def draws(group: Codes, resamples: int, seed: int) -> Iterator[Floats]:
+    """Weights of bootstrap resamples, some at a time: (R', n), the R' adding up to R."""
+    rng = np.random.default_rng(seed)
+    n = len(group)
+    _, units = np.unique(group if enough_groups(group) else np.arange(n), return_inverse=True)
+    n_units = int(units.max()) + 1
+    for size in sizes(resamples, n):
+        drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=size)
+        yield drawn[:, units].astype(float)
+
+
+def sizes(resamples: int, n: int) -> list[int]:
+    """How many resamples of n clips are worked on at a time, to bound memory."""
+    at_once = math.ceil(_CHUNK / n)
+    return [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
+
+
+def interval(drawn: Floats) -> Floats:
+    """The 95 % percentile interval of what was drawn, NaN left out; (R, ...) -> (2, ...)."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
+        return np.nanpercentile(drawn, [2.5, 97.5], axis=0)
+
+
+def groups(rows: pd.DataFrame) -> Codes:
+    """The clips' groups, from 0 in the order of their first clips.
+
+    Args:
+        rows: video_idx, file_path, subject and source of each clip.
+    """
+    return pd.factorize(labels.groups(rows))[0]
+
+
+def enough_groups(group: Codes) -> bool:
+    """Whether whole groups are drawn; single clips where there are too few groups."""
+    return len(np.unique(group)) >= FEWEST_GROUPS
+
+
+def grouped_by(rows: pd.DataFrame) -> str:
+    """What the groups are, by name: subjects, sources, or clips where not all rows have either."""
+    known = (name for name in ("subject", "source") if (rows[name] != "").all())
+    return next(known, "clip") + "s"
+
+
+def interval_over(rows: pd.DataFrame) -> str:
+    """What the intervals of these clips' figures are drawn over: subjects, sources or clips."""
+    return grouped_by(rows) if enough_groups(groups(rows)) else "clips"
+
+
+def n_subjects(rows: pd.DataFrame) -> int | None:
+    """How many subjects the clips show; None where not all are known."""
+    return int(rows["subject"].nunique()) if (rows["subject"] != "").all() else None
+
+
+def divide(part: Floats, whole: Floats) -> Floats:
+    """NaN where the whole is 0."""
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
+
+
+def mean(values: Floats) -> Floats:
+    """Plain mean over the last axis (folds, or classes) of what is not NaN."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
+        return np.nanmean(values, axis=-1)
