@@ -11,7 +11,6 @@ from facewave import params
 from facewave.evaluation.robustness import CONDITIONS, robustness
 from facewave.evaluation.tasks import TABLES, task
 from facewave.files import write_csv, write_json
-from facewave.labels import cleaning
 from facewave.prediction.schema import Models
 from making import ABOUT, REPOSITORY, write_params
 
@@ -149,21 +148,6 @@ def regress(project: Path) -> None:
     (metrics / "evaluate/plots/regression.png").write_bytes(PNG + b"regression")
 
 
-def labels() -> dict[str, Any]:
-    """clean/demo.json, by the stage's own code."""
-    kept = answers().query("role == 'model'")
-    table = kept.assign(
-        fold=kept["partition"].astype("Int64"),
-        split="train",
-        valence=np.nan,
-        table="list.csv",
-        row=range(2, len(kept) + 2),
-        excluded="",
-    )
-    out = table.head(3).assign(row=[90, 91, 92], excluded=["vote tie", "empty row", "empty row"])
-    return cleaning.report(pd.concat([table, out]))
-
-
 def scored(**named: Any) -> dict[str, Any]:
     """Columns that all tables of stage study have, in percent."""
     figures: dict[str, Any] = {"n": 36, "groups": 12, "folds": 3}
@@ -235,7 +219,14 @@ def write(project: Path) -> None:
     """params.yaml and metrics/ of a small project, with every picture."""
     write_params(project)
     metrics = project / "metrics"
-    write_json(metrics / "clean/demo.json", labels())
+    reasons = {
+        "vote tie": {"count": 1, "rows": "list.csv: 90"},
+        "empty row": {"count": 2, "rows": "list.csv: 91, 92"},
+    }
+    write_json(
+        metrics / "clean/demo.json",
+        {"rows": 39, "kept": 36, "excluded": 3, "subjects": 12, "reasons": reasons},
+    )
     write_json(
         metrics / "extract/demo.json",
         {

@@ -48,16 +48,8 @@ CONDITIONS = {
 }
 NAMED = ("scene", "subject")  # names, not measures
 COLUMNS = (
-    "condition",
-    "range",
-    "n",
-    "subjects",
-    "war",
-    "war_low",
-    "war_high",
-    "uar",
-    "uar_low",
-    "uar_high",
+    *("condition", "range", "n", "subjects"),
+    *(f"{name}{suffix}" for name in ("war", "uar") for suffix in ("", "_low", "_high")),
     "interval_over",
 )
 
