@@ -86,8 +86,8 @@ def rows(made: Answers, chosen: NDArray[Any]) -> Answers:
 
 
 def bootstrap(name: str, made: Answers, resamples: int = 300, seed: int = 0) -> tuple[float, float]:
-    measure = partial(measures.overall, made)
-    found = intervals.estimates(measure, made.group, resamples, seed)[name]
+    measure = measures.war_and_uar if name in ("war", "uar") else measures.overall
+    found = intervals.estimates(partial(measure, made), made.group, resamples, seed)[name]
     _, low, high = found.named(name).values()
     return low, high
 

@@ -29,9 +29,9 @@ def test_a_number_is_the_nearest_with_fixed_decimals(value: float, digits: int) 
 def test_figures_of_records_and_what_is_unknown() -> None:
     ends = {"war_low": "0.4571", "war_high": 0.6071}
     for value in ("0.5324", 0.5324):  # of a CSV, of JSON
-        bar = (pytest.approx(45.71), pytest.approx(53.24), pytest.approx(60.71))
-        found = cells.figure({"war": value} | ends, "war", 100)
-        assert tuple(found) == ("53.2", "45.7 to 60.7", bar)
+        text, between, drawn = cells.figure({"war": value} | ends, "war", 100)
+        assert (text, between) == ("53.2", "45.7 to 60.7")
+        assert drawn == pytest.approx((45.71, 53.24, 60.71))
     for unknown in (None, math.nan, ""):
         assert number(unknown) == "-"
         assert cells.figure({"war": unknown} | ends, "war") == Figure("-", "0.5 to 0.6", None)
