@@ -134,9 +134,7 @@ def _clips(table: pd.DataFrame, name: str, loaded: params.Params) -> "PromptClip
         dataset.landmarks,
         dataset.read_index().set_index("video_idx"),
     )
-    captions = [
-        _line(caption.replace("<", " ")) for caption in table["caption"]
-    ]
+    captions = [_line(caption.replace("<", " ")) for caption in table["caption"]]
     return PromptClips(clips, (), [""] * len(table), captions, np.zeros((len(table), 0)))
 
 

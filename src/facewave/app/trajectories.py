@@ -38,7 +38,7 @@ def draw(clip: Path, out: Path, fps: float) -> None:
     if trajectory.valid_T.sum() < 2:
         raise UserError(f"{clip}: a face in fewer than two frames: there is no trajectory.")
     chosen = settings.wavelets
-    transform = Transform(chosen.transform, chosen.wavelet, chosen.boundary, chosen.k)
+    transform = Transform.of(chosen)
     numbers = features(trajectory, facts, transform)
     pictures.clip(
         trajectory,

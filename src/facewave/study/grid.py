@@ -1,11 +1,9 @@
 """The runs of an ablation: every combination of transform, K, inputs and classifier. Pure."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
-from typing import Any, get_args
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -15,6 +13,8 @@ from facewave.errors import UserError
 from facewave.params import Block, ClassifierKind, Study, TransformName, Wavelets
 from facewave.wavelets.transform import Transform
 
+COLUMNS = ("transform", "k", "inputs", "model")
+
 
 @dataclass(frozen=True)
 class Run:
@@ -22,7 +22,7 @@ class Run:
 
     Attributes:
         transform: what gives the numbers.
-        inputs: what the classifier sees.
+        inputs: the blocks that the classifier takes.
         model: which classifier.
     """
 
@@ -32,58 +32,68 @@ class Run:
 
     @property
     def named(self) -> dict[str, Any]:
-        """Its settings as columns of a table."""
-        return {
-            "transform": self.transform.name,
-            "k": self.transform.k,
-            "inputs": " + ".join(self.inputs),
-            "model": self.model,
-        }
+        """Its settings as ``COLUMNS`` of a table."""
+        inputs = " + ".join(self.inputs)
+        values = (self.transform.name, self.transform.k, inputs, self.model)
+        return dict(zip(COLUMNS, values, strict=True))
 
 
 def runs(study: Study, wavelets: Wavelets) -> Iterator[Run]:
-    """All combinations, those of one transform and K after each other; none twice.
+    """All combinations, each once, those of one transform and K in succession.
 
     Raises:
-        UserError: a transform's family is unknown, or has no place for so few or many numbers.
+        UserError: a wavelet is unknown, or K is too small or too large for a transform.
     """
     transforms: dict[tuple[str, int], Transform] = {}
-    for name, k in product(study.transforms, study.k):
-        first, _, family = name.partition(" ")
-        mode = next(mode for mode in get_args(TransformName) if mode == first)
-        transform = Transform(mode, family or wavelets.wavelet, wavelets.boundary, k)
-        transform.over_time(2)  # here, not after hours, it is told that K does not suit the family
+    for text, k in product(study.transforms, study.k):
+        name, _, wavelet = text.partition(" ")
+        transform = Transform(
+            cast(TransformName, name), wavelet or wavelets.wavelet, wavelets.boundary, k
+        )
+        transform.over_time(2)  # fails now, not after hours, if K does not suit the wavelet
         transforms.setdefault((transform.name, k), transform)
     for transform in transforms.values():
         for inputs, model in product(study.inputs, study.models):
             yield Run(transform, tuple(inputs), model)
 
 
-def key(run: Run, given: dict[str, Any]) -> str:
-    """A name for what a run's figures follow from: its settings and all that is ``given``."""
-    content = json.dumps([asdict(run), given], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+def summary(table: pd.DataFrame, leaking: pd.DataFrame) -> dict[str, Any]:
+    """The main figures of the runs, and of leakage if it was measured; in percent.
+
+    ``best_on_test`` is called that because choosing by it would be choosing on the test parts.
+    ``chosen_by_each_fold`` is what choosing may claim: none of it has seen its test clips.
+    """
+    rows, uar = chosen_by_fold(table)
+    return {
+        "runs": len(table),
+        "chosen_by_validation": _figures(chosen(table)),
+        "chosen_by_each_fold": {
+            "uar": round(uar, 2),
+            "runs": [" ".join(str(row[name]) for name in COLUMNS) for row in rows],
+        },
+        "best_on_test": _figures(table.loc[table["uar"].idxmax()]),
+    } | ({"leakage": _by_protocol(leaking)} if len(leaking) else {})
 
 
 def chosen(table: pd.DataFrame) -> pd.Series:
-    """The run that validation would choose: the first of the highest mean validation UAR.
+    """The run that validation chooses: the first of those with the highest mean validation UAR.
 
     Raises:
-        UserError: no validation part had a usable clip.
+        UserError: no validation part has a usable clip.
     """
     if table["val_uar"].isna().all():
         raise UserError(
             "no partition has a usable validation clip, so nothing can choose between the runs. "
-            "metrics/clean and metrics/extract tell why clips were left out."
+            "metrics/clean and metrics/extract say why clips were excluded."
         )
     return table.loc[table["val_uar"].idxmax()]
 
 
 def chosen_by_fold(table: pd.DataFrame) -> tuple[list[pd.Series], float]:
-    """The run that each fold's own validation part would choose, and their mean test UAR.
+    """The run that each fold's own validation part chooses, and their mean test UAR.
 
-    Where folds are ours, a clip validates in one fold and is tested in another; so what the mean
-    over validation parts chooses has seen all test clips, and what a fold's own chooses has not.
+    Where the folds are ours, a clip validates in one fold and is tested in another; so the choice
+    by the mean over validation parts has seen all test clips, and a fold's own has not.
     """
     val, test = (_by_fold(table[name]) for name in ("val_uar_by_fold", "uar_by_fold"))
     best = np.nanargmax(np.where(np.isnan(val).all(axis=0), 0, val), axis=0)
@@ -91,11 +101,29 @@ def chosen_by_fold(table: pd.DataFrame) -> tuple[list[pd.Series], float]:
     return rows, float(np.nanmean(test[best, np.arange(len(best))]))
 
 
-def written(figures: Sequence[float]) -> str:
-    """A figure a fold, in percent, as one cell of a table."""
-    return " ".join(f"{100 * figure:.2f}" for figure in figures)
+def joined(by_fold: Sequence[float]) -> str:
+    """A figure for each fold, in percent, as one cell of a table."""
+    return " ".join(f"{100 * figure:.2f}" for figure in by_fold)
 
 
 def _by_fold(cells: pd.Series) -> NDArray[np.float64]:
     """Such cells as numbers, (runs, folds)."""
     return np.array([[float(figure) for figure in str(cell).split()] for cell in cells])
+
+
+def _figures(row: pd.Series) -> dict[str, Any]:
+    names = [*COLUMNS, "val_uar", "uar", "uar_low", "uar_high", "n"]
+    return {name: getattr(row[name], "item", lambda v=row[name]: v)() for name in names}
+
+
+def _by_protocol(leaking: pd.DataFrame) -> dict[str, Any]:
+    """Each role's UAR on folds that share no subjects and on random ones, and the difference."""
+    uar = leaking.pivot(index="role", columns="protocol", values="uar")
+    return {
+        str(role): {
+            "disjoint": float(row["disjoint"]),
+            "random": float(row["random"]),
+            "difference": round(float(row["random"] - row["disjoint"]), 2),
+        }
+        for role, row in uar.iterrows()
+    }

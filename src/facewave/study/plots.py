@@ -1,4 +1,4 @@
-"""The pictures of a study."""
+"""The figures of a study; the one of importance is in explanation.py."""
 
 from pathlib import Path
 
@@ -10,13 +10,19 @@ from matplotlib.figure import Figure
 
 from facewave import figures
 
+# What the figure of reconstruction shows, and how.
+_TITLES = {"blendshapes": "blendshapes", "landmarks": "landmarks", "pose_free": "pose-free points"}
+_LIMITS = {"variance": (0.1, 120), "velocity": (1, 400)}
+_GREY = {"block": ":", "uniform": "--", "dct": "-.", "pca": "-"}
+_LEFT_OUT = ("mean", "approximation sym4", "pyramid db2", "largest db2")
+
 
 def ablation(table: pd.DataFrame, title: str, path: Path) -> None:
-    """UAR of every run with its interval: a panel for inputs and model, a row for a transform.
+    """UAR of every run with its interval: a panel per inputs and model, a row per transform.
 
     Args:
         table: runs, as in runs.csv.
-        title: of the whole.
+        title: of the figure.
         path: the PNG.
     """
     panels = list(table.groupby(["inputs", "model"], sort=False))
@@ -54,7 +60,9 @@ def ablation(table: pd.DataFrame, title: str, path: Path) -> None:
 
 def leakage(table: pd.DataFrame, title: str, path: Path) -> None:
     """UAR of each model on random folds and on folds that share no subject."""
-    table = table[table["model"] != "majority"]  # it knows nobody
+    table = table[table["model"] != "majority"]  # it cannot know anybody
+    if table.empty:
+        return
     with mpl.rc_context(figures.STYLE):
         figure = Figure((6, 0.6 + 0.6 * table["role"].nunique() + 0.8), layout="constrained")
         axes = figure.add_subplot()
@@ -63,8 +71,8 @@ def leakage(table: pd.DataFrame, title: str, path: Path) -> None:
             at = np.arange(len(roles)) + (number - 0.5) * 0.3
             name = "no subject on two sides" if protocol == "disjoint" else "random folds"
             _points(axes, rows.set_index("role").reindex(roles), at, f"C{number}", name)
-        named = table.drop_duplicates("role").set_index("role")["model"]
-        axes.set_yticks(range(len(roles)), [_named(role, named[role]) for role in roles])
+        kinds = table.drop_duplicates("role").set_index("role")["model"]
+        axes.set_yticks(range(len(roles)), [_named(role, kinds[role]) for role in roles])
         axes.invert_yaxis()
         axes.grid(axis="x", alpha=0.3)
         axes.set_xlabel("UAR (%)")
@@ -76,8 +84,8 @@ def leakage(table: pd.DataFrame, title: str, path: Path) -> None:
 
 
 def removed(table: pd.DataFrame, title: str, path: Path) -> None:
-    """UAR of each trained model on test clips with frames taken away."""
-    table = table[table["model"] != "majority"]  # it needs no frames
+    """UAR of each trained model on test clips with frames removed."""
+    table = table[table["model"] != "majority"]  # it uses no frames
     if table.empty:
         return
     conditions = table["condition"].unique()
@@ -88,18 +96,8 @@ def removed(table: pd.DataFrame, title: str, path: Path) -> None:
         for number, (role, rows) in enumerate(roles):
             at = np.arange(len(conditions)) + (number - (len(roles) - 1) / 2) * 0.15
             values = rows.set_index("condition").reindex(conditions)
-            below, above = values["uar"] - values["uar_low"], values["uar_high"] - values["uar"]
-            name = _named(str(role), rows["model"].iloc[0])
-            axes.errorbar(
-                at,
-                values["uar"],
-                (below, above),
-                fmt="o",
-                ms=4,
-                lw=1,
-                color=f"C{number}",
-                label=name,
-            )
+            look = {"color": f"C{number}", "label": _named(str(role), rows["model"].iloc[0])}
+            axes.errorbar(at, values["uar"], _around(values), fmt="o", ms=4, lw=1, **look)
         axes.set_xticks(range(len(conditions)), [_two_lines(condition) for condition in conditions])
         axes.set_ylabel("UAR (%)")
         axes.grid(axis="y", alpha=0.3)
@@ -107,6 +105,47 @@ def removed(table: pd.DataFrame, title: str, path: Path) -> None:
         figure.suptitle(
             f"{title}\ntest clips with fewer frames, n = {table['n'].max()}; 95 % intervals",
             fontsize=9,
+        )
+        figures.save(figure, path)
+
+
+def reconstruction(table: pd.DataFrame, title: str, path: Path) -> None:
+    """Unexplained variance and velocity over K: wavelets in colour, rivals in grey.
+
+    Args:
+        table: as ``reconstruction.summary`` gives it, the configured transform first.
+        title: of the figure.
+        path: the PNG.
+    """
+    table = table[~table["contender"].isin(_LEFT_OUT)]
+    with mpl.rc_context(figures.STYLE):
+        figure = Figure((10, 6.2), layout="constrained")
+        grid = figure.subplots(len(_LIMITS), len(_TITLES), sharex=True, sharey="row")
+        for row, measure in zip(grid, _LIMITS, strict=True):
+            for axes, block in zip(row, _TITLES, strict=True):
+                lines = table[table["block"] == block].groupby("contender", sort=False)
+                for number, (name, line) in enumerate(lines):
+                    grey = _GREY.get(str(name).split()[0])
+                    look = {"color": "0.45", "ls": grey} if grey else {"color": f"C{number}"}
+                    median = line[f"{measure}_median"]
+                    axes.plot(line["k"], median, lw=1 + 1.2 * (number == 0), label=name, **look)
+                    if number == 0:
+                        low, high = line[f"{measure}_low"], line[f"{measure}_high"]
+                        axes.fill_between(line["k"], low, high, color="C0", alpha=0.15, lw=0)
+                axes.set_xscale("log", base=2)
+                axes.set_xticks([4, 8, 16, 32, 64], ["4", "8", "16", "32", "64"])
+                axes.set_yscale("log")
+                axes.set_ylim(_LIMITS[measure])
+                axes.yaxis.set_major_formatter("{x:g}")
+            row[0].set_ylabel(f"{measure} left unexplained (%)")
+        for top, bottom, title_of_block in zip(*grid, _TITLES.values(), strict=True):
+            top.set_title(title_of_block, fontsize=9)
+            bottom.set_xlabel("numbers per trajectory")
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
+        figure.suptitle(
+            f"What K numbers lose of {title}\nmedian over clips; band: quartiles of the first",
+            fontsize=10,
         )
         figures.save(figure, path)
 
@@ -120,7 +159,10 @@ def _named(role: str, model: str) -> str:
 
 
 def _points(axes: Axes, rows: pd.DataFrame, at: np.ndarray, color: str, label: str) -> None:
-    below, above = rows["uar"] - rows["uar_low"], rows["uar_high"] - rows["uar"]
-    axes.errorbar(
-        rows["uar"], at, xerr=(below, above), fmt="o", ms=4, lw=1, color=color, label=label
-    )
+    look = {"color": color, "label": label}
+    axes.errorbar(rows["uar"], at, xerr=_around(rows), fmt="o", ms=4, lw=1, **look)
+
+
+def _around(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """How far the intervals of UAR extend to both sides."""
+    return rows["uar"] - rows["uar_low"], rows["uar_high"] - rows["uar"]

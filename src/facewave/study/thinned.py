@@ -1,40 +1,92 @@
-"""Clips with frames taken away, as bad video has it. Pure."""
+"""Clips with frames missing, as in bad video, and the trained models' answers to them. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
+from functools import partial
 
 import numpy as np
+import pandas as pd
+from tqdm import tqdm
 
+from facewave.evaluation import measures
+from facewave.labels import schema as labels
 from facewave.landmarks.schema import Trajectory
+from facewave.params import Evaluate, Study
+from facewave.study.clips import Change, Trajectories, unchanged
+from facewave.study.runs import FIGURES, answer, figures
+from facewave.training.schema import Trained
+from facewave.wavelets.transform import Transform
+
+COLUMNS = ("condition", "role", "model", *FIGURES)
+
+
+def removal(
+    trajectories: Trajectories,
+    models: Mapping[str, Mapping[str | int, Trained]],
+    study: Study,
+    evaluate: Evaluate,
+) -> pd.DataFrame:
+    """The trained models on test clips with fewer frames than they were trained on.
+
+    Args:
+        trajectories: of the dataset.
+        models: role -> partition -> model, all with the same inputs.
+        study: which frames are removed.
+        evaluate: the bootstrap.
+
+    Returns:
+        ``COLUMNS``, one row per condition and role.
+    """
+    rows = []
+    model = next(model for by_partition in models.values() for model in by_partition.values())
+    transform = Transform(**{field.name: model.wavelets[field.name] for field in fields(Transform)})
+    for condition, change in tqdm(conditions(study).items(), "frames removed", unit="condition"):
+        clips = trajectories.clips(transform, model.inputs, change)
+        for role, by_partition in models.items():
+            tables = [
+                answer(trained, clips.select(labels.parts(clips.table, name) == "test"), name)
+                for name, trained in by_partition.items()
+            ]
+            answers = measures.from_table(pd.concat(tables), trajectories.dataset.classes)
+            kind = next(iter(by_partition.values())).kind
+            row = {"condition": condition, "role": role, "model": kind}
+            rows.append(row | figures(answers, evaluate))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def conditions(study: Study) -> dict[str, Change]:
+    """What is done to the clips, by name."""
+    shares = {f"{100 * share:g}% removed": partial(without, share) for share in study.removed}
+    steps = {f"1 of {step} frames": partial(every, step) for step in study.every}
+    return {"all frames": unchanged} | shares | steps
 
 
 def without(share: float, trajectory: Trajectory, seed: int) -> Trajectory:
-    """A share of the frames taken away, drawn by chance; two with a face stay.
+    """A random share of the frames removed; at least two with a face are kept.
 
     Args:
         share: of the frames, in [0, 1).
-        trajectory: with a face in two frames at least.
+        trajectory: with a face in at least two frames.
         seed: of the draw.
     """
     rng = np.random.default_rng(seed)
-    kept = rng.random(len(trajectory.times_T)) >= share
-    faces = np.flatnonzero(trajectory.valid_T)
-    kept[faces[[0, -1]]] = True
-    return _only(trajectory, kept)
+    kept_T = rng.random(len(trajectory.times_T)) >= share
+    kept_T[np.flatnonzero(trajectory.valid_T)[[0, -1]]] = True
+    return _only(trajectory, kept_T)
 
 
 def every(step: int, trajectory: Trajectory, seed: int) -> Trajectory:
-    """Every ``step``-th frame, as of a slower camera; two with a face stay.
+    """Every ``step``-th frame, as from a slower camera; at least two with a face are kept.
 
     Args:
         step: 1: all of them.
-        trajectory: with a face in two frames at least.
-        seed: which of the first ``step`` frames it begins with, by the rest of a division.
+        trajectory: with a face in at least two frames.
+        seed: modulo ``step``, the first frame.
     """
-    kept = np.arange(len(trajectory.times_T)) % step == seed % step
-    faces = np.flatnonzero(trajectory.valid_T)
-    if trajectory.valid_T[kept].sum() < 2:
-        kept[faces[[0, -1]]] = True
-    return _only(trajectory, kept)
+    kept_T = np.arange(len(trajectory.times_T)) % step == seed % step
+    if trajectory.valid_T[kept_T].sum() < 2:
+        kept_T[np.flatnonzero(trajectory.valid_T)[[0, -1]]] = True
+    return _only(trajectory, kept_T)
 
 
 def _only(trajectory: Trajectory, kept_T: np.ndarray) -> Trajectory:

@@ -30,7 +30,7 @@ from facewave.params import ClassifierKind, Params
 from facewave.training import checkpoints, schema
 from facewave.training.checkpoints import Finished
 from facewave.training.classifier import TrainedClassifier
-from facewave.training.fit import fit, used_by
+from facewave.training.fit import fit
 from facewave.training.loop import Report
 from facewave.training.parts import plan, split
 from facewave.wavelets.schema import Features
@@ -120,7 +120,7 @@ def _train_classifiers(
     for role, kind in chosen.items():
         config, reduction = plan(kind, dataset.classes, clips, features.config, settings)
         folder = schema.folder(partition, role)
-        follows_from = (config, used_by(kind, settings), reduction, features.config, about)
+        follows_from = (config, schema.used_by(kind, settings), reduction, features.config, about)
         mark = checkpoints.fingerprint(data, _CODE, *follows_from)
         finished = Finished(partition, role, folder, mark)
         has_curves = role == schema.MODEL

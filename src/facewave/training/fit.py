@@ -3,8 +3,7 @@
 Legend of names: n clips, N steps, D channels, K steps and P channels that the head sees, C classes.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -42,13 +41,6 @@ class Samples:
     inputs_nND: Tensor
     codes_n: Tensor
     targets_nC: Tensor
-
-
-def used_by(kind: ClassifierKind, settings: Train) -> dict[str, Any]:
-    """The settings that a kind's fit follows from, beside its inputs."""
-    shared = ("dataset", "subset", "partitions", "pca", "imbalance", "seed")
-    group = {"majority": (), "logistic": ("logistic",), "svm": ("svm",), "trees": ("trees",)}
-    return {name: asdict(settings)[name] for name in (*shared, *group.get(kind, ("network",)))}
 
 
 def configure(

@@ -7,6 +7,7 @@ learnt from. Of a language model only what was trained beside the backbone is st
 
 import json
 from abc import ABC, abstractmethod
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -115,6 +116,13 @@ def roles(settings: Train) -> dict[str, ClassifierKind | LanguageModelKind]:
     if settings.is_regression:
         return {MODEL: settings.model}
     return {MODEL: settings.model, PRIOR: PRIOR} | {name: name for name in settings.baselines}
+
+
+def used_by(kind: ClassifierKind, settings: Train) -> dict[str, Any]:
+    """The settings that the fit of a kind of classifier follows from, beside its inputs."""
+    shared = ("dataset", "subset", "partitions", "pca", "imbalance", "seed")
+    group = {"majority": (), "logistic": ("logistic",), "svm": ("svm",), "trees": ("trees",)}
+    return {name: asdict(settings)[name] for name in (*shared, *group.get(kind, ("network",)))}
 
 
 def load(path: Path) -> Trained:

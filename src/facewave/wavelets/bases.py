@@ -16,83 +16,83 @@ from facewave.params import Boundary
 
 Floats = NDArray[np.float64]
 
-GRID = 64  # cells that a full decomposition begins with
-_POINTS = 1024  # at least so many to each function's whole clip
-_LEAST = 1e-2  # root-mean-square of a function that is hardly in the clip
-# PyWavelets' ways to go on beyond the ends. All that do not repeat the clip share their functions;
-# they differ in what they guess from outside, and a fit guesses nothing.
-_PYWAVELETS = {"open": "zero", "periodic": "periodization"}
+GRID = 64  # cells that a full decomposition starts from
+_POINTS = 1024  # of the clip's time, at least, at which functions are sampled
+_LEAST = 1e-2  # root-mean-square of a function that lies almost wholly outside the clip
+# PyWavelets' signal extension modes. All that do not repeat the clip have the same functions: they
+# differ in what they assume beyond the ends, and a fit assumes nothing.
+_EXTENSION = {"open": "zero", "periodic": "periodization"}
 
 
 @cache
-def scaling_functions(family: str, boundary: Boundary, k: int) -> Floats:
-    """The K scaling functions from which PyWavelets puts a whole clip together.
+def scaling_functions(wavelet: str, boundary: Boundary, k: int) -> Floats:
+    """The K scaling functions from which PyWavelets reconstructs a whole clip.
 
-    They add up to 1 everywhere: a constant has that constant for all its coefficients.
+    They add up to 1 everywhere, so all coefficients of a constant are that constant.
 
     Args:
-        family: a discrete wavelet's name; its synthesis side is taken.
-        boundary: open: what lies beyond the clip's ends is cut off, and nothing assumed of it;
-            periodic: the end goes on into the start.
-        k: how many.
+        wavelet: a discrete wavelet's name; its synthesis side is taken.
+        boundary: open: functions are cut off at the clip's ends, and nothing is assumed beyond
+            them; periodic: the end continues into the start.
+        k: number of functions.
 
     Returns:
         (N, K), the functions' values in the middle of N equal parts of the clip.
 
     Raises:
-        UserError: the family's filter is too long for so few functions.
+        UserError: the wavelet's filter is too long for K functions.
     """
-    return _refined(np.eye(k), family, boundary)
+    return _refined(np.eye(k), wavelet, boundary)
 
 
 @cache
-def pyramid(family: str, boundary: Boundary, k: int = GRID) -> Floats:
+def pyramid(wavelet: str, boundary: Boundary, k: int = GRID) -> Floats:
     """The coarsest K functions of a full decomposition of GRID cells, the coarsest first.
 
-    Of the level that does not fit wholly, functions are taken at even distances. Each has a
-    root-mean-square of 1, except those that lie outside nearly wholly.
+    From the level that does not fit as a whole, evenly spaced functions are taken. Each function
+    has a root-mean-square of 1, except those that lie almost wholly outside the clip.
 
     Args:
-        family: a discrete wavelet's name; its synthesis side is taken.
+        wavelet: see ``scaling_functions``.
         boundary: see ``scaling_functions``.
-        k: how many, GRID at most.
+        k: number of functions, at most GRID.
 
     Returns:
         (N, K).
 
     Raises:
-        UserError: more than GRID are asked for, or fewer than the coarsest level has.
+        UserError: K is more than GRID, or less than the coarsest level has.
     """
     if k > GRID:
-        raise UserError(f"params.yaml: wavelets.k {k} is more than a decomposition's {GRID}.")
-    lengths = _lengths(family, boundary)
+        raise UserError(f"params.yaml: wavelets.k {k} exceeds the {GRID} functions of a pyramid.")
+    lengths = _lengths(wavelet, boundary)
     if k < lengths[0]:
         raise UserError(
-            f"params.yaml: wavelets.k {k} is too few for the pyramid of {family} with "
-            f"{boundary} ends, which needs {lengths[0]} or more."
+            f"params.yaml: wavelets.k {k} is too few for the pyramid of {wavelet} with "
+            f"{boundary} ends, which needs at least {lengths[0]}."
         )
-    functions, sizes_K = _pyramid(family, boundary, k)
+    functions, sizes_K = _pyramid(wavelet, boundary, k)
     return functions / sizes_K
 
 
-def pyramid_of_one(family: str, boundary: Boundary, k: int = GRID) -> Floats:
-    """The coefficients (K,) of the constant 1 in ``pyramid``: of its coarsest level alone."""
-    coarsest = _lengths(family, boundary)[0]
-    functions, sizes_K = _pyramid(family, boundary, k)
+def pyramid_of_one(wavelet: str, boundary: Boundary, k: int = GRID) -> Floats:
+    """The coefficients (K,) of the constant 1 in ``pyramid``: only its coarsest level has any."""
+    coarsest = _lengths(wavelet, boundary)[0]
+    functions, sizes_K = _pyramid(wavelet, boundary, k)
     height = functions[:, :coarsest].sum(axis=1).mean()
     return np.where(np.arange(k) < coarsest, sizes_K / height, 0)
 
 
 @cache
-def cells(family: str) -> Floats:
-    """What the coefficients of ``decompose``, over the root of GRID, stand for in periodic cells.
+def cells(wavelet: str) -> Floats:
+    """The functions whose coefficients are those of ``decompose``, periodic, over sqrt(GRID).
 
     Returns:
         (GRID, GRID): each cell's value of each function.
     """
-    lengths = _lengths(family, "periodic")
+    lengths = _lengths(wavelet, "periodic")
     parts = np.split(math.sqrt(GRID) * np.eye(GRID), np.cumsum(lengths)[:-1])
-    return pywt.waverec(parts, family, _PYWAVELETS["periodic"], axis=0)
+    return pywt.waverec(parts, wavelet, _EXTENSION["periodic"], axis=0)
 
 
 def cosines(k: int) -> Floats:
@@ -108,13 +108,13 @@ def lines(k: int) -> Floats:
     return np.stack([np.interp(at, middles, line) for line in np.eye(k)], axis=1)
 
 
-def decompose(cells_NC: Floats, family: str, boundary: Boundary) -> list[Floats]:
+def decompose(cells_NC: Floats, wavelet: str, boundary: Boundary) -> list[Floats]:
     """PyWavelets' full decomposition along the first axis, down to the coarsest level."""
     with warnings.catch_warnings():
-        # It advises against levels that see little but the ends; open ends are what we want.
+        # It warns of levels where the ends affect everything; here that is intended.
         warnings.filterwarnings("ignore", message="Level value of", category=UserWarning)
         level = int(math.log2(len(cells_NC)))
-        return pywt.wavedec(cells_NC, family, _PYWAVELETS[boundary], level, axis=0)
+        return pywt.wavedec(cells_NC, wavelet, _EXTENSION[boundary], level, axis=0)
 
 
 def in_frames(functions_NK: Floats, edges: Floats) -> Floats:
@@ -122,42 +122,44 @@ def in_frames(functions_NK: Floats, edges: Floats) -> Floats:
 
     Args:
         functions_NK: in the middle of N equal parts of the clip.
-        edges: (T + 1,), when each frame begins, and the last one ends; any unit.
+        edges: (T + 1,), when each frame begins, and when the last one ends; any unit.
     """
-    whole = np.vstack([np.zeros(functions_NK.shape[1]), functions_NK.cumsum(axis=0)])
+    integral = np.vstack([np.zeros(functions_NK.shape[1]), functions_NK.cumsum(axis=0)])
     at = (edges - edges[0]) / (edges[-1] - edges[0]) * len(functions_NK)
-    points = np.arange(len(whole))
-    sums = np.stack([np.interp(at, points, line) for line in whole.T], axis=1)
+    below = np.minimum(at.astype(int), len(functions_NK) - 1)
+    slope = integral[below + 1] - integral[below]
+    sums = slope * (at - below)[:, None] + integral[below]
+    sums[-1] = integral[-1]
     return np.diff(sums, axis=0) / np.diff(at)[:, None]
 
 
-def _lengths(family: str, boundary: Boundary) -> list[int]:
+def _lengths(wavelet: str, boundary: Boundary) -> list[int]:
     """How many functions each level of a full decomposition has, the coarsest first."""
-    return [len(part) for part in decompose(np.zeros(GRID), family, boundary)]
+    return [len(part) for part in decompose(np.zeros(GRID), wavelet, boundary)]
 
 
-def _pyramid(family: str, boundary: Boundary, k: int) -> tuple[Floats, Floats]:
-    """The functions of ``pyramid`` as they come, (N, K), and what each is divided by, (K,)."""
-    lengths = _lengths(family, boundary)
+def _pyramid(wavelet: str, boundary: Boundary, k: int) -> tuple[Floats, Floats]:
+    """The functions of ``pyramid`` unscaled, (N, K), and what each is divided by, (K,)."""
+    lengths = _lengths(wavelet, boundary)
     columns: list[Floats] = []
-    for number, length in enumerate(lengths):
+    for level, length in enumerate(lengths):
         taken = min(length, k - sum(column.shape[1] for column in columns))
-        places = np.floor((np.arange(taken) + 0.5) * length / max(taken, 1)).astype(int)
+        chosen = np.floor((np.arange(taken) + 0.5) * length / max(taken, 1)).astype(int)
         parts = [np.zeros((other, taken)) for other in lengths]
-        parts[number][places, np.arange(taken)] = 1
-        columns.append(pywt.waverec(parts, family, _PYWAVELETS[boundary], axis=0))
-    functions = _refined(np.hstack(columns), family, boundary)
+        parts[level][chosen, np.arange(taken)] = 1
+        columns.append(pywt.waverec(parts, wavelet, _EXTENSION[boundary], axis=0))
+    functions = _refined(np.hstack(columns), wavelet, boundary)
     return functions, np.maximum(np.sqrt((functions**2).mean(axis=0)), _LEAST)
 
 
-def _refined(values: Floats, family: str, boundary: Boundary) -> Floats:
+def _refined(values: Floats, wavelet: str, boundary: Boundary) -> Floats:
     """Coefficients of scaling functions -> their sums at _POINTS points or more."""
-    least = pywt.Wavelet(family).rec_len - 1 if boundary == "open" else 1
+    least = pywt.Wavelet(wavelet).rec_len - 1 if boundary == "open" else 1
     if len(values) < least:
         raise UserError(
-            f"params.yaml: wavelets.k {len(values)} is too few for {family}, which needs "
-            f"{least} or more."
+            f"params.yaml: wavelets.k {len(values)} is too few for {wavelet}, which needs "
+            f"at least {least}."
         )
     while len(values) < _POINTS:
-        values = math.sqrt(2) * pywt.idwt(values, None, family, _PYWAVELETS[boundary], axis=0)
+        values = math.sqrt(2) * pywt.idwt(values, None, wavelet, _EXTENSION[boundary], axis=0)
     return values

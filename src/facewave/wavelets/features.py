@@ -1,6 +1,9 @@
-"""One clip's trajectory -> its numbers, as every stage and the command line take them. Pure."""
+"""One clip's trajectory -> its numbers, as every stage and the command line compute them. Pure.
 
-from collections.abc import Mapping
+Legend of names: T frames, C channels, N numbers per channel.
+"""
+
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,51 +17,60 @@ from facewave.wavelets.transform import Floats, Transform, fill_gaps
 
 
 def features(
-    trajectory: Trajectory, picture: Any, transform: Transform
+    trajectory: Trajectory,
+    picture: Any,
+    transform: Transform,
+    names: Collection[Block] = tuple(BLOCKS),
 ) -> dict[Block, NDArray[np.float32]]:
-    """One clip's numbers, a block each: (N, ...), gaps interpolated.
+    """One clip's numbers, name -> (N, ...), with gaps interpolated.
 
     Args:
-        trajectory: with a face in two frames at least.
-        picture: its ``width`` and ``height``, in pixels: a row of the index, or a clip's facts.
-        transform: how.
+        trajectory: with a face in at least two frames.
+        picture: has ``width`` and ``height``, in pixels: a row of the index, or a clip's facts.
+        transform: what turns a trajectory into numbers.
+        names: which blocks.
     """
     times_T = trajectory.times_T
-    numbers = {}
-    for name, values_TC in channels(trajectory, picture).items():
-        of_block = transform(values_TC, times_T).astype(np.float32)
-        numbers[name] = of_block.reshape(-1, *BLOCKS[name])
-    lasts = duration(times_T)
-    timing = np.log2([lasts, len(times_T) / lasts]).astype(np.float32)
-    return numbers | {"timing": np.tile(timing, (transform.numbers, 1))}
-
-
-def channels(trajectory: Trajectory, picture: Any) -> dict[Block, Floats]:
-    """What moves, (T, C) a block, gaps interpolated; arguments as of ``features``."""
-    head = without_pose(trajectory, picture)
-    turned = np.full(head.translation_T3.shape, np.nan)
-    seen = np.isfinite(head.scale_T)
-    if seen.any():
-        turned[seen] = Rotation.from_matrix(head.rotation_T33[seen]).as_rotvec()
-    blocks: dict[Block, Floats] = {
-        "blendshapes": trajectory.blendshapes_TB.astype(np.float64),
-        "landmarks": trajectory.landmarks_TPC.astype(np.float64),
-        "pose_free": head.pose_free_TPC,
-        "head": np.column_stack([turned, head.translation_T3, head.scale_T]),
+    numbers: dict[Block, NDArray[np.float32]] = {
+        name: transform(values_TC, times_T).astype(np.float32).reshape(-1, *BLOCKS[name])
+        for name, values_TC in channels(trajectory, picture, names).items()
     }
+    if "timing" in names:
+        seconds = duration(times_T)
+        timing = np.log2([seconds, len(times_T) / seconds]).astype(np.float32)
+        numbers["timing"] = np.tile(timing, (transform.numbers, 1))
+    return numbers
+
+
+def channels(
+    trajectory: Trajectory, picture: Any, names: Collection[Block] = tuple(BLOCKS)
+) -> dict[Block, Floats]:
+    """The blocks that move, name -> (T, C), with gaps interpolated; see ``features``."""
+    blocks: dict[Block, NDArray[Any]] = {
+        "blendshapes": trajectory.blendshapes_TB,
+        "landmarks": trajectory.landmarks_TPC,
+    }
+    if {"pose_free", "head"} & set(names):
+        head = without_pose(trajectory, picture)
+        rotation_T3 = np.full(head.translation_T3.shape, np.nan)
+        seen_T = np.isfinite(head.scale_T)
+        if seen_T.any():
+            rotation_T3[seen_T] = Rotation.from_matrix(head.rotation_T33[seen_T]).as_rotvec()
+        blocks["pose_free"] = head.pose_free_TPC
+        blocks["head"] = np.column_stack([rotation_T3, head.translation_T3, head.scale_T])
     filled = {}
-    for name, block in blocks.items():
-        values_TC = block.reshape(len(block), -1)
-        seen = np.isfinite(values_TC).min(axis=1)
-        filled[name] = fill_gaps(values_TC, seen, trajectory.times_T)
+    for name in (block for block in blocks if block in names):
+        values_TC = blocks[name].astype(np.float64).reshape(len(blocks[name]), -1)
+        seen_T = np.isfinite(values_TC).all(axis=1)
+        filled[name] = fill_gaps(values_TC, seen_T, trajectory.times_T)
     return filled
 
 
 def unusable(row: Mapping[str, Any], max_gap_s: float) -> str:
-    """Why a clip gives no numbers, "" if it does.
+    """Why a clip gives no numbers; "" if it does.
 
     Args:
-        row: with the measures of schema.MEASURES, and the reason why it is not usable already.
+        row: the measures of schema.MEASURES, and the reason if the clip was excluded earlier.
         max_gap_s: longer gaps are not interpolated.
     """
     if row["reason"]:

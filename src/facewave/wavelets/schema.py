@@ -1,13 +1,13 @@
 """The contract of data/features/<dataset>/: the same handful of numbers for every clip.
 
-One array a block (``BLOCKS``), (n, N, ...) float32, plain .npy that can be memory-mapped, NaN for a
-clip that is not usable; N is K, but 64 in the modes of which training keeps K (transform.py).
-``functions.npy`` (P, N) has the functions that the numbers are coefficients of, in P equal parts of
-a clip's time: functions @ numbers is what the numbers keep of a trajectory; without rows where the
-numbers have no such functions. ``clips.csv`` has one row for each of the n: video_idx, file_path,
-the mask ``usable`` with its reason, frames, face_share, duration, fps and ``filled``, the share of
-its frames that were interpolated; ``config.json`` has the transform's settings and the blendshapes'
-names.
+One array per block (``BLOCKS``), (n, N, ...) float32, a plain .npy that can be memory-mapped, NaN
+for a clip that is not usable; N is K, but 64 for transforms of which training keeps K
+(transform.py). ``functions.npy`` (P, N) has the functions whose coefficients the numbers are, in P
+equal parts of a clip's time: functions @ numbers is what the numbers keep of a trajectory; it has
+no rows if there are no such functions. ``clips.csv`` has one row for each of the n: video_idx,
+file_path, the mask ``usable`` with its reason, frames, face_share, duration, fps and ``filled``,
+the share of its frames that were interpolated; ``config.json`` has the transform's settings and
+the blendshapes' names.
 """
 
 import json
@@ -27,19 +27,12 @@ BLOCKS: dict[Block, tuple[int, ...]] = {
     "blendshapes": (52,),
     "landmarks": (478, 3),  # as the landmarker gives them
     "pose_free": (478, 3),  # without the head's pose
-    "head": (7,),  # its rotation vector (rad), the place of its centre (picture widths), its size
-    "timing": (2,),  # log2 of the clip's duration (s) and of its frames a second, N times the same
+    "head": (7,),  # rotation vector (rad), position of the centre (picture widths), size
+    "timing": (2,),  # log2 of the clip's duration (s) and frame rate, repeated N times
 }
 CLIP_COLUMNS = (
-    "video_idx",
-    "file_path",
-    "usable",
-    "reason",
-    "frames",
-    "face_share",
-    "duration",
-    "fps",
-    "filled",
+    *("video_idx", "file_path", "usable", "reason"),
+    *("frames", "face_share", "duration", "fps", "filled"),
 )
 
 
@@ -48,7 +41,7 @@ class Features:
     """A dataset's features.
 
     Attributes:
-        functions_PN: what the numbers are coefficients of, over a clip's time.
+        functions_PN: the functions whose coefficients the numbers are, over a clip's time.
         blocks: name -> (n, N, ...) float32, memory-mapped.
         clips: n rows, ``CLIP_COLUMNS``.
         config: the transform's settings, and ``blendshapes``, the 52 names.
@@ -64,7 +57,7 @@ def read(folder: Path) -> Features:
     """Read a features folder.
 
     Raises:
-        UserError: it is not there or not whole.
+        UserError: a file is missing or damaged.
     """
     try:
         clips = pd.read_csv(
@@ -88,6 +81,6 @@ def read(folder: Path) -> Features:
 
 
 def join(table: pd.DataFrame, features: Features) -> pd.DataFrame:
-    """The rows of a label table that have features: columns ``at`` (their place) and ``usable``."""
-    places = features.clips[["video_idx", "usable"]].assign(at=range(len(features.clips)))
-    return table.merge(places, on="video_idx")
+    """The rows of a label table that have features, with ``at`` (their position) and ``usable``."""
+    positions = features.clips[["video_idx", "usable"]].assign(at=range(len(features.clips)))
+    return table.merge(positions, on="video_idx")

@@ -2,32 +2,32 @@
 
 Legend of names: T frames, C channels, K or N numbers per channel.
 
-The whole clip counts in all modes but ``block``: nothing is cut off or padded, and in all but
-``uniform`` every frame counts for as long as it lasts (half-way to its neighbours). Time is a share
-of the clip's: one played faster gives the same numbers.
+All transforms but ``block`` see the whole clip: nothing is cut off or padded. In all but
+``uniform`` every frame counts for as long as it lasts (half-way to its neighbours). Time is
+relative to the clip's length: a clip that is played faster gives the same numbers.
 
 ``approximation`` (default)
-    The coefficients of the K scaling functions of ``family`` over the clip's time that come nearest
-    to the trajectory, in the least squares of what each frame lasts. They are in the trajectory's
-    own units and follow each other in time. With Haar they are the means over K equal parts,
-    where no frame lies in two of them.
+    The coefficients of the K scaling functions of ``wavelet`` over the clip's time that come
+    nearest to the trajectory, by least squares weighted with the frames' durations. They are in
+    the trajectory's own units and in temporal order. With Haar they are the means over K equal
+    parts, as long as no frame lies in two of them.
 ``pyramid``
     The same with the coarsest K functions of a full decomposition, the coarsest first.
 ``largest``
-    A full decomposition of 64 cells. Which K of the 64 are kept, the same for all clips, is learnt
-    where labels are: by training, from its training part (models/reduce.py).
+    A full decomposition of 64 cells. Training learns from its training part which K of the 64 are
+    kept, the same for all clips (models/classifiers/reduce.py).
 ``energy``
     K - L local means (L: half of K, 5 at most; over equal parts with Haar), and for each of L
     octaves of faster movement its root-mean-square over the clip, the slowest first: that there
     was movement, not when.
 ``block``
-    The earlier formula, kept to the letter for comparison: ``wavedec`` with level
+    An earlier formula, unchanged, for comparison: ``wavedec`` with level
     max(1, int(log2(2**ceil(log2 T) / 10))), the approximation only, / sqrt(2)**level, the first K
-    numbers or zeros appended. It drops up to 38 % of a clip's end.
+    numbers, padded with zeros. It drops up to 38 % of a clip's end.
 
-Rivals: ``mean``, ``mean_std``, ``uniform`` (values at K equal distances in time, straight lines
-between), ``dct`` (the first K cosines, by least squares), ``pca`` (64 means, of which training
-keeps the K leading directions over time).
+Rivals: ``mean``, ``mean_std``, ``uniform`` (values at K equal distances in time, by linear
+interpolation), ``dct`` (the first K cosines, by least squares), ``pca`` (64 means, of which
+training keeps the K leading directions over time).
 """
 
 import math
@@ -41,29 +41,29 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 
 from facewave.errors import UserError
-from facewave.params import Boundary, TransformName
+from facewave.params import Boundary, TransformName, Wavelets
 from facewave.wavelets import bases
 
 Floats = NDArray[np.float64]
 
-LEARNT = ("largest", "pca")  # modes of which training keeps K numbers of bases.GRID
-FITTED = ("approximation", "pyramid")  # modes that have a choice at a clip's ends
-RIVALS = ("mean", "mean_std", "uniform", "dct", "pca")  # modes without wavelets
-# Combinations of functions that frames show by less than this share of the best shown are left at
-# the mean, else noise would be blown up; long filters have such at the clip's ends.
+LEARNT = ("largest", "pca")  # training keeps K of their bases.GRID numbers
+BOUNDED = ("approximation", "pyramid")  # the boundary matters to them
+RIVALS = ("mean", "mean_std", "uniform", "dct", "pca")  # they have no wavelet
+# Combinations of functions that the frames determine by less than this share of the best determined
+# are left at the mean, since they would amplify noise; long filters have some at a clip's ends.
 _LEAST_SHARE = 0.01
-_OCTAVES = 5  # of mode energy, at most
+_OCTAVES = 5  # of energy, at most
 
 
 @dataclass(frozen=True)
 class Transform:
-    """What is needed to turn one clip into a fixed handful of numbers per channel.
+    """What turns one clip into a fixed handful of numbers per channel.
 
     Attributes:
         transform: see the module.
-        wavelet: a discrete wavelet's name, as PyWavelets has it; the rivals have no use for it.
-        boundary: what lies beyond the clip's ends, of approximation and pyramid: open: nothing is
-            assumed; periodic: its start follows its end.
+        wavelet: a discrete wavelet of PyWavelets; the rivals ignore it.
+        boundary: what approximation and pyramid assume beyond the clip's ends: open: nothing;
+            periodic: that the clip repeats.
         k: numbers per channel.
     """
 
@@ -75,25 +75,30 @@ class Transform:
     def __post_init__(self) -> None:
         if self.wavelet not in pywt.wavelist(kind="discrete"):
             raise UserError(
-                f"params.yaml: wavelets.wavelet {self.wavelet!r} is no discrete wavelet of "
-                f"PyWavelets; it has {', '.join(pywt.wavelist(kind='discrete'))}."
+                f"params.yaml: wavelets.wavelet {self.wavelet!r} is not a discrete wavelet of "
+                f"PyWavelets. These are: {', '.join(pywt.wavelist(kind='discrete'))}."
             )
         if self.transform in LEARNT and self.k > bases.GRID:
             raise UserError(
-                f"params.yaml: wavelets.k {self.k} is more than the {bases.GRID} numbers that mode "
-                f"{self.transform} has to choose from."
+                f"params.yaml: wavelets.k {self.k} exceeds the {bases.GRID} numbers that transform "
+                f"{self.transform} chooses from."
             )
+
+    @classmethod
+    def of(cls, settings: Wavelets) -> "Transform":
+        """The transform that section ``wavelets`` of params.yaml describes."""
+        return cls(settings.transform, settings.wavelet, settings.boundary, settings.k)
 
     @property
     def name(self) -> str:
-        """The mode, with its family where it has one; and ends that repeat the clip."""
-        family = f" {self.wavelet}" if self.transform not in RIVALS else ""
-        ends = " periodic" if self.boundary == "periodic" and self.transform in FITTED else ""
-        return f"{self.transform}{family}{ends}"
+        """The transform, its wavelet if it has one, and "periodic" if that makes a difference."""
+        wavelet = f" {self.wavelet}" if self.transform not in RIVALS else ""
+        ends = " periodic" if self.boundary == "periodic" and self.transform in BOUNDED else ""
+        return f"{self.transform}{wavelet}{ends}"
 
     @property
     def numbers(self) -> int:
-        """How many numbers a channel gets, N: K but for the modes that learn, and the means."""
+        """Numbers per channel, N: K, except for the means and where training chooses K of N."""
         return {"mean": 1, "mean_std": 2, "largest": bases.GRID, "pca": bases.GRID}.get(
             self.transform, self.k
         )
@@ -144,8 +149,8 @@ class Transform:
     def inverse(self, numbers_NC: Floats, times_T: Floats) -> Floats:
         """The trajectory that numbers stand for, (T, C), at frames of any times.
 
-        Of ``energy`` and ``mean_std`` it is that of the means: the rest has no place in time. Of
-        ``block`` it goes on as it was where the rest was cut off.
+        For ``energy`` and ``mean_std`` it is that of the means: the rest has no place in time. For
+        ``block`` the last value is held where the clip was cut off.
         """
         if self.transform == "block":
             level = block_level(len(times_T))
@@ -159,24 +164,24 @@ class Transform:
         return functions_TK @ numbers_NC[: functions_TK.shape[1]]
 
     def synthesis(self, times_T: Floats) -> Floats:
-        """The functions that the numbers are coefficients of, (T, N), in frames of any times.
+        """The functions whose coefficients the numbers are, (T, N), in frames of any times.
 
         Raises:
-            ValueError: in mode ``block``, which has functions of no fixed time.
+            ValueError: the transform is ``block``, whose functions depend on T.
         """
         match self.transform:
             case "uniform":
                 at = np.linspace(times_T[0], times_T[-1], self.k)
                 return np.stack([np.interp(times_T, at, line) for line in np.eye(self.k)], axis=1)
             case "block":
-                raise ValueError("the functions of mode block depend on the number of frames")
+                raise ValueError("the functions of block depend on the number of frames")
             case _:
                 return bases.in_frames(self._functions(), frame_edges(times_T))
 
     def over_time(self, points: int) -> NDArray[np.float32]:
-        """The functions in so many equal parts of a clip's time, (points, N).
+        """The functions in equal parts of a clip's time, (points, N).
 
-        Without rows where not all numbers are coefficients of functions of time.
+        It has no rows if not all numbers are coefficients of functions of time.
         """
         if self.transform in ("block", "energy", "mean_std"):
             return np.empty((0, self.numbers), np.float32)
@@ -200,7 +205,7 @@ class Transform:
                 return bases.cosines(1)
 
     def _one(self) -> Floats:
-        """The coefficients (K,) of the constant 1, of modes that fit."""
+        """The coefficients (K,) of the constant 1, for transforms that fit functions."""
         match self.transform:
             case "approximation":
                 return np.ones(self.k)
@@ -220,7 +225,7 @@ class Transform:
 
 @lru_cache(maxsize=64)
 def _fitting(transform: Transform, times: bytes) -> Floats:
-    """The matrix (K, T) that fits frames at ``times`` (float64): the same for all like clips."""
+    """The matrix (K, T) that fits frames at ``times`` (float64), shared by clips of equal times."""
     times_T = np.frombuffer(times)
     return fitting(transform.synthesis(times_T), times_T, transform._one())
 
@@ -231,8 +236,8 @@ def fitting(functions_TK: Floats, times_T: Floats, constant_K: Floats | None = N
     Args:
         functions_TK: the functions' means over each frame.
         times_T: seconds.
-        constant_K: the coefficients of the constant 1; without, what frames do not show is left at
-            0 instead of the mean.
+        constant_K: the coefficients of the constant 1; without them, what the frames do not
+            determine is left at 0 instead of the mean.
     """
     lasts_T = np.diff(frame_edges(times_T))
     weights = np.sqrt(lasts_T)
@@ -244,23 +249,23 @@ def fitting(functions_TK: Floats, times_T: Floats, constant_K: Floats | None = N
     return matrix_KT + np.outer(rest_K, lasts_T / lasts_T.sum())
 
 
-def _decompose(values_TC: Floats, family: str, extension: str, level: int) -> list[Floats]:
+def _decompose(values_TC: Floats, wavelet: str, extension: str, level: int) -> list[Floats]:
     with warnings.catch_warnings():
-        # PyWavelets advises against levels that only see the ends; these modes want them.
+        # PyWavelets warns of levels where the ends affect everything; here that is intended.
         warnings.filterwarnings("ignore", message="Level value of", category=UserWarning)
-        return pywt.wavedec(values_TC, family, extension, level, axis=0)
+        return pywt.wavedec(values_TC, wavelet, extension, level, axis=0)
 
 
 def block_level(n_frames: int) -> int:
-    """The level of mode ``block``; its 10 is the formula's own, whatever K is."""
+    """The level of ``block``; the 10 belongs to the formula and does not depend on K."""
     return max(1, int(math.log2(2 ** math.ceil(math.log2(n_frames)) / 10)))
 
 
 def frame_edges(times_T: Floats) -> Floats:
-    """When frames begin, and the last one ends, (T + 1,), of T >= 2.
+    """When each frame begins, and when the last one ends, (T + 1,), for T >= 2.
 
-    A frame holds from half-way after the frame before to half-way before the next; the first and
-    the last reach as far outwards as inwards.
+    A frame lasts from half-way after the previous frame to half-way before the next one; the first
+    and the last extend as far outwards as inwards.
     """
     middles = (times_T[1:] + times_T[:-1]) / 2
     return np.concatenate([[2 * times_T[0] - middles[0]], middles, [2 * times_T[-1] - middles[-1]]])
@@ -281,9 +286,9 @@ def cell_means(values_TC: Floats, times_T: Floats, n_cells: int) -> Floats:
 
 
 def fill_gaps(values_TC: Floats, valid_T: NDArray[np.bool_], times_T: Floats) -> Floats:
-    """Replace frames without a face: linear in time between neighbours, held at the ends.
+    """Replace frames without a face: linear in time between neighbours, constant at the ends.
 
-    Whether the gaps are short enough for that is for the caller to say.
+    The caller decides whether the gaps are short enough for that.
 
     Raises:
         ValueError: fewer than two frames are valid.

@@ -1,7 +1,7 @@
 """Which part of a face a blendshape or a point of the mesh belongs to, and the mesh as a picture.
 
 The contours are MediaPipe's (``FaceLandmarksConnections``), their points in the order in which they
-are joined; it has none for the cheeks. "Left" and "right" are the person's. The forehead falls to
+are joined; it has none for the cheeks. "Left" and "right" are the person's. The forehead belongs to
 the brows: one muscle moves both.
 
 Legend of names: P points of the mesh, C coordinates.
@@ -16,6 +16,8 @@ from matplotlib.patches import Circle, Polygon
 from matplotlib.path import Path
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay, KDTree
+
+from facewave.wavelets.schema import Features
 
 Floats = NDArray[np.float64]
 
@@ -54,42 +56,34 @@ _SEEDS = {
     "cheeks": (*_LEFT_CHEEK, *_RIGHT_CHEEK, *_LEFT_SIDE, *_RIGHT_SIDE),
     "jaw": _JAW,
 }
-_PREFIXES = {
-    "brow": "brows",
-    "eye": "eyes",
-    "nose": "nose",
-    "mouth": "mouth",
-    "cheek": "cheeks",
-    "jaw": "jaw",
-}
 _INK, _UNKNOWN = "#333333", "#d9d9d9"
 _LINES: dict[tuple[int, ...], str] = {  # what is drawn over the mesh -> its filling
     LEFT_EYE: "white",
     RIGHT_EYE: "white",
     INNER_LIPS: _INK,
 } | dict.fromkeys((LEFT_BROW, RIGHT_BROW, OUTER_LIPS, OUTLINE), "none")
-_LEAST = 1e-9  # where all values are 0, all have the colour of 0
+_LEAST = 1e-9  # of the colour scale's top, so that 0 keeps its colour if all values are 0
 
 
 def region_of_blendshape(name: str) -> str:
     """The region that a blendshape moves, one of ``REGIONS``; "" for ``_neutral``.
 
     Raises:
-        ValueError: no blendshape of MediaPipe begins like this.
+        ValueError: it is not a blendshape of MediaPipe.
     """
     if name == "_neutral":
         return ""
-    for prefix, region in _PREFIXES.items():
-        if name.startswith(prefix):
+    for region in REGIONS:
+        if name.startswith(region.removesuffix("s")):
             return region
-    raise ValueError(f"{name!r} is no blendshape of MediaPipe")
+    raise ValueError(f"{name!r} is not a blendshape of MediaPipe")
 
 
 def region_of_points(points_PC: Floats) -> NDArray[np.str_]:
-    """The region of each point: that of the nearest contour's point.
+    """The region of each point: that of the nearest point on a contour.
 
     Args:
-        points_PC: (478, 3) or (478, 2), a neutral face from the front, one unit on all axes.
+        points_PC: (478, 3) or (478, 2), a neutral face from the front, in one unit on all axes.
 
     Returns:
         (478,), of ``REGIONS``.
@@ -100,17 +94,32 @@ def region_of_points(points_PC: Floats) -> NDArray[np.str_]:
     return names[nearest]
 
 
+def mean_face(features: Features, at: NDArray[np.int64]) -> Floats:
+    """The mean face of some clips over time, without the head's pose, (478, 3).
+
+    Args:
+        features: of a dataset.
+        at: the clips' positions in it.
+    """
+    functions_PN = features.functions_PN
+    # Where numbers have no functions of time, the first is a mean over the clip's first part.
+    first_N = np.eye(1, functions_PN.shape[1])[0]
+    mean_N = functions_PN.mean(axis=0) if len(functions_PN) else first_N
+    numbers_NPC = np.mean(features.blocks["pose_free"][at], axis=0, dtype=np.float64)
+    return np.tensordot(mean_N, numbers_NPC, 1)
+
+
 def draw_mesh(axes: Axes, points_PC: Floats, values_P: Floats, label: str) -> None:
     """Draw the face from the front, its triangles coloured by value, with a colour bar.
 
-    The triangles are Delaunay's of the points seen from the front, those outside the outline left
-    out; eyes and mouth are open.
+    The triangles are a Delaunay triangulation of the points as seen from the front, without those
+    outside the outline; eyes and mouth stay open.
 
     Args:
-        axes: where; its frame and ticks are taken away.
-        points_PC: (478, 2 or 3), as without the head's pose: x to the picture's right, y up.
-        values_P: (478,), of each point; a triangle has the mean of its corners'. NaN: grey. The
-            colours begin at 0: what is below has the colour of 0.
+        axes: its frame and ticks are removed.
+        points_PC: (478, 2 or 3), without the head's pose: x to the picture's right, y up.
+        values_P: (478,); a triangle has the mean of its corners. NaN is grey, values below 0 have
+            the colour of 0.
         label: of the colour bar.
     """
     points_P2 = points_PC[:, :2]
@@ -138,7 +147,7 @@ def draw_mesh(axes: Axes, points_PC: Floats, values_P: Floats, label: str) -> No
 
 
 def _triangles(points_P2: Floats) -> NDArray[np.int64]:
-    """Triangles inside the outline, (M, 3), of all points but the irises'."""
+    """Triangles inside the outline, (M, 3), of all points except the irises."""
     skin = np.setdiff1d(np.arange(len(points_P2)), (*LEFT_IRIS, *RIGHT_IRIS))
     triangles_M3 = skin[Delaunay(points_P2[skin]).simplices]
     outline = Path(points_P2[list(OUTLINE)])

@@ -1,13 +1,13 @@
 """What a trained model relies on: how far its UAR falls when inputs are permuted. Pure.
 
-Permutation importance (Breiman 2001, Machine Learning 45) of whole groups of inputs, which is
-their model reliance (Fisher, Rudin and Dominici 2019, JMLR 20): within each fold the group's
-numbers are taken from another test clip, all of one clip together, and everything else stays. It
-tells what this model uses, not what tells emotions apart: of two groups that say the same, the
-model may lean on either or on both, and then each alone looks unimportant.
+Permutation importance (Breiman 2001, Machine Learning 45) of groups of inputs, that is their model
+reliance (Fisher, Rudin and Dominici 2019, JMLR 20): within each fold the group's numbers are taken
+from another test clip, all of them from the same one, and everything else stays. It says what this
+model uses, not what tells emotions apart: if two groups carry the same information, the model may
+use either or both, and each alone may look unimportant.
 
-Importance is the fall of UAR, a share as UAR is (0.05: 5 points), mean over folds and repeats;
-about 0, or by chance below, where nothing is lost. Test clips without a usable face take no part.
+Importance is the fall of UAR, as a share (0.05: 5 points), mean over folds and repeats; about 0, or
+slightly below by chance, where nothing is lost. Test clips without a usable face are left out.
 
 Legend of names: n test clips, N numbers per channel ("steps"), D channels of all inputs side by
 side, F folds, C classes, P points, G groups of inputs, R repeats, B bootstrap resamples.
@@ -23,18 +23,22 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.fft import dct, idct
 
-from facewave.evaluation.face_map import region_of_blendshape
-from facewave.evaluation.intervals import Codes, Floats, draws, interval, mean
-from facewave.evaluation.measures import Answers
-from facewave.params import Block, TransformName
+from facewave.evaluation.intervals import Codes, Floats, divide, draws, groups, interval, mean
+from facewave.labels import schema as labels
+from facewave.params import Block, Evaluate, TransformName
+from facewave.study.face_map import mean_face, region_of_blendshape, region_of_points
+from facewave.training.classifier import TrainedClassifier
+from facewave.training.schema import Trained
 from facewave.wavelets.schema import BLOCKS
+from facewave.workspace import Dataset
 
 Inputs = NDArray[Any]  # float32; float64 where they are transformed
 Mask = NDArray[np.bool_]  # (N, D), which inputs belong to a group
-# Modes of the wavelet stage whose N numbers follow each other in time. In others they have places
-# of their own, and neither parts of the clip nor rates of change can be told from them.
+# Transforms whose N numbers are in temporal order. Those of the others are not: neither parts of
+# the clip nor rates of change can be read off them.
 IN_TIME: frozenset[TransformName] = frozenset({"approximation", "uniform", "block", "mean"})
 COLUMNS = ("kind", "name", "importance", "spread", "low", "high")
+_REPEATS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +49,7 @@ class Fold:
         probabilities: (n, N, D) -> (n, C).
         inputs_nND: finite.
         actual_n: class codes.
-        group_n: whose each clip is, in codes that are the same in all folds.
+        group_n: the clips' subjects or sources, coded alike in all folds.
     """
 
     probabilities: Callable[[Inputs], NDArray[Any]]
@@ -54,47 +58,86 @@ class Fold:
     group_n: Codes
 
 
+def of_models(
+    models: Mapping[str | int, Trained], dataset: Dataset, evaluate: Evaluate
+) -> pd.DataFrame:
+    """The importance of a classifier's groups of inputs, over its partitions' test clips.
+
+    Args:
+        models: partition -> model.
+        dataset: whose test clips they are.
+        evaluate: the bootstrap.
+
+    Returns:
+        As ``importances``, rounded; no rows without a classifier or a test clip with a usable face.
+    """
+    features = dataset.read_features()
+    clips = dataset.clips(features=features)
+    group_n = groups(clips.table)
+    usable_n = clips.table["usable"].to_numpy(bool)
+    folds = []
+    classifiers = {name: m for name, m in models.items() if isinstance(m, TrainedClassifier)}
+    for partition, model in classifiers.items():
+        chosen_n = (labels.parts(clips.table, partition) == "test").to_numpy() & usable_n
+        test = clips.select(chosen_n)
+        codes_n = test.table["label"].to_numpy(np.int64)
+        inputs_nND = test.inputs(model.inputs)
+        folds.append(Fold(model.probabilities, inputs_nND, codes_n, group_n[chosen_n]))
+    if not any(len(fold.actual_n) for fold in folds):
+        return pd.DataFrame(columns=list(COLUMNS))
+    return importances(
+        folds,
+        next(iter(classifiers.values())).inputs,
+        features.config["blendshapes"],
+        region_of_points(mean_face(features, clips.table.loc[usable_n, "at"].to_numpy())),
+        features.config["transform"],
+        repeats=_REPEATS,
+        resamples=evaluate.resamples,
+        seed=evaluate.seed,
+    ).round(5)
+
+
 def importances(
     folds: Sequence[Fold],
     inputs: Sequence[Block],
     blendshapes: Sequence[str],
     region_P: NDArray[np.str_],
-    mode: TransformName,
+    transform: TransformName,
     *,
     repeats: int,
     resamples: int,
     seed: int,
 ) -> pd.DataFrame:
-    """The importance of every group of inputs that has a name.
+    """The importance of every named group of inputs.
 
     Args:
-        folds: one for each partition; only one for a single split.
+        folds: one per partition.
         inputs: the blocks that make up the D channels, in their order.
         blendshapes: the 52 names.
-        region_P: (478,), of each point (``face_map.region_of_points``).
-        mode: of the wavelet stage.
+        region_P: (478,), the region of each point (``face_map.region_of_points``).
+        transform: of the wavelet stage.
         repeats: permutations of each group and fold.
         resamples: of the bootstrap.
         seed: of both.
 
     Returns:
-        ``COLUMNS``, a row a group, see ``importance``; kind is block, blendshape, region, part (of
-        the clip; place, where the numbers do not follow in time) or scale (``scales``).
+        ``COLUMNS``, one row per group, see ``importance``; kind is block, blendshape, region, part
+        (of the clip; place, where numbers are not in temporal order) or scale (``scales``).
     """
     settings = {"repeats": repeats, "resamples": resamples, "seed": seed}
     n_steps = folds[0].inputs_nND.shape[1]
-    kinds = groups_by_kind(inputs, blendshapes, region_P, n_steps, mode)
-    found = [importance(folds, of_kind, **settings).assign(kind=k) for k, of_kind in kinds.items()]
-    if mode in IN_TIME:
+    kinds = groups_by_kind(inputs, blendshapes, region_P, n_steps, transform)
+    tables = [importance(folds, masks, **settings).assign(kind=k) for k, masks in kinds.items()]
+    if transform in IN_TIME:
         waves = [in_frequencies(fold) for fold in folds]
         bands = scales(n_steps, folds[0].inputs_nND.shape[2])
-        found.append(importance(waves, bands, **settings).assign(kind="scale"))
-    return pd.concat(found, ignore_index=True)[list(COLUMNS)]
+        tables.append(importance(waves, bands, **settings).assign(kind="scale"))
+    return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
 
 
 def importance(
     folds: Sequence[Fold],
-    groups: Mapping[str, Mask],
+    masks: Mapping[str, Mask],
     *,
     repeats: int,
     resamples: int,
@@ -102,20 +145,20 @@ def importance(
 ) -> pd.DataFrame:
     """How far UAR falls when each group is permuted.
 
-    All groups see the same permutations, so one more group changes no other's figure.
+    All groups get the same permutations, so that adding a group changes no other figure.
 
     Args:
-        folds: see ``Fold``; those without a clip count for nothing.
-        groups: name -> which inputs.
+        folds: see ``Fold``; those without a clip are ignored.
+        masks: name -> which inputs.
         repeats: permutations of each group and fold.
         resamples: of the bootstrap.
         seed: of both.
 
     Returns:
-        A row a group: name, importance (mean fall of UAR over folds and repeats), spread (standard
-        deviation over the repeats), low and high: 95 % percentile interval by bootstrap over the
-        test clips as in measures.py, whole groups where there are enough, each clip with its mean
-        over the repeats. It tells what other test clips might give, not what training again might.
+        One row per group: name, importance (mean fall of UAR over folds and repeats), spread
+        (standard deviation over the repeats), low and high: the 95 % interval over the test clips
+        (intervals.py), each clip with its mean over the repeats. The interval is about other test
+        clips, not about training again.
 
     Raises:
         ValueError: no fold has a clip.
@@ -124,24 +167,23 @@ def importance(
     if not folds:
         raise ValueError("there is no test clip with a usable face")
     rng = np.random.default_rng(seed)
-    answers = _answers(folds)
-    before_n = (answers.predicted == answers.actual).astype(np.int8)
+    before_n = np.concatenate([_right(fold, fold.inputs_nND) for fold in folds])
     lost_GRn = before_n - np.concatenate(
-        [_right(fold, groups, repeats, rng) for fold in folds], axis=2
+        [_permuted(fold, masks, repeats, rng) for fold in folds], axis=2
     )
-    one_nFC = _one_hot(answers)
+    one_nFC = _one_hot(folds)
     falls_GR = _uar(lost_GRn, np.ones(len(one_nFC)), one_nFC)
     lost_Gn = lost_GRn.mean(axis=1)
     drawn_BG = np.concatenate(
         [
             np.stack([_uar(lost_n, weights, one_nFC) for lost_n in lost_Gn], axis=-1)
-            for weights in draws(answers.group, resamples, seed)
+            for weights in draws(np.concatenate([f.group_n for f in folds]), resamples, seed)
         ]
     )
     low_G, high_G = interval(drawn_BG)
     return pd.DataFrame(
         {
-            "name": list(groups),
+            "name": list(masks),
             "importance": falls_GR.mean(axis=1),
             "spread": falls_GR.std(axis=1),
             "low": low_G,
@@ -155,12 +197,12 @@ def groups_by_kind(
     blendshapes: Sequence[str],
     region_P: NDArray[np.str_],
     n_steps: int,
-    mode: TransformName,
+    transform: TransformName,
 ) -> dict[str, dict[str, Mask]]:
     """Kind -> name -> which of the (N, D) inputs; arguments and kinds as in ``importances``.
 
-    A region has its blendshapes and its points, in whatever blocks they are; the head's pose is a
-    region of its own. Not everything has a region.
+    A region has its blendshapes and its points, whatever block they are in; the head's pose is a
+    region of its own. Some inputs belong to no region.
     """
     of_D: dict[str, list[str]] = {"block": [], "blendshape": [], "region": []}
     regions = {
@@ -173,17 +215,16 @@ def groups_by_kind(
         of_D["block"] += [block] * width
         of_D["blendshape"] += list(blendshapes) if block == "blendshapes" else none
         of_D["region"] += regions.get(block, none)
-    found: dict[str, dict[str, Mask]] = {}
+    kinds: dict[str, dict[str, Mask]] = {}
     for kind, names in of_D.items():
         distinct = [name for name in dict.fromkeys(names) if name]
         masks = {name: np.tile(np.array(names) == name, (n_steps, 1)) for name in distinct}
-        found |= {kind: masks} if masks else {}
-    places = np.arange(n_steps)[:, None] == np.arange(n_steps)
-    found["part" if mode in IN_TIME else "place"] = {
-        f"{i + 1} of {n_steps}": np.tile(place[:, None], len(of_D["block"]))
-        for i, place in enumerate(places)
+        kinds |= {kind: masks} if masks else {}
+    kinds["part" if transform in IN_TIME else "place"] = {
+        f"{i + 1} of {n_steps}": np.tile(step[:, None], len(of_D["block"]))
+        for i, step in enumerate(np.eye(n_steps, dtype=bool))
     }
-    return found
+    return kinds
 
 
 def scales(n_steps: int, n_channels: int) -> dict[str, Mask]:
@@ -218,47 +259,42 @@ def in_frequencies(fold: Fold) -> Fold:
     return replace(fold, probabilities=probabilities, inputs_nND=waves)
 
 
-def _answers(folds: Sequence[Fold]) -> Answers:
-    """What the models say of the inputs as they are, all folds one after the other."""
-    probabilities = np.concatenate([fold.probabilities(fold.inputs_nND) for fold in folds])
-    return Answers(
-        actual=np.concatenate([fold.actual_n for fold in folds]),
-        predicted=probabilities.argmax(axis=1),
-        probabilities=probabilities,
-        fold=np.repeat(np.arange(len(folds)), [len(fold.actual_n) for fold in folds]),
-        group=np.concatenate([fold.group_n for fold in folds]),
-    )
+def _right(fold: Fold, inputs_nND: Inputs) -> NDArray[np.int8]:
+    """Which of a fold's answers are right (1), (n,)."""
+    return (fold.probabilities(inputs_nND).argmax(axis=1) == fold.actual_n).astype(np.int8)
 
 
-def _right(
-    fold: Fold, groups: Mapping[str, Mask], repeats: int, rng: np.random.Generator
+def _permuted(
+    fold: Fold, masks: Mapping[str, Mask], repeats: int, rng: np.random.Generator
 ) -> NDArray[np.int8]:
     """Which answers are right (1) when a group is permuted, (G, R, n)."""
     orders = [rng.permutation(len(fold.actual_n)) for _ in range(repeats)]
-    right_GRn = np.empty((len(groups), repeats, len(fold.actual_n)), np.int8)
+    right_GRn = np.empty((len(masks), repeats, len(fold.actual_n)), np.int8)
     permuted = fold.inputs_nND.copy()
-    for right_Rn, mask in zip(right_GRn, groups.values(), strict=True):
-        own = fold.inputs_nND[:, mask]
+    for right_Rn, mask in zip(right_GRn, masks.values(), strict=True):
+        original = fold.inputs_nND[:, mask]
         for repeat, order in enumerate(orders):
-            permuted[:, mask] = own[order]
-            right_Rn[repeat] = fold.probabilities(permuted).argmax(axis=1) == fold.actual_n
-        permuted[:, mask] = own
+            permuted[:, mask] = original[order]
+            right_Rn[repeat] = _right(fold, permuted)
+        permuted[:, mask] = original
     return right_GRn
 
 
-def _one_hot(answers: Answers) -> Floats:
+def _one_hot(folds: Sequence[Fold]) -> Floats:
     """Each clip's fold and class, (n, F, C)."""
-    one_nFC = np.zeros((len(answers.actual), answers.n_folds, answers.n_classes))
-    one_nFC[np.arange(len(one_nFC)), answers.fold, answers.actual] = 1
+    codes_n = np.concatenate([fold.actual_n for fold in folds])
+    fold_n = np.repeat(np.arange(len(folds)), [len(fold.actual_n) for fold in folds])
+    one_nFC = np.zeros((len(codes_n), len(folds), codes_n.max() + 1))
+    one_nFC[np.arange(len(one_nFC)), fold_n, codes_n] = 1
     return one_nFC
 
 
 def _uar(values: Floats, weights: Floats, one_nFC: Floats) -> Floats:
     """UAR with any values in place of right answers, (..., n), weighted, (..., n) -> (...).
 
-    It is linear in them, so of what was lost it is the fall of UAR.
+    It is linear in them, so that of what was lost it is the fall of UAR.
     """
     one_nK = one_nFC.reshape(len(one_nFC), -1)
     sums, counts = ((each @ one_nK) for each in (values * weights, weights))
-    recalls = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    recalls = divide(sums, np.broadcast_to(counts, sums.shape))
     return mean(mean(recalls.reshape(*sums.shape[:-1], *one_nFC.shape[1:])))

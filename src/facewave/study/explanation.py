@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from facewave import figures
-from facewave.evaluation import face_map
 from facewave.evaluation.intervals import Floats
+from facewave.study import face_map
 
 _FIRST = 12  # blendshapes that are shown
 _FALL = "fall of UAR (points)"
@@ -26,7 +26,7 @@ def explanation(
         table: of ``importance.importances``.
         points_PC: (478, 3), a neutral face without the head's pose.
         seconds: how long the median clip is.
-        title: of the whole.
+        title: of the figure.
         path: the PNG.
     """
     kinds = {str(kind): rows.set_index("name") * 100 for kind, rows in _by(table, "kind").items()}
@@ -70,8 +70,8 @@ def _face(axes: Axes, regions: pd.DataFrame, points_PC: Floats) -> None:
     face_map.draw_mesh(axes, points_PC, values_P, _FALL)
     axes.set_title("Regions of the face", fontsize=9)
     ranked = regions["importance"].sort_values(ascending=False, kind="stable")
-    said = [f"{name} {value:.1f}" for name, value in ranked.items()]
-    lines = [",  ".join(said[i : i + 4]) for i in range(0, len(said), 4)]
+    texts = [f"{name} {value:.1f}" for name, value in ranked.items()]
+    lines = [",  ".join(texts[i : i + 4]) for i in range(0, len(texts), 4)]
     axes.text(0.5, 0, "\n".join(lines), transform=axes.transAxes, ha="center", va="top")
 
 

@@ -1,0 +1,73 @@
+"""The runs of the grid that are not there yet."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from facewave.evaluation import measures
+from facewave.labels import schema as labels
+from facewave.params import Params
+from facewave.study import grid
+from facewave.study.clips import Trajectories
+from facewave.study.grid import Run, joined
+from facewave.study.runs import FIGURES, figures, run
+from facewave.workspace import Clips
+
+COLUMNS = (*grid.COLUMNS, *FIGURES, "val_uar", "uar_by_fold", "val_uar_by_fold", "key")
+
+Row = dict[str, Any]
+
+
+def ablation(
+    runs: Mapping[str, Run],
+    known: Mapping[str, Row],
+    trajectories: Trajectories,
+    partitions: Sequence[str | int],
+    loaded: Params,
+    save: Callable[[pd.DataFrame], None],
+) -> dict[str, Row]:
+    """Make the runs that are missing.
+
+    Args:
+        runs: key -> run, those of one transform and K in succession.
+        known: key -> row of the runs that were made before.
+        trajectories: of the dataset.
+        partitions: each run is fitted on every one.
+        loaded: params.yaml.
+        save: called with all rows so far after each run, so that a killed study resumes.
+
+    Returns:
+        Key -> row (``COLUMNS``) of every run.
+    """
+    rows = {key: known[key] for key in runs if key in known}
+    names = sorted({name for one in runs.values() for name in one.inputs})
+    missing = [key for key in runs if key not in known]
+    with tqdm(total=len(runs), initial=len(runs) - len(missing), desc="study", unit="run") as bar:
+        for transform, keys in groupby(missing, lambda key: runs[key].transform):
+            clips = trajectories.clips(transform, names)
+            parts = [labels.parts(clips.table, partition) for partition in partitions]
+            for key in keys:
+                row = _row(runs[key], clips, trajectories.dataset.classes, parts, loaded)
+                rows[key] = row | {"key": key}
+                save(pd.DataFrame([rows[key] for key in runs if key in rows]))
+                bar.update()
+    return rows
+
+
+def _row(
+    chosen: Run, clips: Clips, classes: Sequence[str], parts: Sequence[pd.Series], loaded: Params
+) -> Row:
+    settings = replace(loaded.train, inputs=list(chosen.inputs))
+    outcome = run(clips, chosen.transform, classes, chosen.model, settings, parts)
+    by_fold = measures.uar(measures.confusion(outcome.answers))
+    return {
+        **chosen.named,
+        **figures(outcome.answers, loaded.evaluate),
+        "val_uar": round(100 * outcome.val_uar, 2),
+        "uar_by_fold": joined(by_fold.tolist()),
+        "val_uar_by_fold": joined(outcome.val_uars),
+    }

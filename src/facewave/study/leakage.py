@@ -1,0 +1,73 @@
+"""How much a score gains when folds share subjects. Pure."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedKFold
+
+from facewave.labels import schema as labels
+from facewave.params import ClassifierKind, Params
+from facewave.study.clips import Trajectories
+from facewave.study.runs import FIGURES, figures, run
+from facewave.wavelets.transform import Transform
+
+COLUMNS = ("protocol", "role", "model", *FIGURES)
+
+
+def leakage(
+    trajectories: Trajectories, kinds: Mapping[str, ClassifierKind], loaded: Params
+) -> pd.DataFrame:
+    """The configured models on the dataset's folds and on as many random ones.
+
+    With both, the fold after the tested one validates, whatever the dataset's protocol: the two
+    differ only in who is in which fold.
+
+    Args:
+        trajectories: of the dataset.
+        kinds: role -> classifier.
+        loaded: params.yaml.
+
+    Returns:
+        ``COLUMNS``; no rows if no two clips share a subject or source, with fewer than three folds,
+        or if every class has fewer clips than there are folds.
+    """
+    rows = []
+    labelled = trajectories.table()
+    in_fold = labelled["fold"].notna().to_numpy()
+    table = labelled[in_fold].reset_index(drop=True)
+    n_folds = table["fold"].nunique()
+    drawable = len(table) and table["label"].value_counts().max() >= n_folds
+    if drawable and labels.groups(table).duplicated().any() and n_folds > 2:
+        transform = Transform.of(loaded.wavelets)
+        clips = trajectories.clips(transform, loaded.train.inputs).select(in_fold)
+        random = random_folds(table, n_folds, loaded.labels.seed)
+        folds = {"disjoint": table["fold"], "random": random}
+        for protocol, (role, kind) in product(folds, kinds.items()):
+            parts = list(partitions(folds[protocol]))
+            classes = trajectories.dataset.classes
+            outcome = run(clips, transform, classes, kind, loaded.train, parts)
+            row = {"protocol": protocol, "role": role, "model": kind}
+            rows.append(row | figures(outcome.answers, loaded.evaluate))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def random_folds(table: pd.DataFrame, n_folds: int, seed: int) -> pd.Series:
+    """Stratified folds, drawn without regard to subjects."""
+    fold = pd.Series(0, table.index)
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # A class with fewer clips than folds is missing from some; that is accepted.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        for number, (_, test) in enumerate(folds.split(table, table["label"].to_numpy(np.int64))):
+            fold.iloc[test] = number
+    return fold
+
+
+def partitions(fold: pd.Series) -> Iterator[pd.Series]:
+    """For each fold, which part each clip is in: the fold is tested, the next one validates."""
+    numbers = sorted(fold.unique())
+    for test, val in zip(numbers, [*numbers[1:], numbers[0]], strict=True):
+        yield fold.map({test: "test", val: "val"}).fillna("train")
