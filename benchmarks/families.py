@@ -1,58 +1,46 @@
-"""Which wavelet family loses least: ``python benchmarks/families.py DATASET [--k 10]``.
+"""Which wavelet loses least: ``python benchmarks/families.py DATASET [--k 10]``.
 
-Reads data/landmarks/DATASET as stage wavelet does, so from the repository's root after
-``dvc repro extract``. Every discrete family of PyWavelets, with open and with periodic ends, in
-mode approximation: the share of the variance over time, and of the squared velocity, that K numbers
-leave unexplained, median over clips, in percent; sorted by the mean of the shares of variance.
-Families whose filters are too long for K functions with open ends are left out there.
+Reads data/landmarks/DATASET, so run it from the repository's root after ``dvc repro extract``. For
+every discrete wavelet of PyWavelets, with open and with periodic ends, as an approximation: the
+share of the variance over time, and of the squared velocity, that K numbers leave unexplained,
+median over clips, in percent; sorted by the mean share of variance. Wavelets whose filters are too
+long for K functions with open ends are left out there.
 """
 
 import argparse
-from pathlib import Path
 from typing import get_args
 
 import pywt
 
 from facewave import params
-from facewave.landmarks import schema as landmarks
 from facewave.params import Boundary
-from facewave.wavelets.__main__ import measured_of
-from facewave.wavelets.features import channels, unusable
-from facewave.wavelets.information import Moving, moving, race, summary
+from facewave.study.clips import Trajectories
+from facewave.study.reconstruction import moments_of, race, summary
 from facewave.wavelets.transform import Transform
-
-
-def clips(dataset: str) -> list[Moving]:
-    """The clips that the stage measures."""
-    folder, settings = Path("data/landmarks") / dataset, params.load().wavelets
-    index = landmarks.read_index(folder)
-    reasons = [unusable(row, settings.max_gap_s) for row in index.to_dict("records")]
-    index["usable"] = [not reason for reason in reasons]
-    found = []
-    for row in index.loc[sorted(measured_of(index))].itertuples():
-        trajectory = landmarks.read_row(folder, row)
-        found.append(moving(channels(trajectory, row), trajectory.times_T, row.file_path))
-    return found
+from facewave.workspace import Dataset
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description="Which wavelet family loses least.")
+    parser = argparse.ArgumentParser(description="Which wavelet loses least.")
     parser.add_argument("dataset")
     parser.add_argument("--k", type=int, default=10, help="numbers per channel")
-    given = parser.parse_args()
-    seen = clips(given.dataset)
+    arguments = parser.parse_args()
+    loaded = params.load()
+    dataset = Dataset(arguments.dataset, loaded)
+    clips = moments_of(Trajectories(dataset, loaded.wavelets.max_gap_s))
     racing = {
-        f"{family} {boundary}": Transform("approximation", family, boundary, given.k)
-        for family in pywt.wavelist(kind="discrete")
-        if family not in ("db1", "bior1.1", "rbio1.1")  # haar by other names
+        f"{wavelet} {boundary}": Transform("approximation", wavelet, boundary, arguments.k)
+        for wavelet in pywt.wavelist(kind="discrete")
+        if wavelet not in ("db1", "bior1.1", "rbio1.1")  # haar by other names
         for boundary in get_args(Boundary)
     }
-    lost = summary(race(seen, racing, [given.k]))
+    lost = summary(race(clips, racing, [arguments.k]))
     table = lost.pivot(index="contender", columns="block")[["variance_median", "velocity_median"]]
     order = table["variance_median"].mean(axis=1).sort_values(kind="stable").index
-    blocks = list(seen[0].moments)
-    print(f"{given.dataset}: {len(seen)} clips, K = {given.k}; unexplained variance | velocity, %")
+    blocks = list(clips[0].moments)
+    print(f"{arguments.dataset}: {len(clips)} clips, K = {arguments.k}; unexplained", end=" ")
+    print("variance | velocity, %")
     print(f"{'':20} " + " ".join(f"{block:>16}" for block in blocks))
     for name in order:
         cells = [
@@ -61,7 +49,7 @@ def main() -> None:
             for block in blocks
         ]
         print(f"{name:20} " + " ".join(cells))
-    print(f"{len(racing) - len(order)} have no place for so few functions")
+    print(f"{len(racing) - len(order)} cannot have so few functions")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 Synthetic clips of 90 frames and 1,486 channels (478 points, 52 blendshapes), random walks. In each
 round, so that ratios hold on a machine that others share: the default transform of many clips at
 once of all channels, with frame times that all clips share and with times of each clip's own (whose
-fit must be worked out anew); mode block; PyWavelets called for each channel, on a few clips; and
-reading clips, from shards as stage wavelet does and from plain .npy, one file a clip. Then how time
-and peak memory grow when clips are read and transformed one after the other, a hundred shards'
-clips over and over. One thread, but for reading parquet.
+fit must be computed anew); transform block; PyWavelets called for each channel, on a few clips; and
+reading clips, from shards as stage wavelet does and from plain .npy, one file per clip. Then how
+time and peak memory grow when clips are read and transformed one after the other, the same hundred
+over and over. One thread, except for reading parquet.
 """
 
 import argparse
@@ -71,12 +71,12 @@ def write(folder: Path) -> list[SimpleNamespace]:
     return rows
 
 
-def by_channel(values_TC: Floats, family: str) -> Floats:
-    """PyWavelets for each channel, with the level and the numbers of mode block."""
+def by_channel(values_TC: Floats, wavelet: str) -> Floats:
+    """PyWavelets for each channel, with the level and the numbers of transform block."""
     level = block_level(len(values_TC))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return np.stack([pywt.wavedec(line, family, level=level)[0][:10] for line in values_TC.T])
+        return np.stack([pywt.wavedec(line, wavelet, level=level)[0][:10] for line in values_TC.T])
 
 
 def own_times(seed: int) -> Floats:
@@ -96,7 +96,7 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description="What the transform costs.")
     parser.add_argument("--rounds", type=int, default=3, help="medians are printed")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     default = Transform()
     block = Transform("block", default.wavelet)
     with tempfile.TemporaryDirectory() as name, threadpool_limits(1):
@@ -106,17 +106,17 @@ def main() -> None:
         works: dict[str, tuple[int, Callable[[int], object]]] = {
             "transform, times shared": (DISTINCT, lambda i: default(values[i], TIMES)),
             "transform, own times": (DISTINCT, lambda i: default(values[i], own_times(i))),
-            "mode block": (DISTINCT, lambda i: block(values[i], TIMES)),
+            "block": (DISTINCT, lambda i: block(values[i], TIMES)),
             "PyWavelets by channel": (BY_CHANNEL, lambda i: by_channel(values[i], default.wavelet)),
             "reading from shards": (DISTINCT, lambda i: schema.read_row(folder, rows[i])),
             "reading from .npy": (DISTINCT, lambda i: np.load(folder / f"{i}.npy")),
         }
         rounds = [
             {name: each(count, work) for name, (count, work) in works.items()}
-            for _ in range(given.rounds)
+            for _ in range(arguments.rounds)
         ]
         print(f"{default.name}; {FRAMES} frames, {values[0].shape[1]} channels", end="; ")
-        print(f"medians of {given.rounds} rounds")
+        print(f"medians of {arguments.rounds} rounds")
         shown = ("PyWavelets by channel", "reading from shards", "reading from .npy")
         print(f"{'':26} {'ms/clip':>8}  over: " + "  ".join(f"{other:>21}" for other in shown))
         for name in works:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import chdir
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -32,18 +33,20 @@ DEMO = REPOSITORY / "data/trajectories/demo/part-00000.parquet"
 NAMES = landmarks.read_names(DEMO)
 ABOUT = "synthetic numbers of a test"
 SETTINGS = params.load(REPOSITORY / "params.yaml").landmarks
-TOY_TRAIN = {"epochs": 12, "hidden": 8, "lr": 0.01, "c": 0.1}
+TOY_TRAIN = {"network": {"epochs": 12, "hidden": 8, "lr": 0.01}, "logistic": {"c": 0.1}}
 
 Floats32 = NDArray[np.float32]
 
 
 def write_params(project: Path, **changes: dict[str, Any]) -> None:
-    """The repository's params.yaml with some keys of some sections changed."""
+    """The repository's params.yaml with some keys of some sections (and groups) changed."""
     yaml = YAML(typ="safe", pure=True)
     content = yaml.load((REPOSITORY / "params.yaml").read_text("utf-8"))
     content["datasets"] = {"demo": content["datasets"]["demo"] | {"about": ABOUT}}
     for section, values in changes.items():
-        content[section] |= values
+        groups = {key: content[section][key] | value for key, value in values.items()
+                  if isinstance(value, dict)}  # fmt: skip
+        content[section] |= values | groups
     with (project / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(content, file)
 
@@ -283,13 +286,15 @@ def write_toy_project(project: Path) -> Toy:
 
 @cache
 def trained_project() -> Path:
-    """A toy project after stage train, which ran as a command. To change it, take a copy."""
+    """A toy project after stage train. To change it, take a copy."""
+    from facewave.training.__main__ import main as train  # takes seconds to load
+
     folder = tempfile.TemporaryDirectory(prefix="facewave-trained-")
     atexit.register(folder.cleanup)
     project = Path(folder.name)
     write_toy_project(project)
-    process = run(project, "-m", "facewave.training")
-    assert process.returncode == 0, process.stderr
+    with chdir(project):
+        train()
     return project
 
 

@@ -16,6 +16,7 @@ from facewave.wavelets.features import features
 from facewave.wavelets.transform import Transform
 from making import TOY_TRAIN, toy, trajectory, write_features, write_landmarks, write_params
 
+TOY_NETWORK = {"epochs": 4, "hidden": 8, "lr": 0.01}
 FRAMES = 12
 PICTURE = ClipFacts(fps=30.0, width=64, height=48, declared_frames=FRAMES)
 TRANSFORM = Transform("approximation", "haar", k=4)
@@ -29,8 +30,8 @@ STUDY: dict[str, Any] = {
     "every": [3],
 }
 SECTIONS: dict[str, dict[str, Any]] = {
-    "wavelets": {"mode": "approximation", "family": "haar", "k": 4},
-    "train": TOY_TRAIN | {"epochs": 4, "partitions": PARTITIONS},
+    "wavelets": {"transform": "approximation", "wavelet": "haar", "k": 4},
+    "train": TOY_TRAIN | {"network": TOY_NETWORK, "partitions": PARTITIONS},
     "evaluate": {"resamples": 40},
 }
 

@@ -11,28 +11,42 @@ from pathlib import Path
 from typing import Any
 
 _SOURCE = Path(__file__).parents[1]
+
+
+def _modules(room: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{room}/{name}.py" for name in names)
+
+
 _FEATURES = (
     "workspace.py",
-    *(f"labels/{name}.py" for name in ("schema",)),
-    *(f"landmarks/{name}.py" for name in ("headpose", "schema")),
-    *(f"wavelets/{name}.py" for name in ("bases", "features", "schema", "transform")),
-    "study/clips.py",
+    *_modules("labels", "schema"),
+    *_modules("landmarks", "headpose", "schema"),
+    *_modules("wavelets", "bases", "features", "schema", "transform"),
+    *_modules("study", "clips"),
 )
-_ANSWERS = (
+_CLASSIFIERS = (
+    *_modules("models/classifiers", "classifier", "heads", "reduce"),
+    *_modules("training", "__init__", "classifier"),
+    *_modules("evaluation", "intervals"),
+)
+_RUNS = (
     *_FEATURES,
-    *(f"models/classifiers/{name}.py" for name in ("classifier", "heads", "reduce")),
-    *(f"training/{name}.py" for name in ("__init__", "classifier", "fit", "loop", "losses")),
-    "training/parts.py",
-    *(f"evaluation/{name}.py" for name in ("intervals", "measures")),
-    "study/runs.py",
+    *_CLASSIFIERS,
+    *_modules("training", "fit", "loop", "losses", "parts"),
+    *_modules("evaluation", "measures"),
+    *_modules("study", "runs"),
 )
 # The code that each part of the study follows from, as paths below src/facewave.
 CODE = {
-    "runs": _ANSWERS,
-    "leakage": (*_ANSWERS, "study/leakage.py"),
-    "removed": (*_ANSWERS, "study/thinned.py"),
-    "importance": (*_ANSWERS, "study/importance.py", "study/face_map.py"),
-    "reconstruction": (*_FEATURES, "models/classifiers/reduce.py", "study/reconstruction.py"),
+    "runs": _RUNS,
+    "leakage": (*_RUNS, *_modules("study", "leakage")),
+    "removed": (*_RUNS, *_modules("study", "thinned")),
+    "importance": (*_FEATURES, *_CLASSIFIERS, *_modules("study", "importance", "face_map")),
+    "reconstruction": (
+        *_FEATURES,
+        *_modules("models/classifiers", "reduce"),
+        *_modules("study", "reconstruction"),
+    ),
 }
 
 

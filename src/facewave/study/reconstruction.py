@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold
 from tqdm import tqdm
 
 from facewave.errors import UserError
@@ -54,17 +53,22 @@ def reconstruction(trajectories: Trajectories, default: Transform) -> pd.DataFra
         trajectories: of the dataset.
         default: the configured transform, which comes first.
     """
-    measured = measured_of(trajectories.index)
-    clips = [
-        moments(channels(trajectory, row), trajectory.times_T, row.file_path)
-        for at, row, trajectory in trajectories
-        if at in measured
-    ]
+    clips = moments_of(trajectories)
     racing = contenders(default)
     ks = sorted({*KS, default.k})
     return summary(
         pd.concat(race(clips, {name: racing[name]}, ks) for name in tqdm(racing, "reconstruction"))
     )
+
+
+def moments_of(trajectories: Trajectories) -> list[Moments]:
+    """The moments of the clips that are measured."""
+    measured = measured_of(trajectories.index)
+    return [
+        moments(channels(trajectory, row), trajectory.times_T, row.file_path)
+        for at, row, trajectory in trajectories
+        if at in measured
+    ]
 
 
 def measured_of(index: pd.DataFrame) -> set[int]:
@@ -182,6 +186,8 @@ def _choices(
     clips: Sequence[Moments], learnt: Sequence[Mapping[Block, Floats]], transform: Transform
 ) -> dict[tuple[int, Block], Floats]:
     """For each clip and block, the (K, N) that was learnt from clips of other files."""
+    from sklearn.model_selection import GroupKFold  # takes a second to load
+
     files = np.unique([clip.file for clip in clips], return_inverse=True)[1]
     folds = GroupKFold(min(_FOLDS, int(files.max()) + 1)).split(files, groups=files)
     learn = reduce.largest if transform.transform == "largest" else reduce.principal

@@ -61,8 +61,7 @@ def channels(
     filled = {}
     for name in (block for block in blocks if block in names):
         values_TC = blocks[name].astype(np.float64).reshape(len(blocks[name]), -1)
-        seen_T = np.isfinite(values_TC).all(axis=1)
-        filled[name] = fill_gaps(values_TC, seen_T, trajectory.times_T)
+        filled[name] = fill_gaps(values_TC, np.isfinite(values_TC).min(axis=1), trajectory.times_T)
     return filled
 
 

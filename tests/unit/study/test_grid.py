@@ -1,7 +1,9 @@
 """The grid: every combination once, in order; keys that tell runs apart; validation's choice."""
 
-from dataclasses import replace
+import ast
+from dataclasses import asdict, replace
 from itertools import product
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -12,11 +14,14 @@ from hypothesis import strategies as st
 
 from facewave.errors import UserError
 from facewave.params import Block, ClassifierKind, Study, TransformName, Wavelets
-from facewave.study.grid import Run, chosen, chosen_by_fold, key, runs, written
+from facewave.study import grid
+from facewave.study.grid import Run, chosen, chosen_by_fold, joined, runs
+from facewave.study.keys import CODE, key
 from facewave.wavelets.transform import Transform
 
+SOURCE = Path(grid.__file__).parents[1]
 WAVELETS = Wavelets(
-    mode="approximation", family="bior3.1", boundary="periodic", k=10, max_gap_s=1.0
+    transform="approximation", wavelet="bior3.1", boundary="periodic", k=10, max_gap_s=1.0
 )
 
 
@@ -62,11 +67,11 @@ def test_every_combination_is_there_once_in_the_order_of_the_settings(
     ]
 
 
-@pytest.mark.parametrize("mode", get_args(TransformName))
-def test_a_mode_may_bring_its_family_or_takes_the_one_of_the_wavelets(mode: TransformName) -> None:
-    for name, family in ((f"{mode} haar", "haar"), (mode, "bior3.1")):
-        (run,) = runs(study(transforms=[name]), WAVELETS)
-        assert run.transform == Transform(mode, family, "periodic", 8)
+def test_a_transform_may_bring_its_wavelet_or_takes_that_of_the_wavelets() -> None:
+    for name in get_args(TransformName):
+        for text, wavelet in ((f"{name} haar", "haar"), (name, "bior3.1")):
+            (run,) = runs(study(transforms=[text]), WAVELETS)
+            assert run.transform == Transform(name, wavelet, "periodic", 8)
 
 
 def test_a_run_is_named_by_its_four_settings() -> None:
@@ -80,69 +85,92 @@ def test_a_run_is_named_by_its_four_settings() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("transforms", "names"),
-    [
+def test_one_transform_by_two_names_is_one() -> None:
+    for transforms, names in (
         (["approximation", "approximation bior3.1"], ["approximation bior3.1 periodic"]),
         (["dct haar", "approximation haar", "dct"], ["dct", "approximation haar periodic"]),
-    ],
-)
-def test_one_transform_by_two_names_is_one(transforms: list[str], names: list[str]) -> None:
-    found = [run.named for run in runs(study(transforms=transforms, k=[5, 8]), WAVELETS)]
-    assert [(one["transform"], one["k"]) for one in found] == list(product(names, (5, 8)))
+    ):
+        found = [run.named for run in runs(study(transforms=transforms, k=[5, 8]), WAVELETS)]
+        assert [(one["transform"], one["k"]) for one in found] == list(product(names, (5, 8)))
 
 
 @pytest.mark.parametrize(
-    ("transform", "k", "said"),
+    ("transform", "k", "message"),
     [
-        ("approximation haard", 8, "'haard' is no discrete wavelet"),
-        ("dct morl", 8, "'morl' is no discrete wavelet"),
-        ("approximation sym8", 8, "k 8 is too few for sym8, which needs 15"),
+        ("approximation haard", 8, "'haard' is not a discrete wavelet"),
+        ("dct morl", 8, "'morl' is not a discrete wavelet"),
+        ("approximation sym8", 8, "k 8 is too few for sym8, which needs at least 15"),
         ("pyramid db8", 2, "k 2 is too few for the pyramid of db8"),
-        ("pca", 65, "k 65 is more than the 64 numbers"),
-        ("largest haar", 65, "k 65 is more than the 64 numbers"),
-        ("pyramid haar", 65, "k 65 is more than a decomposition's 64"),
+        ("pca", 65, "k 65 exceeds the 64 numbers"),
+        ("largest haar", 65, "k 65 exceeds the 64 numbers"),
+        ("pyramid haar", 65, "k 65 exceeds the 64 functions"),
     ],
 )
-def test_what_cannot_be_transformed_is_told_before_the_first_run(
-    transform: str, k: int, said: str
+def test_impossible_transforms_are_refused_before_the_first_run(
+    transform: str, k: int, message: str
 ) -> None:
     settings = study(transforms=["dct", transform], k=[20, k])
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         next(runs(settings, replace(WAVELETS, boundary="open")))
 
 
-RUN = Run(Transform("energy", "haar", "open", 8), ("blendshapes", "head"), "logistic")
-GIVEN: dict[str, Any] = {"code": "a", "labels": "b", "settings": [{"lr": 0.1}, {"seed": 0}, 1.0]}
-OTHER_RUNS = [
-    replace(RUN, transform=replace(RUN.transform, mode="dct")),
-    replace(RUN, transform=replace(RUN.transform, family="db2")),
-    replace(RUN, transform=replace(RUN.transform, boundary="periodic")),
-    replace(RUN, transform=replace(RUN.transform, k=9)),
-    replace(RUN, inputs=("blendshapes",)),
-    replace(RUN, inputs=("head", "blendshapes")),
-    replace(RUN, model="svm"),
-]
-OTHER_GIVEN: list[dict[str, Any]] = [
-    GIVEN | {"code": "b"},
-    GIVEN | {"labels": "a"},
-    GIVEN | {"code": "b", "labels": "a"},
-    GIVEN | {"settings": [{"lr": 0.2}, {"seed": 0}, 1.0]},
-    GIVEN | {"settings": [{"lr": 0.1}, {"seed": 1}, 1.0]},
-    GIVEN | {"settings": [{"lr": 0.1}, {"seed": 0}, 0.5]},
-    {name: value for name, value in GIVEN.items() if name != "labels"},
-]
+def test_a_key_differs_for_every_other_setting_or_input() -> None:
+    run = asdict(Run(Transform("energy", "haar", "open", 8), ("blendshapes", "head"), "logistic"))
+    content: list[Any] = [run, {"labels": "b", "settings": [{"lr": 0.1}, 1.0]}]
+    others = [
+        [run | {"transform": run["transform"] | {name: value}}, content[1]]
+        for name, value in {
+            "transform": "dct",
+            "wavelet": "db2",
+            "boundary": "periodic",
+            "k": 9,
+        }.items()
+    ]
+    for changed in ({"inputs": ["head", "blendshapes"]}, {"model": "svm"}):
+        others.append([run | changed, content[1]])
+    for changed in (
+        {"labels": "a"},
+        {"settings": [{"lr": 0.2}, 1.0]},
+        {"settings": [{"lr": 0.1}, 2]},
+    ):
+        others.append([run, content[1] | changed])
+    code = ("study/grid.py",)
+    keys = [key(code, *content), key(("study/runs.py",), *content)]
+    keys += [key(code, *other) for other in others]
+    assert len(set(keys)) == len(keys)
+    assert key(code, run, dict(reversed(content[1].items()))) == keys[0]
 
 
-def test_a_key_is_another_for_any_other_setting_or_anything_else_given() -> None:
-    keys = [key(RUN, GIVEN)]
-    keys += [key(other, GIVEN) for other in OTHER_RUNS]
-    keys += [key(RUN, other) for other in OTHER_GIVEN]
-    assert len(set(keys)) == 1 + len(OTHER_RUNS) + len(OTHER_GIVEN)
+# Not hashed, since no figure follows from them: settings, texts, files, what models share.
+UNHASHED = {"params", "errors", "files", "training/schema", "prediction/schema"}
 
 
-def test_a_key_is_the_same_whatever_the_order_of_what_is_given() -> None:
-    assert key(RUN, GIVEN) == key(replace(RUN), dict(reversed(GIVEN.items())))
+def imports(module: str, found: set[str]) -> set[str]:
+    """The modules of facewave that a module imports at its top level, directly or not."""
+    if module not in found | UNHASHED:
+        found.add(module)
+        for node in ast.parse((SOURCE / f"{module}.py").read_text("utf-8")).body:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("facewave"):
+                base = node.module.removeprefix("facewave").strip(".").replace(".", "/")  # type: ignore[union-attr]
+                for name in (f"{base}/{alias.name}".strip("/") for alias in node.names):
+                    is_module = (SOURCE / f"{name}.py").exists()
+                    imports(name if is_module else base, found)
+    return found
+
+
+def test_keys_hash_the_modules_that_are_used() -> None:
+    features = imports("study/clips", set())
+    for part, head in (
+        ("runs", "runs"),
+        ("leakage", "leakage"),
+        ("removed", "thinned"),
+        ("importance", "importance"),
+        ("reconstruction", "reconstruction"),
+    ):
+        hashed = {path.removesuffix(".py") for path in CODE[part]} - {"training/__init__"}
+        used = imports(f"study/{head}", set()) | features
+        lazily = {"models/classifiers/reduce"} if part == "reconstruction" else set()
+        assert used | lazily == hashed, part
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=8), st.integers(0, 99))
@@ -177,4 +205,4 @@ def test_each_fold_s_own_validation_chooses_what_it_is_tested_with() -> None:
     rows, uar = chosen_by_fold(table)
     assert [row["k"] for row in rows] == [2, 1, 1]  # the first of equals; without validation, too
     assert uar == pytest.approx((4 + 2 + 3) / 3)
-    assert written([0.1, 0.9, np.nan]) == val[0]
+    assert joined([0.1, 0.9, np.nan]) == val[0]

@@ -10,19 +10,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewave.params import TransformName
-from facewave.wavelets import plots
-from facewave.wavelets.information import KS, Moving, contenders, moving, race, summary
+from facewave.study import plots
+from facewave.study.reconstruction import (
+    KS,
+    Moments,
+    contenders,
+    measured_of,
+    moments,
+    race,
+    summary,
+    unexplained,
+)
 from facewave.wavelets.transform import LEARNT, Floats, Transform
 
 QUARTILES = ("low", "median", "high")
 EVEN = np.arange(64) / 30
 
 
-def clip(values: Floats, file: str = "a", times: Floats = EVEN) -> Moving:
-    return moving({"blendshapes": values}, times, file)
+def clip(values: Floats, file: str = "a", times: Floats = EVEN) -> Moments:
+    return moments({"blendshapes": values}, times, file)
 
 
-def losses(clips: list[Moving], transform: Transform, k: int | None = None) -> pd.DataFrame:
+def losses(clips: list[Moments], transform: Transform, k: int | None = None) -> pd.DataFrame:
     return race(clips, {"one": transform}, [k or transform.k])
 
 
@@ -34,8 +43,8 @@ def box(position: int) -> Floats:
 
 def test_what_lies_in_the_span_is_kept_whole_and_by_the_mean_not_at_all() -> None:
     values = np.array([[1.0, 0], [3, 1], [2, 5], [0, 0]]).repeat(16, axis=0)
-    for mode, lost in (("approximation", 0), ("largest", None), ("mean", 1)):
-        found = losses([clip(values)], Transform(mode, "haar", k=4))  # type: ignore[arg-type]
+    for name, lost in (("approximation", 0), ("largest", None), ("mean", 1)):
+        found = losses([clip(values)], Transform(name, "haar", k=4))  # type: ignore[arg-type]
         if lost is None:
             assert found.empty  # nothing to learn from
         else:
@@ -46,7 +55,7 @@ def test_a_case_by_hand() -> None:
     """Frames 0 1 | 0 3: their means are 0.5 and 1.5, around 1."""
     values = np.array([[0.0], [1], [0], [3]])
     (row,) = losses(
-        [clip(values, times=np.arange(4.0))], Transform(family="haar", k=2)
+        [clip(values, times=np.arange(4.0))], Transform(wavelet="haar", k=2)
     ).itertuples()
     assert row.variance == pytest.approx((0.25 + 0.25 + 2.25 + 2.25) / 6)
     assert row.velocity == pytest.approx((1 + 4 + 9) / (1 + 1 + 9))  # rebuilt: 0 1 0
@@ -55,19 +64,19 @@ def test_a_case_by_hand() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.sampled_from([mode for mode in get_args(TransformName) if mode not in LEARNT]),
+    st.sampled_from([name for name in get_args(TransformName) if name not in LEARNT]),
     st.sampled_from(["haar", "db2", "bior3.1"]),
     st.integers(4, 30),
     st.integers(3, 90),
     st.integers(0, 2**32 - 1),
 )
 def test_moments_give_what_the_channels_give(
-    mode: TransformName, family: str, k: int, n_frames: int, seed: int
+    name: TransformName, wavelet: str, k: int, n_frames: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     times = rng.uniform(0.01, 0.1, n_frames).cumsum()
     values = rng.normal(size=(n_frames, 5)).cumsum(axis=0)
-    transform = Transform(mode, family, k=k)
+    transform = Transform(name, wavelet, k=k)
     (row,) = losses([clip(values, times=times)], transform).itertuples()
     left = values - transform.inverse(transform(values, times), times)
     whole = ((values - values.mean(axis=0)) ** 2).sum()
@@ -89,37 +98,37 @@ def test_where_nothing_moves_there_is_nothing_to_lose() -> None:
     assert row.variance_low == row.variance_median == row.variance_high
 
 
-@pytest.mark.parametrize("mode", ["largest", "pca"])
-def test_clips_of_one_file_are_not_learnt_from(mode: TransformName) -> None:
+def test_nothing_is_learnt_from_clips_of_one_file() -> None:
     """Two clips of one file move as no other does; three numbers would do for all there is."""
     clips = [clip(box(40), "same"), *(clip(box(5), f"other {i}") for i in range(5))]
     clips.append(clip(2 * box(40), "same"))
-    lost = losses(clips, Transform(mode, "haar", k=3))["variance"].to_numpy()
-    assert (lost[[0, 6]] > 0.99).all()
-    assert (lost[1:6] < 0.02).all()
-    apart = [Moving(one.moments, one.times_T, str(i)) for i, one in enumerate(clips)]
-    assert (losses(apart, Transform(mode, "haar", k=3))["variance"] < 0.05).all()
+    apart = [Moments(one.moments, one.times_T, str(i)) for i, one in enumerate(clips)]
+    for transform in (Transform("largest", "haar", k=3), Transform("pca", k=3)):
+        lost = losses(clips, transform)["variance"].to_numpy()
+        assert (lost[[0, 6]] > 0.99).all()
+        assert (lost[1:6] < 0.02).all()
+        assert (losses(apart, transform)["variance"] < 0.05).all()
 
 
-@pytest.mark.parametrize("mode", ["largest", "pca"])
-def test_how_much_a_clip_moves_does_not_count(mode: TransformName) -> None:
+def test_how_much_a_clip_moves_does_not_count() -> None:
     """One clip that moves a thousand times as much is outvoted by four."""
     clips = [clip(box(9), f"{i}") for i in range(4)]
     clips += [clip(1000 * box(33), "wild"), clip(box(9), "last")]
-    lost = losses(clips, Transform(mode, "haar", k=2))["variance"]
-    assert (lost > 0.5).tolist() == [False, False, False, False, True, False]
+    for transform in (Transform("largest", "haar", k=2), Transform("pca", k=2)):
+        lost = losses(clips, transform)["variance"]
+        assert (lost > 0.5).tolist() == [False, False, False, False, True, False]
 
 
 def test_each_block_learns_for_itself() -> None:
     clips = [
-        moving({"blendshapes": box(5), "head": box(50)}, EVEN, file) for file in ("a", "b", "c")
+        moments({"blendshapes": box(5), "head": box(50)}, EVEN, file) for file in ("a", "b", "c")
     ]
     found = losses(clips, Transform("largest", "haar", k=2))
     assert found["block"].tolist() == ["blendshapes", "head"] * 3
     np.testing.assert_allclose(found["variance"], 0, atol=1e-9)
 
 
-def test_sizes_without_a_place_are_left_out() -> None:
+def test_impossible_sizes_are_left_out() -> None:
     clips = [clip(box(5), file) for file in ("a", "b")]
     racing = {"sym4": Transform("approximation", "sym4"), "pca": Transform("pca")}
     racing |= {"pyramid": Transform("pyramid"), "mean": Transform("mean")}
@@ -147,15 +156,15 @@ def test_more_numbers_lose_less() -> None:
 
 @pytest.mark.parametrize("clips", [[], [clip(box(5))], [clip(box(5)), clip(box(6))]])
 def test_with_no_clips_or_those_of_one_file_the_race_ends_well(
-    clips: list[Moving], tmp_path: Path
+    clips: list[Moments], tmp_path: Path
 ) -> None:
     found = race(clips, contenders(Transform()), KS)
-    racing = {name for name, one in contenders(Transform()).items() if one.mode not in LEARNT}
+    racing = {name for name, one in contenders(Transform()).items() if one.transform not in LEARNT}
     assert set(found["contender"]) == (racing if clips else set())
     kept = summary(found)
     shares = [f"{what}_{which}" for what in ("variance", "velocity") for which in QUARTILES]
     assert list(kept) == ["contender", "k", "block", *shares, "clips"]
-    plots.curves(kept, "none", tmp_path / "a.png")
+    plots.reconstruction(kept, "none", tmp_path / "a.png")
 
 
 def test_the_summary_is_quartiles_in_percent() -> None:
@@ -176,9 +185,9 @@ def test_the_summary_is_quartiles_in_percent() -> None:
     assert (first.clips, second.clips) == (4, 1)
 
 
-@pytest.mark.parametrize(
-    ("default", "first"),
-    [
+def test_the_configured_transform_comes_first_and_once() -> None:
+    plain = contenders(Transform())
+    for default, first in (
         (Transform(), "approximation bior3.1"),
         (Transform("largest", "db2"), "largest db2"),
         (Transform("largest", "db2", "periodic"), "largest db2"),  # it has no other ends
@@ -186,36 +195,56 @@ def test_the_summary_is_quartiles_in_percent() -> None:
         (Transform("approximation", "haar", "periodic"), "approximation haar periodic"),
         (Transform("energy", "db4"), "energy db4"),
         (Transform("mean_std"), "mean_std"),
-    ],
-)
-def test_the_configured_transform_comes_first_and_once(default: Transform, first: str) -> None:
-    racing = contenders(default)
-    plain = contenders(Transform())
-    assert next(iter(racing)) == first
-    assert set(racing) == {first, *plain}
-    assert len(set(racing.values())) == len(racing)
-    assert (racing[first].mode, racing[first].k) == (default.transform, default.k)
+    ):
+        racing = contenders(default)
+        assert next(iter(racing)) == first
+        assert set(racing) == {first, *plain}
+        assert len(set(racing.values())) == len(racing)
+        assert (racing[first].transform, racing[first].k) == (default.transform, default.k)
 
 
-@pytest.mark.parametrize("k", [7, 65, 256])
-def test_all_race_that_have_place_for_as_many_numbers(k: int) -> None:
-    clips = [moving({"head": np.arange(9.0)[:, None]}, EVEN[:9], name) for name in "ab"]
-    racing = contenders(Transform(k=k))
-    measured = race(clips, racing, [k])
-    learning = {name for name, one in racing.items() if one.mode in ("largest", "pca", "pyramid")}
-    assert set(racing) - set(measured["contender"]) <= (learning if k > 64 else set())
+def test_all_that_can_have_k_numbers_take_part() -> None:
+    clips = [moments({"head": np.arange(9.0)[:, None]}, EVEN[:9], name) for name in "ab"]
+    for k in (7, 65, 256):
+        racing = contenders(Transform(k=k))
+        measured = race(clips, racing, [k])
+        bounded = {n for n, one in racing.items() if one.transform in ("largest", "pca", "pyramid")}
+        assert set(racing) - set(measured["contender"]) <= (bounded if k > 64 else set())
+
+
+def test_of_many_long_clips_some_are_measured() -> None:
+    index = pd.DataFrame({"usable": True, "frames": [600] * 60 + [1201, 5000]})
+    index.loc[3, "usable"] = False
+    measured = measured_of(index)
+    assert len(measured) == 20_000 // 600
+    assert not measured & {3, 60, 61}
+    assert measured != set(range(len(measured)))  # not the first ones
+    assert measured == measured_of(index)
+    assert measured == measured_of(index.set_index(pd.Index(range(100, 162))))
+
+
+def test_unexplained_are_the_medians_at_k() -> None:
+    clips = [clip(np.random.default_rng(i).normal(size=(64, 3)), str(i)) for i in range(3)]
+    table = summary(race(clips, {"dct": Transform("dct"), "mean": Transform("mean")}, (4, 8)))
+    found = unexplained(table, 8)
+    assert set(found) == {"dct", "mean"}
+    row = table[(table["contender"] == "dct") & (table["k"] == 8)].iloc[0]
+    lost = {"variance": row["variance_median"], "velocity": row["velocity_median"]}
+    assert found["dct"] == {"blendshapes": lost}
 
 
 def test_curves_are_the_same_bytes_twice(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     blocks: Any = ("blendshapes", "landmarks", "pose_free", "head")
     clips = [
-        moving({block: rng.normal(size=(20, 2)) for block in blocks}, EVEN[:20], str(i))
+        moments({block: rng.normal(size=(20, 2)) for block in blocks}, EVEN[:20], str(i))
         for i in range(3)
     ]
     kept = summary(race(clips, contenders(Transform()), (4, 8)))
     for name in ("a.png", "b.png"):
-        plots.curves(kept, "a test, n = 3 clips", tmp_path / name)
-    plots.curves(kept.assign(variance_median=1.0), "a test, n = 3 clips", tmp_path / "other.png")
+        plots.reconstruction(kept, "a test, n = 3 clips", tmp_path / name)
+    plots.reconstruction(
+        kept.assign(variance_median=1.0), "a test, n = 3 clips", tmp_path / "other.png"
+    )
     drawn = [(tmp_path / name).read_bytes() for name in ("a.png", "b.png", "other.png")]
     assert drawn[0] == drawn[1] != drawn[2]

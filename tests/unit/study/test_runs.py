@@ -1,8 +1,8 @@
 """One run: no test clip leaves a trace, and the answers are those of the stages."""
 
-import shutil
-from contextlib import chdir
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,26 @@ import torch
 
 from facewave import params
 from facewave.evaluation import measures
-from facewave.evaluation.__main__ import main as evaluate
+from facewave.evaluation.intervals import estimates
 from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
-from facewave.params import ClassifierKind, Evaluate, TransformName
-from facewave.study.runs import Outcome, figures, run
+from facewave.params import ClassifierKind, Evaluate
+from facewave.study.runs import FIGURES, Outcome, answer, figures, run
 from facewave.training import schema as training
-from facewave.wavelets import schema as wavelets
 from facewave.wavelets.transform import Transform
-from making import REPOSITORY, TOY_TRAIN, Toy, toy, trained_project
+from facewave.workspace import Clips, Dataset
+from making import REPOSITORY, Toy, toy, trained_project
 
-QUICK: dict[str, Any] = TOY_TRAIN | {"epochs": 4, "trees": 3, "inputs": ["blendshapes"]}
-SETTINGS = replace(params.load(REPOSITORY / "params.yaml").train, **QUICK)
+TRAIN = params.load(REPOSITORY / "params.yaml").train
+SETTINGS = replace(
+    TRAIN,
+    inputs=["blendshapes"],
+    logistic=params.Linear(c=0.1),
+    trees=params.Trees(stages=3),
+    network=replace(TRAIN.network, epochs=4, hidden=8, lr=0.01),
+)
 HAAR = Transform("approximation", "haar", k=10)
-MODES: dict[TransformName, Transform] = {
-    "approximation": HAAR,
-    "largest": Transform("largest", "haar", k=4),
-    "pca": Transform("pca", k=4),
-}
+TRANSFORMS = (HAAR, Transform("largest", "haar", k=4), Transform("pca", k=4))
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +48,15 @@ def clips_of_toy() -> Toy:
     return replace(made, table=table)
 
 
+def clips_of(made: Toy, blendshapes: Any = None, at: Any = None) -> Clips:
+    """The toy's clips; where there is no face there are no numbers."""
+    numbers = made.blendshapes if blendshapes is None else blendshapes
+    seen = np.where(made.usable[:, None, None], numbers, np.nan).astype(np.float32)
+    positions = range(len(made.table)) if at is None else at
+    table = made.table.assign(usable=made.usable, at=positions)
+    return Clips(table, {"blendshapes": seen}, Path(), 25.0, Path(), pd.DataFrame())
+
+
 def outcome(
     made: Toy,
     kind: ClassifierKind = "logistic",
@@ -53,11 +64,9 @@ def outcome(
     settings: params.Train = SETTINGS,
     partitions: tuple[str | int, ...] = (1,),
 ) -> Outcome:
-    """A run on a toy's clips; where there is no face there are no numbers."""
-    blocks = {"blendshapes": np.where(made.usable[:, None, None], made.blendshapes, np.nan)}
-    clips = made.table.assign(usable=made.usable, at=range(len(made.table)))
-    parts = [labels.parts(clips, partition) for partition in partitions]
-    return run(clips, blocks, transform, WORDS, kind, settings, parts)  # type: ignore[arg-type]
+    """A run on a toy's clips."""
+    parts = [labels.parts(made.table, partition) for partition in partitions]
+    return run(clips_of(made), transform, WORDS, kind, settings, parts)
 
 
 def changed(made: Toy, part: str, half: slice) -> tuple[Toy, np.ndarray]:
@@ -76,37 +85,33 @@ def changed(made: Toy, part: str, half: slice) -> tuple[Toy, np.ndarray]:
 HALF = slice(0, None, 2)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("kind", ["logistic", "mlp", "trees", "majority"])
-def test_test_clips_leave_no_trace_in_what_is_fitted(
-    kind: ClassifierKind, mode: TransformName
-) -> None:
+def test_test_clips_leave_no_trace_in_what_is_fitted() -> None:
     made = clips_of_toy()
     other, _ = changed(made, "test", HALF)
-    before, after = (outcome(one, kind, MODES[mode]) for one in (made, other))
-    # Of the test clips, every second has changed; the answers to the others stay.
-    np.testing.assert_array_equal(
-        after.answers.probabilities[1::2], before.answers.probabilities[1::2]
-    )
-    assert after.val_uar == before.val_uar
-    np.testing.assert_array_equal(after.answers.actual[1::2], before.answers.actual[1::2])
-    assert (after.answers.actual[::2] != before.answers.actual[::2]).all()
+    kinds: tuple[ClassifierKind, ...] = ("logistic", "mlp", "trees", "majority")
+    for kind, transform in product(kinds, TRANSFORMS):
+        before, after = (outcome(one, kind, transform) for one in (made, other))
+        # Every second test clip has changed; the answers to the others stay.
+        np.testing.assert_array_equal(
+            after.answers.probabilities[1::2], before.answers.probabilities[1::2]
+        )
+        assert after.val_uar == before.val_uar
+        np.testing.assert_array_equal(after.answers.actual[1::2], before.answers.actual[1::2])
+        assert (after.answers.actual[::2] != before.answers.actual[::2]).all()
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("part", ["train", "val"])
-def test_training_and_validation_clips_do_leave_a_trace(mode: TransformName, part: str) -> None:
+def test_training_and_validation_clips_do_leave_a_trace_and_a_run_learns() -> None:
     made = clips_of_toy()
-    other, _ = changed(made, part, HALF)
-    before, after = (outcome(one, "mlp", MODES[mode]) for one in (made, other))
-    assert not np.array_equal(after.answers.probabilities, before.answers.probabilities)
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_a_run_learns(mode: TransformName) -> None:
-    found = outcome(clips_of_toy(), "logistic", MODES[mode], partitions=(1, 2, 3))
-    assert found.val_uar > 0.5
-    assert figures(found.answers, Evaluate(resamples=2, seed=0))["uar"] > 50
+    for transform in TRANSFORMS:
+        before = outcome(made, "mlp", transform).answers.probabilities
+        for part in ("train", "val"):
+            other, _ = changed(made, part, HALF)
+            assert not np.array_equal(
+                outcome(other, "mlp", transform).answers.probabilities, before
+            )
+        found = outcome(made, "logistic", transform, partitions=(1, 2, 3))
+        assert found.val_uar > 0.5
+        assert figures(found.answers, Evaluate(resamples=2, seed=0))["uar"] > 50
 
 
 def test_a_clip_without_a_face_is_answered_from_the_frequencies_of_the_training_part() -> None:
@@ -148,17 +153,15 @@ def test_answers_are_in_the_order_of_the_partitions_with_their_folds_and_groups(
     np.testing.assert_array_equal(found.predicted, found.probabilities.argmax(axis=1))
 
 
-def test_numbers_are_taken_from_the_clip_s_place() -> None:
+def test_numbers_are_taken_from_the_clip_s_position() -> None:
     made = clips_of_toy()
     order = np.random.default_rng(0).permutation(len(made.table))
-    clips = made.table.assign(usable=made.usable, at=range(len(made.table)))
-    parts = [labels.parts(clips, 1)]
-    blocks: dict[params.Block, Any] = {"blendshapes": made.blendshapes}
-    before = run(clips, blocks, HAAR, WORDS, "logistic", SETTINGS, parts)
-    moved = clips.assign(at=np.argsort(order))
-    shuffled: dict[params.Block, Any] = {"blendshapes": made.blendshapes[order]}
-    after = run(moved, shuffled, HAAR, WORDS, "logistic", SETTINGS, parts)
-    np.testing.assert_array_equal(after.answers.probabilities, before.answers.probabilities)
+    moved = clips_of(made, at=np.argsort(order))
+    moved = replace(moved, blocks={"blendshapes": clips_of(made).blocks["blendshapes"][order]})
+    parts = [labels.parts(made.table, 1)]
+    after = run(moved, HAAR, WORDS, "logistic", SETTINGS, parts)
+    before = outcome(made).answers.probabilities
+    np.testing.assert_array_equal(after.answers.probabilities, before)
 
 
 def test_a_subset_cuts_the_training_part_alone() -> None:
@@ -198,57 +201,31 @@ def test_the_validation_uar_is_the_mean_recall_of_its_clips() -> None:
     made = clips_of_toy()
     parts = labels.parts(made.table, 1)
     exchanged = parts.replace({"val": "test", "test": "spare"})
-    clips = made.table.assign(usable=made.usable, at=range(len(made.table)))
-    blocks: dict[params.Block, Any] = {"blendshapes": made.blendshapes}
-    alone = replace(SETTINGS, c=0.05)
-    said = run(clips, blocks, HAAR, WORDS, "logistic", alone, [exchanged]).answers
-    right = pd.Series(said.predicted == said.actual).groupby(said.actual).mean()
-    found = run(clips, blocks, HAAR, WORDS, "logistic", alone, [parts]).val_uar
-    assert found == pytest.approx(right.mean())  # of a linear head, validation changes no answer
+    answers = run(clips_of(made), HAAR, WORDS, "logistic", SETTINGS, [exchanged]).answers
+    right = pd.Series(answers.predicted == answers.actual).groupby(answers.actual).mean()
+    # For a linear head, validation changes no answer.
+    assert outcome(made).val_uar == pytest.approx(right.mean())
 
 
-@pytest.fixture(scope="module")
-def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The toy project after the stages train and evaluate."""
-    project = tmp_path_factory.mktemp("evaluated") / "project"
-    shutil.copytree(trained_project(), project)
-    with chdir(project):
-        evaluate()
-    return project
-
-
-@pytest.mark.parametrize("role", ["model", "majority", "logistic"])
-def test_a_run_s_answers_are_those_of_the_stages(evaluated: Path, role: str) -> None:
-    with chdir(evaluated):
-        settings = params.load()
-        features = wavelets.read(Path("data/features/demo"))
-        words = labels.read_words(Path("data/labels/demo.csv"))
-        clips = wavelets.join(
-            labels.single_label(labels.read(Path("data/labels/demo.csv"))), features
+def test_a_run_s_answers_are_those_of_the_trained_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained_project())
+    loaded = params.load()
+    dataset = Dataset("demo", loaded)
+    features = dataset.read_features()
+    clips = dataset.clips(features=features)
+    transform = Transform(**{name: features.config[name] for name in asdict(HAAR)})
+    partitions = loaded.train.partitions
+    parts = [labels.parts(clips.table, partition) for partition in partitions]
+    for role, kind in (("model", "mlp"), ("majority", "majority"), ("logistic", "logistic")):
+        expected = pd.concat(
+            answer(training.load(training.folder(name, role)), clips.select(part == "test"), name)
+            for name, part in zip(partitions, parts, strict=True)
         )
-        text = dict.fromkeys(("partition", "video_idx"), str)
-        predictions = pd.read_csv(
-            "metrics/evaluate/predictions.csv", dtype=text, keep_default_na=False
-        )
-    partitions = settings.train.partitions
-    expected = pd.concat(
-        [
-            predictions[(predictions["role"] == role) & (predictions["partition"] == str(one))]
-            for one in partitions
-        ]
-    )
-    transform = Transform(**{name: features.config[name] for name in vars(HAAR)})
-    kind = training.classifiers(settings.train)[role]
-    parts = [labels.parts(clips, partition) for partition in partitions]
-    found = run(clips, features.blocks, transform, words, kind, settings.train, parts).answers
-    assert len(found.actual) == len(expected) == 54
-    assert [words[code] for code in found.actual] == expected["actual"].tolist()
-    assert [words[code] for code in found.predicted] == expected["predicted"].tolist()
-    said = expected[[f"p_{word}" for word in words]].to_numpy()
-    np.testing.assert_allclose(found.probabilities, said, atol=0.51e-4)
-    same = measures.from_table(expected, words)
-    for name in ("fold", "group"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(same, name))
+        same = measures.from_table(expected, dataset.classes)
+        found = run(clips, transform, dataset.classes, kind, loaded.train, parts).answers  # type: ignore[arg-type]
+        assert len(found.actual) == 54
+        for name, values in vars(same).items():
+            np.testing.assert_allclose(getattr(found, name), values, atol=1e-6)
 
 
 def answers(n: int = 60, n_groups: int = 12) -> measures.Answers:
@@ -265,15 +242,14 @@ def answers(n: int = 60, n_groups: int = 12) -> measures.Answers:
     )
 
 
-@pytest.mark.parametrize("n_groups", [4, 12])
-def test_figures_are_those_of_the_evaluation_in_percent(n_groups: int) -> None:
-    said = answers(n_groups=n_groups)
-    found = figures(said, Evaluate(resamples=50, seed=3))
-    assert (found.pop("n"), found.pop("groups"), found.pop("folds")) == (60, n_groups, 2)
-    overall, drawn = measures.overall(said), measures.bootstrap(said, 50, 3)
-    expected: dict[str, Any] = {}
-    for name in ("war", "uar"):
-        low, high = measures.interval(drawn[name])
-        expected |= {name: overall[name], f"{name}_low": low, f"{name}_high": high}
-    assert found == {name: round(100 * float(value), 2) for name, value in expected.items()}
-    assert found["uar_low"] < found["uar"] < found["uar_high"]
+def test_figures_are_those_of_the_evaluation_in_percent() -> None:
+    for n_groups in (4, 12):
+        tested = answers(n_groups=n_groups)
+        found = figures(tested, Evaluate(resamples=50, seed=3))
+        assert tuple(found) == FIGURES
+        assert (found["n"], found["groups"], found["folds"]) == (60, n_groups, 2)
+        measured = estimates(partial(measures.overall, tested), tested.group, 50, 3)
+        for name in ("war", "uar"):
+            for key, value in measured[name].named(name).items():
+                assert found[key] == round(100 * value, 2)
+        assert found["uar_low"] < found["uar"] < found["uar_high"]

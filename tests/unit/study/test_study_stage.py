@@ -1,14 +1,10 @@
-"""Stage study on a toy project: its files, what it makes anew, and that a kill loses nothing."""
+"""Stage study on a toy project: its files, what is made anew, and what is kept."""
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from contextlib import chdir
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,18 +14,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facewave import params, study
-from facewave.errors import explain
+from facewave import params
+from facewave.errors import UserError
 from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
-from facewave.landmarks import headpose
 from facewave.landmarks import schema as landmarks
 from facewave.study import __main__ as stage
-from facewave.study.__main__ import Clips, ablation, leakage, main, removal
-from facewave.study.runs import run as make_run
+from facewave.study import ablation, importance, keys, reconstruction
+from facewave.study.__main__ import main
+from facewave.study.clips import Trajectories
+from facewave.study.leakage import leakage, partitions, random_folds
 from facewave.wavelets.features import features
 from facewave.wavelets.transform import Transform
-from making import ABOUT, run, write_params
+from facewave.workspace import Dataset
+from making import ABOUT, write_params
 from moving import (
     FRAMES,
     PARTITIONS,
@@ -46,56 +44,64 @@ from moving import (
 VALIDATED = ["val_uar", "uar_by_fold", "val_uar_by_fold"]
 FIGURES = ["n", "groups", "folds", "war", "war_low", "war_high", "uar", "uar_low", "uar_high"]
 RUNS = 8
-Runs = list[dict[str, Any]]
+TABLES = ("importance", "leakage", "reconstruction", "removed", "runs")
+ONE_RUN: dict[str, Any] = {"transforms": ["energy"], "k": [2], "inputs": [["blendshapes"]]}
 NOTHING_REMOVED: dict[str, Any] = {"removed": [], "every": []}
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the study begins with."""
-    project = tmp_path_factory.mktemp("trained") / "project"
+def studied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A toy project after the study."""
+    project = tmp_path_factory.mktemp("studied") / "project"
     project.mkdir()
     write_moving_project(project)
+    with pytest.MonkeyPatch.context() as patch, chdir(project):
+        few(patch)
+        main()
     return project
 
 
-@pytest.fixture(scope="module")
-def studied(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same after the study, which ran undisturbed as a command."""
-    project = tmp_path_factory.mktemp("studied") / "project"
-    shutil.copytree(trained, project)
-    process = run(project, "-m", "facewave.study")
-    assert process.returncode == 0, process.stderr
-    return project
+def few(patch: pytest.MonkeyPatch) -> None:
+    """Let little be reconstructed and permuted: quick."""
+    patch.setattr(reconstruction, "KS", (4,))
+    patch.setattr(reconstruction, "_FRAMES", 10 * FRAMES)
+    patch.setattr(importance, "_REPEATS", 2)
 
 
 @pytest.fixture
 def project(studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the project after the study, where we are."""
-    place = Path(shutil.copytree(studied, tmp_path / "project"))
-    monkeypatch.chdir(place)
-    return place
+    """A copy of the project after the study, in which the test runs; nothing is drawn."""
+    copy = Path(shutil.copytree(studied, tmp_path / "project"))
+    monkeypatch.chdir(copy)
+    few(monkeypatch)
+    for name in ("ablation", "leakage", "removed", "reconstruction"):
+        monkeypatch.setattr(stage.plots, name, lambda *arguments: None)
+    monkeypatch.setattr(stage, "explanation", lambda *arguments: None)
+    return copy
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> Runs:
-    """Grows with every run of the grid that is made, in this process."""
-    found: Runs = []
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows by a name with every table and every run that is made."""
+    names: list[str] = []
+    make_table, make_run, race = stage._make, ablation.run, reconstruction.reconstruction
 
-    def watched(*arguments: Any) -> Any:
-        _, _, transform, _, model, settings, _ = arguments
-        found.append({"transform": transform.name, "k": transform.k, "model": model})
-        found[-1]["inputs"] = " + ".join(settings.inputs)
+    def table(name: str, *arguments: Any) -> Any:
+        names.append(name)
+        return make_table(name, *arguments)
+
+    def run(*arguments: Any) -> Any:
+        names.append(f"{arguments[1].name} {arguments[1].k}")
         return make_run(*arguments)
 
-    monkeypatch.setattr(stage, "run", watched)
-    return found
+    def reconstructed(*arguments: Any) -> Any:
+        names.append("reconstruction")
+        return race(*arguments)
 
-
-def make_grid() -> pd.DataFrame:
-    """The grid alone, as params.yaml has it now."""
-    settings = params.load()
-    return ablation(Clips(settings), PARTITIONS, settings)
+    monkeypatch.setattr(stage, "_make", table)
+    monkeypatch.setattr(ablation, "run", run)
+    monkeypatch.setattr(reconstruction, "reconstruction", reconstructed)
+    return names
 
 
 def table(project: Path, name: str) -> pd.DataFrame:
@@ -103,24 +109,33 @@ def table(project: Path, name: str) -> pd.DataFrame:
 
 
 def outputs(project: Path) -> dict[str, bytes]:
-    """The study's files; a process that is killed may leave a hidden one."""
     folder = project / "metrics/study"
-    files = [file for file in sorted(folder.rglob("[!.]*")) if file.is_file()]
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
     return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
-def test_it_writes_its_files(studied: Path) -> None:
-    plots = {f"plots/{name}.png" for name in ("ablation", "leakage", "removed")}
-    tables = {f"{name}.csv" for name in ("runs", "leakage", "removed")}
-    assert set(outputs(studied)) == {"summary.json", *tables, *plots}
-    assert {path.name for path in (studied / "metrics").iterdir()} == {"study", "train"}
+def trajectories() -> Trajectories:
+    loaded = params.load()
+    return Trajectories(Dataset("demo", loaded), loaded.wavelets.max_gap_s)
+
+
+def test_it_writes_its_files_and_pictures_show_something(studied: Path) -> None:
+    plots = [f"plots/{name}.png" for name in (*TABLES[:4], "ablation") if name != "importance"]
+    plots.append("plots/explanation.png")
+    found = outputs(studied)
+    assert set(found) == {"summary.json", "keys.json", *plots, *(f"{one}.csv" for one in TABLES)}
+    for name in plots:
+        picture = cv2.imread(str(studied / "metrics/study" / name))
+        assert picture is not None
+        assert min(picture.shape[:2]) > 150
+        assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
 
 
 def test_runs_has_every_combination_in_order(studied: Path) -> None:
     runs = table(studied, "runs")
     named = ["transform", "k", "inputs", "model"]
     assert list(runs) == [*named, *FIGURES, *VALIDATED, "key"]
-    transforms = [f"{mode} haar" for mode in STUDY["transforms"]]
+    transforms = [f"{name} haar" for name in STUDY["transforms"]]
     inputs = [" + ".join(one) for one in STUDY["inputs"]]
     expected = list(product(transforms, STUDY["k"], inputs, STUDY["models"]))
     assert list(runs[named].itertuples(index=False, name=None)) == expected
@@ -196,162 +211,164 @@ def test_the_summary_says_what_the_tables_say(studied: Path) -> None:
         assert said == {"disjoint": disjoint, "random": random, "difference": difference}
 
 
-@pytest.mark.parametrize("name", ["ablation", "leakage", "removed"])
-def test_pictures_show_something(studied: Path, name: str) -> None:
-    picture = cv2.imread(str(studied / f"metrics/study/plots/{name}.png"))
-    assert picture is not None
-    assert min(picture.shape[:2]) > 150
-    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
-
-
-def test_killed_in_the_grid_it_makes_what_is_missing_and_ends_with_the_same_bytes(
-    trained: Path, studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Runs
+def test_importance_and_reconstruction_are_of_the_configured_model_and_transform(
+    studied: Path,
 ) -> None:
-    project = tmp_path / "project"
-    shutil.copytree(trained, project)
-    place = project / "metrics/study/runs.csv"
-    with (tmp_path / "log").open("w") as log:
-        command = [sys.executable, "-m", "facewave.study"]
-        process = subprocess.Popen(command, cwd=project, stdout=log, stderr=log)
-        while process.poll() is None and lines(place) < 2:
-            time.sleep(0.005)
-        process.kill()
-        process.wait()
-    assert process.returncode == -signal.SIGKILL, (tmp_path / "log").read_text()
-    kept = lines(place)
-    assert 2 <= kept < RUNS, "the grid was done before it was killed"
-    assert not (project / "metrics/study/summary.json").exists()
-
-    monkeypatch.chdir(project)
-    main()
-    of_the_grid = made[-(RUNS - kept) :]  # those of leakage come first
-    missing = table(studied, "runs")[kept:]
-    assert of_the_grid == missing[list(of_the_grid[0])].to_dict("records")
-    assert len(made) == RUNS - kept + 2 * 3
-    assert outputs(project) == outputs(studied)
+    found = table(studied, "importance")
+    assert tuple(found) == importance.COLUMNS
+    assert set(found["kind"]) == {"block", "blendshape", "region", "part", "scale"}
+    assert (found["kind"] == "part").sum() == TRANSFORM.k
+    lost = table(studied, "reconstruction")
+    assert lost["contender"][0] == TRANSFORM.name
+    assert set(lost["k"]) == {4}
+    assert set(lost["clips"]) == {10}
+    summary = json.loads(outputs(studied)["summary.json"])["reconstruction"]
+    assert summary["clips_measured"] == 10
+    first = lost[lost["block"] == "head"].iloc[0]
+    assert summary["unexplained"][TRANSFORM.name]["head"] == {
+        "variance": first["variance_median"],
+        "velocity": first["velocity_median"],
+    }
 
 
-def lines(place: Path) -> int:
-    """How many runs are in the table."""
-    return len(place.read_text().splitlines()) - 1 if place.exists() else 0
-
-
-def test_a_second_time_nothing_of_the_grid_is_made_and_the_bytes_are_the_same(
-    project: Path, made: Runs
+def test_a_second_time_nothing_is_made_and_the_bytes_are_the_same(
+    project: Path, made: list[str]
 ) -> None:
     before = outputs(project)
-    (project / "metrics/study/plots/stale.png").write_text("of an earlier study")
+    shutil.rmtree(project / "metrics/study/plots")
     main()
-    assert len(made) == 2 * 3  # for leakage
+    assert made == []
+    assert outputs(project) == {name: x for name, x in before.items() if "plots" not in name}
+
+
+def test_killed_it_makes_what_is_missing(
+    project: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {name: x for name, x in outputs(project).items() if "plots" not in name}
+    shutil.rmtree(project / "metrics/study")
+    make_run = ablation.run
+
+    def killed(*arguments: Any) -> Any:
+        if sum("haar" in name for name in made) == 3:
+            raise KeyboardInterrupt
+        return make_run(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(ablation, "run", killed)
+        main()
+    assert len(table(project, "runs")) == 3
+    made.clear()
+    main()
+    assert len(made) == RUNS - 3 + 1
+    assert made[-1] == "reconstruction"
     assert outputs(project) == before
 
 
-def test_a_larger_grid_costs_what_is_new(project: Path, made: Runs) -> None:
+def test_a_larger_grid_costs_what_is_new_and_a_smaller_one_nothing(
+    project: Path, made: list[str]
+) -> None:
     before = table(project, "runs")
     write_study_params(project, k=[2, 3, 4])
-    after = make_grid()
-    assert [one["k"] for one in made] == [3] * (RUNS // 2)
+    main()
+    assert [name.split()[-1] for name in made] == ["3"] * (RUNS // 2)
+    after = table(project, "runs")
     old = after[after["k"] != 3].reset_index(drop=True)
     pd.testing.assert_frame_equal(old, before)
-    pd.testing.assert_frame_equal(table(project, "runs"), after)
     assert after["k"].tolist() == [2, 2, 3, 3, 4, 4] * 2
-
-
-def test_a_smaller_grid_costs_nothing(project: Path, made: Runs) -> None:
-    before = table(project, "runs")
-    write_study_params(project, transforms=["energy"], **NOTHING_REMOVED)
-    after = make_grid()
+    made.clear()
+    write_study_params(project, transforms=["energy"])
+    main()
     assert made == []
-    pd.testing.assert_frame_equal(after, before[RUNS // 2 :].reset_index(drop=True))
-
-
-ONE_RUN: dict[str, Any] = {"transforms": ["energy"], "k": [2], "inputs": [["blendshapes"]]}
+    pd.testing.assert_frame_equal(
+        table(project, "runs"), before[RUNS // 2 :].reset_index(drop=True)
+    )
 
 
 def relabel(project: Path) -> None:
     """Change one label."""
-    place = project / "data/labels/demo.csv"
-    rows = labels.read(place)
+    path = project / "data/labels/demo.csv"
+    rows = labels.read(path)
     rows.loc[5, ["label", "actual"]] = [0, WORDS[0]]
-    labels.write(place, rows, WORDS)
+    labels.write(path, rows, WORDS)
 
 
 def detect_anew(project: Path) -> None:
     """Another clip under the same name."""
-    place = project / "data/landmarks/demo/index.csv"
-    place.write_text(place.read_text("utf-8").replace("key-003", "key-003-anew"), "utf-8")
+    path = project / "data/landmarks/demo/index.csv"
+    path.write_text(path.read_text("utf-8").replace("key-003", "key-003-anew"), "utf-8")
 
 
 def setting(section: str, **values: Any) -> Callable[[Path], None]:
     """Change a setting, and nothing else."""
 
     def change(project: Path) -> None:
-        changed = SECTIONS | {section: SECTIONS[section] | values}
-        write_params(project, **changed, study=STUDY | ONE_RUN)
+        changed = SECTIONS | {section: SECTIONS.get(section, {}) | values}
+        write_params(project, **{"study": STUDY} | changed)
 
     return change
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        relabel,
-        detect_anew,
-        setting("train", c=0.2),
-        setting("train", partitions=[2, 1, 3]),
-        setting("evaluate", resamples=41),
-        setting("wavelets", max_gap_s=0.9),
-    ],
-)
-def test_what_follows_from_something_else_is_made_anew(
-    project: Path, made: Runs, change: Callable[[Path], None]
+RUN, CLASSIFIERS = "energy haar 2", ["importance", "removed", "leakage"]
+CHANGES: list[tuple[Callable[[Path], None], list[str]]] = [
+    (relabel, [*CLASSIFIERS, RUN]),
+    (detect_anew, [*CLASSIFIERS, RUN, "reconstruction"]),
+    (setting("evaluate", resamples=41), [*CLASSIFIERS, RUN]),
+    (setting("wavelets", max_gap_s=0.9), [*CLASSIFIERS, RUN, "reconstruction"]),
+    (setting("train", logistic={"c": 0.2}), ["leakage", RUN]),
+    (setting("train", network={"lr": 0.5}), ["leakage"]),
+    (setting("train", baselines=[]), ["removed", "leakage"]),
+    (setting("labels", seed=3), ["leakage"]),
+    (setting("study", **STUDY | {"removed": [0.5]}), ["removed"]),
+    (setting("study", **STUDY | {"models": ["logistic"]}), []),
+]
+
+
+def test_what_follows_from_a_change_is_made_anew_and_nothing_else(
+    project: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_study_params(project, **ONE_RUN)
-    make_grid()
-    assert made == []
-    change(project)
-    make_grid()
-    assert len(made) == 1
-
-
-def test_what_a_run_does_not_follow_from_makes_nothing_anew(project: Path, made: Runs) -> None:
-    write_study_params(project, **ONE_RUN)
-    make_grid()
-    for change in (
-        setting("train", lr=0.5, hidden=3),
-        setting("train", model="svm", baselines=[], inputs=["head"]),
-        setting("wavelets", k=3),
-    ):
+    chosen = [run for run in stage.grid.runs(params.load().study, params.load().wavelets)][4:5]
+    assert f"{chosen[0].transform.name} {chosen[0].transform.k}" == RUN
+    monkeypatch.setattr(stage.grid, "runs", lambda *arguments: chosen)
+    nothing = pd.DataFrame(columns=["uar"])
+    monkeypatch.setattr(stage, "_make", lambda name, *_: made.append(name) or nothing)
+    monkeypatch.setattr(
+        reconstruction, "reconstruction", lambda *_: made.append("reconstruction") or nothing
+    )
+    monkeypatch.setattr(reconstruction, "unexplained", lambda *_: {})
+    before = outputs(project)
+    data = {path: path.read_bytes() for path in (project / "data").rglob("*.csv")}
+    for change, expected in CHANGES:
+        made.clear()
         change(project)
-        make_grid()
-    assert made == []
+        main()
+        assert made == expected
+        for path, content in data.items():
+            path.write_bytes(content)
+        for name in ("runs.csv", "keys.json", *(f"{one}.csv" for one in TABLES)):
+            (project / "metrics/study" / name).write_bytes(before[name])
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        Path(study.__path__[0]) / "grid.py",
-        Path(headpose.__file__),
-        Path(landmarks.__file__),
-        Path(labels.__file__),
-    ],
-    ids=lambda file: f"{file.parent.name}/{file.name}",
-)
-def test_other_code_makes_anew(
-    project: Path, made: Runs, file: Path, monkeypatch: pytest.MonkeyPatch
+def test_edited_code_makes_anew_what_follows_from_it(
+    project: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_study_params(project, **ONE_RUN)
     really = Path.read_bytes
+    for file, expected in (
+        ("study/reconstruction.py", ["reconstruction"]),
+        ("study/face_map.py", ["importance"]),
+        ("study/plots.py", []),
+        ("training/conversations.py", []),
+    ):
+        made.clear()
+        path = keys._SOURCE / file
+        assert path.exists()
+        monkeypatch.setattr(
+            Path, "read_bytes", lambda self, path=path: really(self) + b"#" * (self == path)
+        )
+        main()
+        assert made == expected
 
-    def edited(self: Path) -> bytes:
-        return really(self) + (b"# edited" if self == file else b"")
 
-    monkeypatch.setattr(Path, "read_bytes", edited)
-    make_grid()
-    assert len(made) == 1
-
-
-TWO_RUNS = ONE_RUN | {"k": [2, 4]}
 # What happens to the table, and how many of its two runs are lost by it.
 DAMAGES: dict[str, tuple[Callable[[bytes], bytes], int]] = {
     "empty": (lambda content: b"", 2),
@@ -368,50 +385,73 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], int]] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_runs_that_cannot_be_read_are_made_anew(project: Path, made: Runs, damage: str) -> None:
-    write_study_params(project, **TWO_RUNS)
-    make_grid()
+def test_runs_that_cannot_be_read_are_made_anew(project: Path, made: list[str]) -> None:
+    write_study_params(project, **ONE_RUN | {"k": [2, 4]})
+    main()
     assert made == []
-    place = project / "metrics/study/runs.csv"
-    before = place.read_bytes()
-    harm, missing = DAMAGES[damage]
-    place.write_bytes(harm(before))
-    assert place.read_bytes() != before
-    make_grid()
-    assert len(made) == missing
-    assert place.read_bytes() == before
+    path = project / "metrics/study/runs.csv"
+    before = path.read_bytes()
+    for damage, (harm, missing) in DAMAGES.items():
+        made.clear()
+        path.write_bytes(harm(before))
+        assert path.read_bytes() != before
+        main()
+        assert len(made) == missing, damage
+        assert path.read_bytes() == before
+
+
+def test_tables_and_keys_that_were_tampered_with_are_made_anew(
+    project: Path, made: list[str]
+) -> None:
+    folder = project / "metrics/study"
+    before = outputs(project)
+    for name, content, missing in (
+        ("removed.csv", b"condition\n", 1),
+        ("keys.json", b"<<<<<<<", 4),
+        ("keys.json", b"[]", 4),
+    ):
+        made.clear()
+        (folder / name).write_bytes(content)
+        main()
+        assert len(made) == missing
+        assert {k: v for k, v in outputs(project).items() if not k.startswith("plots")} == {
+            k: v for k, v in before.items() if not k.startswith("plots")
+        }
 
 
 def test_a_key_of_digits_is_a_key(project: Path) -> None:
-    place = project / "metrics/study/runs.csv"
-    header, first, *_ = place.read_text().splitlines()
+    path = project / "metrics/study/runs.csv"
+    header, first, *_ = path.read_text().splitlines()
     for key in ("0012345678901234", "12345e1234567890"):
-        place.write_text(f"{header}\n{first[:-16]}{key}\n")
-        assert list(stage._done(place)) == [key]
+        path.write_text(f"{header}\n{first[:-16]}{key}\n")
+        assert list(stage._known_runs(path)) == [key]
 
 
-def test_the_study_has_the_numbers_of_the_clips(project: Path) -> None:
-    clips = Clips(params.load())
+def test_the_study_has_the_numbers_of_the_clips(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     transform = Transform("energy", "haar", k=4)
-    blocks = clips.blocks(transform, ["blendshapes", "head"])
-    assert list(blocks) == ["blendshapes", "head"]
-    assert np.isnan(blocks["head"][0]).all()  # it is not usable
-    for at, row in list(enumerate(clips.index.itertuples()))[1::20]:
-        seen = landmarks.read_row(clips.source, row)
-        assert len(seen.times_T) == FRAMES
-        numbers = features(seen, PICTURE, transform)
+    read = trajectories()
+    clips = read.clips(transform, ["blendshapes", "head"])
+    assert set(clips.blocks) == {"blendshapes", "head"}
+    assert np.isnan(clips.blocks["head"][0]).all()  # it is not usable
+    for at, row in list(enumerate(read.index.itertuples()))[1::20]:
+        clip = landmarks.read_row(read.dataset.landmarks, row)
+        assert len(clip.times_T) == FRAMES
+        numbers = features(clip, PICTURE, transform)
         for name in ("blendshapes", "head"):
-            np.testing.assert_array_equal(blocks[name][at], numbers[name])
-    thin = clips.blocks(transform, ["head"], lambda seen, at: landmarks.between(seen, 0.1, np.nan))
-    assert (thin["head"][1:] != blocks["head"][1:]).any(axis=(1, 2)).all()
+            np.testing.assert_array_equal(clips.blocks[name][at], numbers[name])
+    thin = read.clips(transform, ["head"], lambda clip, at: landmarks.between(clip, 0.1, np.nan))
+    assert (thin.blocks["head"][1:] != clips.blocks["head"][1:]).any(axis=(1, 2)).all()
+    monkeypatch.setattr("facewave.study.clips._FRAMES", 0)  # nothing is kept in memory
+    again = trajectories().clips(transform, ["head"])
+    np.testing.assert_array_equal(again.blocks["head"], clips.blocks["head"])
 
 
 def test_clips_with_too_long_a_gap_are_as_unusable_as_in_stage_wavelet(project: Path) -> None:
-    settings = params.load()
-    assert sum(Clips(settings).usable) == 59
-    short = replace(settings, wavelets=replace(settings.wavelets, max_gap_s=0.001))
-    assert sum(Clips(short).usable) == 0
+    dataset = Dataset("demo", params.load())
+    assert Trajectories(dataset, 1.0).index["usable"].sum() == 59
+    assert Trajectories(dataset, 0.001).index["usable"].sum() == 0
 
 
 def test_random_folds_cover_every_clip_once_and_are_stratified() -> None:
@@ -419,7 +459,7 @@ def test_random_folds_cover_every_clip_once_and_are_stratified() -> None:
     code = np.sort(rng.integers(0, 3, 103))
     rows = pd.DataFrame({"label": pd.array(code, "Int64"), "subject": np.arange(103) // 20})
     rows.index = pd.Index(rng.permutation(103) + 7)
-    folds = stage._parts(stage._random_folds(rows, 4, 0))
+    folds = list(partitions(random_folds(rows, 4, 0)))
     tests = np.array([fold == "test" for fold in folds])
     assert (tests.sum(axis=0) == 1).all()
     for k, fold in enumerate(folds):
@@ -432,18 +472,16 @@ def test_random_folds_cover_every_clip_once_and_are_stratified() -> None:
             assert abs(share - (code == value).sum() / 4) < 1
     on_two_sides = [set(rows["subject"][t]) & set(rows["subject"][~t]) for t in tests]
     assert all(len(people) >= 4 for people in on_two_sides)
-    again, others = (
-        stage._parts(stage._random_folds(rows, 4, 0)),
-        stage._parts(stage._random_folds(rows, 4, 1)),
-    )
+    again, others = (list(partitions(random_folds(rows, 4, seed))) for seed in (0, 1))
     assert all(one.equals(two) for one, two in zip(folds, again, strict=True))
     assert not any(one.equals(two) for one, two in zip(folds, others, strict=True))
 
 
 def leaking(project: Path) -> pd.DataFrame:
     with chdir(project):
-        settings = params.load()
-        return leakage(Clips(settings), settings)
+        return leakage(
+            trajectories(), {"majority": "majority", "logistic": "logistic"}, params.load()
+        )
 
 
 def test_who_knows_the_people_is_much_better_on_random_folds_alone(tmp_path: Path) -> None:
@@ -455,81 +493,50 @@ def test_who_knows_the_people_is_much_better_on_random_folds_alone(tmp_path: Pat
     assert found["random", "majority"] == pytest.approx(100 / 3, abs=0.01)
 
 
-def test_without_anybody_in_two_clips_there_is_nothing_to_leak(tmp_path: Path) -> None:
-    write_study_params(tmp_path)
-    rows, seen = by_subject()
-    write_clips(tmp_path, rows.assign(subject=""), seen)
-    assert leaking(tmp_path).empty
-
-
-def test_two_folds_are_too_few_to_draw_others(project: Path) -> None:
-    rows = labels.read(project / "data/labels/demo.csv")
-    rows["fold"] = rows["fold"].clip(upper=2)
-    labels.write(project / "data/labels/demo.csv", rows, WORDS)
+def test_without_shared_subjects_or_with_two_folds_nothing_can_leak(project: Path) -> None:
+    path = project / "data/labels/demo.csv"
+    rows = labels.read(path)
+    labels.write(path, rows.assign(fold=rows["fold"].clip(upper=2)), WORDS)
     assert leaking(project).empty
-
-
-def test_a_study_without_leakage_says_nothing_of_it(project: Path) -> None:
-    rows = labels.read(project / "data/labels/demo.csv")
-    labels.write(project / "data/labels/demo.csv", rows.assign(subject=""), WORDS)
+    labels.write(path, rows.assign(subject=""), WORDS)
+    assert leaking(project).empty
     write_study_params(project, **ONE_RUN, **NOTHING_REMOVED)
     main()
     found = outputs(project)
     assert len(found["leakage.csv"].splitlines()) == 1  # the names of its columns
-    assert "plots/leakage.png" not in found
     assert "leakage" not in json.loads(found["summary.json"])
     assert set(table(project, "removed")["condition"]) == {"all frames"}
 
 
 def test_of_a_split_alone_its_test_part_is_studied(project: Path) -> None:
-    train = SECTIONS["train"] | {"partitions": ["split"]}
-    write_params(project, **SECTIONS | {"train": train}, study=STUDY | ONE_RUN)
-    settings = params.load()
-    found = ablation(Clips(settings), ["split"], settings)
-    assert found[["n", "groups", "folds"]].to_numpy().tolist() == [[12, 4, 1]]
+    write_params(
+        project,
+        **SECTIONS | {"train": SECTIONS["train"] | {"partitions": ["split"]}},
+        study=STUDY | ONE_RUN | NOTHING_REMOVED,
+    )
+    shutil.copytree(project / "models/trained/1", project / "models/trained/split")
+    main()
+    for name in ("runs", "removed"):
+        found = table(project, name)[["n", "groups", "folds"]]
+        assert found.drop_duplicates().to_numpy().tolist() == [[12, 4, 1]]
 
 
-def test_answers_of_the_trained_models_do_not_depend_on_other_conditions(project: Path) -> None:
-    before = table(project, "removed").set_index(["condition", "role"])
-    settings = params.load()
-    other_order = replace(settings, study=replace(settings.study, removed=[0.5], every=[2, 3]))
-    after = removal(Clips(settings), PARTITIONS, other_order).set_index(["condition", "role"])
-    both = [key for key in after.index if key in before.index]
-    assert len(both) == 3 * 3
-    pd.testing.assert_frame_equal(after.loc[both], before.loc[both])
-
-
-@pytest.mark.parametrize(
-    ("missing", "advice"),
-    [
+def test_what_is_missing_is_said_before_the_first_run(project: Path, made: list[str]) -> None:
+    shutil.rmtree(project / "metrics/study")
+    for missing, advice in (
         ("models/trained/2/logistic/config.json", "dvc repro"),
         ("data/labels/demo.csv", "dvc repro clean"),
         ("data/landmarks/demo/index.csv", "dvc repro extract"),
-    ],
-)
-def test_what_is_not_there_is_told_before_the_first_run(
-    project: Path, made: Runs, capsys: pytest.CaptureFixture[str], missing: str, advice: str
-) -> None:
-    (project / missing).unlink()
-    shutil.rmtree(project / "metrics/study")
-    with pytest.raises(SystemExit) as stop:
-        explain(main)
-    assert stop.value.code == 2
-    said = capsys.readouterr().err
-    assert missing in said
-    assert advice in said
+    ):
+        path = project / missing
+        path.rename(path.with_suffix(".away"))
+        with pytest.raises(UserError, match=f"{missing}.*{advice}"):
+            main()
+        path.with_suffix(".away").rename(path)
+    write_study_params(project, transforms=["approximation", "energy morlet"])
+    with pytest.raises(UserError, match="'morlet' is not a discrete wavelet"):
+        main()
     assert made == []
-
-
-def test_an_unknown_family_is_told_before_the_first_run(
-    project: Path, made: Runs, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_study_params(project, transforms=["approximation", "energy morlet"], **NOTHING_REMOVED)
-    shutil.rmtree(project / "metrics/study")
-    with pytest.raises(SystemExit) as stop:
-        explain(main)
-    assert stop.value.code == 2
-    assert "'morlet' is no discrete wavelet" in capsys.readouterr().err
     assert not (project / "metrics/study").exists()
 
 
@@ -541,44 +548,32 @@ def beside(project: Path, **train: Any) -> None:
         shutil.rmtree(project / f"models/trained/{partition}/model")
 
 
-def test_beside_a_language_model_classifiers_are_studied_and_it_is_said(
+def test_beside_a_language_model_classifiers_are_studied(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {name: table(project, name) for name in ("leakage", "removed")}
     beside(project)
     main()
-    said = "leakage and frames removed: of majority, logistic only. Of tiny-smolvlm they would"
-    assert said in capsys.readouterr().out
+    assert "studied: majority, logistic. For tiny-smolvlm" in capsys.readouterr().out
     for name, rows in before.items():
         others = rows[rows["role"] != "model"].reset_index(drop=True)
         pd.testing.assert_frame_equal(table(project, name), others)
-    summary = json.loads(outputs(project)["summary.json"])
-    assert set(summary["leakage"]) == {"majority", "logistic"}
-    assert {"plots/leakage.png", "plots/removed.png"} < set(outputs(project))
+    assert set(json.loads(outputs(project)["summary.json"])["leakage"]) == {"majority", "logistic"}
+    assert table(project, "importance").empty
 
 
-def test_where_only_the_majority_stands_beside_there_is_nothing_to_draw(project: Path) -> None:
-    beside(project, baselines=[])
-    main()
-    assert set(table(project, "leakage")["role"]) == {"majority"}
-    pictures = {name for name in outputs(project) if name.endswith(".png")}
-    assert pictures == {"plots/ablation.png"}
-
-
-def test_beside_a_regression_there_is_nothing_to_study(
-    project: Path, made: Runs, capsys: pytest.CaptureFixture[str]
+def test_beside_a_regression_only_transforms_are_studied(
+    project: Path, made: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    columns = {name: list(table(project, name)) for name in ("runs", "leakage", "removed")}
-    own = asdict(params.load().train.language) | {"objective": "ccc"}
-    beside(project, language=own)
-    shutil.rmtree(project / "data")
+    columns = {name: list(table(project, name)) for name in TABLES if name != "reconstruction"}
+    beside(project, language=asdict(params.load().train.language) | {"objective": "ccc"})
+    shutil.rmtree(project / "data/labels")
     main()
-    assert "nothing to study" in capsys.readouterr().out
+    assert "no classifier, only the transforms" in capsys.readouterr().out
     assert made == []
-    found = outputs(project)
-    assert set(found) == {"summary.json", *(f"{name}.csv" for name in columns)}
-    assert (project / "metrics/study/plots").is_dir()
     for name, names in columns.items():
         assert list(table(project, name)) == names
         assert table(project, name).empty
-    assert json.loads(found["summary.json"]) == {"dataset": f"demo: {ABOUT}", "runs": 0}
+    summary = json.loads(outputs(project)["summary.json"])
+    assert (summary["dataset"], summary["runs"]) == (f"demo: {ABOUT}", 0)
+    assert summary["reconstruction"]["clips_measured"] == 10
