@@ -206,11 +206,10 @@ def _kept(name: str, made_from: str, make: Callable[[], pd.DataFrame]) -> pd.Dat
     """A table of the study: the present one if it was made under the same key, else a new one."""
     path = OUT / f"{name}.csv"
     try:
-        keys = json.loads(_KEYS.read_text("utf-8"))
-        is_made = keys.get(name) == [made_from, sha256(path)]
-    except (FileNotFoundError, ValueError, AttributeError):
-        keys, is_made = {}, False
-    if not is_made:
+        keys = dict(json.loads(_KEYS.read_text("utf-8")))
+    except (FileNotFoundError, TypeError, ValueError):
+        keys = {}
+    if not path.exists() or keys.get(name) != [made_from, sha256(path)]:
         write_csv(path, make())
         write_json(_KEYS, dict(sorted((keys | {name: [made_from, sha256(path)]}).items())))
     return pd.read_csv(path)

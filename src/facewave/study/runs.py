@@ -75,7 +75,8 @@ def run(
         validated = answer(model, clips.select((part == "val") & usable), partition)
         right = validated["predicted"] == validated["actual"]
         val_uars.append(float(right.groupby(validated["actual"]).mean().mean()))
-    return Outcome(measures.from_table(pd.concat(tests), tuple(classes)), val_uars)
+    tested = pd.concat(tests, ignore_index=True)  # a clip may be in two test parts
+    return Outcome(measures.from_table(tested, tuple(classes)), val_uars)
 
 
 def answer(model: Trained, clips: Clips, partition: str | int) -> pd.DataFrame:

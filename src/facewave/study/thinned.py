@@ -47,10 +47,11 @@ def removal(
                 answer(trained, clips.select(labels.parts(clips.table, name) == "test"), name)
                 for name, trained in by_partition.items()
             ]
-            answers = measures.from_table(pd.concat(tables), trajectories.dataset.classes)
+            answers = pd.concat(tables, ignore_index=True)
+            tested = measures.from_table(answers, trajectories.dataset.classes)
             kind = next(iter(by_partition.values())).kind
             row = {"condition": condition, "role": role, "model": kind}
-            rows.append(row | figures(answers, evaluate))
+            rows.append(row | figures(tested, evaluate))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

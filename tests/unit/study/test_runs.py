@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +87,10 @@ HALF = slice(0, None, 2)
 def test_test_clips_leave_no_trace_in_what_is_fitted() -> None:
     made = clips_of_toy()
     other, _ = changed(made, "test", HALF)
-    kinds: tuple[ClassifierKind, ...] = ("logistic", "mlp", "trees", "majority")
-    for kind, transform in product(kinds, TRANSFORMS):
+    haar, largest, pca = TRANSFORMS
+    pairs: list[tuple[ClassifierKind, Transform]] = [("logistic", haar), ("logistic", largest)]
+    pairs += [("mlp", pca), ("mlp", largest), ("trees", haar), ("majority", haar)]
+    for kind, transform in pairs:
         before, after = (outcome(one, kind, transform) for one in (made, other))
         # Every second test clip has changed; the answers to the others stay.
         np.testing.assert_array_equal(
@@ -217,10 +218,11 @@ def test_a_run_s_answers_are_those_of_the_trained_models(monkeypatch: pytest.Mon
     partitions = loaded.train.partitions
     parts = [labels.parts(clips.table, partition) for partition in partitions]
     for role, kind in (("model", "mlp"), ("majority", "majority"), ("logistic", "logistic")):
-        expected = pd.concat(
+        tables = [
             answer(training.load(training.folder(name, role)), clips.select(part == "test"), name)
             for name, part in zip(partitions, parts, strict=True)
-        )
+        ]
+        expected = pd.concat(tables, ignore_index=True)
         same = measures.from_table(expected, dataset.classes)
         found = run(clips, transform, dataset.classes, kind, loaded.train, parts).answers  # type: ignore[arg-type]
         assert len(found.actual) == 54
