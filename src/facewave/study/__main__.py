@@ -98,7 +98,7 @@ def _classifiers(study: _Study, runs: Sequence[grid.Run]) -> dict[str, Any]:
     loaded, settings = study.loaded, study.loaded.train
     dataset = study.trajectories.dataset
     dataset.read_labels()  # says what to do if they are missing
-    data = [sha256(dataset.labels), sha256(dataset.landmarks / "index.csv")]
+    data: list[Any] = [sha256(dataset.labels), sha256(dataset.landmarks / "index.csv")]
     data += [asdict(loaded.evaluate), loaded.wavelets.max_gap_s]
     models = {
         role: [_hashes(training.folder(name, role)) for name in study.partitions]

@@ -1,6 +1,7 @@
 """The figures of a study; the one of importance is in explanation.py."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -96,7 +97,7 @@ def removed(table: pd.DataFrame, title: str, path: Path) -> None:
         for number, (role, rows) in enumerate(roles):
             at = np.arange(len(conditions)) + (number - (len(roles) - 1) / 2) * 0.15
             values = rows.set_index("condition").reindex(conditions)
-            look = {"color": f"C{number}", "label": _named(str(role), rows["model"].iloc[0])}
+            look: Any = {"color": f"C{number}", "label": _named(str(role), rows["model"].iloc[0])}
             axes.errorbar(at, values["uar"], _around(values), fmt="o", ms=4, lw=1, **look)
         axes.set_xticks(range(len(conditions)), [_two_lines(condition) for condition in conditions])
         axes.set_ylabel("UAR (%)")
@@ -159,7 +160,7 @@ def _named(role: str, model: str) -> str:
 
 
 def _points(axes: Axes, rows: pd.DataFrame, at: np.ndarray, color: str, label: str) -> None:
-    look = {"color": color, "label": label}
+    look: Any = {"color": color, "label": label}
     axes.errorbar(rows["uar"], at, xerr=_around(rows), fmt="o", ms=4, lw=1, **look)
 
 

@@ -59,7 +59,7 @@ def conditions(study: Study) -> dict[str, Change]:
     """What is done to the clips, by name."""
     shares = {f"{100 * share:g}% removed": partial(without, share) for share in study.removed}
     steps = {f"1 of {step} frames": partial(every, step) for step in study.every}
-    return {"all frames": unchanged} | shares | steps
+    return {"all frames": unchanged, **shares, **steps}
 
 
 def without(share: float, trajectory: Trajectory, seed: int) -> Trajectory:

@@ -126,14 +126,10 @@ def test_a_key_differs_for_every_other_setting_or_input() -> None:
             "k": 9,
         }.items()
     ]
-    for changed in ({"inputs": ["head", "blendshapes"]}, {"model": "svm"}):
-        others.append([run | changed, content[1]])
-    for changed in (
-        {"labels": "a"},
-        {"settings": [{"lr": 0.2}, 1.0]},
-        {"settings": [{"lr": 0.1}, 2]},
-    ):
-        others.append([run, content[1] | changed])
+    of_runs: list[Any] = [{"inputs": ["head", "blendshapes"]}, {"model": "svm"}]
+    of_rest: list[Any] = [{"labels": "a"}, {"settings": [{"lr": 0.2}, 1]}, {"settings": [{}, 2]}]
+    others += [[run | changed, content[1]] for changed in of_runs]
+    others += [[run, content[1] | changed] for changed in of_rest]
     code = ("study/grid.py",)
     keys = [key(code, *content), key(("study/runs.py",), *content)]
     keys += [key(code, *other) for other in others]

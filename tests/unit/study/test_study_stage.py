@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import chdir
 from dataclasses import asdict
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
 from facewave.landmarks import schema as landmarks
 from facewave.study import __main__ as stage
-from facewave.study import ablation, importance, keys, reconstruction
+from facewave.study import ablation, grid, importance, keys, plots, reconstruction
 from facewave.study.__main__ import main
 from facewave.study.clips import Trajectories
 from facewave.study.leakage import leakage, partitions, random_folds
@@ -75,7 +76,7 @@ def project(studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.chdir(copy)
     few(monkeypatch)
     for name in ("ablation", "leakage", "removed", "reconstruction"):
-        monkeypatch.setattr(stage.plots, name, lambda *arguments: None)
+        monkeypatch.setattr(plots, name, lambda *arguments: None)
     monkeypatch.setattr(stage, "explanation", lambda *arguments: None)
     return copy
 
@@ -84,7 +85,8 @@ def project(studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Grows by a name with every table and every run that is made."""
     names: list[str] = []
-    make_table, make_run, race = stage._make, ablation.run, reconstruction.reconstruction
+    make_table, make_run = stage._make, vars(ablation)["run"]
+    race = reconstruction.reconstruction
 
     def table(name: str, *arguments: Any) -> Any:
         names.append(name)
@@ -120,11 +122,11 @@ def trajectories() -> Trajectories:
 
 
 def test_it_writes_its_files_and_pictures_show_something(studied: Path) -> None:
-    plots = [f"plots/{name}.png" for name in (*TABLES[:4], "ablation") if name != "importance"]
-    plots.append("plots/explanation.png")
+    pictures = [f"plots/{name}.png" for name in (*TABLES[:4], "ablation") if name != "importance"]
+    pictures.append("plots/explanation.png")
     found = outputs(studied)
-    assert set(found) == {"summary.json", "keys.json", *plots, *(f"{one}.csv" for one in TABLES)}
-    for name in plots:
+    assert set(found) == {"summary.json", "keys.json", *pictures, *(f"{one}.csv" for one in TABLES)}
+    for name in pictures:
         picture = cv2.imread(str(studied / "metrics/study" / name))
         assert picture is not None
         assert min(picture.shape[:2]) > 150
@@ -246,7 +248,7 @@ def test_killed_it_makes_what_is_missing(
 ) -> None:
     before = {name: x for name, x in outputs(project).items() if "plots" not in name}
     shutil.rmtree(project / "metrics/study")
-    make_run = ablation.run
+    make_run = vars(ablation)["run"]
 
     def killed(*arguments: Any) -> Any:
         if sum("haar" in name for name in made) == 3:
@@ -326,14 +328,17 @@ CHANGES: list[tuple[Callable[[Path], None], list[str]]] = [
 def test_what_follows_from_a_change_is_made_anew_and_nothing_else(
     project: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = [run for run in stage.grid.runs(params.load().study, params.load().wavelets)][4:5]
+    chosen = [run for run in grid.runs(params.load().study, params.load().wavelets)][4:5]
     assert f"{chosen[0].transform.name} {chosen[0].transform.k}" == RUN
-    monkeypatch.setattr(stage.grid, "runs", lambda *arguments: chosen)
-    nothing = pd.DataFrame(columns=["uar"])
-    monkeypatch.setattr(stage, "_make", lambda name, *_: made.append(name) or nothing)
-    monkeypatch.setattr(
-        reconstruction, "reconstruction", lambda *_: made.append("reconstruction") or nothing
-    )
+    monkeypatch.setattr(grid, "runs", lambda *arguments: chosen)
+
+    def nothing(name: str, *arguments: Any) -> pd.DataFrame:
+        made.append(name)
+        return pd.DataFrame(columns=["uar"])
+
+    monkeypatch.setattr(stage, "_make", nothing)
+    race = partial(nothing, "reconstruction")
+    monkeypatch.setattr(reconstruction, "reconstruction", race)
     monkeypatch.setattr(reconstruction, "unexplained", lambda *_: {})
     before = outputs(project)
     data = {path: path.read_bytes() for path in (project / "data").rglob("*.csv")}
