@@ -255,9 +255,10 @@ def test_killed_it_makes_what_is_missing(
             raise KeyboardInterrupt
         return make_run(*arguments)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(ablation, "run", killed)
-        main()
+        with pytest.raises(KeyboardInterrupt):
+            main()
     assert len(table(project, "runs")) == 3
     made.clear()
     main()
