@@ -41,7 +41,7 @@ def test_a_good_end_is_silent() -> None:
         ("raise UserError('row 3: no label. Add one.')", 2, "row 3: no label. Add one."),
         ("Path('nowhere/at/all').read_text()", 1, "nowhere/at/all: No such file or directory"),
         ("Path('/').write_text('')", 1, "/: Is a directory"),
-        ("raise KeyboardInterrupt", 130, "interrupted. Run the same command again to go on; "),
+        ("raise KeyboardInterrupt", 130, "interrupted. Run the same command again to resume; "),
     ],
 )
 def test_a_mistake_is_one_sentence(body: str, code: int, sentence: str) -> None:

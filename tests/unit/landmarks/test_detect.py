@@ -264,16 +264,16 @@ def test_a_picture_that_is_small_enough_stays_as_it_is(
     ("size", "side", "expected"),
     [((224, 224), 64, (64, 64)), ((90, 1000), 64, (6, 64)), ((1000, 3), 100, (100, 1))],
 )
-def test_the_longer_side_is_shrunk(
+def test_the_longer_side_is_shrink(
     size: tuple[int, int], side: int, expected: tuple[int, int]
 ) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
-    small = detecting._shrunk(picture, side)
+    small = detecting._shrink(picture, side)
     assert small.shape == (*expected, 3)
     assert small.dtype == np.uint8
     assert abs(small.mean() - picture.mean()) < 4
     assert small.std() < 0.6 * picture.std()  # every pixel counts: noise is averaged
-    assert detecting._shrunk(picture, "source") is picture
+    assert detecting._shrink(picture, "source") is picture
 
 
 @pytest.mark.parametrize("memory", [1, 1 << 24])

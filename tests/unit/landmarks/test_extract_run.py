@@ -154,14 +154,14 @@ def test_a_clip_that_is_gone_when_its_turn_comes_stops_the_run_and_is_not_kept(
     place = tmp_path / "kept.parquet"
     clip = project / "gone.mp4"
     with pytest.raises(FileNotFoundError, match=r"gone\.mp4"):
-        extract._detect_one(place, clip, landmarker, 25.0, SETTINGS, cache.VERSION)
+        extract._detect(place, clip, landmarker, 25.0, SETTINGS, cache.VERSION)
     assert not place.exists()
 
 
 def test_a_worker_of_another_version_is_refused(landmarker: Path, tmp_path: Path) -> None:
     clip = ROOT / "data/raw/demo/clips/1.mp4"
     with pytest.raises(UserError, match="another version of facewave"):
-        extract._detect_one(tmp_path / "a.parquet", clip, landmarker, 25.0, SETTINGS, 1)
+        extract._detect(tmp_path / "a.parquet", clip, landmarker, 25.0, SETTINGS, 1)
 
 
 def test_a_worker_that_writes_elsewhere_is_told(

@@ -20,10 +20,10 @@ import resource, sys
 from pathlib import Path
 from facewave import params
 from facewave.landmarks import cache
-from facewave.landmarks.extract import _detect_one
+from facewave.landmarks.extract import _detect
 clip, model, place, project = map(Path, sys.argv[1:])
 settings = params.load(project / "params.yaml").landmarks
-_detect_one(place, clip, model, 25.0, settings, cache.VERSION)
+_detect(place, clip, model, 25.0, settings, cache.VERSION)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
