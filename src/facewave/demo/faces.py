@@ -1,9 +1,9 @@
 """A still portrait that can be posed: landmarks, action units, and smooth warps that move them.
 
-An action unit (AU; Ekman & Friesen 1978) moves groups of landmarks; the picture between them follows
-a smooth field, a sum of Gaussians through all control landmarks, in which those that do not move
-hold their surroundings still. The face is cut along the lips: the fields above and below the cut
-are separate, so that a mouth opens without stretching, and the gap is painted.
+An action unit (AU; Ekman & Friesen 1978) moves groups of landmarks; the picture between them
+follows a smooth field, a sum of Gaussians through all control landmarks, in which those that do not
+move hold their surroundings still. The face is cut along the lips: the fields above and below the
+cut are separate, so that a mouth opens without stretching, and the gap is painted.
 
 Lengths are relative to the distance between the pupils unless they are called px.
 """
@@ -24,8 +24,8 @@ from facewave.errors import UserError
 Picture = NDArray[np.uint8]  # (height, width, 3), RGB
 Floats = NDArray[np.floating[Any]]
 
-# The head in skimage.data.astronaut() (512 x 512 px), with a margin; drawn larger than it is filmed,
-# because it is resampled several times.
+# The head in skimage.data.astronaut() (512 x 512 px), with a margin; drawn larger than it is
+# filmed, because it is resampled several times.
 _CROP = (slice(6, 230), slice(114, 338))
 _BACKDROP = (slice(0, 160), slice(352, 512))  # the shuttle: no face
 CANVAS = 336  # px

@@ -76,8 +76,8 @@ def rows(clips: dict[int, Plan]) -> list[Row]:
     for order, plan in clips.items():
         _, votes, label = _DIRT.get(order, (None, None, EMOTIONS.index(next(iter(plan.blend))) + 1))
         rows[order] = (*(votes or _vote(plan)), order, label, f"s{plan.subject + 1:02d}")
-    *votes_of_copied, _, label, subject = rows[COPIED]
-    rows[COPY] = (*votes_of_copied, COPY, label, subject)
+    copied = rows[COPIED]
+    rows[COPY] = (*copied[:-3], COPY, *copied[-2:])
     table = [rows[order] for order in sorted(rows)] + [rows[REPEATED]]
     table.insert(EMPTY_AFTER, ("",) * len(COLUMNS))
     return table

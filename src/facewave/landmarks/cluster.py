@@ -22,7 +22,7 @@ _KEPT = "Finished clips are kept: start {} and run the same command again."
 
 
 def each(
-    work: Callable[..., None], tasks: Sequence[Task], limit: float, address: str
+    work: Callable[..., object], tasks: Sequence[Task], limit: float, address: str
 ) -> Iterator[tuple[str, str]]:
     """Do what ``pool.each`` does on the cluster whose scheduler is at ``address``.
 
@@ -83,7 +83,9 @@ def each(
             raise UserError(f"the Dask scheduler at {address} was lost. {kept}") from None
 
 
-def _batch(work: Callable[..., None], tasks: Sequence[Task], limit: float) -> list[tuple[str, str]]:
+def _batch(
+    work: Callable[..., object], tasks: Sequence[Task], limit: float
+) -> list[tuple[str, str]]:
     """Run on a worker."""
     if multiprocessing.current_process().daemon:
         raise UserError(

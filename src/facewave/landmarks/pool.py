@@ -16,7 +16,7 @@ Task = tuple[str, tuple[object, ...]]  # a name and arguments
 
 
 def each(
-    work: Callable[..., None],
+    work: Callable[..., object],
     tasks: Iterable[Task],
     limit: float,
     processes: int | None = None,
@@ -48,7 +48,7 @@ def each(
         on_error.pop_all()
 
 
-def _problem(future: "Future[None]", limit: float) -> str:
+def _problem(future: "Future[object]", limit: float) -> str:
     try:
         future.result()
     except TimeoutError:
