@@ -1,4 +1,4 @@
-"""Errors for people: one clear sentence instead of a traceback, and an exit code."""
+"""Errors for people: a clear sentence instead of a traceback, and an exit code."""
 
 import errno
 import os
@@ -8,23 +8,23 @@ from typing import NoReturn
 
 
 class UserError(Exception):
-    """Something a person can mend. The message says what is wrong, where, and what to do."""
+    """Something the user can fix. The message says what is wrong, where, and what to do."""
 
 
 def explain(call: Callable[[], None]) -> None:
-    """Run ``call``; turn what a person can mend into one sentence and a non-zero exit.
+    """Run ``call``; turn what the user can fix into one sentence and a non-zero exit code.
 
-    Everything else (a bug of ours) keeps its traceback.
+    Anything else is a bug and keeps its traceback.
 
     Raises:
-        SystemExit: 2 for a mistake in the input, 1 for a full disk or another trouble with
-            files, 130 for Ctrl-C.
+        SystemExit: 2 for a mistake in the input, 1 for a full disk or other trouble with files,
+            130 for Ctrl-C.
     """
     try:
         call()
     except UserError as error:
         _stop(str(error), 2)
-    except BrokenPipeError:  # the reader of our output, ``head`` say, has had enough
+    except BrokenPipeError:  # whoever read our output, such as ``head``, has stopped
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except OSError as error:
@@ -35,11 +35,11 @@ def explain(call: Callable[[], None]) -> None:
                 "finished clips are kept.",
                 1,
             )
-        if error.filename is None:  # not about a file: a bug of ours
+        if error.filename is None:  # not about a file: a bug
             raise
         _stop(f"{error.filename}: {error.strerror}", 1)
     except KeyboardInterrupt:
-        _stop("interrupted. Run the same command again to go on; finished clips are kept.", 130)
+        _stop("interrupted. Run the same command again to resume; finished clips are kept.", 130)
 
 
 def _stop(sentence: str, code: int) -> NoReturn:

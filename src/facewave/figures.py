@@ -1,4 +1,4 @@
-"""What all figures share: how they look, and that the same picture is the same bytes."""
+"""What all figures share: their style, and a writer that gives the same bytes each time."""
 
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "text.parse_math": False,  # texts are people's
+    "text.parse_math": False,  # file names and transcripts may hold dollar signs
 }
 
 
 def save(figure: Figure, path: Path, dpi: int = 110) -> None:
     """Write a PNG."""
     with replacing(path) as temporary:
-        # Without the library's version in it: the same picture, the same bytes.
+        # Without Matplotlib's version, which would change the bytes.
         figure.savefig(temporary, dpi=dpi, metadata={"Software": None})

@@ -1,6 +1,5 @@
-"""Files: whole or not at all, and the same bytes from the same input."""
+"""Files are written whole or not at all, and the same input gives the same bytes."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -12,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import platformdirs
+from filelock import FileLock, Timeout
 
 from facewave.errors import UserError
 
@@ -19,7 +19,7 @@ CACHE = "FACEWAVE_CACHE"
 
 
 def cache_folder(kind: str) -> Path:
-    """Where what was once worked out of clips is kept: below $FACEWAVE_CACHE or the user's cache.
+    """The folder for one kind of cached results: below $FACEWAVE_CACHE or the user's cache folder.
 
     Raises:
         UserError: there is neither.
@@ -39,9 +39,9 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends well.
+    """A temporary path beside ``path`` that replaces it when the block ends without an error.
 
-    A reader, a second process or a power cut sees the old file or the new one, never half.
+    Readers, other processes and power cuts see the old file or the new one, never half of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
@@ -59,27 +59,30 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Work in a folder, made if need be, while no other process does so; wait for one that does."""
+    """Hold a folder, created if missing, for this process alone; wait for whoever holds it.
+
+    The lock file lies beside the folder, since DVC and readers take all that is in it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"another run is at work in {folder}; waiting for it to end")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"another run is at work in {folder}; waiting for it to end")
+        lock.acquire()
+    try:
         yield
     finally:
-        os.close(handle)
+        lock.release()
 
 
 def write_json(path: Path, content: dict[str, Any] | list[Any]) -> None:
-    """Write JSON with two spaces of indent, a final newline, keys in the order given."""
+    """Write JSON with two spaces of indent, a final newline, keys in their order."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as UTF-8 CSV with a header, LF line ends and no index."""
+    """Write a table as UTF-8 CSV with a header, LF line endings and no index."""
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")

@@ -7,6 +7,7 @@ option does; the types and bounds stand here.
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal, get_args
@@ -162,6 +163,8 @@ class Dataset:
     fps: Positive = 25.0  # of clips that are folders of pictures
     columns: dict[str, str] = Field(default_factory=dict)  # of the reader `table`: ours -> its
     parts: list[Part] = Field(default_factory=list)  # of the reader `union`
+    at_least: dict[Measure, float] = Field(default_factory=dict)  # over landmarks.at_least
+    at_most: dict[Measure, float] = Field(default_factory=dict)  # over landmarks.at_most
 
 
 @dataclass(frozen=True, config=_strict)
@@ -190,6 +193,11 @@ class Landmarks:
     def rate(self) -> float:
         """Frames a second that are looked at, at most."""
         return math.inf if self.fps == "source" else self.fps
+
+    def for_dataset(self, entry: Dataset) -> "Landmarks":
+        """These settings, with the dataset's own quality limits over the section's."""
+        at_least, at_most = self.at_least | entry.at_least, self.at_most | entry.at_most
+        return replace(self, at_least=at_least, at_most=at_most)
 
 
 @dataclass(frozen=True, config=_strict)

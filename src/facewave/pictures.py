@@ -1,4 +1,4 @@
-"""Clips that are pictures: one of them, or a folder of them in the order of their numbers."""
+"""Clips that are pictures: a single one, or a folder of them in the order of their numbers."""
 
 import os
 import re
@@ -17,22 +17,23 @@ def files_of(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     with os.scandir(path) as entries:
-        names = [
-            entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file()
+        pictures = [
+            path / entry.name
+            for entry in entries
+            if entry.name.lower().endswith(PICTURES) and entry.name[0] != "." and entry.is_file()
         ]
-    found = [path / name for name in names if name.lower().endswith(PICTURES)]
-    return sorted(found, key=lambda file: (number(file), file.name))
+    return sorted(pictures, key=lambda file: (number(file), file.name))
 
 
 def number(picture: Path) -> int:
-    """The number that a picture's name ends in, -1 for none."""
+    """The number at the end of a picture's name, -1 if there is none."""
     digits = re.search(r"[0-9]{1,15}$", picture.stem)
     return int(digits[0]) if digits else -1
 
 
 def times(pictures: list[Path], fps: float) -> list[float]:
-    """When each picture is (s): its number's distance from the first's over ``fps``."""
+    """The time of each picture (s): the distance of its number from the first, over ``fps``."""
     numbers = [number(picture) for picture in pictures]
-    if len(set(numbers)) < len(numbers) or -1 in numbers:  # names that tell no time
+    if len(set(numbers)) < len(numbers) or -1 in numbers:  # names that say nothing about time
         numbers = list(range(len(pictures)))
     return [(at - numbers[0]) / fps for at in numbers]

@@ -3,15 +3,15 @@
 import hashlib
 import json
 import os
+import queue
 import stat
-import subprocess
-import sys
+import threading
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from facewave.files import replacing, sha256, write_csv, write_json
+from facewave.files import locked, replacing, sha256, write_csv, write_json
 
 TABLE = pd.DataFrame(
     {"word": ["happy", "größe, 表情", 'say "x"', ""], "share": [0.1, 1e-9, None, 3.0]}
@@ -48,45 +48,50 @@ def test_folders_are_made_and_others_may_read(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
-@pytest.mark.parametrize("error", [RuntimeError("x"), KeyboardInterrupt(), SystemExit(1)])
-def test_the_old_file_stays_when_the_block_raises(tmp_path: Path, error: BaseException) -> None:
+def test_the_old_file_stays_when_the_block_raises(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
+    for error in (RuntimeError("x"), KeyboardInterrupt(), SystemExit(1)):
+        with pytest.raises(type(error)):
+            fail_in_the_middle(path, error)
+        assert names(tmp_path) == []
     path.write_text("old", "utf-8")
-    with pytest.raises(type(error)):
-        fail_in_the_middle(path, error)
-    assert path.read_text("utf-8") == "old"
-    assert names(tmp_path) == ["a.txt"]
+    for error in (RuntimeError("x"), KeyboardInterrupt(), SystemExit(1)):
+        with pytest.raises(type(error)):
+            fail_in_the_middle(path, error)
+        assert path.read_text("utf-8") == "old"
+        assert names(tmp_path) == ["a.txt"]
 
 
-def test_nothing_appears_when_the_first_write_raises(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError):
-        fail_in_the_middle(tmp_path / "a.txt", RuntimeError("x"))
-    assert names(tmp_path) == []
+def test_a_linked_cache_is_never_written_through(tmp_path: Path) -> None:
+    for link in (os.symlink, os.link):
+        cached, path = tmp_path / f"{link.__name__}.cached", tmp_path / f"{link.__name__}.json"
+        cached.write_text("cached", "utf-8")
+        link(cached, path)
+        write_json(path, {"a": 1})
+        assert cached.read_text("utf-8") == "cached"
+        assert json.loads(path.read_text("utf-8")) == {"a": 1}
 
 
-def test_a_killed_writer_leaves_the_old_file_whole(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text("old", "utf-8")
-    program = (
-        "import os, signal, sys; from pathlib import Path; from facewave.files import replacing\n"
-        "with replacing(Path(sys.argv[1])) as temporary:\n"
-        "    temporary.write_text('half')\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", program, path], timeout=60, check=False)
-    assert killed.returncode != 0
-    assert path.read_text("utf-8") == "old"
+def test_a_locked_folder_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, order = tmp_path / "a/b", []
+    printed: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr("facewave.files.print", printed.put, raising=False)
 
+    def wait() -> None:
+        with locked(folder):
+            order.append("second")
 
-@pytest.mark.parametrize("link", [os.symlink, os.link])
-def test_a_linked_cache_is_never_written_through(tmp_path: Path, link: object) -> None:
-    cached, path = tmp_path / "cached", tmp_path / "a.json"
-    cached.write_text("cached", "utf-8")
-    assert callable(link)
-    link(cached, path)
-    write_json(path, {"a": 1})
-    assert cached.read_text("utf-8") == "cached"
-    assert json.loads(path.read_text("utf-8")) == {"a": 1}
+    waiting = threading.Thread(target=wait, daemon=True)
+    with locked(folder):
+        assert list(folder.iterdir()) == []
+        waiting.start()
+        expected = f"another run is at work in {folder}; waiting for it to end"
+        assert printed.get(timeout=60) == expected
+        order.append("first")
+    waiting.join(timeout=60)
+    assert order == ["first", "second"]
+    with locked(folder):
+        assert printed.empty()
 
 
 def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:

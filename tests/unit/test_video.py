@@ -50,90 +50,75 @@ def test_a_video_has_the_containers_times_and_facts(tmp_path: Path) -> None:
         assert square[0] > 150 > 100 > square[2]
 
 
-@pytest.mark.parametrize("content", [b"", b"just text", bytes(5000)])
-def test_what_is_no_video_is_not_opened(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.mp4").write_bytes(content)
-    clip = Clip(tmp_path / "a.mp4", fps=25)
-    assert not clip.opened
-    assert list(clip.frames()) == []
-
-
-@pytest.mark.parametrize("name", ["a.png", "00017.JPG", "b.bmp", "b.webp", "b.jpeg"])
-def test_one_picture_is_a_clip_of_one_frame(tmp_path: Path, name: str) -> None:
-    write_picture(tmp_path / name)
-    clip = Clip(tmp_path / name, fps=10)
-    assert clip.opened
-    assert (clip.fps, clip.width, clip.height, clip.declared_frames) == (10, 64, 48, 1)
-    ((_, time, picture),) = clip.frames()
-    assert time == 0
-    assert picture is not None
-    assert picture.shape == (48, 64, 3)
-    assert picture.dtype == np.uint8
-    np.testing.assert_allclose(picture.mean((0, 1)), (200, 20, 60), atol=4)  # red first
-
-
-def test_a_folders_pictures_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
-    for number in (10, 9, 100, 8):
-        write_picture(tmp_path / f"frame_{number}.png", red=number)
-    assert reds(Clip(tmp_path, fps=25)) == [8, 9, 10, 100]
-
-
-def test_numbers_give_the_times_and_gaps_take_time(tmp_path: Path) -> None:
-    for number in (3, 4, 8):
-        write_picture(tmp_path / f"{number:05}.png")
-    assert times(Clip(tmp_path, fps=10)) == pytest.approx([0, 0.1, 0.5])
-    assert times(Clip(tmp_path, fps=20)) == pytest.approx([0, 0.05, 0.25])
-
-
-@pytest.mark.parametrize(
-    "names", [("left", "middle", "right"), ("a1", "b1", "c2"), ("still", "still1", "still9")]
-)
-def test_names_that_tell_no_time_give_even_times(tmp_path: Path, names: tuple[str, ...]) -> None:
-    for red, name in enumerate(names, start=1):
-        write_picture(tmp_path / f"{name}.png", red=red)
-    assert reds(Clip(tmp_path, fps=10)) == [1, 2, 3]
-    assert times(Clip(tmp_path, fps=10)) == pytest.approx([0, 0.1, 0.2])
-
-
-def test_a_broken_picture_is_a_frame_that_shows_nothing(tmp_path: Path) -> None:
-    for number in (1, 2, 3):
-        write_picture(tmp_path / f"{number}.png", red=number)
-    (tmp_path / "2.png").write_bytes(b"no picture")
-    clip = Clip(tmp_path, fps=10)
-    assert clip.opened
-    assert clip.declared_frames == 3
-    assert reds(clip) == [1, None, 3]
-    assert times(clip) == pytest.approx([0, 0.1, 0.2])
-
-
-def test_an_empty_folder_is_not_opened(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("no picture")
-    clip = Clip(tmp_path, fps=10)
-    assert not clip.opened
-    assert (clip.width, clip.height, clip.declared_frames) == (0, 0, 0)
-    assert list(clip.frames()) == []
-
-
-def test_a_broken_picture_alone_is_not_opened(tmp_path: Path) -> None:
+def test_what_is_no_video_or_picture_is_not_opened(tmp_path: Path) -> None:
+    for content in (b"", b"just text", bytes(5000)):
+        (tmp_path / "a.mp4").write_bytes(content)
+        clip = Clip(tmp_path / "a.mp4", fps=25)
+        assert not clip.opened
+        assert list(clip.frames()) == []
     (tmp_path / "a.png").write_bytes(b"no picture")
-    clip = Clip(tmp_path / "a.png", fps=10)
-    assert not clip.opened
-    assert reds(clip) == [None]
+    alone = Clip(tmp_path / "a.png", fps=10)
+    assert not alone.opened
+    assert reds(alone) == [None]
+    (tmp_path / "a.png").unlink()
+    empty = Clip(tmp_path, fps=10)  # other files in a folder are no frames
+    assert not empty.opened
+    assert (empty.width, empty.height, empty.declared_frames) == (0, 0, 0)
+    assert list(empty.frames()) == []
 
 
-def test_other_files_in_a_folder_are_no_frames(tmp_path: Path) -> None:
-    write_picture(tmp_path / "1.png", red=7)
+def test_one_picture_is_a_clip_of_one_frame(tmp_path: Path) -> None:
+    for name in ("a.png", "00017.JPG", "b.bmp", "b.webp", "b.jpeg"):
+        write_picture(tmp_path / name)
+        clip = Clip(tmp_path / name, fps=10)
+        assert clip.opened
+        assert (clip.fps, clip.width, clip.height, clip.declared_frames) == (10, 64, 48, 1)
+        ((_, time, picture),) = clip.frames()
+        assert time == 0
+        assert picture is not None
+        assert picture.shape == (48, 64, 3)
+        assert picture.dtype == np.uint8
+        np.testing.assert_allclose(picture.mean((0, 1)), (200, 20, 60), atol=4)  # red first
+
+
+def test_a_folders_pictures_come_in_the_order_of_their_numbers_which_give_their_times(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "2.txt").write_text("a note")
-    (tmp_path / "3.mp4").write_bytes(b"")
-    assert [path.name for path in files_of(tmp_path)] == ["1.png"]
-    assert reds(Clip(tmp_path, fps=10)) == [7]
-
-
-def test_pictures_are_told_by_their_names(tmp_path: Path) -> None:
+    (tmp_path / ".3.png").write_bytes(b"hidden")
+    for number in (10, 9, 100, 8):
+        write_picture(tmp_path / f"frame_{number:02}.png", red=number)
+    assert reds(Clip(tmp_path, fps=25)) == [8, 9, 10, 100]
+    assert times(Clip(tmp_path, fps=10)) == pytest.approx([0, 0.1, 0.2, 9.2])
+    assert files_of(tmp_path)[0].name == "frame_08.png"
     assert is_pictures(tmp_path)
     assert is_pictures(Path("a/b.JPEG"))
     assert not is_pictures(Path("a/b.mp4"))
     assert files_of(Path("a/b.mp4")) == [Path("a/b.mp4")]
+    for names in (("left", "middle", "right"), ("a1", "b1", "c2"), ("still", "still1", "still9")):
+        folder = tmp_path / names[0]  # names that say nothing about time
+        for red, name in enumerate(names, start=1):
+            write_picture(folder / f"{name}.png", red=red)
+        assert reds(Clip(folder, fps=10)) == [1, 2, 3]
+        assert times(Clip(folder, fps=10)) == pytest.approx([0, 0.1, 0.2])
+
+
+def test_a_broken_picture_is_a_frame_that_shows_nothing(tmp_path: Path) -> None:
+    for number in (1, 2, 3, 4):
+        write_picture(tmp_path / f"{number}.png", red=number)
+    (tmp_path / "2.png").write_bytes(b"no picture")
+    lying = bytearray((tmp_path / "3.png").read_bytes())
+    lying[16:24] = struct.pack(">2I", 60_000, 60_000)  # more pixels than OpenCV will decode
+    lying[29:33] = struct.pack(">I", zlib.crc32(lying[12:29]))
+    (tmp_path / "3.png").write_bytes(lying)
+    clip = Clip(tmp_path, fps=10)
+    assert clip.opened
+    assert clip.declared_frames == 4
+    assert reds(clip) == [1, None, None, 4]
+    assert times(clip) == pytest.approx([0, 0.1, 0.2, 0.3])
+    stills = Clip(tmp_path, 10).stills([0, 0.1, 0.3])
+    assert [picture.shape for picture in stills] == [(48, 64, 3), (1, 1, 3), (48, 64, 3)]
+    assert not stills[1].any()
 
 
 @given(st.sets(st.integers(0, 10**12), min_size=1, max_size=8), st.integers(1, 120))
@@ -189,10 +174,10 @@ def test_a_rate_takes_the_first_frame_of_each_part_of_a_second(
     assert some == expected
 
 
-@pytest.mark.parametrize(("rate", "every"), [(5, 5), (25, 1), (1, 25), (50, 1), (12.5, 2)])
-def test_a_rate_that_divides_the_clips_takes_every_nth_frame(rate: float, every: int) -> None:
+def test_a_rate_that_divides_the_clips_takes_every_nth_frame() -> None:
     clip = Timed([3.0 + t / 25 for t in range(200)])  # it need not begin at 0
-    assert [number for number, _, _ in clip.frames(rate)] == list(range(0, 200, every))
+    for rate, every in ((5, 5), (25, 1), (1, 25), (50, 1), (12.5, 2)):
+        assert [number for number, _, _ in clip.frames(rate)] == list(range(0, 200, every))
 
 
 def test_the_picture_is_that_of_the_frame(tmp_path: Path) -> None:
@@ -224,29 +209,24 @@ def test_times_do_not_drift(steps: list[float], many: int) -> None:
     assert found[0] == given[0]
 
 
-def test_sound_times_stay_exactly_as_they_are() -> None:
-    given = [0.0, 0.033, 0.0667, 0.1, 0.35, 0.351, 9.0]
-    assert times(Timed(given)) == given
-
-
-def test_a_repeated_time_lies_between_and_the_rest_stays() -> None:
-    found = times(Timed([0.0, 0.04, 0.04, 0.08, 0.12], fps=25))
-    assert found[:2] == [0, 0.04]
-    assert 0.04 < found[2] <= 0.08
-    assert found[3] == pytest.approx(0.08, abs=0.0011)
-    assert found[4] == 0.12
-
-
-def test_without_times_frames_are_a_usual_step_apart() -> None:
+def test_sound_times_stay_and_others_are_filled_in() -> None:
+    sound = [0.0, 0.033, 0.0667, 0.1, 0.35, 0.351, 9.0]
+    assert times(Timed(sound)) == sound
+    repeated = times(Timed([0.0, 0.04, 0.04, 0.08, 0.12]))
+    assert repeated[:2] == [0, 0.04]
+    assert 0.04 < repeated[2] <= 0.08
+    assert repeated[3] == pytest.approx(0.08, abs=0.0011)
+    assert repeated[4] == 0.12
+    for wrong in (0.0, 5000.0):  # falls back once, or is wild
+        filled = times(Timed([0.0, 0.04, 0.08, wrong, 0.16, 0.2]))
+        assert filled == pytest.approx([0, 0.04, 0.08, 0.12, 0.16, 0.2])
+    slow = Timed([0.0, 30.0, 60.0])
+    slow.declared_frames = 2000  # 80 s: so a long step is not wild
+    assert times(slow) == [0.0, 30.0, 60.0]
     assert times(Timed([0.0] * 200, fps=50)) == pytest.approx([t / 50 for t in range(200)])
     assert times(Timed([7.0] * 9, fps=50)) == pytest.approx([7 + t / 50 for t in range(9)])
-    for fps in (0.0, 0.5, 90_000.0, math.nan):  # none that can be
+    for fps in (0.0, 0.5, 90_000.0, math.nan):  # impossible rates
         assert times(Timed([0.0] * 50, fps)) == pytest.approx([t / 25 for t in range(50)])
-
-
-def test_a_time_that_falls_back_once_is_no_jump() -> None:
-    found = times(Timed([0.0, 0.04, 0.08, 0.0, 0.16, 0.2], fps=25))
-    assert found == pytest.approx([0, 0.04, 0.08, 0.12, 0.16, 0.2])
 
 
 def test_repeated_and_missing_times_of_a_real_file(tmp_path: Path) -> None:
@@ -292,33 +272,3 @@ def test_stills_of_a_video_are_its_frames(tmp_path: Path) -> None:
     found = Clip(tmp_path / "a.mp4", 25).stills([t / 30 for t in (0, 3, 11)])
     for picture, t in zip(found, (0, 3, 11), strict=True):
         np.testing.assert_array_equal(picture, frames[t])
-
-
-def test_a_still_of_a_broken_picture_is_a_black_pixel(tmp_path: Path) -> None:
-    for number in (1, 2, 3):
-        write_picture(tmp_path / f"{number}.png", red=200)
-    (tmp_path / "2.png").write_bytes(b"no picture")
-    found = Clip(tmp_path, 10).stills([0, 0.1, 0.2])
-    assert [picture.shape for picture in found] == [(48, 64, 3), (1, 1, 3), (48, 64, 3)]
-    assert not found[1].any()
-
-
-def test_a_wild_time_does_not_take_the_others_with_it() -> None:
-    wild = Timed([0.0, 0.04, 0.08, 5000.0, 0.16, 0.20])
-    assert times(wild) == pytest.approx([0.0, 0.04, 0.08, 0.12, 0.16, 0.20])
-
-
-def test_a_long_step_within_what_the_header_claims_is_no_wild_time() -> None:
-    slow = Timed([0.0, 30.0, 60.0])
-    slow.declared_frames = 2000  # 80 s
-    assert times(slow) == [0.0, 30.0, 60.0]
-
-
-def test_a_picture_whose_header_lies_is_a_frame_that_shows_nothing(tmp_path: Path) -> None:
-    for number in (1, 2, 3):
-        write_picture(tmp_path / f"{number}.png")
-    content = bytearray((tmp_path / "2.png").read_bytes())
-    content[16:24] = struct.pack(">2I", 60_000, 60_000)  # more pixels than OpenCV will decode
-    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
-    (tmp_path / "2.png").write_bytes(content)
-    assert reds(Clip(tmp_path, 25.0)) == [200, None, 200]

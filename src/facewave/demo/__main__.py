@@ -1,4 +1,4 @@
-"""Make the synthetic demo dataset: ``python -m facewave.demo [--out data/raw/demo]``.
+"""Makes the synthetic demo dataset: ``python -m facewave.demo [--out data/raw/demo]``.
 
 Reads   the landmarker's file (see landmarks/model_file.py)
 Writes  <out>/annotation.csv, <out>/clips/<order>.mp4, <out>/README.md; the same bytes every time
@@ -49,7 +49,7 @@ def main(out: Path) -> None:
 
 
 def people(numbers: Iterable[int]) -> "dict[int, faces.Face]":
-    """The subjects of these numbers, each made from a seed of their own."""
+    """The subjects with these numbers, each drawn from a seed of its own."""
     find = faces.Finder(model_file.get())
     base = faces.neutral(find)
     seeds = {i: np.random.SeedSequence(SEED, spawn_key=(1, i)) for i in numbers}

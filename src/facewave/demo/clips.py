@@ -1,9 +1,9 @@
 """From an emotion to a film: action units over time, a moving head, changing light, a codec.
 
 The difficulty is designed: strengths vary, units drop out, units of other emotions mix in, some
-clips are weak. A plain logistic regression on ten segment means of the blendshapes is meant to
-name 55 to 80 % of the clips of unseen subjects rightly (chance: 14 %). That figure is a property
-of these constants and says nothing of emotion recognition.
+clips are weak. A plain logistic regression on ten segment means of the blendshapes should classify
+55 to 80 % of the clips of unseen subjects correctly (chance: 14 %). That figure is a property of
+these constants and says nothing about emotion recognition.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,7 +34,7 @@ PROTOTYPES: dict[str, dict[str, float]] = {
     "disgust": {"AU9": 0.9, "AU10": 0.8, "AU17": 0.6, "AU4": 0.4},
     "fear": {"AU1": 0.8, "AU2": 0.5, "AU4": 0.6, "AU5": 0.8, "AU20": 0.8, "AU25": 0.6},
 }
-_DROPPED = 0.08  # share of a prototype's units that stay away
+_DROPPED = 0.08  # share of a prototype's units that are missing
 _STRENGTH = (0.65, 1.15)  # of each unit
 _FOREIGN = (0.1, 0.5)  # strength of each unit of another emotion
 _FOREIGN_UNITS = 2  # at most
@@ -46,11 +46,11 @@ class Plan:
     """What a clip shows.
 
     Attributes:
-        order: its number, which is its file's name.
+        order: its number, the name of its file.
         subject: from 0.
         blend: emotion -> share of its prototype; one emotion at 1 in ordinary clips.
         intensity: strength of the whole expression, (0, 1].
-        seed: of everything else, this clip's own.
+        seed: of everything else in this clip.
     """
 
     order: int
@@ -61,7 +61,7 @@ class Plan:
 
 
 def film(plan: Plan, still: Face | Picture) -> tuple[int, Iterator[Picture]]:
-    """Frames per second and frames (SIZE, SIZE, 3) of a face that acts, or of a faceless still."""
+    """Frame rate and frames (SIZE, SIZE, 3) of an acting face, or of a still without a face."""
     rng = np.random.default_rng(plan.seed)
     fps = int(rng.choice(FPS))
     times = np.arange(round(rng.uniform(*SECONDS) * fps)) / fps
@@ -71,7 +71,7 @@ def film(plan: Plan, still: Face | Picture) -> tuple[int, Iterator[Picture]]:
 
 
 def write(path: Path, fps: int, frames: Iterable[Picture], *, faststart: bool = True) -> None:
-    """Encode H.264 in MP4. One thread and no dates: the same bytes every time."""
+    """Encode H.264 in MP4, on one thread and without dates: the same bytes every time."""
     options = {"fflags": "+bitexact"} | ({"movflags": "+faststart"} if faststart else {})
     with replacing(path) as temporary, av.open(str(temporary), "w", options=options) as container:
         stream = container.add_stream("libx264", Fraction(fps))
@@ -79,7 +79,7 @@ def write(path: Path, fps: int, frames: Iterable[Picture], *, faststart: bool = 
         stream.pix_fmt = "yuv420p"
         stream.options = {
             "crf": str(_CRF), "preset": "slow", "threads": "1", "flags": "+bitexact",
-            # Without it x264's assembly gives other bytes from run to run.
+            # Without it x264's assembly gives different bytes from run to run.
             "x264-params": "cpu-independent=1",
         }  # fmt: skip
         for frame in frames:

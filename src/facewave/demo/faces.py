@@ -1,7 +1,7 @@
 """A still portrait that can be posed: landmarks, action units, and smooth warps that move them.
 
-An action unit (AU; Ekman & Friesen 1978) moves groups of landmarks; between them the picture
-follows a smooth field, a sum of Gaussians through all control landmarks, where those that do not
+An action unit (AU; Ekman & Friesen 1978) moves groups of landmarks; the picture between them
+follows a smooth field, a sum of Gaussians through all control landmarks, in which those that do not
 move hold their surroundings still. The face is cut along the lips: the fields above and below the
 cut are separate, so that a mouth opens without stretching, and the gap is painted.
 
@@ -24,8 +24,8 @@ from facewave.errors import UserError
 Picture = NDArray[np.uint8]  # (height, width, 3), RGB
 Floats = NDArray[np.floating[Any]]
 
-# The head in skimage.data.astronaut() (512 x 512 px), with a margin; drawn larger than it is to
-# be filmed, because it is resampled several times.
+# The head in skimage.data.astronaut() (512 x 512 px), with a margin; drawn larger than it is
+# filmed, because it is resampled several times.
 _CROP = (slice(6, 230), slice(114, 338))
 _BACKDROP = (slice(0, 160), slice(352, 512))  # the shuttle: no face
 CANVAS = 336  # px
@@ -118,7 +118,7 @@ ACTION_UNITS: dict[str, _Moves] = {
              "outer cheek": (-0.02, 0.05)},
     "AU45": {"upper lid": (0, 0.12), "lower lid": (0, -0.02), "iris": (0, 0.04)},
 }  # fmt: skip
-# Features that tell people apart; a subject has each at a random strength of either sign.
+# Features that distinguish people; a subject has each at a random strength of either sign.
 _BUILD: dict[str, _Moves] = {
     "wide eyes": {"eye corners": (0.03, 0), "upper lid": (0, -0.02), "lower lid": (0, 0.02)},
     "low brows": {"brow inner": (0, 0.05), "brow middle": (0, 0.05), "brow outer": (0, 0.05)},
@@ -131,10 +131,10 @@ _BUILD: dict[str, _Moves] = {
     "long chin": {"chin": (0, 0.10), "jaw": (0, 0.06), "under lip": (0, 0.03)},
     "wide nose": {"nose wing": (0.04, 0), "nose tip": (0, 0.02)},
 }  # fmt: skip
-# The portrait smiles; this, and closing the lips, takes the smile away.
+# The portrait smiles; this, and closing the lips, removes the smile.
 _UNSMILE = {"AU12": -1.15, "AU15": 0.45, "AU6": -0.5, "AU20": -0.2, "AU10": -0.35, "AU25": -0.15}
 _REACH = 0.25  # standard deviation of the Gaussians
-_RIDGE = 0.008  # lets close controls disagree a little instead of tearing the skin between them
+_RIDGE = 0.008  # lets neighbouring controls disagree a little instead of tearing the skin
 _INSIDE = np.array([58, 22, 24], np.float32)  # an open mouth, RGB
 _TEETH = np.array([214, 200, 184], np.float32)
 
@@ -147,8 +147,8 @@ class Face:
         picture: (CANVAS, CANVAS, 3).
         points: (478, 3) landmarks, px of the canvas; the third is depth, towards the camera < 0.
         moves: (poses, 478, 2) px, how far each pose at strength 1 moves each landmark.
-        fields: (2, poses, CANVAS * CANVAS * 2) px, the same for each pixel, above the cut along
-            the lips and below it.
+        fields: (2, poses, CANVAS * CANVAS * 2) px, the same for each pixel, above and below the cut
+            along the lips.
     """
 
     picture: Picture
@@ -172,24 +172,20 @@ class Finder:
 
     def __call__(self, picture: Picture) -> Floats:
         """The landmarks (478, 3) of the one face in a square picture, px."""
-        found = self._landmarker.detect(
-            mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(picture))
-        )
-        if not found.face_landmarks:
-            raise UserError(
-                "the landmarker finds no face in the portrait: is its file the right one?"
-            )
-        points = [(p.x, p.y, p.z) for p in found.face_landmarks[0]]
-        return np.array(points, np.float32) * len(picture)
+        image = mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(picture))
+        faces = self._landmarker.detect(image).face_landmarks
+        if not faces:
+            raise UserError("the landmarker finds no face in the portrait: is its file right?")
+        return np.array([(p.x, p.y, p.z) for p in faces[0]], np.float32) * len(picture)
 
 
 def neutral(find: Finder) -> Face:
-    """The portrait with its smile taken away."""
+    """The portrait without its smile."""
     still = _enlarge(data.astronaut()[_CROP])
     points = find(still)
     unsmile = sum(w * _move(points, ACTION_UNITS[unit]) for unit, w in _UNSMILE.items())
     face = _face(still, points, np.asarray(unsmile, np.float32)[None])
-    lips = points[:, :2] + face.moves[0]  # the smile gone, the lips still apart: close them
+    lips = points[:, :2] + face.moves[0]  # no longer smiling, but still apart: close them
     seam = (lips[list(_INNER_UP)] + lips[list(_INNER_LOW)]) / 2
     gap = np.zeros_like(lips)
     for inner, outer in ((_INNER_UP, _OUTER_UP), (_INNER_LOW, _OUTER_LOW)):
@@ -200,7 +196,7 @@ def neutral(find: Finder) -> Face:
 
 
 def subject(base: Face, find: Finder, rng: np.random.Generator) -> Face:
-    """Another person: the base face with a random build and colouring."""
+    """Another person: the base face with random features and colours."""
     build = sum(rng.uniform(-1, 1) * _move(base.points, moves) for moves in _BUILD.values())
     centre = base.points[:, :2].mean(axis=0)
     aspect = np.array([rng.uniform(-0.09, 0.09), rng.uniform(-0.09, 0.09)])
@@ -225,9 +221,8 @@ def pose(face: Face, strengths: Floats) -> Picture:
     low[:, 1] = up[:, 1] + np.maximum(low[:, 1] - up[:, 1] - rest, 0)  # lips do not overlap
     cut = (up + low) / 2
     y, x = np.mgrid[:CANVAS, :CANVAS].astype(np.float32)
-    below = np.clip(y - np.interp(x, cut[:, 0], cut[:, 1]).astype(np.float32) + 0.5, 0, 1)[
-        ..., None
-    ]
+    height = y - np.interp(x, cut[:, 0], cut[:, 1]).astype(np.float32)
+    below = np.clip(height + 0.5, 0, 1)[..., None]
     above, under = (_inverse((strengths @ side).reshape(CANVAS, CANVAS, 2)) for side in face.fields)
     field = above + below * (under - above)
     picture = cv2.remap(face.picture, x - field[..., 0], y - field[..., 1], cv2.INTER_CUBIC,
@@ -236,10 +231,10 @@ def pose(face: Face, strengths: Floats) -> Picture:
 
 
 def _inverse(field: Floats) -> Floats:
-    """For each pixel, what moved to it: a remap looks back, the fields say where pixels go."""
+    """For each pixel, how far what is there now has moved: remap looks back, fields look ahead."""
     y, x = np.mgrid[:CANVAS, :CANVAS].astype(np.float32)
     back = field
-    for _ in range(5):  # half steps: whole ones swing where the skin stretches to the double
+    for _ in range(5):  # half steps: whole ones oscillate where the skin stretches twofold
         step = cv2.remap(field, x - back[..., 0], y - back[..., 1], cv2.INTER_LINEAR,
                          borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
         back = (back + step) / 2

@@ -1,4 +1,4 @@
-"""Who is filmed doing what, what ten annotators said, and the deliberate dirt.
+"""Who shows which emotion, how ten annotators voted, and the deliberate faults.
 
 The table has DFEW's columns (Jiang et al., ACM MM 2020): ten votes over seven emotions, the
 clip's order, and as label the 1-based index of the emotion with more than five votes, or 0.
@@ -13,7 +13,7 @@ SUBJECTS = 12
 COLUMNS = (*(f"{i}{word}" for i, word in enumerate(EMOTIONS, 1)), "order", "label", "subject")
 GOOD = len(EMOTIONS) * SUBJECTS  # ordinary clips: 1 to GOOD
 
-# The dirty clips, by order.
+# The faulty clips, by order.
 UNDECIDED = (85, 86)
 TIE = 87
 CONTRADICTED = 88
@@ -39,7 +39,7 @@ _CONFUSABLE = {
     "fear": ("surprise", "sad"),
 }
 _WEAKEST = 0.55
-# Order -> blend, votes that were given (None: drawn), label. Votes in DFEW's order.
+# Order -> blend, votes in DFEW's order (None: drawn), label.
 _DIRT: dict[int, tuple[dict[str, float], tuple[int, ...] | None, int]] = {
     85: ({"fear": 0.6, "surprise": 0.6}, (0, 1, 0, 0, 5, 0, 4), 0),
     86: ({"angry": 0.6, "disgust": 0.6}, (0, 1, 1, 4, 0, 4, 0), 0),
@@ -55,54 +55,51 @@ Row = tuple[int | str, ...]
 
 
 def plans(seed: int) -> dict[int, Plan]:
-    """All clips by order: each subject has each emotion once; every clip has its own seed."""
+    """All clips by order: each subject shows each emotion once; every clip has its own seed."""
     shuffled = np.random.default_rng(_seed(seed, 0)).permutation(GOOD)
     cast = [(emotion, subject) for emotion in EMOTIONS for subject in range(SUBJECTS)]
     shows = [({cast[i][0]: 1.0}, cast[i][1]) for i in shuffled]
     blends = dict(enumerate(shows, 1)) | {
         order: (blend, order % SUBJECTS) for order, (blend, _, _) in _DIRT.items()
     }
-    made = {}
+    plans = {}
     for order, (blend, subject) in blends.items():
-        own = _seed(seed, order)
-        intensity = np.random.default_rng(_seed(own, 0)).uniform(_WEAKEST, 1)
-        made[order] = Plan(order, subject, blend, intensity, own)
-    return made
+        clip_seed = _seed(seed, order)
+        intensity = np.random.default_rng(_seed(clip_seed, 0)).uniform(_WEAKEST, 1)
+        plans[order] = Plan(order, subject, blend, intensity, clip_seed)
+    return plans
 
 
 def rows(clips: dict[int, Plan]) -> list[Row]:
-    """The table below COLUMNS, dirt included."""
-    made: dict[int, Row] = {}
+    """The table below COLUMNS, faults included."""
+    rows: dict[int, Row] = {}
     for order, plan in clips.items():
         _, votes, label = _DIRT.get(order, (None, None, EMOTIONS.index(next(iter(plan.blend))) + 1))
-        votes = votes or _vote(plan)
-        made[order] = (*votes, order, label, f"s{plan.subject + 1:02d}")
-    copied = made[COPIED]
-    made[COPY] = (*copied[:-3], COPY, *copied[-2:])
-    table = [made[order] for order in sorted(made)]
-    table.append(made[REPEATED])
+        rows[order] = (*(votes or _vote(plan)), order, label, f"s{plan.subject + 1:02d}")
+    copied = rows[COPIED]
+    rows[COPY] = (*copied[:-3], COPY, *copied[-2:])
+    table = [rows[order] for order in sorted(rows)] + [rows[REPEATED]]
     table.insert(EMPTY_AFTER, ("",) * len(COLUMNS))
     return table
 
 
 def _seed(parent: int | np.random.SeedSequence, number: int) -> np.random.SeedSequence:
-    """The parent's child of that number; unlike spawn(), the same one each time."""
+    """The parent's child with that number; unlike spawn(), the same one each time."""
     if isinstance(parent, int):
         parent = np.random.SeedSequence(parent)
     return np.random.SeedSequence(parent.entropy, spawn_key=(*parent.spawn_key, number))
 
 
 def _vote(plan: Plan) -> tuple[int, ...]:
-    """Ten votes, more than five of them for what was meant; weak clips divide the annotators."""
+    """Ten votes, more than five for the intended emotion; weak clips divide the annotators."""
     rng = np.random.default_rng(_seed(plan.seed, 1))
     (emotion,) = plan.blend
     sure = 0.6 + 0.35 * plan.intensity
     unsure = 1 - sure
     shares = np.full(len(EMOTIONS), 0.15 * unsure / len(EMOTIONS))
-    shares[[EMOTIONS.index(word) for word in (emotion, *_CONFUSABLE[emotion])]] += (
-        sure, 0.6 * unsure, 0.25 * unsure,
-    )  # fmt: skip
-    while True:
+    likeliest = [EMOTIONS.index(word) for word in (emotion, *_CONFUSABLE[emotion])]
+    shares[likeliest] += (sure, 0.6 * unsure, 0.25 * unsure)
+    votes = np.zeros(len(EMOTIONS), int)
+    while votes[likeliest[0]] <= _MAJORITY:
         votes = rng.multinomial(_ANNOTATORS, shares)
-        if votes[EMOTIONS.index(emotion)] > _MAJORITY:
-            return tuple(int(n) for n in votes)
+    return tuple(votes.tolist())

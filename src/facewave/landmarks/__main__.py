@@ -1,8 +1,8 @@
 """Stage extract: ``python -m facewave.landmarks DATASET``.
 
-Reads   data/labels/<dataset>.csv, the clips, and data/trajectories/<dataset>/ if it is there
+Reads   data/labels/<dataset>.csv, the clips, and data/trajectories/<dataset>/ if it exists
 Writes  data/landmarks/<dataset>/       shards and their index (landmarks/schema.py)
-        metrics/extract/<dataset>.json  clips, frames, measures, every clip left out with its reason
+        metrics/extract/<dataset>.json  clips, frames, measures, every excluded clip with its reason
         metrics/extract/<dataset>.csv   the measures of every clip
         metrics/extract/<dataset>.png   the worst clip by each measure
 """
@@ -19,7 +19,7 @@ from facewave.landmarks import cache, plots, shards
 from facewave.landmarks.extract import ensure
 from facewave.landmarks.schema import MEASURES, entries
 
-_NAMED = 20  # so many clips are named one by one
+_NAMED = 20  # detected clips that are named one by one
 
 
 def main(name: str) -> None:
@@ -30,46 +30,46 @@ def main(name: str) -> None:
     files = rows["file_path"].drop_duplicates()
     clips = [Path(entry.root) / path for path in files]
     folder = Path("data/landmarks") / name
-    # A machine that pulled the shards has nothing to detect.
-    shelves = (cache.pack(name), folder)
     with locked(folder):
-        found = ensure(clips, name, entry.fps, settings.landmarks, shelves)
-        rows = rows.assign(key=rows["file_path"].map(dict(zip(files, found.keys, strict=True))))
-        index = shards.index(rows, folder, settings.landmarks, found.problems)
+        # A machine that pulled the shards has nothing to detect.
+        ensured = ensure(clips, name, entry.fps, settings.landmarks, (cache.pack(name), folder))
+        rows = rows.assign(key=rows["file_path"].map(dict(zip(files, ensured.keys, strict=True))))
+        limits = settings.landmarks.for_dataset(entry)
+        index = shards.index(rows, folder, limits, ensured.problems)
 
     metrics = Path("metrics/extract")
     write_json(metrics / f"{name}.json", _summary(index))
     columns = ["video_idx", "file_path", *MEASURES, "usable", "reason"]
     write_csv(metrics / f"{name}.csv", index[columns])
     plots.worst(index, Path(entry.root), folder, entry.fps, metrics / f"{name}.png")
-    _tell(name, index, found.detected)
+    _report(name, index, ensured.detected)
 
 
 def _summary(index: pd.DataFrame) -> dict[str, object]:
     frames = index["frames"].sum()
-    spread = index[list(MEASURES)].astype(float).quantile([0.05, 0.5, 0.95]).round(4)
+    quantiles = index[list(MEASURES)].astype(float).quantile([0.05, 0.5, 0.95]).round(4)
     return {
         "clips": len(index),
         "usable": int(index["usable"].sum()),
         "frames": int(frames),
         "face_share": round(float(index["face_frames"].sum() / max(1, frames)), 4),
         "measures": {
-            name: dict(zip(("p5", "median", "p95"), spread[name], strict=True))
+            name: dict(zip(("p5", "median", "p95"), quantiles[name], strict=True))
             for name in MEASURES
-            if spread[name].notna().all()
+            if quantiles[name].notna().all()
         },
         "left_out": {row.video_idx: row.reason for row in index[~index["usable"]].itertuples()},
     }
 
 
-def _tell(name: str, index: pd.DataFrame, detected: set[str]) -> None:
-    once = index.drop_duplicates("key")  # rows may be about parts of one clip
-    shipped = {one.key for file in cache.pack(name).glob("part-*") for one in entries(file)}
-    from_pack = int(once["key"].isin(shipped - detected).sum())
-    came = f"{from_pack} came with the dataset ({cache.pack(name)}), " if shipped else ""
-    cached = len(once) - from_pack - len(detected)
+def _report(name: str, index: pd.DataFrame, detected: set[str]) -> None:
+    clips = index.drop_duplicates("key")  # rows may be about parts of one clip
+    packed = {entry.key for file in cache.pack(name).glob("part-*") for entry in entries(file)}
+    from_pack = int(clips["key"].isin(packed - detected).sum())
+    came = f"{from_pack} came with the dataset ({cache.pack(name)}), " if packed else ""
+    cached = len(clips) - from_pack - len(detected)
     print(
-        f"{name}: {len(once)} clips: {came}{cached} from the cache ({cache.folder()}), "
+        f"{name}: {len(clips)} clips: {came}{cached} from the cache ({cache.folder()}), "
         f"{len(detected)} detected now"
     )
     if 0 < len(detected) <= _NAMED:

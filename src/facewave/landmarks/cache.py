@@ -1,7 +1,7 @@
-"""What was ever detected, kept under the hash of the clip's bytes, the landmarker, the settings.
+"""All detections, kept under a hash of the clip's bytes, the landmarker and the settings.
 
-One small parquet file per clip, in a folder of the user's own, shared by all checkouts and
-experiments, so a clip is never detected twice. ``FACEWAVE_CACHE`` moves the folder.
+One small parquet file per clip, in a folder of the user's own that all checkouts and experiments
+share, so a clip is never detected twice. ``FACEWAVE_CACHE`` moves the folder.
 """
 
 import hashlib
@@ -15,11 +15,11 @@ from facewave.landmarks.schema import chunks, entries, read_names, write_clip
 from facewave.params import Landmarks
 from facewave.pictures import files_of, is_pictures
 
-VERSION = 3  # of what detect.py finds and how it is kept: raise it when that changes
+VERSION = 3  # of what detect.py returns and how it is stored: raise it when either changes
 
 
 def folder() -> Path:
-    """Where the cache lies: below $FACEWAVE_CACHE, or the user's cache folder."""
+    """The cache's folder."""
     return cache_folder("landmarks")
 
 
@@ -29,7 +29,7 @@ def key(clip: Path, fps: float, settings: Landmarks, digest: Callable[[Path], st
     Args:
         clip: a video, a picture or a folder of pictures.
         fps: of pictures.
-        settings: those that change what is found are part of the name.
+        settings: those that change what is detected become part of the name.
         digest: SHA-256 of a file.
     """
     identity: dict[str, object] = {
@@ -39,7 +39,7 @@ def key(clip: Path, fps: float, settings: Landmarks, digest: Callable[[Path], st
         "max_side": settings.max_side,
         "whose": settings.whose,
     }
-    if is_pictures(clip):  # their names tell when each is
+    if is_pictures(clip):  # their names give their times
         identity |= {"clip": [(file.name, digest(file)) for file in files_of(clip)], "fps": fps}
     else:
         identity |= {"clip": digest(clip)}
@@ -47,33 +47,33 @@ def key(clip: Path, fps: float, settings: Landmarks, digest: Callable[[Path], st
 
 
 def place(name: str) -> Path:
-    """The file of a key, whether it is there or not."""
+    """The file of a key, whether it exists or not."""
     return folder() / name[:2] / f"{name}.parquet"
 
 
 def is_sound(file: Path) -> bool:
-    """Whether a clip is there; a file that was cut short or is of another format does not count."""
+    """Whether a file holds a clip; one that was cut short or is of another format does not."""
     return bool(entries(file))
 
 
 def has(name: str) -> bool:
-    """Whether a key's trajectory is there."""
+    """Whether a key's trajectory is cached."""
     return is_sound(place(name))
 
 
 def pack(dataset: str) -> Path:
-    """Where a dataset's shipped trajectories lie, if there are any.
+    """The folder of a dataset's shipped trajectories, if there are any.
 
-    A pack is a copy of a folder that stage extract wrote. It serves machines that cannot detect,
-    and saves time on the others; being a cache, it is no dependency of the stage.
+    A pack is a copy of a folder that stage extract wrote. It serves machines that cannot detect and
+    saves time on others; being a cache, it is no dependency of the stage.
     """
     return Path("data/trajectories") / dataset
 
 
-def fill(shelf: Path, wanted: set[str]) -> set[str]:
-    """Put into the cache what a folder of shards has of the wanted keys; return those."""
+def fill(shards: Path, wanted: set[str]) -> set[str]:
+    """Copy the wanted clips of a folder of shards into the cache; return their keys."""
     filled = set()
-    for file in sorted(shelf.glob("part-*.parquet")):
+    for file in sorted(shards.glob("part-*.parquet")):
         for entry in entries(file):
             if entry.key in wanted:
                 clip = chunks(file, entry.row_group, entry.row_groups)

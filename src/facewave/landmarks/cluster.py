@@ -1,9 +1,9 @@
-"""The work of pool.py on a Dask cluster: ``landmarks.scheduler: tcp://host:port``.
+"""What pool.py does, on a Dask cluster: ``landmarks.scheduler: tcp://host:port``.
 
 The workers see the same files under the same paths, on a cluster's shared file system. A worker
-takes some clips at a time and gives them to a process of its own, as the local pool does, so that a
+takes a batch of clips and gives them to a process of its own, as the local pool does, so that a
 crash, a hang or the time limit costs one clip there as well. If a worker is lost, others take its
-clips; those that it had finished are in the cache.
+batch; the clips that it had finished are in the cache.
 """
 
 import math
@@ -15,30 +15,21 @@ from facewave.errors import UserError
 from facewave.landmarks import pool
 from facewave.landmarks.pool import Task
 
-_MOST = 32  # clips at a time: beside them, starting a process costs little
-_ROUNDS = 4  # times that each worker comes for clips, at least, so that all end at about one time
-_NO_WORKERS = (
-    "has no workers left. Finished clips are kept: start some and run the same command again."
-)
-_PATIENCE_S = 30  # until the scheduler answers, and has a worker
+_LARGEST = 32  # clips of a batch: starting a process costs little beside them
+_ROUNDS = 4  # batches per worker, at least, so that all workers end at about the same time
+_PATIENCE_S = 30  # until the scheduler answers and has a worker
+_KEPT = "Finished clips are kept: start {} and run the same command again."
 
 
 def each(
-    work: Callable[..., None], tasks: Sequence[Task], limit: float, address: str
+    work: Callable[..., object], tasks: Sequence[Task], limit: float, address: str
 ) -> Iterator[tuple[str, str]]:
-    """Do the same with every task, in no certain order.
+    """Do what ``pool.each`` does on the cluster whose scheduler is at ``address``.
 
-    Args:
-        work: what is done; it can be found by its name in a module, and does no harm done twice.
-        tasks: pairs of a name and the arguments.
-        limit: seconds that one task may take.
-        address: of Dask's scheduler.
-
-    Yields:
-        The name of each task as it ends, and what went wrong with it, "" for nothing.
+    Lost workers' tasks are done again, so ``work`` may be called twice with the same arguments.
 
     Raises:
-        UserError: Dask is not installed; the scheduler cannot be reached, or is lost; there are no
+        UserError: Dask is not installed; the scheduler cannot be reached or is lost; there are no
             workers, or they may not start processes.
         OSError: a task could not write or read a file.
     """
@@ -49,7 +40,7 @@ def each(
     except ImportError:
         raise UserError(
             "landmarks.scheduler names a cluster, and Dask is not installed. "
-            "pip install 'facewave[cluster]', or say landmarks.scheduler: local."
+            "pip install 'facewave[cluster]', or set landmarks.scheduler: local."
         ) from None
     try:
         client = Client(address, timeout=_PATIENCE_S)
@@ -57,16 +48,16 @@ def each(
     except (OSError, ValueError, TimeoutError) as error:
         raise UserError(
             f"landmarks.scheduler: no Dask cluster with workers answers at {address} ({error}). "
-            "Start `dask scheduler` and `dask worker --no-nanny`, or say local."
+            "Start `dask scheduler` and `dask worker --no-nanny`, or set it to local."
         ) from None
     with client:
-        slots = sum(client.nthreads().values())
-        size = max(1, min(_MOST, len(tasks) // (_ROUNDS * slots)))
+        workers = sum(client.nthreads().values())
+        size = max(1, min(_LARGEST, len(tasks) // (_ROUNDS * workers)))
         count = math.ceil(len(tasks) / size)
-        parts = [tasks[at::count] for at in range(count)]  # the longest clips go to several
+        batches = [tasks[at::count] for at in range(count)]  # the longest clips go to several
         names = {
-            client.submit(_some, work, part, limit, pure=False): [name for name, _ in part]
-            for part in parts
+            client.submit(_batch, work, batch, limit, pure=False): [name for name, _ in batch]
+            for batch in batches
         }
         waiting = set(names)
         try:
@@ -74,25 +65,28 @@ def each(
                 try:
                     done = wait(waiting, _PATIENCE_S, return_when="FIRST_COMPLETED").done
                 except TimeoutError:
-                    if not client.nthreads():
-                        raise UserError(f"the Dask cluster at {address} {_NO_WORKERS}") from None
-                    continue
+                    if client.nthreads():
+                        continue
+                    kept = _KEPT.format("some")
+                    raise UserError(
+                        f"the Dask cluster at {address} has no workers left. {kept}"
+                    ) from None
                 waiting -= done
                 for future in done:
                     try:
                         yield from future.result()
                     except KilledWorker:
-                        said = "every worker that looked at it was lost; see their logs"
-                        yield from ((name, said) for name in names[future])
+                        problem = "every worker that looked at it was lost; see their logs"
+                        yield from ((name, problem) for name in names[future])
         except (CancelledError, CommClosedError):
-            raise UserError(
-                f"the Dask scheduler at {address} was lost. Finished clips are kept: start it "
-                "again and run the same command."
-            ) from None
+            kept = _KEPT.format("it again")
+            raise UserError(f"the Dask scheduler at {address} was lost. {kept}") from None
 
 
-def _some(work: Callable[..., None], tasks: Sequence[Task], limit: float) -> list[tuple[str, str]]:
-    """What a worker does."""
+def _batch(
+    work: Callable[..., object], tasks: Sequence[Task], limit: float
+) -> list[tuple[str, str]]:
+    """Run on a worker."""
     if multiprocessing.current_process().daemon:
         raise UserError(
             "Dask's workers may not start processes under a nanny. Start them with "

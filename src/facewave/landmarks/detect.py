@@ -1,7 +1,7 @@
-"""One clip -> the trajectory of one face: OpenCV decodes, MediaPipe's FaceLandmarker looks.
+"""One clip -> the trajectory of one face: OpenCV decodes, MediaPipe's FaceLandmarker detects.
 
-However long the clip, only so much is in memory: what was seen goes to a temporary file, since
-whose face is followed is known at the clip's end alone.
+Memory does not grow with the clip: whose face is followed is known only at its end, so all faces go
+to a temporary file until then.
 """
 
 import math
@@ -24,7 +24,6 @@ from facewave.landmarks.schema import (
     BLENDSHAPES,
     CHUNK,
     COORDINATES,
-    EMPTY,
     POINTS,
     ClipFacts,
     Trajectory,
@@ -35,62 +34,63 @@ from facewave.landmarks.schema import (
 from facewave.params import Landmarks
 from facewave.video import Clip
 
-FACES = 5  # that are looked for in a clip that shows more than one
+FACES = 5  # looked for in a clip that shows more than one
 _LOOK_OUT_S = 1.0  # how often a second face is looked for
 _SHARP_S = 0.2  # how often sharpness is measured
-# A clip is called truncated below this share of what its header promises; headers of sound files
-# are off by a few frames (edit lists).
+# A clip is truncated below this share of what its header promises; headers of files with sound are
+# off by a few frames (edit lists).
 _TRUNCATED_BELOW = 0.9
-_IN_MEMORY = 1 << 24  # bytes of sightings, 2,700 of them; more go to a temporary file
-_SIGHTING = np.dtype(
+_IN_MEMORY = 1 << 24  # bytes, 2,700 sightings; more go to a temporary file
+_SIGHTING = np.dtype(  # fields as in a Trajectory
     [
-        ("sharpness", "<f4"),
-        ("landmarks", "<f4", (POINTS, COORDINATES)),
-        ("blendshapes", "<f4", (BLENDSHAPES,)),
-        ("pose", "<f4", (4, 4)),
+        ("sharpness_T", "<f4"),
+        ("landmarks_TPC", "<f4", (POINTS, COORDINATES)),
+        ("blendshapes_TB", "<f4", (BLENDSHAPES,)),
+        ("pose_T44", "<f4", (4, 4)),
     ]
 )
 
 
 class _Sightings:
-    """The faces seen in a clip, in a temporary file as soon as they are many."""
+    """All faces seen in a clip."""
 
     def __init__(self, rule: str) -> None:
         self._rule = rule
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  lives as long as we
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  closed with self
         self._tracks = follow.Tracks()
         self._next_sharp = -math.inf
-        self._whose: list[tuple[int, int, float]] = []  # row, track, prominence of each
+        self._order: list[tuple[int, int, float]] = []  # row, track, prominence of each
 
     def add(self, row: int, time: float, picture: NDArray[np.uint8], faces: list[Face]) -> int:
-        """Keep the faces of a frame; return how many they are, without those found twice."""
+        """Store the faces of a frame; return their number, without faces that were found twice."""
         height, width = picture.shape[:2]
         spots = [quality.spot(face.landmarks_PC, width, height) for face in faces]
         tracks = self._tracks.place(time, spots)
+        measured = bool(faces) and time >= self._next_sharp
+        if measured:
+            self._next_sharp = time + _SHARP_S
         for face, spot, track in zip(faces, spots, tracks, strict=True):
             if track is not None:
-                sharp = quality.sharpness(picture, spot) if time >= self._next_sharp else math.nan
-                seen = (sharp, face.landmarks_PC, face.blendshapes_B, face.pose_44)
-                self._file.write(np.array(seen, _SIGHTING).tobytes())
+                sharp = quality.sharpness(picture, spot) if measured else math.nan
+                values = (sharp, face.landmarks_PC, face.blendshapes_B, face.pose_44)
+                self._file.write(np.array(values, _SIGHTING).tobytes())
                 prominence = follow.prominence(self._rule, spot, width, height)
-                self._whose.append((row, track, prominence))
-        if faces and time >= self._next_sharp:
-            self._next_sharp = time + _SHARP_S
+                self._order.append((row, track, prominence))
         return len(set(tracks) - {None})
 
     def followed(self, n_frames: int) -> NDArray[np.int64]:
-        """Which sighting is the followed face's in each frame, -1 for none."""
-        found = np.full(n_frames, -1)
-        seen = np.array(self._whose, [("row", "i8"), ("track", "i8"), ("prominence", "f8")])
-        chosen = np.flatnonzero(follow.followed(seen["row"], seen["track"], seen["prominence"]))
-        found[seen["row"][chosen]] = chosen
-        return found
+        """Each frame's sighting of the followed face, -1 for none."""
+        sightings = np.full(n_frames, -1)
+        order = np.array(self._order, [("row", "i8"), ("track", "i8"), ("prominence", "f8")])
+        chosen = np.flatnonzero(follow.followed(order["row"], order["track"], order["prominence"]))
+        sightings[order["row"][chosen]] = chosen
+        return sightings
 
     def read(self, which: NDArray[np.int64]) -> NDArray[Any]:
-        """Some sightings, in rising order and near each other in the file."""
+        """Some sightings, in increasing order and near each other in the file."""
         self._file.seek(int(which[0]) * _SIGHTING.itemsize)
-        some = self._file.read(int(which[-1] - which[0] + 1) * _SIGHTING.itemsize)
-        return np.frombuffer(some, _SIGHTING)[which - which[0]]
+        content = self._file.read(int(which[-1] - which[0] + 1) * _SIGHTING.itemsize)
+        return np.frombuffer(content, _SIGHTING)[which - which[0]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,24 +121,21 @@ class Detection:
                 faces_T=self._frames["faces"][part],
             )
             if valid.any():
-                seen = self._sightings.read(which[valid])
-                chunk.sharpness_T[valid] = seen["sharpness"]
-                chunk.landmarks_TPC[valid] = seen["landmarks"]
-                chunk.blendshapes_TB[valid] = seen["blendshapes"]
-                chunk.pose_T44[valid] = seen["pose"]
+                values = self._sightings.read(which[valid])
+                for name in _SIGHTING.fields or ():
+                    getattr(chunk, name)[valid] = values[name]
             yield chunk
 
     def trajectory(self) -> Trajectory:
         """The whole trajectory in one piece."""
-        parts = list(self.chunks())
-        return joined(parts) if parts else EMPTY
+        return joined(list(self.chunks()))
 
 
 def detect(clip: Path, model: Path, fps: float, settings: Landmarks) -> Detection:
-    """Find the face in the frames of a clip.
+    """Detect the face in the frames of a clip.
 
-    A clip is looked at as one with a single face, which is quick and smooth; if a second face comes
-    to sight, it is looked at again for up to ``FACES`` faces.
+    First as if the clip had a single face, which is fast and smooth; if a second face appears, once
+    more for up to ``FACES`` faces.
 
     Args:
         clip: a video, a picture or a folder of pictures.
@@ -148,16 +145,15 @@ def detect(clip: Path, model: Path, fps: float, settings: Landmarks) -> Detectio
     """
     with _quiet():
         with suppress(_AnotherFaceError):
-            return _watch(clip, model, fps, settings, 1)
-        return _watch(clip, model, fps, settings, FACES)
+            return _detect(clip, model, fps, settings, 1)
+        return _detect(clip, model, fps, settings, FACES)
 
 
 class _AnotherFaceError(Exception):
     """One face was looked for, and there are more."""
 
 
-def _watch(clip: Path, model: Path, fps: float, settings: Landmarks, faces: int) -> Detection:
-    """Look for so many faces."""
+def _detect(clip: Path, model: Path, fps: float, settings: Landmarks, faces: int) -> Detection:
     source = Clip(clip, fps)
     frames: list[tuple[int, float, int]] = []  # number, time, faces
     sightings = _Sightings(settings.whose)
@@ -165,31 +161,30 @@ def _watch(clip: Path, model: Path, fps: float, settings: Landmarks, faces: int)
     # A new landmarker for each clip: it follows faces from frame to frame and cannot be reset.
     with Landmarker(model.read_bytes(), faces) as landmarker:
         for number, time, picture in source.frames(settings.rate):
-            seen = 0
+            count = 0
             if picture is not None:
-                picture = _shrunk(picture, settings.max_side)
+                picture = _shrink(picture, settings.max_side)
                 if faces == 1 and time >= next_look:
                     next_look = time + _LOOK_OUT_S
                     if _lookout(model).several(picture):
                         raise _AnotherFaceError
                 # The landmarker wants whole, increasing milliseconds.
                 milliseconds = max(milliseconds + 1, round(time * 1000))
-                here = landmarker.look(picture, milliseconds)
-                seen = sightings.add(len(frames), time, picture, here)
-            frames.append((number, time, seen))
+                seen = landmarker.look(picture, milliseconds)
+                count = sightings.add(len(frames), time, picture, seen)
+            frames.append((number, time, count))
     table = np.array(frames, [("number", "i4"), ("time", "f8"), ("faces", "i2")])
     table["time"] -= table["time"][:1]
     return Detection(_facts(source, table["time"]), landmarker.names, table, sightings)
 
 
-def _shrunk(picture: NDArray[np.uint8], side: float | str) -> NDArray[np.uint8]:
-    """The picture, its longer side at most so many pixels."""
+def _shrink(picture: NDArray[np.uint8], side: float | str) -> NDArray[np.uint8]:
+    """The picture with its longer side at most ``side`` pixels."""
     scale = 1.0 if isinstance(side, str) else side / max(picture.shape[:2])
     if scale >= 1:
         return picture
     size = [max(1, round(scale * length)) for length in picture.shape[1::-1]]
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return small.astype(np.uint8, copy=False)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 @cache
@@ -199,28 +194,28 @@ def _lookout(model: Path) -> Lookout:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep MediaPipe's native log, which no setting of its own silences, off the terminal."""
-    kept = os.dup(2)
+    """Keep MediaPipe's native log, which no setting silences, off the terminal."""
+    stderr = os.dup(2)
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def _facts(source: Clip, times_T: NDArray[np.float64]) -> ClipFacts:
-    """The header's facts, and what only decoding shows: no frames, or an end long before time."""
+    """The header's facts, and the problems that only decoding shows."""
     facts = ClipFacts(source.fps, source.width, source.height, source.declared_frames)
     if not source.opened:
         return replace(facts, problem="cannot be opened: not a video, or damaged or cut off")
     if not source.decoded:
         return replace(facts, problem="no frame can be decoded")
-    # Fewer frames alone are no sign: with variable frame rates headers count nominal ones.
+    # Too few frames prove nothing: with variable frame rates headers count nominal ones.
     promised = facts.declared_frames / facts.fps if facts.fps > 0 else 0.0
     fewer = source.decoded < _TRUNCATED_BELOW * facts.declared_frames
     if fewer and duration(times_T) < _TRUNCATED_BELOW * promised:
-        said = f"truncated: {source.decoded} of {facts.declared_frames} frames can be decoded"
-        return replace(facts, problem=said)
+        count = f"{source.decoded} of {facts.declared_frames}"
+        return replace(facts, problem=f"truncated: {count} frames can be decoded")
     return facts

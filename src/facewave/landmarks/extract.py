@@ -16,11 +16,11 @@ from facewave.pictures import files_of
 
 @dataclass(frozen=True)
 class Ensured:
-    """What was done.
+    """What ``ensure`` did.
 
     Attributes:
         keys: every clip's key in the cache, in the clips' order.
-        detected: the keys that had to be detected now.
+        detected: the keys that were not cached before.
         problems: key -> why a clip could not be detected; it is not in the cache, and the next run
             tries again.
     """
@@ -35,18 +35,18 @@ def ensure(
     what: str,
     fps: float,
     settings: Landmarks,
-    shelves: Sequence[Path] = (),
+    shard_folders: Sequence[Path] = (),
 ) -> Ensured:
-    """See to it that the cache has every clip's trajectory.
+    """Make sure that the cache has every clip's trajectory.
 
-    Each clip is kept as soon as it is done, so an interrupted run goes on where it stopped.
+    Each clip is cached as soon as it is done, so an interrupted run resumes where it stopped.
 
     Args:
         clips: videos, pictures and folders of pictures that exist.
         what: a word for the progress bar.
         fps: of pictures.
-        settings: what is looked for, how long a clip may take, and who does the work.
-        shelves: folders of shards; what they have of the clips is taken from there.
+        settings: how to detect, how long a clip may take, and where the work is done.
+        shard_folders: the clips that these hold are not detected.
 
     Raises:
         UserError: the landmarker's file is needed and cannot be had, or the cluster cannot be
@@ -56,43 +56,42 @@ def ensure(
     with hashes.remembered(cache.folder() / "hashes.sqlite") as digest:
         keys = [cache.key(clip, fps, settings, digest) for clip in bar]
     pairs = zip(keys, clips, strict=True)
-    waiting = {key: clip for key, clip in pairs if not cache.has(key)}
-    for shelf in shelves if waiting else ():
-        for key in cache.fill(shelf, set(waiting)):
-            del waiting[key]
-    if not waiting:
+    missing = {key: clip for key, clip in pairs if not cache.has(key)}
+    for folder in shard_folders if missing else ():
+        for key in cache.fill(folder, set(missing)):
+            del missing[key]
+    if not missing:
         return Ensured(keys, set(), {})
     model = model_file.get().absolute()
     # Longest first, so that no core is left alone with a long clip at the end.
-    sizes = {key: sum(f.stat().st_size for f in files_of(clip)) for key, clip in waiting.items()}
+    sizes = {key: sum(f.stat().st_size for f in files_of(clip)) for key, clip in missing.items()}
     tasks = [
-        (key, (cache.place(key), waiting[key].absolute(), model, fps, settings, cache.VERSION))
-        for key in sorted(waiting, key=lambda key: -sizes[key])
+        (key, (cache.place(key), missing[key].absolute(), model, fps, settings, cache.VERSION))
+        for key in sorted(missing, key=lambda key: -sizes[key])
     ]
     if settings.scheduler == "local":
-        done = pool.each(_detect_one, tasks, settings.time_limit_s)
+        done = pool.each(_detect, tasks, settings.time_limit_s)
     else:
-        done = cluster.each(_detect_one, tasks, settings.time_limit_s, settings.scheduler)
+        done = cluster.each(_detect, tasks, settings.time_limit_s, settings.scheduler)
     problems = dict(tqdm(done, total=len(tasks), desc=f"detect {what}", unit="clip"))
-    elsewhere = f"its worker keeps another folder than {cache.folder()}; {CACHE} tells which"
-    lost = {key: said or elsewhere for key, said in problems.items() if not cache.has(key)}
-    return Ensured(keys, set(waiting), lost)
+    elsewhere = f"its worker uses another cache folder than {cache.folder()}; {CACHE} sets it"
+    failed = {key: why or elsewhere for key, why in problems.items() if not cache.has(key)}
+    return Ensured(keys, set(missing), failed)
 
 
-def _detect_one(
-    place: Path, clip: Path, model: Path, fps: float, settings: Landmarks, version: int
+def _detect(
+    target: Path, clip: Path, model: Path, fps: float, settings: Landmarks, version: int
 ) -> None:
-    # Loads MediaPipe: only where something is detected.
-    from facewave.landmarks.detect import detect
+    from facewave.landmarks.detect import detect  # loads MediaPipe
 
     if version != cache.VERSION:
         raise UserError(
-            "a worker runs another version of facewave than this machine. Start the workers anew, "
+            "a worker runs another version of facewave than this machine. Restart the workers "
             "from the same installation."
         )
-    # A file that is gone, a share that is not there: trouble that stops us, no fault of the clip.
+    # A file that is gone or a share that is not mounted stops the run: no fault of the clip.
     for file in files_of(clip):
         file.open("rb").close()
-    if not cache.is_sound(place):  # another worker may have done it before it was lost
-        seen = detect(clip, model, fps, settings)
-        write_clip(place, seen.facts, seen.chunks(), seen.names)
+    if not cache.is_sound(target):  # another worker may have done it before it was lost
+        detection = detect(clip, model, fps, settings)
+        write_clip(target, detection.facts, detection.chunks(), detection.names)

@@ -12,30 +12,30 @@ from scipy.spatial.transform import Rotation
 
 Floats = NDArray[np.float64]
 
-# Points of MediaPipe's mesh that expressions hardly move, of the person's right and left side in
-# the same order: corners of the eyes, side of the nose, temples (two), forehead's rim (three).
+# Points of MediaPipe's mesh that expressions hardly move, in the same order on the person's right
+# and left: corners of the eyes, side of the nose, temples (two), rim of the forehead (three).
 _RIGHT = (33, 133, 198, 127, 234, 109, 67, 54)
 _LEFT = (263, 362, 420, 356, 454, 338, 297, 284)
-_MIDDLE = (10, 168, 6, 197, 195, 4)  # forehead's rim, bridge of the nose downwards, its tip
-# Of some thirty sets compared on eight real clips, turned, shifted and shrunk, this one leaves the
-# least motion in other rigid points among those that leave the brows theirs.
+_MIDDLE = (10, 168, 6, 197, 195, 4)  # rim of the forehead, bridge of the nose downwards, its tip
+# Of thirty sets compared on eight real clips, turned, shifted and shrunk, this one leaves the least
+# motion in other rigid points among those that leave the brows theirs.
 STABLE = (*_RIGHT, *_MIDDLE, *_LEFT)
-# A forehead leans back: from the front, the line from the bridge to the rim by so many degrees.
-# The mean of eight clips, where the facial transformation matrix is the front (15 to 21 degrees).
+# Degrees by which the line from the bridge to the rim leans back in a face seen from the front: the
+# mean of eight clips (15 to 21), where the facial transformation matrix defines the front.
 _LEANING = 17.0
 _BRIDGE, _RIM = (6, 197, 195), (10, 109, 338, 67, 297)
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """A trajectory, taken apart; NaN in frames without a face.
+    """A trajectory's parts; NaN in frames without a face.
 
     ``landmarks = translation + scale * rotation @ pose_free`` for each frame and point.
 
     Attributes:
-        pose_free_TPC: (T, 478, 3), the face from the front, its stable points centred and of
-            root-mean-square distance 1 from there; the eyes' outer corners are about 1.5 apart.
-        rotation_T33: from the front to where the head is turned.
+        pose_free_TPC: (T, 478, 3), the face from the front, its stable points centred and at a
+            root-mean-square distance of 1; the eyes' outer corners are about 1.5 apart.
+        rotation_T33: from the front to the head's orientation.
         translation_T3: the centre of the stable points.
         scale_T: their root-mean-square distance from it.
     """
@@ -49,13 +49,13 @@ class Head:
 def separate(
     landmarks_TPC: NDArray[np.float32], pose_T44: NDArray[np.float32], aspect: float
 ) -> Head:
-    """Take the head's pose out of a clip's landmarks.
+    """Remove the head's pose from a clip's landmarks.
 
-    A similarity transformation of the stable points to the clip's own mean of them: Procrustes
+    A similarity transformation of the stable points to their mean over the clip: Procrustes
     analysis (Gower 1975, Psychometrika 40), each rotation after Kabsch (1976, Acta
-    Crystallographica A32). The facial transformation matrix turns the points that are averaged,
-    nothing more: where the front is, the mean's own left, right and top tell, since the matrix
-    depends on where in the picture the face is and how it is turned there (by up to 6 degrees).
+    Crystallographica A32). The facial transformation matrix only aligns the points for the mean.
+    The front is given by the mean's own left, right and top, since the matrix depends on where in
+    the picture the face is and how it is turned there (by up to 6 degrees).
 
     Args:
         landmarks_TPC: (T, 478, 3), as in the trajectories: x in picture widths, y in heights, down.
@@ -79,7 +79,7 @@ def separate(
     scale = np.sqrt((stable**2).sum(axis=2).mean(axis=1))
     stable /= scale[:, None, None]
     turned = Rotation.from_matrix(pose_T44[seen, :3, :3]).as_matrix()
-    # Once is enough: averaging and turning again moves no point by 1e-4 of the eyes' distance.
+    # One iteration is enough: another moves no point by 1e-4 of the distance between the eyes.
     reference = (stable @ turned).mean(axis=0)
     turned = _rotations(reference, stable)
     turned = turned @ _front((stable @ turned).mean(axis=0))
@@ -94,33 +94,33 @@ def angles(pose_T44: NDArray[np.float32]) -> Floats:
     """Yaw, pitch and roll in degrees, (T, 3), of facial transformation matrices; 0: to the camera.
 
     Positive: the face turns to the picture's right, up, and its top to the picture's left. In the
-    camera's space as MediaPipe guesses it: shifting the picture by a tenth changes yaw by 1 to 3.
+    camera space that MediaPipe assumes: shifting the picture by a tenth changes yaw by 1 to 3.
     """
-    found = np.full((len(pose_T44), 3), np.nan)
+    angles_T3 = np.full((len(pose_T44), 3), np.nan)
     seen = _rotates(pose_T44)
     if seen.any():
         turned = Rotation.from_matrix(pose_T44[seen, :3, :3])
-        found[seen] = turned.as_euler("YXZ", degrees=True) * (1, -1, 1)
-    return found
+        angles_T3[seen] = turned.as_euler("YXZ", degrees=True) * (1, -1, 1)
+    return angles_T3
 
 
 def _rotates(pose_T44: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which matrices are there and are rotations, more or less: no mirror images, nothing flat."""
+    """Which matrices are finite and roughly rotations: no mirror images, nothing flat."""
     finite = np.isfinite(pose_T44.reshape(-1, 16)).all(axis=1)
     sizes = np.linalg.det(np.nan_to_num(pose_T44[:, :3, :3]))
     return np.logical_and(finite, sizes > 0)
 
 
 def _rotations(reference_SC: Floats, points_TSC: Floats) -> Floats:
-    """The rotations R (T, 3, 3) that bring R @ reference nearest to each frame's points."""
+    """The rotations R (T, 3, 3) that bring R @ reference closest to each frame's points."""
     left, _, right = np.linalg.svd(np.einsum("tsi,sj->tij", points_TSC, reference_SC))
-    # No mirror images: the last axis is turned round where the determinant is -1.
+    # No mirror images: the last axis is flipped where the determinant is -1.
     left[:, :, -1] *= np.linalg.det(left @ right)[:, None]
     return left @ right
 
 
 def _front(reference_SC: Floats) -> Floats:
-    """The rotation (3, 3) from the front to how the mean of the stable points is turned."""
+    """The rotation (3, 3) from the front to the orientation of the mean of the stable points."""
     at = {point: reference_SC[i] for i, point in enumerate(STABLE)}
 
     def middle(points: tuple[int, ...]) -> Floats:

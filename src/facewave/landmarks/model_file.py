@@ -23,8 +23,8 @@ _TIMEOUT_S = 60
 def find() -> Path | None:
     """Where the file already is: in the folder named by FACEWAVE_ASSETS, or in models/."""
     folder = os.environ.get(ASSETS)
-    places = [Path(folder) / NAME] if folder else []
-    return next((place for place in (*places, HOME) if place.is_file()), None)
+    candidates = [Path(folder) / NAME] if folder else []
+    return next((path for path in (*candidates, HOME) if path.is_file()), None)
 
 
 def get() -> Path:
@@ -36,9 +36,9 @@ def get() -> Path:
     path = find()
     if path is None:
         return _download()
-    if (found := sha256(path)) != SHA256:
+    if (actual := sha256(path)) != SHA256:
         raise UserError(
-            f"{path} is not the landmarker this project was made with: its SHA-256 is {found}, "
+            f"{path} is not the landmarker that this project uses: its SHA-256 is {actual}, "
             f"expected {SHA256}. Delete it and run again to download it, or put the right file "
             f"there ({URL})."
         )
@@ -54,14 +54,14 @@ def _download() -> Path:
         ):
             with temporary.open("wb") as file:
                 shutil.copyfileobj(response, file)
-            if (found := sha256(temporary)) != SHA256:  # cut off, or replaced on the way
+            if (actual := sha256(temporary)) != SHA256:  # cut off, or replaced on the way
                 raise UserError(
-                    f"what {URL} sent has SHA-256 {found}, expected {SHA256}; it was not kept. "
-                    "Run again, or look at what stands between this machine and that address."
+                    f"what {URL} sent has SHA-256 {actual}, expected {SHA256}; it was not kept. "
+                    "Run again, or check what stands between this machine and that address."
                 )
     except (urllib.error.URLError, TimeoutError) as error:
         raise UserError(
             f"the landmarker cannot be downloaded ({error}). Fetch {URL} on a machine that can, "
-            f"and put it at {HOME}, or name the folder it is in: {ASSETS}=<folder>."
+            f"and put it at {HOME}, or name its folder: {ASSETS}=<folder>."
         ) from None
     return HOME

@@ -14,43 +14,28 @@ from facewave import figures
 from facewave.landmarks import schema
 from facewave.video import Clip
 
-# Measure -> the sign that makes the worst the greatest. The others are no matter of quality.
-_WORST = {
-    "face_share": -1,
-    "others_share": 1,
-    "longest_gap": 1,
-    "face_px": -1,
-    "sharpness": -1,
-    "yaw": 1,
-    "pitch": 1,
-    "roll": 1,
-    "jumps": 1,
-    "still": 1,
-}
-_NONE = {"face_share": 1, "others_share": 0, "longest_gap": 0, "jumps": 0, "still": 0}  # no fault
+# Measure -> the sign that makes the worst the greatest. The others say nothing about quality.
+_WORST = {"face_share": -1, "others_share": 1, "longest_gap": 1, "face_px": -1, "sharpness": -1}
+_WORST |= dict.fromkeys(("yaw", "pitch", "roll", "jumps", "still"), 1)
+_FLAWLESS = {"face_share": 1, "others_share": 0, "longest_gap": 0, "jumps": 0, "still": 0}
 _FRAMES = 6
-_SHOWN_S = 30.0  # frames come from the first so many seconds: decoding must begin at the start
+_SHOWN_S = 30.0  # frames come from the first seconds, since decoding must begin at the start
 
 
 def worst(index: pd.DataFrame, root: Path, folder: Path, fps: float, path: Path) -> None:
     """Draw the worst clip by each measure: frames with the followed face's points.
 
-    Args:
-        index: of the shards (schema.INDEX).
-        root: of the dataset's clips.
-        folder: of the shards.
-        fps: of pictures.
-        path: the PNG.
+    ``index`` is that of the shards in ``folder``, ``root`` has the clips, ``fps`` is of pictures.
     """
-    found = worst_by_measure(index)
+    clips = worst_by_measure(index)
     with mpl.rc_context(figures.STYLE):
-        figure = Figure((9.6, 1.35 * max(1, len(found)) + 0.7), layout="constrained")
-        grid = figure.add_gridspec(max(1, len(found)), _FRAMES + 1)
-        for number, (at, texts) in enumerate(found.items()):
-            row = index.loc[at]
+        figure = Figure((9.6, 1.35 * max(1, len(clips)) + 0.7), layout="constrained")
+        grid = figure.add_gridspec(max(1, len(clips)), _FRAMES + 1)
+        for number, (label, measures) in enumerate(clips.items()):
+            row = index.loc[label]
             axes = figure.add_subplot(grid[number, 0])
-            said = "" if row.usable else "\nleft out"
-            axes.text(0, 0.5, f"{row.file_path}\n" + "\n".join(texts) + said, va="center", size=7)
+            lines = [row.file_path, *measures, *([] if row.usable else ["left out"])]
+            axes.text(0, 0.5, "\n".join(lines), va="center", size=7)
             axes.set_axis_off()
             for column, (time, picture, points) in enumerate(_frames(row, root, folder, fps)):
                 axes = figure.add_subplot(grid[number, column + 1])
@@ -67,15 +52,15 @@ def worst(index: pd.DataFrame, root: Path, folder: Path, fps: float, path: Path)
 
 
 def worst_by_measure(index: pd.DataFrame) -> dict[Any, list[str]]:
-    """Rows of the index -> by which measures they are the worst, with the values. Pure."""
-    there = index[index["shard"] != ""]
-    found: dict[Any, list[str]] = defaultdict(list)
+    """Label of a row of the index -> the measures by which it is the worst, with values. Pure."""
+    clips = index[index["shard"] != ""]
+    worst: dict[Any, list[str]] = defaultdict(list)
     for name, sign in _WORST.items():
-        values = there[name].astype(float).dropna() * sign
-        if len(values) and values.max() != _NONE.get(name, np.inf) * sign:
-            at = values.idxmax()
-            found[at].append(f"{name} {there.loc[at, name]:g}")
-    return dict(found)
+        values = clips[name].astype(float).dropna() * sign
+        if len(values) and values.max() != _FLAWLESS.get(name, np.inf) * sign:
+            label = values.idxmax()
+            worst[label].append(f"{name} {clips.loc[label, name]:g}")
+    return dict(worst)
 
 
 def _frames(

@@ -1,7 +1,7 @@
-"""Work on many clips, one process a core, where no clip can take the others down with it.
+"""Works on many clips, one process per core, so that no clip can take the others down with it.
 
-A process that crashes in native code, is killed, or takes too long costs its own clip alone: a new
-one takes its place.
+A process that crashes in native code, is killed or takes too long costs its own clip alone; a new
+one replaces it.
 """
 
 import multiprocessing
@@ -16,45 +16,45 @@ Task = tuple[str, tuple[object, ...]]  # a name and arguments
 
 
 def each(
-    work: Callable[..., None],
+    work: Callable[..., object],
     tasks: Iterable[Task],
     limit: float,
     processes: int | None = None,
 ) -> Iterator[tuple[str, str]]:
-    """Do the same with every task, in no certain order.
+    """Call ``work`` with the arguments of every task, in no particular order.
 
     Args:
-        work: what is done; it can be found by its name in a module.
+        work: a function of a module, which processes can import.
         tasks: pairs of a name and the arguments.
         limit: seconds that one task may take.
-        processes: how many; None: one a core.
+        processes: how many; None: one per core.
 
     Yields:
-        The name of each task as it ends, and what went wrong with it, "" for nothing.
+        Each task's name as it ends, and what went wrong with it ("" for nothing).
 
     Raises:
         OSError: a task could not write or read a file: a full disk is no fault of a clip.
     """
-    # Fresh processes, not forks: those would inherit threads that are locked in the middle.
+    # Fresh processes, not forks, which would inherit locks that some thread holds.
     context = multiprocessing.get_context("spawn")
     with (
         ProcessPool(processes or joblib.cpu_count(), context=context) as pool,
-        ExitStack() as unless_done,
+        ExitStack() as on_error,
     ):
-        unless_done.callback(pool.stop)  # Ctrl-C, a full disk: what is not begun stays so
+        on_error.callback(pool.stop)  # Ctrl-C or a full disk: drop the tasks that have not begun
         futures = {pool.schedule(work, args, timeout=limit): name for name, args in tasks}
         for future in as_completed(futures):
             yield futures[future], _problem(future, limit)
-        unless_done.pop_all()
+        on_error.pop_all()
 
 
-def _problem(future: "Future[None]", limit: float) -> str:
+def _problem(future: "Future[object]", limit: float) -> str:
     try:
         future.result()
     except TimeoutError:
         return f"it took longer than {limit:g} s"
     except ProcessExpired as error:
         return f"the process that looked at it died (exit code {error.exitcode})"
-    except (RuntimeError, ValueError) as error:  # what MediaPipe raises
+    except (RuntimeError, ValueError) as error:  # raised by MediaPipe
         return f"it cannot be looked at: {error}"
     return ""

@@ -1,18 +1,19 @@
 """The contract of data/landmarks/<dataset>/: trajectories in shards, an index beside them.
 
 ``part-*.parquet`` holds one row per frame that was looked at, never dropped, about the one face
-that is followed: frame (its number in the source), time (s), valid (the followed face is there),
-faces (how many were seen), sharpness, landmarks (478 x 3, x and y in picture widths and heights, z
-on x's scale), blendshapes (52, in [0, 1]) and pose (the 4 x 4 facial transformation matrix, row by
-row, cm); the last four float32, NaN where ``valid`` is false (sharpness is there five times a
-second). A clip has its own row groups, of up to ``CHUNK`` frames. The file's metadata has the
-blendshapes' names (``blendshapes``) and an ``Entry`` for each clip (``clips``), as JSON.
-``index.csv`` has one row per clip: where it lies and how good it is (``INDEX``).
+that is followed: frame (its number in the source), time (s), valid (whether the followed face was
+found), faces (how many were seen), sharpness (five times a second), landmarks (478 x 3, x and y in
+picture widths and heights, z on x's scale), blendshapes (52, in [0, 1]) and pose (the 4 x 4 facial
+transformation matrix, row by row, cm); the last four float32, NaN where ``valid`` is false. A clip
+has its own row groups, of up to ``CHUNK`` frames. The file's metadata has the blendshapes' names
+(``blendshapes``) and an ``Entry`` for each clip (``clips``), as JSON. ``index.csv`` has one row per
+clip or part of a clip: where it lies and how good it is (``INDEX``).
 
 Legend of names: T frames, P points, C coordinates, B blendshapes.
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -30,29 +31,40 @@ from facewave.files import replacing
 from facewave.landmarks.headpose import Head, separate
 from facewave.params import Measure
 
-POINTS, COORDINATES, BLENDSHAPES, POSE = 478, 3, 52, 16
-_WIDTHS = {"landmarks": POINTS * COORDINATES, "blendshapes": BLENDSHAPES, "pose": POSE}
+POINTS, COORDINATES, BLENDSHAPES = 478, 3, 52
+# Attribute of a Trajectory -> column of a shard, type, and shape of one frame.
+_COLUMNS: dict[str, tuple[str, type[np.generic], tuple[int, ...]]] = {
+    "frames_T": ("frame", np.int32, ()),
+    "times_T": ("time", np.float64, ()),
+    "valid_T": ("valid", np.bool_, ()),
+    "faces_T": ("faces", np.int16, ()),
+    "sharpness_T": ("sharpness", np.float32, ()),
+    "landmarks_TPC": ("landmarks", np.float32, (POINTS, COORDINATES)),
+    "blendshapes_TB": ("blendshapes", np.float32, (BLENDSHAPES,)),
+    "pose_T44": ("pose", np.float32, (4, 4)),
+}
 _SCHEMA = pa.schema(
     [
-        ("frame", pa.int32()),
-        ("time", pa.float64()),
-        ("valid", pa.bool_()),
-        ("faces", pa.int16()),
-        ("sharpness", pa.float32()),
+        (column, pa.list_(kind, math.prod(shape)) if shape else kind)
+        for column, dtype, shape in _COLUMNS.values()
+        for kind in [pa.from_numpy_dtype(dtype)]
     ]
-    + [(name, pa.list_(pa.float32(), width)) for name, width in _WIDTHS.items()]
 )
-# Byte-stream-split puts the slowly changing exponents side by side: 30 % smaller than zstd alone.
+# Byte-stream-split groups the slowly changing exponents: 30 % smaller than zstd alone.
 _WRITING = {
     "compression": "zstd",
     "compression_level": 3,
     "use_dictionary": False,
-    "column_encoding": {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in _WIDTHS},
+    "column_encoding": {
+        f"{column}.list.element": "BYTE_STREAM_SPLIT"
+        for column, _, shape in _COLUMNS.values()
+        if shape
+    },
 }
-FORMAT = "1"  # of the files: raise it when it changes, and every clip is detected anew
-MEASURED = "1"  # what MEASURES mean: raise it when that changes, and every clip is measured anew
-CHUNK = 1024  # frames, 6 MB: what is in memory of a clip, however long it is
-# What is measured of each row's part of its clip; params.yaml may set limits to any of them.
+FORMAT = "1"  # of the files: raise it with every change, and every clip is detected anew
+MEASURED = "1"  # the meaning of MEASURES: raise it with every change, and all clips are remeasured
+CHUNK = 1024  # frames, 6 MB: what is held in memory of a clip, however long it is
+# What is measured of each row's part of its clip; params.yaml may limit any of them.
 MEASURES: dict[Measure, str] = {
     "frames": "frames looked at",
     "face_frames": "frames with the followed face",
@@ -72,16 +84,12 @@ INDEX = (
     "video_idx",
     "file_path",  # below the dataset's root
     "key",  # name in the cache of detections
-    "shard",  # part-*.parquet, or empty: no frame could be decoded
-    "row_group",  # its first
+    "shard",  # part-*.parquet; empty if no frame could be decoded
+    "row_group",  # the first
     "row_groups",  # how many
-    "start",  # of the part that the label is about, in s from the first frame; empty: all of it
-    "end",
+    *("start", "end"),  # of the labelled part, s from the first frame; empty: all of it
     *MEASURES,
-    "fps",  # as the header has it
-    "width",
-    "height",
-    "declared_frames",  # as the header has it
+    *("fps", "width", "height", "declared_frames"),  # as in ClipFacts
     "problem",  # what went wrong in decoding, or empty
     "usable",  # good enough to learn from
     "reason",  # why not
@@ -93,15 +101,15 @@ class Trajectory:
     """What was seen of one clip: the followed face, frame by frame.
 
     Attributes:
-        frames_T: each frame's number in the source, int32.
-        times_T: seconds from the first frame, strictly increasing, float64.
-        valid_T: whether the followed face was found, bool.
-        faces_T: how many faces were seen, int16.
-        sharpness_T: spread of the Laplacian of the grey face (quality.py), float32, five times a
-            second, else NaN.
-        landmarks_TPC: (T, 478, 3) float32, NaN without a face.
-        blendshapes_TB: (T, 52) float32, NaN without a face.
-        pose_T44: (T, 4, 4) float32, NaN without a face.
+        frames_T: each frame's number in the source.
+        times_T: seconds from the first frame, strictly increasing.
+        valid_T: whether the followed face was found.
+        faces_T: how many faces were seen.
+        sharpness_T: spread of the Laplacian of the grey face (quality.py), five times a second,
+            else NaN.
+        landmarks_TPC: (T, 478, 3), NaN without a face.
+        blendshapes_TB: (T, 52), NaN without a face.
+        pose_T44: (T, 4, 4), NaN without a face.
         names: the 52 blendshapes' names.
     """
 
@@ -115,20 +123,20 @@ class Trajectory:
     pose_T44: NDArray[np.float32]
     names: tuple[str, ...]
 
+    def __getitem__(self, frames: slice) -> "Trajectory":
+        """The trajectory in some frames only."""
+        some: Any = {name: getattr(self, name)[frames] for name in _COLUMNS}
+        return replace(self, **some)
+
 
 def blank(n_frames: int, names: tuple[str, ...] = ()) -> Trajectory:
-    """So many frames at time 0 in which nothing was seen, to be filled in."""
-    return Trajectory(
-        frames_T=np.arange(n_frames, dtype=np.int32),
-        times_T=np.zeros(n_frames),
-        valid_T=np.zeros(n_frames, bool),
-        faces_T=np.zeros(n_frames, np.int16),
-        sharpness_T=np.full(n_frames, np.nan, np.float32),
-        landmarks_TPC=np.full((n_frames, POINTS, COORDINATES), np.nan, np.float32),
-        blendshapes_TB=np.full((n_frames, BLENDSHAPES), np.nan, np.float32),
-        pose_T44=np.full((n_frames, 4, 4), np.nan, np.float32),
-        names=names,
-    )
+    """``n_frames`` frames at time 0 in which nothing was seen, to be filled in."""
+    arrays: Any = {
+        name: np.full((n_frames, *shape), np.nan if dtype is np.float32 else 0, dtype)
+        for name, (_, dtype, shape) in _COLUMNS.items()
+    }
+    arrays["frames_T"] += np.arange(n_frames, dtype=np.int32)
+    return Trajectory(**arrays, names=names)
 
 
 EMPTY = blank(0)
@@ -143,7 +151,7 @@ def duration(times_T: NDArray[np.float64]) -> float:
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """What is known of a clip beside its frames: the header's frame count, and any trouble."""
+    """What the header says of a clip, and what went wrong in decoding."""
 
     fps: float
     width: int
@@ -158,9 +166,9 @@ class Entry:
 
     Attributes:
         key: its name in the cache of detections.
-        row_group, row_groups: its first one, and how many it has; 0 without frames.
+        row_group, row_groups: its first row group, and how many it has; 0 without frames.
         facts: of the clip.
-        measures: of the whole clip (MEASURES), none in the cache.
+        measures: of the whole clip (MEASURES); empty in the cache.
     """
 
     key: str
@@ -182,14 +190,14 @@ class ShardWriter:
         self._entries: list[Entry] = []
 
     def begin(self, key: str, facts: ClipFacts) -> None:
-        """A clip begins; its chunks follow, if it has any."""
+        """Begin a clip; ``add`` its chunks, if it has any, then call ``end``."""
         self._entries.append(Entry(key, self._row_groups, 0, facts, {}))
 
     def end(self, measures: dict[str, float]) -> None:
-        """The clip ends, and these are its measures."""
-        entry = self._entries[-1]
+        """End the clip; ``measures`` are those of the whole clip."""
+        entry = self._entries.pop()
         count = self._row_groups - entry.row_group
-        self._entries[-1] = replace(entry, row_groups=count, measures=measures)
+        self._entries.append(replace(entry, row_groups=count, measures=measures))
 
     def close(self) -> None:
         """Finish the file."""
@@ -199,32 +207,19 @@ class ShardWriter:
 
     def add(self, trajectory: Trajectory) -> None:
         """Write a chunk of the clip."""
-        blocks = {
-            "landmarks": trajectory.landmarks_TPC,
-            "blendshapes": trajectory.blendshapes_TB,
-            "pose": trajectory.pose_T44,
-        }
-        table = pa.table(
-            [
-                pa.array(trajectory.frames_T),
-                pa.array(trajectory.times_T),
-                pa.array(trajectory.valid_T),
-                pa.array(trajectory.faces_T),
-                pa.array(trajectory.sharpness_T),
-                *(
-                    pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), _WIDTHS[name])
-                    for name, block in blocks.items()
-                ),
-            ],
-            schema=self._writer.schema,
-        )
+        columns = []
+        for name, (_, _, shape) in _COLUMNS.items():
+            flat = pa.array(getattr(trajectory, name).ravel())
+            size = math.prod(shape)
+            columns.append(pa.FixedSizeListArray.from_arrays(flat, size) if shape else flat)
+        table = pa.table(columns, schema=self._writer.schema)
         self._writer.write_table(table, row_group_size=len(trajectory.times_T))
         self._row_groups += 1
 
 
 @contextmanager
 def shard(path: Path, names: tuple[str, ...]) -> Iterator[ShardWriter]:
-    """A shard that appears at ``path`` whole, once the block has ended well."""
+    """A shard that replaces ``path`` when the block ends without an error."""
     with replacing(path) as temporary:
         writer = ShardWriter(temporary, names)
         try:
@@ -236,7 +231,7 @@ def shard(path: Path, names: tuple[str, ...]) -> Iterator[ShardWriter]:
 def write_clip(
     path: Path, facts: ClipFacts, chunks: Iterable[Trajectory], names: tuple[str, ...]
 ) -> None:
-    """Write one clip as a shard of its own, as the cache has it; its key is the file's name."""
+    """Write one clip as a shard of its own, as the cache does; its key is the file's name."""
     with shard(path, names) as writer:
         writer.begin(path.stem, facts)
         for chunk in chunks:
@@ -245,68 +240,53 @@ def write_clip(
 
 
 def entries(path: Path) -> list[Entry]:
-    """The clips of a shard; none of one that is missing, damaged or of another version."""
+    """The clips of a shard; none if it is missing, damaged or of another format."""
     try:
         metadata = pq.read_metadata(path).metadata
     except (FileNotFoundError, pa.ArrowInvalid):
         return []
     if metadata.get(b"format") != FORMAT.encode():
         return []
-    found = json.loads(metadata[b"clips"])
-    return [Entry(**one | {"facts": ClipFacts(**one["facts"])}) for one in found]
+    clips = json.loads(metadata[b"clips"])
+    return [Entry(**clip | {"facts": ClipFacts(**clip["facts"])}) for clip in clips]
 
 
 def is_measured(path: Path) -> bool:
-    """Whether the measures of a shard are what they are now."""
+    """Whether a shard's measures have today's meaning."""
     return bool(pq.read_metadata(path).metadata.get(b"measured") == MEASURED.encode())
 
 
 def chunks(path: Path, first: int = 0, count: int | None = None) -> Iterator[Trajectory]:
-    """A clip of a shard, row group by row group.
-
-    Args:
-        path: the shard.
-        first: the clip's first row group.
-        count: how many it has; None: all that follow.
-    """
+    """A clip of a shard, row group by row group: ``count`` from ``first`` on (None: all)."""
     with pq.ParquetFile(path) as file:
-        names = _names(file.schema_arrow)
+        names = tuple(json.loads(file.schema_arrow.metadata[b"blendshapes"]))
         end = file.num_row_groups if count is None else first + count
         for row_group in range(first, end):
             yield _trajectory(file.read_row_group(row_group), names)
 
 
 def read_clip(path: Path, first: int = 0, count: int | None = None) -> Trajectory:
-    """A clip of a shard in one piece (``EMPTY`` of a one-clip shard without frames)."""
-    parts = list(chunks(path, first, count))
-    return joined(parts) if parts else EMPTY
+    """A clip of a shard in one piece (``EMPTY`` for a one-clip shard without frames)."""
+    return joined(list(chunks(path, first, count)))
 
 
 def joined(parts: list[Trajectory]) -> Trajectory:
-    """The chunks of a clip in one piece."""
-    if len(parts) == 1:
-        return parts[0]
-    arrays = [name for name, value in vars(parts[0]).items() if isinstance(value, np.ndarray)]
-    whole: Any = {name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays}
+    """The chunks of a clip in one piece; ``EMPTY`` if there are none."""
+    if len(parts) < 2:
+        return parts[0] if parts else EMPTY
+    whole: Any = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS
+    }
     return replace(parts[0], **whole)
 
 
 def _trajectory(table: pa.Table, names: tuple[str, ...]) -> Trajectory:
-    blocks = {}
-    for name, width in _WIDTHS.items():
-        flat = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        blocks[name] = flat.reshape(-1, width)
-    return Trajectory(
-        frames_T=table["frame"].to_numpy(),
-        times_T=table["time"].to_numpy(),
-        valid_T=table["valid"].to_numpy(),
-        faces_T=table["faces"].to_numpy(),
-        sharpness_T=table["sharpness"].to_numpy(),
-        landmarks_TPC=blocks["landmarks"].reshape(-1, POINTS, COORDINATES),
-        blendshapes_TB=blocks["blendshapes"],
-        pose_T44=blocks["pose"].reshape(-1, 4, 4),
-        names=names,
-    )
+    arrays: Any = {}
+    for name, (column, _, shape) in _COLUMNS.items():
+        flat = table[column].combine_chunks()
+        flat = (flat.flatten() if shape else flat).to_numpy(zero_copy_only=False)
+        arrays[name] = flat.reshape(-1, *shape)
+    return Trajectory(**arrays, names=names)
 
 
 def within(times_T: NDArray[np.float64], start: float, end: float) -> slice:
@@ -319,37 +299,26 @@ def within(times_T: NDArray[np.float64], start: float, end: float) -> slice:
 
 def between(trajectory: Trajectory, start: float, end: float) -> Trajectory:
     """The part of a trajectory with start <= time < end (s from the first frame); NaN: no limit."""
-    part = within(trajectory.times_T, start, end)
-    arrays = {name: value for name, value in vars(trajectory).items() if name != "names"}
-    return replace(trajectory, **{name: value[part] for name, value in arrays.items()})
+    return trajectory[within(trajectory.times_T, start, end)]
 
 
 def read_row(folder: Path, row: Any) -> Trajectory:
-    """The trajectory of a row of a folder's index: the clip's, or the part that the row is about.
-
-    Times stay those of the whole clip.
-    """
+    """The trajectory of a row of a folder's index; of a part, the times stay those of the clip."""
     whole = read_clip(folder / row.shard, int(row.row_group), int(row.row_groups))
     return between(whole, row.start, row.end)
 
 
 def without_pose(trajectory: Trajectory, row: Any) -> Head:
-    """A trajectory taken apart into the head's pose and the face without it.
+    """Separate the head's pose from the face.
 
-    Args:
-        trajectory: of the clip, or of a part of it.
-        row: of the index, or the clip's facts: its picture's width and height.
+    ``row``, of the index or the clip's facts, has the picture's width and height.
     """
     return separate(trajectory.landmarks_TPC, trajectory.pose_T44, row.width / row.height)
 
 
 def read_names(path: Path) -> tuple[str, ...]:
-    """The blendshapes' names, as a shard has them."""
-    return _names(pq.read_schema(path))
-
-
-def _names(shard: pa.Schema) -> tuple[str, ...]:
-    return tuple(json.loads(shard.metadata[b"blendshapes"]))
+    """The blendshapes' names in a shard."""
+    return tuple(json.loads(pq.read_schema(path).metadata[b"blendshapes"]))
 
 
 def read_facts(path: Path) -> ClipFacts:
@@ -358,7 +327,7 @@ def read_facts(path: Path) -> ClipFacts:
 
 
 def read_index(folder: Path) -> pd.DataFrame:
-    """The index of a folder of shards; row_group(s) are empty for a clip without frames.
+    """The index of a folder of shards; without frames a clip has no row_group and row_groups.
 
     Raises:
         UserError: there is none, or it lacks a column.

@@ -1,14 +1,16 @@
-"""data/landmarks/<dataset>/: many clips in few files, of which only those are written that change.
+"""data/landmarks/<dataset>/: many clips in few files, of which only the changed ones are rewritten.
 
-Which shard a clip is in, and where, follows from the keys of all clips alone: the same clips give
-the same bytes, however they came together, and one more clip changes one shard.
+Which shard holds a clip, and where, follows from the keys of all clips alone: the same clips give
+the same bytes, whatever was there before, and one more clip changes one shard.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from facewave.files import write_csv
@@ -20,31 +22,27 @@ _CLIPS = 500  # of a shard, at most on average: about 250 MB; few files keep DVC
 
 
 def gather(keys: Iterable[str], folder: Path) -> dict[str, tuple[str, Entry]]:
-    """Bring a folder's shards up to date with the cache.
-
-    Args:
-        keys: of the clips that shall be there.
-        folder: what is there and not wanted is removed.
+    """Bring a folder's shards up to date with the cache: hold these clips and nothing else.
 
     Returns:
         Each clip's shard and entry.
     """
     wanted = sorted(set(keys))
     bits = max(0, (len(wanted) - 1) // _CLIPS).bit_length()
-    parts: dict[str, list[str]] = defaultdict(list)
+    shards: dict[str, list[str]] = defaultdict(list)
     for key in wanted:
-        parts[f"part-{int(key[:8], 16) >> (32 - bits):05d}.parquet"].append(key)
-    found: dict[str, tuple[str, Entry]] = {}
-    for name, mine in parts.items():
-        held = schema.entries(folder / name)
-        if [entry.key for entry in held] != mine or not schema.is_measured(folder / name):
-            _write(folder / name, mine)
-        found |= {entry.key: (name, entry) for entry in schema.entries(folder / name)}
+        shards[f"part-{int(key[:8], 16) >> (32 - bits):05d}.parquet"].append(key)
+    clips: dict[str, tuple[str, Entry]] = {}
+    for name, shard_keys in shards.items():
+        present = [entry.key for entry in schema.entries(folder / name)]
+        if present != shard_keys or not schema.is_measured(folder / name):
+            _write(folder / name, shard_keys)
+        clips |= {entry.key: (name, entry) for entry in schema.entries(folder / name)}
     folder.mkdir(parents=True, exist_ok=True)
-    for file in folder.iterdir():  # shards that are too many, and halves that a kill has left
-        if file.name not in {*parts, "index.csv"}:
+    for file in folder.iterdir():  # superfluous shards, and halves that a kill has left
+        if file.name not in {*shards, "index.csv"}:
             file.unlink()
-    return found
+    return clips
 
 
 def index(
@@ -54,49 +52,34 @@ def index(
 
     Args:
         rows: video_idx, file_path, key, start and end; rows may share a clip, which is kept once.
-        folder: where to.
+        folder: of the shards.
         limits: what makes a clip usable.
         problems: key -> why a clip is not in the cache.
 
     Returns:
         The index as written (schema.INDEX).
     """
-    found = gather((key for key in rows["key"] if key not in problems), folder)
-    clip, frames = "", quality.NONE  # the last one of which rows are about parts
+    clips = gather((key for key in rows["key"] if key not in problems), folder)
+    loaded, frames = "", quality.NONE  # the last clip of which a row is a part
     records = []
     for row in rows.itertuples():
-        if row.key in problems:
-            facts = ClipFacts(0.0, 0, 0, 0, problems[row.key])
-            shard, entry = "", Entry(row.key, 0, 0, facts, {})
-        else:
-            shard, entry = found[row.key]
+        failed = Entry(row.key, 0, 0, ClipFacts(0.0, 0, 0, 0, problems.get(row.key, "")), {})
+        shard, entry = clips.get(row.key, ("", failed))
         facts, measures = entry.facts, entry.measures or quality.measure(quality.NONE)
         if entry.row_groups and not (math.isnan(row.start) and math.isnan(row.end)):
-            if clip != row.key:
+            if loaded != row.key:
                 chunks = schema.chunks(folder / shard, entry.row_group, entry.row_groups)
-                clip = row.key
-                frames = quality.joined([quality.frames_of(chunk, facts) for chunk in chunks])
+                loaded = row.key
+                frames = np.concatenate([quality.frames_of(chunk, facts) for chunk in chunks])
             measures = quality.measure(frames, row.start, row.end)
         reason = quality.judge(measures, facts.problem, limits)
+        place = {"shard": shard, "row_group": entry.row_group, "row_groups": entry.row_groups}
         records.append(
-            {
-                "video_idx": row.video_idx,
-                "file_path": row.file_path,
-                "key": row.key,
-                "shard": shard if entry.row_groups else "",
-                "row_group": entry.row_group if entry.row_groups else None,
-                "row_groups": entry.row_groups or None,
-                "start": row.start,
-                "end": row.end,
-                **measures,
-                "fps": round(facts.fps, 4),
-                "width": facts.width,
-                "height": facts.height,
-                "declared_frames": facts.declared_frames,
-                "problem": facts.problem,
-                "usable": not reason,
-                "reason": reason,
-            }
+            {name: getattr(row, name) for name in ("video_idx", "file_path", "key", "start", "end")}
+            | (place if entry.row_groups else {"shard": ""})
+            | measures
+            | asdict(facts)
+            | {"fps": round(facts.fps, 4), "usable": not reason, "reason": reason}
         )
     table = pd.DataFrame(records, columns=list(schema.INDEX))
     whole = ["row_group", "row_groups", "frames", "face_frames", "jumps", "still"]
@@ -106,14 +89,14 @@ def index(
 
 
 def _write(file: Path, keys: list[str]) -> None:
-    places = [cache.place(key) for key in keys]
-    names = next(filter(None, map(schema.read_names, places)), ())
+    cached = [cache.place(key) for key in keys]
+    names = next(filter(None, map(schema.read_names, cached)), ())
     with schema.shard(file, names) as writer:
-        for key, place in zip(keys, places, strict=True):
-            facts = schema.read_facts(place)
-            seen = []
+        for key, clip in zip(keys, cached, strict=True):
+            facts = schema.read_facts(clip)
+            frames = []
             writer.begin(key, facts)
-            for chunk in schema.chunks(place):
+            for chunk in schema.chunks(clip):
                 writer.add(chunk)
-                seen.append(quality.frames_of(chunk, facts))
-            writer.end(quality.measure(quality.joined(seen)) if seen else {})
+                frames.append(quality.frames_of(chunk, facts))
+            writer.end(quality.measure(np.concatenate(frames)) if frames else {})

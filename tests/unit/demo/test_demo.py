@@ -1,31 +1,25 @@
-"""The committed demo clips are what their README says, and the generator makes them again."""
+"""The committed demo clips and table are what their README says."""
 
 import csv
-import hashlib
+import io
 from collections import Counter
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from facewave.labels.readers.dfew import WORDS
-from facewave.landmarks import model_file
-from making import SETTINGS
 
 DEMO = Path(__file__).parents[3] / "data/raw/demo"
 VOTES = ["1happy", "2sad", "3neutral", "4angry", "5surprise", "6disgust", "7fear"]
 GOOD = range(1, 85)
 PLAYABLE = [*GOOD, 85, 86, 87, 88, 89, 93]
 NO_INDEX, CUT_SHORT = 91, 92
-REMADE = (7, 60)
 
 Row = dict[str, str]
-Make = Callable[[int, Path], Path]
 
 
 def read_rows() -> list[Row]:
@@ -59,41 +53,40 @@ def read_video(path: Path) -> tuple[float, str, int, NDArray[Any]]:
     return fps, int(codec).to_bytes(4, "little").decode(), int(promised), np.array(frames)
 
 
-def test_clips_and_nothing_else_are_there() -> None:
+def test_clips_and_nothing_else_are_there_and_small() -> None:
     found = {path.name for path in (DEMO / "clips").iterdir()}
     assert found == {f"{order}.mp4" for order in [*PLAYABLE, NO_INDEX, CUT_SHORT]}
     assert {path.name for path in DEMO.iterdir()} == {"annotation.csv", "README.md", "clips"}
-
-
-def test_dataset_stays_small() -> None:
     sizes = [path.stat().st_size for path in DEMO.rglob("*") if path.is_file()]
     assert 2e6 < sum(sizes) < 12e6
     assert max(sizes) < 200e3
 
 
-@pytest.mark.parametrize("order", PLAYABLE)
-def test_clip_format(order: int) -> None:
-    fps, codec, promised, frames = read_video(clip(order))
-    assert fps in (24, 25, 30)
-    assert codec in ("avc1", "h264")
-    assert frames.shape[1:] == (224, 224, 3)
-    assert 1.0 <= len(frames) / fps <= 2.4 + 1 / fps
-    assert len(frames) == promised
+def test_clips_have_one_format_move_and_differ() -> None:
+    for order in PLAYABLE:
+        fps, codec, promised, frames = read_video(clip(order))
+        assert fps in (24, 25, 30)
+        assert codec in ("avc1", "h264")
+        assert frames.shape[1:] == (224, 224, 3)
+        assert 1.0 <= len(frames) / fps <= 2.4 + 1 / fps
+        assert len(frames) == promised
+        assert np.abs(frames[0].astype(float) - frames[len(frames) // 2]).mean() > 1
+    assert len({clip(order).read_bytes() for order in GOOD}) == len(GOOD)
 
 
-def test_clips_move_and_differ() -> None:
-    assert len({hashlib.sha256(clip(order).read_bytes()).digest() for order in GOOD}) == len(GOOD)
-    for order in (1, 40, 84):
-        frames = read_video(clip(order))[3].astype(float)
-        assert np.abs(frames[0] - frames[len(frames) // 2]).mean() > 2
+def test_the_generator_makes_the_committed_table_and_readme() -> None:
+    from facewave.demo import readme, table  # load MediaPipe
+    from facewave.demo.__main__ import SEED
 
-
-def test_table_has_dfews_columns_and_plain_bytes() -> None:
     content = (DEMO / "annotation.csv").read_bytes()
     header = "1happy,2sad,3neutral,4angry,5surprise,6disgust,7fear,order,label,subject\n"
     assert content.startswith(header.encode("ascii"))
-    assert b"\r" not in content
-    assert content.endswith(b"\n")
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows([table.COLUMNS, *table.rows(table.plans(SEED))])
+    assert content == file.getvalue().encode("ascii")
+    assert (DEMO / "README.md").read_text("utf-8") == readme.text()
+    for order in range(85, 94):
+        assert str(order) in readme.text()
 
 
 def test_good_rows_are_balanced_and_decided() -> None:
@@ -134,68 +127,12 @@ def test_dirty_rows() -> None:
     assert 90 in by_order()
 
 
-def test_copied_clip() -> None:
+def test_the_copied_and_the_truncated_clips() -> None:
     same = [order for order in GOOD if clip(order).read_bytes() == clip(89).read_bytes()]
     assert len(same) == 1
     rows = by_order()
     for column in ("label", "subject"):
         assert rows[89][column] == rows[same[0]][column]
-
-
-def test_truncated_clips() -> None:
     assert not cv2.VideoCapture(str(clip(NO_INDEX)), cv2.CAP_FFMPEG).isOpened()
     _, _, promised, frames = read_video(clip(CUT_SHORT))
     assert 0 < len(frames) < 0.9 * promised
-
-
-def test_readme_names_every_dirty_order() -> None:
-    text = (DEMO / "README.md").read_text("utf-8")
-    for order in range(85, 94):
-        assert str(order) in text
-
-
-@pytest.fixture(scope="module")
-def generator() -> Make:
-    pytest.importorskip("av", reason="the clips are made with PyAV: pip install facewave[demo]")
-    pytest.importorskip("skimage", reason="the portrait is scikit-image's: facewave[demo]")
-    if model_file.find() is None:
-        pytest.skip("the landmarker's file is not here; name its folder in FACEWAVE_ASSETS")
-    from facewave.demo import __main__ as demo
-    from facewave.demo import clips, table
-
-    plans = table.plans(demo.SEED)
-    people = demo.people({plans[order].subject for order in REMADE})
-
-    def make(order: int, path: Path) -> Path:
-        clips.write(path, *clips.film(plans[order], people[plans[order].subject]))
-        return path
-
-    return make
-
-
-def test_generator_is_deterministic(generator: Make, tmp_path: Path) -> None:
-    one, two = generator(7, tmp_path / "one.mp4"), generator(7, tmp_path / "two.mp4")
-    assert one.read_bytes() == two.read_bytes()
-
-
-@pytest.mark.parametrize("order", REMADE)
-def test_generator_makes_the_committed_clip(generator: Make, tmp_path: Path, order: int) -> None:
-    fps, _, _, frames = read_video(generator(order, tmp_path / "again.mp4"))
-    committed_fps, _, _, committed = read_video(clip(order))
-    assert fps == committed_fps
-    assert frames.shape == committed.shape
-    # Another build of the codec keeps the noise differently, so compare means of 4 x 4 px.
-    coarse, expected = (
-        np.float64(video).reshape(-1, 56, 4, 56, 4, 3).mean((2, 4)) for video in (frames, committed)
-    )
-    assert np.abs(coarse - expected).mean() < 1
-
-
-def test_landmarker_sees_faces_only_where_there_is_one() -> None:
-    if model_file.find() is None:
-        pytest.skip("the landmarker's file is not here; name its folder in FACEWAVE_ASSETS")
-    from facewave.landmarks.detect import detect
-
-    one, none = (detect(clip(i), model_file.get(), 25.0, SETTINGS).trajectory() for i in (1, 93))
-    assert one.valid_T.mean() >= 0.95
-    assert not none.valid_T.any()

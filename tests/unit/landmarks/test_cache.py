@@ -3,97 +3,71 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from test_landmarks_schema import NAMES, assert_equal, random_trajectory
 
 from facewave.errors import UserError
 from facewave.landmarks import cache, model_file, schema
 from facewave.landmarks.schema import EMPTY, ClipFacts
 from making import SETTINGS, remember, write_to_shard
+from trajectories import NAMES, assert_equal, random_trajectory
 
 AA, BB = "a" * 64, "b" * 64
 FPS = 25.0  # of pictures
 FACTS = ClipFacts(fps=25.0, width=640, height=360, declared_frames=12)
-
-
-def test_the_key_is_of_the_bytes_not_of_the_name(tmp_path: Path) -> None:
-    (tmp_path / "a.mp4").write_bytes(b"one")
-    shutil.copy(tmp_path / "a.mp4", tmp_path / "b.mp4")
-    (tmp_path / "c.mp4").write_bytes(b"two")
-    a, b, c = (cache.key(tmp_path / f"{name}.mp4", FPS, SETTINGS) for name in "abc")
-    assert a == b != c
-
-
-def test_the_key_changes_with_landmarker_and_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clip = tmp_path / "a.mp4"
-    clip.write_bytes(b"one")
-    keys = {cache.key(clip, FPS, SETTINGS)}
-    monkeypatch.setattr(model_file, "SHA256", "0" * 64)
-    keys.add(cache.key(clip, FPS, SETTINGS))
-    monkeypatch.setattr(cache, "VERSION", 99)
-    keys.add(cache.key(clip, FPS, SETTINGS))
-    for changes in ({"fps": 10.0}, {"max_side": 640}, {"whose": "largest"}, {"whose": "longest"}):
-        keys.add(cache.key(clip, FPS, replace(SETTINGS, **changes)))
-    assert len(keys) == 7
-
-
-def test_limits_time_and_workers_do_not_change_the_key(tmp_path: Path) -> None:
-    (tmp_path / "a.mp4").write_bytes(b"one")
-    others = replace(
-        SETTINGS, scheduler="tcp://a:1", time_limit_s=1.0, at_least={}, at_most={"yaw": 9}
-    )
-    key = cache.key(tmp_path / "a.mp4", FPS, SETTINGS)
-    assert cache.key(tmp_path / "a.mp4", FPS, others) == key
-
-
-def test_what_is_put_is_found() -> None:
-    clip = random_trajectory(12)
-    remember("ab12", clip, FACTS)
-    assert_equal(schema.read_clip(cache.place("ab12")), clip)
-    assert schema.read_facts(cache.place("ab12")) == FACTS
-
-
 BROKEN = replace(FACTS, problem="no frame can be decoded")
 
 
-def make_pack(folder: Path, key: str = AA) -> None:
-    """A folder as stage extract writes it: one clip with frames, one that failed."""
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    return tmp_path / "a.mp4"
+
+
+def test_the_key_is_of_the_bytes_not_of_the_name(clip: Path) -> None:
+    same, other = clip.with_name("b.mp4"), clip.with_name("c.mp4")
+    shutil.copy(clip, same)
+    other.write_bytes(b"two")
+    keys = [cache.key(path, FPS, SETTINGS) for path in (clip, same, other)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_the_key_is_of_all_that_changes_a_detection_and_of_nothing_else(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def key(**changes: Any) -> str:
+        return cache.key(clip, FPS, replace(SETTINGS, **changes))
+
+    same: Any = {"at_least": {}, "at_most": {"yaw": 9}, "scheduler": "tcp://a:1"}
+    assert key(time_limit_s=1.0, **same) == key()
+    changes: list[Any] = [{}, {"fps": 10.0}, {"max_side": 640}]
+    changes += [{"whose": whose} for whose in ("largest", "longest")]
+    keys = {key(**change) for change in changes}
+    monkeypatch.setattr(model_file, "SHA256", "0" * 64)
+    keys.add(key())
+    monkeypatch.setattr(cache, "VERSION", 99)
+    keys.add(key())
+    assert len(keys) == 7
+
+
+def make_pack(folder: Path) -> None:
+    """A folder as stage extract writes it: two clips with frames, one that failed."""
     with schema.shard(folder / "part-00000.parquet", NAMES) as writer:
-        write_to_shard(writer, key, random_trajectory(12), FACTS)
+        write_to_shard(writer, "c" * 64, random_trajectory(5, seed=1))
+        write_to_shard(writer, AA, random_trajectory(1100), FACTS)
         write_to_shard(writer, BB, EMPTY, BROKEN)
 
 
-def test_a_shipped_pack_fills_the_cache(tmp_path: Path) -> None:
+def test_a_pack_fills_the_cache_with_what_is_wanted(tmp_path: Path) -> None:
     make_pack(tmp_path)
-    assert cache.fill(tmp_path, {AA, BB}) == {AA, BB}
-    assert_equal(schema.read_clip(cache.place(AA)), random_trajectory(12))
+    assert cache.fill(tmp_path, {AA, BB, "d" * 64}) == {AA, BB}
+    assert_equal(schema.read_clip(cache.place(AA)), random_trajectory(1100))
     assert schema.read_facts(cache.place(AA)) == FACTS
     assert_equal(schema.read_clip(cache.place(BB)), EMPTY)
     assert schema.read_facts(cache.place(BB)) == BROKEN
-
-
-def test_only_what_is_wanted_is_taken(tmp_path: Path) -> None:
-    make_pack(tmp_path)
-    own = random_trajectory(12, seed=7)
-    remember(AA, own, FACTS)
-    assert cache.fill(tmp_path, {BB, 64 * "c"}) == {BB}
-    assert_equal(schema.read_clip(cache.place(AA)), own)
-
-
-def test_no_pack_no_keys(tmp_path: Path) -> None:
+    assert not cache.has("c" * 64)
     assert cache.fill(tmp_path / "absent", {AA}) == set()
-
-
-def test_a_long_clip_comes_whole_out_of_a_pack(tmp_path: Path) -> None:
-    long = random_trajectory(2100)
-    with schema.shard(tmp_path / "part-00000.parquet", NAMES) as writer:
-        write_to_shard(writer, BB, random_trajectory(5, seed=1))
-        write_to_shard(writer, AA, long)
-    assert cache.fill(tmp_path, {AA, BB}) == {AA, BB}
-    assert_equal(schema.read_clip(cache.place(AA)), long)
 
 
 def test_a_damaged_shard_of_a_pack_gives_nothing(tmp_path: Path) -> None:
@@ -123,47 +97,21 @@ def test_without_a_home_folder_it_says_which_variable_to_set(
         cache.folder()
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """A folder of three pictures; to the key they are bytes and names."""
-    folder = tmp_path / "pictures"
+def test_of_pictures_names_bytes_and_frame_rate_count(clip: Path) -> None:
+    folder = clip.parent / "pictures"
     folder.mkdir()
     for number in (1, 2, 3):
         (folder / f"{number}.png").write_bytes(b"picture %d" % number)
-    return folder
-
-
-def test_a_renamed_picture_is_another_clip(pictures: Path) -> None:
-    key = cache.key(pictures, FPS, SETTINGS)
-    (pictures / "3.png").rename(pictures / "7.png")  # it now comes later
-    assert cache.key(pictures, FPS, SETTINGS) != key
-    (pictures / "7.png").rename(pictures / "3.png")
-    assert cache.key(pictures, FPS, SETTINGS) == key
-
-
-def test_another_content_or_one_picture_less_is_another_clip(pictures: Path) -> None:
-    keys = {cache.key(pictures, FPS, SETTINGS)}
-    (pictures / "2.png").write_bytes(b"another")
-    keys.add(cache.key(pictures, FPS, SETTINGS))
-    (pictures / "2.png").unlink()
-    keys.add(cache.key(pictures, FPS, SETTINGS))
-    assert len(keys) == 3
-
-
-def test_of_pictures_the_frame_rate_counts_of_videos_not(pictures: Path, tmp_path: Path) -> None:
-    assert cache.key(pictures, 25.0, SETTINGS) != cache.key(pictures, 30.0, SETTINGS)
-    (tmp_path / "a.mp4").write_bytes(b"one")
-    assert cache.key(tmp_path / "a.mp4", 25.0, SETTINGS) == cache.key(
-        tmp_path / "a.mp4", 30.0, SETTINGS
-    )
-
-
-def test_neither_the_order_of_writing_nor_the_place_nor_other_files_count(
-    pictures: Path, tmp_path: Path
-) -> None:
-    again = tmp_path / "again"
-    again.mkdir()
-    for number in (3, 1, 2):
-        shutil.copy(pictures / f"{number}.png", again)
+    key = cache.key(folder, FPS, SETTINGS)
+    keys = {key, cache.key(folder, 30.0, SETTINGS)}
+    assert cache.key(clip, FPS, SETTINGS) == cache.key(clip, 30.0, SETTINGS)  # it has its own
+    again = shutil.copytree(folder, clip.parent / "again")
     (again / "notes.txt").write_text("no picture")
-    assert cache.key(again, FPS, SETTINGS) == cache.key(pictures, FPS, SETTINGS)
+    assert cache.key(again, FPS, SETTINGS) == key
+    (folder / "3.png").rename(folder / "7.png")  # it now comes later
+    keys.add(cache.key(folder, FPS, SETTINGS))
+    (folder / "2.png").write_bytes(b"another")
+    keys.add(cache.key(folder, FPS, SETTINGS))
+    (folder / "2.png").unlink()
+    keys.add(cache.key(folder, FPS, SETTINGS))
+    assert len(keys) == 5

@@ -47,41 +47,25 @@ def test_any_faces_in_any_order_keep_their_tracks(order: list[int], seed: int) -
 FACE = Spot(300, 200, 100)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "track"), [(0.04, 0), (0.5, 0), (10.0, 0), (10.01, 1), (90, 1)]
-)
-def test_a_face_that_was_gone_for_more_than_ten_seconds_is_another(
-    seconds: float, track: int
-) -> None:
+def track_of(face: Spot, seconds: float = 0.04) -> int | None:
+    """The track of a face that is seen after FACE, whose track is 0."""
     tracks = Tracks()
     assert tracks.place(0, [FACE]) == [0]
     assert tracks.place(seconds / 2, []) == []
-    assert tracks.place(seconds, [FACE]) == [track]
+    (track,) = tracks.place(seconds, [face])
+    return track
 
 
-@pytest.mark.parametrize(("way", "track"), [(0, 0), (99, 0), (-70, 0), (101, 1), (-300, 1)])
-def test_a_jump_by_more_than_its_size_is_another_face(way: float, track: int) -> None:
-    tracks = Tracks()
-    tracks.place(0, [FACE])
-    assert tracks.place(0.04, [FACE._replace(x=300 + way)]) == [track]
-    tracks = Tracks()
-    tracks.place(0, [FACE])
-    assert tracks.place(0.04, [FACE._replace(y=200 + way)]) == [track]
-
-
-def test_of_a_jump_the_size_before_counts() -> None:
-    tracks = Tracks()
-    tracks.place(0, [FACE])
-    assert tracks.place(0.04, [Spot(420, 200, 190)]) == [1]
-
-
-@pytest.mark.parametrize(
-    ("times", "track"), [(1, 0), (1.9, 0), (0.55, 0), (3, 1), (0.33, 1), (2.1, 1), (0.45, 1)]
-)
-def test_a_face_of_another_size_is_another(times: float, track: int) -> None:
-    tracks = Tracks()
-    tracks.place(0, [FACE])
-    assert tracks.place(0.04, [FACE._replace(size=100 * times)]) == [track]
+def test_a_face_that_was_gone_or_jumped_or_is_of_another_size_is_another() -> None:
+    for seconds, track in ((0.04, 0), (0.5, 0), (10.0, 0), (10.01, 1), (90, 1)):
+        assert track_of(FACE, seconds) == track, seconds
+    for move, track in ((0, 0), (99, 0), (-70, 0), (101, 1), (-300, 1)):
+        assert track_of(FACE._replace(x=300 + move)) == track, move
+        assert track_of(FACE._replace(y=200 + move)) == track, move
+    sizes = ((1, 0), (1.9, 0), (0.55, 0), (3, 1), (0.33, 1), (2.1, 1), (0.45, 1))
+    for times, track in sizes:
+        assert track_of(FACE._replace(size=100 * times)) == track, times
+    assert track_of(Spot(420, 200, 190)) == 1  # the size before the jump counts
 
 
 def test_a_face_found_twice_counts_once() -> None:
@@ -92,10 +76,7 @@ def test_a_face_found_twice_counts_once() -> None:
     assert tracks.place(0.08, [FACE, FACE, FACE]) == [0, None, None]
     beside = Spot(300 + 31, 200, 100)  # more than 0.3 of a face's size away
     assert tracks.place(0.12, [FACE, beside]) == [0, 2]
-
-
-def test_a_small_face_before_a_large_one_is_a_face_of_its_own() -> None:
-    """The smaller size decides what is the same place."""
+    # The smaller size decides: a small face before a large one is a face of its own.
     assert Tracks().place(0, [Spot(300, 200, 200), Spot(330, 200, 50)]) == [0, 1]
 
 
@@ -174,26 +155,15 @@ def test_the_most_prominent_track_is_followed() -> None:
     assert choose((0, 0, 0.9), (0, 1, 0.6), (1, 0, 0.4), (1, 1, 0.6)) == [0, 2]
 
 
-def test_who_comes_back_is_the_same_person() -> None:
+def test_who_comes_back_is_the_same_person_unless_both_were_in_sight() -> None:
     assert choose((0, 0, 1), (1, 0, 1), (5, 1, 0.5), (6, 1, 0.5)) == [0, 1, 2, 3]
-
-
-def test_who_was_in_sight_at_the_same_time_is_another_person() -> None:
     assert choose((0, 0, 1), (1, 0, 1), (1, 1, 0.5), (2, 1, 0.5), (3, 1, 0.5)) == [0, 1]
-
-
-def test_of_several_who_could_have_come_back_the_more_prominent_goes_first() -> None:
-    found = choose((0, 0, 1), (1, 0, 1), (5, 1, 0.3), (5, 2, 0.7), (6, 1, 0.3), (8, 3, 0.1))
-    assert found == [0, 1, 3, 5]
-
-
-def test_of_two_alike_the_first_is_followed() -> None:
+    # Of several who could have come back the more prominent goes first, of two alike the first.
+    several = ((0, 0, 1), (1, 0, 1), (5, 1, 0.3), (5, 2, 0.7), (6, 1, 0.3), (8, 3, 0.1))
+    assert choose(*several) == [0, 1, 3, 5]
     assert choose((0, 0, 0.5), (0, 1, 0.5)) == [0]
-
-
-def test_no_sightings() -> None:
-    none = np.zeros(0, np.int64)
-    assert followed(none, none, np.zeros(0)).tolist() == []
+    nobody = np.zeros(0, np.int64)
+    assert followed(nobody, nobody, np.zeros(0)).tolist() == []
 
 
 @given(

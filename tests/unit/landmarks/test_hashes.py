@@ -25,6 +25,11 @@ def digest(store: Path, file: Path) -> str:
 
 
 @pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "h.sqlite"
+
+
+@pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Which files were read."""
     read: list[Path] = []
@@ -37,41 +42,29 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return read
 
 
-def test_an_unchanged_file_is_read_once(tmp_path: Path, reads: list[Path]) -> None:
+def test_an_unchanged_file_is_read_once_one_of_this_moment_again(
+    store: Path, tmp_path: Path, reads: list[Path]
+) -> None:
+    old, new = write(tmp_path / "a.mp4", b"one"), write(tmp_path / "b.mp4", b"two", age=0)
+    for _ in range(3):
+        assert [digest(store, file) for file in (old, new)] == [sha256(old), sha256(new)]
+    assert reads == [old, new, new, new]
+
+
+def test_a_changed_file_is_read_again(store: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "a.mp4", b"one")
-    found = [digest(tmp_path / "h.sqlite", file) for _ in range(3)]
-    assert found == [sha256(file)] * 3
-    assert reads == [file]
-
-
-@pytest.mark.parametrize("content", [b"two", b"longer"])
-def test_a_changed_file_is_read_again(tmp_path: Path, content: bytes) -> None:
-    file = write(tmp_path / "a.mp4", b"one")
-    before = digest(tmp_path / "h.sqlite", file)
-    write(file, content, age=30)
-    assert digest(tmp_path / "h.sqlite", file) == sha256(file) != before
-
-
-def test_another_file_in_its_place_is_read_though_size_and_time_agree(tmp_path: Path) -> None:
-    file = write(tmp_path / "a.mp4", b"one")
-    digest(tmp_path / "h.sqlite", file)
-    other = tmp_path / "other"
-    other.write_bytes(b"two")
+    digest(store, file)
+    for age, content in ((30, b"two"), (30, b"longer")):
+        assert digest(store, write(file, content, age)) == sha256(file)
+    other = tmp_path / "other"  # another file with the same size and time
+    other.write_bytes(b"looker")
     os.utime(other, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))
     other.replace(file)
-    assert digest(tmp_path / "h.sqlite", file) == sha256(file)
+    assert digest(store, file) == sha256(file)
 
 
-def test_a_file_of_this_moment_is_not_remembered(tmp_path: Path, reads: list[Path]) -> None:
-    file = write(tmp_path / "a.mp4", b"one", age=0)
-    for _ in range(2):
-        digest(tmp_path / "h.sqlite", file)
-    assert reads == [file, file]
-
-
-def test_a_damaged_store_is_made_anew(tmp_path: Path) -> None:
-    store = tmp_path / "h.sqlite"
+def test_a_damaged_store_is_replaced(store: Path, tmp_path: Path, reads: list[Path]) -> None:
     store.write_bytes(b"no database, but long enough to look like a file of one" * 40)
     file = write(tmp_path / "a.mp4", b"one")
-    assert digest(store, file) == sha256(file)
-    assert digest(store, file) == sha256(file)
+    assert [digest(store, file) for _ in range(2)] == [sha256(file)] * 2
+    assert reads == [file]

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewave.landmarks import schema
@@ -15,15 +15,16 @@ from facewave.landmarks.plots import worst, worst_by_measure
 from making import trajectory, write_landmarks, write_video
 from running import ROOT
 
-FAULTLESS = {
+FLAWLESS = {
     "frames": 50, "face_frames": 50, "face_share": 1.0, "others_share": 0.0, "duration": 2.0,
     "longest_gap": 0.0, "face_px": 100.0, "sharpness": 20.0, "yaw": 5.0, "pitch": 5.0, "roll": 5.0,
     "jumps": 0, "still": 0,
 }  # fmt: skip
+ALWAYS = ("face_px", "sharpness", "yaw", "pitch", "roll")  # there is always a worst
 
 
 def index_of(*rows: dict[str, object]) -> pd.DataFrame:
-    table = pd.DataFrame([{"shard": "part-00000.parquet"} | FAULTLESS | row for row in rows])
+    table = pd.DataFrame([{"shard": "part-00000.parquet"} | FLAWLESS | row for row in rows])
     return table.astype({"jumps": "Int64", "still": "Int64"})
 
 
@@ -33,39 +34,26 @@ def test_the_worst_by_each_measure_with_its_value() -> None:
         {"face_share": 0.5, "others_share": 0.25, "longest_gap": 0.7, "face_px": 30.0},
         {"face_share": 0.6, "sharpness": 1.5, "yaw": 44.0, "pitch": 31.0},
         {"roll": 20.0, "jumps": 3, "still": 2, "face_px": 31.0},
-    )
+    ).set_index(pd.Index([7, 3, 5, 9]))  # rows are named by their labels
     assert worst_by_measure(index) == {
-        1: ["face_share 0.5", "others_share 0.25", "longest_gap 0.7", "face_px 30"],
-        2: ["sharpness 1.5", "yaw 44", "pitch 31"],
-        3: ["roll 20", "jumps 3", "still 2"],
+        3: ["face_share 0.5", "others_share 0.25", "longest_gap 0.7", "face_px 30"],
+        5: ["sharpness 1.5", "yaw 44", "pitch 31"],
+        9: ["roll 20", "jumps 3", "still 2"],
     }
+    flawless = worst_by_measure(index_of({}, {}))
+    assert flawless == {0: [f"{name} {FLAWLESS[name]:g}" for name in ALWAYS]}
 
 
-def test_what_is_faultless_is_no_worst() -> None:
-    found = worst_by_measure(index_of({}, {}))
-    named = {text.split()[0] for texts in found.values() for text in texts}
-    assert named == {"face_px", "sharpness", "yaw", "pitch", "roll"}  # there is always a worst
-
-
-def test_clips_without_frames_or_measures_are_passed_over() -> None:
-    names = ("face_px", "sharpness", "yaw", "pitch", "roll")
-    nothing: dict[str, object] = dict.fromkeys(names, np.nan)
+def test_clips_without_frames_or_measures_are_skipped() -> None:
+    nothing: dict[str, object] = dict.fromkeys(ALWAYS, np.nan)
     index = index_of(
         {"shard": "", "face_share": 0.0} | nothing,
         {"face_share": 0.0, "still": None} | nothing,
         {"yaw": 9.0},
     )
-    found = worst_by_measure(index)
-    assert 0 not in found
-    assert found[1] == ["face_share 0"]
-    assert "yaw 9" in found[2]
-    assert worst_by_measure(index[:1]) == {}
-    assert worst_by_measure(index[:0]) == {}
-
-
-def test_rows_are_named_by_their_labels_not_by_their_places() -> None:
-    index = index_of({}, {"jumps": 5}).set_index(pd.Index([7, 3]))
-    assert "jumps 5" in worst_by_measure(index)[3]
+    assert worst_by_measure(index)[1] == ["face_share 0"]
+    assert "yaw 9" in worst_by_measure(index)[2]
+    assert worst_by_measure(index[:1]) == worst_by_measure(index[:0]) == {}
 
 
 measures = st.fixed_dictionaries(
@@ -78,14 +66,15 @@ measures = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=25)
 @given(st.lists(measures, min_size=1, max_size=6))
 def test_nobody_is_worse_than_the_worst(rows: list[dict[str, object]]) -> None:
     index = index_of(*rows)
-    for at, texts in worst_by_measure(index).items():
+    for label, texts in worst_by_measure(index).items():
         for name in (text.split()[0] for text in texts):
             values = index[name].astype(float)
             least = name in ("face_share", "face_px", "sharpness")
-            assert values[at] == (values.min() if least else values.max())
+            assert values[label] == (values.min() if least else values.max())
 
 
 @pytest.fixture
@@ -109,73 +98,41 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def drawn(project: Path, name: str, index: pd.DataFrame | None = None) -> bytes:
+def draw(project: Path, index: pd.DataFrame | None = None) -> bytes:
     folder = project / "data/landmarks/demo"
     index = schema.read_index(folder) if index is None else index
-    worst(index, project / "raw", folder, 25.0, project / name)
-    return (project / name).read_bytes()
+    worst(index, project / "raw", folder, 25.0, project / "worst.png")
+    content = (project / "worst.png").read_bytes()
+    assert content.startswith(b"\x89PNG")
+    return content
 
 
-def test_the_same_clips_give_the_same_bytes(project: Path) -> None:
-    assert len(worst_by_measure(schema.read_index(project / "data/landmarks/demo"))) == 3
-    first = drawn(project, "one.png")
-    assert drawn(project, "two.png") == first
-    picture = cv2.imread(str(project / "one.png"))
+def test_the_same_clips_give_the_same_bytes_and_others_do_not(project: Path) -> None:
+    index = schema.read_index(project / "data/landmarks/demo")
+    assert len(worst_by_measure(index)) == 3
+    first = draw(project)
+    assert draw(project) == first
+    picture = cv2.imread(str(project / "worst.png"))
     assert picture is not None
     assert picture.shape[0] > 200
     assert picture.shape[1] == 720
     assert picture.std() > 10
-
-
-def test_each_kind_of_clip_changes_the_picture(project: Path) -> None:
-    """So that all of them were decoded and drawn."""
-    first = drawn(project, "one.png")
-    for number in range(9):
-        path = project / f"raw/clips/pictures.mp4/{number}.png"
-        assert cv2.imwrite(str(path), np.full((40, 60, 3), 255 - 20 * number, np.uint8))
-    second = drawn(project, "two.png")
-    write_video(project / "raw/clips/video.mp4", 5)
-    third = drawn(project, "three.png")
-    assert len({first, second, third}) == 3
-
-
-def test_no_clips_make_a_picture_all_the_same(project: Path) -> None:
-    index = schema.read_index(project / "data/landmarks/demo")
-    assert drawn(project, "none.png", index[:0]).startswith(b"\x89PNG")
-    only = index[index["video_idx"] == "nothing"]
-    assert drawn(project, "none.png", only).startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize("name", ["video.mp4", "part.mp4", "pictures.mp4"])
-def test_a_clip_that_is_gone_stops_nothing(project: Path, name: str) -> None:
-    gone = project / "raw/clips" / name
-    if gone.is_dir():
-        shutil.rmtree(gone)
-    else:
-        gone.unlink()
-    assert drawn(project, "one.png").startswith(b"\x89PNG")
-
-
-def test_a_picture_that_is_broken_stops_nothing(project: Path) -> None:
+    # What is damaged or gone changes the picture and stops nothing, nor do signs in a name.
     for number in (0, 1, 4):
         (project / f"raw/clips/pictures.mp4/{number}.png").write_bytes(b"no picture")
-    assert drawn(project, "one.png").startswith(b"\x89PNG")
-
-
-def test_signs_in_a_name_are_drawn_as_they_are(project: Path) -> None:
-    index = schema.read_index(project / "data/landmarks/demo")
+    (project / "raw/clips/part.mp4").unlink()
     shutil.move(project / "raw/clips/video.mp4", project / "raw/clips/$a_{b$ ü.mp4")
     index["file_path"] = index["file_path"].replace("clips/video.mp4", "clips/$a_{b$ ü.mp4")
-    assert drawn(project, "one.png", index).startswith(b"\x89PNG")
+    damaged = draw(project, index)
+    assert len({first, damaged, draw(project, index[:0])}) == 3
 
 
-def test_the_demo_s_worst_clips(tmp_path: Path) -> None:
-    """The committed index names real clips; those without a face are among the worst."""
+def test_real_clips_are_shown_with_their_points(tmp_path: Path) -> None:
     folder = ROOT / "data/trajectories/demo"
-    index = schema.read_index(folder)
-    found = worst_by_measure(index)
-    assert any("face_share 0" in texts for texts in found.values())
-    worst(index, ROOT / "data/raw/demo", folder, 25.0, tmp_path / "one.png")
-    worst(index, ROOT / "data/raw/demo", folder, 25.0, tmp_path / "two.png")
-    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
-    assert 20_000 < (tmp_path / "one.png").stat().st_size < 1_000_000
+    index = schema.read_index(folder)[:2]
+    worst(index, ROOT / "data/raw/demo", folder, 25.0, tmp_path / "worst.png")
+    picture = cv2.imread(str(tmp_path / "worst.png"))
+    assert picture is not None
+    green = (picture[..., 1] > 200) & (picture[..., 2] < 150)  # the points'
+    assert green.sum() > 20
+    assert 20_000 < (tmp_path / "worst.png").stat().st_size < 1_000_000

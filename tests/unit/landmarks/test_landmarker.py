@@ -1,44 +1,47 @@
-"""Answers read from memory are those of MediaPipe's own objects, bit by bit."""
+"""Results read from memory are those of MediaPipe's own objects, bit by bit."""
 
+import sys
 from pathlib import Path
 
-import mediapipe as mp
 import numpy as np
-from mediapipe.tasks.python import BaseOptions, vision
+import pytest
 
-from facewave.landmarks.landmarker import Landmarker
 from facewave.video import Clip
 from running import ROOT
 
-FRAMES = 12
 
+def test_results_from_memory_are_those_of_the_public_call(
+    landmarker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mediapipe.tasks.python.components.containers import category_c
 
-def test_both_ways_of_reading_agree_bit_by_bit(landmarker: Path) -> None:
-    model = landmarker.read_bytes()
-    clip = Clip(ROOT / "data/raw/demo/clips/3.mp4", fps=25.0)
-    pictures = [picture for _, _, picture in clip.frames() if picture is not None][:FRAMES]
-    options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_buffer=model),
-        running_mode=vision.RunningMode.VIDEO,
-        output_face_blendshapes=True,
-        output_facial_transformation_matrixes=True,
-    )
-    with vision.FaceLandmarker.create_from_options(options) as theirs, Landmarker(model, 1) as ours:
-        for t, picture in enumerate(pictures):
-            image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
-            answer = theirs.detect_for_video(image, 40 * t)
-            (face,) = ours.look(picture, 40 * t)
-            points = [(p.x, p.y, p.z) for p in answer.face_landmarks[0]]
-            scores = [shape.score for shape in answer.face_blendshapes[0]]
-            np.testing.assert_array_equal(face.landmarks_PC, np.array(points, np.float32))
-            np.testing.assert_array_equal(face.blendshapes_B, np.array(scores, np.float32))
-            np.testing.assert_array_equal(face.pose_44, answer.facial_transformation_matrixes[0])
-        assert ours.names == tuple(shape.category_name for shape in answer.face_blendshapes[0])
-    assert face.landmarks_PC.shape == (478, 3)
-    assert face.landmarks_PC.dtype == np.float32
+    from facewave.landmarks.landmarker import Landmarker, _native_call
 
-
-def test_a_picture_without_a_face_has_none(landmarker: Path) -> None:
-    with Landmarker(landmarker.read_bytes(), 1) as ours:
-        assert ours.look(np.zeros((64, 48, 3), np.uint8), 0) == []
-        assert ours.names == ()
+    frames = Clip(ROOT / "data/raw/demo/clips/3.mp4", fps=25.0).frames(10)
+    pictures = [picture for _, _, picture in frames if picture is not None][:6]
+    with Landmarker(landmarker.read_bytes(), 1) as native:
+        assert _native_call(native._inner), "MediaPipe's private names are gone"
+        with monkeypatch.context() as patch:
+            patch.delattr(category_c, "CategoryC")
+            public = Landmarker(landmarker.read_bytes(), 1)
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, category_c.__name__, None)
+            assert _native_call(native._inner) is None
+        assert _native_call(object()) is None
+        assert public._native is None
+        assert native.look(np.zeros((64, 48, 3), np.uint8), 0) == []
+        assert native.names == ()
+        with public:
+            public.look(np.zeros((64, 48, 3), np.uint8), 0)
+            for t, picture in enumerate(pictures, start=1):
+                (one,), (other,) = native.look(picture, 40 * t), public.look(picture, 40 * t)
+                for name, shape in (
+                    ("landmarks_PC", (478, 3)),
+                    ("blendshapes_B", (52,)),
+                    ("pose_44", (4, 4)),
+                ):
+                    assert getattr(one, name).dtype == getattr(other, name).dtype == np.float32
+                    assert getattr(one, name).shape == shape
+                    np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        assert native.names == public.names
+        assert len(set(native.names)) == 52

@@ -14,84 +14,26 @@ from hypothesis import strategies as st
 from facewave.errors import UserError
 from facewave.files import write_csv
 from facewave.landmarks import schema
-from facewave.landmarks.schema import ClipFacts, Trajectory
+from facewave.landmarks.schema import ClipFacts
 from making import chunked, write_to_shard
-
-NAMES = tuple(f"shape{i}" for i in range(schema.BLENDSHAPES))
-
-
-def random_trajectory(n_frames: int, seed: int = 0) -> Trajectory:
-    """Random numbers, with frames 1, 4, 7 ... without a face."""
-    rng = np.random.default_rng(seed)
-    valid = np.arange(n_frames) % 3 != 1
-
-    def block(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        values = rng.normal(size=(n_frames, *shape)).astype(np.float32)
-        values[~valid] = np.nan
-        return values
-
-    return Trajectory(
-        frames_T=rng.integers(1, 4, n_frames).cumsum(dtype=np.int32),
-        times_T=np.cumsum(rng.uniform(0.02, 0.05, n_frames)),
-        valid_T=valid,
-        faces_T=valid + rng.integers(0, 3, n_frames).astype(np.int16),
-        sharpness_T=block() + 10,
-        landmarks_TPC=block(schema.POINTS, schema.COORDINATES),
-        blendshapes_TB=block(schema.BLENDSHAPES),
-        pose_T44=np.eye(4, dtype=np.float32) + block(4, 4) * np.float32(0.02),
-        names=NAMES,
-    )
+from trajectories import ARRAYS, NAMES, assert_equal, random_trajectory
 
 
-ARRAYS = {
-    "frames_T": np.int32,
-    "times_T": np.float64,
-    "valid_T": np.bool_,
-    "faces_T": np.int16,
-    "sharpness_T": np.float32,
-    "landmarks_TPC": np.float32,
-    "blendshapes_TB": np.float32,
-    "pose_T44": np.float32,
-}
-
-
-def assert_equal(a: Trajectory, b: Trajectory) -> None:
-    assert {*ARRAYS, "names"} == set(vars(a)) == set(vars(b))
-    for name, kind in ARRAYS.items():
-        one, other = getattr(a, name), getattr(b, name)
-        assert one.dtype == other.dtype == kind, name
-        np.testing.assert_array_equal(one, other, err_msg=name)
-    assert a.names == b.names
-
-
-def test_every_clip_comes_back_from_its_row_group(tmp_path: Path) -> None:
-    clips = [random_trajectory(n, seed=n) for n in (5, 1, 90)]
-    with schema.shard(tmp_path / "part.parquet", NAMES) as writer:
-        for i, clip in enumerate(clips):
-            write_to_shard(writer, f"key {i}", clip)
-    for i, (clip, entry) in enumerate(
-        zip(clips, schema.entries(tmp_path / "part.parquet"), strict=True)
-    ):
-        assert (entry.key, entry.row_group, entry.row_groups) == (f"key {i}", i, 1)
-        assert entry.facts == ClipFacts(30.0, 64, 48, len(clip.times_T))
-        found = schema.read_clip(tmp_path / "part.parquet", entry.row_group, entry.row_groups)
-        assert_equal(found, clip)
-
-
-def test_a_clip_longer_than_a_chunk_comes_back_from_several_row_groups(tmp_path: Path) -> None:
+def test_every_clip_comes_back_from_its_row_groups(tmp_path: Path) -> None:
     clips = [random_trajectory(n, seed=n) for n in (3, 2500, 0, 1024, 4)]
     with schema.shard(tmp_path / "part.parquet", NAMES) as writer:
         for i, clip in enumerate(clips):
             write_to_shard(writer, f"key {i}", clip)
-    found = schema.entries(tmp_path / "part.parquet")
-    assert [(entry.row_group, entry.row_groups) for entry in found] == [
-        (0, 1), (1, 3), (4, 0), (4, 1), (5, 1)
+    entries = schema.entries(tmp_path / "part.parquet")
+    assert [(entry.key, entry.row_group, entry.row_groups) for entry in entries] == [
+        ("key 0", 0, 1), ("key 1", 1, 3), ("key 2", 4, 0), ("key 3", 4, 1), ("key 4", 5, 1)
     ]  # fmt: skip
-    for clip, entry in zip(clips, found, strict=True):
+    for clip, entry in zip(clips, entries, strict=True):
+        assert entry.facts == ClipFacts(30.0, 64, 48, len(clip.times_T))
         place = tmp_path / "part.parquet", entry.row_group, entry.row_groups
         assert all(len(chunk.times_T) <= 1024 for chunk in schema.chunks(*place))
-        if entry.row_groups:
-            assert_equal(schema.read_clip(*place), clip)
+        assert_equal(schema.read_clip(*place), clip if entry.row_groups else schema.EMPTY)
+    assert [len(part.times_T) for part in schema.chunks(tmp_path / "part.parquet", 4)] == [1024, 4]
 
 
 def test_one_row_per_frame_for_other_tools(tmp_path: Path) -> None:
@@ -142,9 +84,8 @@ TEN = replace(random_trajectory(10), times_T=np.arange(10) / 10)
 WHOLE = float("nan")
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "frames"),
-    [
+def test_a_part_is_the_frames_from_start_to_before_end() -> None:
+    for start, end, frames in (
         (WHOLE, WHOLE, slice(0, 10)),
         (0.0, WHOLE, slice(0, 10)),
         (0.3, WHOLE, slice(3, 10)),
@@ -154,15 +95,12 @@ WHOLE = float("nan")
         (-1.0, 99.0, slice(0, 10)),
         (0.31, 0.39, slice(4, 4)),
         (5.0, 6.0, slice(10, 10)),
-    ],
-)
-def test_a_part_is_the_frames_from_start_to_before_end(
-    start: float, end: float, frames: slice
-) -> None:
-    part = schema.between(TEN, start, end)
-    for name in ARRAYS:
-        np.testing.assert_array_equal(getattr(part, name), getattr(TEN, name)[frames])
-    assert part.names == NAMES
+    ):
+        part = schema.between(TEN, start, end)
+        for name in ARRAYS:
+            np.testing.assert_array_equal(getattr(part, name), getattr(TEN, name)[frames])
+        assert part.names == NAMES
+    assert_equal(schema.between(schema.EMPTY, 0.5, WHOLE), schema.EMPTY)
 
 
 @given(st.lists(st.floats(-1, 12), min_size=1, max_size=5), st.integers(0, 99))
@@ -171,10 +109,6 @@ def test_parts_side_by_side_have_every_frame_once(cuts: list[float], seed: int) 
     edges = [WHOLE, *sorted(cuts), WHOLE]
     parts = [schema.between(clip, one, other) for one, other in pairwise(edges)]
     np.testing.assert_array_equal(np.concatenate([part.times_T for part in parts]), clip.times_T)
-
-
-def test_a_part_of_nothing_is_nothing() -> None:
-    assert_equal(schema.between(schema.EMPTY, 0.5, WHOLE), schema.EMPTY)
 
 
 def test_a_row_of_the_index_is_read_with_its_part(tmp_path: Path) -> None:
@@ -207,23 +141,21 @@ def test_a_row_without_row_groups_reads_back_empty_places(tmp_path: Path) -> Non
     assert pd.isna(row.row_groups)
 
 
-@pytest.mark.parametrize("kept", [0, 10, 2000])
-def test_a_damaged_or_missing_shard_has_no_clips(tmp_path: Path, kept: int) -> None:
-    path = tmp_path / "part.parquet"
-    assert schema.entries(path) == []
-    schema.write_clip(path, ClipFacts(10.0, 64, 48, 10), [TEN], NAMES)
-    assert [entry.key for entry in schema.entries(path)] == ["part"]
-    path.write_bytes(path.read_bytes()[:kept])
-    assert schema.entries(path) == []
-
-
-def test_a_shard_of_another_format_has_no_clips(
+def test_a_missing_damaged_or_differently_formatted_shard_has_no_clips(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    path, facts = tmp_path / "part.parquet", ClipFacts(10.0, 64, 48, 10)
+    assert schema.entries(path) == []
+    schema.write_clip(path, facts, [TEN], NAMES)
+    assert [entry.key for entry in schema.entries(path)] == ["part"]
+    whole = path.read_bytes()
+    for kept in (0, 10, 2000):
+        path.write_bytes(whole[:kept])
+        assert schema.entries(path) == []
     monkeypatch.setattr(schema, "FORMAT", "0")
-    schema.write_clip(tmp_path / "part.parquet", ClipFacts(10.0, 64, 48, 10), [TEN], NAMES)
+    schema.write_clip(path, facts, [TEN], NAMES)
     monkeypatch.undo()
-    assert schema.entries(tmp_path / "part.parquet") == []
+    assert schema.entries(path) == []
 
 
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 99))

@@ -6,20 +6,28 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from test_extract_run import CLIPS, finish, make_project, outputs, start
 
 from facewave.errors import UserError
 from facewave.landmarks.cluster import each
+from trajectories import (
+    CLIPS,
+    extract,
+    finish,
+    outputs,
+    start,
+    wait_for_clips,
+    write_extraction_project,
+)
 
-pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+Client = pytest.importorskip("distributed", reason="the extra `cluster` is not installed").Client
 
 
 @dataclass
@@ -44,8 +52,7 @@ class Cluster:
             *("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"),
             *("--scheduler-file", str(place)),
         )
-        deadline = time.monotonic() + 60
-        while not place.exists() and time.monotonic() < deadline:
+        while not place.exists():
             time.sleep(0.1)
         return str(json.loads(place.read_text())["address"])
 
@@ -63,7 +70,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    return make_project(tmp_path / "project")
+    return write_extraction_project(tmp_path / "project")
 
 
 def use_scheduler(project: Path, address: str) -> None:
@@ -73,80 +80,71 @@ def use_scheduler(project: Path, address: str) -> None:
     params.write_text(text.replace("scheduler: local", f"scheduler: {address}"), "utf-8")
 
 
-def test_a_cluster_that_loses_a_worker_ends_with_the_bytes_of_a_local_run(
+def failed(process: "subprocess.Popen[str]") -> str:
+    """What a run says that ends with a sentence for its user."""
+    code, _, err = finish(process)
+    assert code == 2, err
+    assert "Traceback" not in err
+    return err
+
+
+def test_a_lost_worker_changes_no_byte_and_a_lost_scheduler_loses_no_clip(
     project: Path, cluster: Cluster, landmarker: Path, tmp_path: Path
 ) -> None:
-    assert finish(start(project, tmp_path / "local", landmarker.parent))[0] == 0
+    extract(project, tmp_path / "local", landmarker.parent)
     here = outputs(project)
     shutil.rmtree(project / "data/landmarks")
 
     address = cluster.scheduler()
     doomed, _ = [cluster.worker(address, "--no-nanny") for _ in range(2)]
     use_scheduler(project, address)
-    cache = tmp_path / "cluster-cache"
-    process = start(project, cache, landmarker.parent)
-    deadline = time.monotonic() + 90
-    while len(done := list(cache.rglob("[!.]*.parquet"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    process = start(project, tmp_path / "cache", landmarker.parent)
+    assert wait_for_clips(tmp_path / "cache", process) < CLIPS
     os.kill(doomed.pid, signal.SIGKILL)
     code, out, err = finish(process)
     assert code == 0, err
-    assert len(done) < CLIPS, "all was over before the worker was killed"
     assert f"{CLIPS} detected now" in out
     assert outputs(project) == here
 
+    shutil.rmtree(project / "data/landmarks")
+    process = start(project, tmp_path / "another-cache", landmarker.parent)
+    wait_for_clips(tmp_path / "another-cache", process)
+    cluster.stack.close()  # the scheduler and its worker
+    code, _, err = finish(process)  # Dask itself logs a traceback
+    assert code == 2, err
+    assert "was lost" in err
+    assert len(list((tmp_path / "another-cache").rglob("[!.]*.parquet"))) >= 2
 
-def test_a_scheduler_that_is_not_there_is_said(
+
+def test_a_missing_scheduler_is_reported(
     project: Path, landmarker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
     use_scheduler(project, "tcp://127.0.0.1:9")
-    code, _, err = finish(start(project, tmp_path / "cache", landmarker.parent))
-    assert code == 2
+    err = failed(start(project, tmp_path / "cache", landmarker.parent))
     assert "no Dask cluster with workers answers at tcp://127.0.0.1:9" in err
-    assert "Traceback" not in err
 
 
-def test_workers_under_a_nanny_are_told_how_to_start(
-    project: Path, cluster: Cluster, landmarker: Path, tmp_path: Path
-) -> None:
-    address = cluster.scheduler()
-    cluster.worker(address)
-    use_scheduler(project, address)
-    code, _, err = finish(start(project, tmp_path / "cache", landmarker.parent))
-    assert code == 2
-    assert "dask worker --no-nanny" in err
-    assert "Traceback" not in err
-
-
-def test_a_scheduler_that_dies_is_said_and_nothing_finished_is_lost(
-    project: Path, cluster: Cluster, landmarker: Path, tmp_path: Path
-) -> None:
-    address = cluster.scheduler()
-    cluster.worker(address, "--no-nanny")
-    use_scheduler(project, address)
-    cache = tmp_path / "cache"
-    process = start(project, cache, landmarker.parent)
-    deadline = time.monotonic() + 90
-    while len(list(cache.rglob("[!.]*.parquet"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    cluster.stack.close()  # the scheduler and its worker
-    code, _, err = finish(process)
-    assert code == 2, err
-    assert "was lost" in err
-    assert len(list(cache.rglob("[!.]*.parquet"))) >= 2
-
-
-def test_a_cluster_without_workers_is_not_waited_for(
-    project: Path,
-    cluster: Cluster,
-    landmarker: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_workers_must_not_have_a_nanny_nor_leave_all_at_once(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("facewave.landmarks.cluster._PATIENCE_S", 5)
     address = cluster.scheduler()
+    nanny = cluster.worker(address)
+    with pytest.raises(UserError, match="dask worker --no-nanny"):
+        list(each(time.sleep, [("a", (0,))], 600, address))
+    nanny.terminate()
+    nanny.wait()
+
     worker = cluster.worker(address, "--no-nanny")
-    threading.Timer(8, worker.kill).start()
-    with pytest.raises(UserError, match="has no workers left"):
-        list(each(time.sleep, [("a", (60,)), ("b", (60,))], 600, address))
+    with Client(address) as client:
+        client.wait_for_workers(1)
+    command = f"touch {tmp_path}/begun; sleep 30"
+    tasks = [(name, (command,)) for name in ("first", "second")]
+    with ThreadPoolExecutor(1) as executor:
+        ended = executor.submit(lambda: list(each(os.system, tasks, 600, address)))
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.05)
+        worker.kill()
+        with pytest.raises(UserError, match="has no workers left"):
+            ended.result(timeout=120)

@@ -1,8 +1,7 @@
-"""Five hundred damaged and strange files through the real stages: none stops the run."""
+"""Damaged and strange files through the real stages: none stops the run."""
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from ruamel.yaml import YAML
 
 from running import ROOT
 
-RANDOM = 480
+RANDOM = 120
 SOUND = ["1.mp4", "2.mp4", "3.mp4", "4.mp4"]
 
 
@@ -120,10 +119,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow
-def test_none_of_five_hundred_damaged_files_stops_the_run(
-    project: Path, landmarker: Path, tmp_path: Path
-) -> None:
+def test_no_damaged_file_stops_the_run(project: Path, landmarker: Path, tmp_path: Path) -> None:
     environment = os.environ | {
         "FACEWAVE_CACHE": str(tmp_path / "cache"),
         "FACEWAVE_ASSETS": str(landmarker.parent),
@@ -137,7 +133,7 @@ def test_none_of_five_hundred_damaged_files_stops_the_run(
         assert "Traceback" not in done.stderr
     labels = pd.read_csv(project / "data/labels/wild.csv", keep_default_na=False)
     index = pd.read_csv(project / "data/landmarks/wild/index.csv", keep_default_na=False)
-    assert len(labels) >= 500
+    assert len(labels) >= RANDOM + 20
     # Every file is accounted for: left out with a reason, or looked at.
     looked_at = labels[labels["excluded"] == ""]["video_idx"].tolist()
     assert index["video_idx"].tolist() == looked_at
@@ -150,4 +146,3 @@ def test_none_of_five_hundred_damaged_files_stops_the_run(
     assert judged.loc[["ünïcødé 视频.mp4", "-dash.mp4", "no_suffix"], "usable"].all()
     counts = json.loads((project / "metrics/extract/wild.json").read_text("utf-8"))
     assert counts["clips"] == len(index)
-    shutil.rmtree(tmp_path / "cache")

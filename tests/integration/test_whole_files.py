@@ -1,0 +1,80 @@
+"""Files stay whole when their writer is killed, the disk is full, or somebody presses Ctrl-C."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WRITE = """
+import os, signal, sys, time
+from pathlib import Path
+from facewave.errors import explain
+from facewave.files import replacing, write_json
+
+path = Path(sys.argv[1]) / "metrics.json"
+
+def wait():
+    print("ready", flush=True)
+    time.sleep(60)
+
+"""
+
+
+def command(program: str, folder: Path) -> list[str]:
+    return [sys.executable, "-c", WRITE + program, str(folder)]
+
+
+def test_a_killed_writer_leaves_the_old_file_whole(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text("old", "utf-8")
+    program = (
+        "with replacing(path) as temporary:\n"
+        "    temporary.write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run(command(program, tmp_path), timeout=60, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (tmp_path / "metrics.json").read_text("utf-8") == "old"
+
+
+def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        command("explain(wait)", tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Background jobs ignore Ctrl-C, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.startswith("facewave: interrupted. ")
+    assert err.count("\n") == 1
+
+
+FULL_DISK = """
+write_json(path, {"a": 1})
+try:
+    explain(lambda: write_json(path, {"a": "x" * 1_000_000}))
+except SystemExit as stop:
+    print(stop.code, [path.name for path in path.parent.iterdir()], path.read_text().split())
+"""
+
+
+def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path) -> None:
+    # In a mount namespace of its own, so that nothing stays mounted and no root is needed.
+    mount = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
+    mount += ['mount -t tmpfs -o size=64k tmpfs "$0" && "$@"', str(tmp_path)]
+    if not shutil.which("unshare") or subprocess.run([*mount, "true"], check=False).returncode:
+        pytest.skip("no small file system can be mounted here")
+    done = subprocess.run(
+        [*mount, *command(FULL_DISK, tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.startswith("facewave: the disk is full")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == """1 ['metrics.json'] ['{', '"a":', '1', '}']\n"""

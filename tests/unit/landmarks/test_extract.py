@@ -1,0 +1,154 @@
+"""Finding, detecting and gathering clips: who does what, without the landmarker."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import chdir
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from facewave import params
+from facewave.errors import UserError
+from facewave.landmarks import cache, extract, model_file, pool, schema
+from facewave.landmarks.__main__ import main
+from facewave.landmarks.schema import ClipFacts
+from making import SETTINGS, remember, write_params, write_to_shard, write_video
+from trajectories import random_trajectory, use_clips
+
+FPS = 25.0
+FACTS = ClipFacts(25.0, 64, 48, 12)
+Work = Callable[..., None]
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> list[Path]:
+    """Three clips of rising length."""
+    for n in (1, 2, 3):
+        write_video(tmp_path / f"{n}.mp4", 8 * n)
+    return [tmp_path / f"{n}.mp4" for n in (1, 2, 3)]
+
+
+@pytest.fixture
+def detected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Names of the clips that a pool detects, in its order; clip 2 fails, clip 9 is lost."""
+    names: list[str] = []
+
+    def each(_: Work, tasks: Iterable[Any], limit: float) -> Iterator[tuple[str, str]]:
+        assert limit == SETTINGS.time_limit_s
+        for key, (target, clip, *_) in tasks:
+            assert target == cache.place(key)
+            names.append(clip.stem)
+            if clip.stem not in "29":
+                remember(key, random_trajectory(12, seed=int(clip.stem)), FACTS)
+            yield key, "it took longer than 3 s" if clip.stem == "2" else ""
+
+    monkeypatch.setattr("facewave.landmarks.pool.each", each)
+    monkeypatch.setattr(model_file, "get", lambda: tmp_path / model_file.NAME)
+    return names
+
+
+def test_the_cache_then_shards_then_the_pool_with_the_longest_first(
+    clips: list[Path], detected: list[str], tmp_path: Path
+) -> None:
+    write_video(tmp_path / "9.mp4", 40)
+    write_video(tmp_path / "4.mp4", 4)
+    keys = [cache.key(clip, FPS, SETTINGS) for clip in (*clips, tmp_path / "4.mp4")]
+    remember(keys[0], random_trajectory(5), FACTS)
+    with schema.shard(tmp_path / "out/part-00000.parquet", ("a",)) as writer:
+        write_to_shard(writer, keys[3], random_trajectory(6), FACTS)
+    everything = [*clips, clips[0], tmp_path / "4.mp4", tmp_path / "9.mp4"]
+    ensured = extract.ensure(everything, "clips", FPS, SETTINGS, [tmp_path / "out"])
+    assert detected == ["9", "3", "2"]
+    lost = cache.key(tmp_path / "9.mp4", FPS, SETTINGS)
+    assert ensured.keys == [*keys[:3], keys[0], keys[3], lost]
+    assert ensured.detected == {lost, keys[1], keys[2]}
+    assert ensured.problems.pop(lost).startswith("its worker uses another cache folder than")
+    assert ensured.problems == {keys[1]: "it took longer than 3 s"}
+    assert len(schema.read_clip(cache.place(keys[3])).times_T) == 6
+    extract.ensure(everything[:5], "clips", FPS, SETTINGS)
+    assert detected == ["9", "3", "2", "2"]  # what failed is tried again
+
+
+def test_a_cluster_gets_the_same_tasks(
+    clips: list[Path], detected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def each(_: Work, tasks: Iterable[Any], limit: float, address: str) -> Iterator[Any]:
+        assert address == "tcp://a:1"
+        yield from pool.each(_, tasks, limit)
+
+    monkeypatch.setattr("facewave.landmarks.cluster.each", each)
+    settings = replace(SETTINGS, scheduler="tcp://a:1")
+    assert len(extract.ensure(clips, "clips", FPS, settings).detected) == 3
+    assert detected == ["3", "2", "1"]
+
+
+def test_a_worker_refuses_what_is_no_fault_of_the_clip(clips: list[Path], tmp_path: Path) -> None:
+    target = tmp_path / "kept.parquet"
+    with pytest.raises(FileNotFoundError, match=r"gone\.mp4"):
+        extract._detect(target, tmp_path / "gone.mp4", clips[0], FPS, SETTINGS, cache.VERSION)
+    with pytest.raises(UserError, match="another version of facewave"):
+        extract._detect(target, clips[0], clips[0], FPS, SETTINGS, 1)
+    assert not target.exists()
+
+
+def run(project: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, dict[str, Any]]:
+    """What the stage prints and counts."""
+    with chdir(project):
+        main("demo")
+    counts = json.loads((project / "metrics/extract/demo.json").read_text("utf-8"))
+    return capsys.readouterr().out, counts
+
+
+def test_the_stage_counts_names_and_judges(
+    tmp_path: Path, detected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_clips(tmp_path, 4)
+    write_params(tmp_path, landmarks={"at_least": {"face_frames": 2}})
+    key = cache.key(tmp_path / "data/raw/demo/clips/4.mp4", FPS, SETTINGS)
+    pack = tmp_path / "data/trajectories/demo/part-00000.parquet"
+    with schema.shard(pack, ("a",)) as writer:
+        write_to_shard(writer, key, random_trajectory(3), FACTS)
+    printed, counts = run(tmp_path, capsys)
+    assert sorted(detected) == ["1", "2", "3"]
+    assert "demo: 4 clips: 1 came with the dataset (data/trajectories/demo), 0 from" in printed
+    assert "3 detected now\n  detected now: clips/1.mp4, clips/2.mp4, clips/3.mp4\n" in printed
+    assert "  left out: clips/2.mp4: it took longer than 3 s\n" in printed
+    assert counts == counts | {"clips": 4, "usable": 3, "frames": 27, "face_share": 0.6667}
+    assert counts["left_out"] == {"2": "it took longer than 3 s"}
+    assert counts["measures"]["frames"] == {"p5": 0.45, "median": 7.5, "p95": 12.0}
+    table = pd.read_csv(tmp_path / "metrics/extract/demo.csv")
+    assert table["video_idx"].tolist() == [1, 2, 3, 4]
+    assert (tmp_path / "metrics/extract/demo.png").exists()
+
+    # A stricter limit of the dataset's own leaves out one more.
+    entry: dict[str, Any] = {"reader": "dfew", "root": "data/raw/demo", "about": "synthetic"}
+    entry |= {"at_least": {"face_frames": 5}}
+    write_params(tmp_path, datasets={"demo": entry}, landmarks={"at_least": {"face_frames": 2}})
+    printed, counts = run(tmp_path, capsys)
+    assert "2 from the cache" in printed
+    assert counts["left_out"]["4"].startswith("face_frames is 2, less than 5")
+    assert counts["usable"] == 2
+
+
+def test_limits_of_a_dataset_replace_and_add_to_the_section_s() -> None:
+    settings = replace(SETTINGS, at_least={"face_frames": 10, "face_px": 32.0}, at_most={"yaw": 45})
+    entry = params.Dataset("dfew", "data", "faces", at_least={"face_px": 8.0}, at_most={"roll": 20})
+    assert settings.for_dataset(entry) == replace(
+        settings, at_least={"face_frames": 10, "face_px": 8.0}, at_most={"yaw": 45, "roll": 20}
+    )
+    assert settings.for_dataset(params.Dataset("dfew", "data", "faces")) == settings
+
+
+def test_hashes_are_remembered_between_runs(
+    clips: list[Path], detected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract.ensure(clips, "clips", FPS, SETTINGS)
+    monkeypatch.setattr("facewave.landmarks.hashes._SETTLED_S", -1.0)
+    extract.ensure(clips, "clips", FPS, SETTINGS)
+    read: list[Path] = []
+    monkeypatch.setattr("facewave.landmarks.hashes.sha256", read.append)
+    extract.ensure(clips, "clips", FPS, SETTINGS)
+    assert read == []
