@@ -38,9 +38,8 @@ def main(name: str) -> None:
             f"{out['excluded']} ({out['note'] or entry.root}). Correct the label files, or the "
             f"entry datasets.{name} in params.yaml."
         )
-    parts = splits.assign(
-        kept, folder / f"{name}.folds.json", settings.labels.folds, settings.labels.seed
-    )
+    folds = entry.folds or settings.labels.folds
+    parts = splits.assign(kept, folder / f"{name}.folds.json", folds, settings.labels.seed)
     for column in parts:
         table[column] = parts[column].reindex(table.index)
     table["split"] = table["split"].fillna("")
