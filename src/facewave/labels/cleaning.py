@@ -72,7 +72,7 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
       - a word without a counterpart in the vocabulary that is wanted is left out;
       - where a corpus has official folds or parts, a clip in none is left out, as the corpus does;
       - of what is left, the same bytes under several names: as for rows, by the label
-        (``same_bytes``).
+        (``exclude_copies``).
 
     Args:
         raw: the readers' records (records.py).
@@ -93,8 +93,8 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
     _repeated_rows(table)
     for name in ("valence", "arousal"):
         outside = table[name].abs() > 1
-        said = name + " " + table[f"{name}_raw"].fillna(table[name]).astype(str)
-        _exclude(table, outside, Reason.OUT_OF_RANGE, said)
+        text = name + " " + table[f"{name}_raw"].fillna(table[name]).astype(str)
+        _exclude(table, outside, Reason.OUT_OF_RANGE, text)
 
     path = table["file_path"]
     fact = path.map(lambda name: facts.get(name, FileFact(exists=False)))
@@ -109,7 +109,7 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
     if placed.any():
         _exclude(table, ~placed, Reason.NO_OFFICIAL_PART, "")
     table["twin"] = path.map(lambda name: facts[name].twin if name in facts else "")
-    same_bytes(table)
+    exclude_copies(table)
 
     return table.assign(
         actual=table["word"],
@@ -120,7 +120,7 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
     ).drop(columns=["word", "problem"])
 
 
-def same_bytes(table: pd.DataFrame) -> None:
+def exclude_copies(table: pd.DataFrame) -> None:
     """Of the clips that are kept leave out copies, in place: one stays if all have one label.
 
     A copy in an official test part is the one that stays, and else the first.
@@ -165,7 +165,7 @@ def _repeated_rows(table: pd.DataFrame) -> None:
 
 def _judge_votes(table: pd.DataFrame, rules: Rules) -> None:
     word, votes = table["word"], table["votes"]
-    said = votes.map(_say)
+    text = votes.map(_spell)
     counts = votes.map(lambda v: sorted(v.values(), reverse=True) if v else [])
     total = counts.map(sum)
     top = counts.map(lambda c: c[0] if c else 0)
@@ -174,14 +174,14 @@ def _judge_votes(table: pd.DataFrame, rules: Rules) -> None:
     voted = total > 0
     if rules.annotators is not None:
         wrong = votes.notna() & (total != rules.annotators)
-        _exclude(table, wrong, Reason.VOTES_SUM, said + " add up to " + total.astype(str))
+        _exclude(table, wrong, Reason.VOTES_SUM, text + " add up to " + total.astype(str))
     needed = rules.majority
     missed = voted & (word == "") & (top > needed) if needed is not None else voted & False
-    _exclude(table, missed, Reason.CONTRADICTED, "no single label, votes " + said)
+    _exclude(table, missed, Reason.CONTRADICTED, "no single label, votes " + text)
     if rules.words:
-        _exclude(table, word == "", Reason.NO_SINGLE_LABEL, said)
+        _exclude(table, word == "", Reason.NO_SINGLE_LABEL, text)
     tie = counts.map(lambda c: len(c) > 1 and c[0] == c[1] > 0)
-    _exclude(table, tie, Reason.VOTE_TIE, said)
+    _exclude(table, tie, Reason.VOTE_TIE, text)
     chosen = pd.Series(
         [v[name] if v and name in v else 0 for v, name in zip(votes, word, strict=True)],
         table.index,
@@ -190,9 +190,9 @@ def _judge_votes(table: pd.DataFrame, rules: Rules) -> None:
     against = voted & (chosen != top)
     if needed is not None:
         against |= voted & (top <= needed)
-    _exclude(table, against, Reason.CONTRADICTED, "label " + word + ", votes " + said)
+    _exclude(table, against, Reason.CONTRADICTED, "label " + word + ", votes " + text)
     low = voted & (table["agreement"] < rules.min_agreement)
-    _exclude(table, low, Reason.LOW_AGREEMENT, said)
+    _exclude(table, low, Reason.LOW_AGREEMENT, text)
 
 
 def _to_common(table: pd.DataFrame, common: Mapping[str, str]) -> None:
@@ -204,16 +204,16 @@ def _to_common(table: pd.DataFrame, common: Mapping[str, str]) -> None:
     def translate(votes: Mapping[str, int] | None) -> dict[str, int] | None:
         if votes is None:
             return None
-        found = dict.fromkeys((word for word in common.values() if word), 0)
+        counts = dict.fromkeys((word for word in common.values() if word), 0)
         for word, n in votes.items():
             if common.get(word):
-                found[common[word]] += n
-        return found
+                counts[common[word]] += n
+        return counts
 
     table["votes"] = table["votes"].map(translate)
 
 
-def check_inside(path: str, place: str) -> None:
+def check_inside(path: str, row: str) -> None:
     """Refuse a clip's path that leaves the dataset's folder.
 
     Links inside the folder are the owner's own choice and are followed; the words of a table,
@@ -225,7 +225,7 @@ def check_inside(path: str, place: str) -> None:
     pure = PurePosixPath(path.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or "\0" in path:
         raise UserError(
-            f"{place}: the path {path!r} leaves the dataset's folder. Use a path below "
+            f"{row}: the path {path!r} leaves the dataset's folder. Use a path below "
             "it, without '..'."
         )
 
@@ -239,7 +239,7 @@ def report(table: pd.DataFrame) -> dict[str, object]:
     """Counts of a finished label table: rows, per word, per part and fold, per reason with rows."""
     kept = table[table["excluded"] == ""]
     out = table[table["excluded"] != ""]
-    found: dict[str, object] = {
+    counts: dict[str, object] = {
         "rows": len(table),
         "kept": len(kept),
         "excluded": len(out),
@@ -249,22 +249,22 @@ def report(table: pd.DataFrame) -> dict[str, object]:
         "folds": {str(fold): int(n) for fold, n in _counts(kept["fold"]).items()},
     }
     if kept["valence"].notna().any():
-        found["affect"] = affect.summary(kept)
-    found["reasons"] = {
+        counts["affect"] = affect.summary(kept)
+    counts["reasons"] = {
         str(reason): {"count": len(group), "rows": _listing(group)}
         for reason, group in out.groupby("excluded")
     }
-    return found
+    return counts
 
 
 def _listing(rows: pd.DataFrame) -> str:
     """The rows of one reason: ``table: 3, 5; other: 2``, at most _LISTED of them."""
-    shown = rows.head(_LISTED)
+    listed = rows.head(_LISTED)
     texts = []
-    for name, group in shown.groupby("table", sort=False):
+    for name, group in listed.groupby("table", sort=False):
         numbers = group["row"].astype(object).where(group["row"] > 0, group["video_idx"])
         texts.append((f"{name}: " if name else "") + ", ".join(map(str, numbers)))
-    rest = len(rows) - len(shown)
+    rest = len(rows) - len(listed)
     return "; ".join(texts) + (f"; and {rest} more, see the label table" if rest else "")
 
 
@@ -302,7 +302,7 @@ def _json(content: Mapping[str, float] | None) -> str:
     return json.dumps(dict(content)) if content else ""
 
 
-def _say(votes: Mapping[str, int] | None) -> str:
+def _spell(votes: Mapping[str, int] | None) -> str:
     if not votes or not any(votes.values()):
         return "no votes"
     ranked = sorted(votes.items(), key=lambda item: -item[1])

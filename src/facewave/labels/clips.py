@@ -14,13 +14,13 @@ from facewave.pictures import files_of, is_pictures
 from facewave.video import Clip
 
 
-def look_at(root: Path, paths: list[str]) -> dict[str, FileFact]:
+def inspect(root: Path, paths: list[str]) -> dict[str, FileFact]:
     """Whether each clip exists and opens, how fast it is, and which clips have the same bytes."""
     by_size = defaultdict(list)
     opened = {}
     for path in tqdm(paths, desc=f"clean {root}", unit="clip"):
         if exists(root / path):
-            opened[path] = open_one(root / path)
+            opened[path] = inspect_clip(root / path)
             if not opened[path].problem:
                 by_size[_size(root / path)].append(path)
     # Only clips of one size can be equal: few must be read.
@@ -39,7 +39,7 @@ def exists(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110
 
 
-def open_one(path: Path) -> FileFact:
+def inspect_clip(path: Path) -> FileFact:
     """Why a clip that is there cannot be opened, if so; what is in it is for stage extract."""
     files = files_of(path)
     if not files:

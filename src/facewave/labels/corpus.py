@@ -86,16 +86,16 @@ def first_there(root: Path, *patterns: str) -> str:
     return patterns[0]
 
 
-def listing(root: Path, pattern: str) -> list[Path]:
+def find(root: Path, pattern: str) -> list[Path]:
     """The paths below ``root`` that fit a glob, sorted; links are followed, hidden files are not.
 
     Unlike Path.rglob, which before Python 3.13 passes by whatever lies behind a link.
     """
-    found = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
-    return sorted(root / name for name in found)
+    names = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
+    return sorted(root / name for name in names)
 
 
-def place(pattern: str, **values: object) -> str:
+def clip_path(pattern: str, **values: object) -> str:
     """A clip's path from the pattern ``clips`` of params.yaml.
 
     Raises:
@@ -123,9 +123,9 @@ def first_code(codes: set[int], count: int, where: str) -> int:
     """
     zero, last = 0 in codes, count in codes
     if zero == last:
-        said = f"both 0 and {count} occur" if zero else f"neither 0 nor {count} occurs"
+        evidence = f"both 0 and {count} occur" if zero else f"neither 0 nor {count} occurs"
         raise UserError(
-            f"{where}: the labels may count from 0 or from 1 ({said}). Put files of one origin "
+            f"{where}: the labels may count from 0 or from 1 ({evidence}). Put files of one origin "
             "there, complete ones."
         )
     return 0 if zero else 1
@@ -137,9 +137,9 @@ def expect_codes(codes: Iterable[int | None], count: int, first: int, where: str
     Raises:
         UserError: as a whole they look as if they started from the other of 0 and 1.
     """
-    found = set(codes)
+    present = set(codes)
     inside, outside = (count, 0) if first else (0, count)
-    if outside in found and inside not in found:
+    if outside in present and inside not in present:
         raise UserError(
             f"{where}: its codes should run from {first} to {first + count - 1}, but {outside} "
             f"occurs and {inside} does not: they seem to count from {1 - first}, and every word "

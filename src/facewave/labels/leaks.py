@@ -31,11 +31,12 @@ def check(table: pd.DataFrame, what: str) -> None:
     """
     for title, part in _partitions(table):
         for one, other in combinations(("train", "val", "test"), 2):
-            said = shared(table[part == one], table[part == other])
-            if said:
+            in_common = shared(table[part == one], table[part == other])
+            if in_common:
                 official = table["validation"].notna().any() or (table["part"] != "").any()
                 raise UserError(
-                    f"{what}, {title}: {one} and {other} share {said}. " + _ADVICE[bool(official)]
+                    f"{what}, {title}: {one} and {other} share {in_common}. "
+                    + _ADVICE[bool(official)]
                 )
 
 
@@ -69,13 +70,13 @@ def shared(one: pd.DataFrame, other: pd.DataFrame) -> str:
         one: rows with video_idx, file_path, subject and source, and twin if it is known.
         other: the same of others.
     """
-    found = []
+    texts = []
     for column, name in _KEYS.items():
         both = sorted(_keys(one, column) & _keys(other, column)) if column in one else []
         if both:
             more = f" and {len(both) - _NAMED} more" if len(both) > _NAMED else ""
-            found.append(f"{len(both)} {name}s ({', '.join(both[:_NAMED])}{more})")
-    return ", ".join(found)
+            texts.append(f"{len(both)} {name}s ({', '.join(both[:_NAMED])}{more})")
+    return ", ".join(texts)
 
 
 def _keys(rows: pd.DataFrame, column: str) -> set[str]:

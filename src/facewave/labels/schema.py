@@ -284,12 +284,12 @@ def soft_labels(table: pd.DataFrame, words: Sequence[str]) -> NDArray[np.float64
     counts = np.array(
         [
             [votes.get(word, 0) for word in words]
-            for votes in (json.loads(said) if said else {} for said in table["votes"])
+            for votes in (json.loads(text) if text else {} for text in table["votes"])
         ],
         float,
     ).reshape(len(table), len(words))
-    own = table["actual"].to_numpy()[:, None] == np.array(words, object)
-    counts = np.where(counts.sum(1, keepdims=True) > 0, counts, own)
+    certain = table["actual"].to_numpy()[:, None] == np.array(words, object)
+    counts = np.where(counts.sum(1, keepdims=True) > 0, counts, certain)
     with np.errstate(invalid="ignore"):
         return counts / counts.sum(1, keepdims=True)
 
@@ -304,7 +304,7 @@ def targets(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
     Raises:
         UserError: the table has no such target.
     """
-    scores = [json.loads(said) if said else {} for said in table["scores"]]
+    scores = [json.loads(text) if text else {} for text in table["scores"]]
     known = ("valence", "arousal", *sorted({SCORE + name for row in scores for name in row}))
     if unknown := [name for name in names if name not in known]:
         raise UserError(

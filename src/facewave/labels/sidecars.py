@@ -69,11 +69,11 @@ def fill(raw: pd.DataFrame, facts: Mapping[str, FileFact], root: Path) -> pd.Dat
         fact = facts.get(path)
         if fact is None or not fact.exists or fact.problem:
             return ""
-        return said(beside(path), start, end)
+        return text_between(beside(path), start, end)
 
     columns = (raw[name] for name in ("transcript", "file_path", "start", "end"))
-    found = [own or transcript(*row) for own, *row in zip(*columns, strict=True)]
-    return raw.assign(transcript=pd.Series(found, raw.index, dtype=object))
+    texts = [known or transcript(*row) for known, *row in zip(*columns, strict=True)]
+    return raw.assign(transcript=pd.Series(texts, raw.index, dtype=object))
 
 
 def label_folders(names: Collection[str]) -> frozenset[str]:
@@ -85,11 +85,11 @@ def label_folders(names: Collection[str]) -> frozenset[str]:
     return frozenset(str(path.parent) for path in paths if path.suffix.lower() == ".txt")
 
 
-def said(pieces: list[Cue], start: float, end: float) -> str:
+def text_between(cues: list[Cue], start: float, end: float) -> str:
     """The text of the cues that overlap [start, end), on one line; NaN is the file's own limit."""
     first = -math.inf if math.isnan(start) else start
     last = math.inf if math.isnan(end) else end
-    inside = [c for c in pieces if c.start < last and (c.end > first or c.start >= first)]
+    inside = [c for c in cues if c.start < last and (c.end > first or c.start >= first)]
     return " ".join(line for cue in inside for line in cue.lines)
 
 
@@ -105,11 +105,11 @@ def parse(content: str, where: str) -> list[Cue]:
     """
     lines = content.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     web = lines[0].split(maxsplit=1)[:1] == ["WEBVTT"]
-    found: list[Cue] = []
+    cues: list[Cue] = []
     for number, block in _blocks(lines):
         if not (web and _SILENT_BLOCKS.match(block[0])):
-            found += _cues(block, number, where, strict=not web)
-    return _once(sorted(found, key=lambda cue: cue.start))
+            cues += _cues(block, number, where, strict=not web)
+    return _once(sorted(cues, key=lambda cue: cue.start))
 
 
 def _read(root: Path, path: str, listed: Collection[str]) -> list[Cue]:
@@ -165,15 +165,15 @@ def _cues(block: list[str], first: int, where: str, *, strict: bool) -> list[Cue
             f"{where}, line {first}: {block[0].strip()[:60]!r} stands where a cue should begin, "
             "with its number or its times. Correct the subtitles, or take the file away."
         )
-    found = []
+    cues = []
     for at, following in pairwise([*arrows, len(block)]):
         start, end = _times(block[at], f"{where}, line {first + at}")
         text = block[at + 1 : following]
         if following < len(block) and text and text[-1].strip().isdigit():
             text = text[:-1]  # the next cue's number
         if lines := _lines(text, markup=True):
-            found.append(Cue(start, end, lines))
-    return found
+            cues.append(Cue(start, end, lines))
+    return cues
 
 
 def _times(line: str, where: str) -> tuple[float, float]:
@@ -208,17 +208,17 @@ def _once(cues: list[Cue]) -> list[Cue]:
     Rolling captions (those that YouTube makes, say) show a line again when the next one comes, and
     a line again as it grows.
     """
-    found: list[Cue] = []
-    shown: tuple[str, ...] = ()
-    shown_until = -math.inf
+    kept: list[Cue] = []
+    visible: tuple[str, ...] = ()
+    until = -math.inf
     for cue in cues:
-        new = _continued(shown, cue.lines) if cue.start <= shown_until + _TOUCHING else cue.lines
+        new = _continued(visible, cue.lines) if cue.start <= until + _TOUCHING else cue.lines
         if new:
-            found.append(replace(cue, lines=new))
+            kept.append(replace(cue, lines=new))
         else:
-            found[-1] = replace(found[-1], end=max(found[-1].end, cue.end))
-        shown, shown_until = cue.lines, cue.end
-    return found
+            kept[-1] = replace(kept[-1], end=max(kept[-1].end, cue.end))
+        visible, until = cue.lines, cue.end
+    return kept
 
 
 def _continued(before: tuple[str, ...], now: tuple[str, ...]) -> tuple[str, ...]:

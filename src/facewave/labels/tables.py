@@ -19,6 +19,7 @@ from typing import Any
 from python_calamine import CalamineError, CalamineWorkbook
 
 from facewave.errors import UserError
+from facewave.labels.schema import Reason
 
 Row = tuple[int, dict[str, str]]
 
@@ -33,8 +34,16 @@ _MARKS = {
 }
 
 
-class Unreadable(ValueError):  # noqa: N818  (what it is of a field)
-    """A field that is not what its column holds; the message says what it is instead."""
+class Unusable(ValueError):  # noqa: N818  (it describes a row)
+    """A row that cannot be used, such as one whose field is not what its column should hold.
+
+    Attributes:
+        reason: why.
+    """
+
+    def __init__(self, note: str, reason: Reason = Reason.BAD_VALUE) -> None:
+        super().__init__(note)
+        self.reason = reason
 
 
 def text(path: Path, encoding: str = "utf-8") -> str:
@@ -136,7 +145,7 @@ def lines(
     Raises:
         UserError: no such file, not in the encoding, or a line with fewer fields.
     """
-    found = []
+    rows = []
     for number, line in enumerate(text(path, encoding).split("\n"), start=1):
         if not line.strip():
             continue
@@ -147,10 +156,10 @@ def lines(
                 f"of this list, separated by {separator!r}. Correct the line."
             )
         fields += [""] * (count - len(fields))
-        found.append((number, {str(i): field for i, field in enumerate(fields)}))
-    if not found:
+        rows.append((number, {str(i): field for i, field in enumerate(fields)}))
+    if not rows:
         raise UserError(f"{path} is empty. Put the corpus's list there.")
-    return found
+    return rows
 
 
 def clean(field: str) -> str:
@@ -162,10 +171,10 @@ def whole(field: str, what: str) -> int:
     """A whole number of at most nine digits.
 
     Raises:
-        Unreadable: it is not one.
+        Unusable: it is not one.
     """
     if not re.fullmatch(r"-?[0-9]+", field) or len(field) > _DIGITS:
-        raise Unreadable(f"{what} is {field[:40]!r}, not a whole number")
+        raise Unusable(f"{what} is {field[:40]!r}, not a whole number")
     return int(field)
 
 
@@ -178,10 +187,10 @@ def fold(field: str) -> int:
     """The number of a fold, from 1.
 
     Raises:
-        Unreadable: it is none.
+        Unusable: it is none.
     """
     if (number := count(field, "fold")) < 1:
-        raise Unreadable("fold is 0; folds are counted from 1")
+        raise Unusable("fold is 0; folds are counted from 1")
     return number
 
 
@@ -189,10 +198,10 @@ def count(field: str, what: str) -> int:
     """A whole number from 0.
 
     Raises:
-        Unreadable: it is not one.
+        Unusable: it is not one.
     """
     if (number := whole(field, what)) < 0:
-        raise Unreadable(f"{what} is {field!r}, below 0")
+        raise Unusable(f"{what} is {field!r}, below 0")
     return number
 
 
@@ -200,14 +209,14 @@ def real(field: str, what: str) -> float:
     """A finite number.
 
     Raises:
-        Unreadable: it is not one.
+        Unusable: it is not one.
     """
     try:
         number = float(field)
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or "_" in field:
-        raise Unreadable(f"{what} is {field[:40]!r}, not a number")
+        raise Unusable(f"{what} is {field[:40]!r}, not a number")
     return number
 
 

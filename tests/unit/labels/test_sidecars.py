@@ -37,7 +37,7 @@ def filled(root: Path, *paths: str, **fields: Any) -> list[str]:
 
 
 def whole(content: str) -> str:
-    return sidecars.said(sidecars.parse(content, "a.vtt"), math.nan, math.nan)
+    return sidecars.text_between(sidecars.parse(content, "a.vtt"), math.nan, math.nan)
 
 
 def outcome(content: str) -> str:
@@ -168,7 +168,7 @@ def test_rolling_captions_are_joined_once() -> None:
 
 
 def test_a_part_of_rolling_captions_has_what_is_new_in_it() -> None:
-    assert sidecars.said(sidecars.parse(ROLLING, "a.vtt"), 2.5, 3.5) == "how it rolls"
+    assert sidecars.text_between(sidecars.parse(ROLLING, "a.vtt"), 2.5, 3.5) == "how it rolls"
 
 
 def test_a_line_that_grows_is_there_once() -> None:
@@ -243,7 +243,7 @@ CUES = [Cue(0.0, 1.0, ("a",)), Cue(1.0, 2.0, ("b",)), Cue(2.0, 2.0, ("c",)), Cue
     ],
 )
 def test_a_part_takes_the_cues_that_overlap_it(start: float, end: float, expected: str) -> None:
-    assert sidecars.said(CUES, start, end) == expected
+    assert sidecars.text_between(CUES, start, end) == expected
 
 
 # Files beside clips.

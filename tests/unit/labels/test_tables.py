@@ -334,14 +334,14 @@ def test_whole_numbers(field: str, number: int) -> None:
     ],
 )
 def test_what_is_no_whole_number(field: str) -> None:
-    with pytest.raises(tables.Unreadable, match=r"^votes is .*, not a whole number$") as caught:
+    with pytest.raises(tables.Unusable, match=r"^votes is .*, not a whole number$") as caught:
         tables.whole(field, "votes")
     assert len(str(caught.value)) < 100
 
 
 def test_a_count_is_not_below_0() -> None:
     assert tables.count("0", "x") == 0
-    with pytest.raises(tables.Unreadable, match=r"^votes is '-1', below 0$"):
+    with pytest.raises(tables.Unusable, match=r"^votes is '-1', below 0$"):
         tables.count("-1", "votes")
 
 
@@ -356,7 +356,7 @@ def test_real_numbers(field: str, number: float) -> None:
     "field", ["", "x", "nan", "inf", "-Infinity", "1e999", "1_0", "0,5", "0x1"]
 )
 def test_what_is_no_real_number(field: str) -> None:
-    with pytest.raises(tables.Unreadable, match=r"^valence is .*, not a number$"):
+    with pytest.raises(tables.Unusable, match=r"^valence is .*, not a number$"):
         tables.real(field, "valence")
 
 
