@@ -141,10 +141,8 @@ def with_windows(
         frames.window(row.frame / (_rate(facts, row.file_path) or entry.fps), entry.window)
         for row in of_frames.itertuples()
     ]
-    windows = pd.DataFrame(spans, of_frames.index, columns=["start", "end"])
-    return raw.assign(
-        **{name: windows[name].reindex(raw.index).fillna(raw[name]) for name in windows}
-    )
+    windows = pd.DataFrame(spans, of_frames.index, columns=["start", "end"]).reindex(raw.index)
+    return raw.assign(**windows.fillna(raw[["start", "end"]]))
 
 
 def _rate(facts: Mapping[str, cleaning.FileFact], path: str) -> float:

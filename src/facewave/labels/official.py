@@ -9,7 +9,7 @@ from facewave.labels.schema import Reason
 
 FOLDS = 5
 Position = tuple[str, int]  # a list and a line in it
-# (fold, "train" or "test") -> clip -> where it stands there, with its word
+# (fold, "train" or "test") -> clip -> its positions there, each with its word
 Lists = dict[tuple[int, str], dict[str, list[tuple[Position, str]]]]
 
 
@@ -18,11 +18,11 @@ class Listed:
     """What the lists say of one clip.
 
     Attributes:
-        position: where it stands, in its test list if it is in one.
+        position: its file and line, in its test list if it is in one.
         word: its label.
         fold: the fold in whose test list it is.
         problem: why it cannot be used, with a note.
-        repeats: where else it stands in the same list.
+        repeats: its further lines in the same list.
     """
 
     position: Position
@@ -34,7 +34,7 @@ class Listed:
 
 
 def folds(lists: Lists, where: str, words: tuple[str, ...]) -> dict[str, Listed]:
-    """Put the lists of all folds together.
+    """Combine the lists of all folds.
 
     A sound clip is in exactly one test list and in the training lists of all other folds, always
     with the same word.
@@ -48,7 +48,7 @@ def folds(lists: Lists, where: str, words: tuple[str, ...]) -> dict[str, Listed]
         Each clip by its id, in order of the ids.
 
     Raises:
-        UserError: a list is missing: with a part of the official folds no figure compares.
+        UserError: a list is missing: figures on some of the official folds compare with no others.
     """
     wanted = {(fold, part) for fold in range(1, FOLDS + 1) for part in ("train", "test")}
     if missing := sorted(wanted - set(lists)):
@@ -120,7 +120,7 @@ def records(
         captions: by clip.
         compound: whether the words are compounds.
     """
-    found = []
+    records = []
     for clip, entry in listed.items():
         record = Record(
             table=entry.position[0],
@@ -134,37 +134,36 @@ def records(
             caption=(captions or {}).get(clip, ""),
             compound=entry.word if compound else "",
         )
-        again = replace(record, problem=Reason.DUPLICATE_ROW, note="twice in this list")
-        found += [record, *(replace(again, table=table, row=row) for table, row in entry.repeats)]
-    return found
+        records += [record, *_repeats(record, entry)]
+    return records
 
 
-def join(found: list[Record], listed: Mapping[str, Listed], where: str) -> list[Record]:
+def join(records: list[Record], listed: Mapping[str, Listed], where: str) -> list[Record]:
     """A table's records with the folds that the lists give them.
 
     Raises:
-        UserError: the lists have clips that the table has not.
+        UserError: the lists have clips that the table lacks.
     """
     if not listed:
-        return found
-    known = {record.video_idx for record in found}
-    if strange := [clip for clip in listed if clip not in known]:
+        return records
+    in_table = {record.video_idx for record in records}
+    if strange := [clip for clip in listed if clip not in in_table]:
         table, row = listed[strange[0]].position
         raise UserError(
-            f"{where}: {table}, row {row}: clip {strange[0]} is not in {found[0].table}, nor are "
+            f"{where}: {table}, row {row}: clip {strange[0]} is not in {records[0].table}, nor are "
             f"{len(strange) - 1} others. Put lists and table of one release there."
         )
-    return [
-        joined for record in found for joined in _with_repeats(record, listed.get(record.video_idx))
-    ]
+    joined = []
+    for record in records:
+        entry = listed.get(record.video_idx)
+        joined += [_join(record, entry), *_repeats(record, entry)] if entry else [record]
+    return joined
 
 
-def _with_repeats(record: Record, entry: Listed | None) -> list[Record]:
-    if entry is None:
-        return [record]
+def _repeats(record: Record, entry: Listed) -> list[Record]:
+    """A record for each further line that names the same clip in the same list."""
     again = replace(record, problem=Reason.DUPLICATE_ROW, note="twice in this list")
-    repeats = [replace(again, table=table, row=row) for table, row in entry.repeats]
-    return [_join(record, entry), *repeats]
+    return [replace(again, table=table, row=row) for table, row in entry.repeats]
 
 
 def _join(record: Record, entry: Listed) -> Record:

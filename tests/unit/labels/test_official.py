@@ -54,7 +54,7 @@ def test_a_clip_belongs_to_the_fold_that_tests_it() -> None:
     found = official.folds(lists(sound()), "here", WORDS)
     assert {clip: said.fold for clip, said in found.items()} == TESTED
     assert {said.problem for said in found.values()} == {None}
-    assert found["c"] == Listed(place=("test 3", 1), word="happy", fold=3)
+    assert found["c"] == Listed(position=("test 3", 1), word="happy", fold=3)
 
 
 def test_clips_come_in_the_order_of_their_ids() -> None:
@@ -90,7 +90,7 @@ def test_a_clip_that_two_folds_test_is_in_two_parts() -> None:
 def test_a_clip_that_no_fold_tests_has_no_part() -> None:
     said = judged([*without(1, "test"), (1, "train", "a", "happy"), spare("test", 1)])
     assert (said.problem, said.note) == (Reason.NO_OFFICIAL_PART, "in no test part")
-    assert (said.fold, said.word, said.place) == (None, "happy", ("train 1", 5))
+    assert (said.fold, said.word, said.position) == (None, "happy", ("train 1", 5))
 
 
 def test_a_clip_that_a_fold_does_not_list_has_no_part() -> None:

@@ -50,7 +50,7 @@ def _clips(path: Path) -> Mapping[str, Any]:
 
 
 def _records(table: str, clip: str, path: str, info: Any) -> list[Record]:
-    shared = {"table": table, "row": 0, "file_path": path}
+    shared: dict[str, Any] = {"table": table, "row": 0, "file_path": path}
     try:
         shared["source"] = _text(info["ytb_id"], "ytb_id")
         emotion = info["attributes"]["emotion"]

@@ -65,8 +65,8 @@ def _check_half(rows: list[tables.Row], track: str, path: Path) -> None:
         return
     other = "compound" if track == "basic" else "basic"
     raise UserError(
-        f"{path} is the list of RAF-DB's {other} half ({evidence}), but the track is {track}. Put the "
-        f"{track} half there, or say track: {other} in params.yaml."
+        f"{path} is the list of RAF-DB's {other} half ({evidence}), but the track is {track}. Put "
+        f"the {track} half there, or set track: {other} in params.yaml."
     )
 
 

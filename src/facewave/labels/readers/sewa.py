@@ -31,7 +31,7 @@ _PARTS = {"Train": "train", "Devel": "val", "Test": "test"}
 _PLAIN = ("name", "time", "arousal", "valence", "liking")  # where there is no header
 
 Position = tuple[str, int]  # a file and a line in it
-Values = Mapping[str, set[str]]  # valence, arousal -> what the files say of one frame
+Values = dict[str, set[str]]  # valence, arousal -> what the files say of one frame
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
@@ -109,11 +109,9 @@ def _segment(root: Path, folder: Path, pair: Mapping[str, Path], entry: Dataset)
     return records
 
 
-def _joined(
-    root: Path, pair: Mapping[str, Path]
-) -> dict[str, tuple[Position, dict[str, set[str]]]]:
-    """frame_idx -> where it stands (first) and all that is said of it."""
-    labels: dict[str, tuple[Position, dict[str, set[str]]]] = {}
+def _joined(root: Path, pair: Mapping[str, Path]) -> dict[str, tuple[Position, Values]]:
+    """frame_idx -> where it stands (first) and all the values given for it."""
+    labels: dict[str, tuple[Position, Values]] = {}
     for side in _SIDES:
         table = pair[side].relative_to(root).as_posix()
         for row, values in tables.rows(pair[side], ("frame_idx", side)):

@@ -10,6 +10,7 @@ words in the order of the codes.
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import tables
@@ -109,9 +110,9 @@ def _record(
 ) -> Record:
     if not any(values.values()):
         return Record(table=entry.table, row=row, video_idx="")
-    cells = {ours: values[its] for ours, its in entry.columns.items()}
+    cells = {ours: values[theirs] for ours, theirs in entry.columns.items()}
     problem, note = None, ""
-    numbers: dict[str, float] = {}
+    numbers: dict[str, Any] = {}
     votes: dict[str, int] = {}
     scores: dict[str, float] = {}
     fold = None
@@ -149,6 +150,7 @@ def _record(
     if "start" in numbers and not cells.get("video_idx"):
         clip += f"@{numbers['start']:g}"
     path = cells.get("file_path") or (clip_path(entry.clips, clip=clip) if entry.clips else "")
+    texts: dict[str, Any] = {name: cells.get(name, "") for name in _TEXTS}
     return Record(
         table=entry.table,
         row=row,
@@ -159,20 +161,12 @@ def _record(
         scores=scores or None,
         fold=fold,
         part=cells.get("split", "") if problem is None else "",
-        valence=numbers.get("valence"),
-        arousal=numbers.get("arousal"),
         valence_raw=numbers.get("valence"),
         arousal_raw=numbers.get("arousal"),
-        start=numbers.get("start"),
-        end=numbers.get("end"),
-        subject=cells.get("subject", ""),
-        source=cells.get("source", ""),
-        scene=cells.get("scene", ""),
-        compound=cells.get("compound", ""),
-        caption=cells.get("caption", ""),
-        transcript=cells.get("transcript", ""),
+        **numbers,
         problem=problem,
         note=note,
+        **texts,
     )
 
 
