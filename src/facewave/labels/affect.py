@@ -9,12 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 BINS = 20
-QUADRANTS = (
-    "positive aroused",
-    "negative aroused",
-    "negative calm",
-    "positive calm",
-)
+QUADRANTS = ("positive aroused", "negative aroused", "negative calm", "positive calm")
 
 
 def quadrants(valence: pd.Series, arousal: pd.Series) -> pd.Series:

@@ -95,11 +95,14 @@ def test_every_reader_reads_what_counts(tmp_path: Path) -> None:
         for path, content in miniature.files.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(content)
-        entry = {"root": str(root), "about": "x", **miniature.entry}
+        entry: dict[str, Any] = {"root": str(root), "about": "x", **miniature.entry}
         opened.clear()
         CORPORA[str(entry["reader"])].read(root, Dataset(**entry))
         assert opened, name
-        union = {"reader": "union", "parts": [{**miniature.entry, "root": "corpus"}]}
+        union: dict[str, Any] = {
+            "reader": "union",
+            "parts": [{**miniature.entry, "root": "corpus"}],
+        }
         for where, given in ((root, entry), (root.parent, union)):
             labels = listing.listing(where, listing.label_files(given)).splitlines()[1]
             counted = int(labels.split(",")[1])

@@ -131,10 +131,7 @@ _KNOWS = ("split", "valence", "arousal")
 CORPUS = Corpus(
     name="affectnet",
     title="AffectNet: Facial Expression, Valence, and Arousal in the Wild (Mollahosseini, 2019)",
-    tracks={
-        "manual": Track(words=WORDS, knows=_KNOWS),
-        "list": Track(words=WORDS, knows=_KNOWS),
-    },
+    tracks={"manual": Track(words=WORDS, knows=_KNOWS), "list": Track(words=WORDS, knows=_KNOWS)},
     home="http://mohammadmahoor.com/pages/databases/affectnet/",
     access="on request by lab managers or professors, with the signed licence agreement",
     licence="research only; see the agreement",

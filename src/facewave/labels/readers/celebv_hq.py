@@ -20,11 +20,7 @@ from facewave.labels.schema import Reason
 from facewave.params import Dataset
 
 WORDS = ("neutral", "anger", "contempt", "disgust", "happy", "fear", "sadness", "surprise")
-_CLIPS = (
-    "processed/{clip}.mp4",
-    "35666/{clip}.mp4",
-    "downloaded_celebvhq/processed/{clip}.mp4",
-)
+_CLIPS = ("processed/{clip}.mp4", "35666/{clip}.mp4", "downloaded_celebvhq/processed/{clip}.mp4")
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:

@@ -83,9 +83,7 @@ CORPUS = Corpus(
     title="CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset (Cao et al., 2014)",
     tracks={
         "acted": Track(
-            words=WORDS,
-            knows=("subject", "transcript"),
-            published={"clips": 7442, "subjects": 91},
+            words=WORDS, knows=("subject", "transcript"), published={"clips": 7442, "subjects": 91}
         ),
         "perceived": Track(words=WORDS, knows=("subject", "transcript")),
     },

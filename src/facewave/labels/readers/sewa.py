@@ -189,10 +189,7 @@ _KNOWS = ("source", "scene", "valence", "arousal", "start", "end")
 CORPUS = Corpus(
     name="sewa",
     title="SEWA DB: Audio-Visual Emotion and Sentiment in the Wild (Kossaifi et al., TPAMI 2021)",
-    tracks={
-        "aligned": Track(knows=("subject", *_KNOWS)),
-        "avec": Track(knows=("split", *_KNOWS)),
-    },
+    tracks={"aligned": Track(knows=("subject", *_KNOWS)), "avec": Track(knows=("split", *_KNOWS))},
     home="https://db.sewaproject.eu",
     access="an account on the site, and its agreement",
     licence="research only; see the agreement",

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-from facewave.errors import UserError
 from facewave.labels.readers.fer2013 import CORPUS, FERPLUS, WORDS, read, unpack
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
@@ -104,16 +103,6 @@ def test_damaged_rows_keep_their_place(tmp_path: Path) -> None:
     assert (records[7].video_idx, records[8].video_idx) == ("", "fer0000008")
 
 
-def test_a_missing_table_or_column_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"fer2013\.csv is not here"):
-        read(tmp_path, entry())
-    with pytest.raises(UserError, match=r"fer2013new\.csv is not here"):
-        read(tmp_path, entry(track="ferplus"))
-    write(tmp_path, f"0,{GREY}", header="emotion,pixels")  # the contest's train.csv
-    with pytest.raises(UserError, match=r"fer2013\.csv: column 'Usage' is missing"):
-        read(tmp_path, entry())
-
-
 def test_own_places(root: Path) -> None:
     (root / "fer2013.csv").rename(root / "all.csv")
     records = read(root, entry(table="all.csv", clips="faces/{name}"))
@@ -143,15 +132,14 @@ def test_votes(tmp_path: Path) -> None:
     assert records[1].votes == dict.fromkeys(FERPLUS, 0) | {"contempt": 9}
 
 
-@pytest.mark.parametrize(("column", "word"), list(enumerate(FERPLUS)))
-def test_each_column_is_its_word(tmp_path: Path, column: int, word: str) -> None:
-    counts = ",".join("10" if i == column else "0" for i in range(10))
-    assert votes(tmp_path, f"Training,fer0000000.png,{counts}")[0].word == word
+def test_each_column_is_its_word(tmp_path: Path) -> None:
+    for column, word in list(enumerate(FERPLUS)):
+        counts = ",".join("10" if i == column else "0" for i in range(10))
+        assert votes(tmp_path, f"Training,fer0000000.png,{counts}")[0].word == word
 
 
-@pytest.mark.parametrize(
-    ("row", "reason", "note"),
-    [
+def test_votes_for_no_emotion(tmp_path: Path) -> None:
+    cases: list[tuple[str, Reason | None, str]] = [
         ("fer0000000.png,2,0,0,0,0,0,0,0,8,0", Reason.MARKED_INVALID, "unknown"),
         ("fer0000000.png,0,0,0,0,0,0,0,0,1,9", Reason.MARKED_INVALID, "NF"),
         (",0,10,0,0,0,0,0,0,0,0", Reason.MARKED_INVALID, "no image name"),
@@ -164,12 +152,11 @@ def test_each_column_is_its_word(tmp_path: Path, column: int, word: str) -> None
             "unknown is 'x', not a whole number",
         ),
         ("fer0000000.png,5,-1,0,0,0,0,0,0,0,0", Reason.BAD_VALUE, "happiness is '-1', below 0"),
-    ],
-)
-def test_votes_for_no_emotion(tmp_path: Path, row: str, reason: Reason | None, note: str) -> None:
-    (record,) = votes(tmp_path, f"PrivateTest,{row}")
-    assert (record.video_idx, record.word, record.part) == ("fer0000000", "", "test")
-    assert (record.problem, record.note) == (reason, note)
+    ]
+    for row, reason, note in cases:
+        (record,) = votes(tmp_path, f"PrivateTest,{row}")
+        assert (record.video_idx, record.word, record.part) == ("fer0000000", "", "test")
+        assert (record.problem, record.note) == (reason, note)
 
 
 def test_an_empty_row_of_votes(tmp_path: Path) -> None:
