@@ -1,4 +1,4 @@
-"""The rules of cleaning, each stated once. Pure: it is told about files, it opens none."""
+"""The rules of cleaning, each in one place. Pure: facts about files are passed in."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,13 +18,13 @@ _LISTED = 100  # rows that a report names of each reason; the label table has al
 
 @dataclass(frozen=True)
 class FileFact:
-    """What is known of one clip's file.
+    """What is known about one clip's file.
 
     Attributes:
-        exists: it is there.
+        exists: whether it exists.
         problem: why it cannot be opened, or "".
-        twin: the same for all files with the same bytes, or "" if no other file has them.
-        fps: of a video, as its header has it; 0 if unknown, and of pictures.
+        twin: an id shared by all files with the same bytes, "" if no other file has them.
+        fps: a video's frame rate by its header; 0 if unknown, and for pictures.
     """
 
     exists: bool
@@ -35,14 +35,14 @@ class FileFact:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What a corpus's rows are judged by.
+    """The parameters of cleaning one corpus.
 
     Attributes:
-        words: the corpus's words, none if it has numbers alone.
-        annotators: how many votes each clip has, if always the same number.
+        words: the corpus's words, none if it has only numbers.
+        annotators: the number of votes of each clip, if it is always the same.
         majority: a word needs more votes than this.
         min_agreement: the share of the votes that a word needs.
-        common: word -> its counterpart in the vocabulary that is wanted instead, "" for none.
+        common: word -> its counterpart in the common vocabulary, "" for none; None: keep the words.
     """
 
     words: tuple[str, ...]
@@ -56,23 +56,21 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
     """Judge each row of a reader's table.
 
     The rules, in their order; a row gets the first reason that applies:
-      - what the reader could not use (unreadable values, unknown words, marked as invalid) is left
-        out, as is an empty row, and a word that is none of the corpus's;
-      - a clip named in several rows: in two parts of one protocol, all of them are left out; rows
-        that differ in label, votes or values too, since nobody knows which is right; equal rows
-        count once (the first);
-      - valence or arousal outside of [-1, 1] is left out;
-      - a missing or unopenable file is left out;
-      - what the reader could use but for its label (a tie of votes, no official fold) is left out;
-      - votes whose sum is not the number of annotators are no votes: the row is left out;
-      - a row without a word (no single label) keeps its votes and is left out of single-label work;
-      - a tie of the highest votes, a label that is not the word with most votes, or one without
-        the majority that the corpus asks for (or none in spite of it), is left out;
-      - agreement below ``min_agreement`` is left out;
-      - a word without a counterpart in the vocabulary that is wanted is left out;
-      - where a corpus has official folds or parts, a clip in none is left out, as the corpus does;
-      - of what is left, the same bytes under several names: as for rows, by the label
-        (``exclude_copies``).
+      - the reader could not use it (unreadable, unknown word, marked invalid), it is empty, or its
+        word is not one of the corpus's;
+      - its clip is in several rows: all are excluded if they are in two parts of one protocol or
+        differ in label, votes or values; of equal rows the first is kept;
+      - valence or arousal is outside [-1, 1];
+      - the file is missing or cannot be opened;
+      - the reader rejected the label alone (a tie of votes, no official fold);
+      - the votes do not add up to the number of annotators;
+      - it has no word (no single label); its votes are kept;
+      - the highest votes tie, the label is not the word with most votes, it lacks the majority that
+        the corpus requires, or there is a majority and no label;
+      - agreement is below ``min_agreement``;
+      - the word has no counterpart in the common vocabulary;
+      - the corpus has official folds or parts, and the clip is in none;
+      - another kept file has the same bytes (``exclude_copies``).
 
     Args:
         raw: the readers' records (records.py).
@@ -121,9 +119,9 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
 
 
 def exclude_copies(table: pd.DataFrame) -> None:
-    """Of the clips that are kept leave out copies, in place: one stays if all have one label.
+    """Exclude copies among the kept clips, in place: all but one, or all if their labels differ.
 
-    A copy in an official test part is the one that stays, and else the first.
+    The copy in an official test part is kept, otherwise the first.
 
     Args:
         table: cleaned rows, with ``twin`` of their files (FileFact).
@@ -196,7 +194,7 @@ def _judge_votes(table: pd.DataFrame, rules: Rules) -> None:
 
 
 def _to_common(table: pd.DataFrame, common: Mapping[str, str]) -> None:
-    """Replace words and votes by their counterparts, in place; votes without one are dropped."""
+    """Replace words and votes by their counterparts, in place; other votes are dropped."""
     counterpart = table["word"].map(lambda word: common.get(word, ""))
     _exclude(table, counterpart == "", Reason.NO_COUNTERPART, table["word"])
     table["word"] = counterpart
@@ -216,8 +214,8 @@ def _to_common(table: pd.DataFrame, common: Mapping[str, str]) -> None:
 def check_inside(path: str, row: str) -> None:
     """Refuse a clip's path that leaves the dataset's folder.
 
-    Links inside the folder are the owner's own choice and are followed; the words of a table,
-    which may come from anywhere, are not trusted.
+    Tables may come from anywhere and are not trusted; links inside the folder are the owner's and
+    are followed.
 
     Raises:
         UserError: the path is absolute or climbs out with "..".
@@ -231,7 +229,7 @@ def check_inside(path: str, row: str) -> None:
 
 
 def where(row: Any) -> str:
-    """A row by its file and line, or by its clip's name if that is all there is."""
+    """A row's file and line, or its clip's name if it has no line."""
     return f"{row.table}:{row.row}" if row.row else str(row.video_idx)
 
 

@@ -15,7 +15,7 @@ from facewave.labels.records import frame
 from facewave.labels.schema import LABEL_REASONS, SEVEN, Reason
 from facewave.params import Dataset, Labels
 
-# What a reader may leave out of account unless it says that it takes it.
+# Options that a reader must declare (``Corpus.takes``) for an entry to set them.
 _OPTIONAL = ("table", "clips", "encoding", "every", "window", "columns", "parts")
 
 
@@ -24,11 +24,11 @@ class Source:
     """One corpus of an entry.
 
     Attributes:
-        corpus: what is known of it.
-        entry: its entry in params.yaml, or its part of a union's.
-        name: in column ``dataset``.
+        corpus: its description and reader.
+        entry: its entry in params.yaml, or the part of a union as an entry.
+        name: its name in column ``dataset``.
         below: its folder below the entry's root, "" for the root itself.
-        share: of its clips that are taken.
+        share: the share of its clips that is used.
     """
 
     corpus: Corpus
@@ -77,7 +77,7 @@ def sources(entry: Dataset, name: str) -> list[Source]:
 
 
 def words_of(entry: Dataset, *, native: bool = False) -> tuple[str, ...]:
-    """The words that an entry's clips come out with (or have of their own), in order of codes."""
+    """The words of an entry's cleaned clips (``native``: of its corpus), in order of codes."""
     if entry.words == "seven" and not native:
         return SEVEN
     if entry.reader == "table":
@@ -135,7 +135,7 @@ def collect(entry: Dataset, name: str, settings: Labels) -> pd.DataFrame:
 def with_windows(
     raw: pd.DataFrame, facts: Mapping[str, cleaning.FileFact], entry: Dataset
 ) -> pd.DataFrame:
-    """Start and end of rows that are about one frame, by the video's own rate (or pictures')."""
+    """Set start and end of rows about one frame, by the frame rate of the video or pictures."""
     of_frames = raw[raw["frame"].notna()]
     spans = [
         frames.window(row.frame / (_rate(facts, row.file_path) or entry.fps), entry.window)
@@ -150,7 +150,7 @@ def _rate(facts: Mapping[str, cleaning.FileFact], path: str) -> float:
 
 
 def rules(source: Source, settings: Labels) -> cleaning.Rules:
-    """What a source's rows are judged by."""
+    """The rules for a source's rows."""
     track = source.corpus.track(source.entry.track)
     words = words_of(source.entry, native=True)
     return cleaning.Rules(

@@ -1,4 +1,4 @@
-"""Corpora that label every frame: each n-th label makes a row, about the seconds around it."""
+"""Corpora that label every frame: every n-th label becomes a row about the time around it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Leak check: nobody and nothing of the test part has been seen in training or validation."""
+"""Leak check: nothing in the test part, and nobody, is also in training or validation."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -8,7 +8,7 @@ import pandas as pd
 from facewave.errors import UserError
 from facewave.labels.schema import parts
 
-# What must not be on two sides, and what it is called.
+# Columns whose values must not be in two parts, and their names in messages.
 _KEYS = {
     "video_idx": "clip",
     "file_path": "file",
@@ -48,7 +48,7 @@ _ADVICE = {
 
 
 def empty_parts(table: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Each partition, by its title, that lacks a part, and the parts that it lacks."""
+    """The title of each partition that lacks parts, with these parts."""
     for title, part in _partitions(table):
         if missing := [name for name in ("train", "val", "test") if not (part == name).any()]:
             yield title, " and ".join(missing)
@@ -64,7 +64,7 @@ def _partitions(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
 
 
 def shared(one: pd.DataFrame, other: pd.DataFrame) -> str:
-    """What two sets of rows have in common, in words; "" for nothing.
+    """A description of what two sets of rows have in common; "" for nothing.
 
     Args:
         one: rows with video_idx, file_path, subject and source, and twin if it is known.

@@ -1,8 +1,8 @@
-"""Transcripts that lie beside clips, as subtitles or as plain text, for rows that have none.
+"""Transcripts beside clips, as subtitles or as plain text, for rows that have none.
 
 Subtitles are WebVTT (https://www.w3.org/TR/webvtt1) or SubRip, which no standard describes: its
-cues are the same but for a comma in their times. FFmpeg reads both, and says of a mistake in
-neither where it stands; hence the parser here.
+cues are the same but for a comma in their times. FFmpeg and pysubs2 read both but pass over what
+they do not understand; here a mistake is reported with its line, hence the parser.
 """
 
 import html
@@ -52,7 +52,7 @@ class Cue:
 
 
 def fill(raw: pd.DataFrame, facts: Mapping[str, FileFact], root: Path) -> pd.DataFrame:
-    """Give rows without a transcript the one that lies beside their clip.
+    """Give rows without a transcript the one beside their clip.
 
     Args:
         raw: the records of a corpus (records.py), windows being set.
@@ -77,9 +77,9 @@ def fill(raw: pd.DataFrame, facts: Mapping[str, FileFact], root: Path) -> pd.Dat
 
 
 def label_folders(names: Collection[str]) -> frozenset[str]:
-    """The folders in which a corpus keeps labels as .txt files, of the paths of its label files.
+    """The folders of those label files that are .txt files; no .txt there is a transcript.
 
-    Some corpora have one for each clip, named after it. No .txt there is a transcript.
+    Some corpora have a label file for each clip, named after it.
     """
     paths = (PurePosixPath(name) for name in set(names))
     return frozenset(str(path.parent) for path in paths if path.suffix.lower() == ".txt")
@@ -94,7 +94,7 @@ def text_between(cues: list[Cue], start: float, end: float) -> str:
 
 
 def parse(content: str, where: str) -> list[Cue]:
-    """The cues of WebVTT or SubRip, in the order of their times; what rolls on is there once.
+    """The cues of WebVTT or SubRip in the order of their times; rolling lines occur once.
 
     Args:
         content: it is WebVTT if it begins with the word.
@@ -113,7 +113,7 @@ def parse(content: str, where: str) -> list[Cue]:
 
 
 def _read(root: Path, path: str, listed: Collection[str]) -> list[Cue]:
-    """What is said in a clip, [] if nothing beside it tells."""
+    """The cues beside a clip, [] if there are none."""
     if path.lower().endswith(PICTURES):  # nothing is said in one picture; captions lie there
         return []
     stem = PurePosixPath(path)
@@ -130,9 +130,9 @@ def _read(root: Path, path: str, listed: Collection[str]) -> list[Cue]:
 
 
 def is_annotation(text: str) -> bool:
-    """Whether half of a text's lines or more are numbers, or begin as a table's do with one.
+    """Whether at least half of a text's lines are numbers, or start like a table's row with one.
 
-    So do labels, boxes and points of frames, which tools and corpora put beside clips.
+    Tools and corpora put such files beside clips: labels, boxes, points of frames.
     """
 
     def of_numbers(line: str) -> bool:
@@ -144,7 +144,7 @@ def is_annotation(text: str) -> bool:
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """What stands between empty lines, with the number of its first line.
+    """The blocks between empty lines, each with the number of its first line.
 
     A line of blanks is not empty: rolling captions have them within a cue.
     """
@@ -158,7 +158,7 @@ def _blocks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _cues(block: list[str], first: int, where: str, *, strict: bool) -> list[Cue]:
-    """The cues of a block; several if the empty line between them was forgotten."""
+    """The cues of a block; several if the empty line between them is missing."""
     arrows = [i for i, line in enumerate(block) if _ARROW in line]
     if strict and (not arrows or arrows[0] > 1):  # a cue's id takes one line
         raise UserError(
@@ -203,10 +203,10 @@ def _lines(texts: list[str], *, markup: bool = False) -> tuple[str, ...]:
 
 
 def _once(cues: list[Cue]) -> list[Cue]:
-    """Cues without what the one before them, still in sight, has said.
+    """Cues without the text that the previous cue, still visible, has shown.
 
-    Rolling captions (those that YouTube makes, say) show a line again when the next one comes, and
-    a line again as it grows.
+    Rolling captions (YouTube's, for example) repeat a line when the next one appears, and while it
+    grows.
     """
     kept: list[Cue] = []
     visible: tuple[str, ...] = ()

@@ -1,8 +1,7 @@
-"""Foreign tables and lists, read strictly: what cannot be read right is refused, with its row.
+"""Tables and lists of other people, read strictly: errors are refused with their row.
 
-Every reader gets its fields from here, as text without surrounding blanks. Encodings: a byte-order
-mark says which one it is; without one a file is read in the encoding that the corpus declares,
-UTF-8 unless said otherwise. Nothing is guessed.
+Readers get fields as text without surrounding blanks. The encoding is that of the byte-order mark,
+otherwise the one that the corpus declares, by default UTF-8. Nothing is guessed.
 """
 
 import codecs
@@ -90,7 +89,7 @@ def rows(
     Args:
         path: .xlsx or .xls (the first sheet), or text.
         needed: columns that must be there.
-        known: columns that are read where they are there; like the needed ones, at most once.
+        known: optional columns; like the needed ones, at most once.
         delimiter: of a text; unless given, a tab in a .tsv file, else a comma.
         encoding: of a text without a byte-order mark.
 
@@ -98,7 +97,7 @@ def rows(
         Pairs of the line (the header's is 1) and the fields; all are "" in an empty row.
 
     Raises:
-        UserError: no such file, another format, a column missing or there twice, a row longer or
+        UserError: no such file, another format, a column missing or duplicated, a row longer or
             shorter than the header.
     """
     if path.suffix.lower() in SHEETS:
@@ -133,7 +132,7 @@ def rows(
 def lines(
     path: Path, separator: str, count: int, encoding: str = "utf-8", least: int | None = None
 ) -> list[Row]:
-    """The lines of a list without a header, as fields "0", "1", ...; empty lines are left away.
+    """The lines of a list without a header, as fields "0", "1", ...; empty lines are skipped.
 
     Args:
         path: the list.
@@ -250,7 +249,7 @@ def _sheet(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _check_extent(path: Path) -> None:
-    """Refuse an .xlsx with a cell far away: reading takes memory for all that lies before it."""
+    """Refuse an .xlsx with a stray cell far away: reading it takes memory for all cells before."""
     try:
         with zipfile.ZipFile(path) as parts:
             sheets = [

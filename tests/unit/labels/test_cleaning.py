@@ -128,6 +128,12 @@ COMMON = Rules(
     words=("joy", "delight", "fear", "contempt"),
     common={"joy": "happy", "delight": "happy", "fear": "fear", "contempt": ""},
 )
+OUTSIDE: list[tuple[dict[str, Any], str]] = [
+    ({"valence": 1.01}, "valence 1.01"),
+    ({"valence": -1.5, "valence_raw": -6.0}, "valence -6.0"),
+    ({"arousal": 2.0, "valence": 0.0}, "arousal 2.0"),
+    ({"arousal": 2.0, "valence": 3.0}, "valence 3.0"),
+]
 THREE = "rows t.csv:2, t.csv:4, t.csv:5"
 BYTES = "the same bytes as 1.mp4, 2.mp4"
 CASES = [
@@ -197,12 +203,7 @@ CASES = [
     ),
     *(
         Case(note, [clip(1, **values), clip(2)], [f"value out of range: {note}", ""])
-        for values, note in (
-            ({"valence": 1.01}, "valence 1.01"),
-            ({"valence": -1.5, "valence_raw": -6.0}, "valence -6.0"),
-            ({"arousal": 2.0, "valence": 0.0}, "arousal 2.0"),
-            ({"arousal": 2.0, "valence": 3.0}, "valence 3.0"),
-        )
+        for values, note in OUTSIDE
     ),
     Case(
         "values at the edges, and missing ones",

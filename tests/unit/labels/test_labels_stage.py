@@ -390,7 +390,7 @@ def test_a_problem_stops_a_run_that_shall_fail_once_all_is_written(good: Path) -
     done = clean(good)
     assert said(done) == (
         "facewave: demo: 2 rows have problems, and labels.on_problem is fail. They are listed "
-        "above and in metrics/clean/demo.json; correct them, or say exclude."
+        "above and in metrics/clean/demo.json; correct them, or set it to exclude."
     )
     assert done.stdout.splitlines()[1:] == [
         "  annotation.csv:32: unreadable file (clips/31.mp4: 0 bytes)",
