@@ -1,7 +1,5 @@
 """FER2013's pixels and FER+'s votes."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -186,22 +184,6 @@ def test_rows_that_cannot_be_read_have_no_picture(tmp_path: Path) -> None:
     write(tmp_path, "0,1 2 3,Training", f"0,{GREY},Test", f"0,{GREY},Training")
     assert unpack(tmp_path) == 1
     assert [p.name for p in tmp_path.rglob("*.png")] == ["fer0000002.png"]
-
-
-def test_unpacking_is_a_command(root: Path) -> None:
-    command = [sys.executable, "-m", "facewave.app.cli", "datasets", "unpack-fer2013"]
-    done = subprocess.run([*command, str(root)], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "3 pictures written\n"), done.stderr
-    assert (root / "FER2013Train/fer0000000.png").exists()
-    done = subprocess.run(
-        [*command, str(root / "nowhere")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr.startswith("facewave: ")
-    assert "fer2013.csv is not here" in done.stderr
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
 
 
 def test_published_counts() -> None:
