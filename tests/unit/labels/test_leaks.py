@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewave.errors import UserError
@@ -137,6 +137,7 @@ def test_all_that_is_shared_is_named_and_of_many_the_first_three() -> None:
     )
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.sets(st.integers(0, 9), max_size=6), st.sets(st.integers(0, 9), max_size=6))
 def test_two_tables_share_something_if_and_only_if_a_clip_is_in_both(
     one: set[int], other: set[int]

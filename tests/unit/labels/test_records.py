@@ -67,7 +67,7 @@ RECORDS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=20)
 @given(RECORDS)
 def test_rows_are_the_records_in_their_order(records: list[Record]) -> None:
     table = frame(records)

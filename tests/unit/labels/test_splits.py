@@ -225,7 +225,7 @@ def test_what_is_carved_of_an_official_split_keeps_subjects_together(store: Path
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     parts=st.lists(st.sampled_from(["train", "train", "test"]), min_size=30, max_size=80),
@@ -416,7 +416,7 @@ SIZES = st.lists(st.integers(1, 12), min_size=10, max_size=25)
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     sizes=SIZES,

@@ -44,7 +44,7 @@ CELLS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=20)
 @given(CELLS, st.integers(0, 2**32 - 1))
 def test_ranks_lie_below_1_and_no_two_clips_of_a_word_share_one(
     cells: list[tuple[str, int | None, str]], seed: int
@@ -54,7 +54,7 @@ def test_ranks_lie_below_1_and_no_two_clips_of_a_word_share_one(
     assert not table.duplicated(["word", "rank"]).any()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=20)
 @given(CELLS, st.floats(0, 1))
 def test_a_slice_has_the_share_of_each_word(
     cells: list[tuple[str, int | None, str]], share: float
@@ -84,7 +84,7 @@ def test_a_slice_has_the_share_of_each_part_though_they_differ_in_size() -> None
         assert abs(taken["test"] - 5) <= 1
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=20)
 @given(CELLS, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_plays_no_part(
     cells: list[tuple[str, int | None, str]], chance: Any
