@@ -607,7 +607,7 @@ EACH = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(rows=ROWS, facts=FACTS, rules=EACH)
 def test_no_row_is_lost_and_none_is_kept_or_extracted_without_right(
     rows: list[Record], facts: dict[str, FileFact], rules: Rules

@@ -173,7 +173,7 @@ def test_a_slice_holds_where_it_begins_and_not_where_it_ends() -> None:
     assert schema.subset(rows, 0, 1).index.tolist() == [0, 1, 2, 3]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.floats(0, 1, exclude_max=True), max_size=20),
     st.lists(st.floats(0, 1), min_size=2, max_size=2).map(sorted),
@@ -226,7 +226,7 @@ def test_the_split_is_as_it_stands() -> None:
     assert schema.parts(rows, "split").tolist() == ["test", "train", "val"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(1, 5), min_size=5, max_size=40), st.integers(1, 5))
 def test_parts_share_no_subject_where_folds_do_not(owners: list[int], fold: int) -> None:
     owners = [1, 2, 3, 4, 5, *owners]  # subject s<i> lies in fold i
@@ -328,7 +328,7 @@ def test_what_hangs_together_through_either_stays_together() -> None:
 NAMES = st.tuples(st.sampled_from(["", "a", "b", "c", "d"]), st.sampled_from(["", "u", "v", "w"]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=8))
 def test_two_clips_are_together_where_a_chain_of_names_joins_them(
     names: list[tuple[str, str]],
@@ -380,7 +380,7 @@ def test_the_order_of_the_words_is_that_of_the_columns() -> None:
     assert schema.soft_labels(rows, ("sad", "happy")).tolist() == [[0.25, 0.75]]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=8))
 def test_distributions_add_up_to_1(counts: list[tuple[int, int]]) -> None:
     rows = voted(*(("sad", {"happy": one, "sad": other}) for one, other in counts))
