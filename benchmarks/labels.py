@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from facewave.labels import cleaning, leaks, schema, splits, subsets
-from facewave.labels.clips import look_at
+from facewave.labels.clips import inspect
 from facewave.labels.collect import read, rules, sources, words_of
 from facewave.labels.readers.dfew import VOTE_COLUMNS, WORDS
 from facewave.params import Dataset, Labels
@@ -84,7 +84,7 @@ def main() -> None:
     demo = Path("data/raw/demo")
     clips = sorted(path.relative_to(demo).as_posix() for path in demo.glob("clips/*.mp4"))
     start = time.perf_counter()
-    look_at(demo, clips)
+    inspect(demo, clips)
     print(f"opening a clip: {1e3 * (time.perf_counter() - start) / len(clips):.1f} ms")
 
 

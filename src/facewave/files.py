@@ -7,13 +7,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import platformdirs
 from filelock import FileLock, Timeout
 
 from facewave.errors import UserError
+
+if TYPE_CHECKING:  # importing it takes longer than most of what is done here
+    import pandas as pd
 
 CACHE = "FACEWAVE_CACHE"
 
@@ -82,7 +84,7 @@ def write_json(path: Path, content: dict[str, Any] | list[Any]) -> None:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def write_csv(path: Path, table: pd.DataFrame) -> None:
+def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """Write a table as UTF-8 CSV with a header, LF line endings and no index."""
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")

@@ -34,6 +34,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy takes
 Name = Annotated[str, Field(pattern=r"^\w[\w-]*$")]  # it names files, and DVC splits at dots
 Positive = Annotated[float, Field(gt=0)]
+Folds = Annotated[int, Field(ge=3)]  # test, validation, train
 
 
 # What is measured of each clip; landmarks/schema.py says what they mean.
@@ -158,6 +159,7 @@ class Dataset:
     encoding: str = ""  # of its texts, unless the corpus's own
     words: Literal["own", "seven"] | Annotated[list[str], Field(min_length=1), Once] = "own"
     official: bool = True  # take the corpus's own folds and parts; else ours are drawn
+    folds: Folds | None = None  # how many are drawn, unless labels.folds
     every: Count = 1  # of labels for every frame, each n-th makes a row
     window: Positive = 2.0  # seconds of video that such a row is about
     fps: Positive = 25.0  # of clips that are folders of pictures
@@ -171,7 +173,7 @@ class Dataset:
 class Labels:
     """Stage clean."""
 
-    folds: Annotated[int, Field(ge=3)]  # test, validation, train
+    folds: Folds
     seed: Seed
     min_agreement: Share
     on_problem: Literal["exclude", "fail"]

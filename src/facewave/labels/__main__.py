@@ -1,9 +1,9 @@
 """Stage clean: ``python -m facewave.labels DATASET``.
 
-Reads   the dataset's label files and, of each clip, whether it opens and whose bytes it has
+Reads   the dataset's label files, and whether each clip opens and has a copy
 Writes  data/labels/<dataset>.csv         one row per row of the files (labels/schema.py)
         data/labels/<dataset>.words.json  the word list, in the order of the codes
-        data/labels/<dataset>.folds.json  what is in which part; kept from run to run
+        data/labels/<dataset>.folds.json  the part of each subject or clip; kept between runs
         metrics/clean/<dataset>.json      counts: classes, parts, every exclusion with its rows
         metrics/clean/<dataset>.png       classes per part, and the valence-arousal plane
 """
@@ -18,7 +18,7 @@ from facewave.files import write_json
 from facewave.labels import cleaning, leaks, plots, schema, splits, subsets
 from facewave.labels.collect import collect, words_of
 
-_NAMED = 20  # so many rows are named one by one
+_NAMED = 20  # up to this many rows are named one by one
 
 
 def main(name: str) -> None:
@@ -31,16 +31,15 @@ def main(name: str) -> None:
     table = collect(entry, name, settings.labels)
     kept = schema.single_label(table)
     if kept.empty:
-        _say(name, table, 0)
+        _print(name, table, 0)
         out = table[table["excluded"] != ""].iloc[0]
         raise UserError(
             f"{name}: no clip is left. The first row, {cleaning.where(out)}, is left out: "
             f"{out['excluded']} ({out['note'] or entry.root}). Correct the label files, or the "
             f"entry datasets.{name} in params.yaml."
         )
-    parts = splits.assign(
-        kept, folder / f"{name}.folds.json", settings.labels.folds, settings.labels.seed
-    )
+    folds = entry.folds or settings.labels.folds
+    parts = splits.assign(kept, folder / f"{name}.folds.json", folds, settings.labels.seed)
     for column in parts:
         table[column] = parts[column].reindex(table.index)
     table["split"] = table["split"].fillna("")
@@ -59,16 +58,16 @@ def main(name: str) -> None:
     counts = cleaning.report(table)
     write_json(report / f"{name}.json", counts)
     plots.overview(kept, words, f"{name}: {entry.about}", report / f"{name}.png")
-    _say(name, table, len(kept))
+    _print(name, table, len(kept))
     problems = table[~table["excluded"].isin(["", *schema.ORDINARY])]
     if settings.labels.on_problem == "fail" and len(problems):
         raise UserError(
             f"{name}: {len(problems)} rows have problems, and labels.on_problem is fail. They are "
-            f"listed above and in {report / name}.json; correct them, or say exclude."
+            f"listed above and in {report / name}.json; correct them, or set it to exclude."
         )
 
 
-def _say(name: str, table: pd.DataFrame, kept: int) -> None:
+def _print(name: str, table: pd.DataFrame, kept: int) -> None:
     out = table[table["excluded"] != ""]
     print(f"{name}: {len(table)} rows, {kept} kept, {len(out)} left out")
     if len(out) <= _NAMED:

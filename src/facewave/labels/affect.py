@@ -9,12 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 BINS = 20
-QUADRANTS = (
-    "positive aroused",
-    "negative aroused",
-    "negative calm",
-    "positive calm",
-)
+QUADRANTS = ("positive aroused", "negative aroused", "negative calm", "positive calm")
 
 
 def quadrants(valence: pd.Series, arousal: pd.Series) -> pd.Series:
@@ -59,17 +54,17 @@ def summary(table: pd.DataFrame) -> dict[str, object]:
     """
     known = table[table["valence"].notna() & table["arousal"].notna()]
     train = known[known["split"] == "train"]
-    counted = known["quadrant"].value_counts()
-    found: dict[str, object] = {
-        "quadrants": {name: int(counted.get(name, 0)) for name in QUADRANTS},
-        "on_an_axis": int(counted.get("", 0)),
+    of_quadrants = known["quadrant"].value_counts()
+    counts: dict[str, object] = {
+        "quadrants": {name: int(of_quadrants.get(name, 0)) for name in QUADRANTS},
+        "on_an_axis": int(of_quadrants.get("", 0)),
     }
     for name in ("valence", "arousal"):
         weight_of = dict(
             zip(bins(train[name]).tolist(), weights(train[name]).tolist(), strict=True)
         )
-        found[name] = {
+        counts[name] = {
             "bins": np.bincount(bins(known[name]), minlength=BINS).tolist(),
             "train_weights": [round(weight_of.get(b, 0.0), 4) for b in range(BINS)],
         }
-    return found
+    return counts

@@ -1,4 +1,4 @@
-"""The rules of cleaning, each stated once. Pure: it is told about files, it opens none."""
+"""The rules of cleaning, each in one place. Pure: facts about files are passed in."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,13 +18,13 @@ _LISTED = 100  # rows that a report names of each reason; the label table has al
 
 @dataclass(frozen=True)
 class FileFact:
-    """What is known of one clip's file.
+    """What is known about one clip's file.
 
     Attributes:
-        exists: it is there.
+        exists: whether it exists.
         problem: why it cannot be opened, or "".
-        twin: the same for all files with the same bytes, or "" if no other file has them.
-        fps: of a video, as its header has it; 0 if unknown, and of pictures.
+        twin: an id shared by all files with the same bytes, "" if no other file has them.
+        fps: a video's frame rate by its header; 0 if unknown, and for pictures.
     """
 
     exists: bool
@@ -35,14 +35,14 @@ class FileFact:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What a corpus's rows are judged by.
+    """The parameters of cleaning one corpus.
 
     Attributes:
-        words: the corpus's words, none if it has numbers alone.
-        annotators: how many votes each clip has, if always the same number.
+        words: the corpus's words, none if it has only numbers.
+        annotators: the number of votes of each clip, if it is always the same.
         majority: a word needs more votes than this.
         min_agreement: the share of the votes that a word needs.
-        common: word -> its counterpart in the vocabulary that is wanted instead, "" for none.
+        common: word -> its counterpart in the common vocabulary, "" for none; None: keep the words.
     """
 
     words: tuple[str, ...]
@@ -56,23 +56,21 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
     """Judge each row of a reader's table.
 
     The rules, in their order; a row gets the first reason that applies:
-      - what the reader could not use (unreadable values, unknown words, marked as invalid) is left
-        out, as is an empty row, and a word that is none of the corpus's;
-      - a clip named in several rows: in two parts of one protocol, all of them are left out; rows
-        that differ in label, votes or values too, since nobody knows which is right; equal rows
-        count once (the first);
-      - valence or arousal outside of [-1, 1] is left out;
-      - a missing or unopenable file is left out;
-      - what the reader could use but for its label (a tie of votes, no official fold) is left out;
-      - votes whose sum is not the number of annotators are no votes: the row is left out;
-      - a row without a word (no single label) keeps its votes and is left out of single-label work;
-      - a tie of the highest votes, a label that is not the word with most votes, or one without
-        the majority that the corpus asks for (or none in spite of it), is left out;
-      - agreement below ``min_agreement`` is left out;
-      - a word without a counterpart in the vocabulary that is wanted is left out;
-      - where a corpus has official folds or parts, a clip in none is left out, as the corpus does;
-      - of what is left, the same bytes under several names: as for rows, by the label
-        (``same_bytes``).
+      - the reader could not use it (unreadable, unknown word, marked invalid), it is empty, or its
+        word is not one of the corpus's;
+      - its clip is in several rows: all are excluded if they are in two parts of one protocol or
+        differ in label, votes or values; of equal rows the first is kept;
+      - valence or arousal is outside [-1, 1];
+      - the file is missing or cannot be opened;
+      - the reader rejected the label alone (a tie of votes, no official fold);
+      - the votes do not add up to the number of annotators;
+      - it has no word (no single label); its votes are kept;
+      - the highest votes tie, the label is not the word with most votes, it lacks the majority that
+        the corpus requires, or there is a majority and no label;
+      - agreement is below ``min_agreement``;
+      - the word has no counterpart in the common vocabulary;
+      - the corpus has official folds or parts, and the clip is in none;
+      - another kept file has the same bytes (``exclude_copies``).
 
     Args:
         raw: the readers' records (records.py).
@@ -93,8 +91,8 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
     _repeated_rows(table)
     for name in ("valence", "arousal"):
         outside = table[name].abs() > 1
-        said = name + " " + table[f"{name}_raw"].fillna(table[name]).astype(str)
-        _exclude(table, outside, Reason.OUT_OF_RANGE, said)
+        text = name + " " + table[f"{name}_raw"].fillna(table[name]).astype(str)
+        _exclude(table, outside, Reason.OUT_OF_RANGE, text)
 
     path = table["file_path"]
     fact = path.map(lambda name: facts.get(name, FileFact(exists=False)))
@@ -109,7 +107,7 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
     if placed.any():
         _exclude(table, ~placed, Reason.NO_OFFICIAL_PART, "")
     table["twin"] = path.map(lambda name: facts[name].twin if name in facts else "")
-    same_bytes(table)
+    exclude_copies(table)
 
     return table.assign(
         actual=table["word"],
@@ -120,10 +118,10 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
     ).drop(columns=["word", "problem"])
 
 
-def same_bytes(table: pd.DataFrame) -> None:
-    """Of the clips that are kept leave out copies, in place: one stays if all have one label.
+def exclude_copies(table: pd.DataFrame) -> None:
+    """Exclude copies among the kept clips, in place: all but one, or all if their labels differ.
 
-    A copy in an official test part is the one that stays, and else the first.
+    The copy in an official test part is kept, otherwise the first.
 
     Args:
         table: cleaned rows, with ``twin`` of their files (FileFact).
@@ -165,7 +163,7 @@ def _repeated_rows(table: pd.DataFrame) -> None:
 
 def _judge_votes(table: pd.DataFrame, rules: Rules) -> None:
     word, votes = table["word"], table["votes"]
-    said = votes.map(_say)
+    text = votes.map(_spell)
     counts = votes.map(lambda v: sorted(v.values(), reverse=True) if v else [])
     total = counts.map(sum)
     top = counts.map(lambda c: c[0] if c else 0)
@@ -174,14 +172,14 @@ def _judge_votes(table: pd.DataFrame, rules: Rules) -> None:
     voted = total > 0
     if rules.annotators is not None:
         wrong = votes.notna() & (total != rules.annotators)
-        _exclude(table, wrong, Reason.VOTES_SUM, said + " add up to " + total.astype(str))
+        _exclude(table, wrong, Reason.VOTES_SUM, text + " add up to " + total.astype(str))
     needed = rules.majority
     missed = voted & (word == "") & (top > needed) if needed is not None else voted & False
-    _exclude(table, missed, Reason.CONTRADICTED, "no single label, votes " + said)
+    _exclude(table, missed, Reason.CONTRADICTED, "no single label, votes " + text)
     if rules.words:
-        _exclude(table, word == "", Reason.NO_SINGLE_LABEL, said)
+        _exclude(table, word == "", Reason.NO_SINGLE_LABEL, text)
     tie = counts.map(lambda c: len(c) > 1 and c[0] == c[1] > 0)
-    _exclude(table, tie, Reason.VOTE_TIE, said)
+    _exclude(table, tie, Reason.VOTE_TIE, text)
     chosen = pd.Series(
         [v[name] if v and name in v else 0 for v, name in zip(votes, word, strict=True)],
         table.index,
@@ -190,13 +188,13 @@ def _judge_votes(table: pd.DataFrame, rules: Rules) -> None:
     against = voted & (chosen != top)
     if needed is not None:
         against |= voted & (top <= needed)
-    _exclude(table, against, Reason.CONTRADICTED, "label " + word + ", votes " + said)
+    _exclude(table, against, Reason.CONTRADICTED, "label " + word + ", votes " + text)
     low = voted & (table["agreement"] < rules.min_agreement)
-    _exclude(table, low, Reason.LOW_AGREEMENT, said)
+    _exclude(table, low, Reason.LOW_AGREEMENT, text)
 
 
 def _to_common(table: pd.DataFrame, common: Mapping[str, str]) -> None:
-    """Replace words and votes by their counterparts, in place; votes without one are dropped."""
+    """Replace words and votes by their counterparts, in place; other votes are dropped."""
     counterpart = table["word"].map(lambda word: common.get(word, ""))
     _exclude(table, counterpart == "", Reason.NO_COUNTERPART, table["word"])
     table["word"] = counterpart
@@ -204,20 +202,20 @@ def _to_common(table: pd.DataFrame, common: Mapping[str, str]) -> None:
     def translate(votes: Mapping[str, int] | None) -> dict[str, int] | None:
         if votes is None:
             return None
-        found = dict.fromkeys((word for word in common.values() if word), 0)
+        counts = dict.fromkeys((word for word in common.values() if word), 0)
         for word, n in votes.items():
             if common.get(word):
-                found[common[word]] += n
-        return found
+                counts[common[word]] += n
+        return counts
 
     table["votes"] = table["votes"].map(translate)
 
 
-def check_inside(path: str, place: str) -> None:
+def check_inside(path: str, row: str) -> None:
     """Refuse a clip's path that leaves the dataset's folder.
 
-    Links inside the folder are the owner's own choice and are followed; the words of a table,
-    which may come from anywhere, are not trusted.
+    Tables may come from anywhere and are not trusted; links inside the folder are the owner's and
+    are followed.
 
     Raises:
         UserError: the path is absolute or climbs out with "..".
@@ -225,13 +223,13 @@ def check_inside(path: str, place: str) -> None:
     pure = PurePosixPath(path.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or "\0" in path:
         raise UserError(
-            f"{place}: the path {path!r} leaves the dataset's folder. Use a path below "
+            f"{row}: the path {path!r} leaves the dataset's folder. Use a path below "
             "it, without '..'."
         )
 
 
 def where(row: Any) -> str:
-    """A row by its file and line, or by its clip's name if that is all there is."""
+    """A row's file and line, or its clip's name if it has no line."""
     return f"{row.table}:{row.row}" if row.row else str(row.video_idx)
 
 
@@ -239,7 +237,7 @@ def report(table: pd.DataFrame) -> dict[str, object]:
     """Counts of a finished label table: rows, per word, per part and fold, per reason with rows."""
     kept = table[table["excluded"] == ""]
     out = table[table["excluded"] != ""]
-    found: dict[str, object] = {
+    counts: dict[str, object] = {
         "rows": len(table),
         "kept": len(kept),
         "excluded": len(out),
@@ -249,22 +247,22 @@ def report(table: pd.DataFrame) -> dict[str, object]:
         "folds": {str(fold): int(n) for fold, n in _counts(kept["fold"]).items()},
     }
     if kept["valence"].notna().any():
-        found["affect"] = affect.summary(kept)
-    found["reasons"] = {
+        counts["affect"] = affect.summary(kept)
+    counts["reasons"] = {
         str(reason): {"count": len(group), "rows": _listing(group)}
         for reason, group in out.groupby("excluded")
     }
-    return found
+    return counts
 
 
 def _listing(rows: pd.DataFrame) -> str:
     """The rows of one reason: ``table: 3, 5; other: 2``, at most _LISTED of them."""
-    shown = rows.head(_LISTED)
+    listed = rows.head(_LISTED)
     texts = []
-    for name, group in shown.groupby("table", sort=False):
+    for name, group in listed.groupby("table", sort=False):
         numbers = group["row"].astype(object).where(group["row"] > 0, group["video_idx"])
         texts.append((f"{name}: " if name else "") + ", ".join(map(str, numbers)))
-    rest = len(rows) - len(shown)
+    rest = len(rows) - len(listed)
     return "; ".join(texts) + (f"; and {rest} more, see the label table" if rest else "")
 
 
@@ -302,7 +300,7 @@ def _json(content: Mapping[str, float] | None) -> str:
     return json.dumps(dict(content)) if content else ""
 
 
-def _say(votes: Mapping[str, int] | None) -> str:
+def _spell(votes: Mapping[str, int] | None) -> str:
     if not votes or not any(votes.values()):
         return "no votes"
     ranked = sorted(votes.items(), key=lambda item: -item[1])

@@ -1,4 +1,4 @@
-"""What cleaning wants to know of the clips' files: are they there, do they open, are they twins."""
+"""Facts about the clips' files for cleaning: whether they exist, open, and have copies."""
 
 import hashlib
 import os
@@ -14,16 +14,16 @@ from facewave.pictures import files_of, is_pictures
 from facewave.video import Clip
 
 
-def look_at(root: Path, paths: list[str]) -> dict[str, FileFact]:
-    """Whether each clip exists and opens, how fast it is, and which clips have the same bytes."""
+def inspect(root: Path, paths: list[str]) -> dict[str, FileFact]:
+    """Whether each clip exists and opens, its frame rate, and which clips have the same bytes."""
     by_size = defaultdict(list)
     opened = {}
     for path in tqdm(paths, desc=f"clean {root}", unit="clip"):
         if exists(root / path):
-            opened[path] = open_one(root / path)
+            opened[path] = inspect_clip(root / path)
             if not opened[path].problem:
                 by_size[_size(root / path)].append(path)
-    # Only clips of one size can be equal: few must be read.
+    # Only clips of equal size can be copies, so few must be read.
     twins = {
         path: _digest(root / path)
         for same_size in by_size.values()
@@ -35,12 +35,12 @@ def look_at(root: Path, paths: list[str]) -> dict[str, FileFact]:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is such a file or folder; Path.exists raises for a name that none can have."""
+    """Whether a file or folder exists; Path.exists raises for names that are too long."""
     return os.path.exists(path)  # noqa: PTH110
 
 
-def open_one(path: Path) -> FileFact:
-    """Why a clip that is there cannot be opened, if so; what is in it is for stage extract."""
+def inspect_clip(path: Path) -> FileFact:
+    """Whether an existing clip can be opened; its content is checked by stage extract."""
     files = files_of(path)
     if not files:
         return FileFact(exists=True, problem="a folder without pictures")
@@ -68,5 +68,5 @@ def _size(path: Path) -> tuple[int, int]:
 
 
 def _digest(path: Path) -> str:
-    """The same for clips with the same bytes in the same order."""
+    """Equal for clips with the same bytes in the same order."""
     return hashlib.sha256("".join(map(sha256, files_of(path))).encode()).hexdigest()

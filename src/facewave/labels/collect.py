@@ -8,14 +8,14 @@ import pandas as pd
 
 from facewave.errors import UserError
 from facewave.labels import cleaning, frames, sidecars, subsets, vocabulary
-from facewave.labels.clips import look_at
+from facewave.labels.clips import inspect
 from facewave.labels.corpus import Corpus
 from facewave.labels.readers import get, table, union
 from facewave.labels.records import frame
 from facewave.labels.schema import LABEL_REASONS, SEVEN, Reason
 from facewave.params import Dataset, Labels
 
-# What a reader may leave out of account unless it says that it takes it.
+# Options that a reader must declare (``Corpus.takes``) for an entry to set them.
 _OPTIONAL = ("table", "clips", "encoding", "every", "window", "columns", "parts")
 
 
@@ -24,11 +24,11 @@ class Source:
     """One corpus of an entry.
 
     Attributes:
-        corpus: what is known of it.
-        entry: its entry in params.yaml, or its part of a union's.
-        name: in column ``dataset``.
+        corpus: its description and reader.
+        entry: its entry in params.yaml, or the part of a union as an entry.
+        name: its name in column ``dataset``.
         below: its folder below the entry's root, "" for the root itself.
-        share: of its clips that are taken.
+        share: the share of its clips that is used.
     """
 
     corpus: Corpus
@@ -50,8 +50,8 @@ def sources(entry: Dataset, name: str) -> list[Source]:
     cleaning.check_inside(entry.clips, f"params.yaml: datasets.{name}.clips")
     defaults = Dataset(reader=entry.reader, root=entry.root, about=entry.about)
     for option in _OPTIONAL:
-        given = getattr(entry, option) != getattr(defaults, option)
-        if given and option not in corpus.takes:
+        is_set = getattr(entry, option) != getattr(defaults, option)
+        if is_set and option not in corpus.takes:
             takes = ", ".join(corpus.takes) or "none of these options"
             raise UserError(
                 f"params.yaml: datasets.{name}.{option}: the reader {entry.reader} has no use for "
@@ -62,23 +62,23 @@ def sources(entry: Dataset, name: str) -> list[Source]:
             f"params.yaml: datasets.{name}.words: {entry.reader} has words of its own. Use own, or "
             "seven for those that the corpora have in common."
         )
-    if entry.words == "seven" and not words_of(entry, own=True):
+    if entry.words == "seven" and not words_of(entry, native=True):
         raise UserError(
             f"params.yaml: datasets.{name}: {entry.reader} has no words there that the seven could "
             "stand for. Use words: own, or another track."
         )
     if entry.reader != "union":
         return [Source(corpus, entry, name)]
-    found = []
+    parts = []
     for part, share in union.parts_of(entry):
         below = str(PurePosixPath(Path(part.root).relative_to(entry.root).as_posix()))
-        found += [Source(inner.corpus, part, below, below, share) for inner in sources(part, below)]
-    return found
+        parts += [Source(inner.corpus, part, below, below, share) for inner in sources(part, below)]
+    return parts
 
 
-def words_of(entry: Dataset, *, own: bool = False) -> tuple[str, ...]:
-    """The words that an entry's clips come out with (or have of their own), in order of codes."""
-    if entry.words == "seven" and not own:
+def words_of(entry: Dataset, *, native: bool = False) -> tuple[str, ...]:
+    """The words of an entry's cleaned clips (``native``: of its corpus), in order of codes."""
+    if entry.words == "seven" and not native:
         return SEVEN
     if entry.reader == "table":
         return table.words_of(entry)
@@ -104,8 +104,8 @@ def read(source: Source, seed: int) -> pd.DataFrame:
         raw["problem"] = raw["problem"].mask(of_parts, None)
     if source.below:
         for column in ("video_idx", "file_path", "subject", "source", "table"):
-            told = raw[column] != ""
-            raw[column] = raw[column].where(~told, source.below + "/" + raw[column])
+            named = raw[column] != ""
+            raw[column] = raw[column].where(~named, source.below + "/" + raw[column])
     sound = raw["problem"].isna() & (raw["word"] != "")
     if source.share < 1:
         outside = sound.copy()
@@ -116,33 +116,33 @@ def read(source: Source, seed: int) -> pd.DataFrame:
 
 def collect(entry: Dataset, name: str, settings: Labels) -> pd.DataFrame:
     """The cleaned rows of all corpora of an entry (cleaning.clean)."""
-    found = [(source, read(source, settings.seed)) for source in sources(entry, name)]
+    read_sources = [(source, read(source, settings.seed)) for source in sources(entry, name)]
     wanted: set[str] = set()
-    for _, raw in found:
-        to_look_at = raw["problem"].isna() | raw["problem"].isin(LABEL_REASONS)
-        wanted |= set(raw.loc[to_look_at, "file_path"]) - {""}
+    for _, raw in read_sources:
+        inspected = raw["problem"].isna() | raw["problem"].isin(LABEL_REASONS)
+        wanted |= set(raw.loc[inspected, "file_path"]) - {""}
     root = Path(entry.root)
-    facts = look_at(root, sorted(wanted))
+    facts = inspect(root, sorted(wanted))
     tables = []
-    for source, raw in found:
-        heard = sidecars.fill(windows(raw, facts, source.entry), facts, root)
-        tables.append(cleaning.clean(heard, facts, rules(source, settings)))
+    for source, raw in read_sources:
+        filled = sidecars.fill(with_windows(raw, facts, source.entry), facts, root)
+        tables.append(cleaning.clean(filled, facts, rules(source, settings)))
     whole = pd.concat(tables, ignore_index=True)
-    cleaning.same_bytes(whole)  # of two corpora
+    cleaning.exclude_copies(whole)  # of two corpora
     return whole
 
 
-def windows(
+def with_windows(
     raw: pd.DataFrame, facts: Mapping[str, cleaning.FileFact], entry: Dataset
 ) -> pd.DataFrame:
-    """Start and end of rows that are about one frame, by the video's own rate (or pictures')."""
-    told = raw[raw["frame"].notna()]
+    """Set start and end of rows about one frame, by the frame rate of the video or pictures."""
+    of_frames = raw[raw["frame"].notna()]
     spans = [
-        frames.around(row.frame / (_rate(facts, row.file_path) or entry.fps), entry.window)
-        for row in told.itertuples()
+        frames.window(row.frame / (_rate(facts, row.file_path) or entry.fps), entry.window)
+        for row in of_frames.itertuples()
     ]
-    found = pd.DataFrame(spans, told.index, columns=["start", "end"])
-    return raw.assign(**{name: found[name].reindex(raw.index).fillna(raw[name]) for name in found})
+    windows = pd.DataFrame(spans, of_frames.index, columns=["start", "end"]).reindex(raw.index)
+    return raw.assign(**windows.fillna(raw[["start", "end"]]))
 
 
 def _rate(facts: Mapping[str, cleaning.FileFact], path: str) -> float:
@@ -150,9 +150,9 @@ def _rate(facts: Mapping[str, cleaning.FileFact], path: str) -> float:
 
 
 def rules(source: Source, settings: Labels) -> cleaning.Rules:
-    """What a source's rows are judged by."""
+    """The rules for a source's rows."""
     track = source.corpus.track(source.entry.track)
-    words = words_of(source.entry, own=True)
+    words = words_of(source.entry, native=True)
     return cleaning.Rules(
         words=words,
         annotators=track.annotators,

@@ -1,4 +1,4 @@
-"""What is known of a corpus beside its clips: the type of every reader's ``CORPUS``."""
+"""The description of a corpus: the type of every reader's ``CORPUS``."""
 
 import glob
 from collections.abc import Callable, Iterable, Mapping
@@ -15,11 +15,11 @@ class Track:
     """One way to label the same clips.
 
     Attributes:
-        words: the labels, in the order of the corpus's codes; none where it has numbers alone.
-        knows: the columns of the label table that it fills beside the word.
+        words: the labels, in the order of the corpus's codes; none if it has only numbers.
+        knows: the columns of the label table that it fills besides the word.
         published: counts to compare with: "clips", "subjects", a part or fold ("train",
-            "fold 1"), a word. Only figures that the corpus's authors or its lists state.
-        annotators: how many vote on each clip, if always the same number.
+            "fold 1"), a word. Only figures stated by the corpus's authors or its lists.
+        annotators: the number of votes of each clip, if it is always the same.
         majority: a word needs more votes than this.
     """
 
@@ -35,16 +35,16 @@ class Corpus:
     """A corpus and its reader.
 
     Attributes:
-        name: as ``reader`` in params.yaml names it.
+        name: the value of ``reader`` in params.yaml.
         title: its name and paper.
-        tracks: by name; the first is taken unless params.yaml names another.
-        home: where it is asked for or downloaded.
-        access: how it is had.
+        tracks: by name; the first is the default.
+        home: where it is requested or downloaded.
+        access: how to obtain it.
         licence: what its terms allow.
-        layout: glob patterns below the root -> what stands there; alternatives are joined by
+        layout: glob patterns below the root -> what is there; alternatives are joined by
             " or ".
-        read: (root, entry) -> records; a UserError if the files are not as they should be.
-        takes: the optional keys of an entry in params.yaml that mean something to it.
+        read: (root, entry) -> records; raises a UserError if the files are not as they should be.
+        takes: the optional keys of an entry in params.yaml that it uses.
     """
 
     name: str
@@ -71,14 +71,14 @@ class Corpus:
 
 
 def track_name(corpus: Corpus, entry: Dataset) -> str:
-    """The track of an entry by its name: the first where it names none."""
+    """The name of an entry's track, by default the first."""
     return entry.track or next(iter(corpus.tracks))
 
 
 def first_there(root: Path, *patterns: str) -> str:
-    """The first of several places below ``root`` that exists, else the first.
+    """The first pattern that exists below ``root``, else the first.
 
-    Patterns may hold {order} and the like in their last parts: what precedes it is looked for.
+    A pattern such as clips/{order}.mp4 exists if what precedes its first brace does.
     """
     for pattern in patterns:
         if (root / pattern.split("{")[0]).exists():
@@ -86,20 +86,20 @@ def first_there(root: Path, *patterns: str) -> str:
     return patterns[0]
 
 
-def listing(root: Path, pattern: str) -> list[Path]:
-    """The paths below ``root`` that fit a glob, sorted; links are followed, hidden files are not.
+def find(root: Path, pattern: str) -> list[Path]:
+    """The paths below ``root`` that match a glob, sorted, without hidden files.
 
-    Unlike Path.rglob, which before Python 3.13 passes by whatever lies behind a link.
+    Links are followed, which Path.rglob does not do before Python 3.13.
     """
-    found = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
-    return sorted(root / name for name in found)
+    names = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
+    return sorted(root / name for name in names)
 
 
-def place(pattern: str, **values: object) -> str:
-    """A clip's path from the pattern ``clips`` of params.yaml.
+def clip_path(pattern: str, **values: object) -> str:
+    """A clip's path by the pattern ``clips`` of params.yaml.
 
     Raises:
-        UserError: the pattern holds something else than the values that the reader knows.
+        UserError: the pattern has a field that the reader does not know.
     """
     try:
         return pattern.format(**values)
@@ -116,30 +116,30 @@ def code(words: tuple[str, ...], number: int | None, first: int) -> str:
 
 
 def first_code(codes: set[int], count: int, where: str) -> int:
-    """Whether the codes of ``count`` words start from 0 or from 1, as all of them together tell.
+    """Whether the codes of ``count`` words start from 0 or from 1.
 
     Raises:
-        UserError: neither 0 nor ``count`` occurs, or both do: then nobody can tell.
+        UserError: neither 0 nor ``count`` occurs, or both do, so the codes do not show it.
     """
     zero, last = 0 in codes, count in codes
     if zero == last:
-        said = f"both 0 and {count} occur" if zero else f"neither 0 nor {count} occurs"
+        evidence = f"both 0 and {count} occur" if zero else f"neither 0 nor {count} occurs"
         raise UserError(
-            f"{where}: the labels may count from 0 or from 1 ({said}). Put files of one origin "
+            f"{where}: the labels may count from 0 or from 1 ({evidence}). Put files of one origin "
             "there, complete ones."
         )
     return 0 if zero else 1
 
 
 def expect_codes(codes: Iterable[int | None], count: int, first: int, where: str) -> None:
-    """See to it that the codes of ``count`` words start from ``first``, as the corpus declares.
+    """Check that the codes of ``count`` words start from ``first``, as the corpus declares.
 
     Raises:
-        UserError: as a whole they look as if they started from the other of 0 and 1.
+        UserError: taken together they seem to start from the other of 0 and 1.
     """
-    found = set(codes)
+    present = set(codes)
     inside, outside = (count, 0) if first else (0, count)
-    if outside in found and inside not in found:
+    if outside in present and inside not in present:
         raise UserError(
             f"{where}: its codes should run from {first} to {first + count - 1}, but {outside} "
             f"occurs and {inside} does not: they seem to count from {1 - first}, and every word "
@@ -148,6 +148,6 @@ def expect_codes(codes: Iterable[int | None], count: int, first: int, where: str
 
 
 def known(words: tuple[str, ...], written: str) -> str:
-    """The word as the corpus spells it, whatever the case it was written in; "" if unknown."""
+    """The word in the corpus's spelling, matched regardless of case; "" if unknown."""
     spelt = {word.casefold(): word for word in words}
     return spelt.get(written.casefold(), "")

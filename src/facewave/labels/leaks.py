@@ -1,4 +1,4 @@
-"""Leak check: nobody and nothing of the test part has been seen in training or validation."""
+"""Leak check: nothing in the test part, and nobody, is also in training or validation."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -8,7 +8,7 @@ import pandas as pd
 from facewave.errors import UserError
 from facewave.labels.schema import parts
 
-# What must not be on two sides, and what it is called.
+# Columns whose values must not be in two parts, and their names in messages.
 _KEYS = {
     "video_idx": "clip",
     "file_path": "file",
@@ -31,11 +31,12 @@ def check(table: pd.DataFrame, what: str) -> None:
     """
     for title, part in _partitions(table):
         for one, other in combinations(("train", "val", "test"), 2):
-            said = shared(table[part == one], table[part == other])
-            if said:
+            in_common = shared(table[part == one], table[part == other])
+            if in_common:
                 official = table["validation"].notna().any() or (table["part"] != "").any()
                 raise UserError(
-                    f"{what}, {title}: {one} and {other} share {said}. " + _ADVICE[bool(official)]
+                    f"{what}, {title}: {one} and {other} share {in_common}. "
+                    + _ADVICE[bool(official)]
                 )
 
 
@@ -47,7 +48,7 @@ _ADVICE = {
 
 
 def empty_parts(table: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Each partition, by its title, that lacks a part, and the parts that it lacks."""
+    """The title of each partition that lacks parts, with these parts."""
     for title, part in _partitions(table):
         if missing := [name for name in ("train", "val", "test") if not (part == name).any()]:
             yield title, " and ".join(missing)
@@ -63,19 +64,19 @@ def _partitions(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
 
 
 def shared(one: pd.DataFrame, other: pd.DataFrame) -> str:
-    """What two sets of rows have in common, in words; "" for nothing.
+    """A description of what two sets of rows have in common; "" for nothing.
 
     Args:
         one: rows with video_idx, file_path, subject and source, and twin if it is known.
         other: the same of others.
     """
-    found = []
+    texts = []
     for column, name in _KEYS.items():
         both = sorted(_keys(one, column) & _keys(other, column)) if column in one else []
         if both:
             more = f" and {len(both) - _NAMED} more" if len(both) > _NAMED else ""
-            found.append(f"{len(both)} {name}s ({', '.join(both[:_NAMED])}{more})")
-    return ", ".join(found)
+            texts.append(f"{len(both)} {name}s ({', '.join(both[:_NAMED])}{more})")
+    return ", ".join(texts)
 
 
 def _keys(rows: pd.DataFrame, column: str) -> set[str]:

@@ -8,9 +8,9 @@ from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 
 FOLDS = 5
-Place = tuple[str, int]  # a list and a line in it
-# (fold, "train" or "test") -> clip -> where it stands there, with its word
-Lists = dict[tuple[int, str], dict[str, list[tuple[Place, str]]]]
+Position = tuple[str, int]  # a list and a line in it
+# (fold, "train" or "test") -> clip -> its positions there, each with its word
+Lists = dict[tuple[int, str], dict[str, list[tuple[Position, str]]]]
 
 
 @dataclass(frozen=True)
@@ -18,23 +18,23 @@ class Listed:
     """What the lists say of one clip.
 
     Attributes:
-        place: where it stands, in its test list if it is in one.
+        position: its file and line, in its test list if it is in one.
         word: its label.
         fold: the fold in whose test list it is.
         problem: why it cannot be used, with a note.
-        repeats: where else it stands in the same list.
+        repeats: its further lines in the same list.
     """
 
-    place: Place
+    position: Position
     word: str
     fold: int | None
     problem: Reason | None = None
     note: str = ""
-    repeats: tuple[Place, ...] = ()
+    repeats: tuple[Position, ...] = ()
 
 
 def folds(lists: Lists, where: str, words: tuple[str, ...]) -> dict[str, Listed]:
-    """Put the lists of all folds together.
+    """Combine the lists of all folds.
 
     A sound clip is in exactly one test list and in the training lists of all other folds, always
     with the same word.
@@ -48,7 +48,7 @@ def folds(lists: Lists, where: str, words: tuple[str, ...]) -> dict[str, Listed]
         Each clip by its id, in order of the ids.
 
     Raises:
-        UserError: a list is missing: with a part of the official folds no figure compares.
+        UserError: a list is missing: figures on some of the official folds compare with no others.
     """
     wanted = {(fold, part) for fold in range(1, FOLDS + 1) for part in ("train", "test")}
     if missing := sorted(wanted - set(lists)):
@@ -57,7 +57,7 @@ def folds(lists: Lists, where: str, words: tuple[str, ...]) -> dict[str, Listed]
             f"{where}: of the official folds, {len(missing)} of {len(wanted)} lists are missing "
             f"(the first: {part} of fold {fold}). Put all of them there."
         )
-    seen: dict[str, list[tuple[int, str, Place, str]]] = {}
+    seen: dict[str, list[tuple[int, str, Position, str]]] = {}
     for (fold, part), clips in sorted(lists.items()):
         for clip, entries in clips.items():
             for at, word in entries:
@@ -65,8 +65,8 @@ def folds(lists: Lists, where: str, words: tuple[str, ...]) -> dict[str, Listed]
     return {clip: _judge(entries, words) for clip, entries in sorted(seen.items())}
 
 
-def _judge(entries: list[tuple[int, str, Place, str]], known: tuple[str, ...]) -> Listed:
-    first: dict[tuple[int, str], Place] = {}
+def _judge(entries: list[tuple[int, str, Position, str]], known: tuple[str, ...]) -> Listed:
+    first: dict[tuple[int, str], Position] = {}
     repeats = []
     for fold, part, at, _ in entries:
         if (fold, part) in first:
@@ -76,12 +76,12 @@ def _judge(entries: list[tuple[int, str, Place, str]], known: tuple[str, ...]) -
     tests = [fold for fold, part in first if part == "test"]
     trains = [fold for fold, part in first if part == "train"]
     words = sorted({word for _, _, _, word in entries})
-    place = first[tests[0], "test"] if tests else entries[0][2]
+    position = first[tests[0], "test"] if tests else entries[0][2]
     problem, note = _problem(tests, trains, words)
     if strange := [word for word in words if word not in known]:
         problem, note = Reason.UNKNOWN_WORD, f"{strange[0][:40]!r}"
     return Listed(
-        place=place,
+        position=position,
         word=words[0] if len(words) == 1 and not strange else "",
         fold=tests[0] if len(tests) == 1 else None,
         problem=problem,
@@ -120,58 +120,57 @@ def records(
         captions: by clip.
         compound: whether the words are compounds.
     """
-    found = []
-    for clip, said in listed.items():
+    records = []
+    for clip, entry in listed.items():
         record = Record(
-            table=said.place[0],
-            row=said.place[1],
+            table=entry.position[0],
+            row=entry.position[1],
             video_idx=clip,
             file_path=path_of(clip),
-            word=said.word,
-            fold=said.fold,
-            problem=said.problem,
-            note=said.note,
+            word=entry.word,
+            fold=entry.fold,
+            problem=entry.problem,
+            note=entry.note,
             caption=(captions or {}).get(clip, ""),
-            compound=said.word if compound else "",
+            compound=entry.word if compound else "",
         )
-        again = replace(record, problem=Reason.DUPLICATE_ROW, note="twice in this list")
-        found += [record, *(replace(again, table=table, row=row) for table, row in said.repeats)]
-    return found
+        records += [record, *_repeats(record, entry)]
+    return records
 
 
-def join(found: list[Record], listed: Mapping[str, Listed], where: str) -> list[Record]:
+def join(records: list[Record], listed: Mapping[str, Listed], where: str) -> list[Record]:
     """A table's records with the folds that the lists give them.
 
     Raises:
-        UserError: the lists have clips that the table has not.
+        UserError: the lists have clips that the table lacks.
     """
     if not listed:
-        return found
-    known = {record.video_idx for record in found}
-    if strange := [clip for clip in listed if clip not in known]:
-        table, row = listed[strange[0]].place
+        return records
+    in_table = {record.video_idx for record in records}
+    if strange := [clip for clip in listed if clip not in in_table]:
+        table, row = listed[strange[0]].position
         raise UserError(
-            f"{where}: {table}, row {row}: clip {strange[0]} is not in {found[0].table}, nor are "
+            f"{where}: {table}, row {row}: clip {strange[0]} is not in {records[0].table}, nor are "
             f"{len(strange) - 1} others. Put lists and table of one release there."
         )
-    return [
-        joined for record in found for joined in _with_repeats(record, listed.get(record.video_idx))
-    ]
+    joined = []
+    for record in records:
+        entry = listed.get(record.video_idx)
+        joined += [_join(record, entry), *_repeats(record, entry)] if entry else [record]
+    return joined
 
 
-def _with_repeats(record: Record, said: Listed | None) -> list[Record]:
-    if said is None:
-        return [record]
+def _repeats(record: Record, entry: Listed) -> list[Record]:
+    """A record for each further line that names the same clip in the same list."""
     again = replace(record, problem=Reason.DUPLICATE_ROW, note="twice in this list")
-    repeats = [replace(again, table=table, row=row) for table, row in said.repeats]
-    return [_join(record, said), *repeats]
+    return [replace(again, table=table, row=row) for table, row in entry.repeats]
 
 
-def _join(record: Record, said: Listed) -> Record:
+def _join(record: Record, entry: Listed) -> Record:
     if record.problem:
         return record
-    if said.word and said.word != record.word:
-        table, row = said.place
-        note = f"here {record.word or 'no single label'}; in {table}, row {row}, {said.word}"
+    if entry.word and entry.word != record.word:
+        table, row = entry.position
+        note = f"here {record.word or 'no single label'}; in {table}, row {row}, {entry.word}"
         return replace(record, problem=Reason.CONFLICTING_ROWS, note=note)
-    return replace(record, fold=said.fold, problem=said.problem, note=said.note)
+    return replace(record, fold=entry.fold, problem=entry.problem, note=entry.note)

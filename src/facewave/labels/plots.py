@@ -11,11 +11,11 @@ from matplotlib.ticker import MaxNLocator
 
 from facewave import figures
 
-_MANY = 15  # so many words still have room for one bar a fold
+_MANY = 15  # words up to which there is room for one bar a fold
 
 
 def overview(kept: pd.DataFrame, words: tuple[str, ...], title: str, path: Path) -> None:
-    """Draw what there is: counts of words per fold (or part), and where clips lie on the plane.
+    """Draw counts of words per fold (or part), and the clips on the valence-arousal plane.
 
     Args:
         kept: rows that are not excluded.

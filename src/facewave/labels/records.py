@@ -1,20 +1,22 @@
-"""What readers give to cleaning: one record for each row of a corpus's own files."""
+"""The readers' output: one record for each row of a corpus's own files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import pandas as pd
 
 from facewave.labels.schema import Reason
+from facewave.labels.tables import Unusable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """One clip, as its corpus describes it; nothing is judged but whether it can be read.
+    """One clip as its corpus describes it; the reader judges only whether it can be read.
 
     Attributes:
-        table: the file it stands in, below the root.
-        row: its line there, the header being 1; 0 where the clip's own name is all there is.
+        table: its label file, below the root.
+        row: its line there, the header being 1; 0 if the clip's name or path is its only label.
         video_idx: the clip's id, unique in the corpus; "" in an empty row.
         file_path: the clip below the root: a video, a picture or a folder of pictures.
         word: its label, one of the corpus's words, or "" for none.
@@ -33,7 +35,7 @@ class Record:
     table: str
     row: int
     video_idx: str
-    file_path: str
+    file_path: str = ""
     word: str = ""
     votes: Mapping[str, int] | None = None
     subject: str = ""
@@ -55,6 +57,14 @@ class Record:
     frame: int | None = None
     problem: Reason | None = None
     note: str = ""
+
+
+def parsed(parse: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """The fields of a Record that ``parse`` makes, or the problem and note that it raises."""
+    try:
+        return parse(*arguments)
+    except Unusable as error:
+        return {"problem": error.reason, "note": str(error)}
 
 
 _NUMBERS = ("valence", "arousal", "valence_raw", "arousal_raw", "start", "end")

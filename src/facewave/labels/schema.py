@@ -58,17 +58,8 @@ COLUMNS = (
     "note",  # the reason's particulars
 )
 _WHOLE = ("label", "fold", "row")
-_REAL = (
-    "rank",
-    "agreement",
-    "entropy",
-    "valence",
-    "arousal",
-    "valence_raw",
-    "arousal_raw",
-    "start",
-    "end",
-)
+_AFFECT = ("valence", "arousal", "valence_raw", "arousal_raw")
+_REAL = ("rank", "agreement", "entropy", *_AFFECT, "start", "end")
 _TEXT = tuple(name for name in COLUMNS if name not in {*_WHOLE, *_REAL, "validation"})
 _DECIMALS = 6  # of what is computed here
 SCORE = "score."  # before the name of a score, where it stands among other targets
@@ -101,7 +92,8 @@ class Reason(StrEnum):
     NO_OFFICIAL_PART = "no official part"
 
 
-# These clips have trajectories worth extracting (votes may still teach); they have no one label.
+# Clips whose label alone is in doubt: their trajectories are worth extracting, and their votes may
+# still be learnt from.
 LABEL_REASONS = (
     Reason.NO_SINGLE_LABEL,
     Reason.VOTE_TIE,
@@ -111,18 +103,14 @@ LABEL_REASONS = (
     Reason.NO_OFFICIAL_PART,
 )
 
-# Left out because the corpus or params.yaml says so; every other reason is a problem, which
-# ``labels.on_problem: fail`` stops at.
+# Left out by the corpus's or params.yaml's own rules; every other reason is a problem, at which
+# ``labels.on_problem: fail`` stops.
 ORDINARY = (
     Reason.MARKED_INVALID,
     Reason.NO_PICTURE,
     Reason.PUBLISHED_TWICE,
     Reason.OUTSIDE_SHARE,
-    Reason.NO_SINGLE_LABEL,
-    Reason.VOTE_TIE,
-    Reason.LOW_AGREEMENT,
-    Reason.NO_COUNTERPART,
-    Reason.NO_OFFICIAL_PART,
+    *(reason for reason in LABEL_REASONS if reason != Reason.CONTRADICTED),
 )
 
 
@@ -166,15 +154,13 @@ def read_words(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: the list is missing or damaged.
     """
+    path = _words_path(path)
     try:
-        words = TypeAdapter(tuple[str, ...]).validate_json(_words_path(path).read_bytes())
+        return TypeAdapter(tuple[str, ...]).validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise UserError(f"{_words_path(path)} is not here. Make it: dvc repro clean") from None
+        raise UserError(f"{path} is not here. Make it: dvc repro clean") from None
     except ValidationError:
-        raise UserError(
-            f"{_words_path(path)} is damaged. Make it again: dvc repro -f clean"
-        ) from None
-    return words
+        raise UserError(f"{path} is damaged. Make it again: dvc repro -f clean") from None
 
 
 def _words_path(path: Path) -> Path:
@@ -244,7 +230,7 @@ def parts(table: pd.DataFrame, partition: str | int) -> pd.Series:
 
 
 def owners(table: pd.DataFrame) -> pd.Series:
-    """Whose each row is: its subject's, else its source's, else its clip's own."""
+    """Whom each row belongs to: its subject, else its source, else its clip alone."""
     names = "clip " + table["video_idx"]
     for column in ("source", "subject"):
         names = (f"{column} " + table[column]).where(table[column] != "", names)
@@ -252,11 +238,11 @@ def owners(table: pd.DataFrame) -> pd.Series:
 
 
 def groups(table: pd.DataFrame) -> pd.Series:
-    """Who stays together in splits and resamples.
+    """The group of each row; groups are never divided by splits or resamples.
 
-    Rows of one subject, of one source, of one file or of files with the same bytes (``twin``, if it
-    is known), and whatever hangs together through these.
-    Each group is named after its first subject, or else its first source or clip.
+    Rows are connected by a subject, a source, a file, or files with the same bytes (``twin``, if it
+    is known), directly or through other rows. A group is named after its first subject, or else its
+    first source or clip.
     """
     names = owners(table)
     links = [
@@ -284,12 +270,12 @@ def soft_labels(table: pd.DataFrame, words: Sequence[str]) -> NDArray[np.float64
     counts = np.array(
         [
             [votes.get(word, 0) for word in words]
-            for votes in (json.loads(said) if said else {} for said in table["votes"])
+            for votes in (json.loads(text) if text else {} for text in table["votes"])
         ],
         float,
     ).reshape(len(table), len(words))
-    own = table["actual"].to_numpy()[:, None] == np.array(words, object)
-    counts = np.where(counts.sum(1, keepdims=True) > 0, counts, own)
+    certain = table["actual"].to_numpy()[:, None] == np.array(words, object)
+    counts = np.where(counts.sum(1, keepdims=True) > 0, counts, certain)
     with np.errstate(invalid="ignore"):
         return counts / counts.sum(1, keepdims=True)
 
@@ -304,7 +290,7 @@ def targets(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
     Raises:
         UserError: the table has no such target.
     """
-    scores = [json.loads(said) if said else {} for said in table["scores"]]
+    scores = [json.loads(text) if text else {} for text in table["scores"]]
     known = ("valence", "arousal", *sorted({SCORE + name for row in scores for name in row}))
     if unknown := [name for name in names if name not in known]:
         raise UserError(

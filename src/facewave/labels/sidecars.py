@@ -1,8 +1,8 @@
-"""Transcripts that lie beside clips, as subtitles or as plain text, for rows that have none.
+"""Transcripts beside clips, as subtitles or as plain text, for rows that have none.
 
 Subtitles are WebVTT (https://www.w3.org/TR/webvtt1) or SubRip, which no standard describes: its
-cues are the same but for a comma in their times. FFmpeg reads both, and says of a mistake in
-neither where it stands; hence the parser here.
+cues are the same but for a comma in their times. FFmpeg and pysubs2 read both but pass over what
+they do not understand; here a mistake is reported with its line, hence the parser.
 """
 
 import html
@@ -52,7 +52,7 @@ class Cue:
 
 
 def fill(raw: pd.DataFrame, facts: Mapping[str, FileFact], root: Path) -> pd.DataFrame:
-    """Give rows without a transcript the one that lies beside their clip.
+    """Give rows without a transcript the one beside their clip.
 
     Args:
         raw: the records of a corpus (records.py), windows being set.
@@ -69,32 +69,32 @@ def fill(raw: pd.DataFrame, facts: Mapping[str, FileFact], root: Path) -> pd.Dat
         fact = facts.get(path)
         if fact is None or not fact.exists or fact.problem:
             return ""
-        return said(beside(path), start, end)
+        return text_between(beside(path), start, end)
 
     columns = (raw[name] for name in ("transcript", "file_path", "start", "end"))
-    found = [own or transcript(*row) for own, *row in zip(*columns, strict=True)]
-    return raw.assign(transcript=pd.Series(found, raw.index, dtype=object))
+    texts = [known or transcript(*row) for known, *row in zip(*columns, strict=True)]
+    return raw.assign(transcript=pd.Series(texts, raw.index, dtype=object))
 
 
 def label_folders(names: Collection[str]) -> frozenset[str]:
-    """The folders in which a corpus keeps labels as .txt files, of the paths of its label files.
+    """The folders of those label files that are .txt files; no .txt there is a transcript.
 
-    Some corpora have one for each clip, named after it. No .txt there is a transcript.
+    Some corpora have a label file for each clip, named after it.
     """
     paths = (PurePosixPath(name) for name in set(names))
     return frozenset(str(path.parent) for path in paths if path.suffix.lower() == ".txt")
 
 
-def said(pieces: list[Cue], start: float, end: float) -> str:
+def text_between(cues: list[Cue], start: float, end: float) -> str:
     """The text of the cues that overlap [start, end), on one line; NaN is the file's own limit."""
     first = -math.inf if math.isnan(start) else start
     last = math.inf if math.isnan(end) else end
-    inside = [c for c in pieces if c.start < last and (c.end > first or c.start >= first)]
+    inside = [c for c in cues if c.start < last and (c.end > first or c.start >= first)]
     return " ".join(line for cue in inside for line in cue.lines)
 
 
 def parse(content: str, where: str) -> list[Cue]:
-    """The cues of WebVTT or SubRip, in the order of their times; what rolls on is there once.
+    """The cues of WebVTT or SubRip in the order of their times; rolling lines occur once.
 
     Args:
         content: it is WebVTT if it begins with the word.
@@ -105,15 +105,15 @@ def parse(content: str, where: str) -> list[Cue]:
     """
     lines = content.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     web = lines[0].split(maxsplit=1)[:1] == ["WEBVTT"]
-    found: list[Cue] = []
+    cues: list[Cue] = []
     for number, block in _blocks(lines):
         if not (web and _SILENT_BLOCKS.match(block[0])):
-            found += _cues(block, number, where, strict=not web)
-    return _once(sorted(found, key=lambda cue: cue.start))
+            cues += _cues(block, number, where, strict=not web)
+    return _once(sorted(cues, key=lambda cue: cue.start))
 
 
 def _read(root: Path, path: str, listed: Collection[str]) -> list[Cue]:
-    """What is said in a clip, [] if nothing beside it tells."""
+    """The cues beside a clip, [] if there are none."""
     if path.lower().endswith(PICTURES):  # nothing is said in one picture; captions lie there
         return []
     stem = PurePosixPath(path)
@@ -130,9 +130,9 @@ def _read(root: Path, path: str, listed: Collection[str]) -> list[Cue]:
 
 
 def is_annotation(text: str) -> bool:
-    """Whether half of a text's lines or more are numbers, or begin as a table's do with one.
+    """Whether at least half of a text's lines are numbers, or start like a table's row with one.
 
-    So do labels, boxes and points of frames, which tools and corpora put beside clips.
+    Tools and corpora put such files beside clips: labels, boxes, points of frames.
     """
 
     def of_numbers(line: str) -> bool:
@@ -144,7 +144,7 @@ def is_annotation(text: str) -> bool:
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """What stands between empty lines, with the number of its first line.
+    """The blocks between empty lines, each with the number of its first line.
 
     A line of blanks is not empty: rolling captions have them within a cue.
     """
@@ -158,22 +158,22 @@ def _blocks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _cues(block: list[str], first: int, where: str, *, strict: bool) -> list[Cue]:
-    """The cues of a block; several if the empty line between them was forgotten."""
+    """The cues of a block; several if the empty line between them is missing."""
     arrows = [i for i, line in enumerate(block) if _ARROW in line]
     if strict and (not arrows or arrows[0] > 1):  # a cue's id takes one line
         raise UserError(
             f"{where}, line {first}: {block[0].strip()[:60]!r} stands where a cue should begin, "
             "with its number or its times. Correct the subtitles, or take the file away."
         )
-    found = []
+    cues = []
     for at, following in pairwise([*arrows, len(block)]):
         start, end = _times(block[at], f"{where}, line {first + at}")
         text = block[at + 1 : following]
         if following < len(block) and text and text[-1].strip().isdigit():
             text = text[:-1]  # the next cue's number
         if lines := _lines(text, markup=True):
-            found.append(Cue(start, end, lines))
-    return found
+            cues.append(Cue(start, end, lines))
+    return cues
 
 
 def _times(line: str, where: str) -> tuple[float, float]:
@@ -203,22 +203,22 @@ def _lines(texts: list[str], *, markup: bool = False) -> tuple[str, ...]:
 
 
 def _once(cues: list[Cue]) -> list[Cue]:
-    """Cues without what the one before them, still in sight, has said.
+    """Cues without the text that the previous cue, still visible, has shown.
 
-    Rolling captions (those that YouTube makes, say) show a line again when the next one comes, and
-    a line again as it grows.
+    Rolling captions (YouTube's, for example) repeat a line when the next one appears, and while it
+    grows.
     """
-    found: list[Cue] = []
-    shown: tuple[str, ...] = ()
-    shown_until = -math.inf
+    kept: list[Cue] = []
+    visible: tuple[str, ...] = ()
+    until = -math.inf
     for cue in cues:
-        new = _continued(shown, cue.lines) if cue.start <= shown_until + _TOUCHING else cue.lines
+        new = _continued(visible, cue.lines) if cue.start <= until + _TOUCHING else cue.lines
         if new:
-            found.append(replace(cue, lines=new))
+            kept.append(replace(cue, lines=new))
         else:
-            found[-1] = replace(found[-1], end=max(found[-1].end, cue.end))
-        shown, shown_until = cue.lines, cue.end
-    return found
+            kept[-1] = replace(kept[-1], end=max(kept[-1].end, cue.end))
+        visible, until = cue.lines, cue.end
+    return kept
 
 
 def _continued(before: tuple[str, ...], now: tuple[str, ...]) -> tuple[str, ...]:

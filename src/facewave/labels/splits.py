@@ -1,9 +1,8 @@
-"""Folds, the 80/10/10 split and validation: official where they are, else drawn once and kept.
+"""Folds, the 80/10/10 split and validation: the official ones, else drawn once and kept.
 
-What is drawn is disjoint in subjects and sources (where nobody is named, in clips), stratified by
-word, and stored. What is stored wins over what would be drawn, so a clip that is added moves no
-other to another part; only another seed or number of folds, or a corpus of which nothing is stored,
-draws anew.
+Drawn parts share no subject and no source (no clip, where neither is named), are stratified by
+word, and are stored. Stored parts win over what would be drawn, so an added clip moves no other;
+only another seed or another number of folds draws anew.
 """
 
 import warnings
@@ -25,11 +24,12 @@ Part = int | Literal["train", "val", "test"]
 SHARES: dict[Part, float] = {"train": 0.8, "val": 0.1, "test": 0.1}
 CARVED: dict[Part, float] = {"train": 0.9, "val": 0.1}  # of what an official test part leaves
 _TENTHS = 10
+_ADVICE = "Restore it with git, or delete it to draw new folds."
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
 class _Stored:
-    """What the file holds: the part of each group, and what they were drawn with."""
+    """The content of the store: the part of each owner, and the settings of the drawing."""
 
     seed: int
     folds: int
@@ -63,7 +63,7 @@ def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFra
     if stored is None or (stored.seed, stored.folds) != (seed, folds):
         stored = _Stored(seed, folds, {}, {}, {})
     if bad := [number for number in stored.fold.values() if not 1 <= number <= folds]:
-        raise UserError(f"{store} is damaged (there is no fold {bad[0]}). {_MEND}")
+        raise UserError(f"{store} is damaged (there is no fold {bad[0]}). {_ADVICE}")
     strata = kept["dataset"] + " " + kept["actual"].where(kept["actual"] != "", kept["quadrant"])
     clips = pd.DataFrame({"strata": strata, "owner": owners(kept), "group": groups(kept)})
     in_parts = bool((kept["part"] != "").any())
@@ -79,7 +79,7 @@ def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFra
     drawn = {"fold": fold, "split": split, "carved": carved}  # what is not drawn now is kept
     write_json(store, asdict(stored) | {name: parts for name, parts in drawn.items() if parts})
 
-    aside = clips["owner"].map(carved).where(kept["part"] != "test")
+    aside = clips["owner"].map(carved).astype(object).where(kept["part"] != "test")
     official = kept["part"].where(kept["part"] != "train", aside.fillna("train"))
     validation = pd.Series(pd.NA, kept.index, dtype="boolean")
     if in_folds:
@@ -127,7 +127,7 @@ def _place(
     known = [name for name in sizes.index if name in parts]
     if not known:
         return _draw(labels, names, shares, seed)
-    # Each newcomer goes where its classes are furthest below their share.
+    # Each new group goes where its classes are furthest below their share.
     held = {
         part: sizes.loc[[name for name in known if parts[name] == part]].sum().to_numpy(float)
         for part in shares
@@ -158,26 +158,23 @@ def _draw(
         raise UserError(
             f"{few} cannot fill {cuts} parts that share none. Lower labels.folds, or add clips."
         )
-    # Where every clip stands alone, both cut alike, and this one does it in seconds.
+    # Where every clip is its own group both give the same kind of folds, and this one in seconds.
     alone = n_groups == len(names)
     kind = StratifiedKFold if alone else StratifiedGroupKFold
     cut = kind(cuts, shuffle=True, random_state=seed)
     number = np.zeros(len(labels), int)
     with warnings.catch_warnings():
-        # A word with fewer clips than parts is no mistake: the parts without it have none to test.
+        # A word with fewer clips than parts is no mistake: some parts have none of it.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         for k, (_, test) in enumerate(cut.split(labels, labels, None if alone else names), start=1):
             number[test] = k
     drawn = dict(zip(names, number.tolist(), strict=True))
     if "train" not in shares:
-        return {name: k for name, k in drawn.items()}
+        return dict(drawn)
     tenths: dict[int, Part] = {2: "val"}
     if "test" in shares:
         tenths[1] = "test"
     return {name: tenths.get(k, "train") for name, k in drawn.items()}
-
-
-_MEND = "Restore it with git, or delete it to draw new folds."
 
 
 def _load(store: Path) -> _Stored | None:
@@ -187,5 +184,5 @@ def _load(store: Path) -> _Stored | None:
         return None
     except ValidationError as error:
         raise UserError(
-            f"{store} is damaged ({error.error_count()} wrong entries). {_MEND}"
+            f"{store} is damaged ({error.error_count()} wrong entries). {_ADVICE}"
         ) from None

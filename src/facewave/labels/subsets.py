@@ -1,4 +1,4 @@
-"""A stratified order of a corpus's clips, of which every slice is a stratified subset."""
+"""A stratified order of a corpus's clips: every slice of it is a stratified subset."""
 
 import hashlib
 
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 
 def rank(table: pd.DataFrame, seed: int) -> NDArray[np.float64]:
-    """Each clip's place, in [0, 1), in the order.
+    """Each clip's position, in [0, 1), in the order.
 
     The clips of each word are spread evenly over [0, 1), and so are those of the word in each
     fold and part, so that any slice has words, folds and parts in their proportions. Rows about
-    one file have one place.
+    one file have one position.
 
     Args:
         table: file_path, dataset, and what to stratify by: word, fold and part. A file's place

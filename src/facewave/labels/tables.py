@@ -1,8 +1,7 @@
-"""Foreign tables and lists, read strictly: what cannot be read right is refused, with its row.
+"""Tables and lists of other people, read strictly: errors are refused with their row.
 
-Every reader gets its fields from here, as text without surrounding blanks. Encodings: a byte-order
-mark says which one it is; without one a file is read in the encoding that the corpus declares,
-UTF-8 unless said otherwise. Nothing is guessed.
+Readers get fields as text without surrounding blanks. The encoding is that of the byte-order mark,
+otherwise the one that the corpus declares, by default UTF-8. Nothing is guessed.
 """
 
 import codecs
@@ -19,6 +18,7 @@ from typing import Any
 from python_calamine import CalamineError, CalamineWorkbook
 
 from facewave.errors import UserError
+from facewave.labels.schema import Reason
 
 Row = tuple[int, dict[str, str]]
 
@@ -33,8 +33,16 @@ _MARKS = {
 }
 
 
-class Unreadable(ValueError):  # noqa: N818  (what it is of a field)
-    """A field that is not what its column holds; the message says what it is instead."""
+class Unusable(ValueError):  # noqa: N818  (it describes a row)
+    """A row that cannot be used, such as one whose field is not what its column should hold.
+
+    Attributes:
+        reason: why.
+    """
+
+    def __init__(self, note: str, reason: Reason = Reason.BAD_VALUE) -> None:
+        super().__init__(note)
+        self.reason = reason
 
 
 def text(path: Path, encoding: str = "utf-8") -> str:
@@ -81,7 +89,7 @@ def rows(
     Args:
         path: .xlsx or .xls (the first sheet), or text.
         needed: columns that must be there.
-        known: columns that are read where they are there; like the needed ones, at most once.
+        known: optional columns; like the needed ones, at most once.
         delimiter: of a text; unless given, a tab in a .tsv file, else a comma.
         encoding: of a text without a byte-order mark.
 
@@ -89,7 +97,7 @@ def rows(
         Pairs of the line (the header's is 1) and the fields; all are "" in an empty row.
 
     Raises:
-        UserError: no such file, another format, a column missing or there twice, a row longer or
+        UserError: no such file, another format, a column missing or duplicated, a row longer or
             shorter than the header.
     """
     if path.suffix.lower() in SHEETS:
@@ -124,7 +132,7 @@ def rows(
 def lines(
     path: Path, separator: str, count: int, encoding: str = "utf-8", least: int | None = None
 ) -> list[Row]:
-    """The lines of a list without a header, as fields "0", "1", ...; empty lines are left away.
+    """The lines of a list without a header, as fields "0", "1", ...; empty lines are skipped.
 
     Args:
         path: the list.
@@ -136,7 +144,7 @@ def lines(
     Raises:
         UserError: no such file, not in the encoding, or a line with fewer fields.
     """
-    found = []
+    rows = []
     for number, line in enumerate(text(path, encoding).split("\n"), start=1):
         if not line.strip():
             continue
@@ -147,10 +155,10 @@ def lines(
                 f"of this list, separated by {separator!r}. Correct the line."
             )
         fields += [""] * (count - len(fields))
-        found.append((number, {str(i): field for i, field in enumerate(fields)}))
-    if not found:
+        rows.append((number, {str(i): field for i, field in enumerate(fields)}))
+    if not rows:
         raise UserError(f"{path} is empty. Put the corpus's list there.")
-    return found
+    return rows
 
 
 def clean(field: str) -> str:
@@ -162,10 +170,10 @@ def whole(field: str, what: str) -> int:
     """A whole number of at most nine digits.
 
     Raises:
-        Unreadable: it is not one.
+        Unusable: it is not one.
     """
     if not re.fullmatch(r"-?[0-9]+", field) or len(field) > _DIGITS:
-        raise Unreadable(f"{what} is {field[:40]!r}, not a whole number")
+        raise Unusable(f"{what} is {field[:40]!r}, not a whole number")
     return int(field)
 
 
@@ -178,10 +186,10 @@ def fold(field: str) -> int:
     """The number of a fold, from 1.
 
     Raises:
-        Unreadable: it is none.
+        Unusable: it is none.
     """
     if (number := count(field, "fold")) < 1:
-        raise Unreadable("fold is 0; folds are counted from 1")
+        raise Unusable("fold is 0; folds are counted from 1")
     return number
 
 
@@ -189,10 +197,10 @@ def count(field: str, what: str) -> int:
     """A whole number from 0.
 
     Raises:
-        Unreadable: it is not one.
+        Unusable: it is not one.
     """
     if (number := whole(field, what)) < 0:
-        raise Unreadable(f"{what} is {field!r}, below 0")
+        raise Unusable(f"{what} is {field!r}, below 0")
     return number
 
 
@@ -200,14 +208,14 @@ def real(field: str, what: str) -> float:
     """A finite number.
 
     Raises:
-        Unreadable: it is not one.
+        Unusable: it is not one.
     """
     try:
         number = float(field)
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or "_" in field:
-        raise Unreadable(f"{what} is {field[:40]!r}, not a number")
+        raise Unusable(f"{what} is {field[:40]!r}, not a number")
     return number
 
 
@@ -241,7 +249,7 @@ def _sheet(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _check_extent(path: Path) -> None:
-    """Refuse an .xlsx with a cell far away: reading takes memory for all that lies before it."""
+    """Refuse an .xlsx with a stray cell far away: reading it takes memory for all cells before."""
     try:
         with zipfile.ZipFile(path) as parts:
             sheets = [

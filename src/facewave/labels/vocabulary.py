@@ -16,14 +16,14 @@ def to_seven(reader: str, words: tuple[str, ...]) -> dict[str, str]:
         UserError: a word has no row, as those of compound expressions have not.
     """
     content = resources.files("facewave.labels").joinpath("vocabulary.csv").read_text("utf-8")
-    found = {
+    counterparts = {
         row["word"]: row["common"]
         for row in csv.DictReader(content.splitlines())
         if row["reader"] == reader
     }
-    if missing := [word for word in words if word not in found]:
+    if missing := [word for word in words if word not in counterparts]:
         raise UserError(
             f"params.yaml: words: seven has no counterparts for {reader}'s {missing[0]!r}. Use "
             "words: own, or another track."
         )
-    return {word: found[word] for word in words}
+    return {word: counterparts[word] for word in words}

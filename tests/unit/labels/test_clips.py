@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facewave.labels.cleaning import FileFact
-from facewave.labels.clips import look_at, open_one
+from facewave.labels.clips import inspect, inspect_clip
 
 
 def video(path: Path, shade: int = 1, fps: float = 25) -> Path:
@@ -95,28 +95,28 @@ def test_a_clip_opens_or_it_is_said_why_not(
     tmp_path: Path, name: str, make: Callable[[Path], Path], problem: str
 ) -> None:
     make(tmp_path / name)
-    fact = open_one(tmp_path / name)
+    fact = inspect_clip(tmp_path / name)
     assert fact == FileFact(exists=True, problem=problem, fps=fact.fps)
-    assert look_at(tmp_path, [name]) == {name: fact}
+    assert inspect(tmp_path, [name]) == {name: fact}
 
 
 def test_a_video_tells_its_own_rate_and_pictures_tell_none(tmp_path: Path) -> None:
-    assert open_one(video(tmp_path / "a.mp4")).fps == 25
-    assert open_one(video(tmp_path / "b.mp4", fps=12.5)).fps == 12.5
-    assert open_one(picture(tmp_path / "a.png")).fps == 0
-    assert open_one(pictures(tmp_path / "folder", 1, 2)).fps == 0
+    assert inspect_clip(video(tmp_path / "a.mp4")).fps == 25
+    assert inspect_clip(video(tmp_path / "b.mp4", fps=12.5)).fps == 12.5
+    assert inspect_clip(picture(tmp_path / "a.png")).fps == 0
+    assert inspect_clip(pictures(tmp_path / "folder", 1, 2)).fps == 0
 
 
 def test_a_picture_named_like_a_video_is_no_video(tmp_path: Path) -> None:
     picture(tmp_path / "a.png").rename(tmp_path / "a.mp4")
-    assert open_one(tmp_path / "a.mp4").problem == NO_VIDEO
+    assert inspect_clip(tmp_path / "a.mp4").problem == NO_VIDEO
 
 
 @pytest.mark.parametrize("name", ["gone.mp4", "gone/1.mp4", "a.mp4/1.mp4", "link.mp4"])
 def test_what_is_not_there_does_not_exist(tmp_path: Path, name: str) -> None:
     video(tmp_path / "a.mp4")
     (tmp_path / "link.mp4").symlink_to("nowhere.mp4")
-    assert look_at(tmp_path, [name]) == {name: FileFact(exists=False)}
+    assert inspect(tmp_path, [name]) == {name: FileFact(exists=False)}
 
 
 def test_a_playlist_of_a_file_outside_is_no_clip(tmp_path: Path) -> None:
@@ -125,23 +125,23 @@ def test_a_playlist_of_a_file_outside_is_no_clip(tmp_path: Path) -> None:
     playlist.parent.mkdir(parents=True)
     segment = f"#EXTINF:1,\n{tmp_path / 'outside.mp4'}\n"
     playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n{segment}#EXT-X-ENDLIST\n", "utf-8")
-    assert open_one(playlist).problem == NO_VIDEO
+    assert inspect_clip(playlist).problem == NO_VIDEO
 
 
 def test_a_folder_with_a_picture_that_points_nowhere_is_looked_at(tmp_path: Path) -> None:
     pictures(tmp_path / "a", 1, 2)
     (tmp_path / "a/003.bmp").symlink_to("nowhere.bmp")
-    assert look_at(tmp_path, ["a"])["a"].exists
+    assert inspect(tmp_path, ["a"])["a"].exists
 
 
 def test_a_name_too_long_for_a_file_does_not_exist(tmp_path: Path) -> None:
     name = "x" * 300 + ".mp4"
-    assert look_at(tmp_path, [name]) == {name: FileFact(exists=False)}
+    assert inspect(tmp_path, [name]) == {name: FileFact(exists=False)}
 
 
 def twins(root: Path, *paths: str) -> list[str]:
     """The twins of clips that all open."""
-    facts = look_at(root, list(paths))
+    facts = inspect(root, list(paths))
     assert {fact.problem for fact in facts.values()} == {""}
     return [facts[path].twin for path in paths]
 
@@ -207,12 +207,12 @@ def test_a_folder_is_no_twin_of_a_video_but_of_the_one_picture_that_it_holds(
 def test_broken_clips_are_no_twins(tmp_path: Path) -> None:
     text(tmp_path / "a.mp4")
     text(tmp_path / "b.mp4")
-    facts = look_at(tmp_path, ["a.mp4", "b.mp4"])
+    facts = inspect(tmp_path, ["a.mp4", "b.mp4"])
     assert [fact.twin for fact in facts.values()] == ["", ""]
 
 
 def test_every_clip_that_is_asked_for_is_told_of(tmp_path: Path) -> None:
     video(tmp_path / "größe, 表情/a b.mp4")
     asked = ["größe, 表情/a b.mp4", "gone.mp4"]
-    assert list(look_at(tmp_path, asked)) == asked
-    assert look_at(tmp_path, []) == {}
+    assert list(inspect(tmp_path, asked)) == asked
+    assert inspect(tmp_path, []) == {}

@@ -126,9 +126,8 @@ def counts(table: Any) -> dict[tuple[str, str], int]:
 # Options.
 
 
-@pytest.mark.parametrize(
-    ("reader", "options", "sentence"),
-    [
+def test_an_option_that_a_reader_does_not_take_is_refused() -> None:
+    cases: list[tuple[str, dict[str, Any], str]] = [
         ("dfew", {"every": 5}, "datasets.demo.every: the reader dfew has no use for it; it takes "),
         ("dfew", {"columns": {"label": "x"}}, "datasets.demo.columns: the reader dfew has no use"),
         ("dfew", {"encoding": "gbk"}, "datasets.demo.encoding: the reader dfew has no use for it"),
@@ -137,14 +136,11 @@ def counts(table: Any) -> dict[tuple[str, str], int]:
         ("afew_va", {"parts": [Part(reader="dfew", root="a")]}, "datasets.demo.parts: the reader"),
         ("union", {"clips": "{clip}"}, "datasets.demo.clips: the reader union has no use for it"),
         ("union", {"table": "x.csv"}, "no use for it; it takes parts."),
-    ],
-)
-def test_an_option_that_a_reader_does_not_take_is_refused(
-    reader: str, options: dict[str, Any], sentence: str
-) -> None:
-    said = refusal(entry("data", reader, **options))
-    assert said.startswith("params.yaml: ")
-    assert sentence in said
+    ]
+    for reader, options, sentence in cases:
+        said = refusal(entry("data", reader, **options))
+        assert said.startswith("params.yaml: ")
+        assert sentence in said
 
 
 def test_options_that_a_reader_takes_and_what_every_reader_takes_are_no_mistake() -> None:
@@ -177,11 +173,11 @@ def test_an_unknown_track_is_refused() -> None:
     assert said == "params.yaml: mafw has no track 'triple'; it has single, compound."
 
 
-@pytest.mark.parametrize("path", ["../x.mp4", "a/../../x.mp4", "/etc/x.mp4", "..\\x.mp4"])
-def test_a_path_that_leaves_the_root_is_refused_with_its_row(tmp_path: Path, path: str) -> None:
-    write(tmp_path / "own.csv", "clip,word", "a.mp4,calm", f"{path},calm")
-    with pytest.raises(UserError, match=r"^own\.csv:3: the path .* leaves"):
-        collected(own(tmp_path))
+def test_a_path_that_leaves_the_root_is_refused_with_its_row(tmp_path: Path) -> None:
+    for path in ["../x.mp4", "a/../../x.mp4", "/etc/x.mp4", "..\\x.mp4"]:
+        write(tmp_path / "own.csv", "clip,word", "a.mp4,calm", f"{path},calm")
+        with pytest.raises(UserError, match=r"^own\.csv:3: the path .* leaves"):
+            collected(own(tmp_path))
 
 
 # Words.
@@ -403,24 +399,22 @@ def test_two_parts_of_one_reader_are_two_corpora(three: Path, tmp_path: Path) ->
     }
 
 
-@pytest.mark.parametrize(
-    "parts",
-    [
+def test_two_corpora_in_one_folder_and_unions_in_unions_are_refused() -> None:
+    cases: list[list[Part]] = [
         [Part(reader="dfew", root="a"), Part(reader="mafw", root="a")],
         [Part(reader="dfew", root="a"), Part(reader="mafw", root="a/")],
         [Part(reader="union", root="a")],
-    ],
-)
-def test_two_corpora_in_one_folder_and_unions_in_unions_are_refused(parts: list[Part]) -> None:
-    said = refusal(entry("data", "union", parts=parts))
-    assert said.startswith("params.yaml: parts with the roots a")
-    assert said.endswith("are corpora, each in a folder of its own below root.")
+    ]
+    for parts in cases:
+        said = refusal(entry("data", "union", parts=parts))
+        assert said.startswith("params.yaml: parts with the roots a")
+        assert said.endswith("are corpora, each in a folder of its own below root.")
 
 
-@pytest.mark.parametrize("root", ["../dfew", "/dfew", "a/../../dfew"])
-def test_a_part_outside_of_the_union_s_root_is_refused(three: Path, root: str) -> None:
-    what = entry(three / "mafw", "union", parts=[Part(reader="dfew", root=root)])
-    assert root in refusal(what)
+def test_a_part_outside_of_the_union_s_root_is_refused(three: Path) -> None:
+    for root in ["../dfew", "/dfew", "a/../../dfew"]:
+        what = entry(three / "mafw", "union", parts=[Part(reader="dfew", root=root)])
+        assert root in refusal(what)
 
 
 # Tables of one's own.
@@ -511,9 +505,10 @@ def test_a_share_takes_all_rows_of_a_clip_or_none(tmp_path: Path) -> None:
     assert (outside.groupby(raw["video_idx"]).nunique() == 1).all()
 
 
-@pytest.mark.parametrize("options", [{"table": "../x.csv"}, {"clips": "/x/{order}.mp4"}])
-def test_a_table_or_clips_outside_of_the_folder_are_refused(options: dict[str, str]) -> None:
-    assert "leaves the dataset's folder" in refusal(entry("data", "dfew", **options))
+def test_a_table_or_clips_outside_of_the_folder_are_refused() -> None:
+    cases: list[dict[str, str]] = [{"table": "../x.csv"}, {"clips": "/x/{order}.mp4"}]
+    for options in cases:
+        assert "leaves the dataset's folder" in refusal(entry("data", "dfew", **options))
 
 
 def test_without_the_official_parts_what_is_wrong_with_them_is_no_reason(tmp_path: Path) -> None:

@@ -1,10 +1,9 @@
 """What readers give to cleaning: a table with a column per field, whatever the records hold."""
 
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import fields
 from typing import Any
 
 import pandas as pd
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,12 +22,6 @@ def test_each_field_is_a_column() -> None:
     assert list(frame([BARE]).columns) == [field.name for field in fields(Record)]
 
 
-def test_no_records_are_a_table_with_all_columns() -> None:
-    table = frame([])
-    assert table.shape == (0, len(fields(Record)))
-    assert str(table["fold"].dtype) == "Int64"
-
-
 def test_what_is_not_told_is_nothing() -> None:
     table = frame([BARE])
     (row,) = table.itertuples()
@@ -38,14 +31,14 @@ def test_what_is_not_told_is_nothing() -> None:
     assert table[list(NUMBERS)].isna().all(axis=None)
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_columns_have_their_types_whatever_is_told(told: bool) -> None:
-    other: dict[str, Any] = {"fold": 3, "frame": 0, "valence": 1, "end": 2.5} if told else {}
-    types = frame([record(**other)]).dtypes.map(str)
-    assert types["row"] == types["fold"] == types["frame"] == "Int64"
-    assert {types[name] for name in NUMBERS} == {"float64"}
-    texts = ("word", "votes", "aus", "scores", "problem", "part")
-    assert {types[name] for name in texts} == {"object"}
+def test_columns_have_their_types_whatever_is_told() -> None:
+    for told in [True, False]:
+        other: dict[str, Any] = {"fold": 3, "frame": 0, "valence": 1, "end": 2.5} if told else {}
+        types = frame([record(**other)]).dtypes.map(str)
+        assert types["row"] == types["fold"] == types["frame"] == "Int64"
+        assert {types[name] for name in NUMBERS} == {"float64"}
+        texts = ("word", "votes", "aus", "scores", "problem", "part")
+        assert {types[name] for name in texts} == {"object"}
 
 
 def test_what_is_told_stays_as_it_is() -> None:
@@ -56,11 +49,6 @@ def test_what_is_told_stays_as_it_is() -> None:
     assert (row.word, row.votes, row.aus, row.fold) == ("happy", {"happy": 3}, {"AU1": 1}, 4)
     assert row.problem is Reason.BAD_VALUE
     assert (row.table, row.row, row.note) == ("t.csv", 2, "x")
-
-
-def test_records_cannot_be_changed() -> None:
-    with pytest.raises(FrozenInstanceError):
-        BARE.word = "sad"  # type: ignore[misc]
 
 
 RECORDS = st.lists(
@@ -79,7 +67,7 @@ RECORDS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=20)
 @given(RECORDS)
 def test_rows_are_the_records_in_their_order(records: list[Record]) -> None:
     table = frame(records)

@@ -37,7 +37,7 @@ def filled(root: Path, *paths: str, **fields: Any) -> list[str]:
 
 
 def whole(content: str) -> str:
-    return sidecars.said(sidecars.parse(content, "a.vtt"), math.nan, math.nan)
+    return sidecars.text_between(sidecars.parse(content, "a.vtt"), math.nan, math.nan)
 
 
 def outcome(content: str) -> str:
@@ -54,20 +54,16 @@ def refused(content: str) -> str:
 
 
 def test_cues_have_times_and_lines() -> None:
-    assert sidecars.parse(TWO_SRT, "a.srt") == [
-        Cue(1.0, 2.0, ("One.",)),
-        Cue(3.0, 4.5, ("Two.",)),
-    ]
+    assert sidecars.parse(TWO_SRT, "a.srt") == [Cue(1.0, 2.0, ("One.",)), Cue(3.0, 4.5, ("Two.",))]
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_any_line_ends(end: str) -> None:
-    assert whole(TWO_SRT.replace("\n", end)) == "One. Two."
+def test_any_line_ends() -> None:
+    for end in ["\n", "\r\n", "\r"]:
+        assert whole(TWO_SRT.replace("\n", end)) == "One. Two."
 
 
-@pytest.mark.parametrize(
-    ("timing", "expected"),
-    [
+def test_times_in_every_form() -> None:
+    cases: list[tuple[str, tuple[float, float]]] = [
         ("01:02:03,004 --> 01:02:04,5", (3723.004, 3724.5)),
         ("02:03.004 --> 02:04.000", (123.004, 124.0)),
         ("100:00:00.000 --> 100:00:01.000", (360000.0, 360001.0)),
@@ -75,15 +71,13 @@ def test_any_line_ends(end: str) -> None:
         ("  00:01.5-->00:02.25  ", (1.5, 2.25)),
         ("00:01.000 --> 00:02.000 align:start position:0% line:90%", (1.0, 2.0)),
         ("00:00:01,000 --> 00:00:02,000 X1:40 X2:600 Y1:20 Y2:50", (1.0, 2.0)),
-    ],
-)
-def test_times_in_every_form(timing: str, expected: tuple[float, float]) -> None:
-    assert sidecars.parse(f"{timing}\nx\n", "a.srt") == [Cue(*expected, ("x",))]
+    ]
+    for timing, expected in cases:
+        assert sidecars.parse(f"{timing}\nx\n", "a.srt") == [Cue(*expected, ("x",))]
 
 
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [
+def test_markup_goes_and_text_stays() -> None:
+    for written, read in [
         ("<v Mary Ann>I know.</v>", "I know."),
         ("<c.yellow.bg_blue>a</c> <i>b</i> <lang en>c</lang>", "a b c"),
         ("one<00:00:01.500><c> two</c>", "one two"),
@@ -92,10 +86,8 @@ def test_times_in_every_form(timing: str, expected: tuple[float, float]) -> None
         ("&lt;i&gt;", "<i>"),
         ("a < b and b > c {sic}", "a < b and b > c {sic}"),
         (" tab\tand   blanks\u2028and\x0bbreaks ", "tab and blanks and breaks"),
-    ],
-)
-def test_markup_goes_and_text_stays(written: str, read: str) -> None:
-    assert whole(f"WEBVTT\n\n00:01.000 --> 00:02.000\n{written}\n") == read
+    ]:
+        assert whole(f"WEBVTT\n\n00:01.000 --> 00:02.000\n{written}\n") == read
 
 
 def test_what_webvtt_has_beside_cues_is_not_said() -> None:
@@ -168,7 +160,7 @@ def test_rolling_captions_are_joined_once() -> None:
 
 
 def test_a_part_of_rolling_captions_has_what_is_new_in_it() -> None:
-    assert sidecars.said(sidecars.parse(ROLLING, "a.vtt"), 2.5, 3.5) == "how it rolls"
+    assert sidecars.text_between(sidecars.parse(ROLLING, "a.vtt"), 2.5, 3.5) == "how it rolls"
 
 
 def test_a_line_that_grows_is_there_once() -> None:
@@ -207,9 +199,8 @@ def test_whatever_is_there_is_read_or_refused_with_its_line(content: str) -> Non
     assert said == " ".join(said.split()) or re.match(r"refused: a\.vtt, line \d+: ", said)
 
 
-@pytest.mark.parametrize(
-    ("content", "line"),
-    [
+def test_what_is_no_subtitle_is_refused_with_its_line() -> None:
+    for content, line in [
         ("1\n00:00:01,000 -> 00:00:02,000\nx\n", 1),
         ("hello\n", 1),
         (TWO_SRT + "\n\nhello\nthere\n", 10),
@@ -218,20 +209,17 @@ def test_whatever_is_there_is_read_or_refused_with_its_line(content: str) -> Non
         (TWO_SRT + "\n3\n00:00:aa,000 --> 00:00:07,000\nx\n", 10),
         ("one\ntwo\n00:00:01,000 --> 00:00:02,000\nx\n", 1),
         ("WEBVTT\n\n00:01.000 --> nonsense\nx\n", 3),
-    ],
-)
-def test_what_is_no_subtitle_is_refused_with_its_line(content: str, line: int) -> None:
-    message = refused(content)
-    assert message.startswith(f"a.srt, line {line}: ")
-    assert "Correct the subtitles" in message
+    ]:
+        message = refused(content)
+        assert message.startswith(f"a.srt, line {line}: ")
+        assert "Correct the subtitles" in message
 
 
 CUES = [Cue(0.0, 1.0, ("a",)), Cue(1.0, 2.0, ("b",)), Cue(2.0, 2.0, ("c",)), Cue(3.0, 4.0, ("d",))]
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "expected"),
-    [
+def test_a_part_takes_the_cues_that_overlap_it() -> None:
+    for start, end, expected in [
         (math.nan, math.nan, "a b c d"),
         (0.5, 1.0, "a"),
         (1.0, 2.0, "b"),
@@ -240,10 +228,8 @@ CUES = [Cue(0.0, 1.0, ("a",)), Cue(1.0, 2.0, ("b",)), Cue(2.0, 2.0, ("c",)), Cue
         (1.5, math.nan, "b c d"),
         (2.5, 3.0, ""),
         (3.5, 3.6, "d"),
-    ],
-)
-def test_a_part_takes_the_cues_that_overlap_it(start: float, end: float, expected: str) -> None:
-    assert sidecars.said(CUES, start, end) == expected
+    ]:
+        assert sidecars.text_between(CUES, start, end) == expected
 
 
 # Files beside clips.
@@ -270,10 +256,10 @@ def test_a_folder_of_pictures_has_it_beside_the_folder(tmp_path: Path) -> None:
     assert filled(tmp_path, "clips/0.5") == ["One. Two."]
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "a.PNG"])
-def test_nothing_is_said_in_a_picture(tmp_path: Path, name: str) -> None:
-    (tmp_path / "a.txt").write_text("A woman smiles.")
-    assert filled(tmp_path, name) == [""]
+def test_nothing_is_said_in_a_picture(tmp_path: Path) -> None:
+    for name in ["a.jpg", "a.PNG"]:
+        (tmp_path / "a.txt").write_text("A woman smiles.")
+        assert filled(tmp_path, name) == [""]
 
 
 def test_subtitles_go_before_text_for_they_have_times(tmp_path: Path) -> None:
@@ -322,9 +308,8 @@ def test_a_name_as_long_as_names_may_be_is_no_trouble(tmp_path: Path) -> None:
 # Label files that a corpus, or a tool, keeps beside its clips.
 
 
-@pytest.mark.parametrize(
-    "annotation",
-    [
+def test_a_text_of_numbers_is_no_transcript(tmp_path: Path) -> None:
+    for annotation in [
         "valence,arousal\n0.1,-0.2\n-5,-5\n",  # Aff-Wild2
         "Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other\n4\n",
         "0 0.5 0.5 0.25 0.25\n",  # a box
@@ -332,20 +317,22 @@ def test_a_name_as_long_as_names_may_be_is_no_trouble(tmp_path: Path) -> None:
         "frame,emotion\n1,happy\n2,happy\n",
         "0.0\t1.5\tsmile\n",
         "7\n",
-    ],
-)
-def test_a_text_of_numbers_is_no_transcript(tmp_path: Path, annotation: str) -> None:
-    (tmp_path / "a.txt").write_text(annotation)
-    assert filled(tmp_path, "a.mp4") == [""]
+    ]:
+        (tmp_path / "a.txt").write_text(annotation)
+        assert filled(tmp_path, "a.mp4") == [""]
 
 
-@pytest.mark.parametrize(
-    "said",
-    ["Route 66.", "It was 1999.", "10, 9, 8, go!", "Wait...\n...\nWhat?", "7 up", "No. 5\nYes"],
-)
-def test_numbers_that_are_said_make_no_annotation(tmp_path: Path, said: str) -> None:
-    (tmp_path / "a.txt").write_text(said)
-    assert filled(tmp_path, "a.mp4") == [" ".join(said.split())]
+def test_numbers_that_are_said_make_no_annotation(tmp_path: Path) -> None:
+    for said in [
+        "Route 66.",
+        "It was 1999.",
+        "10, 9, 8, go!",
+        "Wait...\n...\nWhat?",
+        "7 up",
+        "No. 5\nYes",
+    ]:
+        (tmp_path / "a.txt").write_text(said)
+        assert filled(tmp_path, "a.mp4") == [" ".join(said.split())]
 
 
 def test_no_text_in_a_folder_of_label_files_is_a_transcript(tmp_path: Path) -> None:

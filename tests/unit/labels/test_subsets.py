@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,7 +44,7 @@ CELLS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=20)
 @given(CELLS, st.integers(0, 2**32 - 1))
 def test_ranks_lie_below_1_and_no_two_clips_of_a_word_share_one(
     cells: list[tuple[str, int | None, str]], seed: int
@@ -55,7 +54,7 @@ def test_ranks_lie_below_1_and_no_two_clips_of_a_word_share_one(
     assert not table.duplicated(["word", "rank"]).any()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=20)
 @given(CELLS, st.floats(0, 1))
 def test_a_slice_has_the_share_of_each_word(
     cells: list[tuple[str, int | None, str]], share: float
@@ -66,28 +65,26 @@ def test_a_slice_has_the_share_of_each_word(
     assert ((taken - share * sizes).abs() <= 0.5 + 1e-9).all()
 
 
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize(("first", "last"), [(0, 0.1), (0, 0.3), (0.3, 0.5), (0.5, 1)])
-def test_a_slice_has_the_share_of_each_word_in_each_fold(
-    first: float, last: float, seed: int
-) -> None:
-    sizes = subset(ranked(even(20), seed), first, last).groupby(["word", "fold"]).size()
-    assert len(sizes) == 10
-    assert ((sizes - 20 * (last - first)).abs() <= 1).all()
+def test_a_slice_has_the_share_of_each_word_in_each_fold() -> None:
+    for seed in range(5):
+        for first, last in [(0, 0.1), (0, 0.3), (0.3, 0.5), (0.5, 1)]:
+            sizes = subset(ranked(even(20), seed), first, last).groupby(["word", "fold"]).size()
+            assert len(sizes) == 10
+            assert ((sizes - 20 * (last - first)).abs() <= 1).all()
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_a_slice_has_the_share_of_each_part_though_they_differ_in_size(seed: int) -> None:
-    table = clips(
-        [("happy", None, part) for part in ["train"] * 160 + ["val"] * 20 + ["test"] * 20]
-    )
-    taken = subset(ranked(table, seed), 0, 0.25).groupby("part").size()
-    assert abs(taken["train"] - 40) <= 1
-    assert abs(taken["val"] - 5) <= 1
-    assert abs(taken["test"] - 5) <= 1
+def test_a_slice_has_the_share_of_each_part_though_they_differ_in_size() -> None:
+    for seed in range(5):
+        table = clips(
+            [("happy", None, part) for part in ["train"] * 160 + ["val"] * 20 + ["test"] * 20]
+        )
+        taken = subset(ranked(table, seed), 0, 0.25).groupby("part").size()
+        assert abs(taken["train"] - 40) <= 1
+        assert abs(taken["val"] - 5) <= 1
+        assert abs(taken["test"] - 5) <= 1
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=20)
 @given(CELLS, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_plays_no_part(
     cells: list[tuple[str, int | None, str]], chance: Any

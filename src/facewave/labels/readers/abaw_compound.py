@@ -9,11 +9,12 @@ params.yaml names it. Of each video's lines every n-th makes a row.
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import frames, tables
-from facewave.labels.corpus import Corpus, Track, code, place
-from facewave.labels.records import Record
+from facewave.labels.corpus import Corpus, Track, clip_path, code
+from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
 
@@ -52,54 +53,45 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         parts = _PICTURE.fullmatch(values["0"])
         if parts is None:
             note = f"{values['0'][:40]!r} is not video/number.jpg"
-            records.append(_bad(entry.table, row, values["0"], note))
+            bad = Reason.BAD_VALUE
+            records.append(
+                Record(table=entry.table, row=row, video_idx=values["0"], problem=bad, note=note)
+            )
             continue
         video, frame = parts[1], int(parts[2])
         seen[video] += 1
         if (seen[video] - 1) % entry.every:
             continue
-        clip = place(clips, video=video)
+        clip = clip_path(clips, video=video)
         if video not in pictures:
             pictures[video] = frames.numbers(root / clip)
         there = pictures[video]
         first = there[0] if there else 1
-        word, problem, note = _word(values["1"])
-        if there is not None and frame not in there and problem is None:
-            problem, note = Reason.NO_PICTURE, "the picture is not in the video's folder"
-        word = "" if problem else word
+        label = parsed(_label, values["1"])
+        if there is not None and frame not in there and "problem" not in label:
+            note = "the picture is not in the video's folder"
+            label = {"problem": Reason.NO_PICTURE, "note": note}
         records.append(
             Record(
                 table=entry.table,
                 row=row,
                 video_idx=f"{video}/{parts[2]}",
                 file_path=clip,
-                word=word,
                 source=video,
-                compound=word,
                 frame=max(0, frame - first),
-                problem=problem,
-                note=note,
+                **label,
             )
         )
     return records
 
 
-def _bad(table: str, row: int, name: str, note: str) -> Record:
-    return Record(
-        table=table, row=row, video_idx=name, file_path="", problem=Reason.BAD_VALUE, note=note
-    )
-
-
-def _word(field: str) -> tuple[str, Reason | None, str]:
-    try:
-        number = tables.whole(field, "the code")
-    except tables.Unreadable as error:
-        return "", Reason.BAD_VALUE, str(error)
+def _label(field: str) -> dict[str, Any]:
+    number = tables.whole(field, "the code")
     if number == _IGNORE:
-        return "", Reason.MARKED_INVALID, f"code {number}"
+        raise tables.Unusable(f"code {number}", Reason.MARKED_INVALID)
     if word := code(WORDS, number, first=0):
-        return word, None, ""
-    return "", Reason.UNKNOWN_WORD, f"code {number}, of 0 to {len(WORDS) - 1}"
+        return {"word": word, "compound": word}
+    raise tables.Unusable(f"code {number}, of 0 to {len(WORDS) - 1}", Reason.UNKNOWN_WORD)
 
 
 CORPUS = Corpus(

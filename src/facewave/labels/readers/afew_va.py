@@ -11,8 +11,8 @@ from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import frames, tables
-from facewave.labels.corpus import Corpus, Track, listing, place
-from facewave.labels.records import Record
+from facewave.labels.corpus import Corpus, Track, clip_path, find
+from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
 
@@ -21,28 +21,28 @@ _LARGEST = 10
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """Every n-th frame of all clips."""
-    found = sorted(
+    paths = sorted(
         path
-        for path in listing(root, "**/[0-9][0-9][0-9].json")
+        for path in find(root, "**/[0-9][0-9][0-9].json")
         if path.stem == path.parent.name and path.is_file()
     )
-    if not found:
+    if not paths:
         raise UserError(
             f"{root} has no clips such as 001/001.json. Unpack AFEW-VA's archives there, or "
             "correct the dataset's root in params.yaml."
         )
-    return [record for path in found for record in _clip(root, path, entry)]
+    return [record for path in paths for record in _clip(root, path, entry)]
 
 
 def _clip(root: Path, path: Path, entry: Dataset) -> list[Record]:
     actor, labels = _content(path)
     folder = path.parent.relative_to(root).as_posix()
-    pictures = place(entry.clips or "{folder}", folder=folder, clip=path.stem)
+    pictures = clip_path(entry.clips or "{folder}", folder=folder, clip=path.stem)
     there = set(frames.numbers(root / pictures) or [])
     first = min(there, default=0)
     records = []
     for name in sorted(labels)[:: entry.every]:
-        label = _label(name, labels[name])
+        label = parsed(_label, name, labels[name])
         number = tables.digits(name) or 0
         if "problem" not in label and number not in there:
             label = {"problem": Reason.NO_PICTURE, "note": f"no picture {name}"}
@@ -70,21 +70,18 @@ def _content(path: Path) -> tuple[str, dict[str, Any]]:
     labels = content.get("frames") if isinstance(content, dict) else None
     if not isinstance(labels, dict) or not labels:
         raise UserError(f"{path} has no frames. Is it AFEW-VA's, and whole? Get it again.")
-    if (said := str(content.get("video_id", path.stem))) != path.stem:
-        raise UserError(f"{path} says that it is clip {said[:40]!r}. Put it in its own folder.")
+    if (video_id := str(content.get("video_id", path.stem))) != path.stem:
+        raise UserError(f"{path} says that it is clip {video_id[:40]!r}. Put it in its own folder.")
     return tables.clean(str(content.get("actor", ""))), labels
 
 
 def _label(name: str, label: object) -> dict[str, Any]:
+    tables.count(name, "the frame's name")
     values = {}
-    try:
-        tables.count(name, "the frame's name")
-        for side in ("valence", "arousal"):
-            value = label.get(side, "") if isinstance(label, dict) else label
-            values[f"{side}_raw"] = tables.real(str(value), side)
-            values[side] = values[f"{side}_raw"] / _LARGEST
-    except tables.Unreadable as error:
-        return {"problem": Reason.BAD_VALUE, "note": str(error)}
+    for side in ("valence", "arousal"):
+        value = label.get(side, "") if isinstance(label, dict) else label
+        values[f"{side}_raw"] = tables.real(str(value), side)
+        values[side] = values[f"{side}_raw"] / _LARGEST
     return values
 
 

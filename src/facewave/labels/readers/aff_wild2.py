@@ -9,15 +9,15 @@ for it. ``<video>_left`` and ``<video>_right`` are two people in one video.
 """
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import frames, tables
-from facewave.labels.corpus import Corpus, Track, code, place, track_name
-from facewave.labels.records import Record
+from facewave.labels.corpus import Corpus, Track, clip_path, code, track_name
+from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
+from facewave.labels.tables import Unusable
 from facewave.params import Dataset
 
 WORDS = (
@@ -64,19 +64,19 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 
 
 def _folder(root: Path, track: str) -> str:
-    found = sorted(
+    paths = sorted(
         path
         for name in _FOLDERS[track]
         for path in (*root.glob(name), *root.glob(f"*/{name}"))
         if path.is_dir()
     )
-    if len(found) != 1:
-        what = " and ".join(map(str, found)) if found else f"no {' or '.join(_FOLDERS[track])}"
+    if len(paths) != 1:
+        what = " and ".join(map(str, paths)) if paths else f"no {' or '.join(_FOLDERS[track])}"
         raise UserError(
             f"{root} has {what}. Put the annotations of one ABAW challenge there, or name their "
             "folder as table in params.yaml."
         )
-    return found[0].relative_to(root).as_posix()
+    return paths[0].relative_to(root).as_posix()
 
 
 def _video(
@@ -93,14 +93,13 @@ def _video(
         raise UserError(f"{path} has no rows below its header. Get it again.")
     table, video = path.relative_to(root).as_posix(), path.stem
     source = re.sub("_(left|right)$", "", video)
-    clip = place(clips, video=video, source=source)
+    clip = clip_path(clips, video=video, source=source)
     numbers = frames.numbers(root / clip)
     pictures = None if numbers is None else set(numbers)
     first = min(pictures) if pictures else 1
-    parse = _PARSERS[track]
     records = []
     for i in range(0, len(lines), entry.every):
-        label = _label(parse, lines[i], names)
+        label = parsed(_PARSERS[track], lines[i], names)
         if pictures is not None and i + 1 not in pictures and "problem" not in label:
             label = {"problem": Reason.NO_PICTURE, "note": "no face was found"}
         records.append(
@@ -118,48 +117,35 @@ def _video(
     return records
 
 
-def _label(parse: Callable[[list[str], Words], Label], line: str, names: Words) -> Label:
-    try:
-        return parse([field.strip() for field in line.split(",")], names)
-    except tables.Unreadable as error:
-        return {"problem": Reason.BAD_VALUE, "note": str(error)}
+def _fields(line: str, count: int) -> list[str]:
+    fields = [field.strip() for field in line.split(",")]
+    if len(fields) != count:
+        raise Unusable(f"{','.join(fields)[:40]!r} has {len(fields)} fields, not {count}")
+    return fields
 
 
-def _invalid(note: str) -> Label:
-    return {"problem": Reason.MARKED_INVALID, "note": note}
-
-
-def _count(fields: list[str], wanted: int) -> None:
-    if len(fields) != wanted:
-        raise tables.Unreadable(f"{','.join(fields)[:40]!r} has {len(fields)} fields, not {wanted}")
-
-
-def _affect(fields: list[str], names: Words) -> Label:
-    _count(fields, len(names))
-    valence, arousal = (tables.real(*pair) for pair in zip(fields, names, strict=True))
+def _affect(line: str, names: Words) -> Label:
+    valence, arousal = map(tables.real, _fields(line, len(names)), names)
     if min(valence, arousal) <= _NO_VALUE:
-        return _invalid(f"valence {valence:g}, arousal {arousal:g}")
+        raise Unusable(f"valence {valence:g}, arousal {arousal:g}", Reason.MARKED_INVALID)
     return {"valence": valence, "arousal": arousal, "valence_raw": valence, "arousal_raw": arousal}
 
 
-def _expression(fields: list[str], names: Words) -> Label:
-    _count(fields, 1)
-    number = tables.whole(fields[0], "the expression")
+def _expression(line: str, names: Words) -> Label:
+    number = tables.whole(_fields(line, 1)[0], "the expression")
     if number == _NO_CODE:
-        return _invalid(f"expression {number}")
+        raise Unusable(f"expression {number}", Reason.MARKED_INVALID)
     if word := code(names, number, first=0):
         return {"word": word}
-    note = f"expression {number}, of 0 to {len(names) - 1}"
-    return {"problem": Reason.UNKNOWN_WORD, "note": note}
+    raise Unusable(f"expression {number}, of 0 to {len(names) - 1}", Reason.UNKNOWN_WORD)
 
 
-def _units(fields: list[str], names: Words) -> Label:
-    _count(fields, len(names))
-    units = dict(zip(names, map(tables.whole, fields, names), strict=True))
+def _units(line: str, names: Words) -> Label:
+    units = dict(zip(names, map(tables.whole, _fields(line, len(names)), names), strict=True))
     if missing := [unit for unit, active in units.items() if active == _NO_CODE]:
-        return _invalid(f"{missing[0]} is {_NO_CODE}")
+        raise Unusable(f"{missing[0]} is {_NO_CODE}", Reason.MARKED_INVALID)
     if strange := [unit for unit, active in units.items() if active not in (0, 1)]:
-        raise tables.Unreadable(f"{strange[0]} is {units[strange[0]]}, not 0 or 1")
+        raise Unusable(f"{strange[0]} is {units[strange[0]]}, not 0 or 1")
     return {"aus": units}
 
 

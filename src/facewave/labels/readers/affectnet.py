@@ -11,13 +11,14 @@ import math
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from facewave.errors import UserError
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, code, first_there, place, track_name
-from facewave.labels.records import Record
+from facewave.labels.corpus import Corpus, Track, clip_path, code, first_there, track_name
+from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
 
@@ -52,31 +53,26 @@ def _folders(root: Path, entry: Dataset) -> Iterator[Record]:
             )
         for exp in paths:
             clip = exp.name.removesuffix("_exp.npy")
-            problem: tuple[Reason, str] | None = None
-            expression = valence = arousal = float(_NONE)
-            try:
-                expression = _number(exp)
-                valence, arousal = (
-                    _number(exp.with_name(f"{clip}_{k}.npy")) for k in ("val", "aro")
-                )
-            except tables.Unreadable as error:
-                problem = Reason.BAD_VALUE, str(error)
-            yield _record(
+            yield Record(
                 table=f"{name}/annotations/{exp.name}",
                 row=0,
-                clip=f"{name}/{clip}",
-                path=place(clips, set=name, id=clip),
+                video_idx=f"{name}/{clip}",
+                file_path=clip_path(clips, set=name, id=clip),
                 part=part,
-                numbers=(expression, valence, arousal),
-                problem=problem,
+                **parsed(_of_files, exp, clip),
             )
+
+
+def _of_files(exp: Path, clip: str) -> dict[str, Any]:
+    valence, arousal = (exp.with_name(f"{clip}_{name}.npy") for name in ("val", "aro"))
+    return _label(*map(_number, (exp, valence, arousal)))
 
 
 def _number(path: Path) -> float:
     """The one number of a file, which may be written as text.
 
     Raises:
-        Unreadable: the file is missing, damaged or holds something else.
+        Unusable: the file is missing, damaged or holds something else.
     """
     try:
         with path.open("rb") as file:  # not np.load, which opens archives too
@@ -84,7 +80,7 @@ def _number(path: Path) -> float:
     except _DAMAGE:
         number = math.nan
     if not math.isfinite(number):
-        raise tables.Unreadable(f"{path.name} is missing or does not hold one number")
+        raise tables.Unusable(f"{path.name} is missing or does not hold one number")
     return number
 
 
@@ -99,63 +95,35 @@ def _lists(root: Path, entry: Dataset) -> Iterator[Record]:
         for row, values in tables.rows(root / table, _COLUMNS):
             file, *fields = (values[column] for column in _COLUMNS)
             if not any(values.values()):
-                yield Record(table=table, row=row, video_idx="", file_path="")
+                yield Record(table=table, row=row, video_idx="")
                 continue
-            problem: tuple[Reason, str] | None = None
-            numbers = (float(_NONE),) * 3
-            try:
-                expression, valence, arousal = map(tables.real, fields, _COLUMNS[1:])
-                numbers = expression, valence, arousal
-            except tables.Unreadable as error:
-                problem = Reason.BAD_VALUE, str(error)
-            if not file:
-                problem = Reason.BAD_VALUE, f"no {_COLUMNS[0]}"
-            yield _record(
+            yield Record(
                 table=table,
                 row=row,
-                clip=file or f"{name}:{row}",
-                path=place(clips, file=file) if file else "",
+                video_idx=file or f"{name}:{row}",
+                file_path=clip_path(clips, file=file) if file else "",
                 part=part,
-                numbers=numbers,
-                problem=problem,
+                **parsed(_of_fields, file, fields),
             )
 
 
-def _record(
-    *,
-    table: str,
-    row: int,
-    clip: str,
-    path: str,
-    part: str,
-    numbers: tuple[float, float, float],
-    problem: tuple[Reason, str] | None,
-) -> Record:
-    expression, *pair = numbers
-    valence, arousal = (None if number == _NONE else number for number in pair)
-    whole = expression.is_integer()
-    word = code(WORDS, int(expression), first=0) if whole else ""
-    if not problem and not word:
-        marked = code(NO_EMOTION, int(expression), first=len(WORDS)) if whole else ""
-        problem = (
-            (Reason.MARKED_INVALID, marked)
-            if marked
-            else (Reason.UNKNOWN_WORD, f"expression {expression:g}, of 0 to 10")
-        )
-    return Record(
-        table=table,
-        row=row,
-        video_idx=clip,
-        file_path=path,
-        word="" if problem else word,
-        part=part,
-        valence=valence,
-        arousal=arousal,
-        valence_raw=valence,
-        arousal_raw=arousal,
-        problem=problem[0] if problem else None,
-        note=problem[1] if problem else "",
-    )
+def _of_fields(file: str, fields: list[str]) -> dict[str, Any]:
+    if not file:
+        raise tables.Unusable(f"no {_COLUMNS[0]}")
+    return _label(*map(tables.real, fields, _COLUMNS[1:]))
+
+
+def _label(expression: float, *affect: float) -> dict[str, Any]:
+    valence, arousal = (None if number == _NONE else number for number in affect)
+    numbers = {"valence": valence, "arousal": arousal}
+    numbers |= {"valence_raw": valence, "arousal_raw": arousal}
+    whole = int(expression) if expression.is_integer() else -1
+    if word := code(WORDS, whole, first=0):
+        return {"word": word, **numbers}
+    if marked := code(NO_EMOTION, whole, first=len(WORDS)):
+        return {"problem": Reason.MARKED_INVALID, "note": marked, **numbers}
+    note = f"expression {expression:g}, of 0 to 10"
+    return {"problem": Reason.UNKNOWN_WORD, "note": note, **numbers}
 
 
 _KNOWS = ("split", "valence", "arousal")
@@ -163,10 +131,7 @@ _KNOWS = ("split", "valence", "arousal")
 CORPUS = Corpus(
     name="affectnet",
     title="AffectNet: Facial Expression, Valence, and Arousal in the Wild (Mollahosseini, 2019)",
-    tracks={
-        "manual": Track(words=WORDS, knows=_KNOWS),
-        "list": Track(words=WORDS, knows=_KNOWS),
-    },
+    tracks={"manual": Track(words=WORDS, knows=_KNOWS), "list": Track(words=WORDS, knows=_KNOWS)},
     home="http://mohammadmahoor.com/pages/databases/affectnet/",
     access="on request by lab managers or professors, with the signed licence agreement",
     licence="research only; see the agreement",

@@ -14,17 +14,13 @@ from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, first_there, known, place
+from facewave.labels.corpus import Corpus, Track, clip_path, first_there, known
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
 
 WORDS = ("neutral", "anger", "contempt", "disgust", "happy", "fear", "sadness", "surprise")
-_CLIPS = (
-    "processed/{clip}.mp4",
-    "35666/{clip}.mp4",
-    "downloaded_celebvhq/processed/{clip}.mp4",
-)
+_CLIPS = ("processed/{clip}.mp4", "35666/{clip}.mp4", "downloaded_celebvhq/processed/{clip}.mp4")
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
@@ -34,7 +30,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     return [
         record
         for clip, info in _clips(root / table).items()
-        for record in _records(table, clip, place(pattern, clip=clip), info)
+        for record in _records(table, clip, clip_path(pattern, clip=clip), info)
     ]
 
 
@@ -50,89 +46,63 @@ def _clips(path: Path) -> Mapping[str, Any]:
 
 
 def _records(table: str, clip: str, path: str, info: Any) -> list[Record]:
-    source = ""
-    segments: list[Any] = []
+    shared: dict[str, Any] = {"table": table, "row": 0, "file_path": path}
     try:
-        source = _text(info["ytb_id"], "ytb_id")
+        shared["source"] = _text(info["ytb_id"], "ytb_id")
         emotion = info["attributes"]["emotion"]
         separate, labels = emotion["sep_flag"], emotion["labels"]
         if not isinstance(separate, bool):
-            raise tables.Unreadable(f"sep_flag is {separate!r:.40}")
-        if separate:
-            if not isinstance(labels, list) or not labels:
-                raise tables.Unreadable("sep_flag without segments")
-            segments = labels
-        else:
+            raise tables.Unusable(f"sep_flag is {separate!r:.40}")
+        if not separate:
             whole = labels[0] if isinstance(labels, list) and len(labels) == 1 else labels
-            return [_record(table, clip, path, source, _text(whole, "labels"))]
-    except (KeyError, TypeError) as error:
-        note = f"the clip's entry is incomplete: {error}"[:80]
-        return [_bad(table, clip, path, source, note)]
-    except tables.Unreadable as error:
-        return [_bad(table, clip, path, source, str(error))]
-    return [_segment(table, clip, path, source, i, one) for i, one in enumerate(segments, start=1)]
+            fields = _word(_text(whole, "labels"))
+            return [Record(video_idx=clip, **shared, **fields)]
+        if not isinstance(labels, list) or not labels:
+            raise tables.Unusable("sep_flag without segments")
+    except (KeyError, TypeError, tables.Unusable) as error:
+        return [Record(video_idx=clip, **shared, **_bad(error, "the clip's entry"))]
+    return [
+        Record(**shared, **_segment(clip, f"segment {i}", segment))
+        for i, segment in enumerate(labels, start=1)
+    ]
 
 
-def _segment(table: str, clip: str, path: str, source: str, i: int, segment: Any) -> Record:
+def _segment(clip: str, name: str, segment: Any) -> dict[str, Any]:
     try:
         written = _text(segment["emotion"], "emotion")
         start, end = (_seconds(segment[key], key) for key in ("start_sec", "end_sec"))
         if end <= start:
-            raise tables.Unreadable(f"it ends at {end:g} s and starts at {start:g} s")
+            raise tables.Unusable(f"it ends at {end:g} s and starts at {start:g} s")
+    except tables.Unusable as error:
+        return {"video_idx": f"{clip}@{name}", **_bad(tables.Unusable(f"{name}: {error}"))}
     except (KeyError, TypeError) as error:
-        note = f"segment {i} is incomplete: {error}"[:80]
-        return _bad(table, f"{clip}@segment {i}", path, source, note)
-    except tables.Unreadable as error:
-        return _bad(table, f"{clip}@segment {i}", path, source, f"segment {i}: {error}")
-    return _record(table, f"{clip}@{start:g}", path, source, written, start, end)
+        return {"video_idx": f"{clip}@{name}", **_bad(error, name)}
+    return {"video_idx": f"{clip}@{start:g}", "start": start, "end": end, **_word(written)}
 
 
-def _record(
-    table: str,
-    name: str,
-    path: str,
-    source: str,
-    written: str,
-    start: float | None = None,
-    end: float | None = None,
-) -> Record:
-    word = known(WORDS, written)
-    return Record(
-        table=table,
-        row=0,
-        video_idx=name,
-        file_path=path,
-        word=word,
-        source=source,
-        start=start,
-        end=end,
-        problem=None if word else Reason.UNKNOWN_WORD,
-        note="" if word else repr(written[:40]),
+def _word(written: str) -> dict[str, Any]:
+    if word := known(WORDS, written):
+        return {"word": word}
+    return {"problem": Reason.UNKNOWN_WORD, "note": repr(written[:40])}
+
+
+def _bad(error: Exception, entry: str = "") -> dict[str, Any]:
+    note = (
+        str(error) if isinstance(error, tables.Unusable) else f"{entry} is incomplete: {error}"[:80]
     )
-
-
-def _bad(table: str, name: str, path: str, source: str, note: str) -> Record:
-    return Record(
-        table=table,
-        row=0,
-        video_idx=name,
-        file_path=path,
-        source=source,
-        problem=Reason.BAD_VALUE,
-        note=tables.clean(note),
-    )
+    return {"problem": Reason.BAD_VALUE, "note": tables.clean(note)}
 
 
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str) or not tables.clean(value):
-        raise tables.Unreadable(f"{what} is {value!r:.40}, not a word")
+        raise tables.Unusable(f"{what} is {value!r:.40}, not a word")
     return tables.clean(value)
 
 
 def _seconds(value: Any, what: str) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value < 0:
-        raise tables.Unreadable(f"{what} is {value!r:.40}, not seconds")
+        raise tables.Unusable(f"{what} is {value!r:.40}, not seconds")
     return float(value)
 
 

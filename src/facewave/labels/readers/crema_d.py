@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, first_there, place, track_name
-from facewave.labels.records import Record
+from facewave.labels.corpus import Corpus, Track, clip_path, first_there, track_name
+from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
 
@@ -52,37 +52,30 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 
 def _record(table: str, row: int, clip: str, clips: str, vote: str | None = None) -> Record:
     if not clip and not vote:
-        return Record(table=table, row=row, video_idx="", file_path="")
+        return Record(table=table, row=row, video_idx="")
     parts = _NAME.fullmatch(clip)
-    if parts is None:
-        note = f"{clip[:40]!r} is not actor_sentence_emotion_level"
-        return Record(
-            table=table, row=row, video_idx=clip, file_path="", problem=Reason.BAD_VALUE, note=note
-        )
-    actor, sentence, emotion, _ = parts.groups()
-    problem, note = None, ""
-    if vote is None:
-        word = _CODES.get(emotion, "")
-        strange = "" if word else emotion
-    else:
-        word = _LETTERS.get(vote, "")
-        tied = all(letter in _LETTERS for letter in vote.split(":"))
-        strange = "" if tied else vote
-        if tied and not word:
-            problem, note = Reason.VOTE_TIE, vote
-    if strange:
-        problem, note = Reason.UNKNOWN_WORD, repr(strange[:40])
+    actor, sentence, emotion, _ = parts.groups() if parts else ("",) * 4
     return Record(
         table=table,
         row=row,
         video_idx=clip,
-        file_path=place(clips, clip=clip),
-        word=word,
+        file_path=clip_path(clips, clip=clip) if parts else "",
         subject=actor,
         transcript=_SENTENCES.get(sentence, ""),
-        problem=problem,
-        note=note,
+        **parsed(_label, clip, emotion, vote),
     )
+
+
+def _label(clip: str, emotion: str, vote: str | None) -> dict[str, str]:
+    if not emotion:
+        raise tables.Unusable(f"{clip[:40]!r} is not actor_sentence_emotion_level")
+    word = _CODES.get(emotion, "") if vote is None else _LETTERS.get(vote, "")
+    if word:
+        return {"word": word}
+    if vote and all(letter in _LETTERS for letter in vote.split(":")):
+        raise tables.Unusable(vote, Reason.VOTE_TIE)
+    written = emotion if vote is None else vote
+    raise tables.Unusable(repr(written[:40]), Reason.UNKNOWN_WORD)
 
 
 CORPUS = Corpus(
@@ -90,9 +83,7 @@ CORPUS = Corpus(
     title="CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset (Cao et al., 2014)",
     tracks={
         "acted": Track(
-            words=WORDS,
-            knows=("subject", "transcript"),
-            published={"clips": 7442, "subjects": 91},
+            words=WORDS, knows=("subject", "transcript"), published={"clips": 7442, "subjects": 91}
         ),
         "perceived": Track(words=WORDS, knows=("subject", "transcript")),
     },

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from facewave.errors import UserError
 from facewave.labels import official, tables
-from facewave.labels.corpus import Corpus, Track, code, first_code, first_there, place
+from facewave.labels.corpus import Corpus, Track, clip_path, code, first_code, first_there
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -38,7 +38,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     listed = _folds(root)
     if not listed or entry.table or (root / table).exists():
         return official.join(_annotated(root, table, clips), listed, str(root))
-    return official.records(listed, lambda order: place(clips, order=int(order)))
+    return official.records(listed, lambda order: clip_path(clips, order=int(order)))
 
 
 def _annotated(root: Path, table: str, clips: str) -> list[Record]:
@@ -50,7 +50,7 @@ def _annotated(root: Path, table: str, clips: str) -> list[Record]:
 
 def _annotation(table: str, row: int, values: Mapping[str, str], clips: str) -> Record:
     if not any(values.values()):
-        return Record(table=table, row=row, video_idx="", file_path="")
+        return Record(table=table, row=row, video_idx="")
     own_path = values.get("file_path", "")
     problem, note = None, ""
     votes, word, order, fold = None, "", "", None
@@ -66,13 +66,13 @@ def _annotation(table: str, row: int, values: Mapping[str, str], clips: str) -> 
             problem, note = Reason.UNKNOWN_WORD, f"label {number}, of 0 to {len(WORDS)}"
         if values.get("fold"):
             fold = tables.fold(values["fold"])
-    except tables.Unreadable as error:
+    except tables.Unusable as error:
         problem, note = Reason.BAD_VALUE, str(error)
     return Record(
         table=table,
         row=row,
         video_idx=order or values["order"],
-        file_path=own_path or (place(clips, order=int(order)) if order else ""),
+        file_path=own_path or (clip_path(clips, order=int(order)) if order else ""),
         word=word,
         votes=votes,
         subject=values.get("subject", ""),
@@ -83,7 +83,7 @@ def _annotation(table: str, row: int, values: Mapping[str, str], clips: str) -> 
 
 
 def _folds(root: Path) -> dict[str, official.Listed]:
-    coded: dict[tuple[int, str], list[tuple[official.Place, str, int]]] = {}
+    coded: dict[tuple[int, str], list[tuple[official.Position, str, int]]] = {}
     for part in ("train", "test"):
         for fold in range(1, official.FOLDS + 1):
             for name in (f"set_{fold}.csv", f"{part}_set_{fold}.csv"):
@@ -104,16 +104,16 @@ def _folds(root: Path) -> dict[str, official.Listed]:
     return official.folds(lists, where, WORDS)
 
 
-def _list(root: Path, path: str) -> list[tuple[official.Place, str, int]]:
-    found = []
+def _list(root: Path, path: str) -> list[tuple[official.Position, str, int]]:
+    entries = []
     for row, values in tables.rows(root / path, ("video_name", "label")):
         if any(values.values()):
             try:
                 order = str(tables.count(values["video_name"], "video_name"))
-                found.append(((path, row), order, tables.count(values["label"], "label")))
-            except tables.Unreadable as error:
+                entries.append(((path, row), order, tables.count(values["label"], "label")))
+            except tables.Unusable as error:
                 raise UserError(f"{root / path}, row {row}: {error}. Correct it.") from None
-    return found
+    return entries
 
 
 CORPUS = Corpus(

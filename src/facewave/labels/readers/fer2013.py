@@ -12,6 +12,7 @@ pixels: ``facewave datasets unpack-fer2013 FOLDER``.
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,16 @@ from tqdm import tqdm
 from facewave.errors import UserError
 from facewave.files import replacing
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, code, expect_codes, first_there, place, track_name
-from facewave.labels.records import Record
+from facewave.labels.corpus import (
+    Corpus,
+    Track,
+    clip_path,
+    code,
+    expect_codes,
+    first_there,
+    track_name,
+)
+from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
 
@@ -47,12 +56,12 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     if track_name(CORPUS, entry) == "ferplus":
         table = entry.table or "fer2013new.csv"
         rows = tables.rows(root / table, ("Usage", "Image name", *FERPLUS, *NO_EMOTION))
-        return [_voted(table, row, _name(i), values, clips) for i, (row, values) in enumerate(rows)]
+        return [_record(table, row, i, values, clips, True) for i, (row, values) in enumerate(rows)]
     table = entry.table or first_there(root, *_TABLES)
     rows = tables.rows(root / table, _COLUMNS)
     codes = (tables.digits(values["emotion"]) for _, values in rows)
     expect_codes(codes, len(WORDS), 0, str(root / table))
-    return [_labelled(table, row, _name(i), values, clips) for i, (row, values) in enumerate(rows)]
+    return [_record(table, row, i, values, clips, False) for i, (row, values) in enumerate(rows)]
 
 
 def unpack(root: Path) -> int:
@@ -73,12 +82,12 @@ def unpack(root: Path) -> int:
     written = 0
     for i, (_, values) in enumerate(tqdm(rows, "unpack fer2013", unit="picture")):
         _, folder = _USAGES.get(values["Usage"], ("", ""))
-        path = root / place(_CLIPS, folder=folder, name=_name(i))
+        path = root / clip_path(_CLIPS, folder=folder, name=_name(i))
         if not folder or path.exists():
             continue
         try:
             picture = _pixels(values["pixels"])
-        except tables.Unreadable:
+        except tables.Unusable:
             continue
         with replacing(path) as temporary:
             if not cv2.imwrite(str(temporary), picture):
@@ -95,80 +104,57 @@ def _pixels(field: str) -> NDArray[np.uint8]:
     """The picture, (48, 48).
 
     Raises:
-        Unreadable: these are not so many grey values.
+        Unusable: these are not so many grey values.
     """
     if not re.fullmatch("[0-9 ]+", field):
-        raise tables.Unreadable("pixels are not whole numbers from 0 to 255")
+        raise tables.Unusable("pixels are not whole numbers from 0 to 255")
     numbers = np.fromstring(field, np.int64, sep=" ")
     if len(numbers) != _SIDE**2:
-        raise tables.Unreadable(f"it has {len(numbers)} pixels, not {_SIDE**2}")
+        raise tables.Unusable(f"it has {len(numbers)} pixels, not {_SIDE**2}")
     if numbers.max() > 255:
-        raise tables.Unreadable(f"a pixel is {numbers.max()}, of 0 to 255")
+        raise tables.Unusable(f"a pixel is {numbers.max()}, of 0 to 255")
     return numbers.astype(np.uint8).reshape(_SIDE, _SIDE)
 
 
-def _labelled(table: str, row: int, name: str, values: Mapping[str, str], clips: str) -> Record:
-    if not any(values.values()):
-        return Record(table=table, row=row, video_idx="", file_path="")
-    word, problem, note = "", None, ""
-    try:
-        number = tables.count(values["emotion"], "emotion")
-        _pixels(values["pixels"])
-        word = code(WORDS, number, first=0)
-        if not word:
-            problem, note = Reason.UNKNOWN_WORD, f"emotion {number}, of 0 to {len(WORDS) - 1}"
-    except tables.Unreadable as error:
-        problem, note = Reason.BAD_VALUE, str(error)
-    return _record(table, row, name, values["Usage"], clips, word, None, problem, note)
-
-
-def _voted(table: str, row: int, own: str, values: Mapping[str, str], clips: str) -> Record:
-    if not any(values.values()):
-        return Record(table=table, row=row, video_idx="", file_path="")
-    name = values["Image name"]
-    word, votes, problem, note = "", None, None, ""
-    try:
-        counts = {name: tables.count(values[name], name) for name in (*FERPLUS, *NO_EMOTION)}
-        votes = {word: counts[word] for word in FERPLUS}
-        foremost = [word for word, count in counts.items() if count == max(counts.values())]
-        word = foremost[0] if len(foremost) == 1 else ""
-        if word in NO_EMOTION:
-            problem, note = Reason.MARKED_INVALID, word
-    except tables.Unreadable as error:
-        problem, note = Reason.BAD_VALUE, str(error)
-    if not name:
-        problem, note = Reason.MARKED_INVALID, "no image name"
-    return _record(table, row, name or own, values["Usage"], clips, word, votes, problem, note)
-
-
 def _record(
-    table: str,
-    row: int,
-    name: str,
-    usage: str,
-    clips: str,
-    word: str,
-    votes: Mapping[str, int] | None,
-    problem: Reason | None,
-    note: str,
+    table: str, row: int, index: int, values: Mapping[str, str], clips: str, votes: bool
 ) -> Record:
-    part, folder = _USAGES.get(usage, ("", ""))
-    if not part and problem is None:
-        problem, note = (
-            Reason.BAD_VALUE,
-            f"Usage is {usage[:40]!r}, not one of {', '.join(_USAGES)}",
-        )
+    if not any(values.values()):
+        return Record(table=table, row=row, video_idx="")
+    name = values.get("Image name") or _name(index)
+    part, folder = _USAGES.get(values["Usage"], ("", ""))
+    label = parsed(_voted if votes else _labelled, values)
+    if votes and not values["Image name"]:
+        label |= {"word": "", "problem": Reason.MARKED_INVALID, "note": "no image name"}
+    elif not part and not label.get("problem"):
+        note = f"Usage is {values['Usage'][:40]!r}, not one of {', '.join(_USAGES)}"
+        label |= {"word": "", "problem": Reason.BAD_VALUE, "note": note}
     return Record(
         table=table,
         row=row,
         video_idx=name.removesuffix(".png"),
-        file_path=place(clips, folder=folder, name=name) if folder else "",
-        word="" if problem else word,
-        votes=votes,
+        file_path=clip_path(clips, folder=folder, name=name) if folder else "",
         part=part,
-        problem=problem,
-        note=note,
+        **label,
     )
+
+
+def _labelled(values: Mapping[str, str]) -> dict[str, Any]:
+    number = tables.count(values["emotion"], "emotion")
+    _pixels(values["pixels"])
+    if word := code(WORDS, number, first=0):
+        return {"word": word}
+    raise tables.Unusable(f"emotion {number}, of 0 to {len(WORDS) - 1}", Reason.UNKNOWN_WORD)
+
+
+def _voted(values: Mapping[str, str]) -> dict[str, Any]:
+    counts = {name: tables.count(values[name], name) for name in (*FERPLUS, *NO_EMOTION)}
+    foremost = [word for word, count in counts.items() if count == max(counts.values())]
+    word = foremost[0] if len(foremost) == 1 else ""
+    label: dict[str, Any] = {"votes": {word: counts[word] for word in FERPLUS}}
+    if word in NO_EMOTION:
+        return label | {"problem": Reason.MARKED_INVALID, "note": word}
+    return label | {"word": word}
 
 
 CORPUS = Corpus(

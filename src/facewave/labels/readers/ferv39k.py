@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, code, known, place
+from facewave.labels.corpus import Corpus, Track, clip_path, code, known
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -26,14 +26,14 @@ _LISTS = ("4_setups/All_scenes/{part}_All.csv", "{part}_All.csv", "{part}.csv")
 def read(root: Path, entry: Dataset) -> list[Record]:
     """Both lists of the official split."""
     pattern = next(
-        (name for name in _LISTS if (root / place(name, part="train")).exists()), _LISTS[0]
+        (name for name in _LISTS if (root / clip_path(name, part="train")).exists()), _LISTS[0]
     )
     clips = entry.clips or "2_ClipsforFaceCrop/{clip}"
     records = []
     for part in ("train", "test"):
-        table = place(pattern, part=part)
+        table = clip_path(pattern, part=part)
         for row, clip, word in _list(root, table):
-            records.append(_record(table, row, clip, word, part, place(clips, clip=clip)))
+            records.append(_record(table, row, clip, word, part, clip_path(clips, clip=clip)))
     return records
 
 

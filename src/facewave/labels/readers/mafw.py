@@ -14,7 +14,7 @@ from pathlib import Path
 
 from facewave.errors import UserError
 from facewave.labels import official, tables
-from facewave.labels.corpus import Corpus, Track, code, first_there, known, place, track_name
+from facewave.labels.corpus import Corpus, Track, clip_path, code, first_there, known, track_name
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -49,14 +49,16 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     clips = entry.clips or first_there(root, "data/clips/{clip}", "data/frames/{number}")
 
     def path_of(clip: str) -> str:
-        return place(clips, clip=clip, number=clip.partition(".")[0])
+        return clip_path(clips, clip=clip, number=clip.partition(".")[0])
 
     plain, with_captions = root / lists / "no_caption", root / lists / "with_caption"
     captions: dict[str, str] = {}
     if with_captions.exists():
-        told, captions = _captioned(root, with_captions, words, entry.encoding)
-        folds = _folds(root, plain, words) if plain.exists() else told
-        one, both = ({(c, s.word, s.fold) for c, s in said.items()} for said in (told, folds))
+        captioned, captions = _captioned(root, with_captions, words, entry.encoding)
+        folds = _folds(root, plain, words) if plain.exists() else captioned
+        one, both = (
+            {(c, s.word, s.fold) for c, s in listed.items()} for listed in (captioned, folds)
+        )
         if other := sorted(clip for clip, _, _ in one ^ both):
             raise UserError(
                 f"{root / lists}: the lists with captions and those without differ in "
@@ -138,7 +140,7 @@ def _wild(
     """A row whose word and code, from 1 and of the eleven, must agree; the code may be missing."""
     clip, number, written = (values.get(name, "") for name in _WILD)
     if not any(values.values()):
-        return Record(table=table, row=row, video_idx="", file_path="")
+        return Record(table=table, row=row, video_idx="")
     coded = code(WORDS, tables.digits(number), first=1)
     word = known(words, written)
     problem, note = None, ""

@@ -23,19 +23,19 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     """The clips that ``clips`` chooses, of all views unless it is given."""
     pattern = entry.clips or _CLIPS
     try:
-        found = sorted(path.relative_to(root).as_posix() for path in root.glob(pattern))
+        paths = sorted(path.relative_to(root).as_posix() for path in root.glob(pattern))
     except (NotImplementedError, ValueError) as error:
         raise UserError(
             f"params.yaml: clips is {pattern!r}, which is no glob below the root ({error})."
         ) from None
-    found = [path for path in found if not path.rpartition("/")[2].startswith(".")]
-    if not found:
+    paths = [path for path in paths if not path.rpartition("/")[2].startswith(".")]
+    if not paths:
         raise UserError(
             f"{root} has no clips {pattern}, such as M003/video/front/angry/level_2/001.mp4. "
             "Unpack each actor's video archive there, or correct the dataset's root or clips in "
             "params.yaml."
         )
-    return [_record(path) for path in found]
+    return [_record(path) for path in paths]
 
 
 def _record(path: str) -> Record:

@@ -8,10 +8,11 @@ the whole video, do not matter.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, code, expect_codes, place
-from facewave.labels.records import Record
+from facewave.labels.corpus import Corpus, Track, clip_path, code, expect_codes
+from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
 
@@ -59,38 +60,33 @@ def _record(
     transcripts: Mapping[str, str],
 ) -> Record:
     if not any(values.values()):
-        return Record(table=table, row=row, video_idx="", file_path="")
+        return Record(table=table, row=row, video_idx="")
     video, utterance = values["video"], values["utterance"]
     clip = f"{video}/{utterance}"
-    problem, note, word = None, "", ""
-    arousal = valence = None
-    try:
-        if not video or not utterance:
-            raise tables.Unreadable("no video or no utterance")
-        arousal, valence = (tables.real(values[name], name) for name in ("arousal", "valence"))
-        if vote := values["EmotionMaxVote"]:
-            word = code(WORDS, tables.count(vote, "EmotionMaxVote"), first=0)
-            if not word:
-                problem = Reason.UNKNOWN_WORD
-                note = f"EmotionMaxVote {vote}, of 0 to {len(WORDS) - 1}"
-    except tables.Unreadable as error:
-        problem, note = Reason.BAD_VALUE, str(error)
     return Record(
         table=table,
         row=row,
         video_idx=clip,
-        file_path=place(clips, video=video, utterance=utterance),
-        word=word,
+        file_path=clip_path(clips, video=video, utterance=utterance),
         source=values["link"],
         part=part,
-        valence=valence,
-        arousal=None if arousal is None else 2 * arousal - 1,
-        valence_raw=valence,
-        arousal_raw=arousal,
         transcript=transcripts.get(clip, ""),
-        problem=problem,
-        note=note,
+        **parsed(_label, values),
     )
+
+
+def _label(values: Mapping[str, str]) -> dict[str, Any]:
+    if not values["video"] or not values["utterance"]:
+        raise tables.Unusable("no video or no utterance")
+    arousal, valence = (tables.real(values[name], name) for name in ("arousal", "valence"))
+    numbers = {"valence": valence, "arousal": 2 * arousal - 1}
+    numbers |= {"valence_raw": valence, "arousal_raw": arousal}
+    if not (vote := values["EmotionMaxVote"]):
+        return numbers
+    if word := code(WORDS, tables.count(vote, "EmotionMaxVote"), first=0):
+        return {"word": word, **numbers}
+    note = f"EmotionMaxVote {vote}, of 0 to {len(WORDS) - 1}"
+    raise tables.Unusable(note, Reason.UNKNOWN_WORD)
 
 
 CORPUS = Corpus(

@@ -10,8 +10,16 @@ from pathlib import Path, PurePosixPath
 
 from facewave.errors import UserError
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, code, expect_codes, first_there, place, track_name
-from facewave.labels.records import Record
+from facewave.labels.corpus import (
+    Corpus,
+    Track,
+    clip_path,
+    code,
+    expect_codes,
+    first_there,
+    track_name,
+)
+from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
 
@@ -48,49 +56,41 @@ def _check_half(rows: list[tables.Row], track: str, path: Path) -> None:
     beyond = {str(number) for number in range(len(WORDS) + 1, len(COMPOUND) + 1)}
     strange = [row for row, values in rows if values["1"] in beyond]
     if (half := path.parent.parent.name) in CORPUS.tracks and half != track:
-        told = f"it lies in {half}/"
+        evidence = f"it lies in {half}/"
     elif strange and track == "basic":
-        told = f"row {strange[0]} has a code above {len(WORDS)}"
+        evidence = f"row {strange[0]} has a code above {len(WORDS)}"
     elif not strange and track == "compound":
-        told = f"no code is above {len(WORDS)}"
+        evidence = f"no code is above {len(WORDS)}"
     else:
         return
     other = "compound" if track == "basic" else "basic"
     raise UserError(
-        f"{path} is the list of RAF-DB's {other} half ({told}), but the track is {track}. Put the "
-        f"{track} half there, or say track: {other} in params.yaml."
+        f"{path} is the list of RAF-DB's {other} half ({evidence}), but the track is {track}. Put "
+        f"the {track} half there, or set track: {other} in params.yaml."
     )
 
 
 def _record(table: str, row: int, name: str, field: str, clips: str, track: str) -> Record:
-    words = COMPOUND if track == "compound" else WORDS
     parts = _NAME.fullmatch(name)
     clip, part = parts.groups() if parts else (name, "")
-    word, problem, note = "", None, ""
-    try:
-        number = tables.count(field, "the code")
-        word = code(words, number, first=1)
-        if parts is None:
-            problem, note = (
-                Reason.BAD_VALUE,
-                f"{name[:40]!r} is not train_NNNNN.jpg or test_NNNN.jpg",
-            )
-        elif not word:
-            problem, note = Reason.UNKNOWN_WORD, f"code {number}, of 1 to {len(words)}"
-    except tables.Unreadable as error:
-        problem, note = Reason.BAD_VALUE, str(error)
-    word = "" if problem else word
     return Record(
         table=table,
         row=row,
         video_idx=clip,
-        file_path=place(clips, clip=clip) if parts else "",
-        word=word,
+        file_path=clip_path(clips, clip=clip) if parts else "",
         part=part,
-        compound=word if track == "compound" else "",
-        problem=problem,
-        note=note,
+        **parsed(_label, name, field, track),
     )
+
+
+def _label(name: str, field: str, track: str) -> dict[str, str]:
+    words = COMPOUND if track == "compound" else WORDS
+    number = tables.count(field, "the code")
+    if not _NAME.fullmatch(name):
+        raise tables.Unusable(f"{name[:40]!r} is not train_NNNNN.jpg or test_NNNN.jpg")
+    if word := code(words, number, first=1):
+        return {"word": word, "compound": word if track == "compound" else ""}
+    raise tables.Unusable(f"code {number}, of 1 to {len(words)}", Reason.UNKNOWN_WORD)
 
 
 CORPUS = Corpus(

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from facewave.errors import UserError
-from facewave.labels.corpus import Corpus, Track, code, listing
+from facewave.labels.corpus import Corpus, Track, code, find
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -24,16 +24,16 @@ _NAME = re.compile(r"(0[1-3])-(0[12])-([0-9]{2})-0[12]-(0[12])-0[12]-([0-9]{2})"
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """All clips below the root, by their names."""
-    found = sorted(
-        path.relative_to(root) for path in listing(root, "**/*") if path.suffix.lower() in _FILES
+    paths = sorted(
+        path.relative_to(root) for path in find(root, "**/*") if path.suffix.lower() in _FILES
     )
-    if not found:
+    if not paths:
         raise UserError(
             f"{root} has no clips such as Actor_01/02-01-06-01-02-01-12.mp4. Unpack the archives "
             "of RAVDESS's videos there, or correct the dataset's root in params.yaml."
         )
-    names = {path.stem for path in found if path.suffix.lower() != _SOUND}
-    return [_record(path, names) for path in found]
+    names = {path.stem for path in paths if path.suffix.lower() != _SOUND}
+    return [_record(path, names) for path in paths]
 
 
 def _record(path: Path, names: set[str]) -> Record:

@@ -18,8 +18,8 @@ from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import frames, tables
-from facewave.labels.corpus import Corpus, Track, listing, place, track_name
-from facewave.labels.records import Record
+from facewave.labels.corpus import Corpus, Track, clip_path, find, track_name
+from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
 
@@ -30,23 +30,23 @@ _NAME = re.compile(r"(Train|Devel|Test)(?:_([A-Z]+))?_[0-9]+")
 _PARTS = {"Train": "train", "Devel": "val", "Test": "test"}
 _PLAIN = ("name", "time", "arousal", "valence", "liking")  # where there is no header
 
-Place = tuple[str, int]  # a file and a line in it
-Said = Mapping[str, set[str]]  # valence, arousal -> what the files say of one frame
+Position = tuple[str, int]  # a file and a line in it
+Values = dict[str, set[str]]  # valence, arousal -> what the files say of one frame
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """Every n-th label of all segments, or of all files of the challenge."""
     if track_name(CORPUS, entry) == "avec":
         paths = sorted((root / "labels").glob("*.csv"))
-        found = [(path, parts) for path in paths if (parts := _NAME.fullmatch(path.stem))]
-        if not found:
+        files = [(path, parts) for path in paths if (parts := _NAME.fullmatch(path.stem))]
+        if not files:
             raise UserError(
                 f"{root / 'labels'} has no labels such as Train_DE_01.csv. Put those of an AVEC "
                 "challenge there, or correct the dataset's root or track in params.yaml."
             )
-        return [record for path, parts in found for record in _avec(root, path, parts, entry)]
+        return [record for path, parts in files for record in _avec(root, path, parts, entry)]
     segments: dict[Path, dict[str, Path]] = {}
-    for path in listing(root, "**/*_AV_Aligned.csv"):
+    for path in find(root, "**/*_AV_Aligned.csv"):
         if side := _ALIGNED.fullmatch(path.name):
             pair = segments.setdefault(_folder(root, path), {})
             if (other := pair.setdefault(side[1].lower(), path)) != path:
@@ -77,18 +77,22 @@ def _segment(root: Path, folder: Path, pair: Mapping[str, Path], entry: Dataset)
                 f"{folder} has no *_{side.title()}_AV_Aligned.csv. Unpack it there, as the other."
             )
     labels = _joined(root, pair)
-    first = min((number for index in labels if (number := _number(index)) is not None), default=0)
+    numbers = [tables.digits(index) for index in labels]
+    first = min((number for number in numbers if number is not None), default=0)
     name = folder.name
     parts = _SEGMENT.fullmatch(name)
     culture, session, person = parts.groups() if parts else ("", "", "")
     clip = _clip(root, folder, entry)
     records = []
-    for index, ((table, row), said) in list(labels.items())[:: entry.every]:
-        number, label = _number(index), _label(said)
+    for index, ((table, row), values_of) in list(labels.items())[:: entry.every]:
+        number, label = tables.digits(index), parsed(_label, values_of)
+        problem = ""
         if number is None:
-            label = _bad(f"frame_idx is {index[:40]!r}, not a whole number")
+            problem = f"frame_idx is {index[:40]!r}, not a whole number"
         elif parts is None:
-            label = _bad(f"{name[:40]!r} is not ..._culture_session_person_...")
+            problem = f"{name[:40]!r} is not ..._culture_session_person_..."
+        if problem:
+            label = {"problem": Reason.BAD_VALUE, "note": problem}
         records.append(
             Record(
                 table=table,
@@ -105,37 +109,33 @@ def _segment(root: Path, folder: Path, pair: Mapping[str, Path], entry: Dataset)
     return records
 
 
-def _joined(root: Path, pair: Mapping[str, Path]) -> dict[str, tuple[Place, dict[str, set[str]]]]:
-    """frame_idx -> where it stands (first) and all that is said of it."""
-    labels: dict[str, tuple[Place, dict[str, set[str]]]] = {}
+def _joined(root: Path, pair: Mapping[str, Path]) -> dict[str, tuple[Position, Values]]:
+    """frame_idx -> where it stands (first) and all the values given for it."""
+    labels: dict[str, tuple[Position, Values]] = {}
     for side in _SIDES:
         table = pair[side].relative_to(root).as_posix()
         for row, values in tables.rows(pair[side], ("frame_idx", side)):
             if any(values.values()):
-                _, said = labels.setdefault(values["frame_idx"], ((table, row), {}))
-                said.setdefault(side, set()).add(values[side])
+                _, values_of = labels.setdefault(values["frame_idx"], ((table, row), {}))
+                values_of.setdefault(side, set()).add(values[side])
     return labels
 
 
 def _clip(root: Path, folder: Path, entry: Dataset) -> str:
     below = folder.relative_to(root).as_posix()
     if entry.clips:
-        return place(entry.clips, folder=below, name=folder.name)
+        return clip_path(entry.clips, folder=below, name=folder.name)
     videos = sorted(path.name for path in folder.glob("[!.]*.avi"))
     return f"{below}/{videos[0] if len(videos) == 1 else folder.name + '.avi'}"
 
 
 def _avec(root: Path, path: Path, parts: re.Match[str], entry: Dataset) -> list[Record]:
     table, name = path.relative_to(root).as_posix(), path.stem
-    clip = place(entry.clips or "videos/{name}.mp4", name=name)
+    clip = clip_path(entry.clips or "videos/{name}.mp4", name=name)
     records = []
     for row, values in _rows(path)[:: entry.every]:
-        start = end = None
-        try:
-            start, end = frames.around(tables.real(values["time"], "the time"), entry.window)
-            label = _label({side: {values[side]} for side in _SIDES})
-        except tables.Unreadable as error:
-            label = _bad(str(error))
+        window = parsed(_window, values["time"], entry.window)
+        label = parsed(_label, {side: {values[side]} for side in _SIDES})
         records.append(
             Record(
                 table=table,
@@ -145,9 +145,7 @@ def _avec(root: Path, path: Path, parts: re.Match[str], entry: Dataset) -> list[
                 source=name,
                 scene=parts[2] or "",
                 part=_PARTS[parts[1]],
-                start=start,
-                end=end,
-                **label,
+                **(window if "problem" in window else label | window),
             )
         )
     return records
@@ -168,32 +166,22 @@ def _rows(path: Path) -> list[tables.Row]:
     ]
 
 
-def _number(index: str) -> int | None:
-    try:
-        return tables.count(index, "frame_idx")
-    except tables.Unreadable:
-        return None
-
-
-def _label(said: Said) -> dict[str, Any]:
+def _label(values_of: Values) -> dict[str, Any]:
     """The fields of a record that tell what was felt, or why nobody knows."""
     label = {}
     for side in _SIDES:
-        values = sorted(said.get(side, {""}))
+        values = sorted(values_of.get(side, {""}))
         if len(values) > 1:
-            note = f"{side} {' and '.join(values)}"
-            return {"problem": Reason.CONFLICTING_ROWS, "note": note}
+            raise tables.Unusable(f"{side} {' and '.join(values)}", Reason.CONFLICTING_ROWS)
         if values[0].casefold() in ("", "nan"):
-            return {"problem": Reason.MARKED_INVALID, "note": f"no {side}"}
-        try:
-            label[side] = label[f"{side}_raw"] = tables.real(values[0], side)
-        except tables.Unreadable as error:
-            return _bad(str(error))
+            raise tables.Unusable(f"no {side}", Reason.MARKED_INVALID)
+        label[side] = label[f"{side}_raw"] = tables.real(values[0], side)
     return label
 
 
-def _bad(note: str) -> dict[str, Any]:
-    return {"problem": Reason.BAD_VALUE, "note": note}
+def _window(time: str, window: float) -> dict[str, Any]:
+    start, end = frames.window(tables.real(time, "the time"), window)
+    return {"start": start, "end": end}
 
 
 _KNOWS = ("source", "scene", "valence", "arousal", "start", "end")
@@ -201,10 +189,7 @@ _KNOWS = ("source", "scene", "valence", "arousal", "start", "end")
 CORPUS = Corpus(
     name="sewa",
     title="SEWA DB: Audio-Visual Emotion and Sentiment in the Wild (Kossaifi et al., TPAMI 2021)",
-    tracks={
-        "aligned": Track(knows=("subject", *_KNOWS)),
-        "avec": Track(knows=("split", *_KNOWS)),
-    },
+    tracks={"aligned": Track(knows=("subject", *_KNOWS)), "avec": Track(knows=("split", *_KNOWS))},
     home="https://db.sewaproject.eu",
     access="an account on the site, and its agreement",
     licence="research only; see the agreement",

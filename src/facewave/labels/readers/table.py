@@ -10,10 +10,11 @@ words in the order of the codes.
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, code, first_code, known, place
+from facewave.labels.corpus import Corpus, Track, clip_path, code, first_code, known
 from facewave.labels.records import Record
 from facewave.labels.schema import SCORE, SEVEN, Reason
 from facewave.params import Dataset
@@ -108,47 +109,48 @@ def _record(
     row: int, values: Mapping[str, str], entry: Dataset, words: tuple[str, ...], first: int
 ) -> Record:
     if not any(values.values()):
-        return Record(table=entry.table, row=row, video_idx="", file_path="")
-    own = {ours: values[its] for ours, its in entry.columns.items()}
+        return Record(table=entry.table, row=row, video_idx="")
+    cells = {ours: values[theirs] for ours, theirs in entry.columns.items()}
     problem, note = None, ""
-    numbers: dict[str, float] = {}
+    numbers: dict[str, Any] = {}
     votes: dict[str, int] = {}
     scores: dict[str, float] = {}
     fold = None
-    word = known(words, own.get("actual", ""))
+    word = known(words, cells.get("actual", ""))
     try:
-        if not own.get("video_idx", "x") or not own.get("file_path", "x"):
-            raise tables.Unreadable("the clip has no name")
-        numbers = {name: tables.real(own[name], name) for name in _NUMBERS if own.get(name)}
+        if not cells.get("video_idx", "x") or not cells.get("file_path", "x"):
+            raise tables.Unusable("the clip has no name")
+        numbers = {name: tables.real(cells[name], name) for name in _NUMBERS if cells.get(name)}
         votes = {
-            name.removeprefix(_VOTES): tables.count(said or "0", name)
-            for name, said in own.items()
+            name.removeprefix(_VOTES): tables.count(cell or "0", name)
+            for name, cell in cells.items()
             if name.startswith(_VOTES)
         }
         scores = {
-            name.removeprefix(SCORE): tables.real(said, name)
-            for name, said in own.items()
-            if name.startswith(SCORE) and said
+            name.removeprefix(SCORE): tables.real(cell, name)
+            for name, cell in cells.items()
+            if name.startswith(SCORE) and cell
         }
         if not 0 <= numbers.get("start", 0.0) < numbers.get("end", math.inf):
-            raise tables.Unreadable(f"it lasts from {own.get('start')} to {own.get('end')} s")
-        fold = tables.fold(own["fold"]) if own.get("fold") else None
-        if own.get("split", "") not in ("", "train", "val", "test"):
-            raise tables.Unreadable(f"split is {own['split'][:40]!r}, not train, val or test")
-        if own.get("label"):
-            coded = code(words, tables.count(own["label"], "label"), first)
+            raise tables.Unusable(f"it lasts from {cells.get('start')} to {cells.get('end')} s")
+        fold = tables.fold(cells["fold"]) if cells.get("fold") else None
+        if cells.get("split", "") not in ("", "train", "val", "test"):
+            raise tables.Unusable(f"split is {cells['split'][:40]!r}, not train, val or test")
+        if cells.get("label"):
+            coded = code(words, tables.count(cells["label"], "label"), first)
             if not coded or (word and word != coded):
                 problem = Reason.CONFLICTING_ROWS if coded else Reason.UNKNOWN_WORD
-                note = f"label {own['label']}, {own.get('actual', '')}".rstrip(", ")
+                note = f"label {cells['label']}, {cells.get('actual', '')}".rstrip(", ")
             word = coded
-        elif own.get("actual") and not word:
-            problem, note = Reason.UNKNOWN_WORD, repr(own["actual"][:40])
-    except tables.Unreadable as error:
+        elif cells.get("actual") and not word:
+            problem, note = Reason.UNKNOWN_WORD, repr(cells["actual"][:40])
+    except tables.Unusable as error:
         problem, note = Reason.BAD_VALUE, str(error)
-    clip = own.get("video_idx") or own.get("file_path", "")
-    if "start" in numbers and not own.get("video_idx"):
+    clip = cells.get("video_idx") or cells.get("file_path", "")
+    if "start" in numbers and not cells.get("video_idx"):
         clip += f"@{numbers['start']:g}"
-    path = own.get("file_path") or (place(entry.clips, clip=clip) if entry.clips else "")
+    path = cells.get("file_path") or (clip_path(entry.clips, clip=clip) if entry.clips else "")
+    texts: dict[str, Any] = {name: cells.get(name, "") for name in _TEXTS}
     return Record(
         table=entry.table,
         row=row,
@@ -158,21 +160,13 @@ def _record(
         votes=votes or None,
         scores=scores or None,
         fold=fold,
-        part=own.get("split", "") if problem is None else "",
-        valence=numbers.get("valence"),
-        arousal=numbers.get("arousal"),
+        part=cells.get("split", "") if problem is None else "",
         valence_raw=numbers.get("valence"),
         arousal_raw=numbers.get("arousal"),
-        start=numbers.get("start"),
-        end=numbers.get("end"),
-        subject=own.get("subject", ""),
-        source=own.get("source", ""),
-        scene=own.get("scene", ""),
-        compound=own.get("compound", ""),
-        caption=own.get("caption", ""),
-        transcript=own.get("transcript", ""),
+        **numbers,
         problem=problem,
         note=note,
+        **texts,
     )
 
 

@@ -5,7 +5,9 @@ parts are 30 % of DFEW, 10 % of FERV39k and half of MAFW, split 80/10/10. Offici
 mean nothing across corpora and are not taken over.
 """
 
+from dataclasses import fields
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels.corpus import Corpus, Track
@@ -37,16 +39,8 @@ def parts_of(entry: Dataset) -> list[tuple[Dataset, float]]:
     return [
         (
             Dataset(
-                reader=part.reader,
-                root=str(Path(entry.root) / part.root),
+                **(_shared(part) | {"root": str(Path(entry.root) / part.root)}),
                 about=entry.about,
-                table=part.table,
-                clips=part.clips,
-                track=part.track,
-                encoding=part.encoding,
-                columns=part.columns,
-                every=part.every,
-                window=part.window,
                 words="seven",
                 official=False,
                 fps=entry.fps,
@@ -55,6 +49,13 @@ def parts_of(entry: Dataset) -> list[tuple[Dataset, float]]:
         )
         for part in parts
     ]
+
+
+def _shared(part: Part) -> dict[str, Any]:
+    """What a part says in an entry's own keys."""
+    return {
+        field.name: getattr(part, field.name) for field in fields(part) if field.name != "share"
+    }
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:

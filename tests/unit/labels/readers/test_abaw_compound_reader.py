@@ -76,9 +76,8 @@ def test_videos_may_lie_elsewhere(tmp_path: Path) -> None:
     assert (record.file_path, record.frame) == ("videos/01.mp4", 25)
 
 
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
+def test_what_cannot_be_used_stays_with_a_reason(tmp_path: Path) -> None:
+    for line, reason in [
         ("01/00001.jpg,-1", Reason.MARKED_INVALID),
         ("01/00001.jpg,7", Reason.UNKNOWN_WORD),
         ("01/00001.jpg,-2", Reason.UNKNOWN_WORD),
@@ -86,34 +85,24 @@ def test_videos_may_lie_elsewhere(tmp_path: Path) -> None:
         ("01/00001.jpg,1,0", Reason.BAD_VALUE),
         ("00001.jpg,1", Reason.BAD_VALUE),
         ("01/a.jpg,1", Reason.BAD_VALUE),
-    ],
-)
-def test_what_cannot_be_used_stays_with_a_reason(tmp_path: Path, line: str, reason: Reason) -> None:
-    strange, sound = read(write(tmp_path, line, "02/00001.jpg,6"), entry())
-    assert (strange.word, strange.compound, strange.problem, strange.row) == ("", "", reason, 2)
-    assert strange.note
-    assert strange.video_idx
-    assert (sound.word, sound.problem) == ("Sadly_Angry", None)
+    ]:
+        strange, sound = read(write(tmp_path, line, "02/00001.jpg,6"), entry())
+        assert (strange.word, strange.compound, strange.problem, strange.row) == ("", "", reason, 2)
+        assert strange.note
+        assert strange.video_idx
+        assert (sound.word, sound.problem) == ("Sadly_Angry", None)
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
+def test_another_header_stops(tmp_path: Path) -> None:
+    for header in [
         "01/00001.jpg,3",
         HEADER.removesuffix(",Sadly_Angry"),
         HEADER.replace("Sadly_Fearful,Sadly_Angry", "Sadly_Angry,Sadly_Fearful"),
         HEADER.replace("image_location", "frame"),
-    ],
-)
-def test_another_header_stops(tmp_path: Path, header: str) -> None:
-    write(tmp_path, "01/00001.jpg,3", header=header)
-    with pytest.raises(UserError, match=r"predictions\.txt, row 1: the header"):
-        read(tmp_path, entry())
-
-
-def test_nothing_below_the_header_stops(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"predictions\.txt has no rows"):
-        read(write(tmp_path), entry())
+    ]:
+        write(tmp_path, "01/00001.jpg,3", header=header)
+        with pytest.raises(UserError, match=r"predictions\.txt, row 1: the header"):
+            read(tmp_path, entry())
 
 
 def test_the_file_must_be_named_and_there(tmp_path: Path) -> None:

@@ -95,9 +95,8 @@ def test_marked_frames_have_no_numbers(root: Path) -> None:
     assert record.valence is record.arousal is record.valence_raw is record.arousal_raw is None
 
 
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
+def test_strange_lines_keep_their_frame(root: Path) -> None:
+    cases: list[tuple[str, Reason | None]] = [
         ("-5,0.5", Reason.MARKED_INVALID),
         ("0.5,-5.0", Reason.MARKED_INVALID),
         ("-6,0", Reason.MARKED_INVALID),
@@ -108,15 +107,14 @@ def test_marked_frames_have_no_numbers(root: Path) -> None:
         ("", Reason.BAD_VALUE),
         ("1.5,0", None),  # cleaning judges the range
         ("-4.9,0", None),
-    ],
-)
-def test_strange_lines_keep_their_frame(root: Path, line: str, reason: Reason | None) -> None:
-    header = "valence,arousal"
-    write(root, f"{VA}/Validation_Set/video5_right.txt", header, line, "0.5,0.25", "")
-    strange, sound = read(root, entry())[4:]
-    assert (strange.problem, strange.video_idx) == (reason, "video5_right/00001")
-    assert (sound.valence, sound.arousal, sound.row) == (0.5, 0.25, 3)
-    assert sound.video_idx == "video5_right/00002"
+    ]
+    for line, reason in cases:
+        header = "valence,arousal"
+        write(root, f"{VA}/Validation_Set/video5_right.txt", header, line, "0.5,0.25", "")
+        strange, sound = read(root, entry())[4:]
+        assert (strange.problem, strange.video_idx) == (reason, "video5_right/00001")
+        assert (sound.valence, sound.arousal, sound.row) == (0.5, 0.25, 3)
+        assert sound.video_idx == "video5_right/00002"
 
 
 def test_every_nth_frame(root: Path) -> None:
@@ -137,13 +135,6 @@ def test_a_frame_without_its_picture_shows_no_face(root: Path) -> None:
     ]  # fmt: skip
     assert (records[1].note, records[1].valence) == ("no face was found", None)
     assert [r.frame for r in records[1:4]] == [0, 0, 1]
-
-
-def test_a_marked_frame_is_marked_with_or_without_its_picture(root: Path) -> None:
-    pictures(root, "7-60-1920x1080", 1)
-    assert [r.problem for r in read(root, entry())[1:4]] == [
-        None, Reason.NO_PICTURE, Reason.MARKED_INVALID,
-    ]  # fmt: skip
 
 
 def test_a_folder_without_pictures_shows_no_face(root: Path) -> None:
@@ -208,22 +199,19 @@ def test_the_annotations_of_two_challenges_need_a_choice(root: Path) -> None:
     assert len(read(root, entry(table=VA))) == 5
 
 
-@pytest.mark.parametrize(
-    ("track", "header"),
-    [
+def test_another_header_stops(tmp_path: Path) -> None:
+    for track, header in [
         ("va", "arousal,valence"),
         ("va", EIGHT),
         ("expr", "Anger,Neutral,Disgust,Fear,Happiness,Sadness,Surprise,Other"),
         ("expr", EIGHT.removesuffix(",Surprise,Other")),
         ("au", "AU1,AU1"),
         ("au", "valence,arousal"),
-    ],
-)
-def test_another_header_stops(tmp_path: Path, track: str, header: str) -> None:
-    folder = {"va": VA, "expr": EXPR, "au": AU}[track]
-    write(tmp_path, f"{folder}/Train_Set/a.txt", header, "0,0")
-    with pytest.raises(UserError, match=r"a\.txt: the header is"):
-        read(tmp_path, entry(track=track))
+    ]:
+        folder = {"va": VA, "expr": EXPR, "au": AU}[track]
+        write(tmp_path, f"{folder}/Train_Set/a.txt", header, "0,0")
+        with pytest.raises(UserError, match=r"a\.txt: the header is"):
+            read(tmp_path, entry(track=track))
 
 
 def test_a_file_without_lines_stops(root: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facewave.errors import UserError
-from facewave.labels.readers.affectnet import CORPUS, WORDS, read
+from facewave.labels.readers.affectnet import WORDS, read
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -72,22 +72,19 @@ def test_the_codes_are_the_words_in_their_order(root: Path) -> None:
     assert found == list(WORDS)
 
 
-@pytest.mark.parametrize(
-    ("number", "reason", "note"),
-    [
+def test_codes_that_are_no_emotion(root: Path) -> None:
+    for number, reason, note in [
         ("8", Reason.MARKED_INVALID, "None"),
         ("9", Reason.MARKED_INVALID, "Uncertain"),
         ("10", Reason.MARKED_INVALID, "No-Face"),
         ("11", Reason.UNKNOWN_WORD, "expression 11, of 0 to 10"),
         ("-1", Reason.UNKNOWN_WORD, "expression -1, of 0 to 10"),
         ("1.5", Reason.UNKNOWN_WORD, "expression 1.5, of 0 to 10"),
-    ],
-)
-def test_codes_that_are_no_emotion(root: Path, number: str, reason: Reason, note: str) -> None:
-    write(root, "val_set/9", number, "-2", "-2")
-    record = read(root, entry())[-1]
-    assert (record.word, record.problem, record.note) == ("", reason, note)
-    assert record.valence is record.arousal is record.valence_raw is record.arousal_raw is None
+    ]:
+        write(root, "val_set/9", number, "-2", "-2")
+        record = read(root, entry())[-1]
+        assert (record.word, record.problem, record.note) == ("", reason, note)
+        assert record.valence is record.arousal is record.valence_raw is record.arousal_raw is None
 
 
 def test_minus_two_is_no_number_and_leaves_the_word(root: Path) -> None:
@@ -116,26 +113,16 @@ def test_a_damaged_file_spoils_its_row_alone(root: Path, kind: str, content: byt
     assert f"9_{kind}.npy" in records[2].note
 
 
-@pytest.mark.parametrize("value", ["happy", "nan", [1, 2], np.array(0.5, object)])
-def test_what_is_not_one_number_spoils_its_row(root: Path, value: Any) -> None:
-    np.save(root / "val_set/annotations/9_val.npy", np.array(value), allow_pickle=True)
-    assert read(root, entry())[-1].problem == Reason.BAD_VALUE
+def test_what_is_not_one_number_spoils_its_row(root: Path) -> None:
+    cases: list[Any] = ["happy", "nan", [1, 2], np.array(0.5, object)]
+    for value in cases:
+        np.save(root / "val_set/annotations/9_val.npy", np.array(value), allow_pickle=True)
+        assert read(root, entry())[-1].problem == Reason.BAD_VALUE
 
 
 def test_an_archive_of_arrays_is_no_number(root: Path) -> None:
     with (root / "val_set/annotations/9_val.npy").open("wb") as file:
         np.savez(file, x=np.array(1.0))
-    assert read(root, entry())[-1].problem == Reason.BAD_VALUE
-
-
-@pytest.mark.parametrize(
-    ("old", "new"), [(b"False", b"00001"), (b"}", b" "), (b"0\0\0\0", b"\xff\xff\xff\xff")]
-)
-def test_a_flipped_byte_spoils_its_row(root: Path, old: bytes, new: bytes) -> None:
-    path = root / "val_set/annotations/9_exp.npy"
-    content = path.read_bytes()
-    assert old in content
-    path.write_bytes(content.replace(old, new))
     assert read(root, entry())[-1].problem == Reason.BAD_VALUE
 
 
@@ -208,7 +195,3 @@ def test_the_older_lists_are_needed_whole(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(UserError, match=r"validation\.csv is not here"):
         read(tmp_path, entry(track="list"))
-
-
-def test_the_corpus_declares_what_is_read() -> None:
-    assert CORPUS.track("").words == CORPUS.track("list").words == WORDS

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from facewave.errors import UserError
 from facewave.labels.readers.crema_d import CORPUS, read
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
@@ -52,29 +51,19 @@ def test_a_name_is_a_record(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("code", "letter", "word"),
-    [
+def test_each_code_and_each_letter_is_its_word(tmp_path: Path) -> None:
+    for code, letter, word in [
         ("ANG", "A", "anger"),
         ("DIS", "D", "disgust"),
         ("FEA", "F", "fear"),
         ("HAP", "H", "happy"),
         ("NEU", "N", "neutral"),
         ("SAD", "S", "sad"),
-    ],
-)
-def test_each_code_and_each_letter_is_its_word(
-    tmp_path: Path, code: str, letter: str, word: str
-) -> None:
-    (record,) = acted(tmp_path, f"1091_TIE_{code}_HI")
-    assert (record.word, record.subject, record.problem) == (word, "1091", None)
-    (record,) = perceived(tmp_path, letter)
-    assert (record.word, record.problem) == (word, None)
-
-
-@pytest.mark.parametrize("level", ["LO", "MD", "HI", "XX", "X"])
-def test_every_level_is_read(tmp_path: Path, level: str) -> None:
-    assert acted(tmp_path, f"1040_ITH_SAD_{level}")[0].word == "sad"
+    ]:
+        (record,) = acted(tmp_path, f"1091_TIE_{code}_HI")
+        assert (record.word, record.subject, record.problem) == (word, "1091", None)
+        (record,) = perceived(tmp_path, letter)
+        assert (record.word, record.problem) == (word, None)
 
 
 def test_the_crowd_saw_something_else_than_was_acted(tmp_path: Path) -> None:
@@ -90,17 +79,17 @@ def test_the_crowd_saw_something_else_than_was_acted(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("tie", ["N:S", "A:D", "D:F:S"])
-def test_a_tie_is_no_single_label(tmp_path: Path, tie: str) -> None:
-    (record,) = perceived(tmp_path, tie)
-    assert (record.word, record.problem, record.note) == ("", Reason.VOTE_TIE, tie)
+def test_a_tie_is_no_single_label(tmp_path: Path) -> None:
+    for tie in ["N:S", "A:D", "D:F:S"]:
+        (record,) = perceived(tmp_path, tie)
+        assert (record.word, record.problem, record.note) == ("", Reason.VOTE_TIE, tie)
 
 
-@pytest.mark.parametrize("vote", ["X", "NS", "N:", "n", "N:X", "anger"])
-def test_a_strange_vote_is_an_unknown_word(tmp_path: Path, vote: str) -> None:
-    (record,) = perceived(tmp_path, vote)
-    assert (record.word, record.problem) == ("", Reason.UNKNOWN_WORD)
-    assert record.note == repr(vote)
+def test_a_strange_vote_is_an_unknown_word(tmp_path: Path) -> None:
+    for vote in ["X", "NS", "N:", "n", "N:X", "anger"]:
+        (record,) = perceived(tmp_path, vote)
+        assert (record.word, record.problem) == ("", Reason.UNKNOWN_WORD)
+        assert record.note == repr(vote)
 
 
 def test_a_clip_without_a_vote_has_no_word(tmp_path: Path) -> None:
@@ -112,14 +101,18 @@ def test_the_votes_may_lie_at_the_top(tmp_path: Path) -> None:
     assert perceived(tmp_path, "A", path="summaryTable.csv")[0].table == "summaryTable.csv"
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["1001_DFA_ANG", "1001-DFA-ANG-XX", "2001_DFA_ANG_XX", "1001_DFA_ANG_XX.flv", "../1001", "x"],
-)
-def test_another_name_is_a_bad_value(tmp_path: Path, name: str) -> None:
-    (record,) = acted(tmp_path, name)
-    assert (record.problem, record.word, record.file_path) == (Reason.BAD_VALUE, "", "")
-    assert record.note == f"{name!r} is not actor_sentence_emotion_level"
+def test_another_name_is_a_bad_value(tmp_path: Path) -> None:
+    for name in [
+        "1001_DFA_ANG",
+        "1001-DFA-ANG-XX",
+        "2001_DFA_ANG_XX",
+        "1001_DFA_ANG_XX.flv",
+        "../1001",
+        "x",
+    ]:
+        (record,) = acted(tmp_path, name)
+        assert (record.problem, record.word, record.file_path) == (Reason.BAD_VALUE, "", "")
+        assert record.note == f"{name!r} is not actor_sentence_emotion_level"
 
 
 def test_another_emotion_is_an_unknown_word(tmp_path: Path) -> None:
@@ -146,21 +139,6 @@ def test_the_clips_are_flash_or_mp4(tmp_path: Path, there: str, path: str) -> No
     (tmp_path / there).mkdir()
     assert acted(tmp_path, "1001_DFA_ANG_XX")[0].file_path == path
     assert read(tmp_path, entry(clips="{clip}.avi"))[0].file_path == "1001_DFA_ANG_XX.avi"
-
-
-def test_a_missing_table_or_column_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"SentenceFilenames\.csv is not here"):
-        read(tmp_path, entry())
-    with pytest.raises(UserError, match=r"processedResults/summaryTable\.csv is not here"):
-        read(tmp_path, entry(track="perceived"))
-    (tmp_path / "SentenceFilenames.csv").write_text("Stimulus_Number,Name\n1,x\n")
-    with pytest.raises(UserError, match="column 'Filename' is missing"):
-        read(tmp_path, entry())
-
-
-def test_a_track_that_is_not_there_is_named() -> None:
-    with pytest.raises(UserError, match="crema_d has no track 'heard'; it has acted, perceived"):
-        CORPUS.track("heard")
 
 
 def test_published_counts() -> None:

@@ -1,16 +1,10 @@
 """DFEW: its annotation as people save it, its official folds as they are found, and both joined."""
 
-import csv
-import io
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import openpyxl
-import pandas as pd
 import pytest
-from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from facewave.errors import UserError
@@ -104,41 +98,6 @@ def test_a_path_may_start_with_a_dot(read: Read) -> None:
     assert (record.video_idx, record.word) == ("2", "sad")
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"\xef\xbb\xbf" + VALID.encode(),
-        VALID.replace("\n", "\r\n").encode(),
-        VALID.replace("\n", "\r").encode(),
-        VALID.rstrip("\n").encode(),
-        VALID.replace(",", " , ").encode(),
-        VALID.replace("x/2.mp4", '"x/2.mp4"').encode(),
-        VALID.encode("utf-16"),
-    ],
-    ids=["bom", "crlf", "cr", "no last line end", "spaces", "quotes", "utf-16"],
-)
-def test_the_way_it_was_saved_changes_nothing(read: Read, content: bytes) -> None:
-    assert read(content) == read(VALID)
-
-
-def test_the_order_of_columns_and_unknown_columns_change_nothing(read: Read) -> None:
-    table = pd.read_csv(io.StringIO(VALID), dtype=str, keep_default_na=False)
-    table["remark"] = "a, b"
-    assert read(table[table.columns[::-1]].to_csv(index=False)) == read(VALID)
-
-
-def test_a_spreadsheet_says_the_same(tmp_path: Path, read: Read) -> None:
-    book = openpyxl.Workbook()
-    assert book.active is not None
-    for line in csv.reader(io.StringIO(VALID)):
-        book.active.append([int(field) if field.isdecimal() else field for field in line])
-    (tmp_path / "Annotation").mkdir()
-    book.save(tmp_path / "Annotation/annotation.xlsx")
-    found = dfew.read(tmp_path, entry(clips="clips/{order}.mp4"))
-    told = [replace(record, table="Annotation/annotation.xlsx") for record in read(VALID)]
-    assert found == told
-
-
 def test_the_annotation_is_found_in_its_folder(tmp_path: Path) -> None:
     write(tmp_path, ANNOTATION, b"\xef\xbb\xbf" + f"{HEADER}\r\n{HAPPY}\r\n".encode())
     (record,) = dfew.read(tmp_path, entry())
@@ -161,18 +120,12 @@ def test_the_clips_are_looked_for_in_each_form(tmp_path: Path, there: str, path:
     assert dfew.read(tmp_path, entry())[0].file_path == path
 
 
-def test_words_that_look_like_nothing_are_names(read: Read) -> None:
-    rows = [f"{HAPPY},{name}" for name in ("NA", "None", "null", "007", "Jürgen")]
-    records = read("\n".join([f"{HEADER},subject", *rows]))
-    assert [r.subject for r in records] == ["NA", "None", "null", "007", "Jürgen"]
-
-
-@pytest.mark.parametrize("empty", ["", "   ", ",,,,,,,,", " , ,,,,,,,"])
-def test_an_empty_row_keeps_its_place(read: Read, empty: str) -> None:
-    records = read(f"{HEADER}\n{HAPPY}\n{empty}\n{SAD}\n")
-    assert [r.row for r in records] == [2, 3, 4]
-    assert [r.video_idx for r in records] == ["1", "", "2"]
-    assert (records[1].votes, records[1].word, records[1].problem) == (None, "", None)
+def test_an_empty_row_keeps_its_place(read: Read) -> None:
+    for empty in ["", "   ", ",,,,,,,,", " , ,,,,,,,"]:
+        records = read(f"{HEADER}\n{HAPPY}\n{empty}\n{SAD}\n")
+        assert [r.row for r in records] == [2, 3, 4]
+        assert [r.video_idx for r in records] == ["1", "", "2"]
+        assert (records[1].votes, records[1].word, records[1].problem) == (None, "", None)
 
 
 def test_a_missing_table_says_where_to_put_it(tmp_path: Path) -> None:
@@ -182,98 +135,45 @@ def test_a_missing_table_says_where_to_put_it(tmp_path: Path) -> None:
         dfew.read(tmp_path, entry())
 
 
-def test_an_empty_file_is_refused(read: Read) -> None:
-    assert "is empty" in refusal(read, "")
-
-
-@pytest.mark.parametrize("content", [HEADER, f"{HEADER}\n"])
-def test_a_table_of_a_header_alone_is_refused(read: Read, content: str) -> None:
-    assert "has no rows below its header" in refusal(read, content)
-
-
-def test_another_encoding_is_refused(read: Read) -> None:
-    said = refusal(read, f"{HEADER},subject\n{HAPPY},Jürgen\n".encode("latin-1"))
-    assert "is not UTF-8" in said
-
-
-@pytest.mark.parametrize("column", HEADER.split(","))
-def test_a_missing_column_is_named(read: Read, column: str) -> None:
-    header = HEADER.replace(column, "other")
-    assert f"column {column!r} is missing" in refusal(read, f"{header}\n{HAPPY}\n")
-
-
-def test_another_separator_shows_what_was_read(read: Read) -> None:
-    assert "it has 1happy;2sad" in refusal(read, f"{HEADER}\n{HAPPY}\n".replace(",", ";"))
+def test_a_missing_column_is_named(read: Read) -> None:
+    for column in HEADER.split(","):
+        header = HEADER.replace(column, "other")
+        assert f"column {column!r} is missing" in refusal(read, f"{header}\n{HAPPY}\n")
 
 
 def test_a_column_named_twice_is_refused(read: Read) -> None:
     assert "'label'" in refusal(read, f"{HEADER}, label\n{HAPPY},3\n")
 
 
-@pytest.mark.parametrize("column", HEADER.split(","))
-@pytest.mark.parametrize("wrong", ["", "x", "1.5", "²", "1 0", "nan", "+1", "0x1", "9" * 5000])
-def test_what_is_no_number_is_a_bad_value(read: Read, column: str, wrong: str) -> None:
-    values = dict(zip(HEADER.split(","), SAD.split(","), strict=True)) | {column: wrong}
-    good, bad = read(f"{HEADER}\n{HAPPY}\n{','.join(values.values())}\n")
-    assert (good.word, good.problem) == ("happy", None)
-    assert (bad.row, bad.problem) == (3, Reason.BAD_VALUE)
-    assert bad.note == f"{column} is {wrong[:40]!r}, not a whole number"
+def test_what_is_no_number_is_a_bad_value(read: Read) -> None:
+    for column in HEADER.split(","):
+        for wrong in ["", "x", "1.5", "²", "1 0", "nan", "+1", "0x1", "9" * 5000]:
+            values = dict(zip(HEADER.split(","), SAD.split(","), strict=True)) | {column: wrong}
+            good, bad = read(f"{HEADER}\n{HAPPY}\n{','.join(values.values())}\n")
+            assert (good.word, good.problem) == ("happy", None)
+            assert (bad.row, bad.problem) == (3, Reason.BAD_VALUE)
+            assert bad.note == f"{column} is {wrong[:40]!r}, not a whole number"
 
 
-@pytest.mark.parametrize("column", HEADER.split(","))
-def test_numbers_below_zero_are_bad_values(read: Read, column: str) -> None:
-    values = dict(zip(HEADER.split(","), SAD.split(","), strict=True)) | {column: "-1"}
-    (bad,) = read(f"{HEADER}\n{','.join(values.values())}\n")
-    assert (bad.problem, bad.note) == (Reason.BAD_VALUE, f"{column} is '-1', below 0")
+def test_numbers_below_zero_are_bad_values(read: Read) -> None:
+    for column in HEADER.split(","):
+        values = dict(zip(HEADER.split(","), SAD.split(","), strict=True)) | {column: "-1"}
+        (bad,) = read(f"{HEADER}\n{','.join(values.values())}\n")
+        assert (bad.problem, bad.note) == (Reason.BAD_VALUE, f"{column} is '-1', below 0")
 
 
-def test_a_fold_that_is_no_number_is_a_bad_value(read: Read) -> None:
-    (record,) = read(f"{HEADER},fold\n{HAPPY},one\n")
-    assert (record.problem, record.fold) == (Reason.BAD_VALUE, None)
-    assert record.note == "fold is 'one', not a whole number"
+def test_an_unknown_label_is_an_unknown_word(read: Read) -> None:
+    for code in [8, 9, 10, 70]:
+        (record,) = read(f"{HEADER}\n0,0,0,0,0,0,0,2,{code}\n")
+        assert (record.word, record.problem) == ("", Reason.UNKNOWN_WORD)
+        assert record.note == f"label {code}, of 0 to 7"
 
 
-@pytest.mark.parametrize("code", [8, 9, 10, 70])
-def test_an_unknown_label_is_an_unknown_word(read: Read, code: int) -> None:
-    (record,) = read(f"{HEADER}\n0,0,0,0,0,0,0,2,{code}\n")
-    assert (record.word, record.problem) == ("", Reason.UNKNOWN_WORD)
-    assert record.note == f"label {code}, of 0 to 7"
-
-
-def test_a_row_that_is_longer_than_the_header_is_named(read: Read) -> None:
-    said = refusal(read, f"{HEADER}\n{HAPPY}\n{SAD},9\n")
-    assert "row 3 has 10 fields, its header 9" in said
-
-
-@pytest.mark.parametrize("extra", [1, 2])
-def test_rows_that_are_all_longer_than_the_header_are_refused(read: Read, extra: int) -> None:
-    # Shifted by one, the first row would be clip 1 with label 3: wrong, and no sign of it.
-    rows = "\n".join("0,10,0,0,0,0,0,1,2" + ",3" * extra for _ in range(2))
-    assert "row 2" in refusal(read, f"{HEADER}\n{rows}\n")
-
-
-@pytest.mark.parametrize("kept", [3, 8])
-def test_a_row_that_is_too_short_is_refused(read: Read, kept: int) -> None:
-    assert "row 3" in refusal(read, f"{HEADER}\n{HAPPY}\n{','.join(SAD.split(',')[:kept])}\n")
-
-
-def test_an_open_quote_is_refused(read: Read) -> None:
-    assert "no regular CSV" in refusal(read, f'{HEADER},subject\n{HAPPY},"s1\n{SAD},s2\n')
-
-
-@pytest.mark.parametrize(
-    "place", ["{}", "{x}", "{", "{order!q}", "{order:z}", "{order.x}", "{order[0]}"]
-)
-def test_a_pattern_of_clips_that_cannot_be_filled_is_named(tmp_path: Path, place: str) -> None:
-    write(tmp_path, ANNOTATION, f"{HEADER}\n{HAPPY}\n")
-    with pytest.raises(UserError, match=r"params\.yaml: clips is .* only {order} can stand"):
-        dfew.read(tmp_path, entry(clips=place))
-
-
-def test_a_pattern_may_pad_the_number(tmp_path: Path) -> None:
-    write(tmp_path, ANNOTATION, f"{HEADER}\n{HAPPY}\n")
-    found = dfew.read(tmp_path, entry(clips="part/{order:05d}.mp4"))
-    assert [r.file_path for r in found] == ["part/00001.mp4"]
+def test_a_pattern_of_clips_that_cannot_be_filled_is_named(tmp_path: Path) -> None:
+    for place in ["{}", "{x}", "{", "{order!q}", "{order:z}", "{order.x}", "{order[0]}"]:
+        write(tmp_path, ANNOTATION, f"{HEADER}\n{HAPPY}\n")
+        with pytest.raises(UserError, match=r"params\.yaml: clips is .* only {order} can stand"):
+            dfew.read(tmp_path, entry(clips=place))
 
 
 SPLINTERS = st.sampled_from(
@@ -282,54 +182,6 @@ SPLINTERS = st.sampled_from(
         *("1.0", "x", "NA", "\0", "é", "\ufeff"),
     ]
 )
-
-
-@st.composite
-def damaged(draw: st.DrawFn) -> str:
-    """The valid table after some spans of it have been replaced."""
-    text = VALID
-    for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, len(text)))
-        gone = draw(st.sampled_from([0, 0, 1, 1, 2, 5, 20]))
-        text = text[:at] + draw(SPLINTERS | st.text(max_size=3)) + text[at + gone :]
-    return text
-
-
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(text=damaged())
-@example(text=HEADER)
-@example(text=f"{HEADER}\n0,10,0,0,0,0,0,1,2,3\n")
-@example(text=f"{HEADER},label\n{HAPPY},2\n")
-def test_what_is_read_is_what_is_written(read: Read, text: str) -> None:
-    try:
-        records = read(text)
-    except UserError:
-        return
-    lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
-    names, *rows = [[field.strip() for field in line] for line in lines]
-    assert len(records) == len(rows)
-    for record, values in zip(records, rows, strict=True):
-        if not any(values):
-            assert (record.word, record.votes, record.video_idx) == ("", None, "")
-            continue
-        assert len(values) == len(names)
-        if record.problem is not None:
-            continue
-        said = dict(zip(names, values, strict=True))
-        assert record.word == ("", *WORDS)[int(said["label"])]
-        assert record.video_idx == str(int(said["order"]))
-        assert record.votes is not None
-        assert list(record.votes.values()) == [int(said[name]) for name in VOTES.split(",")]
-
-
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(content=st.binary(max_size=80))
-def test_no_bytes_do_more_than_be_refused(read: Read, content: bytes) -> None:
-    assert refusal(read, content)
 
 
 # The folds: seven clips, clip k with label k, tested in fold (k - 1) % 5 + 1.
@@ -357,35 +209,33 @@ def write_folds(
                 write(root, path, ("\ufeff" if official else "") + content)
 
 
-@pytest.mark.parametrize("official", [True, False], ids=["official", "redistributed"])
-def test_the_lists_give_words_and_folds(tmp_path: Path, official: bool) -> None:
-    write_folds(tmp_path, official)
-    records = dfew.read(tmp_path, entry())
-    assert [r.video_idx for r in records] == ["1", "2", "3", "4", "5", "6", "7"]
-    assert [r.word for r in records] == WORDS
-    assert [r.fold for r in records] == [1, 2, 3, 4, 5, 1, 2]
-    assert [r.problem for r in records] == [None] * 7
-    assert records[5].file_path == "Clip/original/6.mp4"
-    name = "set_1.csv" if official else "test_set_1.csv"
-    assert records[5].table == f"{LISTS}/test(single-labeled)/{name}"
-    assert records[5].row == 3
-    assert records[5].votes is None
+def test_the_lists_give_words_and_folds(tmp_path: Path) -> None:
+    for official in [True, False]:
+        write_folds(tmp_path, official)
+        records = dfew.read(tmp_path, entry())
+        assert [r.video_idx for r in records] == ["1", "2", "3", "4", "5", "6", "7"]
+        assert [r.word for r in records] == WORDS
+        assert [r.fold for r in records] == [1, 2, 3, 4, 5, 1, 2]
+        assert [r.problem for r in records] == [None] * 7
+        assert records[5].file_path == "Clip/original/6.mp4"
+        name = "set_1.csv" if official else "test_set_1.csv"
+        assert records[5].table == f"{LISTS}/test(single-labeled)/{name}"
+        assert records[5].row == 3
+        assert records[5].votes is None
 
 
-@pytest.mark.parametrize("official", [True, False], ids=["official", "redistributed"])
-def test_lists_that_do_not_tell_where_labels_start_are_refused(
-    tmp_path: Path, official: bool
-) -> None:
-    write_folds(tmp_path, official, labels=dict.fromkeys(TESTED, 3))
-    with pytest.raises(UserError, match=r"from 0 or from 1 \(neither 0 nor 7 occurs\)"):
-        dfew.read(tmp_path, entry())
+def test_lists_that_do_not_tell_where_labels_start_are_refused(tmp_path: Path) -> None:
+    for official in [True, False]:
+        write_folds(tmp_path, official, labels=dict.fromkeys(TESTED, 3))
+        with pytest.raises(UserError, match=r"from 0 or from 1 \(neither 0 nor 7 occurs\)"):
+            dfew.read(tmp_path, entry())
 
 
-@pytest.mark.parametrize("official", [True, False], ids=["official", "redistributed"])
-def test_lists_of_two_origins_are_refused(tmp_path: Path, official: bool) -> None:
-    write_folds(tmp_path, official, labels={clip: clip for clip in TESTED} | {1: 0})
-    with pytest.raises(UserError, match=r"from 0 or from 1 \(both 0 and 7 occur\)"):
-        dfew.read(tmp_path, entry())
+def test_lists_of_two_origins_are_refused(tmp_path: Path) -> None:
+    for official in [True, False]:
+        write_folds(tmp_path, official, labels={clip: clip for clip in TESTED} | {1: 0})
+        with pytest.raises(UserError, match=r"from 0 or from 1 \(both 0 and 7 occur\)"):
+            dfew.read(tmp_path, entry())
 
 
 def test_official_and_redistributed_lists_in_one_folder_are_not_mixed(tmp_path: Path) -> None:
@@ -405,24 +255,22 @@ def test_some_of_the_folds_are_refused(tmp_path: Path, gone: str) -> None:
     assert f"of fold {fold})" in str(caught.value)
 
 
-@pytest.mark.parametrize("label", [8, 12])
-def test_a_label_that_is_no_code_is_an_unknown_word(tmp_path: Path, label: int) -> None:
-    write_folds(tmp_path, labels={clip: clip for clip in TESTED} | {2: label})
-    records = dfew.read(tmp_path, entry())
-    assert [r.word for r in records] == ["happy", "", *WORDS[2:]]
-    assert (records[1].problem, records[1].note) == (Reason.UNKNOWN_WORD, f"'label {label}'")
+def test_a_label_that_is_no_code_is_an_unknown_word(tmp_path: Path) -> None:
+    for label in [8, 12]:
+        write_folds(tmp_path, labels={clip: clip for clip in TESTED} | {2: label})
+        records = dfew.read(tmp_path, entry())
+        assert [r.word for r in records] == ["happy", "", *WORDS[2:]]
+        assert (records[1].problem, records[1].note) == (Reason.UNKNOWN_WORD, f"'label {label}'")
 
 
-@pytest.mark.parametrize(
-    "row", ["x,1", "1.mp4,1", "1,", ",1", "1,happy", "1,-1", f"1,{'7' * 5000}"]
-)
-def test_a_line_of_a_list_that_cannot_be_read_is_named(tmp_path: Path, row: str) -> None:
-    write_folds(tmp_path)
-    path = f"{LISTS}/test(single-labeled)/set_1.csv"
-    write(tmp_path, path, f"video_name,label\n1,1\n{row}\n")
-    with pytest.raises(UserError, match=r"set_1\.csv, row 3: ") as caught:
-        dfew.read(tmp_path, entry())
-    assert len(str(caught.value)) < 500
+def test_a_line_of_a_list_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for row in ["x,1", "1.mp4,1", "1,", ",1", "1,happy", "1,-1", f"1,{'7' * 5000}"]:
+        write_folds(tmp_path)
+        path = f"{LISTS}/test(single-labeled)/set_1.csv"
+        write(tmp_path, path, f"video_name,label\n1,1\n{row}\n")
+        with pytest.raises(UserError, match=r"set_1\.csv, row 3: ") as caught:
+            dfew.read(tmp_path, entry())
+        assert len(str(caught.value)) < 500
 
 
 def annotation_rows(labels: dict[int, int]) -> str:
@@ -445,22 +293,20 @@ def test_the_annotation_gets_the_folds_of_the_lists(tmp_path: Path) -> None:
     assert records[0].votes == dict.fromkeys(WORDS, 0) | {"fear": 10}
 
 
-@pytest.mark.parametrize(
-    ("label", "note"),
-    [
+def test_an_annotation_that_contradicts_the_lists_is_told(tmp_path: Path) -> None:
+    for label, note in [
         (4, "here angry; in EmoLabel_DataSplit/test(single-labeled)/set_3.csv, row 2, neutral"),
-        (0, "here no single label; in EmoLabel_DataSplit/test(single-labeled)/set_3.csv, row 2, "
-            "neutral"),
-    ],
-)  # fmt: skip
-def test_an_annotation_that_contradicts_the_lists_is_told(
-    tmp_path: Path, label: int, note: str
-) -> None:
-    write_folds(tmp_path)
-    write(tmp_path, ANNOTATION, annotation_rows({clip: clip for clip in TESTED} | {3: label}))
-    records = dfew.read(tmp_path, entry())
-    assert [r.problem for r in records] == [None, None, Reason.CONFLICTING_ROWS, *[None] * 4]
-    assert records[2].note == note
+        (
+            0,
+            "here no single label; in EmoLabel_DataSplit/test(single-labeled)/set_3.csv, row 2, "
+            "neutral",
+        ),
+    ]:
+        write_folds(tmp_path)
+        write(tmp_path, ANNOTATION, annotation_rows({clip: clip for clip in TESTED} | {3: label}))
+        records = dfew.read(tmp_path, entry())
+        assert [r.problem for r in records] == [None, None, Reason.CONFLICTING_ROWS, *[None] * 4]
+        assert records[2].note == note
 
 
 def test_lists_with_clips_that_the_annotation_has_not_are_refused(tmp_path: Path) -> None:

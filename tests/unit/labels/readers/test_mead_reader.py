@@ -106,7 +106,7 @@ def test_no_clips_is_an_error_with_advice(tmp_path: Path) -> None:
         read(tmp_path, entry("*/video/frontal/*/*/*.mp4"))
 
 
-@pytest.mark.parametrize("clips", ["/data/*.mp4", "**x/*.mp4"])
-def test_a_glob_that_is_none(tmp_path: Path, clips: str) -> None:
-    with pytest.raises(UserError, match=r"params\.yaml: clips is .*no glob"):
-        read(tmp_path, entry(clips))
+def test_a_glob_that_is_none(tmp_path: Path) -> None:
+    for clips in ["/data/*.mp4", "**x/*.mp4"]:
+        with pytest.raises(UserError, match=r"params\.yaml: clips is .*no glob"):
+            read(tmp_path, entry(clips))

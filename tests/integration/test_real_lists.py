@@ -92,17 +92,18 @@ def test_dfew_has_its_clips_folds_and_classes(kept: Kept) -> None:
     assert counts(table.loc[table["actual"] == "disgust", "fold"]) == dict.fromkeys(range(1, 6), 29)
 
 
-@pytest.mark.parametrize(
-    ("fold", "train", "test"),
-    [(1, 9356, 2341), (2, 9356, 2341), (3, 9357, 2340), (4, 9358, 2339), (5, 9361, 2336)],
-)
-def test_dfew_is_trained_on_what_it_is_not_tested_on(
-    kept: Kept, fold: int, train: int, test: int
-) -> None:
-    found = counts(schema.parts(kept("dfew"), fold))
-    assert found["test"] == test
-    assert found["train"] + found["val"] == train
-    assert found["val"] == pytest.approx(train / 10, rel=0.05)
+def test_dfew_is_trained_on_what_it_is_not_tested_on(kept: Kept) -> None:
+    for fold, train, test in [
+        (1, 9356, 2341),
+        (2, 9356, 2341),
+        (3, 9357, 2340),
+        (4, 9358, 2339),
+        (5, 9361, 2336),
+    ]:
+        found = counts(schema.parts(kept("dfew"), fold))
+        assert found["test"] == test
+        assert found["train"] + found["val"] == train
+        assert found["val"] == pytest.approx(train / 10, rel=0.05)
 
 
 def test_ferv39k_has_its_split_and_scenes(kept: Kept) -> None:
@@ -166,62 +167,62 @@ def test_crema_d_leaves_ties_of_the_crowd_out(kept: Kept) -> None:
     assert found.to_dict() == seen.to_dict()
 
 
-@pytest.mark.parametrize("name", ENTRIES)
-def test_the_registry_says_what_the_lists_say(kept: Kept, name: str) -> None:
-    table = kept(name)
-    published = corpus(name).track(ENTRIES[name][2]).published
-    found: dict[object, int] = counts(table["actual"]) | counts(table["part"])
-    found |= {f"fold {fold}": n for fold, n in counts(table["fold"]).items()}
-    found |= {"clips": len(table), "subjects": table["subject"].nunique()}
-    found |= {"classes": table["actual"].nunique(), "scenes": table["scene"].nunique()}
-    assert {key: found[key] for key in published} == dict(published)
+def test_the_registry_says_what_the_lists_say(kept: Kept) -> None:
+    for name in ENTRIES:
+        table = kept(name)
+        published = corpus(name).track(ENTRIES[name][2]).published
+        found: dict[object, int] = counts(table["actual"]) | counts(table["part"])
+        found |= {f"fold {fold}": n for fold, n in counts(table["fold"]).items()}
+        found |= {"clips": len(table), "subjects": table["subject"].nunique()}
+        found |= {"classes": table["actual"].nunique(), "scenes": table["scene"].nunique()}
+        assert {key: found[key] for key in published} == dict(published)
 
 
-@pytest.mark.parametrize("name", ENTRIES)
-def test_nothing_is_in_two_parts(kept: Kept, name: str) -> None:
-    leaks.check(kept(name), name)
+def test_nothing_is_in_two_parts(kept: Kept) -> None:
+    for name in ENTRIES:
+        leaks.check(kept(name), name)
 
 
 # What is drawn.
 
 
-@pytest.mark.parametrize("name", ["crema-d", "crema-d perceived"])
-def test_actors_of_crema_d_are_in_one_fold_and_one_part(kept: Kept, name: str) -> None:
-    actors = kept(name).groupby("subject")
-    assert actors["fold"].nunique().max() == 1
-    assert actors["split"].nunique().max() == 1
+def test_actors_of_crema_d_are_in_one_fold_and_one_part(kept: Kept) -> None:
+    for name in ["crema-d", "crema-d perceived"]:
+        actors = kept(name).groupby("subject")
+        assert actors["fold"].nunique().max() == 1
+        assert actors["split"].nunique().max() == 1
 
 
-@pytest.mark.parametrize("name", ENTRIES)
-@pytest.mark.parametrize("share", SHARES)
-def test_a_subset_has_the_classes_of_the_whole(kept: Kept, name: str, share: float) -> None:
-    table = kept(name)
-    some = schema.subset(table, 0, share)
-    assert len(some) == pytest.approx(share * len(table), abs=table["actual"].nunique())
-    for columns in (["actual"], ["actual", "split"]):
-        whole = table.groupby(columns).size()
-        taken = some.groupby(columns).size().reindex(whole.index, fill_value=0)
-        assert (taken - share * whole).abs().max() <= (1 if columns == ["actual"] else 6)
+def test_a_subset_has_the_classes_of_the_whole(kept: Kept) -> None:
+    for name in ENTRIES:
+        for share in SHARES:
+            table = kept(name)
+            some = schema.subset(table, 0, share)
+            assert len(some) == pytest.approx(share * len(table), abs=table["actual"].nunique())
+            for columns in (["actual"], ["actual", "split"]):
+                whole = table.groupby(columns).size()
+                taken = some.groupby(columns).size().reindex(whole.index, fill_value=0)
+                assert (taken - share * whole).abs().max() <= (1 if columns == ["actual"] else 6)
 
 
-@pytest.mark.parametrize("name", ["dfew", "mafw"])
-@pytest.mark.parametrize("share", SHARES)
-def test_a_subset_has_the_folds_of_the_whole(kept: Kept, name: str, share: float) -> None:
-    table = kept(name)
-    whole = table.groupby(["actual", "fold"]).size()
-    taken = schema.subset(table, 0, share).groupby(["actual", "fold"]).size()
-    assert (taken.reindex(whole.index, fill_value=0) - share * whole).abs().max() <= 6
+def test_a_subset_has_the_folds_of_the_whole(kept: Kept) -> None:
+    for name in ["dfew", "mafw"]:
+        for share in SHARES:
+            table = kept(name)
+            whole = table.groupby(["actual", "fold"]).size()
+            taken = schema.subset(table, 0, share).groupby(["actual", "fold"]).size()
+            assert (taken.reindex(whole.index, fill_value=0) - share * whole).abs().max() <= 6
 
 
-@pytest.mark.parametrize("name", ENTRIES)
-def test_subsets_are_nested_and_slices_share_nothing(kept: Kept, name: str) -> None:
-    table = kept(name)
-    slices = [set(schema.subset(table, 0, share)["video_idx"]) for share in SHARES]
-    for smaller, larger in pairwise(slices):
-        assert smaller < larger
-    beside = set(schema.subset(table, 0.3, 0.5)["video_idx"])
-    assert beside.isdisjoint(slices[2])
-    assert beside | slices[2] == slices[3]
+def test_subsets_are_nested_and_slices_share_nothing(kept: Kept) -> None:
+    for name in ENTRIES:
+        table = kept(name)
+        slices = [set(schema.subset(table, 0, share)["video_idx"]) for share in SHARES]
+        for smaller, larger in pairwise(slices):
+            assert smaller < larger
+        beside = set(schema.subset(table, 0.3, 0.5)["video_idx"])
+        assert beside.isdisjoint(slices[2])
+        assert beside | slices[2] == slices[3]
 
 
 # MAFW's two tracks.
@@ -231,14 +232,14 @@ def of_fold(table: pd.DataFrame, fold: int, tested: bool) -> pd.DataFrame:
     return table[(table["fold"] == fold) == tested]
 
 
-@pytest.mark.parametrize("fold", range(1, 6))
-def test_single_training_leaks_into_the_compound_test(kept: Kept, fold: int) -> None:
-    train = of_fold(kept("mafw"), fold, tested=False)
-    test = of_fold(kept("mafw compound"), fold, tested=True)
-    both = set(train["video_idx"]) & set(test["video_idx"])
-    assert both
-    assert leaks.shared(train, test).startswith(f"{len(both)} clips ({min(both)}, ")
-    assert leaks.shared(train, of_fold(kept("mafw"), fold, tested=True)) == ""
+def test_single_training_leaks_into_the_compound_test(kept: Kept) -> None:
+    for fold in range(1, 6):
+        train = of_fold(kept("mafw"), fold, tested=False)
+        test = of_fold(kept("mafw compound"), fold, tested=True)
+        both = set(train["video_idx"]) & set(test["video_idx"])
+        assert both
+        assert leaks.shared(train, test).startswith(f"{len(both)} clips ({min(both)}, ")
+        assert leaks.shared(train, of_fold(kept("mafw"), fold, tested=True)) == ""
 
 
 def test_of_the_clips_of_both_tracks_6644_have_one_fold(kept: Kept) -> None:
