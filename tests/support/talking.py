@@ -1,5 +1,6 @@
-"""A toy task for language models: which of some words it is shows in the face tokens, or in the
-frames, and nowhere else. As a command it trains on it, for tests that kill it."""
+"""A toy task for language models: the word shows in the face tokens alone, or in the frames alone.
+
+As a command it trains on the task, for tests that kill it."""
 
 import json
 import sys
@@ -17,7 +18,7 @@ from facewave.models.vlm.backbones import FACE, Turn
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.params import Language, LanguageModelKind, Lora
 from facewave.prompts.examples import Example, Examples
-from facewave.training import language
+from facewave.training import language_trainer
 from running import ROOT
 
 WORDS = ("a", "b")
@@ -90,11 +91,11 @@ def train(
     n: int = 160,
     **changes: Any,
 ) -> list[int]:
-    """Train a model on the toy task; gives the epochs that the clips heard of."""
+    """Train a model on the toy task; return the epochs that the clips were set to."""
     if module.faces is not None:
         module.faces.standardize.fit(torch.from_numpy(Toy(n, 1, where).numbers[:, 0]))
     learn, validate = Toy(n, 1, where), Toy(20, 2, where)
-    language.fit(module, learn, validate, settings(**changes), 0, folder, report)
+    language_trainer.fit(module, learn, validate, settings(**changes), 0, folder, report)
     return learn.epochs
 
 
@@ -108,9 +109,9 @@ def main() -> None:
 
     epochs = train(module, "face", Path(sys.argv[1]), report, n=64, epochs=4, batch_size=4)
     total = sum(float(x.double().abs().sum()) for x in module.trained().values())
-    heard = " ".join(map(str, sorted(set(epochs))))
-    # At once: another process may write to the same pipe.
-    sys.stdout.write(f"epochs {heard}\ntrained {total}\n")
+    epochs_set = " ".join(map(str, sorted(set(epochs))))
+    # In one piece: another process may write to the same pipe.
+    sys.stdout.write(f"epochs {epochs_set}\ntrained {total}\n")
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
 from facewave.models.vlm import backbones, face_tokens
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
-from facewave.params import LanguageModelKind
+from facewave.params import Block, LanguageModelKind
 from facewave.training import schema as training
+from facewave.training.language_model import TrainedLanguageModel
 from facewave.wavelets import schema as wavelets
 from making import (
     REPOSITORY,
@@ -102,7 +103,7 @@ def write_model(
     place: Path | None = None,
     **language: Any,
 ) -> Path:
-    """A language model that learnt nothing, as stage train would have written it."""
+    """A language model that has learnt nothing, as stage train would have written it."""
     torch.manual_seed(0)
     backbone = backbones.load(KIND, "hub")
     features = wavelets.read(project / "data/features/demo")
@@ -125,10 +126,9 @@ def write_model(
     chosen = replace(own, face_tokens=3 if faces else 0, examples=max(0, len(shots) - 1))
     learnt = {"dataset": "demo", "partition": "split", "subset": [0, 1]} | (about or {})
     place = place or project / training.folder("split", training.MODEL)
-    trained = training.TrainedLanguage(
-        module, replace(chosen, **language), ("blendshapes",), features.config, shots, learnt
-    )
-    training.save_language(place, trained)
+    inputs: list[Block] = ["blendshapes"]
+    settings = replace(chosen, **language)
+    TrainedLanguageModel(module, settings, inputs, features.config, shots, learnt).save(place)
     return place
 
 

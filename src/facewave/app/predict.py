@@ -1,4 +1,4 @@
-"""``facewave predict CLIP``: the classes with probabilities, and the quality of what was seen."""
+"""``facewave predict CLIP``: the classes with probabilities, and how well the face was seen."""
 
 import math
 from pathlib import Path
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 
 def predict_all(clips: list[Path], folder: Path | None, fps: float) -> bool:
-    """Print the answer for each clip; one that cannot be answered says why and stops no other.
+    """Print each clip's answer, or why there is none, which stops no other clip.
 
-    Of a regression the answer is its targets' values, of a language model that writes its words.
+    A regression answers with its targets' values, a language model that writes with its word.
 
     Returns:
-        Whether every clip got an answer.
+        Whether every clip was answered.
 
     Raises:
         UserError: a file is missing, or there is no trained model.
     """
     if not 0 < fps < math.inf:
-        raise UserError(f"--fps is {fps:g}; pictures need a number of frames a second above 0.")
+        raise UserError(f"--fps is {fps:g}; pictures need more than 0 frames a second.")
     settings = params.load()
     seen = see(clips, fps, settings)
     if seen.problems:
@@ -101,7 +101,7 @@ def _clips(
     has_face: bool,
     model: "Trained",
 ) -> Clips:
-    """A clip of no dataset as models take clips."""
+    """A clip that is in no dataset, as models take clips."""
     config = {name: model.wavelets[name] for name in ("transform", "wavelet", "boundary", "k")}
     transform = Transform(**config)
     if has_face and model.inputs:
@@ -121,7 +121,7 @@ def _clips(
     if model.needs_transcript:
         table = sidecars.fill(table, {clip.name: FileFact(exists=True)}, clip.parent)
     (entry,) = landmarks.entries(file)
-    place = {
+    location = {
         "shard": file.name,
         "row_group": entry.row_group if entry.row_groups else None,
         "row_groups": entry.row_groups,
@@ -129,6 +129,6 @@ def _clips(
         "end": math.nan,
         "duration": landmarks.duration(trajectory.times_T),
     }
-    index = pd.DataFrame([place], pd.Index([clip.name]))
+    index = pd.DataFrame([location], pd.Index([clip.name]))
     blocks = {name: block[None] for name, block in numbers.items()}
     return Clips(table, blocks, clip.parent, fps, file.parent, index)

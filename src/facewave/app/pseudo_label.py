@@ -1,8 +1,7 @@
 """``facewave pseudo-label DATASET``: a trained model's answers for clips without a label.
 
-It also answers clips whose label is known and which the model did not learn from: how often the
-two agree says what the other answers are worth. Both are in one track (tracks.py), which no stage
-reads.
+It also answers clips with known labels that the model did not learn from: how often the two agree
+says how far to trust the other answers. All are in one track (tracks.py), which no stage reads.
 """
 
 from collections.abc import Iterator
@@ -24,15 +23,15 @@ from facewave.labels import schema as labels
 from facewave.training import schema as training
 from facewave.workspace import Dataset
 
-_AT_ONCE = 32  # clips between two writes
+_BATCH = 32  # clips between two writes
 
 
 def pseudo_label(name: str, folder: Path | None, track: str) -> None:
     """Write data/tracks/<dataset>/<track>.csv, and print the agreement with known labels.
 
-    Columns: ``tracks.CLIP``, and predicted, ``p_<class>`` for each of the model's classes, and
-    answered_from, as in data/answers. Without a label are rows that were left out for their label
-    alone (labels.schema.LABEL_REASONS) or have no word.
+    Columns: ``tracks.CLIP``, then predicted, ``p_<class>`` for each of the model's classes, and
+    answered_from, as in data/answers. Rows count as unlabelled if they were left out for their
+    label alone (labels.schema.LABEL_REASONS) or have no class.
 
     Args:
         name: a dataset of params.yaml.
@@ -63,8 +62,8 @@ def pseudo_label(name: str, folder: Path | None, track: str) -> None:
     def answer(missing: pd.DataFrame) -> Iterator[pd.DataFrame]:
         bar = tqdm(total=len(missing), desc=f"pseudo-label {name}", unit="clip")
         columns = ["predicted", *(f"p_{word}" for word in model.classes), "answered_from"]
-        for start in range(0, len(missing), _AT_ONCE):
-            some = missing.iloc[start : start + _AT_ONCE]
+        for start in range(0, len(missing), _BATCH):
+            some = missing.iloc[start : start + _BATCH]
             answers = model.answer(clips.select(clips.table.index.get_indexer(some.index)))
             yield some[tracks.CLIP].join(answers[columns].round(4))
             bar.update(len(some))
@@ -86,7 +85,7 @@ def pseudo_label(name: str, folder: Path | None, track: str) -> None:
 
 
 def _unseen(table: pd.DataFrame, model: training.Trained, loaded: params.Params) -> pd.Series:
-    """The rows that a model did not learn from, nor from the same bytes under another name."""
+    """Which clips a model did not learn from, under this or another name."""
     unseen = pd.Series(True, table.index)
     for name, partition in model.learnt_from:
         theirs = labels.single_label(Dataset(name, loaded).read_labels())
@@ -113,9 +112,9 @@ def _agreement(answers: pd.DataFrame, words: tuple[str, ...], settings: params.E
 
 
 def _whose(dataset: str, learnt: set[tuple[str, str]]) -> str:
-    """Which clips those are."""
-    own = sorted(partition for name, partition in learnt if name == dataset)
-    if own:
-        return f"of {dataset}, those in the test part of partition {' and '.join(own)}"
+    """Which clips the agreement is about."""
+    partitions = sorted(partition for name, partition in learnt if name == dataset)
+    if partitions:
+        return f"of {dataset}, those in the test part of partition {' and '.join(partitions)}"
     others = " and ".join(sorted({name for name, _ in learnt}))
     return f"of {dataset}, all but those that are in {others}, which the model learnt from"

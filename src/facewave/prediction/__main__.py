@@ -5,8 +5,8 @@ Reads   models/trained/, data/features/ and data/labels/ of train.dataset; for a
 Writes  data/answers/answers.csv   one row per test clip, partition and role (prediction/schema.py)
         data/answers/models.json   what the models are
         models/checkpoints/answers/   while it runs: the answers that a killed run resumes from
-No other stage runs a model after training, but for the study. Test parts are answered by models
-that have not seen them, and nothing is chosen by the answers.
+After training, only this stage and the study run a model. Test parts are answered by models that
+have not seen them, and nothing is chosen by the answers.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
@@ -30,6 +31,10 @@ from facewave.workspace import Clips, Dataset
 
 _PARTS = Path("models/checkpoints/answers")
 _COPIED = ("video_idx", "file_path", "subject", "source")
+_TRAINING = Path(training.__file__).parent
+_CODE = [Path(room.__path__[0]) for room in (models, prompts)] + [
+    _TRAINING / f"{name}.py" for name in ("schema", "classifier", "language_model")
+]
 
 
 def main() -> None:
@@ -40,11 +45,10 @@ def main() -> None:
     features = dataset.read_features()
     clips = dataset.clips(features=features)
     targets = settings.language.targets if settings.is_regression else []
-    actual_nT = labels.targets(clips.table, targets)
-    for column, target in enumerate(targets):
-        clips.table[f"actual_{target}"] = actual_nT[:, column]
+    actual = [f"actual_{target}" for target in targets]
     if targets:
-        clips = clips.select(clips.table[[f"actual_{target}" for target in targets]].notna().all(1))
+        clips.table[actual] = labels.targets(clips.table, targets)
+        clips = clips.select(clips.table[actual].notna().all(axis=1))
 
     roles: dict[str, dict[str, Any]] = {}
     tables = []
@@ -52,48 +56,49 @@ def main() -> None:
         test = clips.select(labels.parts(clips.table, partition) == "test")
         if not len(test):
             raise UserError(f"partition {partition} has no test clip; metrics/clean has the parts.")
+        known = test.table[[*_COPIED, *(actual or ["actual"])]].assign(partition=str(partition))
         for role in training.roles(settings):
-            trained = training.load(training.folder(partition, role))
+            folder = training.folder(partition, role)
+            trained = training.load(folder)
             trained.check(features, dataset.name)
-            roles.setdefault(role, trained.describe())  # the partitions' are made alike
-            answers = _answer(trained, test, training.folder(partition, role))
-            columns = [*_COPIED, *(f"actual_{t}" for t in targets or [])]
-            known = test.table[columns if targets else [*_COPIED, "actual"]]
-            tables.append(known.assign(partition=str(partition), role=role).join(answers))
-            if targets:
-                tables.append(_floor(tables[-1], trained))
+            roles.setdefault(role, trained.describe())  # the partitions' are alike
+            tables.append(known.assign(role=role).join(_answer(trained, test, folder)))
+            if targets:  # the floor: every clip is answered with the training part's means
+                means = zip(targets, trained.about["means"], strict=True)
+                predicted = {f"predicted_{target}": mean for target, mean in means}
+                tables.append(tables[-1].assign(role=schema.MEAN, **predicted))
                 roles.setdefault(schema.MEAN, {"kind": schema.MEAN})
             del trained  # two backbones would be one too many
-    described = schema.Models(
-        dataset.name, dataset.entry.about, () if targets else dataset.classes, tuple(targets), roles
-    )
-    schema.write(pd.concat(tables), described)
+    classes = () if targets else dataset.classes
+    models_asked = schema.Models(dataset.name, dataset.entry.about, classes, tuple(targets), roles)
+    schema.write(pd.concat(tables), models_asked)
     shutil.rmtree(_PARTS, ignore_errors=True)
 
 
 def _answer(trained: Trained, test: Clips, folder: Path) -> pd.DataFrame:
-    """The model's answers, or those that a killed run left, if they follow from the same."""
-    hashed = hashlib.sha256(test.table.to_csv().encode())
-    code = [f for room in (models, prompts) for f in sorted(Path(room.__path__[0]).rglob("*.py"))]
-    for file in (*sorted(folder.iterdir()), *code):
-        hashed.update(file.read_bytes())
-    part = _PARTS / f"{hashed.hexdigest()}.csv"
+    """The model's answers, or those that a killed run left if they follow from the same."""
+    part = _PARTS / f"{_fingerprint(trained, test, folder)}.csv"
     if not part.exists():
         write_csv(part, trained.answer(test))
     texts = {"answered_from": str, "predicted": str}
-    answers = pd.read_csv(part, dtype=texts, keep_default_na=False)
-    return answers.set_axis(test.table.index)
+    return pd.read_csv(part, dtype=texts, keep_default_na=False).set_axis(test.table.index)
 
 
-def _floor(answers: pd.DataFrame, trained: Trained) -> pd.DataFrame:
-    """A regression's floor: every clip is answered with the training part's means."""
-    means = dict(zip(trained.targets, trained.about["means"], strict=True))
-    predicted = {f"predicted_{target}": mean for target, mean in means.items()}
-    return answers.assign(role=schema.MEAN, **predicted)
+def _fingerprint(trained: Trained, test: Clips, folder: Path) -> str:
+    """The SHA-256 of all that answers follow from: model, clips, numbers, code."""
+    found_in = test.index.loc[test.table["video_idx"]]
+    hashed = hashlib.sha256((test.table.to_csv() + found_in.to_csv()).encode())
+    if trained.inputs:
+        hashed.update(np.ascontiguousarray(test.inputs(trained.inputs)).data)
+    for path in (folder, *_CODE):
+        for file in sorted(path.rglob("*.*")) if path.is_dir() else [path]:
+            if file.suffix in (".py", ".json", ".safetensors"):
+                hashed.update(file.read_bytes())
+    return hashed.hexdigest()
 
 
 if __name__ == "__main__":
-    # Sums in a fixed order, and much of it is small: threads cost more than they bring.
+    # One thread: sums in a fixed order, and much of the work is too small for more.
     torch.set_num_threads(1)
     with threadpool_limits(1):
         explain(main)

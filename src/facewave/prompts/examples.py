@@ -1,10 +1,11 @@
-"""Clips as conversations: what a language model is shown and asked, and what it should answer.
+"""Clips as conversations: what a language model is shown and asked, and the right answer.
 
 Legend of names: n clips, S clips shown in a conversation, K steps, D channels, T targets.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from facewave.models.vlm.backbones import Backbone, Turn
 from facewave.models.vlm.model import Inputs, append_answers
 from facewave.params import Block, Language
 from facewave.prompts.frames import draw_seed, grid, show
+from facewave.prompts.speech import transcripts
 from facewave.prompts.templates import question, spoken
-from facewave.prompts.transcripts import transcripts
 from facewave.workspace import Clips
 
 _GREY = 128
@@ -32,9 +33,9 @@ class PromptClips:
     Attributes:
         clips: the clips.
         inputs: the blocks of features that face tokens are made of.
-        transcripts: "" where there is none.
-        answers: the right answers, "" where they are not known.
-        targets_nT: what is regressed, NaN where it is not known.
+        transcripts: "" if there is none.
+        answers: the right answers, "" if they are not known.
+        targets_nT: what is regressed, NaN if it is not known.
     """
 
     clips: Clips
@@ -71,8 +72,8 @@ class Example:
 
     Attributes:
         turns: examples with answers, then the question.
-        numbers_SKD: of the shown clips; of no use where ``faces_S`` is false.
-        faces_S: which have a usable face.
+        numbers_SKD: wavelet numbers of the clips; meaningless where ``faces_S`` is false.
+        faces_S: whether they have a usable face.
         answer: the right one, "" if it is not known.
         targets_T: what is regressed.
     """
@@ -89,12 +90,12 @@ class Examples(TorchDataset[Example]):
 
     Args:
         clips: what is asked about.
-        shots: clips shown with their answers before; one too many, since no clip is shown its own.
+        shots: clips shown before with their answers; one too many, since no clip is shown its own.
         words: the labels.
         targets: what is regressed; none: the answer is a label.
-        settings: section ``train.language``; ``face_tokens`` counts places in the prompt.
-        seed: of frames drawn by chance.
-        blank: grey pictures, no words, no face: what is said when there is nothing to see.
+        settings: section ``train.language``; a prompt has ``face_tokens`` placeholders.
+        seed: of randomly drawn frames.
+        blank: whether the clips are shown with grey pictures, no words and no face.
     """
 
     def __init__(
@@ -107,79 +108,69 @@ class Examples(TorchDataset[Example]):
         seed: int,
         blank: bool = False,
     ) -> None:
+        self._arguments = clips, shots, words, targets, settings, seed
         self._clips, self._shots, self._words = clips, shots, words
         self._targets, self._settings, self._seed = targets, settings, seed
-        self._blank = blank
-        self._epoch = 0
+        self._blank, self._epoch = blank, 0
 
     def __len__(self) -> int:
         return len(self._clips.table)
 
     def set_epoch(self, epoch: int) -> None:
-        """Frames drawn by chance are others in every epoch (accelerate calls this)."""
+        """Set the epoch, in each of which other random frames are drawn (accelerate calls this)."""
         self._epoch = epoch
 
     def blanks(self) -> "Examples":
         """The same questions with nothing to see."""
-        return Examples(
-            self._clips,
-            self._shots,
-            self._words,
-            self._targets,
-            self._settings,
-            self._seed,
-            blank=True,
-        )
+        return Examples(*self._arguments, blank=True)
 
     def __getitem__(self, row: int) -> Example:
-        own = self._clips.table["video_idx"].iloc[row]
-        others = [shot for shot, name in enumerate(self._shots.table["video_idx"]) if name != own][
-            : self._settings.examples
-        ]
-        turns = [self._turn(self._shots, shot, told=True) for shot in others]
-        turns.append(self._turn(self._clips, row, told=False, blank=self._blank))
-        shown = [(self._shots, shot) for shot in others] + [(self._clips, row)]
-        faces = [bool(clips.table["usable"].iloc[at]) for clips, at in shown]
+        name = self._clips.table["video_idx"].iloc[row]
+        others = np.flatnonzero(self._shots.table["video_idx"] != name)[: self._settings.examples]
+        shots = [(self._shots, int(at)) for at in others]
+        conversation = [*shots, (self._clips, row)]
+        turns = [self._turn(clips, at, is_last=False) for clips, at in shots]
+        turns.append(self._turn(self._clips, row, is_last=True))
+        faces = [bool(clips.table["usable"].iloc[at]) for clips, at in conversation]
         faces[-1] &= not self._blank
-        numbers = [clips.numbers(row) for clips, row in shown]
         return Example(
             turns,
-            np.stack(numbers),
+            np.stack([clips.numbers(at) for clips, at in conversation]),
             np.array(faces),
             self._clips.answers[row],
             self._clips.targets_nT[row],
         )
 
-    def _turn(self, clips: PromptClips, row: int, *, told: bool, blank: bool = False) -> Turn:
-        line: Any = clips.table.iloc[row]
-        asked = question(
+    def _turn(self, clips: PromptClips, row: int, *, is_last: bool) -> Turn:
+        is_blank = is_last and self._blank
+        text = question(
             self._settings.prompt,
             self._words,
             self._targets,
-            "" if blank else clips.transcripts[row],
+            "" if is_blank else clips.transcripts[row],
             self._settings.face_tokens,
         )
-        pictures, duration = self._look(clips.clips, line)
-        if blank:
+        pictures, duration = self._frames(clips.clips, clips.table.iloc[row])
+        if is_blank:
             pictures = [np.full_like(picture, _GREY) for picture in pictures]
-        return Turn(pictures, duration, asked, clips.answers[row] if told else "")
+        return Turn(pictures, duration, text, "" if is_last else clips.answers[row])
 
-    def _look(self, clips: Clips, line: Any) -> tuple[list[NDArray[np.uint8]], float]:
+    def _frames(self, clips: Clips, row: Any) -> tuple[list[NDArray[np.uint8]], float]:
         """A clip's pictures and the time that they are spread over, s."""
         if not self._settings.frames:
             return [], 0.0
-        found: Any = clips.index.loc[line["video_idx"]]
+        name = row["video_idx"]
         shown = show(
-            clips.root / line["file_path"],
+            clips.root / row["file_path"],
             clips.fps,
-            float(line["start"]),
-            float(found["duration"]),
-            clips.trajectory(line["video_idx"]),  # it also tells which frames there are
+            float(row["start"]),
+            float(clips.index.at[name, "duration"]),
+            clips.trajectory(name),
             self._settings,
-            draw_seed(self._seed, self._epoch, line["video_idx"]),
+            draw_seed(self._seed, self._epoch, name),
         )
         pictures = [grid(shown.pictures)] if self._settings.grid else list(shown.pictures)
-        gaps = np.diff(shown.times_F)  # the pictures' own: in the middle third they are close
+        gaps = np.diff(shown.times_F)  # between the pictures: small in the middle third
         spread = float(gaps.mean()) * len(shown.times_F) if gaps.any() else shown.duration
         return pictures, spread
 
@@ -192,7 +183,7 @@ def gather(
     Args:
         clips: labelled or not.
         inputs: the blocks of features that face tokens are made of.
-        settings: section ``train.language``; ``transcript`` and ``speech`` are used.
+        settings: section ``train.language``, for ``transcript`` and ``speech``.
         targets: what is regressed (``labels.schema.targets``).
 
     Raises:
@@ -208,21 +199,18 @@ def gather(
 
 
 def choose_shots(table: pd.DataFrame, count: int, words: Sequence[str]) -> list[int]:
-    """Positions of the rows to show as examples: of the classes in turn, in the order of ``rank``.
+    """Positions of the rows to show as examples: by class in turn, in the order of ``rank``.
 
     Args:
         table: the training part.
-        count: how many; fewer come if there are fewer.
+        count: how many; if there are fewer rows, all.
         words: the classes; without any, the rows count as one class.
     """
-    order = np.argsort(table["rank"].to_numpy(), kind="stable")
-    names = table["actual"].to_numpy()
-    queues = [[int(at) for at in order if names[at] == word] for word in words]
-    queues = queues or [[int(at) for at in order]]
-    chosen: list[int] = []
-    while len(chosen) < count and any(queues):
-        chosen += [queue.pop(0) for queue in queues if queue]
-    return chosen[:count]
+    order = np.argsort(table["rank"].to_numpy(), kind="stable").tolist()
+    names = table["actual"].tolist()
+    queues = [[at for at in order if names[at] == word] for word in words] or [order]
+    turns = zip_longest(*queues)
+    return [at for turn in turns for at in turn if at is not None][:count]
 
 
 def collate(
@@ -234,13 +222,13 @@ def collate(
         backbone: whose processor reads the conversations.
         examples: at least one.
         faces: whether the model has face tokens.
-        answered: with the right answers behind the prompts, and ``labels``.
+        answered: whether to append the right answers, as ``labels``.
     """
-    inputs = backbone.inputs([one.turns for one in examples])
+    inputs = backbone.inputs([example.turns for example in examples])
     if faces:
-        inputs["numbers_nSKD"] = torch.from_numpy(np.stack([one.numbers_SKD for one in examples]))
-        inputs["faces_nS"] = torch.from_numpy(np.stack([one.faces_S for one in examples]))
+        inputs["numbers_nSKD"] = torch.from_numpy(np.stack([e.numbers_SKD for e in examples]))
+        inputs["faces_nS"] = torch.from_numpy(np.stack([e.faces_S for e in examples]))
     if answered:
-        answers = [backbone.answer_ids(one.answer) for one in examples]
+        answers = [backbone.answer_ids(example.answer) for example in examples]
         inputs = append_answers(inputs, answers, backbone.processor.tokenizer.pad_token_id)
     return inputs

@@ -20,18 +20,18 @@ from facewave.landmarks.schema import Trajectory
 from facewave.params import Language
 from facewave.video import Clip
 
-_MARGIN = 0.3  # of the face, left, right, above and below it
+_MARGIN = 0.3  # on each side, as a share of the face
 
 Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """What is shown of a row's clip.
+    """The frames of a row's clip that are shown.
 
     Attributes:
         pictures: F, each (h, w, 3) RGB uint8, all of one size.
-        times_F: when they are, seconds from the row's start, never falling, float64.
+        times_F: their times, seconds from the row's start, never falling, float64.
         duration: of the row, in seconds.
     """
 
@@ -46,12 +46,12 @@ def moments(
     """When to look at a clip.
 
     Args:
-        duration: seconds; of one that is not above 0, every moment is 0.
+        duration: seconds; if it is not above 0, every moment is 0.
         count: how many.
-        sampling: uniform: the middles of so many equal parts of the clip; random: somewhere in each
-            of these parts, as in temporal segment networks (Wang et al., 2016, ECCV); middle: the
-            middles of equal parts of the clip's middle third.
-        seed: of the random ones; the others need none.
+        sampling: uniform: the middles of ``count`` equal parts of the clip; random: anywhere in
+            each of these parts, as in temporal segment networks (Wang et al., ECCV 2016); middle:
+            the middles of equal parts of the clip's middle third.
+        seed: of random moments.
 
     Returns:
         (count,) seconds in [0, duration), rising, float64.
@@ -62,8 +62,7 @@ def moments(
     shares = (np.arange(count) + inside) / max(count, 1)
     if sampling == "middle":
         shares = (1 + shares) / 3
-    # The product may be rounded up to the end.
-    return np.minimum(shares * duration, np.nextafter(duration, 0))
+    return np.minimum(shares * duration, np.nextafter(duration, 0))  # against rounding up
 
 
 def draw_seed(seed: int, epoch: int, video_idx: str) -> int:
@@ -83,25 +82,25 @@ def show(
 ) -> Shown:
     """The pictures of a row's clip, always ``settings.frames`` of them.
 
-    With a trajectory they are those that the extraction looked at, at each moment the last one
-    that had begun, so its points are this very picture's; without, the first to begin from then on.
-    A frame that cannot be decoded is black, and so are all of a clip that cannot be, or ends before
-    the row begins: one damaged clip should not stop a run. Of a clip that ends too early the last
-    picture that was found stands for the missing ones.
+    With a trajectory they are frames that the extraction looked at: at each moment the last that
+    had begun, so that its points are of this very picture. Without one, it is the first to begin.
+    Frames that cannot be decoded are black, as are all of a clip that cannot be opened or ends
+    before the row begins: one damaged clip should not stop a run. If a clip ends too early, its
+    last picture is repeated.
 
-    A face is cut out in squares as large as the largest face shown, with a margin, about the middle
-    of each frame's own face: it neither jumps in size nor leaves the picture. The squares are
-    shifted into the frame; what is still outside is black. In a frame without the face, the nearest
-    one with it tells the place; without any, whole frames are shown.
+    Faces are cut out in squares, all as large as the largest face shown with a margin, each around
+    the middle of its own face, so that the face neither jumps in size nor leaves the picture. The
+    squares are shifted into the frame; what is still outside is black. A frame without the face is
+    cut where the nearest frame has it; without any face, whole frames are shown.
 
     Args:
         clip: a video, a picture or a folder of pictures.
         fps: of pictures.
         start: of the row, in seconds from the first frame; NaN: the clip's.
         duration: of the row, in seconds.
-        trajectory: the row's; its times are from the clip's first frame. None: it has none.
-        settings: frames, sampling, picture and side: of a face's square, or of a whole picture's
-            longer side, in pixels.
+        trajectory: the row's, if it has one; its times are from the clip's first frame.
+        settings: frames, sampling, picture, and side: pixels of a face's square, or of a whole
+            picture's longer side.
         seed: of random moments (``draw_seed``).
 
     Raises:
@@ -130,7 +129,7 @@ def show(
 def grid(pictures: Sequence[Picture]) -> Picture:
     """All pictures as one, row by row from the top left: as many columns as rows, or one more.
 
-    Smaller ones have black around them; places without a picture are black.
+    Smaller pictures have black around them; cells without a picture are black.
 
     Raises:
         ValueError: there is no picture.
@@ -144,13 +143,13 @@ def grid(pictures: Sequence[Picture]) -> Picture:
 
 def _decoded(clip: Path, fps: float, start: float, times_F: NDArray[np.float64]) -> list[Picture]:
     """The frames at some times (s from the row's start)."""
-    # The row's first frame, too: a moment in the last frame's time has no frame after it.
+    # The row's first frame, too: a moment within the last frame has no frame after it.
     wanted = [start, *(start + times_F)]
-    found = Clip(clip, fps).stills(wanted) or [np.zeros((1, 1, 3), np.uint8)]
-    found += found[-1:] * (len(wanted) - len(found))
-    largest = max(found, key=lambda picture: picture.size)
+    stills = Clip(clip, fps).stills(wanted) or [np.zeros((1, 1, 3), np.uint8)]
+    stills += stills[-1:] * (len(wanted) - len(stills))
+    largest = max(stills, key=lambda picture: picture.size)
     # A picture that cannot be decoded comes as one black pixel.
-    return [picture if picture.size > 3 else np.zeros_like(largest) for picture in found[1:]]
+    return [picture if picture.size > 3 else np.zeros_like(largest) for picture in stills[1:]]
 
 
 def _faces(
@@ -162,13 +161,13 @@ def _faces(
     """
     if trajectory is None or not trajectory.valid_T.any():
         return None
-    seen = np.flatnonzero(trajectory.valid_T)
-    apart = np.abs(trajectory.times_T[seen, None] - times_F)
-    return trajectory.landmarks_TPC[seen[apart.argmin(axis=0)], :, :2]
+    valid = np.flatnonzero(trajectory.valid_T)
+    distances = np.abs(trajectory.times_T[valid, None] - times_F)
+    return trajectory.landmarks_TPC[valid[distances.argmin(axis=0)], :, :2]
 
 
 def _cut_out(pictures: list[Picture], faces_FP2: NDArray[np.float32]) -> list[Picture]:
-    """A square of each picture about its face, the same part of all pictures' heights."""
+    """A square of each picture around its face, as long in terms of the picture's height."""
     low_F2, high_F2 = faces_FP2.min(axis=1), faces_FP2.max(axis=1)
     aspect_F = np.array([picture.shape[1] / picture.shape[0] for picture in pictures])
     widths_F, heights_F = (high_F2 - low_F2).T  # in picture widths, in picture heights
@@ -181,12 +180,12 @@ def _cut_out(pictures: list[Picture], faces_FP2: NDArray[np.float32]) -> list[Pi
 
 
 def _square(picture: Picture, middle_2: NDArray[np.float32], length: int) -> Picture:
-    """A square of so many pixels, at most the longer side, shifted into the picture."""
+    """A square of ``length`` pixels, at most the longer side, shifted into the picture."""
     height, width = picture.shape[:2]
     length = min(max(length, 1), max(height, width))
     left, top = (
-        int(np.clip(round(at * side - length / 2), min(0, side - length), max(0, side - length)))
-        for at, side in zip(middle_2.tolist(), (width, height), strict=True)
+        int(np.clip(round(x * side - length / 2), min(0, side - length), max(0, side - length)))
+        for x, side in zip(middle_2.tolist(), (width, height), strict=True)
     )
     part = picture[max(0, top) : top + length, max(0, left) : left + length]
     square = np.zeros((length, length, 3), np.uint8)
@@ -195,23 +194,21 @@ def _square(picture: Picture, middle_2: NDArray[np.float32], length: int) -> Pic
 
 
 def _fitted(picture: Picture, side: int) -> Picture:
-    """The picture, its longer side so many pixels."""
+    """The picture, resized to a longer side of ``side`` pixels."""
     scale = side / max(picture.shape[:2])
     size = [max(1, round(scale * length)) for length in picture.shape[1::-1]]
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    resized = cv2.resize(picture, size, interpolation=how)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    resized = cv2.resize(picture, size, interpolation=interpolation)
     return resized.astype(np.uint8, copy=False)
 
 
 def _of_one_size(pictures: Sequence[Picture]) -> list[Picture]:
-    """The pictures in the middle of black ones that are as high and wide as any of them."""
-    height = max(picture.shape[0] for picture in pictures)
-    width = max(picture.shape[1] for picture in pictures)
-    return [_in_the_middle(picture, height, width) for picture in pictures]
-
-
-def _in_the_middle(picture: Picture, height: int, width: int) -> Picture:
-    canvas = np.zeros((height, width, 3), np.uint8)
-    top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
-    canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    return canvas
+    """The pictures, padded with black to the largest height and width."""
+    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+    padded = []
+    for picture in pictures:
+        canvas = np.zeros((height, width, 3), np.uint8)
+        top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
+        canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+        padded.append(canvas)
+    return padded

@@ -1,7 +1,7 @@
-"""Texts that tell the label, refused as inputs: whether one is there, what it is, what it repeats.
+"""Refuses texts that give the label away, by what they are or by being there at all.
 
-In MAFW (Liu et al., ACM MM 2022) every clip that is not neutral has a caption and no neutral one
-has, and captions describe the expression: a model that reads them answers from the text alone.
+In MAFW (Liu et al., ACM MM 2022) every clip that is not neutral has a caption, no neutral one has,
+and captions describe the expression: a model that reads them answers from the text alone.
 """
 
 import re
@@ -13,91 +13,82 @@ from scipy.stats import random_table
 
 from facewave.errors import UserError
 
-_GAP = 0.5  # between the shares with a text, of a class's clips and of the others
-_CHANCE, _DRAWS = 0.001, 9999  # so often a table whose texts are missing at random is refused
-_TRACE = 0.01  # of the texts that may be a caption or the class's word by accident; and one always
+_GAP = 0.5  # least difference of the shares with a text between a class's clips and the others
+_CHANCE, _DRAWS = 0.001, 9999  # how often texts that are missing at random are refused
+_TRACE = 0.01  # share of the texts that may be a caption or the class's word by accident; or one
 _WORD = re.compile(r"\w+")
 
 
 def check(table: pd.DataFrame, column: str) -> None:
-    """See to it that the texts of ``column`` do not give the label away.
+    """Check that the texts of ``column`` do not give the label away.
 
-    Three ways to do so are refused:
-      - a text is the clip's class word;
-      - a text is the clip's caption;
-      - whether there is a text tells a class: of its clips far more (or fewer) have one than of the
-        others: by half of the clips at least, since in large tables any difference is significant
-        (some emotions do speak more than others); and more than chance makes of texts that are
-        missing at random, by a Monte Carlo test of Pearson's chi-square over tables with the same
-        margins, which holds for tables and classes of any size.
+    They do so if
+      - they are the clips' class words;
+      - they are the clips' captions;
+      - having a text tells the class: of one class far more (or fewer) clips have a text than of
+        the others: by half of the clips, since in large tables any difference is significant (some
+        emotions do speak more than others); and more than if texts were missing at random, by a
+        Monte Carlo test of Pearson's chi-square over tables with the same margins, which holds for
+        tables and classes of any size.
 
-    Differences in letters' case, punctuation and blanks do not make another text.
+    Case, punctuation and spaces do not count.
 
     Args:
         table: rows of training, with ``actual`` and ``caption`` (labels/schema.py).
         column: the texts, "" for none.
 
     Raises:
-        UserError: they do.
+        UserError: they give it away.
     """
-    text, word = table[column].map(_plain), table["actual"]
-    there = text != ""
-    for other, what in (("actual", "the class's own word"), ("caption", "the clip's caption")):
-        same = there & (text == table[other].map(_plain))
-        if same.sum() > max(1, _TRACE * there.sum()):
-            counts = word[same].value_counts().sort_index()
-            listed = ", ".join(f"{name} {n}" for name, n in counts.items())
-            raise UserError(
-                f"column {column}: {same.sum()} of {there.sum()} texts are {what} ({listed}). "
-                + _ADVICE
-            )
-    presence = _told_by_presence(there[word != ""], word[word != ""])
-    if presence:
+    texts, classes = table[column].map(_plain), table["actual"]
+    has_text, problem = texts != "", ""
+    for other, name in (("caption", "the clip's caption"), ("actual", "the class's own word")):
+        same = has_text & (texts == table[other].map(_plain))
+        if same.sum() > max(1, _TRACE * has_text.sum()):
+            counts = classes[same].value_counts().sort_index()
+            listed = ", ".join(f"{word} {n}" for word, n in counts.items())
+            problem = f"{same.sum()} of {has_text.sum()} texts are {name} ({listed})"
+    problem = problem or _class_told_by_presence(has_text[classes != ""], classes[classes != ""])
+    if problem:
         raise UserError(
-            f"column {column}: whether there is a text tells the class: {presence}. " + _ADVICE
+            f"column {column}: {problem}. A model would read its answer. Set "
+            "train.language.transcript: none in params.yaml, or put texts there that were made "
+            "without the labels, for all clips alike."
         )
 
 
-_ADVICE = (
-    "A model would read its answer. Set train.language.transcript: none in params.yaml, or put "
-    "texts there that were made without the labels, for all clips alike."
-)
-
-
-def _told_by_presence(there: pd.Series, word: pd.Series) -> str:
-    """The class of which having a text tells most, in words; "" if it tells of none."""
-    if word.nunique() < 2:
+def _class_told_by_presence(has_text: pd.Series, classes: pd.Series) -> str:
+    """The class that having a text tells best, in words; "" if it tells none."""
+    if classes.nunique() < 2:
         return ""
-    counts = there.groupby(word).agg(["sum", "size"])
-    n, own = counts["size"], counts["sum"]
-    rest, others = len(there) - n, there.sum() - own
-    gap = (own / n - others / rest).abs()
-    name = gap.idxmax()
-    if gap[name] < _GAP or _chance(own.to_numpy(), n.to_numpy()) >= _CHANCE:
+    counts = has_text.groupby(classes).agg(["sum", "size"])
+    n_texts, n = counts["sum"], counts["size"]
+    n_other_texts, n_others = has_text.sum() - n_texts, len(has_text) - n
+    gaps = (n_texts / n - n_other_texts / n_others).abs()
+    name = gaps.idxmax()
+    if gaps[name] < _GAP or _p_value(n_texts.to_numpy(), n.to_numpy()) >= _CHANCE:
         return ""
     return (
-        f"{own[name]} of {n[name]} clips of {name} have one, and {others[name]} of the "
-        f"{rest[name]} others"
+        f"whether there is a text tells the class: {n_texts[name]} of {n[name]} clips of {name} "
+        f"have one, and {n_other_texts[name]} of the {n_others[name]} others"
     )
 
 
-def _chance(own: NDArray[np.int64], n: NDArray[np.int64]) -> float:
-    """How probable so uneven a table is, if texts are missing at random.
+def _p_value(n_texts: NDArray[np.int64], n: NDArray[np.int64]) -> float:
+    """The probability of so uneven a table if texts are missing at random.
 
     Args:
-        own: of each class, how many clips have a text.
-        n: of each class, how many clips there are.
+        n_texts: how many clips of each class have a text.
+        n: how many clips of each class there are.
     """
-    expected = n * own.sum() / n.sum()
+    expected = n * n_texts.sum() / n.sum()
 
-    def unevenness(
-        having: NDArray[np.int64],
-    ) -> NDArray[np.float64]:  # chi-square, but for a factor
-        return ((having - expected) ** 2 / n).sum(axis=-1)
+    def statistic(counts: NDArray[np.int64]) -> NDArray[np.float64]:  # chi-square up to a factor
+        return ((counts - expected) ** 2 / n).sum(axis=-1)
 
-    margins = random_table(n, np.array([own.sum(), n.sum() - own.sum()]))
-    drawn = margins.rvs(_DRAWS, random_state=0)[:, :, 0]
-    as_uneven = unevenness(drawn) >= unevenness(own) * (1 - 1e-9)
+    tables = random_table(n, np.array([n_texts.sum(), n.sum() - n_texts.sum()]))
+    drawn = tables.rvs(_DRAWS, random_state=0)[:, :, 0]
+    as_uneven = statistic(drawn) >= statistic(n_texts) * (1 - 1e-9)
     return float((1 + as_uneven.sum()) / (1 + _DRAWS))
 
 

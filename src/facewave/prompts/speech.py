@@ -1,8 +1,8 @@
-"""What is said in a clip, recognised by Whisper (Radford et al., ICML 2023) and kept for ever.
+"""What is said in a clip, recognised by Whisper (Radford et al., ICML 2023) and cached.
 
-A text is kept under the hash of the clip's bytes, its part, and the model, in the cache folder that
-detections are in, too. So a clip is heard once; and what a GPU of another kind might decide in
-another way at a near tie stays as it was first heard.
+A text is kept under a hash of the clip's bytes, its part, and the model, in the cache folder that
+also has the detections. So a clip is transcribed once, and a GPU of another kind, which may decide
+near ties differently, changes nothing.
 """
 
 import hashlib
@@ -16,16 +16,18 @@ from typing import Any
 
 import av
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facewave import files
 from facewave.errors import UserError
+from facewave.params import Language
 from facewave.pictures import is_pictures
 
-VERSION = 1  # of how a clip is heard: raise it when that changes
+VERSION = 1  # of how a clip is transcribed: raise it when that changes
 
-# Commits on https://huggingface.co; weights of other names are had as NAME@COMMIT, or in a folder.
+# Commits on https://huggingface.co; other weights are named as NAME@COMMIT, or lie in a folder.
 REVISIONS = {
     "openai/whisper-tiny": "169d4a4341b33bc18d8881c4b69c2e104e1cc0af",
     "openai/whisper-base": "e37978b90ca9030d5170a5c07aadb050351a65bb",
@@ -36,21 +38,45 @@ REVISIONS = {
 }
 _NAME_AT_COMMIT = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
 _START = "<|startoftranscript|>"
-_SAVED = ("*.safetensors", "*.json", "*.txt")  # what a model's folder is loaded from
+_SAVED = ("*.safetensors", "*.json", "*.txt")  # the files that a model is loaded from
 
-# As facewave.video has it: containers only, for a playlist could have other files opened.
+# As in facewave.video: containers only, for a playlist could have other files opened.
 _OPTIONS = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,ogg,gif",
     "protocol_whitelist": "file",
 }
-# Peak below -60 dB of full scale: a muted track after lossy coding. Whisper hears words in silence.
+# Peak of a muted track after lossy coding, -60 dB of full scale. Whisper hears words in silence.
 _SILENT = 1e-3
 
 Span = tuple[Path, float, float]
 
 
+def transcripts(table: pd.DataFrame, root: Path, settings: Language) -> list[str]:
+    """What is said in each row's clip, "" if nothing is.
+
+    Args:
+        table: rows of a label table.
+        root: the corpus's folder.
+        settings: section ``train.language``, for ``transcript`` and ``speech``.
+
+    Raises:
+        UserError: speech is to be recognised, and the model for it cannot be loaded.
+    """
+    if settings.transcript == "none":
+        return [""] * len(table)
+    known: list[str] = table["transcript"].tolist()
+    if settings.transcript == "known":
+        return known
+    spans = [
+        (root / row.file_path, float(row.start), float(row.end))
+        for row in table[table["transcript"] == ""].itertuples()
+    ]
+    recognised = iter(Recogniser(settings.speech).texts(spans))
+    return [text or next(recognised) for text in known]
+
+
 class Recogniser:
-    """Whisper for many clips; it is loaded when the first one that is not in the cache comes.
+    """Whisper for many clips, loaded at the first one that is not in the cache.
 
     Args:
         model: one of ``REVISIONS``, NAME@COMMIT of another on the Hugging Face hub, or a folder.
@@ -60,19 +86,19 @@ class Recogniser:
     """
 
     def __init__(self, model: str) -> None:
-        self._source, self._revision, self._identity = _find(model)
+        self._source, self._revision, self._identity = _resolve(model)
         self._digests: dict[Path, str] = {}
         self._loaded: tuple[Any, Any] | None = None
 
     def text(self, clip: Path, start: float = 0.0, end: float = math.inf) -> str:
         """What is said in a part of a clip, on one line.
 
-        "" where nothing is: pictures, no sound, silence, or a track that cannot be decoded.
+        "" for pictures, without sound, for silence, and for a track that cannot be decoded.
 
         Args:
             clip: a video, a picture or a folder of pictures.
-            start: where the part begins, s from the clip's first frame; NaN: there.
-            end: where it ends; NaN: with the clip.
+            start: of the part, s from the clip's first frame; NaN: 0.
+            end: of the part; NaN: the clip's.
 
         Raises:
             UserError: the model cannot be loaded.
@@ -80,18 +106,18 @@ class Recogniser:
         if is_pictures(clip):
             return ""
         start, end = (0.0 if math.isnan(start) else start), (math.inf if math.isnan(end) else end)
-        place = self._place(clip, start, end)
-        text = _kept(place)
+        path = self._path(clip, start, end)
+        text = _cached(path)
         if text is None:
             text = self._recognise(clip, start, end)
-            files.write_json(place, {"text": text, "model": self._identity})
+            files.write_json(path, {"text": text, "model": self._identity})
         return text
 
     def texts(self, spans: Sequence[Span]) -> list[str]:
         """``text`` of many parts, with a progress bar."""
         return [self.text(*span) for span in tqdm(spans, desc="speech", unit="clip")]
 
-    def _place(self, clip: Path, start: float, end: float) -> Path:
+    def _path(self, clip: Path, start: float, end: float) -> Path:
         if clip not in self._digests:  # many rows may be about one file
             self._digests[clip] = files.sha256(clip)
         part = [self._digests[clip], start, end if math.isfinite(end) else None]
@@ -104,53 +130,52 @@ class Recogniser:
             self._loaded = _load(self._source, self._revision)
         processor, model = self._loaded
         extractor = processor.feature_extractor
-        sound = hear(clip, extractor.sampling_rate, start, end)
+        sound = read_sound(clip, extractor.sampling_rate, start, end)
         if not np.any(np.abs(sound) >= _SILENT):
             return ""
-        long = len(sound) > extractor.n_samples
+        # Beyond its window of 30 s Whisper continues from where its own timestamps end.
+        is_long = len(sound) > extractor.n_samples
         inputs = processor(
             sound,
             sampling_rate=extractor.sampling_rate,
             return_tensors="pt",
             return_attention_mask=True,
-            **({"truncation": False, "padding": "longest"} if long else {}),
+            **({"truncation": False, "padding": "longest"} if is_long else {}),
         ).to(model.device)
-        # Longer than its window of 30 s, Whisper goes on where its own timestamps say it stopped.
-        # Models of one language know no tasks.
+        # Models of one language have no tasks.
         task = "transcribe" if getattr(model.generation_config, "is_multilingual", False) else None
         ids = model.generate(
-            **inputs, return_timestamps=long, task=task, do_sample=False, num_beams=1
+            **inputs, return_timestamps=is_long, task=task, do_sample=False, num_beams=1
         )
-        said = processor.batch_decode(ids, skip_special_tokens=True)[0]
-        return " ".join(said.replace("\0", "\ufffd").split())
+        text = processor.batch_decode(ids, skip_special_tokens=True)[0]
+        return " ".join(text.replace("\0", "\ufffd").split())
 
 
-def hear(clip: Path, rate: int, start: float, end: float) -> NDArray[np.float32]:
-    """The sound of a clip from ``start`` to ``end``, those of its channels mixed into one.
+def read_sound(clip: Path, rate: int, start: float, end: float) -> NDArray[np.float32]:
+    """The sound of a clip from ``start`` to ``end``, its channels mixed into one.
 
     Args:
-        clip: a video; its first audio track is taken.
+        clip: a video; its first audio track is read.
         rate: samples a second.
         start: s from the clip's first frame.
         end: likewise; infinity: the clip's end.
 
     Returns:
-        (n,) float32 in [-1, 1]; none where there is no sound, and what can be decoded where the
-        file is damaged.
+        (n,) float32 in [-1, 1]; empty without sound; of a damaged file, what can be decoded.
     """
     resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-    begins: float | None = None
+    first_time: float | None = None
     pieces = []
     for time, frame in _frames(clip, start, end):
-        begins = time if begins is None else begins
+        first_time = time if first_time is None else first_time
         frame.pts = None
         pieces += resampler.resample(frame)
-    if begins is None:
+    if first_time is None:
         return np.zeros(0, np.float32)
     pieces += resampler.resample(None)
     sound = np.concatenate([piece.to_ndarray()[0] for piece in pieces])
-    first = max(0, round((start - begins) * rate))
-    last = round((end - begins) * rate) if math.isfinite(end) else None
+    first = max(0, round((start - first_time) * rate))
+    last = round((end - first_time) * rate) if math.isfinite(end) else None
     return sound[first:last].astype(np.float32, copy=False)
 
 
@@ -176,8 +201,8 @@ def _frames(clip: Path, start: float, end: float) -> Iterator[tuple[float, Any]]
                     yield time, frame
 
 
-def _find(model: str) -> tuple[str, str | None, str]:
-    """Where a model is, its commit, and what the cache knows it by: content, not place."""
+def _resolve(model: str) -> tuple[str, str | None, str]:
+    """Where a model is, its commit, and its identity in the cache: content, not location."""
     if model and Path(model).is_dir():
         saved = sorted(file for pattern in _SAVED for file in Path(model).glob(pattern))
         digests = "".join(f"{file.name} {files.sha256(file)}\n" for file in saved)
@@ -193,51 +218,50 @@ def _find(model: str) -> tuple[str, str | None, str]:
     return source, revision, model
 
 
-def _kept(place: Path) -> str | None:
-    """The text of a file of the cache; None if there is none, or no sound one."""
+def _cached(path: Path) -> str | None:
+    """The text in a file of the cache; None if there is none, or it is damaged."""
     try:
-        text = json.loads(place.read_bytes())["text"]
+        text = json.loads(path.read_bytes())["text"]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     return text if isinstance(text, str) else None
 
 
 def _load(source: str, revision: str | None) -> tuple[Any, Any]:
-    """A Whisper's processor and model, in float32 on the GPU if there is one.
+    """A Whisper's processor and model, in float32, on the GPU if there is one.
 
     Raises:
-        UserError: it cannot be had, or is not a whole Whisper.
+        UserError: it cannot be loaded, or is not a complete Whisper.
     """
-    # Seconds to import, and not needed where every text is in the cache.
+    # These take seconds to import, and are not needed if every text is in the cache.
     import torch
     from safetensors import SafetensorError
     from transformers import WhisperConfig, WhisperForConditionalGeneration, WhisperProcessor
 
-    at: dict[str, Any] = {"revision": revision} if revision else {}
+    options: dict[str, Any] = {"revision": revision} if revision else {}
     try:
-        config, _ = WhisperConfig.get_config_dict(source, **at)
+        config, _ = WhisperConfig.get_config_dict(source, **options)
         if config.get("model_type") != "whisper":
-            raise UserError(_advice(source, f"it is a {config.get('model_type')}, no Whisper"))
-        # trust_remote_code: unless told, transformers asks, and a y runs the folder's code.
-        processor = WhisperProcessor.from_pretrained(source, trust_remote_code=False, **at)
-        loaded: Any = WhisperForConditionalGeneration.from_pretrained(
-            source, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **at
-        )
+            raise UserError(_advice(source, f"it is a {config.get('model_type')}, not a Whisper"))
+        # trust_remote_code: otherwise transformers asks, and a y runs the folder's code.
+        processor = WhisperProcessor.from_pretrained(source, trust_remote_code=False, **options)
+        options |= {"use_safetensors": True, "dtype": torch.float32, "output_loading_info": True}
+        loaded: Any = WhisperForConditionalGeneration.from_pretrained(source, **options)
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(_advice(source, str(error).strip().partition("\n")[0])) from None
-    model, told = loaded
-    if told["missing_keys"] or told["mismatched_keys"]:  # else they would be random
+    model, info = loaded
+    if info["missing_keys"] or info["mismatched_keys"]:  # they would be random
         raise UserError(_advice(source, "some of its weights are missing"))
     start = model.generation_config.decoder_start_token_id
-    if processor.tokenizer.convert_ids_to_tokens(start) != _START:  # an empty one was made up
+    if processor.tokenizer.convert_ids_to_tokens(start) != _START:  # transformers made up one
         raise UserError(_advice(source, "its tokenizer is missing"))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return processor, model.to(device).eval()
 
 
-def _advice(source: str, why: str) -> str:
+def _advice(source: str, reason: str) -> str:
     return (
-        f"the speech recogniser {source} cannot be loaded ({why.rstrip('.')}). Connect to the "
-        "internet once, so that it lies in the cache that HF_HOME names; or name a folder that has "
+        f"the speech recogniser {source} cannot be loaded ({reason.rstrip('.')}). Connect to the "
+        "internet once, so that it is in the cache that HF_HOME names; or name a folder that has "
         "it in train.language.speech (params.yaml)."
     )

@@ -1,8 +1,8 @@
-"""The words of a prompt: a template of params.yaml with its places filled in, and answers read.
+"""Prompts from a template of params.yaml, and labels read from answers.
 
-``{labels}`` are the words to choose from, ``{transcript}`` a sentence with what is said (nothing
-where that is not known), ``{face}`` one with the places of the face tokens (nothing without them),
-``{targets}`` the names of what is regressed.
+``{labels}`` are the words to choose from, ``{transcript}`` is a sentence with what is said (nothing
+if that is not known), ``{face}`` one with the placeholders of the face tokens (nothing without
+them), ``{targets}`` are the names of what is regressed.
 """
 
 import re
@@ -27,11 +27,11 @@ def question(
     face_tokens: int = 0,
 ) -> str:
     """A template filled in."""
-    said = _harmless(transcript)
+    speech = _harmless(transcript)
     return template.format(
         labels=", ".join(map(spoken, words)),
         targets=", ".join(target.removeprefix("score.") for target in targets),
-        transcript=f' The person says: "{said}"' if said else "",
+        transcript=f' The person says: "{speech}"' if speech else "",
         face=f" How the face moves: {FACE * face_tokens}." if face_tokens else "",
     )
 
@@ -39,15 +39,15 @@ def question(
 def read(answer: str, words: Sequence[str]) -> str:
     """The label that a written answer is; "" if it is none, or more than a label.
 
-    Case, and spaces, quotes and stops around it do not count.
+    Case does not count, nor do spaces, quotes and punctuation around it.
     """
-    said = " ".join(answer.strip(_EDGES).casefold().split())
+    text = " ".join(answer.strip(_EDGES).casefold().split())
     known = {form.casefold(): word for word in words for form in (word, spoken(word))}
-    return known.get(said, "")
+    return known.get(text, "")
 
 
 def _harmless(text: str) -> str:
-    """A text of a corpus on one line, without what a tokenizer could take for a mark of its own."""
+    """A corpus's text on one line, without anything a tokenizer could take for a special token."""
     line = " ".join(re.sub(r"<[^<>]*>", " ", text).replace("<", " ").split())
     if len(line) <= _LONGEST:
         return line

@@ -1,12 +1,12 @@
 """Stage train: ``python -m facewave.training``.
 
 Reads   data/features/<train.dataset>/ and data/labels/<train.dataset>.csv; for a language model
-        also the clips, and data/landmarks/<train.dataset>/, where their faces are
+        also the clips, and data/landmarks/<train.dataset>/, which says where their faces are
 Writes  models/trained/<partition>/<role>/   config.json, model.safetensors
         metrics/train/<partition>/           DVCLive's curves of the model
-        models/checkpoints/                  what a run that is killed resumes from
-A role that is finished and follows from nothing that has changed is not trained again. The test
-parts are not touched: of every clip its part is looked up, and only train and val are read.
+        models/checkpoints/                  what a killed run resumes from
+A finished role is trained again only if something that it follows from has changed. Test parts are
+not read: each clip's part is looked up, and only train and val are used.
 ``accelerate launch -m facewave.training`` trains a language model on several GPUs.
 """
 
@@ -30,7 +30,7 @@ from facewave.params import ClassifierKind, Params
 from facewave.training import checkpoints, schema
 from facewave.training.checkpoints import Finished
 from facewave.training.classifier import TrainedClassifier
-from facewave.training.fit import fit
+from facewave.training.fit import NETWORKS, fit
 from facewave.training.loop import Report
 from facewave.training.parts import plan, split
 from facewave.wavelets.schema import Features
@@ -57,15 +57,14 @@ def main() -> None:
     features = dataset.read_features()
     clips = dataset.clips(features=features)
     if settings.is_regression and settings.baselines:
-        print("train.baselines are classifiers: beside a regression none is trained")
+        print("train.baselines are classifiers: none is trained beside a regression")
 
-    # One thread: sums in a fixed order, so the same clips give the same bytes; it is small work.
+    # One thread: sums in a fixed order, so that the same clips give the same bytes.
     torch.set_num_threads(1)
-    if _is_first_process():
-        for folder in (schema.ROOT, CURVES, checkpoints.ROOT):
-            checkpoints.remove_all_but(map(str, settings.partitions), folder)
     with threadpool_limits(1):
-        if _is_first_process():  # the classifiers are its work alone
+        if _is_first_process():  # it alone trains classifiers
+            for folder in (schema.ROOT, CURVES, checkpoints.ROOT):
+                checkpoints.remove_all_but(map(str, settings.partitions), folder)
             for partition in tqdm(settings.partitions, "train", unit="partition"):
                 checkpoints.remove_all_but(schema.roles(settings), schema.ROOT / str(partition))
                 _train_classifiers(clips, partition, features, dataset, loaded)
@@ -75,7 +74,7 @@ def main() -> None:
 
 @contextmanager
 def _curves(partition: str | int, wanted: bool) -> Iterator[Report]:
-    """DVCLive's, of the model's losses."""
+    """Log the model's losses with DVCLive."""
     if not wanted:
         yield lambda step, figures: None
         return
@@ -96,20 +95,18 @@ def _train_classifiers(
 ) -> None:
     """Train all roles that are classifiers, on the clips with a usable face."""
     settings = loaded.train
-    roles = schema.roles(settings)
     kinds: tuple[ClassifierKind, ...] = get_args(ClassifierKind)
-    chosen = {role: kind for role in roles for kind in kinds if roles[role] == kind}
-    if not chosen:
+    names = schema.roles(settings).items()
+    roles = [(role, kind) for role, name in names for kind in kinds if kind == name]
+    if not roles:
         return
     clips = clips.select(clips.table["usable"])
-    parts = labels.parts(clips.table, partition)
-    train, val = split(clips, parts, dataset.classes, settings)
+    train, val = split(clips, labels.parts(clips.table, partition), dataset.classes, settings)
     if not len(train.codes_n):
         raise UserError(
             f"partition {partition} of {dataset.name} has no usable training clip. "
             "metrics/clean and metrics/extract say why clips were left out."
         )
-    data = checkpoints.digest(tensor for part in (train, val) for tensor in vars(part).values())
     about = {
         "dataset": dataset.name,
         "description": dataset.entry.about,
@@ -117,13 +114,16 @@ def _train_classifiers(
         "subset": settings.subset,
         "clips": len(train.codes_n),
     }
-    for role, kind in chosen.items():
+    for role, kind in roles:
         config, reduction = plan(kind, dataset.classes, clips, features.config, settings)
-        folder = schema.folder(partition, role)
-        follows_from = (config, schema.used_by(kind, settings), reduction, features.config, about)
-        mark = checkpoints.fingerprint(data, _CODE, *follows_from)
+        folder, has_curves = schema.folder(partition, role), role == schema.MODEL
+        tensors = [tensor for part in (train, val) for tensor in (part.inputs_nND, part.codes_n)]
+        if kind in NETWORKS:
+            tensors += [train.targets_nC, val.targets_nC]
+        used = schema.used_by(kind, settings) | {"partitions": partition, "inputs": settings.inputs}
+        follows_from = (config, used, reduction, features.config, about)
+        mark = checkpoints.fingerprint(checkpoints.digest(tensors), _CODE, *follows_from)
         finished = Finished(partition, role, folder, mark)
-        has_curves = role == schema.MODEL
         if finished and (not has_curves or (CURVES / str(partition)).is_dir()):
             continue
         with _curves(partition, has_curves) as log:
@@ -139,31 +139,37 @@ def _train_language_models(
     from accelerate import PartialState  # these take seconds to load
 
     from facewave.prompts.examples import gather
-    from facewave.training import conversations
+    from facewave.training import language_setup
 
-    settings = loaded.train
+    settings, processes = loaded.train, PartialState()
     targets = settings.language.targets if settings.is_regression else []
-    with PartialState().main_process_first():  # what is heard is in the cache then
+    with processes.main_process_first():  # the others find its transcripts in the cache
         prompted = gather(clips, settings.inputs, settings.language, targets)
     if not settings.model.startswith("tiny-"):
         torch.set_num_threads(joblib.cpu_count())
-    for partition in tqdm(settings.partitions, settings.model, unit="partition"):
-        parts = labels.parts(clips.table, partition)
+
+    def train(partition: str | int) -> None:  # its backbone is freed before the next one's
+        run = language_setup.prepare(prompted, partition, dataset, features, settings)
+        folder = schema.folder(partition, schema.MODEL)
+        finished = Finished(partition, schema.MODEL, folder, run.fingerprint)
+        is_due = not finished or not (CURVES / str(partition)).is_dir()
+        processes.wait_for_everyone()  # all have looked before the first one writes
+        if not is_due:
+            return
         with _curves(partition, _is_first_process()) as log:
-            trained = conversations.train(
-                prompted, parts, partition, dataset, features, settings, log
-            )
+            run.fit(log)
         if _is_first_process():
-            trained.save(schema.folder(partition, schema.MODEL))
-        del trained  # two backbones would be one too many
-    if _is_first_process():
-        for partition in settings.partitions:
-            for folder in (checkpoints.ROOT / str(partition)).glob(f"{schema.MODEL}-*"):
-                shutil.rmtree(folder)
+            run.trained.save(folder)
+            finished.write()
+            for used in (checkpoints.ROOT / str(partition)).glob(f"{schema.MODEL}-*"):
+                shutil.rmtree(used)
+
+    for partition in tqdm(settings.partitions, settings.model, unit="partition"):
+        train(partition)
 
 
 def _is_first_process() -> bool:
-    """Of those that accelerate has launched."""
+    """Whether this is the first of the processes that accelerate has launched."""
     return os.environ.get("RANK", "0") == "0"
 
 

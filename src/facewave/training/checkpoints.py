@@ -1,4 +1,4 @@
-"""What of a training run that was killed need not be done again: models/checkpoints/.
+"""What a killed training run need not do again: models/checkpoints/.
 
 A finished role is trained again only if something that it follows from has changed. The folder
 lies outside the stage's outputs and is not shared.
@@ -18,11 +18,10 @@ from torch import Tensor
 from facewave.files import sha256, write_json
 
 ROOT = Path("models/checkpoints")
-_FILES = ("config.json", "model.safetensors")
 
 
 class Finished:
-    """The record of one finished role.
+    """The record of a finished role; true while the model is as the same fingerprint left it.
 
     Args:
         partition: the role's.
@@ -36,10 +35,8 @@ class Finished:
         self._model, self._fingerprint = model, fingerprint
 
     def __bool__(self) -> bool:
-        """Whether the model is there as this fingerprint once left it."""
         try:
-            record = json.loads(self._path.read_bytes())
-            return bool(record == self._record())
+            return bool(json.loads(self._path.read_bytes()) == self._record())
         except (FileNotFoundError, ValueError):
             return False
 
@@ -48,20 +45,21 @@ class Finished:
         write_json(self._path, self._record())
 
     def _record(self) -> dict[str, str]:
-        files = {name: sha256(self._model / name) for name in _FILES}
-        return {"fingerprint": self._fingerprint, **files}
+        files = ("config.json", "model.safetensors")
+        hashes = {name: sha256(self._model / name) for name in files}
+        return {"fingerprint": self._fingerprint, **hashes}
 
 
-def remove_all_but(partitions: Iterable[str], root: Path) -> None:
-    """Remove the folders of partitions that are no longer trained."""
-    kept = set(partitions)
-    for path in root.iterdir() if root.exists() else ():
+def remove_all_but(names: Iterable[str], folder: Path) -> None:
+    """Remove the subfolders with other names."""
+    kept = set(names)
+    for path in folder.iterdir() if folder.exists() else ():
         if path.is_dir() and path.name not in kept:
             shutil.rmtree(path)
 
 
 def digest(tensors: Iterable[Tensor]) -> str:
-    """The SHA-256 of tensors' shapes and values."""
+    """The SHA-256 of the tensors' shapes, types and values."""
     hashed = hashlib.sha256()
     for tensor in tensors:
         hashed.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
@@ -70,16 +68,16 @@ def digest(tensors: Iterable[Tensor]) -> str:
 
 
 def fingerprint(data: str, code: Iterable[Path], *settings: Any) -> str:
-    """The SHA-256 of a digest of the data, of code, of whatever has a repr, versions and device.
+    """The SHA-256 of all that a model follows from; the versions of torch, say, are added.
 
     Args:
-        data: what ``digest`` gives.
-        code: files and folders of the modules that the outcome follows from.
-        settings: the rest.
+        data: what ``digest`` returns.
+        code: files, and folders of modules.
+        settings: whatever else, by its repr.
     """
     environment = (torch.__version__, sklearn.__version__, torch.cuda.is_available())
     hashed = hashlib.sha256(repr((data, settings, environment)).encode())
     for path in code:
         for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
-            hashed.update(file.read_bytes())
+            hashed.update(f"{file.name} {sha256(file)}".encode())
     return hashed.hexdigest()

@@ -17,12 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from facewave.files import replacing, write_json
-from facewave.models.classifiers.classifier import (
-    Classifier,
-    ClassifierConfig,
-    Majority,
-    build,
-)
+from facewave.models.classifiers.classifier import Classifier, ClassifierConfig, Majority, build
 from facewave.params import Block
 from facewave.training.schema import Trained, damaged
 from facewave.workspace import Clips
@@ -84,15 +79,13 @@ class TrainedClassifier(Trained):
     @classmethod
     def load(cls, path: Path, config: dict[str, Any]) -> "TrainedClassifier":
         """Rebuild a classifier from its folder."""
-        model = config["model"]
-        tuples = {name: tuple(model[name]) for name in ("classes", "widths")}
-        built = ClassifierConfig(**model | tuples)
-        module = build(built)
+        model = ClassifierConfig(**config["model"])
         try:
+            module = build(model)
             module.load_state_dict(load_file(path / "model.safetensors"))
         except (SafetensorError, RuntimeError) as error:
             raise damaged(path, error) from None
-        return cls(module.eval(), built, config["inputs"], config["wavelets"], config["about"])
+        return cls(module.eval(), model, config["inputs"], config["wavelets"], config["about"])
 
 
 def classification(

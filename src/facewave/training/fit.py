@@ -3,7 +3,7 @@
 Legend of names: n clips, N steps, D channels, K steps and P channels that the head sees, C classes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -28,10 +28,10 @@ from facewave.params import ClassifierKind, Train
 from facewave.training import losses
 from facewave.training.loop import Prepared, Report, train_head
 
-# A class without a training clip gets this logit: never chosen, yet finite.
-_NEVER = -1e4
-_SUBSAMPLE = 0.5  # of the clips, drawn for each stage of boosting (Friedman, 2002)
-_COOLEST, _HOTTEST = 0.1, 10.0  # temperatures; beyond, there is too little to learn one from
+NETWORKS = ("mlp", "gru", "transformer")
+_NEVER = -1e4  # the logit of a class without training clips: never chosen, yet finite
+_SUBSAMPLE = 0.5  # share of the clips drawn for each stage of boosting (Friedman, 2002)
+_COOLEST, _HOTTEST = 0.1, 10.0  # temperatures; beyond these there is too little to learn from
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,21 +51,14 @@ def configure(
     kept: int,
     settings: Train,
 ) -> ClassifierConfig:
-    """What is to be built, of which kind, on which inputs (see ``ClassifierConfig``)."""
+    """The configuration of a classifier of this kind (arguments as in ``ClassifierConfig``)."""
     if kind == "majority":
         return ClassifierConfig(kind, classes)
-    network = kind in ("mlp", "gru", "transformer")
-    return ClassifierConfig(
-        kind,
-        classes,
-        steps,
-        widths,
-        kept,
-        settings.pca,
-        settings.network.hidden if network else 0,
-        settings.network.dropout if network else 0.0,
-        settings.trees.stages if kind == "trees" else 0,
-    )
+    config = ClassifierConfig(kind, classes, steps, widths, kept, settings.pca)
+    if kind in NETWORKS:
+        network = settings.network
+        return replace(config, hidden=network.hidden, dropout=network.dropout)
+    return replace(config, trees=settings.trees.stages) if kind == "trees" else config
 
 
 def fit(
@@ -80,14 +73,14 @@ def fit(
 
     Args:
         config: what to build.
-        train: the training part; what comes before the head is learnt here and nowhere else.
-        val: the validation part; may be empty, then the last epoch and temperature 1 stay.
+        train: the training part; all that precedes the head is fitted on it alone.
+        val: the validation part; may be empty: then the last epoch and temperature 1 are kept.
         settings: section ``train`` of params.yaml.
         reduction: how the steps are reduced to ``config.kept``, if they are.
         report: called after each epoch with its number (from 0) and figures.
 
     Raises:
-        UserError: more principal components than the inputs have, or the training diverged.
+        UserError: train.pca is more than the inputs have, or the training diverged.
     """
     torch.manual_seed(settings.seed)
     module = build(config)
@@ -100,7 +93,7 @@ def fit(
     prepared, validating = (_prepare(module, part, counts_C, settings) for part in (train, val))
     match module.head:
         case Linear():
-            _fit_linear(module.head, prepared, config, settings)
+            _fit_linear(module.head, prepared, config.kind, settings)
         case Trees():
             _fit_trees(module.head, prepared, settings)
         case _:
@@ -134,29 +127,25 @@ def _prepare(module: Classifier, part: Samples, counts_C: Tensor, settings: Trai
 
 def _weights(train: Prepared, settings: Train) -> NDArray[np.float64] | None:
     """The clips' weights for scikit-learn."""
-    weighted = settings.imbalance == "weights"
-    return train.weights_n.double().numpy() if weighted else None
+    return train.weights_n.double().numpy() if settings.imbalance == "weights" else None
 
 
-def _fit_linear(head: Linear, train: Prepared, config: ClassifierConfig, settings: Train) -> None:
+def _fit_linear(head: Linear, train: Prepared, kind: ClassifierKind, settings: Train) -> None:
     inputs = train.inputs_nKP.flatten(1).double().numpy()
     present = np.unique(train.codes_n.numpy())
     coefficients, intercepts = np.zeros((1, inputs.shape[1])), np.zeros(1)
     if len(present) > 1:  # scikit-learn refuses a single class
         solver = LogisticRegression(C=settings.logistic.c, max_iter=2000)
-        if config.kind == "svm":
+        if kind == "svm":
             solver = LinearSVC(C=settings.svm.c, max_iter=10_000, random_state=settings.seed)
         solver.fit(inputs, train.codes_n.numpy(), sample_weight=_weights(train, settings))
         coefficients, intercepts = solver.coef_, solver.intercept_
-    if len(present) == 2:  # it keeps one row for two classes
+    if len(present) == 2:  # scikit-learn has one row for two classes
         coefficients = np.vstack([0 * coefficients, coefficients])
         intercepts = np.concatenate([0 * intercepts, intercepts])
-    n_classes = len(config.classes)
-    weight = torch.zeros(n_classes, coefficients.shape[1])
-    bias = torch.full((n_classes,), _NEVER)
-    weight[present] = torch.from_numpy(coefficients).float()
-    bias[present] = torch.from_numpy(intercepts).float()
-    head.linear.load_state_dict({"weight": weight, "bias": bias})
+    with torch.no_grad():
+        head.linear.weight.zero_()[present] = torch.from_numpy(coefficients).float()
+        head.linear.bias.fill_(_NEVER)[present] = torch.from_numpy(intercepts).float()
 
 
 def _fit_trees(head: Trees, train: Prepared, settings: Train) -> None:
@@ -174,7 +163,7 @@ def _fit_trees(head: Trees, train: Prepared, settings: Train) -> None:
         random_state=settings.seed,
     )
     solver.fit(inputs, train.codes_n.numpy(), sample_weight=_weights(train, settings))
-    grown = present[1:] if len(present) == 2 else present  # it grows one row for two classes
+    grown = present[1:] if len(present) == 2 else present  # one row of trees for two classes
     for stage, trees in enumerate(solver.estimators_):
         for code, estimator in zip(grown.tolist(), trees, strict=True):
             tree = estimator.tree_
@@ -189,17 +178,16 @@ def _fit_trees(head: Trees, train: Prepared, settings: Train) -> None:
             }
             for buffer, array in arrays.items():
                 buffer[stage, code, : len(nodes)] = torch.from_numpy(array)
-    # What the sum begins with is what the answers have beyond the trees'.
-    known = [[tree.predict(inputs[:1])[0] for tree in trees] for trees in solver.estimators_]
-    answer = solver.decision_function(inputs[:1]).reshape(-1)
-    head.initial[grown] = torch.from_numpy(answer - solver.learning_rate * np.sum(known, axis=0))
+    # The initial values are what the decision function has beyond the trees' sum.
+    of_trees = [[tree.predict(inputs[:1])[0] for tree in trees] for trees in solver.estimators_]
+    whole = solver.decision_function(inputs[:1]).reshape(-1)
+    head.initial[grown] = torch.from_numpy(whole - solver.learning_rate * np.sum(of_trees, axis=0))
 
 
 def _temperature(head: nn.Module, val: Prepared, counts_C: Tensor) -> float:
-    """What the logits are divided by so that validation finds its own words likeliest.
+    """What the logits are divided by, for the lowest validation loss (Guo et al., 2017).
 
-    Guo et al., 2017. Clips of a class that was not in training are left out: no temperature makes
-    it likely.
+    Clips of a class without training clips are left out: no temperature makes it likely.
     """
     known = counts_C[val.codes_n] > 0
     if not known.any():
@@ -207,9 +195,9 @@ def _temperature(head: nn.Module, val: Prepared, counts_C: Tensor) -> float:
     with torch.inference_mode():
         logits_nC = head(val.inputs_nKP[known]).double()
 
-    def loss(log: float) -> float:
-        return functional.cross_entropy(logits_nC / np.exp(log), val.codes_n[known]).item()
+    def loss(log_temperature: float) -> float:
+        scaled_nC = logits_nC / np.exp(log_temperature)
+        return functional.cross_entropy(scaled_nC, val.codes_n[known]).item()
 
-    bounds = np.log([_COOLEST, _HOTTEST])
-    found = minimize_scalar(loss, bounds=bounds, method="bounded")
-    return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
+    optimum = minimize_scalar(loss, bounds=np.log([_COOLEST, _HOTTEST]), method="bounded")
+    return float(np.exp(optimum.x)) if optimum.fun < loss(0.0) else 1.0

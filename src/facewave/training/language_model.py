@@ -6,6 +6,7 @@ Legend of names: n clips, C classes, T targets.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Tensor
 from facewave import params
 from facewave.errors import UserError
 from facewave.files import replacing, write_json
-from facewave.models.vlm import backbones, face_tokens
+from facewave.models.vlm import backbones
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.params import Block, Language, Lora
 from facewave.prompts import answers
@@ -38,8 +39,8 @@ class TrainedLanguageModel(Trained):
         inputs: the blocks of features that its face tokens are made of.
         wavelets: see ``Trained``.
         shots: the clips that are shown as examples, by video_idx.
-        about: see ``Trained``; also the clips that it learnt from (``learnt``, ``validated``: with
-            those of the run that it started from) and a regression's ``means``.
+        about: see ``Trained``; also a regression's ``means``, and ``learnt`` and ``validated``: the
+            clips that were used so in this run and those that it started from.
     """
 
     type = "language_model"
@@ -63,12 +64,12 @@ class TrainedLanguageModel(Trained):
         self.writes = settings.answers == "generation" and not config.targets
 
     def answer(self, clips: Clips) -> pd.DataFrame:
-        """Answers by face and frames; a clip without a usable face is answered from its frames.
+        """Answers from face and frames; of a clip without a usable face, from its frames.
 
-        A written answer has probability 1; one that cannot be read gives every class as much.
+        A written answer has probability 1; an unreadable one gives every class the same.
         """
         prompted = gather(clips, self.inputs, self.settings)
-        shots = self._shots() if self.shots else prompted.select([])
+        shots = self._shown if self.shots else prompted.select([])
         examples = Examples(prompted, shots, self.classes, self.targets, self.settings, seed=0)
         usable = clips.table["usable"].to_numpy(bool)
         answered_from = np.where(usable, "face", "frames" if self.settings.frames else "words")
@@ -87,7 +88,8 @@ class TrainedLanguageModel(Trained):
             predicted = [self.classes[code] for code in probabilities.argmax(1)]
         return classification(clips, answered_from, predicted, self.classes, probabilities)
 
-    def _shots(self) -> PromptClips:
+    @cached_property
+    def _shown(self) -> PromptClips:
         """The clips that are shown as examples, from the dataset that the model learnt from."""
         dataset = Dataset(str(self.about["dataset"]), params.load())
         features = dataset.read_features()
@@ -102,26 +104,20 @@ class TrainedLanguageModel(Trained):
         return gather(clips.select(rows), self.inputs, self.settings)
 
     def describe(self) -> dict[str, Any]:
-        """How it was made and asked.
+        """How it was made and is prompted.
 
         Returns:
-            kind; weights: the hub's id or a folder, "" where they are random; revision; mode;
-            parameters and trained, their numbers; inputs, of the face tokens; prompt: a question
-            as it is asked, without examples, one ``<face>`` for all face tokens and "..." for what
-            is said; adapter and lora (None without), face_tokens, prefix, projector, quantized;
-            and settings: section train.language as it was in training.
+            kind; weights: the hub's id or a folder, "" if they are random; revision; mode;
+            parameters and trained: how many; inputs: of the face tokens; prompt: a question as it
+            is asked, without examples, one ``<face>`` for all face tokens and "..." for what is
+            said; adapter and lora (None without), face_tokens, prefix, projector, quantized; and
+            settings: section train.language as it was in training.
         """
         config, settings = self.module.config, self.settings
         trainable, parameters = self.module.counts()
-        is_random = config.kind.startswith("tiny-")
-        from_hub = config.weights == backbones.HUB
-        weights = (
-            backbones.FAMILIES[config.kind].hub if from_hub and not is_random else (config.weights)
-        )
-        transcript = "" if settings.transcript == "none" else "..."
         return {
             "kind": config.kind,
-            "weights": "" if is_random else weights,
+            "weights": "" if config.kind.startswith("tiny-") else _source(config),
             "revision": config.revision,
             "mode": config.mode,
             "parameters": parameters,
@@ -131,7 +127,7 @@ class TrainedLanguageModel(Trained):
                 settings.prompt,
                 config.classes,
                 config.targets,
-                transcript,
+                "" if settings.transcript == "none" else "...",
                 int(config.faces is not None),
             ),
             "adapter": config.faces.kind if config.faces else None,
@@ -161,24 +157,16 @@ class TrainedLanguageModel(Trained):
 
     @classmethod
     def load(cls, path: Path, config: dict[str, Any]) -> "TrainedLanguageModel":
-        """Rebuild a language model; its backbone comes from where it came from."""
-        model = config["model"]
-        faces, lora = model["faces"], model["lora"]
-        if faces:
-            faces = face_tokens.FaceTokensConfig(**faces | {"widths": tuple(faces["widths"])})
-        built = LanguageModelConfig(
-            **model
-            | {name: tuple(model[name]) for name in ("classes", "targets")}
-            | {"faces": faces, "lora": lora and Lora(**lora)}
+        """Rebuild a language model; its backbone is loaded from where training loaded it."""
+        of_model, of_language = (
+            part | {"lora": part["lora"] and Lora(**part["lora"])}
+            for part in (config["model"], config["settings"])
         )
-        settings = config["settings"]
-        settings = Language(**settings | {"lora": Lora(**settings["lora"])})
-        weights = built.weights
-        if built.revision:
-            hub = backbones.FAMILIES[built.kind].hub
-            source = hub if weights == backbones.HUB else weights
-            weights = f"{source.partition('@')[0]}@{built.revision}"
-        module = LanguageModel(built, backbones.load(built.kind, weights, built.quantized))
+        model, settings = LanguageModelConfig(**of_model), Language(**of_language)
+        weights = model.weights
+        if model.revision:
+            weights = f"{_source(model).partition('@')[0]}@{model.revision}"
+        module = LanguageModel(model, backbones.load(model.kind, weights, model.quantized))
         module.load_trained(read(path)[1])
         rest = (config[name] for name in ("inputs", "wavelets", "shots", "about"))
         return cls(module.eval(), settings, *rest)
@@ -201,8 +189,14 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise damaged(path, error) from None
 
 
+def _source(config: LanguageModelConfig) -> str:
+    """The hub's id or the folder of a backbone's weights."""
+    is_default = config.weights == backbones.HUB
+    return backbones.FAMILIES[config.kind].hub if is_default else config.weights
+
+
 def without_faces(settings: Language) -> Language:
-    """The same prompts without places for face tokens."""
+    """The same prompts without face tokens."""
     return replace(settings, face_tokens=0)
 
 

@@ -1,4 +1,4 @@
-"""Training a network's head by gradients, on whatever device there is.
+"""Training a network's head by gradient descent, on the accelerator if there is one.
 
 Legend of names: n clips, K steps, P channels that the head sees, C classes.
 """
@@ -40,15 +40,15 @@ class Prepared:
 def train_head(
     head: nn.Module, train: Prepared, val: Prepared, loss: Loss, settings: Train, report: Report
 ) -> None:
-    """Train a head with AdamW; the weights of the epoch with the lowest validation loss are kept.
+    """Train a head with AdamW and keep the weights of the epoch with the lowest validation loss.
 
-    Without a validation part the last epoch's are. The same settings give the same weights.
+    Without a validation part the last epoch's are kept. The same settings give the same weights.
 
     Args:
         head: (n, K, P) -> (n, C) logits, with fresh weights.
         train: the training part.
         val: the validation part; may be empty.
-        loss: what is minimised; validation is judged by the same.
+        loss: what is minimised, and what validation is judged by.
         settings: section ``train`` of params.yaml.
         report: called after each epoch.
 
@@ -86,7 +86,7 @@ def train_head(
                 f"the training loss is not a number in epoch {epoch}: training diverged. Lower "
                 "train.network.lr."
             )
-        epoch_loss = figures.get("val_loss", -epoch)  # without validation the last one stays
+        epoch_loss = figures.get("val_loss", -epoch)  # without validation the last epoch is best
         if epoch_loss < best_loss:
             best, best_loss, best_epoch = copy.deepcopy(head.state_dict()), epoch_loss, epoch
         elif epoch - best_epoch >= network.patience:
@@ -96,7 +96,7 @@ def train_head(
 
 
 def _schedule(optimizer: torch.optim.Optimizer, network: Network, steps: int) -> LRScheduler | None:
-    """What changes the learning rate after every step."""
+    """What changes the learning rate after every step, if anything does."""
     if network.schedule == "constant":
         return None
     from transformers import get_cosine_schedule_with_warmup  # takes seconds to load

@@ -1,4 +1,4 @@
-"""What training lowers, and what it does for rare classes. Pure.
+"""Losses, and the weights of rare classes. Pure.
 
 Targets are distributions over the classes, (n, C): one-hot, smoothed, or the shares of the votes.
 
@@ -16,14 +16,14 @@ from facewave.params import Network
 # (logits (n, C), targets (n, C), weights (n,)) -> a number.
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
-GAMMA = 2.0  # of the focal loss: the value its paper recommends
-TAU = 1.0  # of logit adjustment: the value at which it is consistent for balanced error
+GAMMA = 2.0  # of the focal loss, as its paper recommends
+TAU = 1.0  # of logit adjustment: with this value it is consistent for the balanced error
 BETA = 0.999  # of the effective number of samples
-DICE = 1.5  # what the Dice loss counts beside cross-entropy
+DICE = 1.5  # weight of the Dice loss beside cross-entropy
 
 
 def one_hot(codes_n: Tensor, n_classes: int) -> Tensor:
-    """Targets that are certain, (n, C)."""
+    """Targets without doubt, (n, C)."""
     return functional.one_hot(codes_n, n_classes).float()
 
 
@@ -38,7 +38,7 @@ def cross_entropy(logits_nC: Tensor, targets_nC: Tensor) -> Tensor:
 
 
 def focal(logits_nC: Tensor, targets_nC: Tensor) -> Tensor:
-    """Cross-entropy with less weight on what is answered well already, (n,).
+    """Cross-entropy with less weight on clips that are answered well already, (n,).
 
     -t (1 - p)**gamma log p, summed over the classes (Lin et al., 2017).
     """
@@ -49,8 +49,8 @@ def focal(logits_nC: Tensor, targets_nC: Tensor) -> Tensor:
 def balanced(logits_nC: Tensor, targets_nC: Tensor, counts_C: Tensor) -> Tensor:
     """Cross-entropy of logits + tau log(prior), (n,): logit adjustment (Menon et al., 2021).
 
-    Without the prior, the logits then answer as if all classes were equally frequent. The prior is
-    the training clips' (``counts_C``); a class without clips counts as if it had one.
+    Used without the prior, such logits answer as if all classes were equally frequent. The prior
+    is that of the training clips (``counts_C``); a class without clips counts as one with one.
     """
     counts_C = counts_C.clamp(min=1)
     return cross_entropy(logits_nC + TAU * torch.log(counts_C / counts_C.sum()), targets_nC)
@@ -67,31 +67,26 @@ def multi_dice(logits_nC: Tensor, targets_nC: Tensor, weights_n: Tensor) -> Tens
 
 
 def class_weights(counts_C: Tensor) -> Tensor:
-    """Weights by the inverse effective number of clips, (C,), with mean 1 over these clips.
+    """Weights by the inverse effective number of clips, (C,), with mean 1 over the clips.
 
-    (1 - beta) / (1 - beta**count) (Cui et al., 2019); a class without clips has that of one clip.
+    (1 - beta) / (1 - beta**count) (Cui et al., 2019); a class without clips counts as one with one.
     """
     inverse_C = (1 - BETA) / (1 - BETA ** counts_C.clamp(min=1).double())
     return inverse_C * counts_C.sum() / (inverse_C * counts_C).sum()
 
 
 def choose(settings: Network, counts_C: Tensor) -> Loss:
-    """The loss that the settings name.
-
-    Args:
-        settings: ``loss`` is looked at.
-        counts_C: training clips of each class.
-    """
+    """The loss that ``settings.loss`` names; ``counts_C`` are each class's training clips."""
 
     def loss(logits_nC: Tensor, targets_nC: Tensor, weights_n: Tensor) -> Tensor:
         match settings.loss:
             case "cross_entropy":
-                of_clips = cross_entropy(logits_nC, targets_nC)
+                losses_n = cross_entropy(logits_nC, targets_nC)
             case "focal":
-                of_clips = focal(logits_nC, targets_nC)
+                losses_n = focal(logits_nC, targets_nC)
             case "balanced" | "balanced_dice":
-                of_clips = balanced(logits_nC, targets_nC, counts_C.to(logits_nC.device))
-        mean = (of_clips * weights_n).mean()
+                losses_n = balanced(logits_nC, targets_nC, counts_C.to(logits_nC.device))
+        mean = (losses_n * weights_n).mean()
         if settings.loss == "balanced_dice":
             mean = mean + DICE * multi_dice(logits_nC, targets_nC, weights_n)
         return mean
@@ -99,13 +94,13 @@ def choose(settings: Network, counts_C: Tensor) -> Loss:
     return loss
 
 
-def regression(how: str, values_nT: Tensor, targets_nT: Tensor) -> Tensor:
+def regression(objective: str, values_nT: Tensor, targets_nT: Tensor) -> Tensor:
     """``mse``: mean squared error; ``ccc``: 1 - concordance over the batch, a mean over targets.
 
-    CCC = 2 cov / (var + var + (mean - mean)**2), with population moments (Lin, 1989). A batch of
-    one has no concordance: it should be of eight clips or more.
+    CCC = 2 cov / (var + var + (mean - mean)**2), with population moments (Lin, 1989), which takes
+    a batch of several clips.
     """
-    if how == "mse":
+    if objective == "mse":
         return functional.mse_loss(values_nT, targets_nT)
     values_T, targets_T = values_nT.mean(0), targets_nT.mean(0)
     covariance_T = ((values_nT - values_T) * (targets_nT - targets_T)).mean(0)

@@ -1,4 +1,4 @@
-"""From a dataset's clips to what a classifier is fitted on. Pure."""
+"""What a classifier is fitted on, and how it is built, from a dataset's clips. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
@@ -47,7 +47,7 @@ def plan(
     wavelets: Mapping[str, Any],
     settings: Train,
 ) -> tuple[ClassifierConfig, Reduction | None]:
-    """What is to be built, and how training reduces what the wavelet stage wrote to K steps.
+    """A classifier's configuration, and how training reduces the wavelet stage's steps, if it does.
 
     Args:
         kind: which classifier.

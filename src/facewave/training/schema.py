@@ -40,11 +40,11 @@ class Trained(ABC):
         targets: names of what a regression answers; () of a classifier.
         inputs: the blocks of features that it takes, in order; () if it takes none.
         wavelets: how these were made: the transform's settings and the blendshapes' names.
-        about: what it learnt from: dataset, description, partition, subset; ``before``, those of
-            the run that it started from; and what is particular to its type.
-        needs_face: whether it cannot answer a clip without a usable face but from the class prior.
+        about: what it learnt from: dataset, description, partition, subset; ``before``, datasets
+            and partitions of the runs that it started from; and what its type alone has.
+        needs_face: whether all that it can say of a clip without a usable face is the class prior.
         needs_transcript: whether it reads what is said.
-        writes: whether it answers in words of its own, without probabilities.
+        writes: whether it answers in its own words, without probabilities.
     """
 
     type: ClassVar[str]
@@ -63,15 +63,15 @@ class Trained(ABC):
         """Answers, one row per clip, with the index of ``clips.table``.
 
         Returns:
-            Column ``answered_from``: "face", "frames", "words" or "prior"; and of a classification
-            ``predicted``, a class (or "", where what a model wrote is none), and ``p_<class>`` for
-            every class, rows adding up to 1; of a regression ``predicted_<target>`` for every
-            target.
+            Column ``answered_from``: "face", "frames", "words" or "prior"; then, for a
+            classification, ``predicted``, a class (or "", if what the model wrote is none), and
+            ``p_<class>`` for every class, each row adding up to 1; for a regression,
+            ``predicted_<target>`` for every target.
         """
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """What a reader should know of it, as JSON; ``kind`` always."""
+        """What a reader should know about it, as JSON; ``kind`` always."""
 
     @abstractmethod
     def save(self, path: Path) -> None:
@@ -84,12 +84,12 @@ class Trained(ABC):
 
     @property
     def learnt_from(self) -> set[tuple[str, str]]:
-        """The datasets and their partitions that it learnt from, (dataset, partition)."""
+        """What it learnt from, directly or before: (dataset, partition)."""
         before = {(dataset, partition) for dataset, partition in self.about.get("before", [])}
         return {(self.about["dataset"], self.about["partition"])} | before
 
     def check(self, features: "Features", dataset: str) -> None:
-        """See that a dataset's features are made like those that the model learnt from.
+        """Check that a dataset's features are made like those that the model learnt from.
 
         Raises:
             UserError: they are not.
@@ -99,7 +99,7 @@ class Trained(ABC):
         if differing:
             settings = [f"{name}: {expected[name]}" for name in differing if name != "blendshapes"]
             raise UserError(
-                f"data/features/{dataset} has other {', '.join(differing)} than the features that "
+                f"data/features/{dataset} differs in {', '.join(differing)} from the features that "
                 f"the model learnt from. Set wavelets in params.yaml to the model's "
                 f"({'; '.join(settings) or 'as now'}) and make them again (dvc repro wavelet), or "
                 "train the model again."
@@ -130,7 +130,7 @@ def load(path: Path) -> Trained:
 
     Raises:
         UserError: it is not there, its files are damaged or do not fit each other, or its backbone
-            cannot be had.
+            cannot be loaded.
     """
     try:
         config = json.loads((path / "config.json").read_text("utf-8"))
@@ -145,5 +145,6 @@ def load(path: Path) -> Trained:
 
 
 def damaged(path: Path, error: Exception) -> UserError:
-    """What to tell about a folder that cannot be read."""
-    return UserError(f"{path} is damaged ({error}). Train it again: dvc repro -f train")
+    """The error for a model's folder that cannot be read."""
+    problem = " ".join(str(error).split())
+    return UserError(f"{path} is damaged ({problem}). Train it again: dvc repro -f train")

@@ -4,6 +4,7 @@ import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,11 +18,9 @@ from numpy.typing import NDArray
 from facewave import params
 from facewave.errors import UserError
 from facewave.landmarks import schema
-from facewave.landmarks.detect import detect
-from facewave.landmarks.landmarker import Landmarker
 from facewave.prompts.frames import Picture, Shown, draw_seed, grid, moments, show
 from facewave.video import Clip
-from making import REPOSITORY, SETTINGS, write_video
+from making import REPOSITORY, write_video
 
 LANGUAGE = replace(
     params.load(REPOSITORY / "params.yaml").train.language,
@@ -112,10 +111,6 @@ def test_moments_are_where_they_are_said_to_be(duration: float, count: int, seed
     assert (drawn >= number * part * (1 - 1e-12)).all()
     middle = moments(duration, count, "middle", seed)
     np.testing.assert_allclose(middle, duration / 3 + uniform / 3)
-
-
-def test_one_middle_moment_is_the_middle() -> None:
-    assert moments(3.0, 1, "middle", 0) == pytest.approx([1.5])
     assert moments(3.0, 3, "middle", 0) == pytest.approx([7 / 6, 9 / 6, 11 / 6])
 
 
@@ -128,9 +123,9 @@ def test_the_seed_decides_random_moments_alone() -> None:
     assert len({tuple(moments(2.0, 4, "uniform", seed)) for seed in range(50)}) == 1
 
 
-@pytest.mark.parametrize("duration", [0.0, -1.0, NAN])
-def test_a_clip_without_length_has_one_moment(duration: float) -> None:
-    assert moments(duration, 3, "uniform", 0).tolist() == [0, 0, 0]
+def test_a_clip_without_length_has_one_moment() -> None:
+    for duration in (0.0, -1.0, NAN):
+        assert moments(duration, 3, "uniform", 0).tolist() == [0, 0, 0]
 
 
 def test_a_drawing_seed_is_always_the_same_and_its_own() -> None:
@@ -152,26 +147,20 @@ def test_without_a_trajectory_the_first_frames_from_the_moments_on_are_shown(
     assert {picture.shape for picture in shown.pictures} == {(48, 64, 3)}
 
 
-@pytest.mark.parametrize("options", [LANGUAGE, WHOLE])
-def test_frames_are_those_that_the_extraction_looked_at(
-    tmp_path: Path, options: params.Language
-) -> None:
-    clip = write_pictures(tmp_path, range(10, 20))
-    sparse = followed([(0.2, 0.2, 0.8, 0.8)] * 5, fps=FPS / 2)  # every other frame
-    shown = show(clip, FPS, NAN, 1.0, sparse, options, 0)
-    assert shown.times_F == pytest.approx([0, 0.2, 0.6, 0.8])
-    assert levels(shown) == [10, 12, 16, 18]
-
-
-@pytest.mark.parametrize("start", [0.0, 0.7, 1.1])
-def test_as_many_frames_as_there_are_show_each_once(tmp_path: Path, start: float) -> None:
+def test_frames_are_those_that_the_extraction_looked_at(tmp_path: Path) -> None:
     clip = write_pictures(tmp_path, range(10, 40))
+    sparse = followed([(0.2, 0.2, 0.8, 0.8)] * 5, fps=FPS / 2)  # every other frame
+    for options in (LANGUAGE, WHOLE):
+        shown = show(clip, FPS, NAN, 1.0, sparse, options, 0)
+        assert shown.times_F == pytest.approx([0, 0.2, 0.6, 0.8])
+        assert levels(shown) == [10, 12, 16, 18]
     whole = followed([(0.2, 0.2, 0.8, 0.8)] * 30)
-    part = schema.between(whole, start - 0.05, start + 1.55)
-    assert len(part.times_T) == 16
-    options = replace(LANGUAGE, frames=16)
-    first = 10 + round(10 * start)
-    assert levels(show(clip, FPS, start, 1.6, part, options, 0)) == [*range(first, first + 16)]
+    for start in (0.0, 0.7, 1.1):  # as many frames as there are show each once
+        part = schema.between(whole, start - 0.05, start + 1.55)
+        assert len(part.times_T) == 16
+        options = replace(LANGUAGE, frames=16)
+        first = 10 + round(10 * start)
+        assert levels(show(clip, FPS, start, 1.6, part, options, 0)) == [*range(first, first + 16)]
 
 
 def test_a_row_shows_its_own_part(tmp_path: Path) -> None:
@@ -257,61 +246,43 @@ def damaged(folder: Path) -> list[Path]:
     return [folder / name for name in ("empty", "text.mp4", "text.png", "cut.mp4")]
 
 
-@pytest.mark.parametrize("options", [LANGUAGE, WHOLE])
-def test_a_clip_that_cannot_be_decoded_is_black(tmp_path: Path, options: params.Language) -> None:
-    for clip in damaged(tmp_path):
-        for trajectory in (None, schema.EMPTY, followed([(0.2, 0.2, 0.8, 0.8)] * 20)):
-            for duration in (2.0, 0.0, NAN):
-                shown = show(clip, FPS, NAN, duration, trajectory, options, 0)
-                assert [picture.shape for picture in shown.pictures] == [(64, 64, 3)] * 4
-                assert not np.any(shown.pictures)
-                assert np.isfinite(shown.times_F).all()
-
-
-def test_a_row_after_the_clips_end_is_black(tmp_path: Path) -> None:
-    clip = write_pictures(tmp_path, range(10, 20))
-    assert not np.any(show(clip, FPS, 5.0, 1.0, None, WHOLE, 0).pictures)
-
-
-@pytest.mark.parametrize("options", [LANGUAGE, WHOLE])
-def test_a_broken_picture_is_black_and_as_large_as_the_others(
-    tmp_path: Path, options: params.Language
-) -> None:
-    clip = write_pictures(tmp_path, range(10, 14))
+def test_what_cannot_be_decoded_is_black(tmp_path: Path) -> None:
+    trajectories = (None, schema.EMPTY, followed([(0.2, 0.2, 0.8, 0.8)] * 20))
+    for clip, trajectory, duration, options in product(
+        damaged(tmp_path), trajectories, (2.0, 0.0, NAN), (LANGUAGE, WHOLE)
+    ):
+        shown = show(clip, FPS, NAN, duration, trajectory, options, 0)
+        assert [picture.shape for picture in shown.pictures] == [(64, 64, 3)] * 4
+        assert not np.any(shown.pictures)
+        assert np.isfinite(shown.times_F).all()
+    clip = write_pictures(tmp_path / "empty", range(10, 14))
+    assert not np.any(show(clip, FPS, 5.0, 1.0, None, WHOLE, 0).pictures)  # after its end
     (clip / "1.png").write_bytes(b"no picture")
-    shown = show(clip, FPS, NAN, 0.4, followed([(0.4, 0.4, 0.6, 0.6)] * 4), options, 0)
-    assert levels(shown) == [10, 0, 12, 13]
-    assert not shown.pictures[1].any()
-    height = 48 if options.picture == "whole" else 64
-    assert {picture.shape for picture in shown.pictures} == {(height, 64, 3)}
+    for options, height in ((LANGUAGE, 64), (WHOLE, 48)):
+        shown = show(clip, FPS, NAN, 0.4, followed([(0.4, 0.4, 0.6, 0.6)] * 4), options, 0)
+        assert levels(shown) == [10, 0, 12, 13]
+        assert not shown.pictures[1].any()
+        assert {picture.shape for picture in shown.pictures} == {(height, 64, 3)}
 
 
-def test_a_missing_clip_is_named(tmp_path: Path) -> None:
+def test_a_missing_clip_is_named_unless_no_frame_is_shown(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone\.mp4 is not here"):
         show(tmp_path / "gone.mp4", FPS, NAN, 1.0, None, LANGUAGE, 0)
-
-
-def test_no_frames_need_no_clip(tmp_path: Path) -> None:
     shown = show(tmp_path / "gone", FPS, NAN, 1.0, None, replace(LANGUAGE, frames=0), 0)
     assert (shown.pictures, shown.times_F.shape, shown.duration) == ([], (0,), 1.0)
 
 
-@pytest.mark.parametrize(
-    ("size", "side", "expected"),
-    [
+def test_a_whole_pictures_longer_side_is_as_set(tmp_path: Path) -> None:
+    for size, side, expected in (
         ((64, 48), 32, (24, 32)),
         ((48, 64), 32, (32, 24)),
         ((64, 48), 128, (96, 128)),
         ((300, 2), 30, (1, 30)),
-    ],
-)
-def test_a_whole_pictures_longer_side_is_as_set(
-    tmp_path: Path, size: tuple[int, int], side: int, expected: tuple[int, int]
-) -> None:
-    clip = write_pictures(tmp_path, [80, 90], size)
-    shown = show(clip, FPS, NAN, 0.2, None, replace(WHOLE, side=side), 0)
-    assert {picture.shape for picture in shown.pictures} == {(*expected, 3)}
-    assert {picture.dtype for picture in shown.pictures} == {np.dtype(np.uint8)}
+    ):
+        clip = write_pictures(tmp_path, [80, 90], size)
+        shown = show(clip, FPS, NAN, 0.2, None, replace(WHOLE, side=side), 0)
+        assert {picture.shape for picture in shown.pictures} == {(*expected, 3)}
+        assert {picture.dtype for picture in shown.pictures} == {np.dtype(np.uint8)}
 
 
 def test_shrinking_averages(tmp_path: Path) -> None:
@@ -385,16 +356,15 @@ def test_the_face_is_in_the_square_at_one_scale(faces: list[Box], size: tuple[in
         assert black == pytest.approx(max(0, length - min(size)) / length, abs=0.02)
 
 
-def test_the_face_moves_and_the_square_with_it(tmp_path: Path) -> None:
+def test_a_face_that_moves_stays_in_the_middle_and_one_that_comes_near_grows(
+    tmp_path: Path,
+) -> None:
     faces: list[Box] = [(x, 0.4, x + 0.1, 0.6) for x in (0.2, 0.4, 0.6, 0.7)]
     clip = write_faces(tmp_path, faces, 400, 200)
     options = replace(LANGUAGE, side=128)
     for picture in show(clip, FPS, NAN, 0.4, followed(faces), options, 0).pictures:
         assert extent(picture) == pytest.approx((24, 24, 104, 104), abs=3)  # 128 * 0.3 / 1.6
-
-
-def test_a_face_that_comes_near_grows(tmp_path: Path) -> None:
-    faces: list[Box] = [(0.5 - h, 0.5 - h, 0.5 + h, 0.5 + h) for h in (0.05, 0.1, 0.15, 0.2)]
+    faces = [(0.5 - h, 0.5 - h, 0.5 + h, 0.5 + h) for h in (0.05, 0.1, 0.15, 0.2)]
     clip = write_faces(tmp_path, faces, 400, 400)
     shown = show(clip, FPS, NAN, 0.4, followed(faces), replace(LANGUAGE, side=256), 0)
     sizes = [extent(picture)[2] - extent(picture)[0] for picture in shown.pictures]
@@ -449,39 +419,6 @@ def test_without_any_face_whole_frames_are_shown(tmp_path: Path) -> None:
         assert {picture.shape for picture in shown.pictures} == {(48, 64, 3)}
 
 
-def assert_face_within(landmarker: Path, shown: Shown) -> None:
-    """MediaPipe finds the face in each square, with room about it."""
-    for picture in shown.pictures:
-        with Landmarker(landmarker.read_bytes(), 1) as looking:
-            (face,) = looking.look(picture, 0)
-        low, high = face.landmarks_PC[:, :2].min(axis=0), face.landmarks_PC[:, :2].max(axis=0)
-        assert (low > 0.05).all()
-        assert (high < 0.95).all()
-        assert 0.4 < (high - low).max() < 0.75  # 1 / 1.6 of the largest
-
-
-def test_the_demos_faces_are_in_their_squares(landmarker: Path) -> None:
-    options = replace(LANGUAGE, frames=2, side=224)
-    for name in ("1", "21"):
-        row = ROW[name]
-        trajectory = schema.read_row(DEMO, row)
-        clip = CLIPS / row.file_path
-        assert_face_within(
-            landmarker, show(clip, 25, row.start, row.duration, trajectory, options, 0)
-        )
-        part = schema.between(trajectory, 0.5, 1.0)
-        assert_face_within(landmarker, show(clip, 25, 0.5, 0.5, part, options, 0))
-
-
-@pytest.mark.parametrize("name", ["single_face.mp4", "liveportrait_d19.mp4"])
-def test_real_faces_are_in_their_squares(real_clips: Path, landmarker: Path, name: str) -> None:
-    clip = real_clips / name
-    seen = detect(clip, landmarker, 25, replace(SETTINGS, fps=2.0)).trajectory()
-    duration = schema.duration(seen.times_T)
-    shown = show(clip, 25, NAN, duration, seen, replace(LANGUAGE, side=224), 0)
-    assert_face_within(landmarker, shown)
-
-
 @given(st.integers(1, 26))
 def test_a_grid_has_every_picture_at_its_place(count: int) -> None:
     numbered = [np.full((3, 5, 3), 1 + at, np.uint8) for at in range(count)]
@@ -506,8 +443,5 @@ def test_smaller_pictures_of_a_grid_have_black_around_them() -> None:
         [0, 0, 0, 0, 0, 9, 9, 0],
     ]
     assert found[..., 0].tolist() == expected
-
-
-def test_a_grid_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match=r".+"):
         grid([])

@@ -1,5 +1,7 @@
 """Texts that tell the label are refused; texts that are missing by chance are not."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,9 +46,6 @@ def test_a_class_without_texts_among_others_that_have_them_is_refused() -> None:
         "one, and 50 of the 50 others."
     )
     assert "transcript: none" in message
-
-
-def test_a_class_that_alone_has_texts_is_refused() -> None:
     words = ["neutral"] * 30 + ["happy"] * 10 + ["sad"] * 20
     message = refusal(with_texts(words, [word == "happy" for word in words]))
     assert "10 of 10 clips of happy have one, and 0 of the 50 others" in message
@@ -72,25 +71,18 @@ def test_texts_that_follow_the_class_are_refused_whatever_the_classes(
     assert "whether there is a text" in refusal(with_texts(words, there))
 
 
-def test_so_are_texts_of_half_of_many_classes() -> None:
-    words = [name for name in EIGHT for _ in range(20)]
-    assert "whether there is a text" in refusal(with_texts(words, [w in EIGHT[:4] for w in words]))
-
-
-@pytest.mark.parametrize("n", [20, 60, 2000])
-@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
-@pytest.mark.parametrize("balanced", [True, False])
-def test_texts_that_are_missing_by_chance_are_no_leak(n: int, share: float, balanced: bool) -> None:
+def test_texts_that_are_missing_by_chance_are_no_leak() -> None:
     rng = np.random.default_rng(0)
-    weights = np.full(8, 1 / 8) if balanced else 0.5 ** np.arange(1, 9) / (1 - 0.5**8)
+    balanced, uneven = np.full(8, 1 / 8), 0.5 ** np.arange(1, 9) / (1 - 0.5**8)
     refused = 0
-    for _ in range(100 if n < 1000 else 10):
-        words = list(rng.choice(EIGHT, n, p=weights))
-        try:
-            check(with_texts(words, list(rng.random(n) < share)), "transcript")
-        except UserError:
-            refused += 1
-    assert refused <= 1  # once in a thousand
+    for n, share, weights in product((20, 60, 2000), (0.05, 0.5, 0.9), (balanced, uneven)):
+        for _ in range(30 if n < 1000 else 5):
+            words = list(rng.choice(EIGHT, n, p=weights))
+            try:
+                check(with_texts(words, list(rng.random(n) < share)), "transcript")
+            except UserError:
+                refused += 1
+    assert refused <= 2  # one in a thousand
 
 
 def test_a_class_that_speaks_less_is_no_leak() -> None:
@@ -99,10 +91,9 @@ def test_a_class_that_speaks_less_is_no_leak() -> None:
     check(with_texts(words, there), "transcript")
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_texts_for_all_or_none_are_no_leak(there: bool) -> None:
-    words = ["neutral"] * 30 + ["happy"] * 30
-    check(with_texts(words, [there] * 60), "transcript")
+def test_texts_for_all_or_none_are_no_leak() -> None:
+    for there in (True, False):
+        check(with_texts(["neutral"] * 30 + ["happy"] * 30, [there] * 60), "transcript")
 
 
 def test_clips_without_a_word_are_of_no_class() -> None:
@@ -131,19 +122,11 @@ def test_the_class_s_word_as_text_is_refused() -> None:
     assert "20 of 30 texts are the class's own word (happy 10, sad 10)" in message
 
 
-@pytest.mark.parametrize(("n", "traces", "refused"), [(30, 1, False), (30, 2, True)])
-@pytest.mark.parametrize("of", ["caption", "word"])
-def test_one_may_be_an_accident(n: int, traces: int, refused: bool, of: str) -> None:
-    words, captions = ["happy"] * n, [f"a face {i}" for i in range(n)]
-    texts = (captions if of == "caption" else words)[:traces] + said(n)[traces:]
-    rows = table(words, texts, captions)
-    if refused:
-        assert f"{traces} of {n}" in refusal(rows)
-    else:
-        check(rows, "transcript")
-
-
-def test_in_many_a_hundredth_may_be_an_accident() -> None:
+def test_one_may_be_an_accident_and_of_many_a_hundredth() -> None:
+    words, captions = ["happy"] * 30, [f"a face {i}" for i in range(30)]
+    for telling in (captions, words):
+        check(table(words, telling[:1] + said(30)[1:], captions), "transcript")
+        assert "2 of 30" in refusal(table(words, telling[:2] + said(30)[2:], captions))
     words = ["happy"] * 500
     check(table(words, words[:5] + said(500)[5:]), "transcript")
     refusal(table(words, words[:6] + said(500)[6:]))

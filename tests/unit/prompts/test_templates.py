@@ -1,6 +1,5 @@
 """Prompts filled in, and answers read."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,9 +18,6 @@ def test_all_places_are_filled() -> None:
         f'One. How the face moves: {FACE}{FACE}. The person says: "I am fine."'
         " Of happy, sadness and helplessness, sad or valence, phq9?"
     )
-
-
-def test_what_is_not_there_leaves_nothing_behind() -> None:
     assert question("One.{face}{transcript} Two.", WORDS) == "One. Two."
 
 
@@ -39,26 +35,21 @@ def test_a_transcript_cannot_hold_marks_of_the_model(text: str, faces: int) -> N
     assert said.count("<") == faces
     assert "\n" not in said
     assert len(said) < 1200 + faces * len(FACE)
-
-
-def test_braces_in_a_transcript_are_text() -> None:
     assert '"{labels}"' in question("{transcript}", WORDS, (), "{labels}", 0)
 
 
-@pytest.mark.parametrize(
-    "answer", ["happy", "Happy", " happy.\n", '"happy"', "HAPPY!", "**Happy**"]
-)
-def test_a_label_is_read_whatever_stands_around_it(answer: str) -> None:
-    assert read(answer, WORDS) == "happy"
-
-
-@pytest.mark.parametrize("word", WORDS)
-def test_each_label_is_read_as_written_and_as_spoken(word: str) -> None:
-    assert read(word, WORDS) == read(spoken(word), WORDS) == word
-
-
-@pytest.mark.parametrize(
-    "answer", ["", "the person is happy", "happy, sad", "unhappy", "happ", "angry", "happy sad"]
-)
-def test_what_is_more_or_other_than_a_label_is_not_read(answer: str) -> None:
-    assert read(answer, WORDS) == ""
+def test_only_a_label_is_read_whatever_stands_around_it() -> None:
+    for answer in ("happy", "Happy", " happy.\n", '"happy"', "HAPPY!", "**Happy**"):
+        assert read(answer, WORDS) == "happy"
+    for word in WORDS:
+        assert read(word, WORDS) == read(spoken(word), WORDS) == word
+    for answer in (
+        "",
+        "the person is happy",
+        "happy, sad",
+        "unhappy",
+        "happ",
+        "angry",
+        "happy sad",
+    ):
+        assert read(answer, WORDS) == ""

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
+from torchmetrics.functional import concordance_corrcoef
 
 from facewave import params
 from facewave.training import losses
 from making import REPOSITORY
 
-SETTINGS = params.load(REPOSITORY / "params.yaml").train
+SETTINGS = params.load(REPOSITORY / "params.yaml").train.network
 quick = settings(max_examples=60, deadline=None)
 seeds = st.integers(0, 2**32 - 1)
 
@@ -76,10 +77,7 @@ def test_balanced_adds_the_log_prior_with_one_clip_where_there_is_none() -> None
     ours = losses.balanced(logits, losses.one_hot(codes, 3), torch.tensor([6, 0, 3]))
     expected = functional.cross_entropy(logits + prior, codes, reduction="none")
     torch.testing.assert_close(ours, expected)
-
-
-def test_balanced_with_even_classes_is_cross_entropy() -> None:
-    logits, _, soft = drawn(2)
+    logits, _, soft = drawn(2)  # with even classes it is cross-entropy
     ours = losses.balanced(logits, soft, torch.full((5,), 8))
     torch.testing.assert_close(ours, losses.cross_entropy(logits, soft))
 
@@ -111,17 +109,17 @@ def test_balanced_dice_is_the_sum_of_both(seed: int) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "focal", "balanced", "balanced_dice"])
-def test_every_loss_falls_towards_the_label_and_heeds_the_weights(name: str) -> None:
+def test_every_loss_falls_towards_the_label_and_heeds_the_weights() -> None:
     targets, weights = losses.one_hot(torch.tensor([0, 1]), 2), torch.ones(2)
     counts = torch.tensor([3, 2])
     good, bad = (torch.tensor([[a, -a], [-a, a]]) for a in (3.0, -3.0))
     mixed = torch.stack([good[0], bad[1]])
-    low, high = (chosen(one, targets, weights, counts, loss=name) for one in (good, bad))
-    assert low < high
-    light = chosen(mixed, targets, torch.tensor([1.5, 0.5]), counts, loss=name)
-    heavy = chosen(mixed, targets, torch.tensor([0.5, 1.5]), counts, loss=name)
-    assert light < heavy
+    for name in ("cross_entropy", "focal", "balanced", "balanced_dice"):
+        low, high = (chosen(one, targets, weights, counts, loss=name) for one in (good, bad))
+        assert low < high
+        light = chosen(mixed, targets, torch.tensor([1.5, 0.5]), counts, loss=name)
+        heavy = chosen(mixed, targets, torch.tensor([0.5, 1.5]), counts, loss=name)
+        assert light < heavy
 
 
 @quick
@@ -131,3 +129,17 @@ def test_class_weights_by_the_effective_number_have_mean_1(counts: list[int]) ->
     effective = [sum(0.999**i for i in range(max(1, n))) for n in counts]
     np.testing.assert_allclose(weights * effective, weights[0] * effective[0], rtol=1e-6)
     assert (weights * counts).sum() / sum(counts) == pytest.approx(1)
+
+
+def test_a_regression_loss_is_least_where_the_values_are_right() -> None:
+    values, actual = torch.randn(2, 50, 2, generator=torch.Generator().manual_seed(1))
+    for objective in ("mse", "ccc"):
+        assert losses.regression(objective, actual, actual).item() == pytest.approx(0, abs=1e-6)
+        assert losses.regression(objective, actual + 1, actual) > 0.1
+        assert losses.regression(objective, actual.flip(0), actual) > 0.5
+    # torchmetrics divides by n - 1, which over many clips is the same.
+    many = (x.repeat(400, 1) for x in (values, actual))
+    expected = 1 - concordance_corrcoef(*many).mean().item()
+    assert losses.regression("ccc", values, actual).item() == pytest.approx(expected, abs=1e-4)
+    mse = losses.regression("mse", values, actual)
+    torch.testing.assert_close(mse, ((values - actual) ** 2).mean())

@@ -1,8 +1,8 @@
 """Classifiers over a clip's wavelet numbers, all of one shape: (n, N, D) -> (n, C) logits.
 
-Each holds all that is learnt before its head on the training part (which steps are kept,
-standardisation, principal components) as buffers, and the temperature behind it, so that a saved
-model takes features as the wavelet stage writes them.
+What is fitted before the head (which steps are kept, standardisation, principal components) and
+after it (the temperature) is held as buffers, so that a saved model takes features as the wavelet
+stage writes them.
 
 Legend of names: n clips, N steps as the wavelet stage wrote them, K steps kept, D channels of all
 blocks side by side, P channels that the head sees, C classes, H hidden units.
@@ -10,10 +10,10 @@ blocks side by side, P channels that the head sees, C classes, H hidden units.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from facewave.models.classifiers import heads, reduce
@@ -22,19 +22,19 @@ from facewave.params import ClassifierKind
 # Blendshapes and landmarks are of order 1. Some blendshapes (noseSneer*, cheekSquint*) stay near
 # 1e-6: divided by their spread they would be the landmarker's rounding noise at full volume.
 HARDLY = 1e-3
-_ROUNDING = 1e-6  # share of a step's mean and its channel's spread that float32 makes up
+_ROUNDING = 1e-6  # of a step's mean and its channel's spread: float32's rounding
 
 # How K steps are made of N: reduce.largest or reduce.principal.
 Reduction = Literal["largest", "pca"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config={"extra": "forbid"})
 class ClassifierConfig:
     """Enough to rebuild a classifier's modules.
 
     Attributes:
-        kind: which classifier; ``majority`` needs no more than the classes.
-        classes: the words, in the order of the logits.
+        kind: which classifier; ``majority`` needs only the classes.
+        classes: in the order of the logits.
         steps: N.
         widths: the channels of each block of inputs, in order; their sum is D.
         kept: K, where the steps are reduced to it; 0: all N.
@@ -56,7 +56,7 @@ class ClassifierConfig:
 
 
 class Compress(nn.Module):
-    """The N steps of every channel to K, by one matrix a block."""
+    """Reduces the N steps of every channel to K, by one matrix per block."""
 
     matrices: Tensor
 
@@ -65,9 +65,9 @@ class Compress(nn.Module):
         self.widths = list(widths)
         self.register_buffer("matrices", torch.zeros(len(widths), kept, steps))
 
-    def fit(self, inputs_nND: Tensor, how: Reduction) -> None:
-        """Choose what is kept of each block of the training part."""
-        choose = {"largest": reduce.largest, "pca": reduce.principal}[how]
+    def fit(self, inputs_nND: Tensor, reduction: Reduction) -> None:
+        """Choose what is kept of each block, from the training part."""
+        choose = {"largest": reduce.largest, "pca": reduce.principal}[reduction]
         for matrix_KN, block in zip(self.matrices, inputs_nND.split(self.widths, 2), strict=True):
             moments = reduce.moments(block.numpy())
             matrix_KN.copy_(torch.from_numpy(choose(moments, len(matrix_KN))))
@@ -81,7 +81,7 @@ class Compress(nn.Module):
 class Standardize(nn.Module):
     """(x - mean) / std per step and channel; a channel that hardly varies in any step becomes 0.
 
-    Channels whole, never steps of them: the fine ones of a decomposition are small by nature.
+    Only whole channels do, since the fine steps of a decomposition are small by nature.
     """
 
     mean: Tensor
@@ -106,10 +106,10 @@ class Standardize(nn.Module):
 
 
 class Balance(nn.Module):
-    """Blocks of standardised channels scaled to one total variance, whatever their widths.
+    """Scales blocks of standardised channels to one total variance, whatever their widths.
 
-    Else a wide block (the points' 1,434 channels) drowns a narrow one (52 blendshapes) wherever
-    weights are penalised. One block alone stays as it is.
+    Otherwise a wide block (the points' 1,434 channels) drowns a narrow one (52 blendshapes)
+    wherever weights are penalised. A block alone stays as it is.
     """
 
     factor: Tensor
@@ -126,7 +126,7 @@ class Balance(nn.Module):
 
 
 class Project(nn.Module):
-    """The leading principal components over the channels, the same for all steps."""
+    """Projects the channels on their leading principal components, the same for all steps."""
 
     mean: Tensor
     components: Tensor
@@ -137,7 +137,7 @@ class Project(nn.Module):
         self.register_buffer("components", torch.zeros(kept, channels))
 
     def fit(self, inputs_nKD: Tensor) -> None:
-        """Learn the components from the training part: its clips' steps are the samples."""
+        """Fit the components to the training part; the samples are its clips' steps."""
         from sklearn.decomposition import PCA  # takes a second to load, and only training needs it
 
         solver = PCA(len(self.components), svd_solver="covariance_eigh")
@@ -151,7 +151,7 @@ class Project(nn.Module):
 
 
 class Majority(nn.Module):
-    """The training part's class frequencies, whatever the input: the floor for every figure."""
+    """Answers with the training part's class frequencies, whatever the input: the floor."""
 
     log_prior: Tensor
 
@@ -161,11 +161,11 @@ class Majority(nn.Module):
 
     @property
     def prior(self) -> "Majority":
-        """What answers for a clip that is not usable."""
+        """What answers for clips without a usable face."""
         return self
 
     def fit(self, codes_n: Tensor) -> None:
-        """Count the classes, each once more than seen, so that none has probability 0."""
+        """Count the classes, each one up, so that none has probability 0."""
         counts = torch.bincount(codes_n, minlength=len(self.log_prior)) + 1
         self.log_prior.copy_(torch.log(counts / counts.sum()))
 
@@ -175,9 +175,9 @@ class Majority(nn.Module):
 
 
 class Classifier(nn.Module):
-    """What is learnt before the head, the head, and the temperature that divides its logits.
+    """What is fitted before the head, the head, and the temperature that divides its logits.
 
-    ``prior`` answers for clips that are not usable.
+    ``prior`` answers for clips without a usable face.
     """
 
     temperature: Tensor
@@ -193,10 +193,10 @@ class Classifier(nn.Module):
         self.head = head
         self.register_buffer("temperature", torch.ones(()))
 
-    def fit_inputs(self, inputs_nND: Tensor, how: Reduction | None) -> None:
-        """Fit all that comes before the head on the training part."""
-        if self.compress and how:
-            self.compress.fit(inputs_nND, how)
+    def fit_inputs(self, inputs_nND: Tensor, reduction: Reduction | None) -> None:
+        """Fit all that precedes the head to the training part."""
+        if self.compress and reduction:
+            self.compress.fit(inputs_nND, reduction)
             inputs_nND = self.compress(inputs_nND)
         self.standardize.fit(inputs_nND)
         if self.project:
@@ -215,7 +215,7 @@ class Classifier(nn.Module):
 
 
 def build(config: ClassifierConfig) -> Classifier | Majority:
-    """A classifier with fresh weights (seeded by torch's global generator).
+    """A classifier with fresh weights, drawn from torch's global generator.
 
     Raises:
         ValueError: there is no such kind.

@@ -9,8 +9,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-# Trees of this depth: interactions of three numbers (Hastie et al., The Elements of Statistical
-# Learning, 10.11, find that few problems need more).
+# Of trees: interactions of three numbers. Few problems need more (Hastie et al., The Elements of
+# Statistical Learning, 10.11).
 DEPTH = 3
 _NODES = 2 ** (DEPTH + 1) - 1
 
@@ -55,40 +55,47 @@ class Gru(nn.Module):
         return logits
 
 
-class Transformer(nn.Module):
+class Encoder(nn.Module):
     """Self-attention between the steps, with learnt positions (Vaswani et al., 2017).
 
     Two layers, normalised before each part (Xiong et al., 2020), which needs no warm-up.
     """
 
+    def __init__(self, steps: int, channels: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.embed = nn.Linear(channels, hidden)
+        self.positions = nn.Parameter(0.02 * torch.randn(steps, hidden))
+        n_heads = math.gcd(hidden, 4)  # must divide H
+        layer = nn.TransformerEncoderLayer(
+            hidden, n_heads, 2 * hidden, dropout, "gelu", batch_first=True, norm_first=True
+        )
+        norm = nn.LayerNorm(hidden)
+        self.layers = nn.TransformerEncoder(layer, 2, norm, enable_nested_tensor=False)
+
+    def forward(self, inputs_nKP: Tensor) -> Tensor:
+        """(n, K, P) -> (n, K, H)."""
+        encoded: Tensor = self.layers(self.embed(inputs_nKP) + self.positions)
+        return encoded
+
+
+class Transformer(nn.Module):
+    """An encoder of the steps, whose mean is classified."""
+
     def __init__(
         self, steps: int, channels: int, hidden: int, dropout: float, n_classes: int
     ) -> None:
         super().__init__()
-        self.embed = nn.Linear(channels, hidden)
-        self.positions = nn.Parameter(0.02 * torch.randn(steps, hidden))
-        layer = nn.TransformerEncoderLayer(
-            hidden,
-            math.gcd(hidden, 4),  # heads, which must divide H
-            2 * hidden,
-            dropout,
-            "gelu",
-            batch_first=True,
-            norm_first=True,
-        )
-        norm = nn.LayerNorm(hidden)
-        self.encoder = nn.TransformerEncoder(layer, 2, norm, enable_nested_tensor=False)
+        self.encoder = Encoder(steps, channels, hidden, dropout)
         self.out = nn.Linear(hidden, n_classes)
 
     def forward(self, inputs_nKP: Tensor) -> Tensor:
-        """(n, K, P) -> (n, C), from the mean over the steps."""
-        encoded_nKH: Tensor = self.encoder(self.embed(inputs_nKP) + self.positions)
-        logits: Tensor = self.out(encoded_nKH.mean(1))
+        """(n, K, P) -> (n, C)."""
+        logits: Tensor = self.out(self.encoder(inputs_nKP).mean(1))
         return logits
 
 
 class Trees(nn.Module):
-    """Boosted regression trees (Friedman, 2001): S for each class, their answers added up.
+    """Boosted regression trees (Friedman, 2001): the sum of S for each class.
 
     A tree is arrays over its nodes, the root first; a leaf is its own child, so that every clip
     takes ``DEPTH`` steps. Thresholds are float64 and inputs float32, as in scikit-learn.
@@ -104,12 +111,12 @@ class Trees(nn.Module):
     def __init__(self, stages: int, n_classes: int) -> None:
         super().__init__()
         shape = (stages, n_classes, _NODES)
-        own = torch.arange(_NODES).expand(shape)
+        themselves = torch.arange(_NODES).expand(shape)
         self.register_buffer("initial", torch.zeros(n_classes, dtype=torch.float64))
         self.register_buffer("feature", torch.zeros(shape, dtype=torch.int64))
         self.register_buffer("threshold", torch.zeros(shape, dtype=torch.float64))
-        self.register_buffer("left", own.clone())
-        self.register_buffer("right", own.clone())
+        self.register_buffer("left", themselves.clone())
+        self.register_buffer("right", themselves.clone())
         self.register_buffer("value", torch.zeros(shape, dtype=torch.float64))
 
     def forward(self, inputs_nKP: Tensor) -> Tensor:

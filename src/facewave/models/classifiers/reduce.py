@@ -1,4 +1,4 @@
-"""K numbers for N of a trajectory, by a choice that is learnt from training clips. Pure.
+"""K numbers for a trajectory's N, by a choice that is learnt from training clips. Pure.
 
 Legend of names: n clips, N numbers per channel as the wavelet stage wrote them, K kept, C channels.
 """
@@ -10,19 +10,19 @@ Floats = NDArray[np.float64]
 
 
 def moments(numbers_nNC: NDArray[np.floating]) -> Floats:
-    """Sums over each clip's channels of products of numbers, (n, N, N): all that is learnt from."""
+    """Sums over each clip's channels of products of numbers, (n, N, N)."""
     numbers = np.asarray(numbers_nNC, np.float64)
     return numbers @ numbers.transpose(0, 2, 1)
 
 
 def largest(moments_nNN: Floats, k: int) -> Floats:
-    """Keep a decomposition's coarsest number and the K - 1 positions that carry most energy.
+    """Keep a decomposition's coarsest number and the K - 1 positions that carry the most energy.
 
-    They are the same for every clip and channel; every clip counts alike, however much it moves.
+    They are the same for all clips and channels; every clip counts the same, however much it moves.
 
     Args:
-        moments_nNN: of the coefficients of orthonormal functions, the first one's a channel's mean.
-        k: how many, N at most.
+        moments_nNN: of coefficients of orthonormal functions, the first of which is a mean.
+        k: at most N.
 
     Returns:
         (K, N), rows of the identity, positions rising.
@@ -38,12 +38,12 @@ def largest(moments_nNN: Floats, k: int) -> Floats:
 def principal(moments_nNN: Floats, k: int) -> Floats:
     """Keep a channel's mean and the K - 1 leading directions of its movement around it.
 
-    Temporal PCA (Pearson 1901): no other K - 1 directions that are the same for all clips and
-    channels explain more of these clips; every clip counts alike, however much it moves.
+    Temporal PCA (Pearson, 1901): no other K - 1 directions that are the same for all clips and
+    channels explain more of these clips; every clip counts the same, however much it moves.
 
     Args:
-        moments_nNN: of values at even distances in time.
-        k: how many, N at most.
+        moments_nNN: of values at equal distances in time.
+        k: at most N.
 
     Returns:
         (K, N), orthonormal rows, each with its largest entry positive.
@@ -52,13 +52,13 @@ def principal(moments_nNN: Floats, k: int) -> Floats:
     centre_NN = np.eye(size) - 1 / size
     moving_nNN = centre_NN @ moments_nNN @ centre_NN
     whole_NN = _shares(moving_nNN, np.trace(moving_nNN, axis1=1, axis2=2))
-    # The mean first, by far; what moves adds up to 0 over time, so it is at right angles to it.
+    # The mean comes first, by far; movement adds up to 0 over time, so it is orthogonal to it.
     whole_NN += (1 + np.trace(whole_NN)) / size
     rows = np.linalg.eigh(whole_NN)[1][:, ::-1][:, :k].T
-    foremost = np.take_along_axis(rows, np.abs(rows).argmax(axis=1)[:, None], axis=1)
-    return rows * np.sign(foremost)
+    largest_entries = np.take_along_axis(rows, np.abs(rows).argmax(axis=1)[:, None], axis=1)
+    return rows * np.sign(largest_entries)
 
 
 def _shares(parts_n: Floats, wholes_n: Floats) -> Floats:
-    """The sum over clips of each one's parts of its whole; a clip that stands still has none."""
+    """The sum over clips of parts / whole; a clip that stands still has none."""
     return np.tensordot(np.divide(1, wholes_n, out=0 * wholes_n, where=wholes_n > 0), parts_n, 1)

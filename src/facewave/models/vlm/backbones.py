@@ -1,4 +1,4 @@
-"""Vision-language models of transformers, and how each family is spoken to.
+"""Vision-language models of transformers, and how each family is prompted.
 
 A new image-text-to-text model is one more ``Family`` in ``FAMILIES``: where its weights are, and
 how a conversation and its pictures become the processor's arguments.
@@ -17,12 +17,7 @@ from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from transformers import (
-    AutoConfig,
-    AutoModelForImageTextToText,
-    AutoProcessor,
-    BitsAndBytesConfig,
-)
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
 from transformers.utils.import_utils import is_bitsandbytes_available
 from transformers.video_utils import VideoMetadata
 
@@ -30,7 +25,7 @@ from facewave.errors import UserError
 from facewave.models.vlm import tiny
 from facewave.params import LanguageModelKind
 
-FACE = "<face>"  # the place of a face token in a prompt
+FACE = "<face>"  # the placeholder of a face token in a prompt
 PREFIX = "<prefix>"  # and of a virtual token of prefix tuning
 HUB = "hub"
 
@@ -40,10 +35,10 @@ class Turn:
     """A question about a clip and, where it is an example, its answer.
 
     Attributes:
-        pictures: frames of one size, each (h, w, 3) RGB uint8; may be none.
+        pictures: frames of one size, each (h, w, 3) RGB uint8; there may be none.
         duration: of the clip that they are spread over, s.
-        question: may hold ``FACE``.
-        answer: "" where it is to be given.
+        question: may contain ``FACE``.
+        answer: "" if the model is to give it.
     """
 
     pictures: Sequence[NDArray[np.uint8]]
@@ -54,16 +49,16 @@ class Turn:
 
 @dataclass(frozen=True)
 class Family:
-    """How a family's models are had and spoken to.
+    """How a family's models are loaded and prompted.
 
     Attributes:
         hub: the id of the default weights.
-        revision: theirs, pinned; "" where none is known: the newest, which is then recorded.
-        terms: where a person accepts the terms of gated weights; "" where none are asked.
-        arguments: what its processor is given for conversations, beside padding.
+        revision: their pinned commit; "": the newest, which is then recorded.
+        terms: where a person accepts the terms of gated weights; "" if there are none.
+        arguments: of its processor, for conversations, without padding.
         lead: what comes between a prompt and its answer.
         projector: the submodule that brings image features to the text's width.
-        type: what transformers calls such a model.
+        type: transformers' name for such a model.
         tiny: makes a random model and its processor.
     """
 
@@ -83,8 +78,8 @@ class Backbone:
 
     Attributes:
         model: transformers' image-text-to-text model, in evaluation mode, nothing trainable.
-        processor: its processor, whose tokenizer knows ``FACE`` and ``PREFIX``.
-        family: how it is spoken to.
+        processor: its processor, whose tokenizer has ``FACE`` and ``PREFIX``.
+        family: how it is prompted.
         revision: the weights' commit, "" for a folder or a tiny model.
     """
 
@@ -95,12 +90,12 @@ class Backbone:
 
     @property
     def face_id(self) -> int:
-        """The token of a place for a face token."""
+        """The id of ``FACE``."""
         return int(self.processor.tokenizer.convert_tokens_to_ids(FACE))
 
     @property
     def prefix_id(self) -> int:
-        """The token of a place for a virtual token."""
+        """The id of ``PREFIX``."""
         return int(self.processor.tokenizer.convert_tokens_to_ids(PREFIX))
 
     @property
@@ -109,15 +104,11 @@ class Backbone:
         return int(self.model.get_input_embeddings().embedding_dim)
 
     def inputs(self, conversations: Sequence[Sequence[Turn]]) -> dict[str, torch.Tensor]:
-        """What the model takes for conversations that each end with a question; padded left."""
-        made = self.processor(
-            **self.family.arguments(self.processor, conversations),
-            padding=True,
-            padding_side="left",
-            return_tensors="pt",
-        )
-        made.pop("labels", None)  # PaliGemma's, of the answer that is not there
-        return dict(made)
+        """The model's inputs for conversations that each end with a question, padded left."""
+        arguments = self.family.arguments(self.processor, conversations)
+        inputs = self.processor(**arguments, padding=True, padding_side="left", return_tensors="pt")
+        inputs.pop("labels", None)  # PaliGemma's, of an answer that is not there
+        return dict(inputs)
 
     def answer_ids(self, answer: str) -> list[int]:
         """The tokens of an answer, with the one that ends it."""
@@ -127,77 +118,78 @@ class Backbone:
 
 
 def _chat(processor: Any, turns: Sequence[Turn], media: Callable[[Turn], list[str]]) -> str:
-    """A conversation as the model's own chat template has it."""
+    """A conversation in the model's own chat template."""
     messages: list[dict[str, Any]] = []
     for turn in turns:
         content = [{"type": kind} for kind in media(turn)]
-        messages.append(
-            {"role": "user", "content": [*content, {"type": "text", "text": turn.question}]}
-        )
+        content.append({"type": "text", "text": turn.question})
+        messages.append({"role": "user", "content": content})
         if turn.answer:
-            told = [{"type": "text", "text": turn.answer}]
-            messages.append({"role": "assistant", "content": told})
+            content = [{"type": "text", "text": turn.answer}]
+            messages.append({"role": "assistant", "content": content})
     return processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
 
 
 def _qwen(processor: Any, conversations: Sequence[Sequence[Turn]]) -> dict[str, Any]:
-    """The frames are a video, with its time.
+    """A clip's frames are a video, with its times.
 
     With the settings that come with the weights (min_pixels: 3136), frames of 224 x 224 keep their
-    size, and two of them are 64 tokens; transformers' own would enlarge them to 336 x 336.
+    size, and two of them are 64 tokens; transformers' defaults would enlarge them to 336 x 336.
     """
-    shown = [turn for turns in conversations for turn in turns if len(turn.pictures)]
-    metadata = [
-        VideoMetadata(
-            total_num_frames=len(turn.pictures),
-            fps=len(turn.pictures) / max(turn.duration, 1e-3),
-            frames_indices=list(range(len(turn.pictures))),
-            duration=turn.duration,
-        )
-        for turn in shown
-    ]
     texts = [
         _chat(processor, turns, lambda turn: ["video"] if len(turn.pictures) else [])
         for turns in conversations
     ]
+    shown = [turn for turns in conversations for turn in turns if len(turn.pictures)]
     if not shown:
         return {"text": texts}
-    videos = [np.stack(turn.pictures) for turn in shown]
     return {
         "text": texts,
-        "videos": videos,
-        "video_metadata": metadata,
+        "videos": [np.stack(turn.pictures) for turn in shown],
+        "video_metadata": [
+            VideoMetadata(
+                total_num_frames=len(turn.pictures),
+                fps=len(turn.pictures) / max(turn.duration, 1e-3),
+                frames_indices=list(range(len(turn.pictures))),
+                duration=turn.duration,
+            )
+            for turn in shown
+        ],
         "do_sample_frames": False,
-        "cap_pixels_per_frame": True,  # as Qwen's own code has it
+        "cap_pixels_per_frame": True,  # as in Qwen's own code
     }
 
 
 def _paligemma(processor: Any, conversations: Sequence[Sequence[Turn]]) -> dict[str, Any]:
-    """All pictures first, then the text; the model knows no turns."""
-    texts, pictures = [], []
-    for turns in conversations:
-        own = [picture for turn in turns for picture in turn.pictures]
-        said = "\n".join(turn.question + (f"\n{turn.answer}" * bool(turn.answer)) for turn in turns)
-        texts.append(processor.image_token * len(own) + said)
-        pictures.append(own)
+    """All pictures come first, then the text; the model knows no turns."""
+    pictures = _pictures(conversations)
     if not all(pictures):
         raise UserError(
             "params.yaml: train.language.frames is 0, and PaliGemma answers about pictures only. "
             "Show at least one."
         )
+    texts = [
+        processor.image_token * len(of_one)
+        + "\n".join(text for turn in turns for text in (turn.question, turn.answer) if text)
+        for turns, of_one in zip(conversations, pictures, strict=True)
+    ]
     return {"text": texts, "images": pictures}
 
 
 def _idefics(processor: Any, conversations: Sequence[Sequence[Turn]]) -> dict[str, Any]:
-    """Every frame is a picture, whole."""
+    """Every frame is an image, which is not split into tiles."""
     texts = [
         _chat(processor, turns, lambda turn: ["image"] * len(turn.pictures))
         for turns in conversations
     ]
-    pictures = [[picture for turn in turns for picture in turn.pictures] for turns in conversations]
+    pictures = _pictures(conversations)
     if not any(pictures):
         return {"text": texts}
     return {"text": texts, "images": pictures, "do_image_splitting": False}
+
+
+def _pictures(conversations: Sequence[Sequence[Turn]]) -> list[list[NDArray[np.uint8]]]:
+    return [[picture for turn in turns for picture in turn.pictures] for turns in conversations]
 
 
 FAMILIES: dict[str, Family] = {
@@ -238,31 +230,30 @@ def load(kind: LanguageModelKind, weights: str, quantized: bool = False) -> Back
     """A backbone in evaluation mode, frozen, on the GPU if there is one, in ``precision``.
 
     Args:
-        kind: which family; ``tiny-``: random weights, and ``weights`` is not looked at.
+        kind: which family; ``tiny-``: random weights, whatever ``weights`` says.
         weights: "hub"; another hub id, or ID@REVISION; or a folder.
-        quantized: the weights in 4 bits (NF4 of QLoRA, Dettmers et al. 2023).
+        quantized: the weights in 4 bits (NF4 of QLoRA, Dettmers et al., 2023).
 
     Raises:
-        UserError: the weights cannot be had, or 4 bits cannot.
+        UserError: the weights cannot be loaded, or not in 4 bits.
     """
     family = FAMILIES[kind.removeprefix("tiny-")]
-    device = PartialState().device  # of several processes each has its own
     if kind.startswith("tiny-"):
         model, processor = family.tiny()
         revision = ""
     else:
         model, processor, revision = _pretrained(family, weights, quantized)
     processor.tokenizer.add_tokens([FACE, PREFIX], special_tokens=True)
-    _make_room(model, processor.tokenizer)
-    if not quantized:  # those lie where they were made
-        model.to(device)
+    _add_rows(model, processor.tokenizer)
+    if not quantized:  # quantized weights are on the GPU already
+        model.to(PartialState().device)  # each of several processes has its own
     return Backbone(model.eval().requires_grad_(False), processor, family, revision)
 
 
 def precision() -> torch.dtype:
-    """Of a backbone's weights and of what is computed: 16 bits on a GPU, bfloat16 if it has that.
+    """The type of a backbone's weights and of its computation: 16 bits on a GPU.
 
-    Of those that do not (as Colab's T4) float16, whose range is small.
+    bfloat16 if the GPU has it, otherwise (as Colab's T4) float16, whose range is small.
     """
     if not torch.cuda.is_available():
         return torch.float32
@@ -270,8 +261,8 @@ def precision() -> torch.dtype:
     return torch.bfloat16 if native else torch.float16
 
 
-def _make_room(model: Any, tokenizer: Any) -> None:
-    """Rows for new tokens, where a model has none to spare: padding's, which it never says."""
+def _add_rows(model: Any, tokenizer: Any) -> None:
+    """Give new tokens rows where a model has none to spare: padding's, which it never writes."""
     rows = model.get_input_embeddings().num_embeddings
     if len(tokenizer) <= rows:
         return
@@ -287,14 +278,14 @@ def _pretrained(family: Family, weights: str, quantized: bool) -> tuple[Any, Any
         source, revision = weights, ""
     elif weights == HUB:
         source, revision = family.hub, family.revision
-    how: dict[str, Any] = {"dtype": precision()}
+    options: dict[str, Any] = {"dtype": precision()}
     if quantized:
         if not (torch.cuda.is_available() and is_bitsandbytes_available()):
             raise UserError(
                 "params.yaml: train.language.quantized needs a GPU and bitsandbytes (pip install "
                 "bitsandbytes). Install it, or set quantized: false."
             )
-        how["quantization_config"] = BitsAndBytesConfig(
+        options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True,
             llm_int8_skip_modules=[family.projector.rpartition(".")[2], "lm_head"],
             bnb_4bit_quant_type="nf4",
@@ -302,61 +293,62 @@ def _pretrained(family: Family, weights: str, quantized: bool) -> tuple[Any, Any
             bnb_4bit_compute_dtype=precision(),
         )
     try:
-        # trust_remote_code: unless told, transformers asks, and a y runs the folder's code.
-        named = AutoConfig.from_pretrained(
+        # trust_remote_code: otherwise transformers asks, and a y runs the folder's code.
+        config = AutoConfig.from_pretrained(
             source, revision=revision or None, trust_remote_code=False
-        ).model_type
+        )
         commit = _commit(source, revision)
-        at = {"revision": commit or None, "trust_remote_code": False}  # one commit for all files
-        if named != family.type:
+        options |= {"revision": commit or None, "trust_remote_code": False}
+        if config.model_type != family.type:
             raise UserError(
-                f"params.yaml: train.language.weights: {source} is a model of type {named}, not "
-                f"{family.type}. Name weights of that type, or another train.model."
+                f"params.yaml: train.language.weights: {source} is a model of type "
+                f"{config.model_type}, not {family.type}. Name weights of that type, or another "
+                "train.model."
             )
-        processor = AutoProcessor.from_pretrained(source, **at)
+        processor = AutoProcessor.from_pretrained(
+            source, revision=commit or None, trust_remote_code=False
+        )
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
             source,
-            use_safetensors=True,  # the other files of weights are pickles
+            use_safetensors=True,  # other files of weights are pickles
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # told below
-            **at,
-            **how,
+            ignore_mismatched_sizes=True,  # reported below
+            **options,
         )
     except (OSError, HFValidationError, KeyError, ValueError, SafetensorError) as error:
-        raise UserError(_why(family, source, str(error))) from None
-    model, found = loaded
-    absent = [*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])]
-    if absent:  # else they would be random
-        said = f"{len(absent)} tensors are missing or of another shape, as {sorted(absent)[0]}"
-        raise UserError(_why(family, source, said))
+        raise UserError(_advice(family, source, str(error))) from None
+    model, info = loaded
+    absent = sorted([*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])])
+    if absent:  # they would be random
+        problem = f"{len(absent)} tensors are missing or of another shape, as {absent[0]}"
+        raise UserError(_advice(family, source, problem))
     return model, processor, commit
 
 
 def _commit(source: str, revision: str) -> str:
-    """The commit that a revision was when its configuration was fetched, "" of a folder."""
+    """The commit that a revision named when its configuration was fetched, "" for a folder."""
     if Path(source).is_dir():
         return ""
     file = try_to_load_from_cache(source, "config.json", revision=revision or None)
     return Path(file).parent.name if isinstance(file, str) else ""
 
 
-def _why(family: Family, source: str, said: str) -> str:
-    said = said.strip()
-    if re.search(r"gated repo|is restricted|40[13] Client Error", said):
-        place = family.terms or f"https://huggingface.co/{source}"
+def _advice(family: Family, source: str, problem: str) -> str:
+    if re.search(r"gated repo|is restricted|40[13] Client Error", problem):
+        terms = family.terms or f"https://huggingface.co/{source}"
         return (
-            f"the weights of {source} are gated: accept their terms at {place} with your account, "
+            f"the weights of {source} are gated: accept their terms at {terms} with your account, "
             "then log in with: hf auth login. Or name a folder that has them in "
             "train.language.weights."
         )
-    first = said.partition("\n")[0].rstrip(".")
+    reason = problem.strip().partition("\n")[0].rstrip(".")
     if Path(source).is_dir():
         return (
-            f"{source} holds no whole model ({first}). train.language.weights names a folder with "
-            "config.json, the files of processor and tokenizer, and weights as safetensors; no "
-            "others are read, since reading them can run code."
+            f"{source} is not a complete model ({reason}). train.language.weights names a folder "
+            "with config.json, the files of processor and tokenizer, and weights as safetensors; "
+            "no others are read, since reading them can run code."
         )
     return (
-        f"the weights of {source} cannot be had ({first}). Connect to the internet once, or name a "
-        "folder with the model's safetensors files in train.language.weights."
+        f"the weights of {source} cannot be loaded ({reason}). Connect to the internet once, or "
+        "name a folder with the model's safetensors files in train.language.weights."
     )

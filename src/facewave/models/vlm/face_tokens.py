@@ -1,36 +1,37 @@
 """Face tokens: a clip's wavelet numbers as a few soft tokens among a language model's text.
 
 No model file is copied: a hook before the backbone's decoder puts the tokens where the prompt has
-placeholders, so positions, masks, caches and image features stay the backbone's own affair.
+placeholders, so positions, masks, caches and image features are left to the backbone.
 
 Legend of names: n clips, K steps, D channels of all blocks side by side, N face tokens, H hidden
-size of the language model, E of an adapter's encoder, L tokens of a prompt, M of what an adapter
-looks at.
+size of the language model, E of an adapter's encoder, L tokens of a prompt, M of the context that
+an adapter attends to.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from facewave.models.classifiers.classifier import Balance, Standardize
+from facewave.models.classifiers.heads import Encoder
 
 AdapterKind = Literal["linear", "transformer", "cross"]
 
-_ENCODER, _LAYERS, _HEADS, _DROPOUT = 256, 2, 4, 0.1  # of all adapters but the linear one
-_AT_ONCE = 4096  # embeddings
+_ENCODER, _HEADS, _DROPOUT = 256, 4, 0.1  # of all adapters but the linear one
+_CHUNK = 4096  # embeddings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config={"extra": "forbid"})
 class FaceTokensConfig:
     """Enough to rebuild an adapter's modules.
 
     Attributes:
-        kind: linear: every token is a mixture of the steps through one matrix; transformer: the
-            steps see each other first; cross: and then the prompt's words and pictures.
+        kind: linear: every token is a mixture of the steps, through one matrix; transformer: the
+            steps attend to each other first; cross: and then to the prompt's words and pictures.
         steps: K.
         widths: the channels of each block of inputs, in order; their sum is D.
         tokens: N.
@@ -45,27 +46,25 @@ class FaceTokensConfig:
 
 
 class FaceTokens(nn.Module):
-    """Numbers (n, K, D) -> tokens (n, N, H) of the size that text embeddings have.
+    """Numbers (n, K, D) -> tokens (n, N, H) as large as text embeddings.
 
-    What is learnt before training (standardisation, the text embeddings' size) are buffers. A clip
-    without a face gets tokens of its own, which are learnt.
+    What is fitted before training (standardisation, the text embeddings' size) is held as buffers.
+    A clip without a face gets tokens of its own, which are learnt.
     """
 
     size: Tensor
 
     def __init__(self, config: FaceTokensConfig) -> None:
         super().__init__()
-        channels = sum(config.widths)
+        channels, is_linear = sum(config.widths), config.kind == "linear"
         self.standardize = Standardize(config.steps, channels)
         self.balance = Balance(config.widths)
-        encoder: nn.Module = nn.Identity()
-        width = channels
-        if config.kind != "linear":
-            encoder, width = _Encoder(config.steps, channels), _ENCODER
-        self.encoder = encoder
+        self.encoder: nn.Module = nn.Identity()
+        if not is_linear:
+            self.encoder = Encoder(config.steps, channels, _ENCODER, _DROPOUT)
         self.cross = _Cross(config.hidden) if config.kind == "cross" else None
         self.mix = nn.Parameter(_spread(config.tokens, config.steps))
-        self.out = nn.Linear(width, config.hidden)
+        self.out = nn.Linear(channels if is_linear else _ENCODER, config.hidden)
         self.positions = nn.Parameter(0.02 * torch.randn(config.tokens, config.hidden))
         self.norm = nn.RMSNorm(config.hidden, elementwise_affine=False)
         self.absent = nn.Parameter(torch.randn(config.tokens, config.hidden))
@@ -81,16 +80,15 @@ class FaceTokens(nn.Module):
         """The face tokens, (n, N, H).
 
         Args:
-            numbers_nKD: the clips' numbers, NaN where there is no face.
+            numbers_nKD: the clips' numbers, NaN without a face.
             faces_n: whether there is one.
-            context_nMH: what the adapter ``cross`` looks at; the others do not.
-            mask_nM: which of it is there.
+            context_nMH: what the adapter ``cross`` attends to; the others ignore it.
+            mask_nM: where the context is not padding.
 
         Raises:
-            ValueError: the adapter ``cross`` has nothing to look at.
+            ValueError: the adapter ``cross`` has no context.
         """
-        finite = torch.nan_to_num(numbers_nKD)
-        encoded = self.encoder(self.balance(self.standardize(finite)))
+        encoded = self.encoder(self.balance(self.standardize(torch.nan_to_num(numbers_nKD))))
         if self.cross is not None:
             if context_nMH is None or mask_nM is None:
                 raise ValueError("the adapter cross needs a context and its mask")
@@ -101,28 +99,8 @@ class FaceTokens(nn.Module):
         return sized
 
 
-class _Encoder(nn.Module):
-    """Self-attention between the steps, with learnt positions."""
-
-    def __init__(self, steps: int, channels: int) -> None:
-        super().__init__()
-        self.embed = nn.Linear(channels, _ENCODER)
-        self.positions = nn.Parameter(0.02 * torch.randn(steps, _ENCODER))
-        layer = nn.TransformerEncoderLayer(
-            _ENCODER, _HEADS, 2 * _ENCODER, _DROPOUT, "gelu", batch_first=True, norm_first=True
-        )
-        self.layers = nn.TransformerEncoder(
-            layer, _LAYERS, nn.LayerNorm(_ENCODER), enable_nested_tensor=False
-        )
-
-    def forward(self, inputs_nKD: Tensor) -> Tensor:
-        """(n, K, D) -> (n, K, E)."""
-        encoded: Tensor = self.layers(self.embed(inputs_nKD) + self.positions)
-        return encoded
-
-
 class _Cross(nn.Module):
-    """Attention of the steps to a context, normalised first, beside what they were."""
+    """Attention of the steps to a context, with normalisation before and a residual connection."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -133,7 +111,7 @@ class _Cross(nn.Module):
         )
 
     def forward(self, steps_nKE: Tensor, context_nMH: Tensor, mask_nM: Tensor) -> Tensor:
-        """(n, K, E), (n, M, H) and what of it is there, (n, M) -> (n, K, E)."""
+        """Steps (n, K, E), context (n, M, H) and its mask (n, M) -> (n, K, E)."""
         context_nMH = self.context_norm(context_nMH.float())
         seen_nKE, _ = self.attention(
             self.norm(steps_nKE),
@@ -148,33 +126,33 @@ class _Cross(nn.Module):
 
 def _spread(tokens: int, steps: int) -> Tensor:
     """Each token begins as the mean of its share of the steps, (N, K)."""
-    place_K = (torch.arange(steps) + 0.5) * tokens / steps
-    near_NK = torch.relu(1 - (place_K - torch.arange(tokens)[:, None] - 0.5).abs())
+    position_K = (torch.arange(steps) + 0.5) * tokens / steps
+    near_NK = torch.relu(1 - (position_K - torch.arange(tokens)[:, None] - 0.5).abs())
     return near_NK / near_NK.sum(1, keepdim=True).clamp(min=1e-6)
 
 
 def text_size(embedding: nn.Module, vocabulary: int) -> Tensor:
-    """The root-mean-square of a model's text embeddings, as its layers get them."""
+    """The root-mean-square of a model's text embeddings, as its first layer gets them."""
     ids = torch.arange(vocabulary, device=next(embedding.parameters()).device)
-    with torch.no_grad():  # some at a time: all embeddings in float32 would be gigabytes
-        squares = [embedding(some).float().pow(2).mean(1) for some in ids.split(_AT_ONCE)]
+    with torch.no_grad():  # in chunks: all embeddings in float32 would be gigabytes
+        squares = [embedding(chunk).float().pow(2).mean(1) for chunk in ids.split(_CHUNK)]
     return torch.cat(squares).mean().sqrt()
 
 
 @contextmanager
-def places(backbone: nn.Module, placeholder: int) -> Iterator[Callable[[], Tensor | None]]:
-    """While it lasts, where the backbone is reading a placeholder, (n, L); None: nowhere."""
-    found_nL: Tensor | None = None
+def watching(backbone: nn.Module, placeholder: int) -> Iterator[Callable[[], Tensor | None]]:
+    """Watch where the prompts that are being read have a placeholder, (n, L); None: nowhere."""
+    mask_nL: Tensor | None = None
 
-    def look(module: nn.Module, arguments: tuple[Any, ...]) -> None:
-        nonlocal found_nL
+    def watch(module: nn.Module, arguments: tuple[Any, ...]) -> None:
+        nonlocal mask_nL
         here_nL = arguments[0] == placeholder
-        found_nL = here_nL if here_nL.any() else None
+        mask_nL = here_nL if here_nL.any() else None
 
     get_embedding: Any = backbone.get_input_embeddings
-    handle = get_embedding().register_forward_pre_hook(look)
+    handle = get_embedding().register_forward_pre_hook(watch)
     try:
-        yield lambda: found_nL
+        yield lambda: mask_nL
     finally:
         handle.remove()
 
@@ -183,38 +161,39 @@ def places(backbone: nn.Module, placeholder: int) -> Iterator[Callable[[], Tenso
 def placed(
     backbone: nn.Module, placeholder: int, tokens: Callable[[Tensor, Tensor], Tensor]
 ) -> Iterator[None]:
-    """While it lasts, the backbone's decoder gets face tokens for placeholders.
+    """Replace placeholders by face tokens before the backbone's decoder reads them.
 
     Args:
         backbone: a vision-language model of transformers.
-        placeholder: the token id of a place; each prompt has N of them, or, when generation goes on
-            from a cache, none.
-        tokens: called with what the decoder is about to read, (n, L, H), the pictures in it, and
-            with where the places are in it, (n, L); gives the face tokens, (n, N, H).
+        placeholder: a token's id; each prompt has N of them, or, when generation continues from a
+            cache, none.
+        tokens: called with the decoder's input, (n, L, H), which has the pictures, and with where
+            the placeholders are, (n, L); returns the face tokens, (n, N, H).
 
     Raises:
-        ValueError: a prompt has another number of places than there are tokens.
+        ValueError: a prompt has more or fewer placeholders than there are tokens.
     """
 
     def put(module: nn.Module, arguments: Any, named: dict[str, Any]) -> Any:
-        places_nL = where()
-        if places_nL is None:
+        mask_nL = get_mask()
+        if mask_nL is None:
             return None
-        read_nLH = named["inputs_embeds"]
-        tokens_nNH = tokens(read_nLH, places_nL)
-        counts = places_nL.sum(1)
+        inputs_nLH = named["inputs_embeds"]
+        tokens_nNH = tokens(inputs_nLH, mask_nL)
+        counts = mask_nL.sum(1)
         if len(counts) != len(tokens_nNH) or (counts != tokens_nNH.shape[1]).any():
             raise ValueError(
                 f"{tokens_nNH.shape[1]} face tokens for each of {len(tokens_nNH)} prompts, but "
-                f"{counts.tolist()} places"
+                f"{counts.tolist()} placeholders"
             )
-        with_faces = read_nLH.masked_scatter(places_nL[..., None], tokens_nNH.to(read_nLH.dtype))
-        return arguments, named | {"inputs_embeds": with_faces}
+        tokens_nNH = tokens_nNH.to(inputs_nLH.dtype)
+        inputs_nLH = inputs_nLH.masked_scatter(mask_nL[..., None], tokens_nNH)
+        return arguments, named | {"inputs_embeds": inputs_nLH}
 
     get_decoder: Any = backbone.get_decoder
     handle = get_decoder().register_forward_pre_hook(put, with_kwargs=True)
     try:
-        with places(backbone, placeholder) as where:
+        with watching(backbone, placeholder) as get_mask:
             yield
     finally:
         handle.remove()

@@ -1,4 +1,4 @@
-"""A vision-language model that may see a face's wavelet numbers, and what is trained beside it.
+"""A vision-language model with face tokens, and what is trained beside its own weights.
 
 Legend of names: n clips, S clips shown in a conversation (examples and the one in question), K
 steps, D channels, N face tokens, L tokens of a prompt, A of an answer, V of the vocabulary, C
@@ -8,13 +8,13 @@ labels, T targets, H hidden size.
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from inspect import signature
 from typing import Literal
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -28,26 +28,26 @@ from facewave.params import LanguageModelKind, Lora
 Inputs = dict[str, Tensor]
 
 IGNORED = -100  # as a label: no part of the answer
-_ABSENT = 0.1  # of the faces shown in training are hidden
-_VISION = r".*(vision|visual).*"  # where LoRA's targets have namesakes
+_ABSENT = 0.1  # share of the faces that are hidden in training
+_VISION = r".*(vision|visual).*"  # modules in which LoRA's targets have namesakes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config={"extra": "forbid"})
 class LanguageModelConfig:
     """Enough to rebuild what was trained, given the backbone.
 
     Attributes:
         kind: the backbone's family.
         weights: where its weights came from (backbones.load).
-        revision: their commit, "" of a folder or a tiny model.
+        revision: their commit, "" for a folder or a tiny model.
         mode: what was trained.
-        classes: the labels' words.
-        targets: what is regressed; none: the answer is words.
-        faces: the face tokens' adapter, None without.
-        lora: low-rank matrices beside the projections, None without.
+        classes: the labels.
+        targets: what is regressed; none: the answer is a label.
+        faces: the face tokens' adapter, if there is one.
+        lora: low-rank matrices beside the projections, if there are any.
         projector: whether the images' projector was trained.
         quantized: whether the backbone is in 4 bits.
-        prefix: virtual tokens of prefix tuning, 0 without.
+        prefix: number of virtual tokens of prefix tuning.
     """
 
     kind: LanguageModelKind
@@ -64,7 +64,7 @@ class LanguageModelConfig:
 
 
 class Regression(nn.Module):
-    """Targets from the last token's state; it learns them with mean 0 and spread 1."""
+    """Targets from the last token's state, learnt with mean 0 and standard deviation 1."""
 
     mean: Tensor
     scale: Tensor
@@ -76,10 +76,10 @@ class Regression(nn.Module):
         self.register_buffer("scale", torch.ones(targets))
 
     def fit(self, targets_nT: Tensor) -> None:
-        """Take mean and spread from the training part; a target that is constant keeps spread 1."""
+        """Take mean and scale from the training part; the scale of a constant target is 1."""
         self.mean.copy_(targets_nT.mean(0))
-        spread_T = targets_nT.std(0, correction=0)
-        self.scale.copy_(torch.where(spread_T > 0, spread_T, 1))
+        std_T = targets_nT.std(0, correction=0)
+        self.scale.copy_(torch.where(std_T > 0, std_T, 1))
 
     def standardized(self, targets_nT: Tensor) -> Tensor:
         """Targets as they are learnt, (n, T)."""
@@ -92,13 +92,14 @@ class Regression(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """A backbone with what is trained beside it; the backbone's own weights stay as they are.
+    """A backbone and what is trained beside it; the backbone's own weights are frozen.
 
-    Called with a batch of prompts and answers it gives their loss, as transformers' Trainer wants.
+    Called with a batch of prompts and answers it returns their loss, as transformers' Trainer
+    expects.
     """
 
     def __init__(self, config: LanguageModelConfig, backbone: Backbone) -> None:
-        """Put the parts together; weights that are not the backbone's are fresh (torch's seed)."""
+        """Put the parts together; new weights are drawn from torch's global generator."""
         super().__init__()
         self.config = config
         self.bare = backbone
@@ -111,31 +112,31 @@ class LanguageModel(nn.Module):
         self.head = Regression(backbone.hidden, len(config.targets)) if config.targets else None
         if config.lora:
             _check_targets(self.model, config.lora.targets)
-            how = LoraConfig(
+            lora = LoraConfig(
                 r=config.lora.rank,
                 lora_alpha=config.lora.alpha,
                 lora_dropout=config.lora.dropout,
                 target_modules=list(config.lora.targets),
                 exclude_modules=_VISION,
             )
-            inject_adapter_in_model(how, self.model)
+            inject_adapter_in_model(lora, self.model)
         if config.projector:  # after LoRA, which freezes all but itself
             self.model.get_submodule(backbone.family.projector).requires_grad_(True)
         self.prefix: Prefix | None = None
         if config.prefix:
-            told = ", ".join([*config.classes, *config.targets])
-            words = backbone.processor.tokenizer(told, add_special_tokens=False)["input_ids"]
+            text = ", ".join([*config.classes, *config.targets])
+            words = backbone.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
             self.prefix = Prefix(self.model, words, config.prefix)
         device = next(self.model.parameters()).device
-        for own in (self.faces, self.head):
-            if own is not None:
-                own.to(device)
+        for module in (self.faces, self.head):
+            if module is not None:
+                module.to(device)
         for weight in self.parameters():  # small steps would be lost in 16 bits
             if weight.requires_grad:
                 weight.data = weight.data.float()
 
     def trained(self) -> Inputs:
-        """What is not the stock backbone: trainable parameters and the adapter's buffers."""
+        """All but the stock backbone: trainable parameters and the buffers beside them."""
         trainable = {name for name, weight in self.named_parameters() if weight.requires_grad}
         return {
             name: tensor.detach()
@@ -144,23 +145,23 @@ class LanguageModel(nn.Module):
         }
 
     def load_trained(self, tensors: Inputs) -> None:
-        """Take what ``trained`` gave.
+        """Load what ``trained`` returned.
 
         Raises:
-            ValueError: other tensors than the configuration has, or of other shapes.
+            ValueError: names or shapes are not those of the configuration.
         """
-        own = self.trained()
-        if {name: x.shape for name, x in own.items()} != {n: x.shape for n, x in tensors.items()}:
+        ours = self.trained()
+        if {name: x.shape for name, x in ours.items()} != {n: x.shape for n, x in tensors.items()}:
             raise ValueError("its tensors are not those of its configuration")
         with torch.no_grad():
             for name, tensor in tensors.items():
-                own[name].copy_(tensor)
+                ours[name].copy_(tensor)
 
     def checkpoint_gradients(self) -> None:
-        """While training, compute a layer's activations again instead of keeping them.
+        """In training, compute activations again instead of keeping them.
 
         Raises:
-            UserError: there is a prefix, which is not there any more when they are.
+            UserError: there is a prefix, whose hooks are gone by then.
         """
         if self.prefix is not None:
             raise UserError(
@@ -172,7 +173,7 @@ class LanguageModel(nn.Module):
         self.model.disable_input_require_grads()
 
     def counts(self) -> tuple[int, int]:
-        """How many parameters are trained, and how many there are."""
+        """The numbers of trainable and of all parameters."""
         sizes = [(weight.numel(), weight.requires_grad) for weight in self.parameters()]
         return sum(size for size, trainable in sizes if trainable), sum(size for size, _ in sizes)
 
@@ -183,34 +184,34 @@ class LanguageModel(nn.Module):
         faces_nS: Tensor | None = None,
         **inputs: Tensor,
     ) -> dict[str, Tensor]:
-        """The loss of answers, a mean over clips; of a regression its values, (n, T).
+        """The loss: minus the log likelihood of a whole answer in nats, a mean over clips.
+
+        A regression gives its ``values``, (n, T), instead.
 
         Args:
-            labels: (n, A), the answers' tokens at the end of ``input_ids``, ``IGNORED`` where
-                there are none: minus the log likelihood of the whole answer, in nats.
-            numbers_nSKD: the clips' wavelet numbers, NaN where there is no face.
+            labels: (n, A), the answers' tokens at the end of ``input_ids``, padded with
+                ``IGNORED``.
+            numbers_nSKD: the clips' wavelet numbers, NaN without a face.
             faces_nS: whether there is one.
             inputs: the backbone's own (``append_answers`` puts answers behind prompts).
         """
         n_answer = 0 if labels is None else labels.shape[1]
         if numbers_nSKD is not None and faces_nS is not None:
-            if self.training:  # else the tokens of an absent face would learn nothing
+            if self.training:  # so that the tokens of an absent face are learnt
                 faces_nS = faces_nS & (torch.rand(faces_nS.shape) >= _ABSENT).to(faces_nS.device)
             inputs |= {"numbers_nSKD": numbers_nSKD, "faces_nS": faces_nS}
         with self._reading(inputs, n_answer) as inputs:
             if self.head is not None:
                 return {"values": self._values(inputs)}
             if labels is None:
-                raise ValueError("there is nothing to compare with")
-            kept = n_answer + 1  # PaliGemma's logits of all tokens would be gigabytes
+                raise ValueError("without labels there is no loss")
+            kept = n_answer + 1  # the logits of all tokens would be gigabytes
             logits_nAV = self.model(**inputs, use_cache=False, logits_to_keep=kept).logits[:, :-1]
-        lost = functional.cross_entropy(
-            logits_nAV.float().flatten(0, 1),
-            labels.flatten(),
-            ignore_index=IGNORED,
-            reduction="sum",
+        logits = logits_nAV.float().flatten(0, 1)
+        total = functional.cross_entropy(
+            logits, labels.flatten(), ignore_index=IGNORED, reduction="sum"
         )
-        return {"loss": lost / len(labels)}
+        return {"loss": total / len(labels)}
 
     def values(self, inputs: Inputs) -> Tensor:
         """The regressed targets, (n, T)."""
@@ -218,7 +219,7 @@ class LanguageModel(nn.Module):
             return self._values(inputs)
 
     def log_likelihoods(self, inputs: Inputs, answers: Sequence[Sequence[int]]) -> Tensor:
-        """Of each answer's tokens after each prompt, in nats, (n, C); prompts are read once.
+        """Of each answer after each prompt, in nats, (n, C); prompts are read once.
 
         Args:
             inputs: of n prompts, padded left.
@@ -231,66 +232,66 @@ class LanguageModel(nn.Module):
             read = self.model(**inputs, **positions, use_cache=True, logits_to_keep=1)
         first_nV = functional.log_softmax(read.logits[:, -1].float(), -1)
         ids_CA = nn.utils.rnn.pad_sequence(
-            [torch.tensor(one, device=device) for one in answers], True, IGNORED
+            [torch.tensor(answer, device=device) for answer in answers], True, IGNORED
         )
         known_CA = ids_CA != IGNORED
         ids_CA = ids_CA.clamp(min=0)
-        found_nCA = first_nV[:, ids_CA[:, :1]]
+        logs_nCA = first_nV[:, ids_CA[:, :1]]
         if ids_CA.shape[1] > 1:
             cache = read.past_key_values
             cache.batch_repeat_interleave(n_answers)
-            fed = ids_CA[:, :-1].repeat(n, 1)
+            ids = ids_CA[:, :-1].repeat(n, 1)
             mask = inputs["attention_mask"].repeat_interleave(n_answers, 0)
             mask = torch.cat([mask, known_CA[:, :-1].to(mask.dtype).repeat(n, 1)], 1)
             rest = self.model(
-                input_ids=fed,
+                input_ids=ids,
                 attention_mask=mask,
                 past_key_values=cache,
                 use_cache=True,
-                **{name: _next(x, fed.shape[1], n_answers) for name, x in positions.items()},
+                **{name: _next(x, ids.shape[1], n_answers) for name, x in positions.items()},
             )
             logs = functional.log_softmax(rest.logits.float(), -1).unflatten(0, (n, n_answers))
             next_nCA = ids_CA[:, 1:].expand(n, -1, -1)
-            found_nCA = torch.cat([found_nCA, logs.gather(3, next_nCA[..., None])[..., 0]], 2)
-        return found_nCA.masked_fill(~known_CA, 0).sum(2)
+            logs_nCA = torch.cat([logs_nCA, logs.gather(3, next_nCA[..., None])[..., 0]], 2)
+        return logs_nCA.masked_fill(~known_CA, 0).sum(2)
 
-    def write(self, inputs: Inputs, most: int) -> list[str]:
-        """What the model answers, greedily, in at most so many tokens."""
+    def write(self, inputs: Inputs, max_tokens: int) -> list[str]:
+        """What the model writes, greedily, in at most ``max_tokens`` tokens."""
         tokenizer = self.bare.processor.tokenizer
         with self._reading(inputs) as inputs:
             ids = self.model.generate(
                 **inputs,
-                max_new_tokens=most,
+                max_new_tokens=max_tokens,
                 do_sample=False,
-                repetition_penalty=1.0,  # Qwen's own would punish the labels of the prompt
+                repetition_penalty=1.0,  # Qwen's default would punish the labels of the prompt
                 eos_token_id=tokenizer.eos_token_id,
                 pad_token_id=tokenizer.pad_token_id,
                 suppress_tokens=[self.bare.face_id, self.bare.prefix_id],
             )
         new = ids[:, inputs["input_ids"].shape[1] :]
-        return [said.strip() for said in tokenizer.batch_decode(new, skip_special_tokens=True)]
+        return [text.strip() for text in tokenizer.batch_decode(new, skip_special_tokens=True)]
 
     @contextmanager
     def _reading(self, inputs: Inputs, n_answer: int = 0) -> Iterator[Inputs]:
-        """While it lasts, prefix and face tokens are in their places; gives the backbone's inputs.
+        """Put prefix and face tokens in their places; yields the backbone's inputs.
 
-        An adapter that looks at the prompt sees all of it but the places themselves, each clip's
-        tokens the whole conversation; never the answer, the last ``n_answer`` tokens.
+        An adapter that attends to the prompt sees the whole conversation but the placeholders, and
+        never the answer, the last ``n_answer`` tokens.
         """
         inputs = dict(inputs)
         numbers_nSKD, faces_nS = inputs.pop("numbers_nSKD", None), inputs.pop("faces_nS", None)
         with ExitStack() as stack:
             if self.prefix is not None:
                 inputs = prefixed(inputs, self.bare.prefix_id, self.config.prefix)
-                stack.enter_context(self.prefix.ahead(self.model, self.bare.prefix_id))
+                stack.enter_context(self.prefix.placed(self.model, self.bare.prefix_id))
             if self.faces is not None:
                 if numbers_nSKD is None or faces_nS is None:
                     raise ValueError("a model with face tokens needs the clips' numbers")
                 n_prompt = inputs["input_ids"].shape[1] - n_answer
                 ids_nL = inputs["input_ids"][:, :n_prompt]
-                own_nL = (ids_nL == self.bare.face_id) | (ids_nL == self.bare.prefix_id)
-                told_nL = inputs["attention_mask"][:, :n_prompt].bool() & ~own_nL
-                tokens = partial(self._tokens, self.faces, numbers_nSKD, faces_nS, told_nL)
+                is_text_nL = (ids_nL != self.bare.face_id) & (ids_nL != self.bare.prefix_id)
+                is_text_nL &= inputs["attention_mask"][:, :n_prompt].bool()
+                tokens = partial(self._tokens, self.faces, numbers_nSKD, faces_nS, is_text_nL)
                 stack.enter_context(placed(self.model, self.bare.face_id, tokens))
             yield inputs
 
@@ -299,17 +300,17 @@ class LanguageModel(nn.Module):
         faces: FaceTokens,
         numbers_nSKD: Tensor,
         faces_nS: Tensor,
-        told_nL: Tensor,
-        read_nLH: Tensor,
-        places_nL: Tensor,
+        is_text_nL: Tensor,
+        inputs_nLH: Tensor,
+        placeholders_nL: Tensor,
     ) -> Tensor:
-        """The tokens of a conversation's clips one behind the other, (n, S * N, H)."""
-        shown = faces_nS.shape[1]
+        """The tokens of a conversation's clips, one after the other, (n, S * N, H)."""
+        n_clips = faces_nS.shape[1]
         tokens = faces(
             numbers_nSKD.flatten(0, 1),
             faces_nS.flatten(),
-            read_nLH[:, : told_nL.shape[1]].repeat_interleave(shown, 0),
-            told_nL.repeat_interleave(shown, 0),
+            inputs_nLH[:, : is_text_nL.shape[1]].repeat_interleave(n_clips, 0),
+            is_text_nL.repeat_interleave(n_clips, 0),
         )
         return tokens.unflatten(0, faces_nS.shape).flatten(1, 2)
 
@@ -321,20 +322,20 @@ class LanguageModel(nn.Module):
             return self.head(hidden_nLH[:, -1].float())
 
     def _positions(self, inputs: Inputs) -> Inputs:
-        """Where a prompt's tokens are, (3, n, L), for models that count time, height and width.
+        """The tokens' positions, (3, n, L), for models that count time, height and width.
 
-        They can count themselves, but behind a cache they go on from the largest of the three,
-        which is a long clip's time; an answer read with its prompt goes on from the prompt's end.
+        Left to itself such a model would continue after a cache from the largest of the three,
+        which may be a long clip's time; an answer read with its prompt continues from its end.
         """
-        count = getattr(self.model.model, "get_rope_index", None)
-        if count is None:
+        get_positions = getattr(self.model.model, "get_rope_index", None)
+        if get_positions is None:
             return {}
-        known = {name: inputs[name] for name in signature(count).parameters if name in inputs}
-        return {"position_ids": count(**known)[0]}
+        names = signature(get_positions).parameters
+        return {"position_ids": get_positions(**{n: inputs[n] for n in names if n in inputs})[0]}
 
 
 def _next(positions_3nL: Tensor, new: int, copies: int) -> Tensor:
-    """The positions of so many tokens more behind each prompt, which is there so many times."""
+    """The positions of ``new`` tokens behind each prompt, which is repeated ``copies`` times."""
     more = torch.arange(1, new + 1, device=positions_3nL.device)
     return (positions_3nL[:, :, -1:] + more).repeat_interleave(copies, 1)
 
@@ -342,32 +343,29 @@ def _next(positions_3nL: Tensor, new: int, copies: int) -> Tensor:
 def _check_targets(model: nn.Module, targets: Sequence[str]) -> None:
     text = (name for name, _ in model.named_modules() if not re.fullmatch(_VISION, name))
     known = {name.rpartition(".")[2] for name in text}
-    if strange := [target for target in targets if target not in known]:
+    if unknown := [target for target in targets if target not in known]:
         raise UserError(
-            f"params.yaml: train.language.lora.targets: the model has no {strange[0]}; it has "
+            f"params.yaml: train.language.lora.targets: the model has no {unknown[0]}; it has "
             f"{', '.join(sorted(name for name in known if name.endswith('_proj')))}."
         )
 
 
 def append_answers(inputs: Inputs, answers: Sequence[Sequence[int]], pad: int) -> Inputs:
-    """Prompts (padded left) with their answers behind (padded right), and the answers' ``labels``.
+    """Prompts (padded left) with their answers appended (padded right), and their ``labels``.
 
-    A token's other marks are 0 in the answer, but for ``token_type_ids``, where 1 says that it is
-    read from left to right.
+    The tokens' other marks are 0 in the answer, but ``token_type_ids`` is 1: read left to right.
     """
-    ids = [torch.tensor(one) for one in answers]
+    ids = [torch.tensor(answer) for answer in answers]
     labels_nA = nn.utils.rnn.pad_sequence(ids, True, IGNORED)
-    known_nA = labels_nA != IGNORED
-    behind = {
+    known_nA, zeros_nA = labels_nA != IGNORED, torch.zeros_like(labels_nA)
+    appended = {
         "input_ids": labels_nA.masked_fill(~known_nA, pad),
         "attention_mask": known_nA,
-        "token_type_ids": torch.ones_like(labels_nA),
+        "token_type_ids": zeros_nA + 1,
     }
     shape = inputs["input_ids"].shape
     whole = {
-        name: torch.cat([x, behind.get(name, torch.zeros_like(labels_nA)).to(x.dtype)], 1)
-        if x.shape == shape
-        else x
+        name: torch.cat([x, appended.get(name, zeros_nA).to(x.dtype)], 1) if x.shape == shape else x
         for name, x in inputs.items()
     }
     return whole | {"labels": labels_nA}

@@ -1,6 +1,6 @@
 """Small random models of the backbones' own classes, with tokenizer and processor, made in code.
 
-They know nothing; they run everything that the real ones run, in seconds on a CPU, without a
+They have learnt nothing, but run all that the real ones run, in seconds on a CPU and without a
 download. Their weights follow from one seed.
 """
 
@@ -26,7 +26,7 @@ from transformers import (
 
 HIDDEN = 48
 _SIDE, _PATCH = 28, 14
-_VOCABULARY = 2048  # rows of the embedding, more than any of the tokenizers has
+_VOCABULARY = 2048  # rows of the embedding; none of the tokenizers has as many tokens
 _TEXT: dict[str, Any] = {
     "hidden_size": HIDDEN,
     "intermediate_size": 96,
@@ -54,17 +54,17 @@ _IDEFICS = (
 
 
 def _tokenizer(special: list[str], pad: str, eos: str, bos: str | None = None) -> Any:
-    """One token a byte, and the special ones."""
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokens = {token: at for at, token in enumerate([*special, *letters])}
-    inner = Tokenizer(token_models.BPE(tokens, []))
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    inner.decoder = decoders.ByteLevel()
-    made = PreTrainedTokenizerFast(
-        tokenizer_object=inner, pad_token=pad, eos_token=eos, bos_token=bos
+    """One token per byte, and the special ones."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    ids = {token: i for i, token in enumerate([*special, *alphabet])}
+    bytewise = Tokenizer(token_models.BPE(ids, []))
+    bytewise.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bytewise.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bytewise, pad_token=pad, eos_token=eos, bos_token=bos
     )
-    made.add_special_tokens({"additional_special_tokens": special})
-    return made
+    tokenizer.add_special_tokens({"additional_special_tokens": special})
+    return tokenizer
 
 
 def _build(config: Any) -> Any:
@@ -103,15 +103,10 @@ def qwen2_5_vl() -> tuple[Any, Any]:
     processor = Qwen2_5_VLProcessor(
         Qwen2VLImageProcessor(size=size), tokenizer, video, chat_template=_CHATML
     )
+    rope = {"rope_type": "default", "mrope_section": [2, 2, 2], "rope_theta": 1e4}
     config = Qwen2_5_VLConfig(
         text_config=_TEXT
-        | {
-            "rope_parameters": {
-                "rope_type": "default",
-                "mrope_section": [2, 2, 2],
-                "rope_theta": 1e4,
-            }
-        }
+        | {"rope_parameters": rope}
         | {"bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"]},
         vision_config={"depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2}
         | {"patch_size": _PATCH, "out_hidden_size": HIDDEN}

@@ -1,18 +1,14 @@
-"""Classifiers: what a config builds, and what comes back from a saved one."""
+"""Classifiers: what a configuration builds, and what precedes their heads."""
 
-import json
-from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from facewave.errors import UserError
 from facewave.models.classifiers import reduce
 from facewave.models.classifiers.classifier import (
     HARDLY,
@@ -26,9 +22,7 @@ from facewave.models.classifiers.classifier import (
     Standardize,
     build,
 )
-from facewave.params import Block, ClassifierKind
-from facewave.training import schema
-from making import contents
+from facewave.params import ClassifierKind
 
 CLASSES = ("happy", "sad", "angry")
 STEPS, WIDTHS = 6, (3, 2)
@@ -43,33 +37,26 @@ CONFIGS: list[ClassifierConfig] = [
     ClassifierConfig("transformer", CLASSES, STEPS, WIDTHS, hidden=6, dropout=0.5),
 ]
 BY_KIND = {config.kind: config for config in CONFIGS}
-every_kind = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.kind)
 quick = settings(max_examples=60, deadline=None)
 
 
-def made(config: ClassifierConfig) -> schema.Trained:
-    """A classifier with weights and buffers of its own."""
+def made(config: ClassifierConfig) -> Classifier:
+    """A classifier with random weights and buffers, and temperature 1.5."""
     torch.manual_seed(1)
     module = build(config)
-    with torch.no_grad():
-        for name, tensor in module.state_dict().items():
-            if tensor.is_floating_point():
-                tensor.copy_(torch.randn(tensor.shape).to(tensor.dtype))
-            else:  # of trees: places of inputs and of nodes
-                tensor.copy_(torch.randint(0, 15, tensor.shape))
-            if name == "temperature":
-                tensor.fill_(1.5)
-    return schema.Trained(module.eval(), config, ("blendshapes",), {"family": "haar", "k": 10})
+    assert isinstance(module, Classifier)
+    for name, tensor in module.state_dict().items():
+        tensor.copy_(torch.full((), 1.5) if name == "temperature" else torch.randn(tensor.shape))
+    return module.eval()
 
 
-def test_every_kind_of_params_is_here() -> None:
+def test_one_shape_for_all() -> None:
     assert set(BY_KIND) == set(get_args(ClassifierKind))
-
-
-@every_kind
-@pytest.mark.parametrize("n", [0, 1, 7])
-def test_one_shape_for_all(config: ClassifierConfig, n: int) -> None:
-    assert build(config)(torch.randn(n, *SHAPE)).shape == (n, len(CLASSES))
+    for config in CONFIGS:
+        for n in (0, 1, 7):
+            assert build(config)(torch.randn(n, *SHAPE)).shape == (n, len(CLASSES))
+    with pytest.raises(ValueError, match="Input should be"):
+        ClassifierConfig("forest", CLASSES)  # type: ignore[arg-type]
 
 
 def shapes(config: ClassifierConfig) -> dict[str, tuple[int, ...]]:
@@ -77,7 +64,8 @@ def shapes(config: ClassifierConfig) -> dict[str, tuple[int, ...]]:
 
 
 def test_a_config_makes_the_modules_it_names() -> None:
-    before = {"temperature": (), "standardize.mean": SHAPE, "standardize.scale": SHAPE}
+    before: dict[str, tuple[int, ...]] = {"temperature": (), "prior.log_prior": (3,)}
+    before |= {"standardize.mean": SHAPE, "standardize.scale": SHAPE}
     assert shapes(BY_KIND["majority"]) == {"log_prior": (3,)}
     linear = {"head.linear.weight": (3, 30), "head.linear.bias": (3,)}
     assert shapes(BY_KIND["logistic"]) == before | linear
@@ -91,14 +79,13 @@ def test_a_config_makes_the_modules_it_names() -> None:
     assert shapes(BY_KIND["svm"])["head.linear.weight"] == (3, 6 * 2)
 
 
-@pytest.mark.parametrize("kind", ["mlp", "gru", "transformer"])
-def test_dropout_acts_in_training_only(kind: ClassifierKind) -> None:
-    module = build(BY_KIND[kind])
+def test_dropout_acts_in_training_only() -> None:
     inputs = torch.randn(4, *SHAPE)
-    module.train()
-    assert not torch.equal(module(inputs), module(inputs))
-    module.eval()
-    assert torch.equal(module(inputs), module(inputs))
+    for config in CONFIGS[-3:]:
+        module = build(config).train()
+        assert not torch.equal(module(inputs), module(inputs))
+        module.eval()
+        assert torch.equal(module(inputs), module(inputs))
 
 
 @quick
@@ -133,10 +120,12 @@ def test_the_fine_steps_of_a_channel_that_moves_are_kept_however_small() -> None
     standardize.fit(inputs)
     outputs = standardize(inputs).std(0, correction=0)
     torch.testing.assert_close(outputs, torch.tensor([[1.0, 0], [1, 0], [0, 0]]))
+    # Rounding noise, which differs between machines, has no say.
+    assert (standardize(inputs + 1e-4)[:, :, 1] == 0).all()
 
 
 def test_a_classifier_standardizes_balances_and_cools() -> None:
-    module = made(BY_KIND["logistic"]).module
+    module = made(BY_KIND["logistic"])
     inputs = torch.randn(4, *SHAPE)
     state = module.state_dict()
     balance = torch.tensor([2.5 / 3] * 3 + [2.5 / 2] * 2).sqrt()
@@ -148,8 +137,7 @@ def test_a_classifier_standardizes_balances_and_cools() -> None:
 
 
 def test_the_steps_are_compressed_and_the_channels_projected_in_that_order() -> None:
-    module = made(BY_KIND["gru"]).module
-    assert isinstance(module, Classifier)
+    module = made(BY_KIND["gru"])
     inputs = torch.randn(4, *SHAPE)
     state = {name: tensor.double() for name, tensor in module.state_dict().items()}
     kept = [
@@ -174,19 +162,19 @@ def test_balanced_blocks_have_one_total_variance(widths: list[int]) -> None:
         assert (factor == 1).all()
 
 
-@pytest.mark.parametrize("how", ["largest", "pca"])
-def test_each_block_has_steps_of_its_own(how: Reduction) -> None:
+def test_each_block_has_steps_of_its_own() -> None:
     generator = torch.Generator().manual_seed(3)
     inputs = torch.randn(20, *SHAPE, generator=generator)
     inputs[:, 2, :3] *= 9
     inputs[:, 5, 3:] *= 9
     module = Compress(STEPS, WIDTHS, 2)
-    module.fit(inputs, how)
-    choose = {"largest": reduce.largest, "pca": reduce.principal}[how]
-    for matrix, block in zip(module.matrices, inputs.split(WIDTHS, dim=2), strict=True):
-        expected = choose(reduce.moments(block.numpy()), 2)
-        np.testing.assert_allclose(matrix, expected, atol=1e-6)
-    assert not torch.equal(module.matrices[0], module.matrices[1])
+    reductions: dict[Reduction, Any] = {"largest": reduce.largest, "pca": reduce.principal}
+    for reduction, choose in reductions.items():
+        module.fit(inputs, reduction)
+        for matrix, block in zip(module.matrices, inputs.split(WIDTHS, dim=2), strict=True):
+            expected = choose(reduce.moments(block.numpy()), 2)
+            np.testing.assert_allclose(matrix, expected, atol=1e-6)
+        assert not torch.equal(module.matrices[0], module.matrices[1])
 
 
 def test_projection_equals_scikit_learn_and_keeps_what_varies() -> None:
@@ -204,113 +192,9 @@ def test_projection_equals_scikit_learn_and_keeps_what_varies() -> None:
 def test_majority_answers_with_smoothed_frequencies() -> None:
     majority = Majority(3)
     majority.fit(torch.tensor([1, 1, 1, 0]))
-    trained = schema.Trained(majority, CONFIGS[0], ("blendshapes",), {})
-    probabilities = trained.probabilities(np.full((2, *SHAPE), np.nan, np.float32))
+    probabilities = majority(torch.full((2, *SHAPE), torch.nan)).exp()
     np.testing.assert_allclose(probabilities, [[2 / 7, 4 / 7, 1 / 7]] * 2, rtol=1e-6)
-
-
-@every_kind
-def test_probabilities_add_up_to_1(config: ClassifierConfig) -> None:
-    inputs = np.random.default_rng(0).normal(size=(6, *SHAPE)).astype(np.float32)
-    np.testing.assert_allclose(made(config).probabilities(inputs).sum(axis=1), 1, rtol=1e-6)
-
-
-@every_kind
-def test_a_saved_classifier_comes_back_equal(config: ClassifierConfig, tmp_path: Path) -> None:
-    trained = made(config)
-    schema.save(tmp_path / "a", trained)
-    loaded = schema.load(tmp_path / "a")
-    inputs = np.random.default_rng(0).normal(size=(6, *SHAPE)).astype(np.float32)
-    np.testing.assert_array_equal(loaded.probabilities(inputs), trained.probabilities(inputs))
-    assert (loaded.config, loaded.inputs, loaded.wavelets) == (
-        trained.config,
-        trained.inputs,
-        trained.wavelets,
-    )
-    assert not loaded.module.training
-
-
-@every_kind
-def test_the_same_weights_give_the_same_bytes(config: ClassifierConfig, tmp_path: Path) -> None:
-    schema.save(tmp_path / "a", made(config))
-    schema.save(tmp_path / "b", made(config))
-    schema.save(tmp_path / "c", schema.load(tmp_path / "a"))
-    assert set(contents(tmp_path / "a")) == {"config.json", "model.safetensors"}
-    assert contents(tmp_path / "a") == contents(tmp_path / "b") == contents(tmp_path / "c")
-
-
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
-    schema.save(tmp_path, made(BY_KIND["logistic"]))
-    (tmp_path / name).unlink()
-    with pytest.raises(UserError, match=r"is not here\. Train it"):
-        schema.load(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-@pytest.mark.parametrize("kept", [0, 0.5, 0.9])
-def test_a_file_cut_short_is_refused(name: str, kept: float, tmp_path: Path) -> None:
-    schema.save(tmp_path, made(BY_KIND["logistic"]))
-    whole = (tmp_path / name).read_bytes()
-    (tmp_path / name).write_bytes(whole[: int(kept * len(whole))])
-    with pytest.raises(UserError, match="damaged"):
-        schema.load(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("steps", STEPS + 1),
-        ("steps", "six"),
-        ("steps", -1),
-        ("widths", [3]),
-        ("widths", []),
-        ("widths", [3, 0]),
-        ("widths", 5),
-        ("kept", 2),
-        ("pca", 2),
-        ("classes", [*CLASSES, "fear"]),
-        ("kind", "mlp"),
-        ("kind", "trees"),
-        ("kind", "majority"),
-        ("kind", "forest"),
-        ("depth", 3),
-        ("classes", None),
-    ],
-)
-def test_a_config_that_does_not_fit_is_refused(key: str, value: object, tmp_path: Path) -> None:
-    schema.save(tmp_path, made(BY_KIND["logistic"]))
-    path = tmp_path / "config.json"
-    content = json.loads(path.read_text("utf-8"))
-    content["model"][key] = value
-    path.write_text(json.dumps(content), "utf-8")
-    with pytest.raises(UserError, match="damaged"):
-        schema.load(tmp_path)
-
-
-@pytest.mark.parametrize("key", ["model", "inputs", "wavelets"])
-def test_a_config_without_a_key_is_refused(key: str, tmp_path: Path) -> None:
-    schema.save(tmp_path, made(BY_KIND["logistic"]))
-    path = tmp_path / "config.json"
-    content = json.loads(path.read_text("utf-8"))
-    del content[key]
-    path.write_text(json.dumps(content), "utf-8")
-    with pytest.raises(UserError, match="damaged"):
-        schema.load(tmp_path)
-
-
-def test_blocks_stand_side_by_side_in_the_order_asked_for() -> None:
-    blocks: dict[Block, NDArray[np.float32]] = {
-        "landmarks": np.arange(24, dtype=np.float32).reshape(2, 2, 3, 2),
-        "blendshapes": -np.arange(4, dtype=np.float32).reshape(2, 2, 1),
-    }
-    both = schema.arrange(blocks, ("blendshapes", "landmarks"))
-    assert both.shape == (2, 2, 7)
-    assert both[1].tolist() == [[-2, 12, 13, 14, 15, 16, 17], [-3, 18, 19, 20, 21, 22, 23]]
-    assert both.dtype == np.float32
-    assert schema.arrange(blocks, ("landmarks",)).shape == (2, 2, 6)
-    assert schema.widths(blocks, ("blendshapes", "landmarks")) == (1, 6)
-    assert schema.arrange({"head": np.zeros((0, 4, 7), np.float32)}, ["head"]).shape == (0, 4, 7)
+    assert majority.prior is majority
 
 
 def test_components_are_learnt_from_what_they_are_applied_to() -> None:
@@ -327,15 +211,3 @@ def test_components_are_learnt_from_what_they_are_applied_to() -> None:
     assert module.compress
     kept = module.standardize(module.compress(inputs))
     np.testing.assert_allclose(kept.std(0, correction=0), 1, rtol=1e-4)
-
-
-def test_inputs_of_rounding_noise_have_no_say() -> None:
-    """Some blendshapes never move but by their last digits, which differ between machines."""
-    generator = torch.Generator().manual_seed(0)
-    moving = torch.rand(50, 5, generator=generator)
-    still = 1e-6 * torch.rand(50, 3, generator=generator)
-    standardize = Standardize(1, 8)
-    standardize.fit(torch.hstack([moving, still])[:, None])
-    out = standardize(torch.hstack([moving, still + 1e-4])[:, None])[:, 0]
-    assert out[:, :5].std(0, correction=0).allclose(torch.ones(5))
-    assert out[:, 5:].abs().max() == 0

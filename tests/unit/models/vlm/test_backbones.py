@@ -1,9 +1,7 @@
-"""Real loading of saved tiny models, what is said if it fails, and how families are spoken to."""
+"""Loading saved tiny models, the messages if it fails, and how each family is prompted."""
 
 import json
-import os
-import subprocess
-import sys
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -21,7 +19,6 @@ from facewave.params import LanguageModelKind
 from making_language import KINDS, PAIR, turn
 
 PLAIN = ([turn("Who?")], [turn("And who is this?", seed=1)])
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def saved(name: str, folder: Path) -> Path:
@@ -84,12 +81,19 @@ def test_a_full_vocabulary_gets_rows_that_no_seed_changes(tmp_path: Path) -> Non
         backbone = load("smolvlm", str(tmp_path))
         assert backbone.model.get_input_embeddings().num_embeddings == own + 2
         found.append(backbone.model(**backbone.inputs(PAIR)).logits)
-    assert torch.equal(*found)
+    # Kernels may round equal columns differently, depending on where in a matrix they are.
+    near: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-6}
+    torch.testing.assert_close(*found, **near)
     padding = processor.tokenizer.pad_token_id
-    assert torch.equal(found[0][..., backbone.face_id], found[0][..., padding])
+    torch.testing.assert_close(found[0][..., backbone.face_id], found[0][..., padding], **near)
+    for table in (backbone.model.get_input_embeddings(), backbone.model.get_output_embeddings()):
+        assert torch.equal(table.weight[own:], table.weight[[padding, padding]])
 
 
-Damage = Callable[[Path], object]
+def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    file, tensors = weights_in(folder)
+    change(tensors)
+    save_file(tensors, file, {"format": "pt"})
 
 
 def as_pickle(folder: Path) -> None:
@@ -98,71 +102,37 @@ def as_pickle(folder: Path) -> None:
     file.unlink()
 
 
-def without_one(folder: Path) -> None:
-    file, tensors = weights_in(folder)
-    del tensors["model.text_model.norm.weight"]
-    save_file(tensors, file, {"format": "pt"})
+def set_type(folder: Path, name: str) -> None:
+    file = folder / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"model_type": name}))
 
 
-def misshapen(folder: Path) -> None:
-    file, tensors = weights_in(folder)
-    tensors["model.text_model.norm.weight"] = torch.zeros(2, 3)
-    save_file(tensors, file, {"format": "pt"})
-
-
-def cut(folder: Path) -> None:
-    file = folder / "model.safetensors"
-    file.write_bytes(file.read_bytes()[:1000])
-
-
-def of_type(name: str) -> Damage:
-    def change(folder: Path) -> None:
-        file = folder / "config.json"
-        file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"model_type": name}))
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("damage", "said"),
-    [
-        (as_pickle, "holds no whole model .*model.safetensors.*reading them can run code"),
-        (lambda folder: (folder / "model.safetensors").unlink(), "holds no whole model"),
-        (without_one, "1 tensors are missing or of another shape, as model.text_model.norm.weight"),
-        (misshapen, "1 tensors are missing or of another shape, as model.text_model.norm.weight"),
-        (cut, "holds no whole model"),
-        (lambda folder: (folder / "config.json").write_text("{"), "holds no whole model"),
-        (lambda folder: (folder / "tokenizer.json").write_text("{"), "holds no whole model"),
-        (lambda folder: (folder / "processor_config.json").unlink(), "holds no whole model"),
-        (of_type("bert"), "is a model of type bert, not idefics3. Name weights of that type"),
-        (of_type("nonsense"), "holds no whole model"),
-    ],
-)
-def test_a_folder_that_holds_no_model_is_told(damage: Damage, said: str, tmp_path: Path) -> None:
-    damage(saved("smolvlm", tmp_path))
-    with pytest.raises(UserError, match=said) as told:
-        load("smolvlm", str(tmp_path))
-    assert str(tmp_path) in str(told.value)
-    assert "\n" not in str(told.value)
-
-
-def test_code_beside_the_weights_is_never_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder, ran = saved("smolvlm", tmp_path / "model"), tmp_path / "ran"
-    config = json.loads((folder / "config.json").read_text("utf-8"))
-    config |= {"model_type": "odd", "auto_map": {"AutoConfig": "odd.Odd"}}
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / "odd.py").write_text(f"open({str(ran)!r}, 'w')\nclass Odd: pass\n")
-    monkeypatch.setattr("builtins.input", lambda prompt="": "y")  # if transformers asks
-    with pytest.raises(UserError, match="contains custom code"):
-        load("smolvlm", str(folder))
-    assert not ran.exists()
-
-
-def test_weights_of_another_family_are_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_complete_model_is_refused(tmp_path: Path) -> None:
+    norm, weights = "model.text_model.norm.weight", "model.safetensors"
+    absent = f"1 tensors are missing or of another shape, as {norm}"
+    incomplete = "is not a complete model"
+    damages: list[tuple[Callable[[Path], object], str]] = [
+        (as_pickle, f"{incomplete} .*{weights}.*reading them can run code"),
+        (lambda folder: (folder / weights).unlink(), incomplete),
+        (lambda folder: change_weights(folder, lambda x: x.pop(norm)), absent),
+        (lambda folder: change_weights(folder, lambda x: x.update({norm: torch.ones(2)})), absent),
+        (lambda folder: (folder / weights).write_bytes(b"cut"), incomplete),
+        (lambda folder: (folder / "config.json").write_text("{"), incomplete),
+        (lambda folder: (folder / "tokenizer.json").write_text("{"), incomplete),
+        (lambda folder: (folder / "processor_config.json").unlink(), incomplete),
+        (lambda folder: set_type(folder, "bert"), "of type bert, not idefics3. Name weights of"),
+        (lambda folder: set_type(folder, "nonsense"), incomplete),
+    ]
+    whole = saved("smolvlm", tmp_path / "whole")
+    for number, (damage, message) in enumerate(damages):
+        folder = Path(shutil.copytree(whole, tmp_path / f"{number}"))
+        damage(folder)
+        with pytest.raises(UserError, match=message) as refusal:
+            load("smolvlm", str(folder))
+        assert str(folder) in str(refusal.value)
+        assert "\n" not in str(refusal.value)
     with pytest.raises(UserError, match="of type idefics3, not qwen2_5_vl"):
-        load("qwen2.5-vl", str(saved("smolvlm", tmp_path)))
+        load("qwen2.5-vl", str(whole))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -178,75 +148,22 @@ GATED = (
 )
 
 
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (
-            OSError(GATED),
-            "are gated: accept their terms at https://huggingface.co/google/paligemma2",
-        ),
-        (OSError("403 Client Error.\nmore"), "are gated"),
-        (OSError("Access to model x is restricted.\nPlease log in."), "are gated"),
-        (OSError("there is no clip401 here.\nmore"), r"cannot be had \(there is no clip401 here\)"),
-    ],
-)
-def test_what_transformers_raises_is_told(
-    error: OSError, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise error
+def test_what_transformers_raises_becomes_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error, message in (
+        (GATED, "are gated: accept their terms at https://huggingface.co/google/paligemma2"),
+        ("403 Client Error.\nmore", "are gated"),
+        ("Access to model x is restricted.\nPlease log in.", "are gated"),
+        ("there is no clip401 here.\nmore", r"cannot be loaded \(there is no clip401 here\)"),
+    ):
 
-    monkeypatch.setattr(AutoConfig, "from_pretrained", refuse)
-    with pytest.raises(UserError, match=said) as told:
-        load("paligemma2", "hub")
-    assert "google/paligemma2-3b-mix-448" in str(told.value)
-    assert "\n" not in str(told.value)
+        def refuse(*_: object, error: str = error, **__: object) -> None:
+            raise OSError(error)
 
-
-OFFLINE = """
-import json, sys
-
-def watch(event, arguments):
-    if event in {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request"}:
-        print(event, arguments, flush=True)
-
-sys.addaudithook(watch)
-from facewave.errors import UserError
-from facewave.models.vlm.backbones import load
-
-def told(weights):
-    try:
-        return load("smolvlm", weights).revision
-    except UserError as error:
-        return str(error)
-
-load("tiny-smolvlm", "hub")
-print(json.dumps({weights: told(weights) for weights in sys.argv[1:]}))
-"""
-
-
-def test_what_the_hub_has_given_once_is_found_offline_by_its_commit(tmp_path: Path) -> None:
-    """The hub's own cache, as it lies on the disk; in a process of its own, which calls nobody."""
-    stored = tmp_path / "hub" / "models--me--tiny"
-    saved("smolvlm", stored / "snapshots" / COMMIT)
-    (stored / "refs").mkdir()
-    (stored / "refs" / "main").write_text(COMMIT)
-    asked = ["me/tiny", f"me/tiny@{COMMIT}", "me/tiny@other", "nobody/nothing", "hub", "a b"]
-    done = subprocess.run(
-        [sys.executable, "-c", OFFLINE, *asked],
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    [only] = done.stdout.splitlines()  # no connection
-    found = json.loads(only)
-    assert found["me/tiny"] == found[f"me/tiny@{COMMIT}"] == COMMIT
-    for weights in ("me/tiny@other", "nobody/nothing", "hub", "a b"):
-        source = "HuggingFaceTB" if weights == "hub" else weights.partition("@")[0]
-        assert found[weights].startswith(f"the weights of {source}")
-        assert "Connect to the internet once, or name a folder" in found[weights]
+        monkeypatch.setattr(AutoConfig, "from_pretrained", refuse)
+        with pytest.raises(UserError, match=message) as refusal:
+            load("paligemma2", "hub")
+        assert "google/paligemma2-3b-mix-448" in str(refusal.value)
+        assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,7 +1,7 @@
-"""Training what stands beside a language model's frozen weights, with transformers' Trainer.
+"""Training what is added to a language model's frozen weights, with transformers' Trainer.
 
-It runs on whatever there is (``accelerate launch`` for several GPUs), and goes on after a kill to
-the same losses. Checkpoints hold what is trained, never the backbone.
+It runs on a CPU, a GPU or several (``accelerate launch``), and resumes after a kill to the same
+losses. Checkpoints hold what is trained, never the backbone.
 """
 
 import json
@@ -33,8 +33,7 @@ from facewave.training import losses
 # Called with the number of optimizer steps and figures.
 Report = Callable[[int, dict[str, float]], None]
 
-_REPORTS, _SAVES = 20, 4  # an epoch, at most
-_OF_HALF = ", or use a GPU that has bfloat16: this one has not, and float16 overflows"
+_REPORTS, _SAVES = 20, 4  # per epoch, at most
 _WEIGHTS = "model.safetensors"
 _BEST, _BEST_FACTS = "best.safetensors", "best.json"
 
@@ -48,9 +47,9 @@ def fit(
     folder: Path,
     report: Report,
 ) -> None:
-    """Train with AdamW; the weights of the epoch of least validation loss stay.
+    """Train with AdamW and keep the weights of the epoch with the lowest validation loss.
 
-    Without validation clips the last epoch's do.
+    Without validation clips the last epoch's are kept.
 
     Args:
         module: with fresh or pretrained weights beside the backbone.
@@ -58,12 +57,13 @@ def fit(
         val: the validation part, may be empty.
         settings: section ``train.language``.
         seed: of the order of the clips and of dropout.
-        folder: of checkpoints; what is there is gone on with, so it must be this run's own.
-        report: hears of the losses.
+        folder: of this run's own checkpoints, from which it resumes.
+        report: called with the losses.
 
     Raises:
         UserError: it diverged.
     """
+    is_regression = bool(module.config.targets)
     batches = math.ceil(len(train) / (settings.batch_size * PartialState().num_processes))
     steps = math.ceil(batches / settings.accumulation)
     arguments = TrainingArguments(
@@ -87,9 +87,9 @@ def fit(
         save_steps=max(1, steps // _SAVES),
         save_total_limit=1,
         report_to=[],
-        prediction_loss_only=not module.config.targets,
+        prediction_loss_only=not is_regression,
         disable_tqdm=True,
-        label_names=["targets_nT" if module.config.targets else "labels"],
+        label_names=["targets_nT" if is_regression else "labels"],
         remove_unused_columns=False,
         dataloader_num_workers=workers(),
         ddp_find_unused_parameters=False,
@@ -99,40 +99,38 @@ def fit(
     best = _Best(module, folder)
     trainer = _Trainer(
         settings,
-        model=_Held(module),
+        model=_Wrapped(module),
         args=arguments,
         train_dataset=train,
         eval_dataset=val if len(val) else None,
-        data_collator=partial(
-            _collate, module.bare, module.faces is not None, not module.config.targets
-        ),
+        data_collator=partial(_collate, module.bare, module.faces is not None, not is_regression),
         callbacks=[best, _Reporter(report), _Epochs(train)],
-        compute_metrics=partial(_over_all, module, settings) if module.config.targets else None,
+        compute_metrics=partial(_loss_over_all, module, settings) if is_regression else None,
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=_last(folder))
+    trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
     trainer.accelerator.wait_for_everyone()
     best.restore()
     trainer.accelerator.wait_for_everyone()
     module.eval()
 
 
-class _Held(nn.Module):
-    """The module without its ``config``, which Trainer would take for one of transformers'."""
+class _Wrapped(nn.Module):
+    """Hides the module's ``config``, which Trainer would take for one of transformers'."""
 
     def __init__(self, module: LanguageModel) -> None:
         super().__init__()
         self.module = module
 
     def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = self.module(**inputs)
-        return found
+        outputs: dict[str, Tensor] = self.module(**inputs)
+        return outputs
 
 
 class _Trainer(Trainer):
-    """Trainer of a module that is no model of transformers."""
+    """A Trainer of a module that is not one of transformers' models."""
 
-    def __init__(self, settings: Language, model: _Held, **arguments: Any) -> None:
+    def __init__(self, settings: Language, model: _Wrapped, **arguments: Any) -> None:
         super().__init__(model=model, **arguments)
         self._settings, self._module = settings, model.module
         self.model_accepts_loss_kwargs = False  # losses are means over clips
@@ -146,28 +144,26 @@ class _Trainer(Trainer):
     ) -> Any:
         inputs = to_device(inputs, self._module)
         targets_nT = inputs.pop("targets_nT", None)
-        found = model(**inputs)
+        outputs = model(**inputs)
         if targets_nT is None:
-            loss = found["loss"]
+            loss = outputs["loss"]
         else:
-            head: Any = self._module.head
-            given, actual = (head.standardized(x) for x in (found["values"], targets_nT))
-            loss = losses.regression(self._settings.objective, given, actual)
-        return (loss, found) if return_outputs else loss
+            loss = _regression_loss(self._module, self._settings, outputs["values"], targets_nT)
+        return (loss, outputs) if return_outputs else loss
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        place = Path(str(output_dir))
-        place.mkdir(parents=True, exist_ok=True)
-        save_file(self._module.trained(), place / _WEIGHTS)
+        folder = Path(str(output_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(self._module.trained(), folder / _WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         self._module.load_trained(load_file(Path(resume_from_checkpoint) / _WEIGHTS))
 
 
 class _Best(TrainerCallback):
-    """Keeps the weights of the least validation loss, in a file, so that a kill loses nothing.
+    """Keeps the weights with the lowest validation loss in a file, so that a kill loses nothing.
 
-    An epoch's last checkpoint is written after its evaluation: none is skipped by going on.
+    An epoch's last checkpoint is written after its evaluation, so that resuming skips none.
     """
 
     def __init__(self, module: LanguageModel, folder: Path) -> None:
@@ -175,7 +171,7 @@ class _Best(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         loss = _figures(more["metrics"])["val_loss"]
-        if state.is_world_process_zero and loss < self._least():
+        if state.is_world_process_zero and loss < self._lowest():
             with replacing(self._folder / _BEST) as temporary:
                 save_file(self._module.trained(), temporary)
             write_json(self._folder / _BEST_FACTS, {"eval_loss": loss, "step": state.global_step})
@@ -191,15 +187,13 @@ class _Best(TrainerCallback):
         if (self._folder / _BEST_FACTS).exists():
             self._module.load_trained(load_file(self._folder / _BEST))
 
-    def _least(self) -> float:
+    def _lowest(self) -> float:
         facts = self._folder / _BEST_FACTS
-        return (
-            float(json.loads(facts.read_text("utf-8"))["eval_loss"]) if facts.exists() else math.inf
-        )
+        return float(json.loads(facts.read_bytes())["eval_loss"]) if facts.exists() else math.inf
 
 
 class _Epochs(TrainerCallback):
-    """Tells the clips which epoch it is: they draw other frames in each."""
+    """Sets the epoch of the clips, which draw other frames in each."""
 
     def __init__(self, train: Examples) -> None:
         self._train = train
@@ -209,7 +203,7 @@ class _Epochs(TrainerCallback):
 
 
 class _Reporter(TrainerCallback):
-    """Hands the losses on, and shows how far it is."""
+    """Reports the losses and shows a progress bar."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -219,8 +213,8 @@ class _Reporter(TrainerCallback):
         if state.is_world_process_zero:
             for logs in state.log_history:  # from before a kill
                 self._report(logs["step"], _figures(logs))
-            done = state.global_step
-            self._bar = tqdm(desc="steps", total=state.max_steps, leave=False, initial=done)
+            total, done = state.max_steps, state.global_step
+            self._bar = tqdm(desc="steps", total=total, leave=False, initial=done)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         if self._bar:
@@ -233,46 +227,54 @@ class _Reporter(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         logs = _figures(more["logs"])
         if not math.isfinite(logs.get("train_loss", 0.0)):
+            overflow = ", or use a GPU that has bfloat16: on this one float16 overflows"
             raise UserError(
-                f"the training loss is no number in step {state.global_step}: it diverged. Lower "
-                "train.language.lr" + _OF_HALF * (precision() == torch.float16) + "."
+                f"the training loss is not a number in step {state.global_step}: it diverged. "
+                f"Lower train.language.lr{overflow * (precision() == torch.float16)}."
             )
         if logs and state.is_world_process_zero:
             self._report(state.global_step, logs)
 
 
 def _figures(logs: Mapping[str, Any]) -> dict[str, float]:
+    """Trainer's figures by our names; the last name wins, over a mean over batches."""
     names = {"loss": "train_loss", "eval_loss": "val_loss", "learning_rate": "learning_rate"}
-    names["eval_over_all"] = "val_loss"  # said later, so it goes before the mean over batches
-    return {told: float(logs[name]) for name, told in names.items() if name in logs}
+    names |= {"eval_over_all": "val_loss"}
+    return {ours: float(logs[name]) for name, ours in names.items() if name in logs}
 
 
-def _over_all(module: LanguageModel, settings: Language, found: Any) -> dict[str, float]:
-    """A regression's loss over all validation clips, which is no mean over batches."""
+def _regression_loss(
+    module: LanguageModel, settings: Language, values_nT: Tensor, targets_nT: Tensor
+) -> Tensor:
     head: Any = module.head
-    both = (torch.from_numpy(x).to(head.mean.device) for x in (found.predictions, found.label_ids))
-    given, actual = map(head.standardized, both)
-    return {"over_all": losses.regression(settings.objective, given, actual).item()}
+    predicted_nT, actual_nT = (head.standardized(x) for x in (values_nT, targets_nT))
+    return losses.regression(settings.objective, predicted_nT, actual_nT)
 
 
-def _last(folder: Path) -> str | None:
-    """The last whole checkpoint: its state is what is written last."""
+def _loss_over_all(module: LanguageModel, settings: Language, outputs: Any) -> dict[str, float]:
+    """A regression's loss over all validation clips, which is no mean over batches."""
+    device = next(module.parameters()).device
+    both = (torch.from_numpy(x).to(device) for x in (outputs.predictions, outputs.label_ids))
+    return {"over_all": _regression_loss(module, settings, *both).item()}
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """The last whole checkpoint; damaged ones are removed."""
     folder.mkdir(parents=True, exist_ok=True)
-    while found := get_last_checkpoint(str(folder)):
+    while checkpoint := get_last_checkpoint(str(folder)):
         try:
-            json.loads((Path(found) / "trainer_state.json").read_text("utf-8"))
-            load_file(Path(found) / _WEIGHTS)
+            json.loads((Path(checkpoint) / "trainer_state.json").read_text("utf-8"))
+            load_file(Path(checkpoint) / _WEIGHTS)
         except (FileNotFoundError, ValueError, SafetensorError):
-            shutil.rmtree(found)
+            shutil.rmtree(checkpoint)
         else:
-            return found
+            return checkpoint
     return None
 
 
 def _collate(backbone: Backbone, faces: bool, answered: bool, examples: list[Example]) -> Inputs:
     inputs = collate(backbone, examples, faces=faces, answered=answered)
     if not answered:
-        inputs["targets_nT"] = torch.stack(
-            [torch.from_numpy(one.targets_T).float() for one in examples]
-        )
+        targets = [torch.from_numpy(example.targets_T).float() for example in examples]
+        inputs["targets_nT"] = torch.stack(targets)
     return inputs

@@ -1,0 +1,298 @@
+"""A language model before its training on one partition: its clips, its parts, where it starts."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import peft
+import torch
+import transformers
+
+from facewave import models, prompts
+from facewave.errors import UserError
+from facewave.files import sha256
+from facewave.labels import schema as labels
+from facewave.models.vlm import backbones, face_tokens
+from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
+from facewave.params import LanguageModelKind, Train
+from facewave.prompts import leaks
+from facewave.prompts.examples import Examples, PromptClips, choose_shots
+from facewave.training import checkpoints, language_trainer, schema
+from facewave.training.language_model import TrainedLanguageModel, read, without_faces
+from facewave.wavelets.schema import Features
+from facewave.workspace import Clips, Dataset
+
+_VERSIONS = (transformers.__version__, peft.__version__)
+_MODELS = Path(models.__path__[0])
+_CODE = [_MODELS / "classifiers", _MODELS / "vlm", Path(prompts.__path__[0]), Path(__file__).parent]
+_FEWEST = 8  # clips of a batch whose concordance is learnt
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A training that is ready to start.
+
+    Attributes:
+        trained: the model, to be trained in place.
+        train: its training part; None for zero-shot: nothing is trained.
+        val: its validation part, may be empty.
+        settings: section ``train``.
+        fingerprint: of all that the outcome follows from.
+    """
+
+    trained: TrainedLanguageModel
+    train: Examples | None
+    val: Examples
+    settings: Train
+    fingerprint: str
+
+    def fit(self, report: language_trainer.Report) -> None:
+        """Train, resuming from this run's checkpoints.
+
+        Args:
+            report: called with the number of steps and the losses.
+
+        Raises:
+            UserError: it diverged.
+        """
+        module, partition = self.trained.module, self.trained.about["partition"]
+        if self.train is None:
+            return
+        trainable, total = module.counts()
+        print(
+            f"partition {partition}: {trainable:,} of {total:,} parameters of "
+            f"{self.settings.model} are trained ({trainable / total:.2%}), on {len(self.train)} "
+            "clips"
+        )
+        folder = checkpoints.ROOT / partition / f"{schema.MODEL}-{self.fingerprint[:16]}"
+        language, seed = self.trained.settings, self.settings.seed
+        language_trainer.fit(module, self.train, self.val, language, seed, folder, report)
+
+
+def prepare(
+    clips: PromptClips, partition: str | int, dataset: Dataset, features: Features, settings: Train
+) -> Run:
+    """Build what ``settings.model`` names, and collect what it is trained on.
+
+    Args:
+        clips: all labelled clips of the dataset, with or without a usable face.
+        partition: whose training part is used.
+        dataset: the clips'.
+        features: the dataset's.
+        settings: section ``train``.
+
+    Raises:
+        UserError: settings do not go together, transcripts give the label away, there is nothing to
+            train or to train on, or the run to start from does not fit.
+    """
+    language = settings.language
+    learns = language.mode != "zero_shot"
+    targets = language.targets if settings.is_regression else []
+    _check(settings)
+    part = labels.parts(clips.table, partition).to_numpy()
+    known = ~np.isnan(clips.targets_nT).any(1)
+    in_subset = clips.table.index.isin(labels.subset(clips.table, *settings.subset).index)
+    train_clips = clips.select(np.flatnonzero((part == "train") & in_subset & known).tolist())
+    val_clips = clips.select(np.flatnonzero((part == "val") & known).tolist())
+    if language.transcript != "none":
+        texts = train_clips.table.assign(transcript=list(train_clips.transcripts))
+        leaks.check(texts, "transcript")
+    if learns and train_clips.table.empty:
+        raise UserError(
+            f"partition {partition} of {settings.dataset} has no training clip in train.subset. "
+            "metrics/clean says why clips were left out."
+        )
+    # One more than are shown, since no clip is shown its own.
+    n_shots = language.examples + bool(language.examples)
+    shots = train_clips.select(choose_shots(train_clips.table, n_shots, dataset.classes))
+
+    torch.manual_seed(settings.seed)
+    backbone = backbones.load(_kind(settings), language.weights, language.quantized)
+    config = _configure(backbone, dataset.classes, targets, clips.clips, settings)
+    module = LanguageModel(config, backbone)
+    prompting = language if config.faces else without_faces(language)
+    about: dict[str, Any] = {
+        "dataset": settings.dataset,
+        "description": dataset.entry.about,
+        "partition": str(partition),
+        "subset": settings.subset,
+        "means": train_clips.targets_nT.mean(0).tolist() if learns else [],
+        "learnt": _keys(train_clips if learns else shots),
+        "validated": _keys(val_clips) if learns else [],
+    }
+    trained = TrainedLanguageModel(
+        module, prompting, settings.inputs, features.config, shots.table["video_idx"], about
+    )
+    start = ""
+    if learns:
+        _fit_buffers(module, train_clips)
+        if language.start != "none":
+            folder = Path(language.start) / str(partition) / schema.MODEL
+            _start(trained, folder, _keys(clips.select(np.flatnonzero(part == "test").tolist())))
+            start = "".join(sha256(file) for file in sorted(folder.iterdir()))
+        if not module.counts()[0]:
+            raise UserError(
+                "nothing would be trained: params.yaml has neither train.language.face_tokens nor "
+                "projector, nor, for mode finetune, lora.rank or prefix. Set one above 0."
+            )
+    used = (settings.model, settings.inputs, settings.seed, language)
+    mark = checkpoints.fingerprint(
+        _digest(train_clips, val_clips),
+        _CODE,
+        *(config, used, features.config, list(trained.shots), about, start, _VERSIONS),
+    )
+    train, val = (
+        Examples(some, shots, dataset.classes, targets, prompting, settings.seed)
+        for some in (train_clips, val_clips)
+    )
+    return Run(trained, train if learns else None, val, settings, mark)
+
+
+def _check(settings: Train) -> None:
+    """Raise a UserError if the settings of a language model do not go together."""
+    language, learns = settings.language, settings.language.mode != "zero_shot"
+    problem = ""
+    if settings.is_regression and not learns:
+        problem = (
+            "a regression has to be learnt. Set train.language.mode to pretrain or finetune, or "
+            "train.language.objective: likelihood."
+        )
+    elif settings.is_regression and "{targets}" not in language.prompt:
+        problem = (
+            "train.language.prompt asks for a label. For a regression ask for {targets}, such as: "
+            "These are frames of a clip of a person.{face}{transcript} How high are {targets}?"
+        )
+    elif settings.is_regression and language.examples:
+        problem = (
+            "examples are answered with words, and a regression answers with numbers. Set "
+            "train.language.examples: 0."
+        )
+    elif language.objective == "ccc" and language.batch_size < _FEWEST:
+        problem = (
+            f"a concordance is learnt from {_FEWEST} clips at a time or more, not from "
+            f"{language.batch_size}. Raise train.language.batch_size (and lower accumulation), or "
+            "take objective: mse."
+        )
+    elif language.face_tokens and learns and language.prompt.count("{face}") != 1:
+        problem = (
+            "train.language.prompt should have {face}, where the face tokens go, once. Without "
+            "face tokens set train.language.face_tokens: 0."
+        )
+    elif language.mode != "finetune" and language.start != "none":
+        problem = (
+            f"train.language.start is {language.start}, and train.language.mode {language.mode}: "
+            "only finetune starts from another run. Set start: none."
+        )
+    if problem:
+        raise UserError(f"params.yaml: {problem}")
+
+
+def _configure(
+    backbone: backbones.Backbone,
+    classes: Sequence[str],
+    targets: Sequence[str],
+    clips: Clips,
+    settings: Train,
+) -> LanguageModelConfig:
+    language = settings.language
+    learns, finetunes = language.mode != "zero_shot", language.mode == "finetune"
+    faces = None
+    if language.face_tokens and learns:  # an adapter that has learnt nothing would only disturb
+        steps = clips.blocks[settings.inputs[0]].shape[1]
+        faces = face_tokens.FaceTokensConfig(
+            language.adapter,
+            steps,
+            clips.widths(settings.inputs),
+            language.face_tokens,
+            backbone.hidden,
+        )
+    return LanguageModelConfig(
+        kind=_kind(settings),
+        weights=language.weights,
+        revision=backbone.revision,
+        mode=language.mode,
+        classes=tuple(classes),
+        targets=tuple(targets),
+        faces=faces,
+        lora=language.lora if finetunes and language.lora.rank else None,
+        projector=language.projector and learns,
+        prefix=language.prefix if finetunes else 0,
+        quantized=language.quantized,
+    )
+
+
+def _fit_buffers(module: LanguageModel, clips: PromptClips) -> None:
+    """Take the means and spreads of numbers and targets from the training part."""
+    if module.faces is not None:
+        usable = clips.clips.select(clips.table["usable"])
+        if not len(usable):
+            raise UserError("no training clip has a usable face: set train.language.face_tokens: 0")
+        module.faces.standardize.fit(torch.from_numpy(usable.inputs(clips.inputs)))
+    if module.head is not None:
+        module.head.fit(torch.from_numpy(clips.targets_nT).float())
+
+
+def _start(trained: TrainedLanguageModel, folder: Path, test: Sequence[str]) -> None:
+    """Load a pretrained run's weights, if it fits and learnt from none of this run's clips."""
+    if not folder.is_dir():
+        raise UserError(
+            f"train.language.start: {folder} is not here. Copy the models/trained of a pretrained "
+            "run there, of one that was trained on the same partitions."
+        )
+    config, tensors = read(folder)  # without its backbone: two would be one too many
+    model = json.loads(json.dumps(asdict(trained.module.config)))
+    names = ("kind", "weights", "revision", "targets", "faces")
+    ours = {name: model[name] for name in names}
+    theirs = {name: config["model"].get(name) for name in names}
+    ours |= {"inputs": list(trained.inputs), "wavelets": trained.wavelets}
+    theirs |= {name: config[name] for name in ("inputs", "wavelets")}
+    if differing := [name for name, value in ours.items() if theirs[name] != value]:
+        raise UserError(
+            f"train.language.start: {folder} was trained with another {', '.join(differing)}. "
+            "Finetune with the settings of the pretrained run."
+        )
+    before, now = config["about"], trained.about
+    shared = set(before["learnt"]) & {*now["learnt"], *now["validated"], *test}
+    shared |= set(before["validated"]) & set(test)
+    if shared:
+        raise UserError(
+            f"{folder} and this run share clips: {len(shared)} of those that it learnt from (or "
+            "validated on) are in the training, validation or test part here. Give the two runs "
+            "slices of train.subset that do not overlap, and the same folds."
+        )
+    now["before"] = [*before.get("before", []), [before["dataset"], before["partition"]]]
+    for name in ("learnt", "validated"):
+        now[name] = sorted({*now[name], *before[name]})
+    fresh = trained.module.trained()
+    if strange := sorted(set(tensors) - set(fresh)):
+        raise UserError(
+            f"train.language.start: {folder} trained {strange[0]}, which this run does not. "
+            "Finetune with the settings of the pretrained run."
+        )
+    trained.module.load_trained(fresh | tensors)
+
+
+def _keys(clips: PromptClips) -> list[str]:
+    """Which clips these are: their bytes' keys, and the parts of them that rows are about."""
+    rows = clips.clips.index.loc[clips.table["video_idx"], ["key", "start", "end"]]
+    return sorted(f"{key[:16]} {start:g} {end:g}" for key, start, end in rows.to_numpy())
+
+
+def _digest(*parts: PromptClips) -> str:
+    """Of all that the clips teach, but for their pictures, whose hash is in ``_keys``."""
+    columns = ["video_idx", "file_path", "start", "end", "usable"]
+    digests = []
+    for clips in parts:
+        texts = (clips.table[columns].to_csv(), list(clips.transcripts), list(clips.answers))
+        usable = clips.clips.select(clips.table["usable"])
+        arrays = [clips.targets_nT, *([usable.inputs(clips.inputs)] if clips.inputs else [])]
+        tensors = checkpoints.digest(torch.from_numpy(array) for array in arrays)
+        digests.append(checkpoints.fingerprint(tensors, [], *texts))
+    return " ".join(digests)
+
+
+def _kind(settings: Train) -> LanguageModelKind:
+    return next(kind for kind in get_args(LanguageModelKind) if kind == settings.model)

@@ -1,0 +1,104 @@
+"""Training beside a frozen language model in full: it learns, and resumes after a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facewave.params import LanguageModelKind
+from facewave.prompts import answers
+from running import ROOT
+from talking import WORDS, Toy, Where, model, settings, train
+
+
+@pytest.mark.parametrize("where", ["face", "frames"])
+@pytest.mark.parametrize("kind", ["tiny-paligemma2", "tiny-qwen2.5-vl"])
+def test_it_learns_what_is_only_in_the_face_tokens_or_only_in_the_frames(
+    kind: LanguageModelKind, where: Where, tmp_path: Path
+) -> None:
+    torch.set_num_threads(1)
+    module, quick = model(kind), settings()
+
+    def accuracy(clips: Toy) -> float:
+        probabilities = answers.probabilities(module, clips, WORDS, quick)
+        return float(np.mean(probabilities.argmax(1) == clips.codes))
+
+    test = Toy(60, 3, where)
+    module.eval()
+    assert accuracy(test) < 0.8
+    train(module, where, tmp_path)
+    assert accuracy(test) > 0.95
+    # At chance with another clip's: three standard errors of 60 coins.
+    assert abs(accuracy(Toy(60, 3, where, shuffled=True)) - 0.5) < 0.2
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    paths = os.pathsep.join(map(str, (ROOT / "src", ROOT / "tests")))
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "tests/support/talking.py"), str(folder)],
+        env=os.environ | {"PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def figures(lines: list[str]) -> dict[tuple[int, str], float]:
+    """What was reported of each step; nothing is reported twice with two values."""
+    found: dict[tuple[int, str], float] = {}
+    for step, reported in (json.loads(line) for line in lines if line.startswith("[")):
+        for name, value in reported.items():
+            assert found.setdefault((step, name), value) == value
+    return found
+
+
+def test_a_killed_run_resumes_to_the_same_losses_and_weights(tmp_path: Path) -> None:
+    whole = start(tmp_path / "whole").communicate(timeout=300)[0].splitlines()
+    folder = tmp_path / "killed"
+    killed = start(folder)
+    deadline = time.monotonic() + 300
+    while len(list(folder.glob("checkpoint-*/trainer_state.json"))) < 1:
+        assert time.monotonic() < deadline
+        assert killed.poll() is None
+        time.sleep(0.02)
+    while not (folder / "best.json").exists() and killed.poll() is None:  # into the second epoch
+        time.sleep(0.02)
+    time.sleep(0.3)
+    killed.send_signal(signal.SIGKILL)
+    before = killed.communicate(timeout=60)[0].splitlines()
+    after = start(folder).communicate(timeout=300)[0].splitlines()
+    assert not any(line.startswith("trained") for line in before)
+    assert whole[-1].startswith("trained")
+    assert after[-1] == whole[-1]
+    assert figures(after) == figures(whole)  # those from before the kill are reported again
+
+
+def test_two_processes_train_one_model(tmp_path: Path) -> None:
+    paths = os.pathsep.join(map(str, (ROOT / "src", ROOT / "tests")))
+    # As accelerate launches them, on two GPUs.
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*command, str(ROOT / "tests/support/talking.py"), str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": paths, "ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = done.stdout.splitlines()
+    trained = [line for line in lines if line.startswith("trained")]
+    assert len(trained) == 2
+    assert trained[0] == trained[1]  # both have the same weights
+    assert lines.count("epochs 0 1 2 3") == 2  # frames drawn by chance are others in each
+    rates = {step: value for (step, name), value in figures(lines).items() if "rate" in name}
+    assert max(rates, key=rates.__getitem__) <= 4  # warm-up is a share of all processes' steps
+    steps = {step for step, _ in figures(lines)}
+    assert max(steps) == 4 * 64 / (2 * 4)  # half as many as one process takes

@@ -1,0 +1,89 @@
+"""``facewave predict`` as a person runs it: with the landmarker, and without needless imports."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from facewave.video import Clip
+from making import trained_project
+from running import ROOT, run
+
+WORDS = {"happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"}
+
+
+def words(output: str) -> set[str]:
+    return set(re.findall(r"^\s*(\w+)\s+[\d.]+%", output, re.M))
+
+
+def test_a_classifier_loads_nothing_that_it_does_not_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command starts slowly with what others need."""
+    heavy = [
+        *("transformers", "accelerate", "peft", "sklearn", "scipy.stats", "matplotlib"),
+        *("mediapipe", "dvc", "dvclive", "distributed", "skimage"),
+    ]
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom facewave.app.predict import predict_all\n"
+        f"assert {{'torch', *{heavy}}}.isdisjoint(sys.modules), 'before the model'\n"
+        f"assert predict_all([Path({str(ROOT / 'data/raw/demo/clips/21.mp4')!r})], None, 25.0)\n"
+        f"assert 'torch' in sys.modules\nprint(sorted(set({heavy}) & set(sys.modules)))"
+    )
+    (tmp_path / "data").mkdir()
+    for name in ("models", "params.yaml"):
+        (tmp_path / name).symlink_to(trained_project() / name)
+    (tmp_path / "data/trajectories").symlink_to(ROOT / "data/trajectories")
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "FACEWAVE_ASSETS": ""}
+    output = subprocess.check_output(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, text=True
+    )
+    assert output.splitlines()[-1] == "[]"
+
+
+def test_mistakes_get_a_line_and_an_exit_code(project: Path) -> None:
+    for arguments in (["no.mp4"], ["params.yaml", "--model", "nowhere"]):
+        output = run(project, "facewave", "predict", *arguments, ok=False)
+        assert "Traceback" not in output
+        assert len(output.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("landmarker")
+def test_one_clip_without_an_answer_stops_no_other(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("not a video")
+    clips = [str(tmp_path / "text.mp4"), "data/raw/demo/clips/93.mp4", "data/raw/demo/clips/2.mp4"]
+    output = run(project, "facewave", "predict", *clips, ok=False)
+    assert "cannot be opened" in output
+    assert output.count("no answer") == 2
+    assert words(output) == WORDS
+
+
+@pytest.mark.usefixtures("landmarker")
+def test_real_clips_run_through(project: Path, real_clips: Path) -> None:
+    clips = sorted(path for path in real_clips.iterdir() if path.suffix in {".mp4", ".mov"})
+    assert clips
+    output = run(project, "facewave", "predict", *map(str, clips), ok=False)
+    for clip in clips:
+        assert clip.name in output
+    assert output.count("no answer") == 2  # a title, and a full-body shot
+    assert "a face in 43%" in output
+
+
+@pytest.mark.usefixtures("landmarker")
+def test_a_folder_of_pictures_is_a_clip_with_its_own_frame_rate(
+    project: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    frames = list(Clip(project / "data/raw/demo/clips/1.mp4", 25).frames())
+    for number, (_, _, picture) in enumerate(frames):
+        assert picture is not None
+        assert cv2.imwrite(str(folder / f"{number}.png"), picture[..., ::-1].copy())
+    output = run(project, "facewave", "predict", str(folder), "--fps", "10")
+    n = len(frames)
+    assert f"pictures: {n} frames, {n / 10:.2f} s, a face in 100% of the frames" in output
+    assert words(output) == WORDS

@@ -1,0 +1,218 @@
+"""Stage predict on a toy project: whose answers, to which clips, and what a killed run resumes."""
+
+import shutil
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from facewave import params
+from facewave.errors import UserError
+from facewave.files import write_json
+from facewave.labels import schema as labels
+from facewave.labels.readers.dfew import WORDS
+from facewave.prediction import __main__ as stage
+from facewave.prediction import schema
+from facewave.prediction.__main__ import main as predict
+from facewave.training import schema as training
+from facewave.training.classifier import TrainedClassifier
+from facewave.workspace import Clips, Dataset
+from making import contents, trained_project, write_params
+
+ANSWERS = Path("data/answers")
+PARTS = Path("models/checkpoints/answers")
+
+
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("predicted") / "project"
+    shutil.copytree(trained_project(), folder)
+    with chdir(folder):
+        predict()
+    return folder
+
+
+@pytest.fixture
+def project(predicted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy, as the current directory."""
+    shutil.copytree(predicted, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The kinds of the models that are asked, in order."""
+    kinds: list[str] = []
+    answer = TrainedClassifier.answer
+
+    def watched(trained: TrainedClassifier, clips: Clips) -> pd.DataFrame:
+        kinds.append(trained.kind)
+        return answer(trained, clips)
+
+    monkeypatch.setattr(TrainedClassifier, "answer", watched)
+    return kinds
+
+
+def test_every_role_answers_its_partition_s_test_clips(project: Path) -> None:
+    answers, models = schema.read()
+    assert list(models.roles) == ["model", "majority", "logistic"]
+    assert (models.kind, models.classes, models.targets) == ("mlp", WORDS, ())
+    dataset = Dataset("demo", params.load())
+    clips = dataset.clips()
+    for (partition, role), rows in answers.groupby(["partition", "role"]):
+        key = "split" if partition == "split" else int(partition)
+        test = clips.select(labels.parts(clips.table, key) == "test")
+        for column in ("video_idx", "file_path", "subject", "actual"):
+            assert rows[column].tolist() == test.table[column].tolist()
+        expected = training.load(training.folder(partition, role)).answer(test)
+        for column in expected:
+            if column.startswith("p_"):
+                np.testing.assert_allclose(rows[column], expected[column], atol=0.51e-4)
+            else:
+                assert rows[column].tolist() == expected[column].tolist()
+    assert set(answers["partition"]) == {"split", "1", "2"}
+    assert set(answers.loc[answers["video_idx"] == "000", "answered_from"]) == {"prior"}
+    assert not PARTS.exists()
+
+
+def test_clips_of_other_parts_change_nothing(project: Path) -> None:
+    before = contents(ANSWERS)
+    table = labels.read(Path("data/labels/demo.csv"))
+    tested = (table["split"] == "test") | table["fold"].isin([1, 2])
+    changed = table["actual"].mask(~tested & (table["actual"] != ""), WORDS[0])
+    labels.write(Path("data/labels/demo.csv"), table.assign(actual=changed), WORDS)
+    blocks = np.load("data/features/demo/blendshapes.npy")
+    blocks[~tested] = 7
+    np.save("data/features/demo/blendshapes.npy", blocks)
+    predict()
+    assert contents(ANSWERS) == before
+
+
+def test_a_killed_run_resumes_unless_something_has_changed(
+    project: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(ANSWERS)
+    shutil.rmtree(ANSWERS)
+
+    def killed(trained: Any, clips: Clips, watched: Any = TrainedClassifier.answer) -> Any:
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return watched(trained, clips)
+
+    def kill() -> None:
+        asked.clear()
+        with monkeypatch.context() as context:
+            context.setattr(TrainedClassifier, "answer", killed)
+            with pytest.raises(KeyboardInterrupt):
+                predict()
+        assert len(list(PARTS.iterdir())) == 4
+        assert not ANSWERS.exists()
+        asked.clear()
+
+    kill()
+    predict()
+    assert asked == ["majority", "logistic", "mlp", "majority", "logistic"]
+    assert contents(ANSWERS) == before
+
+    def changed_clip() -> None:
+        index = pd.read_csv("data/landmarks/demo/index.csv", dtype=str, keep_default_na=False)
+        index.loc[index["video_idx"] == "001", "key"] = "another"
+        index.to_csv("data/landmarks/demo/index.csv", index=False)
+
+    def changed_numbers() -> None:
+        blocks = np.load("data/features/demo/blendshapes.npy")
+        blocks[2] += 1  # clip 001, of the split's test part
+        np.save("data/features/demo/blendshapes.npy", blocks)
+
+    def changed_model() -> None:
+        shutil.copytree("models/trained/1/model", "models/trained/split/model", dirs_exist_ok=True)
+
+    def changed_code() -> None:
+        shutil.copytree(stage._CODE[0], "code/models")
+        Path("code/models/classifiers/heads.py").write_text("")
+        monkeypatch.setattr(stage, "_CODE", [Path("code/models"), *stage._CODE[1:]])
+
+    # A change in a clip of the split's test part reaches the fold that tests it, too.
+    for change, again in (
+        (changed_model, ["mlp"]),
+        (changed_clip, ["mlp", "majority", "logistic", "mlp"]),
+        (changed_numbers, ["mlp", "majority", "logistic", "mlp"]),
+        (changed_code, ["mlp", "majority", "logistic", "mlp"]),
+    ):
+        shutil.rmtree(ANSWERS)
+        kill()
+        change()
+        predict()
+        assert asked == [*again, "majority", "logistic", "mlp", "majority", "logistic"]
+        assert not PARTS.exists()
+
+
+def test_mistakes_get_a_sentence(project: Path) -> None:
+    config = training.folder("split", "model") / "config.json"
+    whole = config.read_text("utf-8")
+    config.write_text(whole.replace('"wavelet": "haar"', '"wavelet": "db2"'))
+    with pytest.raises(UserError, match=r"features/demo differs in wavelet .*\(wavelet: db2\)"):
+        predict()
+    config.unlink()
+    with pytest.raises(UserError, match=r"split/model/config.json is not here\. Train it"):
+        predict()
+    config.write_text(whole)
+    table = labels.read(Path("data/labels/demo.csv"))
+    labels.write(Path("data/labels/demo.csv"), table.assign(split="train"), WORDS)
+    with pytest.raises(UserError, match="partition split has no test clip; metrics/clean has"):
+        predict()
+
+
+class Regression(training.Trained):
+    """Answers with the clip's position."""
+
+    kind, classes, targets, inputs, wavelets = "tiny-smolvlm", (), ("valence", "arousal"), (), {}
+    about = {"dataset": "demo", "partition": "split", "means": [0.25, 0.5]}  # noqa: RUF012
+
+    def answer(self, clips: Clips) -> pd.DataFrame:
+        columns: dict[str, Any] = {"answered_from": "face", "predicted_valence": clips.table["at"]}
+        return pd.DataFrame(columns | {"predicted_arousal": 0.123456}, clips.table.index)
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": self.kind, "prompt": "?"}
+
+    def save(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(path / "config.json", {"type": "toy"})
+
+    @classmethod
+    def load(cls, path: Path, config: dict[str, Any]) -> "Regression":
+        return cls()
+
+
+TRAINED = Regression
+
+
+def test_a_regression_answers_with_numbers_beside_the_means(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(training._MODULES, "toy", __name__)
+    Regression().save(training.folder("split", "model"))
+    table = labels.read(Path("data/labels/demo.csv"))
+    table["valence"], table["arousal"] = 0.5, np.arange(len(table)) / 100
+    table.loc[table["video_idx"] == "001", "arousal"] = np.nan  # of the test part
+    labels.write(Path("data/labels/demo.csv"), table, WORDS)
+    language = {"mode": "pretrain", "objective": "mse", "targets": ["valence", "arousal"]}
+    train = {"model": "tiny-smolvlm", "partitions": ["split"], "language": language}
+    write_params(project, train=train)
+    predict()
+    answers, models = schema.read()
+    assert (models.classes, models.targets) == ((), ("valence", "arousal"))
+    assert list(models.roles) == ["model", "mean"]
+    tested = labels.single_label(table)
+    tested = tested[(tested["split"] == "test") & tested["arousal"].notna()]
+    for role, rows in answers.groupby("role"):
+        assert rows["video_idx"].tolist() == tested["video_idx"].tolist()
+        np.testing.assert_allclose(rows["actual_arousal"], tested["arousal"])
+        expected = 0.1235 if role == "model" else 0.5
+        assert set(rows["predicted_arousal"]) == {expected}
+        assert (rows["predicted_valence"].nunique() == 1) == (role == "mean")

@@ -1,0 +1,214 @@
+"""Which clips a language model learns from, what is built of which settings, and what is kept."""
+
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from facewave import params
+from facewave.errors import UserError
+from facewave.labels import schema as labels
+from facewave.labels.readers.dfew import WORDS
+from facewave.prompts.examples import gather
+from facewave.training import language_trainer, schema
+from facewave.training.__main__ import main as train
+from facewave.training.language_setup import Run, prepare
+from facewave.workspace import Dataset
+from making import contents
+from writing import second_dataset, write_project
+from writing import settings as write_settings
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of two datasets of the same clips."""
+    folder = tmp_path_factory.mktemp("made") / "project"
+    folder.mkdir()
+    write_project(folder, mode="pretrain", epochs=1, frames=1)
+    second_dataset(folder)
+    return folder
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy, as the current directory."""
+    folder = Path(shutil.copytree(made, tmp_path / "project"))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def run(dataset: str = "demo", subset: tuple[float, float] = (0, 1), **language: Any) -> Run:
+    loaded = params.load()
+    asked = replace(loaded.train.language, **language)
+    settings = replace(loaded.train, dataset=dataset, subset=list(subset), language=asked)
+    of = Dataset(dataset, loaded)
+    targets = asked.targets if settings.is_regression else []
+    clips = gather(of.clips(), settings.inputs, asked, targets)
+    return prepare(clips, "split", of, of.read_features(), settings)
+
+
+def names(examples: Any) -> set[str]:
+    return set(examples._clips.table["video_idx"])
+
+
+def test_zero_shot_models_have_learnt_nothing(project: Path) -> None:
+    ready = run(mode="zero_shot", examples=2)
+    assert ready.train is None
+    assert ready.trained.module.faces is None
+    assert ready.trained.settings.face_tokens == 0
+    assert ready.trained.module.counts()[0] == 0
+    assert len(ready.trained.shots) == len(ready.trained.about["learnt"]) == 3
+    assert ready.trained.about["validated"] == []
+
+
+def test_it_learns_from_its_slice_of_the_training_part_alone(project: Path) -> None:
+    ready = run(subset=(0, 0.5), examples=2)
+    table = labels.read(Path("data/labels/demo.csv"))
+    in_train = table[table["split"] == "train"]
+    inside = set(labels.subset(in_train, 0, 0.5)["video_idx"])
+    assert ready.train is not None
+    assert names(ready.train) == inside
+    assert {example.answer for example in ready.train} <= {"happy", "sad", "neutral"}  # type: ignore[attr-defined]
+    assert names(ready.val) == set(table.loc[table["split"] == "val", "video_idx"])
+    assert set(ready.trained.shots) <= inside
+    assert len(ready.trained.shots) == 3
+    assert len(ready.trained.about["learnt"]) == len(inside)
+    means = [run(subset=slice_).trained.module.faces for slice_ in ((0, 0.5), (0.5, 1))]
+    assert not torch.equal(means[0].standardize.mean, means[1].standardize.mean)  # type: ignore[union-attr]
+
+
+def test_a_regression_learns_from_clips_whose_targets_are_known(project: Path) -> None:
+    path = Path("data/labels/demo.csv")
+    table = labels.read(path)
+    table["valence"], table["arousal"] = np.arange(len(table)) / 10, 0.5
+    table.loc[table.index % 2 == 0, "valence"] = np.nan
+    labels.write(path, table, WORDS)
+    ready = run(objective="mse", prompt="{face} {targets}?", targets=["valence", "arousal"])
+    learnt = table[(table["split"] == "train") & table["valence"].notna()]
+    assert names(ready.train) == set(learnt["video_idx"])
+    assert ready.trained.about["means"] == pytest.approx([learnt["valence"].mean(), 0.5])
+    head: Any = ready.trained.module.head
+    torch.testing.assert_close(head.mean, torch.tensor([learnt["valence"].mean(), 0.5]).float())
+    assert ready.trained.classes == WORDS
+
+
+def test_what_does_not_go_together_is_reported(project: Path) -> None:
+    lora = replace(params.load().train.language.lora, targets=["query"])
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"face_tokens": 0}, "nothing would be trained"),
+        ({"subset": (0.99999, 1)}, r"no training clip in train\.subset"),
+        ({"objective": "mse", "mode": "zero_shot"}, "a regression has to be learnt"),
+        ({"objective": "mse"}, "asks for a label"),
+        ({"objective": "mse", "prompt": "{targets}?", "examples": 1}, "examples: 0"),
+        ({"objective": "ccc", "prompt": "{targets}?"}, "8 clips at a time"),
+        ({"prompt": "{labels}?"}, "should have {face}, where the face tokens go, once"),
+        ({"start": "elsewhere"}, "only finetune starts from another run"),
+        ({"start": "elsewhere", "mode": "finetune"}, "start: elsewhere/split/model is not here"),
+        ({"mode": "finetune", "lora": lora}, "the model has no query; it has .*q_proj"),
+    ]
+    for change, message in changes:
+        with pytest.raises(UserError, match=message):
+            run(**change)
+    table = labels.read(Path("data/labels/demo.csv"))  # as in MAFW
+    table["transcript"] = table["actual"].ne("neutral").map({True: "It rains.", False: ""})
+    labels.write(Path("data/labels/demo.csv"), table, WORDS)
+    with pytest.raises(UserError, match="transcript: none"):
+        run(transcript="known")
+
+
+def test_finetuning_starts_from_a_run_that_shares_no_clips(project: Path) -> None:
+    folder = Path("models/pretrained/split/model")
+    start: dict[str, Any] = {"mode": "finetune", "start": "models/pretrained"}
+    before = run(subset=(0, 0.5)).trained
+    torch.nn.init.constant_(before.module.get_parameter("faces.mix"), 0.25)
+    before.save(folder)
+    fine = run(subset=(0.5, 1), **start).trained
+    assert (fine.module.get_parameter("faces.mix") == 0.25).all()
+    assert fine.learnt_from == {("demo", "split")}
+    assert set(before.about["learnt"]) < set(fine.about["learnt"])
+    other = run("other", **start).trained
+    assert other.about["before"] == [["demo", "split"]]
+    assert other.learnt_from == {("demo", "split"), ("other", "split")}
+    for change, message in (
+        ({"subset": (0.4, 1)}, "and this run share clips: "),
+        ({"subset": (0.5, 1), "adapter": "transformer"}, "was trained with another faces"),
+    ):
+        with pytest.raises(UserError, match=message):
+            run(**start | change)
+    run(subset=(0, 0.5), projector=True).trained.save(folder)
+    with pytest.raises(
+        UserError, match=r"pretrained/split/model trained model.* which this run does"
+    ):
+        run(subset=(0.5, 1), **start)
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace('"language_model"', '"classifier"'))
+    with pytest.raises(UserError, match="is a classifier, not a language model"):
+        run(subset=(0.5, 1), **start)
+
+
+def test_the_fingerprint_is_of_all_that_the_weights_follow_from(project: Path) -> None:
+    path = Path("data/labels/demo.csv")
+    table, whole = labels.read(path), run().fingerprint
+    assert run().fingerprint == whole
+    marks = [run(**change).fingerprint for change in ({"lr": 0.5}, {"subset": (0, 0.5)})]
+    answered, captioned = table.copy(), table.assign(caption="Something else.")
+    at = table.index[table["split"] == "train"][0]
+    answered.loc[at, "actual"] = "fear"
+    tested = table.assign(actual=table["actual"].mask(table["split"] == "test", "fear"))
+    for changed in (answered, captioned, tested):
+        labels.write(path, changed, WORDS)
+        marks.append(run().fingerprint)
+    index = Path("data/landmarks/demo/index.csv")
+    labels.write(path, table, WORDS)
+    for part in ("train", "test"):
+        rows = pd.read_csv(index, dtype=str, keep_default_na=False)
+        name = table.loc[table["split"] == part, "video_idx"].iloc[1]
+        rows.loc[rows["video_idx"] == name, "key"] = "another"
+        rows.to_csv(index, index=False)
+        marks.append(run().fingerprint)
+    lr, subset, label, caption, test, key, test_key = marks
+    assert len({whole, lr, subset, label, key}) == 5
+    assert caption == test == whole
+    assert test_key == key
+
+
+def test_a_finished_model_is_not_trained_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fits: list[Path] = []
+    fit = language_trainer.fit
+
+    def watched(*arguments: Any) -> None:
+        fits.append(arguments[5])
+        fit(*arguments)
+
+    monkeypatch.setattr(language_trainer, "fit", watched)
+    write_settings(project, mode="pretrain", epochs=1, frames=0)
+    train()
+    assert "parameters of tiny-qwen2.5-vl are trained (" in capsys.readouterr().out
+    before = contents(Path("models"))
+    assert {"checkpoints/split/model.json", "trained/split/majority/config.json"} <= set(before)
+    assert not any("checkpoint-" in name for name in before)
+    train()
+    assert len(fits) == 1
+    assert contents(Path("models")) == before
+    config = schema.folder("split", "model") / "config.json"
+    config.write_text("{}")
+    train()
+    assert len(fits) == 2
+    assert contents(Path("models")) == before  # the same settings give the same weights
+    shutil.rmtree("metrics/train")
+    train()
+    assert len(fits) == 3
+    loaded: Any = schema.load(schema.folder("split", "model"))
+    assert asdict(loaded.settings) == asdict(params.load().train.language)
+    loaded.save(Path("again"))
+    for name in ("config.json", "model.safetensors"):
+        assert (Path("again") / name).read_bytes() == before[f"trained/split/model/{name}"]

@@ -1,0 +1,265 @@
+"""Trained models, whatever they are: what they answer, and what comes back from their folders."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from facewave import params
+from facewave.errors import UserError
+from facewave.models.classifiers.classifier import ClassifierConfig, build
+from facewave.params import Block, ClassifierKind
+from facewave.prompts import answers
+from facewave.training import schema
+from facewave.training.classifier import TrainedClassifier
+from facewave.training.schema import Trained
+from facewave.workspace import Clips
+from making import contents
+
+WORDS = ("happy", "sad", "angry")
+STEPS, WIDTHS = 6, (52, 7)
+INPUTS: tuple[Block, ...] = ("blendshapes", "head")
+PROBABILITIES = [f"p_{word}" for word in WORDS]
+ABOUT = {"dataset": "demo", "partition": "split"}
+WAVELETS = {"transform": "dct", "k": STEPS, "blendshapes": ["a", "b"]}
+SIZES: dict[ClassifierKind, dict[str, Any]] = {
+    "majority": {},
+    "logistic": {},
+    "svm": {"pca": 2},
+    "trees": {"kept": 3, "trees": 4},
+    "mlp": {"hidden": 5, "dropout": 0.5},
+    "gru": {"kept": 4, "pca": 3, "hidden": 5, "dropout": 0.5},
+    "transformer": {"hidden": 6, "dropout": 0.5},
+}
+
+
+def classifier(kind: ClassifierKind, inputs: tuple[Block, ...] = INPUTS) -> TrainedClassifier:
+    """One with random weights, buffers and class prior."""
+    torch.manual_seed(1)
+    widths = tuple(dict(zip(INPUTS, WIDTHS, strict=True))[name] for name in inputs)
+    shape = () if kind == "majority" else (STEPS, widths)
+    config = ClassifierConfig(kind, WORDS, *shape, **SIZES[kind])
+    module = build(config)
+    with torch.no_grad():
+        for name, tensor in module.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.copy_(0.3 * torch.randn(tensor.shape).to(tensor.dtype))
+            else:  # of trees: positions of inputs and of nodes
+                tensor.copy_(torch.randint(0, 15, tensor.shape))
+            if name == "temperature":
+                tensor.fill_(1.5)
+    module.prior.fit(torch.tensor([1, 1, 1, 2, 0]))
+    return TrainedClassifier(module.eval(), config, inputs, WAVELETS, ABOUT)
+
+
+def clips() -> Clips:
+    """Nine clips in another order than their numbers; two have no usable face."""
+    table = pd.DataFrame(
+        {
+            "video_idx": [f"{i}" for i in range(9)],
+            "usable": [i not in (3, 5) for i in range(9)],
+            "at": range(9)[::-1],
+        },
+        index=range(10, 19),
+    )
+    rng = np.random.default_rng(0)
+    blocks: dict[Block, Any] = {
+        name: rng.normal(size=(9, STEPS, width)).astype(np.float32)
+        for name, width in zip(INPUTS, WIDTHS, strict=True)
+    }
+    for block in blocks.values():
+        block[table.loc[~table["usable"], "at"]] = np.nan
+    return Clips(table, blocks, Path(), 25.0, Path(), pd.DataFrame())
+
+
+def by_hand(trained: TrainedClassifier, some: Clips, row: int) -> np.ndarray:
+    """A clip's probabilities, through the module itself."""
+    at = some.table["at"].iloc[row]
+    numbers = np.concatenate([some.blocks[name][at] for name in trained.inputs], axis=1)
+    with torch.inference_mode():
+        logits = trained.module(torch.from_numpy(numbers)[None])[0].double().numpy()
+    return np.exp(logits) / np.exp(logits).sum()
+
+
+def test_a_classifier_answers_each_clip_from_its_own_numbers_or_the_prior() -> None:
+    assert SIZES.keys() == set(get_args(ClassifierKind))
+    for kind in SIZES:
+        for inputs in (INPUTS, INPUTS[::-1], INPUTS[1:]):
+            some, trained = clips(), classifier(kind, inputs)
+            found = trained.answer(some)
+            assert list(found) == ["answered_from", "predicted", *PROBABILITIES]
+            assert found.index.tolist() == some.table.index.tolist()
+            numbers = found[PROBABILITIES].to_numpy()
+            np.testing.assert_allclose(numbers.sum(axis=1), 1, rtol=1e-6)
+            assert found["predicted"].tolist() == [WORDS[code] for code in numbers.argmax(axis=1)]
+            for row, usable in enumerate(some.table["usable"]):
+                assert found["answered_from"].iloc[row] == ("face" if usable else "prior")
+                prior = np.array([2, 4, 2]) / 8
+                expected = by_hand(trained, some, row) if usable else prior
+                np.testing.assert_allclose(numbers[row], expected, rtol=1e-5)
+            if kind != "majority":
+                assert len({tuple(row) for row in numbers}) == 8
+            pd.testing.assert_frame_equal(trained.answer(some.select([4, 3])), found.iloc[[4, 3]])
+            assert trained.answer(some.select([])).empty
+
+
+def test_a_saved_classifier_comes_back_equal_and_gives_the_same_bytes(tmp_path: Path) -> None:
+    for kind in SIZES:
+        a, b, c = (tmp_path / kind / name for name in "abc")
+        classifier(kind).save(a)
+        classifier(kind).save(b)
+        loaded = schema.load(a)
+        loaded.save(c)
+        assert set(contents(a)) == {"config.json", "model.safetensors"}
+        assert contents(a) == contents(b) == contents(c)
+        pd.testing.assert_frame_equal(loaded.answer(clips()), classifier(kind).answer(clips()))
+        assert loaded.describe() == classifier(kind).describe()
+        assert loaded.describe()["kind"] == kind
+        assert (loaded.inputs, loaded.wavelets, loaded.classes) == (INPUTS, WAVELETS, WORDS)
+        assert (loaded.targets, loaded.writes, loaded.needs_face) == ((), False, True)
+
+
+def test_damaged_and_missing_folders_are_refused(tmp_path: Path) -> None:
+    classifier("logistic").save(tmp_path)
+    whole = contents(tmp_path)
+    config = json.loads(whole["config.json"])
+    models: list[dict[str, Any]] = [
+        *({"steps": steps} for steps in (STEPS + 1, "six", -1)),
+        *({"widths": widths} for widths in ([3], [], 5)),
+        *({"classes": classes} for classes in ([*WORDS, "fear"], None)),
+        *({"kind": kind} for kind in ("mlp", "trees", "majority", "forest")),
+        *({"kept": 2}, {"pca": 2}, {"depth": 3}),
+    ]
+    configs = [config | {"model": config["model"] | model} for model in models]
+    configs += [{name: config[name] for name in config if name != key} for key in config]
+    configs.append(config | {"type": "pickle"})
+    damages = [(name, whole[name][:kept]) for name in whole for kept in (0, 60, -9)]
+    damages += [("config.json", json.dumps(damaged).encode()) for damaged in configs]
+    for name, damaged in damages:
+        (tmp_path / name).write_bytes(damaged)
+        with pytest.raises(UserError, match=r"is damaged .*dvc repro -f train"):
+            schema.load(tmp_path)
+        (tmp_path / name).write_bytes(whole[name])
+    for name in whole:
+        (tmp_path / name).unlink()
+        with pytest.raises(UserError, match=r"is not here\. Train it"):
+            schema.load(tmp_path)
+
+
+def test_features_that_were_made_differently_are_refused() -> None:
+    class Made:
+        config = WAVELETS
+
+    made: Any = Made()
+    trained = classifier("mlp")
+    trained.check(made, "demo")
+    made.config = WAVELETS | {"k": 5, "more": 1}
+    with pytest.raises(
+        UserError, match=r"features/demo differs in k .*\(k: 6\).*dvc repro wavelet"
+    ):
+        trained.check(made, "demo")
+    made.config = WAVELETS | {"blendshapes": ["b", "a"]}
+    with pytest.raises(UserError, match=r"differs in blendshapes .*\(as now\)"):
+        trained.check(made, "demo")
+
+
+def test_roles_follow_from_the_settings() -> None:
+    train = params.load(Path(__file__).parents[3] / "params.yaml").train
+    chosen = replace(train, model="mlp", baselines=["svm", "logistic"])
+    expected = {"model": "mlp", "majority": "majority", "svm": "svm", "logistic": "logistic"}
+    assert schema.roles(chosen) == expected
+    regression = replace(train.language, objective="mse")
+    chosen = replace(chosen, model="tiny-smolvlm", language=regression)
+    assert schema.roles(chosen) == {"model": "tiny-smolvlm"}
+    before = [("other", "1")]
+    trained = classifier("majority")
+    trained.about = ABOUT | {"before": before}
+    assert trained.learnt_from == {("demo", "split"), *before}
+
+
+# Language models.
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from writing import write_project
+
+    folder = tmp_path_factory.mktemp("made")
+    write_project(folder)
+    return folder
+
+
+def language_model(folder: Path, **options: Any) -> tuple[Trained, Clips]:
+    """A tiny one, saved and loaded, and three clips, the first without a usable face."""
+    from facewave.workspace import Dataset
+    from writing import write_model
+
+    trained = schema.load(write_model(folder, **options))
+    return trained, Dataset("demo", params.load()).clips().select([0, 1, 2])
+
+
+def test_a_language_model_answers_in_every_way_it_can(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    trained, some = language_model(project, shots=("003", "004", "005"), by_length=True)
+    found = trained.answer(some)
+    probabilities = found[[f"p_{word}" for word in trained.classes]]
+    assert list(found) == ["answered_from", "predicted", *probabilities]
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert (probabilities.idxmax(axis=1) == "p_" + found["predicted"]).all()
+    assert found["answered_from"].tolist() == ["frames", "face", "face"]
+    assert found.index.tolist() == some.table.index.tolist()
+    assert (trained.inputs, trained.needs_face, trained.writes) == ((), False, False)
+    alone = language_model(project, by_length=True)[0].answer(some)
+    assert not np.array_equal(alone[list(probabilities)], probabilities)  # without examples
+    with pytest.raises(UserError, match="demo lacks clips that the model shows as examples"):
+        language_model(project, shots=("003", "lost"))[0].answer(some)
+
+    trained, _ = language_model(project, answers="generation", frames=0, faces=True)
+    assert (trained.inputs, trained.needs_face, trained.writes) == (("blendshapes",), True, True)
+    with monkeypatch.context() as context:
+        context.setattr(answers, "texts", lambda *_: iter([" Sad.\n", "sad or happy", "fear"]))
+        found = trained.answer(some)
+    assert found["predicted"].tolist() == ["sad", "", "fear"]
+    assert found["answered_from"].tolist() == ["words", "face", "face"]
+    assert found["p_sad"].tolist() == pytest.approx([1, 1 / 7, 0])
+
+    trained, _ = language_model(project, targets=("valence", "arousal"), objective="mse")
+    found = trained.answer(some)
+    assert list(found) == ["answered_from", "predicted_valence", "predicted_arousal"]
+    assert np.isfinite(found[["predicted_valence", "predicted_arousal"]]).all(axis=None)
+
+
+def test_a_language_model_is_described_as_it_is_prompted(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    prompt = "{labels}?{face}{transcript}"
+    trained: Any = language_model(
+        project, faces=True, mode="pretrain", prompt=prompt, transcript="speech"
+    )[0]
+    assert trained.needs_transcript
+    found = trained.describe()
+    assert found["prompt"] == (
+        f'{", ".join(trained.classes)}? How the face moves: <face>. The person says: "..."'
+    )
+    assert (found["weights"], found["kind"], found["lora"]) == ("", "tiny-qwen2.5-vl", None)
+    assert (found["face_tokens"], found["adapter"], found["inputs"]) == (
+        3,
+        "linear",
+        ["blendshapes"],
+    )
+    assert 0 < found["trained"] < found["parameters"]
+    json.dumps(found)
+    config = trained.module.config
+    trained.module.config = replace(config, kind="smolvlm", mode="zero_shot")
+    found = trained.describe()
+    assert (found["weights"], found["trained"]) == ("HuggingFaceTB/SmolVLM-256M-Instruct", 0)
+    trained.settings = replace(trained.settings, transcript="none")
+    assert "..." not in trained.describe()["prompt"]
