@@ -364,7 +364,7 @@ def test_edited_code_makes_anew_what_follows_from_it(
         ("study/reconstruction.py", ["reconstruction"]),
         ("study/face_map.py", ["importance"]),
         ("study/plots.py", []),
-        ("training/conversations.py", []),
+        ("training/language_setup.py", []),
     ):
         made.clear()
         (project / "metrics/study/keys.json").write_text(before)
