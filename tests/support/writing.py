@@ -21,6 +21,7 @@ from facewave.models.vlm import backbones, face_tokens
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.params import LanguageModelKind
 from facewave.training import schema as training
+from facewave.training.language_model import TrainedLanguageModel
 from facewave.wavelets import schema as wavelets
 from making import (
     REPOSITORY,
@@ -125,10 +126,10 @@ def write_model(
     chosen = replace(own, face_tokens=3 if faces else 0, examples=max(0, len(shots) - 1))
     learnt = {"dataset": "demo", "partition": "split", "subset": [0, 1]} | (about or {})
     place = place or project / training.folder("split", training.MODEL)
-    trained = training.TrainedLanguage(
+    trained = TrainedLanguageModel(
         module, replace(chosen, **language), ("blendshapes",), features.config, shots, learnt
     )
-    training.save_language(place, trained)
+    trained.save(place)
     return place
 
 

@@ -25,14 +25,14 @@ from facewave.landmarks import schema as landmarks
 from facewave.models.vlm import backbones
 from facewave.models.vlm.backbones import Turn
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
-from facewave.prompts import leaks
 from facewave.prompts.frames import show
-from facewave.training.__main__ import main as train
+from facewave.workspace import Dataset
 from making import REPOSITORY, contents
-from writing import KIND, killed, second_dataset, write_project
+from writing import KIND, second_dataset, write_project
 from writing import settings as write_settings
 
 TRACK = Path("data/tracks/demo/captions.csv")
+DEMO = Dataset("demo", params.load(REPOSITORY / "params.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +69,12 @@ def whole(made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, byt
 
 def describe(**changes: Any) -> None:
     chosen: dict[str, Any] = {
-        "dataset": "demo",
+        "name": "demo",
         "track": "captions",
         "kind": None,
         "prompt": PROMPT,
-        "source": "other",
-        "shown": 2,
+        "examples_of": "other",
+        "examples": 2,
         "limit": None,
     }
     annotate(**chosen | changes)
@@ -140,19 +140,6 @@ def test_it_is_what_the_model_says_after_captioned_clips(
         assert alone != said
 
 
-def test_a_killed_run_goes_on_to_the_same_bytes(
-    project: Path, whole: dict[str, bytes], capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ["annotate", "demo", "--examples-of", "other", "--examples", "2"]
-    count = killed(project, TRACK, *arguments)
-    assert 0 < count < 21
-    before = TRACK.read_bytes()
-    describe()
-    assert f"{TRACK} has {count - count % 2} of 21 clips already" in capsys.readouterr().out
-    assert contents(project / "data/tracks") == whole
-    assert TRACK.read_bytes().startswith(before)
-
-
 def test_a_limit_leaves_the_rest_to_another_run(project: Path, whole: dict[str, bytes]) -> None:
     describe(limit=4)
     assert whole["demo/captions.csv"].startswith(TRACK.read_bytes())
@@ -162,49 +149,43 @@ def test_a_limit_leaves_the_rest_to_another_run(project: Path, whole: dict[str, 
     assert whole["demo/captions.csv"].startswith(TRACK.read_bytes())
 
 
-@pytest.mark.parametrize(
-    ("changes", "language", "said"),
-    [
-        ({"prompt": "What is in {this} picture?"}, {}, "another prompt"),
-        ({"kind": "tiny-smolvlm"}, {}, "another model"),
-        ({"shown": 1}, {}, "another examples"),
-        ({"source": None}, {}, "another examples"),
-        ({}, {"frames": 1}, "another frames"),
-    ],
-)
 def test_what_another_way_would_write_is_not_mixed_in(
-    changes: dict[str, Any],
-    language: dict[str, Any],
-    said: str,
-    project: Path,
-    whole: dict[str, bytes],
+    project: Path, whole: dict[str, bytes]
 ) -> None:
     TRACK.parent.mkdir(parents=True)
     lines = whole["demo/captions.csv"].splitlines(keepends=True)
     TRACK.write_bytes(b"".join(lines[:5]))
     TRACK.with_suffix(".json").write_bytes(whole["demo/captions.json"])
     before = contents(project / "data/tracks")
-    if language:
-        write_settings(project, **language)
-        changes = changes | {"source": "demo"}
-    with pytest.raises(UserError, match=said):
-        describe(**changes)
-    assert contents(project / "data/tracks") == before
-    describe(**changes, track="others", limit=2)
-    assert len(rows(Path("data/tracks/demo/others.csv").read_bytes())) == 2
-    assert {name: contents(project / "data/tracks")[name] for name in before} == before
+    ways: list[tuple[dict[str, Any], str]] = [
+        ({"prompt": "What is in {this} picture?"}, "another prompt"),
+        ({"kind": "tiny-smolvlm"}, "another model"),
+        ({"examples": 1}, "another examples"),
+        ({"examples_of": None}, "another examples"),
+    ]
+    for number, (changes, sentence) in enumerate(ways):
+        with pytest.raises(UserError, match=sentence):
+            describe(**changes)
+        describe(**changes, track=f"other{number}", limit=2)
+        assert len(rows(Path(f"data/tracks/demo/other{number}.csv").read_bytes())) == 2
+    write_settings(project, frames=1)
+    with pytest.raises(UserError, match="another frames"):
+        describe(examples_of="demo")
+    after = contents(project / "data/tracks")
+    assert {name: after[name] for name in before} == before
 
 
-@pytest.mark.parametrize("beside", [None, "{"])
-def test_nor_is_what_was_made_nobody_knows_how(beside: str | None, tmp_path: Path) -> None:
-    with chdir(tmp_path):
-        fill([("a", "x")], {"model": 1})
-        path = tracks.ROOT / "d/t.json"
-        path.unlink()
-        if beside is not None:
-            path.write_text(beside)
+def test_a_track_without_a_readable_description_is_not_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fill([("a", "x")], {"model": 1})
+    description = Path("data/tracks/demo/t.json")
+    description.write_text("{")
+    for _ in range(2):
         with pytest.raises(UserError, match="was made with another model"):
             fill([("a", "x")], {"model": 1})
+        description.unlink(missing_ok=True)
 
 
 def test_a_clip_that_is_another_now_is_described_anew(
@@ -224,34 +205,27 @@ def test_a_clip_that_is_another_now_is_described_anew(
 
 
 def test_captions_that_people_wrote_can_be_those_of_the_same_dataset(project: Path) -> None:
-    describe(source="demo", limit=1, track="same")
+    describe(examples_of="demo", limit=1, track="same")
     about = json.loads(Path("data/tracks/demo/same.json").read_text("utf-8"))
     table = labels.read(Path("data/labels/demo.csv")).set_index("video_idx")
     assert all(table.loc[about["examples"]["clips"], "caption"] != "")
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"dataset": "nowhere"}, "there is no dataset 'nowhere'"),
-        ({"source": "nowhere"}, "there is no dataset 'nowhere'"),
+def test_mistakes_get_a_sentence(project: Path) -> None:
+    changes: dict[str, Any]
+    for changes, sentence in (
+        ({"name": "nowhere"}, "there is no dataset 'nowhere'"),
+        ({"examples_of": "nowhere"}, "there is no dataset 'nowhere'"),
         ({"kind": "mlp"}, "mlp is no language model. Name one with --model: paligemma2"),
-        ({"shown": 41}, "other has captions of 41 clips|other has captions of 40 clips"),
+        ({"examples": 99}, "other has 40 clips with a caption, and 99 are to be shown"),
         ({"track": "../demo"}, "--track is '../demo'"),
-    ],
-)
-def test_mistakes_get_a_sentence(changes: dict[str, Any], said: str, project: Path) -> None:
-    if "shown" in changes:
-        changes = {"shown": 99}
-    with pytest.raises(UserError, match=said):
-        describe(**changes)
-    assert not Path("data/tracks/demo/captions.csv").exists()
-
-
-def test_without_frames_there_is_nothing_to_describe(project: Path) -> None:
+    ):
+        with pytest.raises(UserError, match=sentence):
+            describe(**changes)
     write_settings(project, frames=0)
     with pytest.raises(UserError, match=r"train\.language\.frames is 0"):
-        describe(source=None)
+        describe(examples_of=None)
+    assert not TRACK.exists()
 
 
 def test_trajectories_that_are_not_there_yet_are_told(project: Path) -> None:
@@ -273,7 +247,7 @@ STRANGE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\
 def fill(
     texts: list[tuple[str, str]], about: dict[str, Any] | None = None
 ) -> tuple[pd.DataFrame, list[str]]:
-    """A track of clips by path and text, two a batch; and the clips that were asked for."""
+    """The demo's track "t" by path and text, two a batch; and the clips that were asked for."""
     names = [str(i) for i in range(len(texts))]
     clips = pd.DataFrame({"video_idx": names, "file_path": [p for p, _ in texts], "key": "k"})
     asked: list[str] = []
@@ -284,27 +258,26 @@ def fill(
             some = missing.iloc[start : start + 2]
             yield some.assign(text=[texts[int(name)][1] for name in some["video_idx"]])
 
-    return tracks.fill("d", "t", about or {}, clips, answer), asked
+    return tracks.fill(DEMO, "t", about or {}, clips, answer), asked
 
 
 @given(st.lists(st.tuples(STRANGE, STRANGE), min_size=1, max_size=4))
 @settings(max_examples=30)
 def test_no_text_breaks_a_track(texts: list[tuple[str, str]]) -> None:
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracks, "ROOT", Path(folder))
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
         for asks in (len(texts), 0):
             found, asked = fill(texts)
             assert list(zip(found["file_path"], found["text"], strict=True)) == texts
             assert len(asked) == asks
 
 
-def test_wherever_a_track_was_cut_off_it_is_gone_on_with(
+def test_wherever_a_track_was_cut_off_it_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [("a", 'so\n"he" said,\n'), ("b\n", "=1+1"), ('"', "\r\n"), ("d", "")]
-    monkeypatch.setattr(tracks, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
     fill(texts)
-    path = tmp_path / "d/t.csv"
+    path = Path("data/tracks/demo/t.csv")
     whole = path.read_bytes()
     asked_for = []
     for cut in range(len(whole) + 1):
@@ -319,18 +292,18 @@ def test_wherever_a_track_was_cut_off_it_is_gone_on_with(
 
 
 def test_a_damaged_track_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracks, "ROOT", tmp_path)
-    clips = pd.DataFrame({"video_idx": ["1"], "file_path": ["a"], "key": ["k"]})
+    monkeypatch.chdir(tmp_path)
+    path = Path("data/tracks/demo/t.csv")
+    path.parent.mkdir(parents=True)
     for content in (
         "a,b\n1,2\n",
         "video_idx,file_path,key,text\n1,a,k,x,y,z\n",
         "video_idx,file_path,key,text\n1,a,k\n",
     ):
-        (tmp_path / "d").mkdir(exist_ok=True)
-        (tmp_path / "d/t.csv").write_text(content)
+        path.write_text(content)
         with pytest.raises(UserError, match=r"t\.csv is damaged"):
-            tracks.fill("d", "t", {}, clips, lambda missing: iter(()))
-        assert (tmp_path / "d/t.csv").read_text() == content
+            fill([("a", "x")])
+        assert path.read_text() == content
 
 
 # Captions stay out of training and evaluation.
@@ -341,29 +314,8 @@ def test_only_the_commands_know_of_tracks() -> None:
     naming = {
         str(path.relative_to(package).parts[0])
         for path in package.rglob("*.py")
-        if re.search(r"data/tracks|import tracks|\btracks\.(ROOT|fill)", path.read_text("utf-8"))
+        if re.search(r"data/tracks|import tracks|\btracks\.fill", path.read_text("utf-8"))
     }
     assert naming == {"app"}
     stages = (REPOSITORY / "dvc.yaml").read_text("utf-8")
     assert "tracks" not in stages
-
-
-@pytest.mark.parametrize("written", ["by people", "by a model"])
-def test_captions_as_transcripts_stop_the_training(
-    written: str, project: Path, whole: dict[str, bytes]
-) -> None:
-    """As in MAFW: every clip but the neutral ones has a caption, and a model can describe those."""
-    place = Path("data/labels/demo.csv")
-    table = labels.read(place)
-    bare = table["actual"] == "neutral"
-    table["caption"] = (table["video_idx"] + " turns away.").where(~bare, "")
-    described = table["video_idx"] + " looks."
-    table["transcript"] = table["caption"] if written == "by people" else described.where(bare, "")
-    words = labels.read_words(place)
-    labels.write(place, table, words)
-    write_settings(project, transcript="known")
-    with pytest.raises(UserError, match=r"column transcript: .*(tells the class|clip's caption)"):
-        train()
-    with pytest.raises(UserError, match="column transcript"):
-        leaks.check(labels.single_label(labels.read(place)), "transcript")
-    assert not Path("models/trained/split/model").exists()
