@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from making import toy, write_toy
+from making import toy, write_params, write_toy
 from running import facewave
 
 
@@ -13,6 +13,7 @@ def test_usable_clips_as_an_array_of_dicts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    write_params(tmp_path)
     assert facewave("export-npy", "all.npy") == 2
     assert capsys.readouterr().err.startswith("facewave: data/features/demo/clips.csv is not here.")
     assert not Path("all.npy").exists()
