@@ -1,5 +1,8 @@
-# make repro   everything, from raw clips to metrics     make test    the tests
-# make setup   the virtual environment alone             make clean   remove it
+# make repro      everything, from raw clips to metrics
+# make test       style, types, unit tests, and the pipeline once in small: minutes
+# make test-all   these and tests/integration: the full pipeline, kills, S3, queues, real clips
+# make setup      the virtual environment alone
+# make clean      remove it
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -7,17 +10,28 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # makes every later start seconds faster.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
-.PHONY: repro test setup clean
+.PHONY: repro test test-all integration setup clean
 
 repro: $(BIN)/.ready
 	@dvc repro
 	@facewave results
 
+# One process of tests a core, and one thread a process.
+WORKERS ?= $(shell nproc)
+PYTEST := OMP_NUM_THREADS=1 pytest -n $(WORKERS) --dist worksteal
+SMOKE := tests/integration/test_smoke.py
+
 test: $(BIN)/.ready-dev
 	@ruff check
 	@ruff format --check
-	@mypy
-	@pytest
+	@mypy & types=$$!; $(PYTEST) tests/unit $(SMOKE); failed=$$?; wait $$types && exit $$failed
+
+test-all: test
+	@$(MAKE) integration
+
+# What `make test` leaves to `make test-all`.
+integration: $(BIN)/.ready-dev
+	@$(PYTEST) --hypothesis-profile=thorough tests/integration --ignore=$(SMOKE)
 
 setup: $(BIN)/.ready
 

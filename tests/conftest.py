@@ -5,13 +5,16 @@ import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from facewave.landmarks import model_file
-from running import clone, run
+from running import QUICK, ROOT, clone, commit, run
 
-settings.register_profile("no deadline", deadline=None)  # machines are shared
-settings.load_profile("no deadline")
+# No deadlines: machines are shared. `pytest --hypothesis-profile=thorough` tries more examples.
+settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=200)
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")
@@ -42,12 +45,22 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh clone of what is in the working tree, reproduced without a landmarker."""
-    folder = tmp_path_factory.mktemp("clone") / "facewave"
-    clone(folder)
-    nothing = {"FACEWAVE_ASSETS": "", "FACEWAVE_CACHE": str(tmp_path_factory.mktemp("cache"))}
-    output = run(folder, "dvc", "repro", env=nothing)
-    assert " 0 detected now" in output
+    """A clone of the working tree with small settings, reproduced without a landmarker; committed.
+
+    It is made once for all processes of tests, so no test may change it or run DVC in it.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, reproduced = shared / "clone/facewave", shared / "clone/reproduced"
+    with FileLock(shared / "clone.lock"):
+        if not reproduced.exists():
+            shutil.rmtree(shared / "clone", ignore_errors=True)
+            clone(folder, **QUICK)
+            env = {"FACEWAVE_ASSETS": "", "FACEWAVE_CACHE": str(shared / "clone/cache")}
+            output = run(folder, "dvc", "repro", env=env)
+            commit(folder, "reproduced")
+            reproduced.write_text(output)
     return folder
 
 
@@ -56,4 +69,16 @@ def workspace(project: Path, tmp_path: Path) -> Path:
     """A copy of the reproduced project that a test may change."""
     folder = tmp_path / "workspace"
     shutil.copytree(project, folder, symlinks=True)
+    return folder
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with the demo's shipped trajectories, which we are in; without a landmarker."""
+    folder = tmp_path / "project"
+    (folder / "data").mkdir(parents=True)
+    shutil.copy(ROOT / "params.yaml", folder)
+    (folder / "data/trajectories").symlink_to(ROOT / "data/trajectories")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("FACEWAVE_ASSETS", "")
     return folder

@@ -1,11 +1,13 @@
 """facewave: from a clip of a face, through wavelets of its trajectories, to an emotion."""
 
 import os
-import platform
 
 __version__ = "0.1.0"
 
-# Load-bearing, and before numpy is imported: OpenBLAS chooses its kernels by the processor, whose
-# sums differ in the last bit. With this, every x86-64 with AVX2 writes the same bytes.
-if platform.machine() == "x86_64":
+# Load-bearing, and before numpy and torch are imported: OpenBLAS, MKL and ATen choose their kernels
+# by the processor, and the sums of these differ in the last bit. With these settings every x86-64
+# processor with AVX2 writes and trains the same bytes.
+if os.uname().machine == "x86_64":
     os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
+    os.environ.setdefault("MKL_CBWR", "COMPATIBLE")
+    os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")

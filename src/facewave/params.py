@@ -460,8 +460,9 @@ def _say(problem: Any) -> str:
             return "it should be a list"
         case "dict_type" | "dataclass_type":
             return "it should be a section of keys"
-        case "too_short":
-            return "it should not be empty"
+        case "too_short" | "too_long":
+            least = problem["ctx"].get("min_length", 2)  # the only bound above is that of a pair
+            return "it should not be empty" if least == 1 else f"it should have {least} elements"
         case "greater_than_equal":
             return f"it should be {problem['ctx']['ge']} or more"
         case _:

@@ -1,7 +1,7 @@
-"""``facewave annotate DATASET``: descriptions of clips that have none, by a language model.
+"""``facewave annotate DATASET``: a language model describes the clips that have no caption.
 
-They are a track of their own (tracks.py) and never an input: what describes a face tells its
-emotion. Captions that people wrote stay where they are.
+Its descriptions are a track of their own (tracks.py) and never an input, because a description of a
+face tells the emotion. Captions written by people stay where they are.
 """
 
 import hashlib
@@ -30,38 +30,38 @@ PROMPT = (
     "These are frames of a clip of a person. Describe in one or two sentences what the person does "
     "and how the face moves."
 )
-_MOST = 96  # tokens of a description
+_MAX_TOKENS = 96  # of a description
 
 
 def annotate(
-    dataset: str,
+    name: str,
     track: str,
     kind: str | None,
     prompt: str,
-    source: str | None,
-    shown: int,
+    examples_of: str | None,
+    examples: int,
     limit: int | None,
 ) -> None:
-    """Write data/tracks/<dataset>/<track>.csv: ``tracks.CLIP`` and text, "" where nothing was said.
+    """Write data/tracks/<dataset>/<track>.csv: ``tracks.CLIP`` and text, "" for an empty answer.
 
-    The weights are those of ``train.language.weights``, as they come: nothing trained is added.
-    Frames are shown as ``train.language`` says.
+    The weights are ``train.language.weights``, without anything trained; frames are shown as
+    ``train.language`` says.
 
     Args:
-        dataset: a dataset of params.yaml; its clips without a caption are described.
+        name: a dataset of params.yaml; its clips without a caption are described.
         track: the track's name.
-        kind: a language model's; None: ``train.model``.
-        prompt: what is asked, word by word.
-        source: a dataset whose clips and captions are shown as examples before, by chance
-            (``train.seed``); None: nothing is.
-        shown: how many.
-        limit: describe so many clips at most, and the others in a later run.
+        kind: of language model; None: ``train.model``.
+        prompt: the question, verbatim.
+        examples_of: a dataset from which captioned clips are drawn (with ``train.seed``) to be
+            shown before the question; None: no examples.
+        examples: the number of them.
+        limit: describe at most N clips, and the rest in a later run.
 
     Raises:
-        UserError: there is no such dataset, language model or caption, no frame is to be shown, or
-            the track was made in another way.
+        UserError: there is no such dataset or language model, too few captions or no frame to
+            show, or the track was made in another way.
     """
-    import torch  # these take seconds to load
+    import torch
 
     from facewave.models.vlm import backbones
     from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
@@ -69,63 +69,60 @@ def annotate(
     from facewave.prompts.examples import Examples
 
     loaded = params.load()
-    params.dataset(loaded, dataset)
-    own = replace(
+    dataset = Dataset(name, loaded)
+    settings = replace(
         loaded.train.language,
         face_tokens=0,
-        prompt=prompt.replace("{", "{{").replace("}", "}}"),  # as it is
+        prompt=prompt.replace("{", "{{").replace("}", "}}"),  # verbatim
         transcript="none",
-        examples=shown if source else 0,
+        examples=examples if examples_of else 0,
     )
-    if not own.frames:
-        raise UserError("params.yaml: train.language.frames is 0: nothing is there to describe.")
+    if not settings.frames:
+        raise UserError("params.yaml: train.language.frames is 0: there is nothing to describe.")
     kind = kind or loaded.train.model
-    known = {name: name for name in get_args(LanguageModelKind)}
-    if kind not in known:
-        raise UserError(f"{kind} is no language model. Name one with --model: {', '.join(known)}.")
-    table = _read(dataset, loaded)
+    kinds = {name: name for name in get_args(LanguageModelKind)}
+    if kind not in kinds:
+        raise UserError(f"{kind} is no language model. Name one with --model: {', '.join(kinds)}.")
+    table = labels.with_trajectories(dataset.read_labels())
     table = tracks.keyed(table[table["caption"] == ""], dataset).reset_index(drop=True)
-    clips = _clips(table, dataset, loaded)
-    shots = _shots(source, shown, loaded) if source else clips.select([])
+    clips = _clips(table, dataset)
+    shots = clips.select([])
+    if examples_of:
+        shots = _shots(Dataset(examples_of, loaded), examples, loaded.train.seed)
 
     torch.set_num_threads(1)  # sums in a fixed order
-    backbone = backbones.load(known[kind], own.weights, own.quantized)
-    module = LanguageModel(
-        LanguageModelConfig(known[kind], own.weights, backbone.revision, "zero_shot", ()), backbone
+    backbone = backbones.load(kinds[kind], settings.weights, settings.quantized)
+    config = LanguageModelConfig(
+        kinds[kind], settings.weights, backbone.revision, "zero_shot", classes=()
     )
+    model = LanguageModel(config, backbone).eval()
 
     def describe(missing: pd.DataFrame) -> Iterator[pd.DataFrame]:
-        asked = Examples(clips.select(missing.index.tolist()), shots, (), (), own, seed=0)
-        said = texts(module.eval(), asked, own, _MOST)
-        for start in range(0, len(missing), own.batch_size):
-            rows = missing[tracks.CLIP].iloc[start : start + own.batch_size]
-            yield rows.assign(text=[_line(text) for text in islice(said, len(rows))])
+        prompts = Examples(clips.select(missing.index.tolist()), shots, (), (), settings, seed=0)
+        answers = texts(model, prompts, settings, _MAX_TOKENS)
+        for start in range(0, len(missing), settings.batch_size):
+            rows = missing[tracks.CLIP].iloc[start : start + settings.batch_size]
+            yield rows.assign(text=[_line(text) for text in islice(answers, len(rows))])
 
+    shown = ("frames", "sampling", "picture", "side", "grid")
     about = {
-        "model": _identity(backbone, kind, own.weights),
+        "model": _identity(backbone, kind, settings.weights),
         "prompt": prompt,
-        "frames": {
-            name: getattr(own, name) for name in ("frames", "sampling", "picture", "side", "grid")
-        },
-        "examples": _about(shots, source, own.examples),
-        "tokens": _MOST,
+        "frames": {name: getattr(settings, name) for name in shown},
+        "examples": _about(shots, examples_of, settings.examples),
+        "tokens": _MAX_TOKENS,
     }
-    found = tracks.fill(dataset, track, about, table, describe, limit)
+    described = tracks.fill(dataset, track, about, table, describe, limit)
     print(
-        f"{tracks.ROOT}/{dataset}/{track}.csv: {len(found)} of {len(table)} clips without a "
+        f"{dataset.tracks}/{track}.csv: {len(described)} of {len(table)} clips without a "
         f"caption are described, by {kind}"
     )
 
 
-def _read(dataset: str, loaded: params.Params) -> pd.DataFrame:
-    return labels.with_trajectories(Dataset(dataset, loaded).read_labels())
-
-
-def _clips(table: pd.DataFrame, name: str, loaded: params.Params) -> "PromptClips":
-    """Rows of a dataset to be shown by frames alone; their captions are the answers."""
+def _clips(table: pd.DataFrame, dataset: Dataset) -> "PromptClips":
+    """Rows of a dataset, shown by frames alone; their captions are the answers."""
     from facewave.prompts.examples import PromptClips
 
-    dataset = Dataset(name, loaded)
     clips = Clips(
         table.assign(usable=False, at=0),
         {},
@@ -134,26 +131,26 @@ def _clips(table: pd.DataFrame, name: str, loaded: params.Params) -> "PromptClip
         dataset.landmarks,
         dataset.read_index().set_index("video_idx"),
     )
+    # Without the marks that mean something to a model.
     captions = [_line(caption.replace("<", " ")) for caption in table["caption"]]
     return PromptClips(clips, (), [""] * len(table), captions, np.zeros((len(table), 0)))
 
 
-def _shots(source: str, count: int, loaded: params.Params) -> "PromptClips":
-    """Captioned clips drawn by chance; one too many, as ``Examples`` wants them."""
-    params.dataset(loaded, source)
-    table = _read(source, loaded)
+def _shots(dataset: Dataset, count: int, seed: int) -> "PromptClips":
+    """Captioned clips at random, one more than are shown, as ``Examples`` takes them."""
+    table = labels.with_trajectories(dataset.read_labels())
     table = table[table["caption"] != ""]
     if len(table) < count:
         raise UserError(
-            f"{source} has captions of {len(table)} clips, and {count} are to be shown as "
+            f"{dataset.name} has {len(table)} clips with a caption, and {count} are to be shown as "
             "examples. Name another dataset with --examples-of, or ask for fewer with --examples."
         )
-    drawn = table.sample(min(count + 1, len(table)), random_state=loaded.train.seed)
-    return _clips(tracks.keyed(drawn, source), source, loaded)
+    drawn = table.sample(min(count + 1, len(table)), random_state=seed)
+    return _clips(tracks.keyed(drawn, dataset), dataset)
 
 
 def _about(shots: "PromptClips", source: str | None, count: int) -> dict[str, Any]:
-    """Which clips were shown with which captions."""
+    """The clips and captions that were shown."""
     lines = [*shots.table.get("key", []), *shots.answers]
     return {
         "dataset": source,
@@ -181,5 +178,5 @@ def _identity(backbone: "Backbone", kind: str, weights: str) -> dict[str, str]:
 
 
 def _line(text: str) -> str:
-    """A text as a table's readers have no trouble with."""
+    """A text as one line that every reader of tables takes."""
     return " ".join(text.replace("\0", "\ufffd").split())

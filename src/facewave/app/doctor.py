@@ -1,6 +1,6 @@
 """``facewave doctor``: what is right and wrong with this machine, and what to do about it.
 
-Heavy packages are tried in processes of their own, so that one that crashes is a finding.
+Heavy packages are tried in processes of their own, so that a crash is a finding, too.
 """
 
 import importlib.metadata
@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,42 +16,35 @@ from rich.console import Console
 from rich.markup import escape
 
 from facewave.errors import UserError
-from facewave.files import CACHE
 
-_PACKAGES = (
-    "dvc",
-    "dvclive",
-    "mediapipe",
-    "opencv-contrib-python",
-    "PyWavelets",
-    "numpy",
-    "pandas",
-    "torch",
-    "torchvision",
-    "transformers",
-    "peft",
-    "accelerate",
-    "scikit-learn",
-    "pyarrow",
-)
-_CV2_OWNERS = (
-    "opencv-contrib-python",
-    "opencv-python",
-    "opencv-python-headless",
-    "opencv-contrib-python-headless",
-)
-# What the wheels of OpenCV and MediaPipe expect of the system, by Debian's and Ubuntu's names.
+_PACKAGES = ("dvc", "dvclive", "mediapipe", "opencv-contrib-python", "PyWavelets", "numpy",
+             "pandas", "torch", "torchvision", "transformers", "peft", "accelerate",
+             "scikit-learn", "pyarrow")  # fmt: skip
+_CV2_OWNERS = ("opencv-contrib-python", "opencv-python", "opencv-python-headless",
+               "opencv-contrib-python-headless")  # fmt: skip
+# What the wheels of OpenCV and MediaPipe expect of the system, by their names in Debian and Ubuntu.
 _LIBRARIES = "libgl1 libegl1 libgles2 libglib2.0-0"
 _FREE_GB = 8
+# MediaPipe's native library is only loaded when a landmarker is made: load it here.
+_LOAD_MEDIAPIPE = """
+import ctypes, pathlib, mediapipe
+for library in pathlib.Path(mediapipe.__file__).parent.rglob('libmediapipe*'):
+    ctypes.CDLL(str(library))
+"""
+_NAME_GPU = """
+import torch
+if torch.cuda.is_available():
+    print(torch.cuda.get_device_name(), '(CUDA', torch.version.cuda + ')')
+"""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
-        what: its name.
-        state: what was found.
+        what: was checked.
+        state: it is in.
         advice: what to do, or "" if all is well.
         blocking: whether ``make repro`` cannot work like this.
     """
@@ -63,29 +56,20 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at everything, in the order in which it is needed; without packages, at nothing more."""
+    """Run all checks, in the order in which things are needed; stop where packages are missing."""
     checks: list[Callable[[], Finding]] = [
-        _python,
-        _git,
-        _versions,
-        _cv2_owner,
-        _opencv,
-        _mediapipe,
-        _landmarker,
-        _gpu,
-        _cache,
-        _disk,
-    ]
+        python, git, packages, cv2_owner, opencv, mediapipe, landmarker, gpu, cache, disk,
+    ]  # fmt: skip
     findings = []
     for check in checks:
         findings.append(check())
-        if check is _versions and findings[-1].blocking:
+        if check is packages and findings[-1].blocking:
             break
     return findings
 
 
 def show(findings: list[Finding]) -> None:
-    """One line each, advice below it."""
+    """Print a line for each finding, with advice below it."""
     console = Console(highlight=False, soft_wrap=True)
     for finding in findings:
         warning = "[yellow]![/]" if finding.advice else "[green]✓[/]"
@@ -95,80 +79,86 @@ def show(findings: list[Finding]) -> None:
             console.print(f"    → {escape(finding.advice)}")
 
 
-def _python() -> Finding:
+def python() -> Finding:
+    """The interpreter is that of a virtual environment."""
     state = f"{sys.version.split()[0]} ({sys.executable})"
     if sys.prefix == sys.base_prefix:
         return Finding("Python", state, "no virtual environment: source .venv/bin/activate")
     return Finding("Python", state)
 
 
-def _git() -> Finding:
+def git() -> Finding:
+    """Git is installed."""
     if shutil.which("git") is None:
         return Finding("git", "not found", "install git: DVC needs it", blocking=True)
     return Finding("git", "found")
 
 
-def _versions() -> Finding:
-    found, missing = [], []
-    for name in _PACKAGES:
-        try:
-            found.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
-    if missing:
+def packages() -> Finding:
+    """All packages are installed."""
+    installed = _versions(_PACKAGES)
+    if missing := [name for name in _PACKAGES if name not in installed]:
         advice = "run make setup (or pip install -r requirements.txt)"
         return Finding("packages", f"missing: {', '.join(missing)}", advice, blocking=True)
-    return Finding("packages", ", ".join(found))
+    return Finding("packages", ", ".join(map(" ".join, installed.items())))
 
 
-def _cv2_owner() -> Finding:
-    owners = []
-    for name in _CV2_OWNERS:
+def cv2_owner() -> Finding:
+    """Exactly one package has installed the folder cv2: several overwrite each other."""
+    owners = _versions(_CV2_OWNERS)
+    state = ", ".join(map(" ".join, owners.items()))
+    if len(owners) == 1:
+        return Finding("owner of cv2", state)
+    advice = "pip install -r requirements.txt"
+    if owners:
+        state = f"several packages share the folder cv2: {state}"
+        advice = f"pip uninstall -y {' '.join(owners)} && {advice}"
+    return Finding("owner of cv2", state or "none", advice, blocking=True)
+
+
+def _versions(names: Iterable[str]) -> dict[str, str]:
+    """The versions of those packages that are installed."""
+    found = {}
+    for name in names:
         try:
-            owners.append(f"{name} {importlib.metadata.version(name)}")
+            found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    if len(owners) == 1:
-        return Finding("owner of cv2", owners[0])
-    if not owners:
-        return Finding("owner of cv2", "none", "pip install -r requirements.txt", blocking=True)
-    names = " ".join(owner.split()[0] for owner in owners)
-    return Finding(
-        "owner of cv2",
-        f"several packages share the folder cv2: {', '.join(owners)}",
-        f"pip uninstall -y {names} && pip install -r requirements.txt",
-        blocking=True,
-    )
+    return found
 
 
-def _opencv() -> Finding:
+def opencv() -> Finding:
+    """OpenCV loads."""
     return _loads("OpenCV", "import cv2; cv2.VideoCapture", blocking=True)
 
 
-def _mediapipe() -> Finding:
-    # Its native library is loaded only when a landmarker is made: load it here. Only new clips
-    # need it; the demo's trajectories are shipped.
-    return _loads(
-        "MediaPipe",
-        "import ctypes, pathlib, mediapipe\n"
-        "for library in pathlib.Path(mediapipe.__file__).parent.rglob('libmediapipe*'):\n"
-        "    ctypes.CDLL(str(library))",
-        blocking=False,
-    )
+def mediapipe() -> Finding:
+    """MediaPipe loads. Only new clips need it: the demo's trajectories are shipped."""
+    return _loads("MediaPipe", _LOAD_MEDIAPIPE)
 
 
-def _loads(what: str, code: str, *, blocking: bool) -> Finding:
+def gpu() -> Finding:
+    """Torch loads, and may see a GPU."""
+    finding = _loads("torch", _NAME_GPU, blocking=True)
+    if finding.advice:
+        return finding
+    return Finding("GPU", finding.state.replace("loads", "none; the demo needs none"))
+
+
+def _loads(what: str, code: str, *, blocking: bool = False) -> Finding:
+    """Run code in a process of its own; the state is what it prints, or "loads"."""
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if process.returncode == 0:
-        return Finding(what, "loads")
+        return Finding(what, process.stdout.strip() or "loads")
     last = (process.stderr.strip().splitlines() or [f"exit {process.returncode}"])[-1]
     advice = f"a system library is missing: apt-get install {_LIBRARIES}"
     if "cannot open shared object" not in last:
-        advice = "run make setup; if it stays, reinstall the package"
+        advice = "run make setup; if that does not help, reinstall the package"
     return Finding(what, f"does not load: {last}", advice, blocking)
 
 
-def _landmarker() -> Finding:
+def landmarker() -> Finding:
+    """The landmarker's file is the right one, if it is here."""
     from facewave.files import sha256
     from facewave.landmarks import model_file
 
@@ -186,24 +176,13 @@ def _landmarker() -> Finding:
     return Finding("landmarker file", f"{path}, SHA-256 as expected")
 
 
-def _gpu() -> Finding:
-    code = (
-        "import torch\n"
-        "if torch.cuda.is_available():\n"
-        "    print(torch.cuda.get_device_name(), '(CUDA', torch.version.cuda + ')')"
-    )
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    if process.returncode:
-        last = (process.stderr.strip().splitlines() or [f"exit {process.returncode}"])[-1]
-        return Finding("torch", f"does not load: {last}", "run make setup", blocking=True)
-    return Finding("GPU", process.stdout.strip() or "none; the demo and the classifiers need none")
-
-
-def _cache() -> Finding:
-    from facewave.landmarks import cache
+def cache() -> Finding:
+    """The cache of detections can be written."""
+    from facewave.files import CACHE
+    from facewave.landmarks import cache as detections
 
     try:
-        folder = cache.folder()
+        folder = detections.folder()
     except UserError as error:
         return Finding("cache of detections", "none", str(error), blocking=True)
     parent = next(path for path in (folder, *folder.parents) if path.exists())
@@ -213,7 +192,8 @@ def _cache() -> Finding:
     return Finding("cache of detections", str(folder))
 
 
-def _disk() -> Finding:
+def disk() -> Finding:
+    """There is room on the disk."""
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     if free < _FREE_GB:
         return Finding("free disk", f"{free:.1f} GB", "free some: the packages alone take 6.5 GB")

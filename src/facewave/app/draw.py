@@ -8,17 +8,16 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facewave import params
-from facewave.app.seen import see
+from facewave.app.seen import look
 from facewave.errors import UserError
 from facewave.files import replacing
-from facewave.landmarks import cache
-from facewave.landmarks.schema import Trajectory, duration, read_clip, read_facts
+from facewave.landmarks.schema import Trajectory, duration
 from facewave.video import Clip
 
 _BARS = 16  # the blendshapes that move most
 _PANEL = 300  # pixels, right of the picture
 _TIMELINE = 24  # pixels, below it
-_LEAST_HEIGHT = 360  # of the picture: smaller ones are enlarged, or nothing could be read
+_MIN_HEIGHT = 360  # of the picture: smaller ones are enlarged, to be legible
 _GREEN, _AMBER, _RED = (90, 200, 90), (40, 170, 240), (70, 70, 220)  # BGR
 _GREY, _WHITE = (60, 60, 60), (235, 235, 235)
 
@@ -26,24 +25,22 @@ Picture = NDArray[np.uint8]
 
 
 def draw(clip: Path, out: Path, fps: float) -> None:
-    """Write the video.
+    """Write the video: the frames that were looked at, in order, at their mean rate.
 
     Args:
         clip: a video or a folder of pictures.
-        out: the .mp4 file; frames keep their order and the clip its mean frame rate.
+        out: the .mp4 file.
         fps: of pictures.
 
     Raises:
-        UserError: the clip is not here or cannot be decoded, or the video cannot be written.
+        UserError: the clip cannot be decoded, or the video cannot be written.
     """
     settings = params.load()
-    found = see([clip], fps, settings)
-    (key,) = found.keys
-    if said := found.problems.get(key) or read_facts(cache.place(key)).problem:
-        print(f"{clip}: {said}")
-    if key in found.problems or not len(read_clip(cache.place(key)).times_T):
+    seen, facts = look(clip, fps, settings)
+    if facts.problem:
+        print(f"{clip}: {facts.problem}")
+    if not len(seen.times_T):
         raise UserError(f"{clip}: there is no frame to draw.")
-    seen = read_clip(cache.place(key))
     rows = range(len(seen.times_T))
     rate = len(seen.times_T) / duration(seen.times_T) if len(seen.times_T) > 1 else 1.0
     moving = np.argsort(-np.nan_to_num(seen.blendshapes_TB).std(axis=0), kind="stable")
@@ -65,15 +62,15 @@ def draw(clip: Path, out: Path, fps: float) -> None:
             writer.write(cv2.resize(drawn, (width, height)))
         if writer is not None:
             writer.release()
-    others = int((~seen.valid_T & (seen.faces_T > 0)).sum())
-    gaps = int((~seen.valid_T).sum())
+    gaps_T = ~seen.valid_T
+    others = int((gaps_T & (seen.faces_T > 0)).sum())
     only_others = f" ({others} with other faces only)" if others else ""
-    print(f"{out}: {len(seen.times_T)} frames, {gaps} of them without the face{only_others}")
+    print(f"{out}: {len(gaps_T)} frames, {gaps_T.sum()} of them without the face{only_others}")
 
 
 def _frame(picture: Picture, seen: Trajectory, t: int, shown: NDArray[np.intp]) -> Picture:
     """One frame: the picture with points, the panel beside it, the timeline below both."""
-    scale = max(1.0, _LEAST_HEIGHT / picture.shape[0])
+    scale = max(1.0, _MIN_HEIGHT / picture.shape[0])
     size = (2 * round(picture.shape[1] * scale / 2), 2 * round(picture.shape[0] * scale / 2))
     canvas = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), size)
     if seen.valid_T[t]:
@@ -84,10 +81,11 @@ def _frame(picture: Picture, seen: Trajectory, t: int, shown: NDArray[np.intp]) 
         cv2.rectangle(canvas, (left, top), (right, bottom), _GREEN, 1)
     else:
         _text(canvas, "no face" if not seen.faces_T[t] else "another face", (10, 24), _RED, 0.7)
-    whole = np.full((size[1] + _TIMELINE, size[0] + _PANEL, 3), 24, np.uint8)
-    whole[: size[1], : size[0]] = canvas
-    _bars(whole[: size[1], size[0] :], seen, t, shown)
-    _timeline(whole[size[1] :], seen, t)
+    width, height = size
+    whole = np.full((height + _TIMELINE, width + _PANEL, 3), 24, np.uint8)
+    whole[:height, :width] = canvas
+    _bars(whole[:height, width:], seen, t, shown)
+    _timeline(whole[height:], seen, t)
     return whole
 
 
@@ -105,11 +103,13 @@ def _bars(panel: Picture, seen: Trajectory, t: int, shown: NDArray[np.intp]) -> 
 
 
 def _timeline(strip: Picture, seen: Trajectory, t: int) -> None:
-    """Frames with the face green, with others only amber, without any red; and where we are."""
+    """Frames with the face in green, with other faces only in amber, with none in red; and t."""
     width, count = strip.shape[1], len(seen.valid_T)
     for i, (valid, faces) in enumerate(zip(seen.valid_T, seen.faces_T, strict=True)):
-        left, right = i * width // count, max((i + 1) * width // count, i * width // count + 1)
-        strip[8:16, left:right] = _GREEN if valid else _AMBER if faces else _RED
+        left = i * width // count
+        strip[8:16, left : max((i + 1) * width // count, left + 1)] = (
+            _GREEN if valid else _AMBER if faces else _RED
+        )
     at = t * width // count
     strip[2:22, at : at + 3] = _WHITE
 

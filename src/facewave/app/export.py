@@ -1,36 +1,34 @@
-"""``facewave export-npy``: the exchange format that others use."""
+"""``facewave export-npy``: the exchange format of other projects."""
 
 from pathlib import Path
 
 import numpy as np
 
+from facewave import params
 from facewave.files import replacing
-from facewave.wavelets import schema as wavelets
+from facewave.workspace import Dataset
 
 
 def export(dataset: str, out: Path) -> None:
-    """Write usable clips as an object array of dicts.
+    """Write the usable clips as an object array of dicts.
 
     Each is ``{'file_path': str, 'landmarks': (K, 478, 3), 'blendshapes': (K, 52)}``, float32. Such
-    a file is a pickle inside: reading it needs ``np.load(..., allow_pickle=True)``, which runs
-    whatever its maker put in, so read only files you trust. This project writes the format and
-    never reads it; its own features are plain arrays.
+    a file is a pickle inside: reading it needs ``np.load(..., allow_pickle=True)``, which runs any
+    code that its maker put in. This project writes the format for others and never reads it.
     """
-    features = wavelets.read(Path("data/features") / dataset)
-    clips, blocks = features.clips, features.blocks
-    usable = np.flatnonzero(clips["usable"])
+    features = Dataset(dataset, params.load()).read_features()
+    usable = np.flatnonzero(features.clips["usable"])
+    blocks = {name: features.blocks[name] for name in ("landmarks", "blendshapes")}
     records = np.empty(len(usable), object)
-    for i, at in enumerate(usable):
-        records[i] = {
-            "file_path": clips["file_path"].iloc[at],
-            "landmarks": np.array(blocks["landmarks"][at]),
-            "blendshapes": np.array(blocks["blendshapes"][at]),
+    for i, row in enumerate(usable):
+        records[i] = {"file_path": features.clips["file_path"].iloc[row]} | {
+            name: np.array(block[row]) for name, block in blocks.items()
         }
     with replacing(out) as temporary, temporary.open("wb") as file:
         np.save(file, records)
+    shapes = ", ".join(f"{name} {block.shape[1:]}" for name, block in blocks.items())
     print(
-        f"{out}: {len(records)} clips, landmarks {blocks['landmarks'].shape[1:]}, blendshapes "
-        f"{blocks['blendshapes'].shape[1:]}\n"
-        "Reading it needs pickle (np.load with allow_pickle), which can run code: pass it on as "
-        "what it is, and read only such files as you trust. facewave itself never reads one."
+        f"{out}: {len(records)} clips, {shapes}\n"
+        "Reading it needs pickle (np.load with allow_pickle), which can run code: say so when you "
+        "pass it on, and read only such files as you trust. facewave itself never reads one."
     )

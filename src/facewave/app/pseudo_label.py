@@ -50,7 +50,7 @@ def pseudo_label(name: str, folder: Path | None, track: str) -> None:
         raise UserError(f"{folder} gives numbers, not labels. Name another model with --model.")
     features = dataset.read_features()
     model.check(features, name)
-    rows = tracks.keyed(labels.with_trajectories(dataset.read_labels()), name)
+    rows = tracks.keyed(labels.with_trajectories(dataset.read_labels()), dataset)
     clips = dataset.clips(rows, features)
     table = clips.table
     unlabelled = (table["excluded"] != "") | (table["actual"] == "")
@@ -71,11 +71,9 @@ def pseudo_label(name: str, folder: Path | None, track: str) -> None:
 
     files = ("config.json", "model.safetensors")
     about = {"model": {file: sha256(folder / file) for file in files}}
-    answered = tracks.fill(name, track, about, clips.table, answer)
+    answered = tracks.fill(dataset, track, about, clips.table, answer)
     n_unlabelled = answered["video_idx"].isin(table.loc[unlabelled, "video_idx"]).sum()
-    print(
-        f"{tracks.ROOT}/{name}/{track}.csv: {len(answered)} clips, {n_unlabelled} without a label"
-    )
+    print(f"{dataset.tracks}/{track}.csv: {len(answered)} clips, {n_unlabelled} without a label")
     answers = answered.merge(table[known], on=tracks.CLIP)
     if answers.empty:
         print("no known labels to compare with")
@@ -88,9 +86,10 @@ def _unseen(table: pd.DataFrame, model: training.Trained, loaded: params.Params)
     """Which clips a model did not learn from, under this or another name."""
     unseen = pd.Series(True, table.index)
     for name, partition in model.learnt_from:
-        theirs = labels.single_label(Dataset(name, loaded).read_labels())
+        learnt = Dataset(name, loaded)
+        theirs = labels.single_label(learnt.read_labels())
         parts = labels.parts(theirs, partition if partition == "split" else int(partition))
-        unseen &= ~table["key"].isin(tracks.keyed(theirs[parts != "test"], name)["key"])
+        unseen &= ~table["key"].isin(tracks.keyed(theirs[parts != "test"], learnt)["key"])
     return unseen
 
 

@@ -1,4 +1,4 @@
-"""A person's own clips, looked at as a dataset's are: kept in the cache, and found there again."""
+"""A person's own clips, detected as a dataset's clips are: once, and then read from the cache."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,20 +6,30 @@ from pathlib import Path
 from facewave import params
 from facewave.errors import UserError
 from facewave.landmarks import cache, extract
+from facewave.landmarks.schema import ClipFacts, Trajectory, read_clip, read_facts
+from facewave.workspace import pack
 
 
 def see(clips: Sequence[Path], fps: float, settings: params.Params) -> extract.Ensured:
-    """Detect the clips that were not yet.
+    """Detect those clips that are neither in the cache nor among a dataset's shipped trajectories.
 
     Args:
         clips: videos or folders of pictures.
         fps: of pictures.
-        settings: how to look, and the datasets whose shipped trajectories may have a clip already.
+        settings: how to look, and the datasets.
+    """
+    packs = [pack(name) for name in settings.datasets]
+    return extract.ensure(clips, "clips", fps, settings.landmarks, packs)
+
+
+def look(clip: Path, fps: float, settings: params.Params) -> tuple[Trajectory, ClipFacts]:
+    """What is seen in one clip.
 
     Raises:
-        UserError: a clip is not here.
+        UserError: it could not be detected.
     """
-    if missing := [clip for clip in clips if not clip.exists()]:
-        raise UserError(f"{missing[0]} is not here. Name a video, or a folder of pictures.")
-    shelves = [cache.pack(name) for name in settings.datasets]
-    return extract.ensure(clips, "clips", fps, settings.landmarks, shelves)
+    ensured = see([clip], fps, settings)
+    (key,) = ensured.keys
+    if key in ensured.problems:
+        raise UserError(f"{clip}: {ensured.problems[key]}. Try again.")
+    return read_clip(cache.place(key)), read_facts(cache.place(key))

@@ -1,22 +1,20 @@
-"""``facewave trajectories CLIP``: a picture of trajectories, and of what K numbers keep of them."""
+"""``facewave trajectories CLIP``: a plot of trajectories, and of what K numbers keep of them."""
 
 from pathlib import Path
 
 from facewave import params
-from facewave.app.seen import see
+from facewave.app.seen import look
 from facewave.errors import UserError
-from facewave.landmarks import cache
-from facewave.landmarks.schema import read_clip, read_facts
 from facewave.report import pictures
 from facewave.video import Clip
 from facewave.wavelets.features import features
 from facewave.wavelets.transform import Transform
 
-_POINTS = 512
+_POINTS = 512  # of time at which the inverse is drawn
 
 
 def draw(clip: Path, out: Path, fps: float) -> None:
-    """Write the picture: frames, the blendshapes that move most with their inverse, a scalogram.
+    """Draw frames, the blendshapes that move most with their inverse, and a scalogram.
 
     Args:
         clip: a video or a folder of pictures.
@@ -24,25 +22,19 @@ def draw(clip: Path, out: Path, fps: float) -> None:
         fps: of pictures.
 
     Raises:
-        UserError: the clip is not here or cannot be decoded, or shows no face that moves; or the
-            file is no .png.
+        UserError: the clip cannot be decoded or has fewer than two frames with a face, or the file
+            is no .png.
     """
     settings = params.load()
     if out.suffix != ".png":
         raise UserError(f"{out} is no .png file; name one.")
-    found = see([clip], fps, settings)
-    (key,) = found.keys
-    if key in found.problems:
-        raise UserError(f"{clip}: {found.problems[key]}. Try again.")
-    trajectory, facts = read_clip(cache.place(key)), read_facts(cache.place(key))
+    trajectory, facts = look(clip, fps, settings)
     if trajectory.valid_T.sum() < 2:
         raise UserError(f"{clip}: a face in fewer than two frames: there is no trajectory.")
-    chosen = settings.wavelets
-    transform = Transform.of(chosen)
-    numbers = features(trajectory, facts, transform)
+    transform = Transform.of(settings.wavelets)
     pictures.clip(
         trajectory,
-        numbers["blendshapes"],
+        features(trajectory, facts, transform)["blendshapes"],
         transform.over_time(_POINTS),
         Clip(clip, fps),
         f"{clip.name}: {transform.name}, {transform.numbers} numbers a trajectory",

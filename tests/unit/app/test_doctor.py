@@ -1,70 +1,141 @@
-"""``facewave doctor`` on machines with something wrong, each made real."""
+"""``facewave doctor`` on machines with something wrong."""
 
+import importlib.metadata
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
+from facewave.app import doctor
+from facewave.app.doctor import Finding
 from facewave.landmarks import model_file
-from running import ROOT, run
+from running import facewave
+
+GOOD = Finding("git", "found")
 
 
-def test_this_machine_is_fit() -> None:
-    output = run(ROOT, "facewave", "doctor")
-    for line in ("OpenCV: loads", "MediaPipe: loads", "owner of cv2: opencv-contrib-python"):
-        assert f"✓ {line}" in output
-    assert "✗" not in output
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The versions of what is installed besides, "" of what is not."""
+    changes: dict[str, str] = {}
+    version = importlib.metadata.version
+
+    def changed(name: str) -> str:
+        if changes.get(name) == "":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return changes.get(name) or version(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", changed)
+    return changes
 
 
-def test_two_owners_of_cv2_are_found(tmp_path: Path) -> None:
-    info = tmp_path / "opencv_python-4.10.0.84.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: opencv-python\nVersion: 4.10.0.84\n"
+def test_two_owners_of_cv2_or_none_are_found(installed: dict[str, str]) -> None:
+    finding = doctor.cv2_owner()
+    assert finding.state.startswith("opencv-contrib-python ")
+    assert not finding.advice
+    installed["opencv-python"] = "4.10.0.84"
+    finding = doctor.cv2_owner()
+    assert finding.blocking
+    assert finding.state.startswith("several packages share the folder cv2: opencv-contrib-")
+    assert finding.state.endswith("opencv-python 4.10.0.84")
+    uninstall = "pip uninstall -y opencv-contrib-python opencv-python && "
+    assert finding.advice == f"{uninstall}pip install -r requirements.txt"
+    installed |= {"opencv-python": "", "opencv-contrib-python": ""}
+    assert doctor.cv2_owner() == Finding(
+        "owner of cv2", "none", "pip install -r requirements.txt", blocking=True
     )
-    output = run(ROOT, "facewave", "doctor", ok=False, env={"PYTHONPATH": str(tmp_path)})
-    assert "✗ owner of cv2: several packages share the folder cv2" in output
-    assert "pip uninstall -y opencv-contrib-python opencv-python &&" in output
 
 
-def test_a_package_that_does_not_load_is_a_finding(tmp_path: Path) -> None:
-    (tmp_path / "cv2.py").write_text(
-        "raise ImportError('libGL.so.1: cannot open shared object file: No such file')"
-    )
-    output = run(ROOT, "facewave", "doctor", ok=False, env={"PYTHONPATH": str(tmp_path)})
-    assert "✗ OpenCV: does not load: ImportError: libGL.so.1" in output
-    assert "apt-get install libgl1" in output
+def test_without_packages_nothing_more_is_checked(installed: dict[str, str]) -> None:
+    assert not doctor.packages().advice
+    installed["mediapipe"] = ""
+    *_, last = doctor.examine()
+    assert last.state == "missing: mediapipe"
+    assert "make setup" in last.advice
+    assert last.blocking
 
 
-def test_a_wrong_landmarker_is_found(tmp_path: Path) -> None:
-    (tmp_path / model_file.NAME).write_bytes(b"something else")
-    output = run(ROOT, "facewave", "doctor", env={"FACEWAVE_ASSETS": str(tmp_path)})
-    assert "! landmarker file" in output
-    assert "wrong SHA-256" in output
-    assert "delete it" in output
+def test_a_package_that_does_not_load_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for name, check in {
+        "cv2": doctor.opencv,
+        "mediapipe": doctor.mediapipe,
+        "torch": doctor.gpu,
+    }.items():
+        (tmp_path / f"{name}.py").write_text(
+            "raise ImportError('libGL.so.1: cannot open shared object file: No such file')"
+        )
+        finding = check()
+        assert finding.state.startswith("does not load: ImportError: libGL.so.1")
+        assert "apt-get install libgl1" in finding.advice
+        assert finding.blocking == (name != "mediapipe")  # only new clips need it
+        (tmp_path / f"{name}.py").write_text("import os; os._exit(9)")
+        assert check().state == "does not load: exit 9"
+        assert "make setup" in check().advice
+        (tmp_path / f"{name}.py").unlink()
+
+
+def test_a_gpu_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for available, state in ((True, "H100 (CUDA 13)"), (False, "none; the demo needs none")):
+        (tmp_path / "torch.py").write_text(
+            f"class cuda:\n    is_available = lambda: {available}\n"
+            "    get_device_name = lambda: 'H100'\n"
+            "class version:\n    cuda = '13'\n"
+        )
+        assert doctor.gpu() == Finding("GPU", state)
+
+
+def test_the_landmarker_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_file, "find", lambda: None)
+    assert doctor.landmarker().state == "not here yet"
+    assert not doctor.landmarker().blocking
+    (tmp_path / "a.task").write_bytes(b"something else")
+    monkeypatch.setattr(model_file, "find", lambda: tmp_path / "a.task")
+    assert "wrong SHA-256" in doctor.landmarker().state
+    assert doctor.landmarker().advice.startswith("delete it")
 
 
 def test_the_right_landmarker_is_recognised(landmarker: Path) -> None:
-    output = run(ROOT, "facewave", "doctor", env={"FACEWAVE_ASSETS": str(landmarker.parent)})
-    assert "SHA-256 as expected" in output
+    assert landmarker.exists()
+    assert doctor.landmarker().state.endswith("SHA-256 as expected")
 
 
-def test_missing_packages_are_named(tmp_path: Path) -> None:
-    code = (
-        "import importlib.metadata as m\n"
-        "known = m.version\n"
-        "def version(name):\n"
-        "    if name == 'mediapipe':\n"
-        "        raise m.PackageNotFoundError(name)\n"
-        "    return known(name)\n"
-        "m.version = version\n"
-    )
-    (tmp_path / "sitecustomize.py").write_text(code)
-    output = run(ROOT, "facewave", "doctor", ok=False, env={"PYTHONPATH": str(tmp_path)})
-    assert "✗ packages: missing: mediapipe" in output
-    assert "make setup" in output
+def test_a_cache_that_cannot_be_written_and_a_full_disk_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not doctor.cache().advice
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert doctor.cache().blocking
+    assert "set FACEWAVE_CACHE" in doctor.cache().advice
+    for free, advice in ((7.9e9, "free some: the packages alone take 6.5 GB"), (8.1e9, "")):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, f=free: type("", (), {"free": f}))
+        assert doctor.disk().advice == advice
 
 
-@pytest.mark.parametrize("command", ["doctor", "results", "predict", "export-npy", "datasets"])
-def test_help_says_what_each_command_is_for(command: str) -> None:
-    assert command in run(ROOT, "facewave", "--help")
-    assert "Usage" in run(ROOT, "facewave", command, "--help")
+def test_a_python_without_an_environment_and_no_git_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert doctor.git() == GOOD
+    assert not doctor.python().advice
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    assert "source .venv/bin/activate" in doctor.python().advice
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert doctor.git().blocking
+
+
+def test_findings_are_printed_with_advice_and_decide_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warning = Finding("free disk", "7 GB [of 9]", "free some")
+    for findings, code in (([GOOD, warning], 0), ([GOOD, Finding("git", "-", "get it", True)], 1)):
+        monkeypatch.setattr(doctor, "examine", lambda f=findings: f)
+        assert facewave("doctor") == code
+        good, bad, advice = capsys.readouterr().out.splitlines()
+        assert good == "✓ git: found"
+        assert bad == ("✗ git: -" if code else "! free disk: 7 GB [of 9]")
+        assert advice.strip() == ("→ get it" if code else "→ free some")

@@ -1,6 +1,5 @@
 """The video of what was seen: as long as the clip, points on the face, gaps in red."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from facewave.app.draw import draw
 from facewave.errors import UserError
 from facewave.landmarks import cache
-from facewave.landmarks.schema import ClipFacts, Trajectory
+from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory
 from facewave.video import Clip
 from making import SETTINGS, remember, trajectory, write_params, write_video
 from running import ROOT
@@ -18,16 +17,7 @@ from running import ROOT
 DEMO = ROOT / "data/raw/demo/clips"
 
 
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with the shipped trajectories: no landmarker is needed."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    shutil.copy(ROOT / "params.yaml", folder)
-    (folder / "data").mkdir()
-    (folder / "data/trajectories").symlink_to(ROOT / "data/trajectories")
-    monkeypatch.chdir(folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("shipped")
 
 
 def frames(video: Path) -> list[np.ndarray]:
@@ -51,6 +41,10 @@ def test_every_frame_is_drawn_with_points_bars_and_a_timeline(tmp_path: Path) ->
     assert share(panel, "green") > 0.002
     assert share(strip, "green") > 0.2
     assert share(strip, "red") == 0
+    # The mark of the present moves along.
+    at = [int(drawn[t][363].min(axis=1).argmax()) for t in (0, 14, 28)]
+    assert at == sorted(at)
+    assert at[2] - at[0] > 500
 
 
 def test_where_there_is_no_face_the_timeline_is_red(tmp_path: Path) -> None:
@@ -60,27 +54,12 @@ def test_where_there_is_no_face_the_timeline_is_red(tmp_path: Path) -> None:
     assert share(picture[:360, 360:], "green") == 0
 
 
-def test_where_we_are_moves_along(tmp_path: Path) -> None:
-    draw(DEMO / "21.mp4", tmp_path / "out.mp4", 25)
-    drawn = frames(tmp_path / "out.mp4")
-    at = [int(drawn[t][363].min(axis=1).argmax()) for t in (0, 14, 28)]
-    assert at == sorted(at)
-    assert at[2] - at[0] > 500
-
-
-@pytest.mark.parametrize(
-    ("clip", "sentence"),
-    [("nowhere.mp4", "is not here"), (str(DEMO / "91.mp4"), "there is no frame to draw")],
-)
-def test_what_cannot_be_drawn_is_told(
-    tmp_path: Path, landmarker: Path, clip: str, sentence: str
-) -> None:
-    with pytest.raises(UserError, match=sentence):
-        draw(Path(clip), tmp_path / "out.mp4", 25)
-    assert not (tmp_path / "out.mp4").exists()
-
-
-def test_a_name_without_mp4_is_refused(tmp_path: Path) -> None:
+def test_what_cannot_be_drawn_is_told(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", 1)
+    empty = ClipFacts(30.0, 64, 48, 0, "no frame")
+    remember(cache.key(tmp_path / "a.mp4", 25, SETTINGS), EMPTY, empty)
+    with pytest.raises(UserError, match=r"a\.mp4: there is no frame to draw"):
+        draw(tmp_path / "a.mp4", tmp_path / "out.mp4", 25)
     with pytest.raises(UserError, match=r"Name an \.mp4 file"):
         draw(DEMO / "21.mp4", tmp_path / "out.txt", 25)
     assert list(tmp_path.glob("*out*")) == []
@@ -92,8 +71,8 @@ def of_numbers(numbers: range, gaps: tuple[int, ...] = ()) -> Trajectory:
     return replace(trajectory(len(numbers), gaps=gaps), frames_T=frames, times_T=frames / 30)
 
 
-def test_at_a_lower_rate_only_what_was_looked_at_is_drawn(project: Path, tmp_path: Path) -> None:
-    write_params(project, landmarks={"fps": 10.0})
+def test_at_a_lower_rate_only_what_was_looked_at_is_drawn(shipped: Path, tmp_path: Path) -> None:
+    write_params(shipped, landmarks={"fps": 10.0})
     write_video(tmp_path / "a.mp4", 30)
     key = cache.key(tmp_path / "a.mp4", 25, replace(SETTINGS, fps=10.0))
     remember(key, of_numbers(range(0, 30, 3)), ClipFacts(30.0, 64, 48, 30))

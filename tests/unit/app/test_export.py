@@ -1,58 +1,44 @@
-"""The exchange format of others, as its readers open it."""
+"""The exchange format of other projects, as its readers open it."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from facewave.app.export import export
-from making import contents, run, toy, write_toy
+from making import toy, write_params, write_toy
+from running import facewave
 
 
-@pytest.fixture(scope="module")
-def holder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    project = tmp_path_factory.mktemp("project")
-    write_toy(project, toy())
-    return project
+def test_usable_clips_as_an_array_of_dicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_params(tmp_path)
+    assert facewave("export-npy", "all.npy") == 2
+    assert capsys.readouterr().err.startswith("facewave: data/features/demo/clips.csv is not here.")
+    assert not Path("all.npy").exists()
 
+    write_toy(tmp_path, toy())
+    assert facewave("export-npy", "out/all.npy", "--dataset", "demo") == 0
+    printed = capsys.readouterr().out
+    assert "out/all.npy: 60 clips, landmarks (10, 478, 3), blendshapes (10, 52)" in printed
+    assert "pickle" in printed
+    assert "can run code" in printed
+    assert "trust" in printed
 
-def test_usable_clips_as_an_array_of_dicts(holder: Path) -> None:
-    done = run(holder, "-m", "facewave.app.cli", "export-npy", "out/all.npy", "--dataset", "demo")
-    assert done.returncode == 0, done.stderr
     # Only here, where this very test had the file made, is a pickle read.
-    records = np.load(holder / "out/all.npy", allow_pickle=True)
+    records = np.load("out/all.npy", allow_pickle=True)
     assert (records.dtype, records.shape) == (np.dtype(object), (60,))
-
-    folder = holder / "data/features/demo"
-    features = {name: np.load(folder / f"{name}.npy") for name in ("landmarks", "blendshapes")}
+    features = {name: np.load(f"data/features/demo/{name}.npy")
+                for name in ("landmarks", "blendshapes")}  # fmt: skip
     usable = ~np.isnan(features["blendshapes"]).any(axis=(1, 2))
     paths = [f"clips/{i:03}.mp4" for i in (1, *range(1, 60))]  # 000 shows no face
     assert [record["file_path"] for record in records] == paths
     for name, block in features.items():
-        expected = block[usable]
         assert all(type(record[name]) is np.ndarray for record in records)
         assert all(record[name].dtype == np.float32 for record in records)
-        np.testing.assert_array_equal(np.stack([record[name] for record in records]), expected)
+        np.testing.assert_array_equal([record[name] for record in records], block[usable])
     assert {tuple(record) for record in records} == {("file_path", "landmarks", "blendshapes")}
 
-    assert "out/all.npy: 60 clips, landmarks (10, 478, 3), blendshapes (10, 52)" in done.stdout
-    assert "pickle" in done.stdout
-    assert "can run code" in done.stdout
-    assert "trust" in done.stdout
-
-
-def test_the_same_features_give_the_same_bytes(
-    holder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(holder)
-    for name in ("a", "b"):
-        export("demo", Path(name) / "all.npy")
-    assert contents(holder / "a") == contents(holder / "b")
-    assert set(contents(holder / "a")) == {"all.npy"}
-
-
-def test_without_features_a_sentence_and_exit_2(tmp_path: Path) -> None:
-    done = run(tmp_path, "-m", "facewave.app.cli", "export-npy", "all.npy")
-    assert done.returncode == 2
-    assert done.stderr.startswith("facewave: data/features/demo/clips.csv is not here.")
-    assert not (tmp_path / "all.npy").exists()
+    assert facewave("export-npy", "again/all.npy") == 0
+    assert Path("again/all.npy").read_bytes() == Path("out/all.npy").read_bytes()

@@ -1,0 +1,26 @@
+"""The pipeline once, in small, as a part of `make test`: its stages fit together."""
+
+import json
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from running import run, stages_run
+
+
+def test_every_stage_runs_once(project: Path) -> None:
+    output = (project.parent / "reproduced").read_text()
+    stages = YAML(typ="safe", pure=True).load(project / "dvc.yaml")["stages"]
+    del stages["list"]
+    expected = {f"{name}@demo" if "foreach" in stage else name for name, stage in stages.items()}
+    assert sorted(stages_run(output)) == sorted(expected)
+    assert " 0 detected now" in output  # the demo's trajectories are shipped
+    report = json.loads((project / "metrics/evaluate/report.json").read_text())
+    assert "synthetic" in report["dataset"]
+    assert "synthetic" in (project / "metrics/report.html").read_text("utf-8")
+
+
+def test_a_second_run_does_nothing(workspace: Path) -> None:
+    output = run(workspace, "dvc", "repro")
+    assert stages_run(output) == []
+    assert run(workspace, "git", "status", "--porcelain") == ""
