@@ -193,28 +193,7 @@ def test_actors_of_crema_d_are_in_one_fold_and_one_part(kept: Kept) -> None:
         assert actors["split"].nunique().max() == 1
 
 
-def test_a_subset_has_the_classes_of_the_whole(kept: Kept) -> None:
-    for name in ENTRIES:
-        for share in SHARES:
-            table = kept(name)
-            some = schema.subset(table, 0, share)
-            assert len(some) == pytest.approx(share * len(table), abs=table["actual"].nunique())
-            for columns in (["actual"], ["actual", "split"]):
-                whole = table.groupby(columns).size()
-                taken = some.groupby(columns).size().reindex(whole.index, fill_value=0)
-                assert (taken - share * whole).abs().max() <= (1 if columns == ["actual"] else 6)
-
-
-def test_a_subset_has_the_folds_of_the_whole(kept: Kept) -> None:
-    for name in ["dfew", "mafw"]:
-        for share in SHARES:
-            table = kept(name)
-            whole = table.groupby(["actual", "fold"]).size()
-            taken = schema.subset(table, 0, share).groupby(["actual", "fold"]).size()
-            assert (taken.reindex(whole.index, fill_value=0) - share * whole).abs().max() <= 6
-
-
-def test_subsets_are_nested_and_slices_share_nothing(kept: Kept) -> None:
+def test_subsets_are_nested_and_have_the_classes_and_folds_of_the_whole(kept: Kept) -> None:
     for name in ENTRIES:
         table = kept(name)
         slices = [set(schema.subset(table, 0, share)["video_idx"]) for share in SHARES]
@@ -223,6 +202,16 @@ def test_subsets_are_nested_and_slices_share_nothing(kept: Kept) -> None:
         beside = set(schema.subset(table, 0.3, 0.5)["video_idx"])
         assert beside.isdisjoint(slices[2])
         assert beside | slices[2] == slices[3]
+        kinds = {("actual",): 1, ("actual", "split"): 6}
+        if name in ("dfew", "mafw"):
+            kinds["actual", "fold"] = 6
+        for share in SHARES:
+            some = schema.subset(table, 0, share)
+            assert len(some) == pytest.approx(share * len(table), abs=table["actual"].nunique())
+            for columns, most in kinds.items():
+                whole = table.groupby(list(columns)).size()
+                taken = some.groupby(list(columns)).size().reindex(whole.index, fill_value=0)
+                assert (taken - share * whole).abs().max() <= most
 
 
 # MAFW's two tracks.

@@ -1,7 +1,7 @@
 """The rules of cleaning, each in one place. Pure: facts about files are passed in."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -131,14 +131,16 @@ def exclude_copies(table: pd.DataFrame) -> None:
     part = table["start"].map(str) + " to " + table["end"].map(str)
     candidates = table.assign(twin=twin + " " + part)[table["excluded"] == ""]
     content = ["word" if "word" in table else "actual", "valence", "arousal", "aus", "scores"]
-    for _, group in _several(candidates, "twin"):
+    copies = candidates[candidates.duplicated("twin", keep=False)]
+    for _, group in copies.groupby("twin", sort=False):
         note = "the same bytes as " + ", ".join(group["file_path"])
         if len(group[content].map(str).drop_duplicates()) > 1:
-            _exclude_rows(table, group.index, Reason.CONFLICTING_CLIPS, note)
+            rows, reason = group.index, Reason.CONFLICTING_CLIPS
         else:
             in_test = group.index[group["part"] == "test"]
             stays = in_test[0] if len(in_test) else group.index[0]
-            _exclude_rows(table, group.index.drop(stays), Reason.DUPLICATE_CLIP, note)
+            rows, reason = group.index.drop(stays), Reason.DUPLICATE_CLIP
+        table.loc[rows, ["excluded", "note"]] = [reason.value, note]
 
 
 def _repeated_rows(table: pd.DataFrame) -> None:
@@ -180,12 +182,9 @@ def _judge_votes(table: pd.DataFrame, rules: Rules) -> None:
         _exclude(table, word == "", Reason.NO_SINGLE_LABEL, text)
     tie = counts.map(lambda c: len(c) > 1 and c[0] == c[1] > 0)
     _exclude(table, tie, Reason.VOTE_TIE, text)
-    chosen = pd.Series(
-        [v[name] if v and name in v else 0 for v, name in zip(votes, word, strict=True)],
-        table.index,
-        dtype=int,
-    )
-    against = voted & (chosen != top)
+    pairs = zip(votes, word, strict=True)
+    chosen = np.array([v.get(name, 0) if v else 0 for v, name in pairs], int)
+    against = voted & (top != chosen)
     if needed is not None:
         against |= voted & (top <= needed)
     _exclude(table, against, Reason.CONTRADICTED, "label " + word + ", votes " + text)
@@ -270,11 +269,6 @@ def _counts(column: pd.Series) -> pd.Series:
     return column.dropna().value_counts().sort_index()
 
 
-def _several(rows: pd.DataFrame, key: str) -> Iterable[tuple[str, pd.DataFrame]]:
-    """The groups of rows that share ``key``, of at least two."""
-    return rows[rows.duplicated(key, keep=False)].groupby(key, sort=False)
-
-
 def _exclude(
     table: pd.DataFrame, which: pd.Series, reason: pd.Series | Reason, note: pd.Series | str
 ) -> None:
@@ -283,11 +277,6 @@ def _exclude(
     of_each = reason.value if isinstance(reason, Reason) else reason[fresh].map(str)
     table.loc[fresh, "excluded"] = of_each
     table.loc[fresh, "note"] = note if isinstance(note, str) else note[fresh]
-
-
-def _exclude_rows(table: pd.DataFrame, rows: pd.Index, reason: Reason, note: str) -> None:
-    table.loc[rows, "excluded"] = reason.value
-    table.loc[rows, "note"] = note
 
 
 def _entropy(counts: list[int]) -> float:

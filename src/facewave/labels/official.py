@@ -123,10 +123,9 @@ def records(
     records = []
     for clip, entry in listed.items():
         record = Record(
-            table=entry.position[0],
-            row=entry.position[1],
-            video_idx=clip,
-            file_path=path_of(clip),
+            *entry.position,
+            clip,
+            path_of(clip),
             word=entry.word,
             fold=entry.fold,
             problem=entry.problem,

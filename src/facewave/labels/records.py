@@ -1,7 +1,7 @@
 """The readers' output: one record for each row of a corpus's own files."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,7 @@ from facewave.labels.schema import Reason
 from facewave.labels.tables import Unusable
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """One clip as its corpus describes it; the reader judges only whether it can be read.
 
@@ -36,6 +36,7 @@ class Record:
     row: int
     video_idx: str
     file_path: str = ""
+    _: KW_ONLY
     word: str = ""
     votes: Mapping[str, int] | None = None
     subject: str = ""

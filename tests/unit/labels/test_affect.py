@@ -19,28 +19,15 @@ def quadrant(valence: float | None, arousal: float | None) -> str:
 
 
 def test_a_quadrant_needs_two_signs() -> None:
-    cases: list[tuple[float | None, float | None, str]] = [
-        (0.5, 0.5, "positive aroused"),
-        (-0.5, 0.5, "negative aroused"),
-        (-0.5, -0.5, "negative calm"),
-        (0.5, -0.5, "positive calm"),
-        (1e-9, 1.0, "positive aroused"),
-        (1.0, -1e-9, "positive calm"),
-        (0.0, 0.5, ""),
-        (0.5, -0.0, ""),
-        (0.0, 0.0, ""),
-        (None, 0.5, ""),
-        (-0.5, None, ""),
-        (None, None, ""),
-    ]
-    for valence, arousal, expected in cases:
-        assert quadrant(valence, arousal) == expected
-
-
-def test_quadrants_keep_the_index() -> None:
-    index = pd.Index([7, 3])
-    found = affect.quadrants(pd.Series([0.5, -0.5], index), pd.Series([0.5, 0.5], index))
-    assert found.to_dict() == {7: "positive aroused", 3: "negative aroused"}
+    valence = [0.5, -0.5, -0.5, 0.5, 1e-9, 1.0, 0.0, 0.5, 0.0, None, -0.5, None]
+    arousal = [0.5, 0.5, -0.5, -0.5, 1.0, -1e-9, 0.5, -0.0, 0.0, 0.5, None, None]
+    index = pd.RangeIndex(3, 15)
+    quadrants = affect.quadrants(pd.Series(valence, index), pd.Series(arousal, index))
+    assert quadrants.tolist() == [
+        "positive aroused", "negative aroused", "negative calm", "positive calm",
+        "positive aroused", "positive calm", *[""] * 6,
+    ]  # fmt: skip
+    assert quadrants.index.equals(index)
 
 
 @settings(deadline=None)
@@ -53,19 +40,13 @@ def test_a_quadrant_is_the_sign_of_both_or_none(valence: float, arousal: float) 
     assert ("calm" in found) == (arousal < 0 and valence != 0)
 
 
-def test_a_bin_holds_its_lower_edge() -> None:
+def test_a_bin_holds_its_lower_edge_and_the_last_one_1_too() -> None:
     for number in range(20):
         edge = (number - 10) / 10
         assert affect.bins([edge]).tolist() == [number]
         assert affect.bins([edge + 0.05]).tolist() == [number]
-
-
-def test_an_edge_that_was_computed_is_an_edge() -> None:
-    for computed in [0.1 + 0.2, 1 - 0.9, -1 + 0.7, 0.7 - 0.6]:
-        assert affect.bins([computed]).tolist() == [round(10 * computed) + 10]
-
-
-def test_the_last_bin_holds_1_too() -> None:
+    for edge in [0.1 + 0.2, 1 - 0.9, -1 + 0.7, 0.7 - 0.6]:  # computed
+        assert affect.bins([edge]).tolist() == [round(10 * edge) + 10]
     assert affect.bins([-1, 0.89, 0.9, 1]).tolist() == [0, 18, 19, 19]
 
 
@@ -106,12 +87,7 @@ def test_the_summary_counts_all_and_weighs_the_training_part() -> None:
     )
     table["quadrant"] = affect.quadrants(table["valence"], table["arousal"])
     found = affect.summary(table)
-    assert found["quadrants"] == {
-        "positive aroused": 3,
-        "negative aroused": 1,
-        "negative calm": 0,
-        "positive calm": 1,
-    }
+    assert found["quadrants"] == dict(zip(affect.QUADRANTS, (3, 1, 0, 1), strict=True))
     assert found["on_an_axis"] == 1
     assert found["valence"] == {
         "bins": [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 3, 0, 0, 0, 1],
@@ -120,14 +96,4 @@ def test_the_summary_counts_all_and_weighs_the_training_part() -> None:
     assert found["arousal"] == {
         "bins": [1, *[0] * 14, 5, 0, 0, 0, 0],
         "train_weights": [0.0] * 15 + [1.0] + [0.0] * 4,
-    }
-
-
-def test_without_a_training_part_there_are_no_weights() -> None:
-    table = pd.DataFrame(
-        {"valence": [0.5], "arousal": [0.5], "quadrant": ["positive aroused"], "split": ["test"]}
-    )
-    assert affect.summary(table)["valence"] == {
-        "bins": [0] * 15 + [1] + [0] * 4,
-        "train_weights": [0.0] * 20,
     }

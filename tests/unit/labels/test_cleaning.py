@@ -43,7 +43,7 @@ def clip(number: int, word: str = "happy", **other: Any) -> Record:
 
 
 def empty() -> Record:
-    return Record(table="t.csv", row=0, video_idx="", file_path="")
+    return Record("t.csv", 0, "", "")
 
 
 def judged(
@@ -65,38 +65,23 @@ def reasons(table: pd.DataFrame) -> list[str]:
     return table["excluded"].tolist()
 
 
-def test_good_rows_are_kept_with_their_words() -> None:
-    table = cleaned([clip(1, "happy"), clip(2, "sad", votes=votes(sad=10)), clip(3, "fear")])
-    assert reasons(table) == ["", "", ""]
-    assert table["note"].tolist() == ["", "", ""]
+def test_what_is_known_beside_the_label_stays() -> None:
+    known: dict[str, Any] = {"subject": "s", "source": "u", "scene": "c", "fold": 3, "part": "val"}
+    known |= {"caption": "a", "start": 1.5}
+    rows = [
+        clip(1, "happy", aus={"AU1": 1, "AU12": 0}, valence=-0.5, arousal=0.5, **known),
+        clip(2, "sad", part="test", votes=votes(sad=10), aus={}, valence=0.0, arousal=0.5),
+        clip(3, "fear", part="test", votes={}, scores={"stress": 0.1 + 0.2, "age": 40.0}),
+    ]
+    table = cleaned(rows)
+    assert outcomes(table) == ["", "", ""]
+    assert {name: table[name][0] for name in known} == known
     assert table["actual"].tolist() == ["happy", "sad", "fear"]
     assert table["votes"].tolist() == ["", '{"happy": 0, "sad": 10, "fear": 0}', ""]
-    assert not {"word", "problem"} & set(table.columns)
-
-
-def test_what_a_reader_tells_beside_the_label_stays() -> None:
-    told = clip(1, subject="s", source="u", scene="c", fold=3, part="val", caption="a", start=1.5)
-    (row,) = cleaned([told]).itertuples()
-    assert (row.subject, row.source, row.scene, row.fold, row.part, row.caption, row.start) == (
-        "s", "u", "c", 3, "val", "a", 1.5,
-    )  # fmt: skip
-
-
-def test_action_units_become_json_and_none_of_them_nothing() -> None:
-    table = cleaned([clip(1, aus={"AU1": 1, "AU12": 0}), clip(2), clip(3, aus={}, votes={})])
     assert table["aus"].tolist() == ['{"AU1": 1, "AU12": 0}', "", ""]
-    assert table["scores"].tolist() == ["", "", ""]
-    assert table["votes"].tolist() == ["", "", ""]
-
-
-def test_scores_become_json_with_all_their_digits() -> None:
-    table = cleaned([clip(1, scores={"stress": 0.1 + 0.2, "age": 40.0}), clip(2, scores={})])
-    assert table["scores"].tolist() == ['{"stress": 0.30000000000000004, "age": 40.0}', ""]
-
-
-def test_each_row_gets_its_quadrant() -> None:
-    table = cleaned([clip(1, valence=-0.5, arousal=0.5), clip(2, valence=0.0, arousal=0.5)])
-    assert table["quadrant"].tolist() == ["negative aroused", ""]
+    assert table["scores"].tolist() == ["", "", '{"stress": 0.30000000000000004, "age": 40.0}']
+    assert table["quadrant"].tolist() == ["negative aroused", "", ""]
+    assert not {"word", "problem"} & set(table.columns)
 
 
 @dataclass(frozen=True)
@@ -137,9 +122,6 @@ OUTSIDE: list[tuple[dict[str, Any], str]] = [
 THREE = "rows t.csv:2, t.csv:4, t.csv:5"
 BYTES = "the same bytes as 1.mp4, 2.mp4"
 CASES = [
-    Case(
-        "good rows", [clip(1), clip(2, "sad", votes=votes(sad=10)), clip(3, "fear")], ["", "", ""]
-    ),
     Case("a note without a problem", [clip(1, note="by the way")], [""]),
     *(
         Case(
@@ -220,13 +202,7 @@ CASES = [
     Case(
         "copies of two files",
         [clip(1), clip(2, "sad"), clip(3), clip(4, "sad"), clip(5)],
-        [
-            "",
-            "",
-            "duplicate clip: the same bytes as 1.mp4, 3.mp4",
-            "duplicate clip: the same bytes as 2.mp4, 4.mp4",
-            "",
-        ],
+        ["", "", *(f"duplicate clip: the same bytes as {i}.mp4, {i + 2}.mp4" for i in (1, 2)), ""],
         twins(1, 3) | twins(2, 4, twin="cd34"),
     ),
     Case(
@@ -234,12 +210,6 @@ CASES = [
         [clip(1), clip(2, "sad"), clip(3), clip(4)],
         [*["conflicting clips: the same bytes as 1.mp4, 2.mp4, 3.mp4"] * 3, ""],
         twins(1, 2, 3),
-    ),
-    Case(
-        "copies with two scores",
-        [clip(1, scores={"stress": 3.0}), clip(2, scores={"stress": 4.0})],
-        [f"conflicting clips: {BYTES}"] * 2,
-        twins(1, 2),
     ),
     *(
         Case(
@@ -263,11 +233,6 @@ CASES = [
         [clip(1), clip(2, file_path="1.mp4")],
         ["", "duplicate clip: the same bytes as 1.mp4, 1.mp4"],
     ),
-    Case(
-        "one file under two ids with two words",
-        [clip(1), clip(2, "sad", file_path="1.mp4")],
-        ["conflicting clips: the same bytes as 1.mp4, 1.mp4"] * 2,
-    ),
     *(
         Case(
             "parts of one file",
@@ -290,19 +255,10 @@ CASES = [
         twins(2) | dict.fromkeys(("1.mp4", "3.mp4"), replace(TWIN, problem="broken")),
     ),
     Case(
-        "the copy in the official folds stays",
-        [clip(1), clip(2, fold=4)],
-        ["no official part", ""],
-        twins(1, 2),
-    ),
-    Case(
         "votes that do not add up",
         [
-            clip(1, votes=votes(9)),
-            clip(2, votes=votes(10)),
-            clip(3, votes=votes(10, 1)),
-            clip(4, votes=votes()),
-            clip(5),
+            clip(i, votes=v)
+            for i, v in enumerate((votes(9), votes(10), votes(10, 1), votes(), None))
         ],
         [
             "votes do not add up: happy:9 add up to 9",
@@ -314,19 +270,11 @@ CASES = [
         rules=Rules(words=WORDS, annotators=10),
     ),
     Case(
-        "any number of annotators", [clip(1, votes=votes(9)), clip(2, votes=votes(10, 1))], ["", ""]
-    ),
-    Case(
         "no single label",
         [clip(1), clip(2, "", votes=votes(4, 4, 2)), clip(3, "", votes=votes())],
         ["", "no single label: happy:4 sad:4 fear:2", "no single label: no votes"],
     ),
-    Case(
-        "a corpus without words",
-        [clip(1, "", valence=0.5, arousal=0.5)],
-        [""],
-        rules=Rules(words=()),
-    ),
+    Case("a corpus without words", [clip(1, "", valence=0.5)], [""], rules=Rules(words=())),
     Case(
         "a tie of the highest votes, and one below them",
         [clip(1, votes=votes(4, 4, 2)), clip(2, votes=votes(4, 3, 3))],
@@ -463,12 +411,9 @@ def test_the_first_rule_that_applies_gives_the_reason() -> None:
         clip(4, **worst),
         clip(5, **worst),
         clip(5, **worst),
-        clip(6, **no_sum),
-        clip(7, **no_sum),
+        *(clip(i, **no_sum) for i in (6, 7)),
         clip(8, "sad", votes=votes(1)),
-        clip(9, **no_sum),
-        clip(10, **no_sum),
-        clip(11, **no_sum),
+        *(clip(i, **no_sum) for i in (9, 10, 11)),
         clip(12, "", votes=votes(8, 2)),
         clip(13, "", votes=votes(5, 5)),
         clip(14, "sad", votes=votes(5, 5)),
@@ -476,52 +421,21 @@ def test_the_first_rule_that_applies_gives_the_reason() -> None:
         clip(16, "sad", votes=votes(2, 8)),
         clip(17, "sad", votes=votes(0, 10)),
         clip(18, "happy", votes=votes(10)),
-        clip(19, "happy", votes=votes(10), part="train"),
-        clip(20, "happy", votes=votes(10), part="train"),
-        clip(21, "happy", votes=votes(10), part="train"),
+        *(clip(i, "happy", votes=votes(10), part="train") for i in (19, 20, 21)),
         clip(22, "fear", votes=votes(0, 0, 10), part="train"),
     ]
     gone = FileFact(exists=False, problem="0 bytes", twin="a")
-    facts = dict.fromkeys((f"{i}.mp4" for i in range(1, 7)), gone) | {
-        "7.mp4": FileFact(exists=True, problem="0 bytes", twin="a"),
-        "8.mp4": FileFact(exists=True, twin="a"),
-        "9.mp4": FileFact(exists=True, twin="a"),
-        "10.mp4": FileFact(exists=True, twin="b"),
-        "11.mp4": FileFact(exists=True, twin="b"),
-        "19.mp4": FileFact(exists=True, twin="c"),
-        "20.mp4": FileFact(exists=True, twin="c"),
-        "21.mp4": FileFact(exists=True, twin="d"),
-        "22.mp4": FileFact(exists=True, twin="d"),
-    }
+    facts = dict.fromkeys((f"{i}.mp4" for i in range(1, 7)), gone)
+    facts |= {"7.mp4": replace(gone, exists=True)} | twins(8, 9, twin="a")
+    facts |= twins(10, 11, twin="b") | twins(19, 20, twin="c") | twins(21, 22, twin="d")
     assert reasons(cleaned(rows, facts, rules)) == [
-        "",
-        Reason.MARKED_INVALID,
-        Reason.EMPTY_ROW,
-        Reason.UNKNOWN_WORD,
-        Reason.IN_TWO_PARTS,
-        Reason.IN_TWO_PARTS,
-        Reason.CONFLICTING_ROWS,
-        Reason.CONFLICTING_ROWS,
-        Reason.OUT_OF_RANGE,
-        Reason.DUPLICATE_ROW,
-        Reason.MISSING_FILE,
-        Reason.UNREADABLE_FILE,
-        Reason.VOTES_SUM,
-        Reason.VOTES_SUM,
-        Reason.VOTES_SUM,
-        Reason.VOTES_SUM,
-        Reason.CONTRADICTED,
-        Reason.NO_SINGLE_LABEL,
-        Reason.VOTE_TIE,
-        Reason.CONTRADICTED,
-        Reason.LOW_AGREEMENT,
-        Reason.NO_COUNTERPART,
-        Reason.NO_OFFICIAL_PART,
-        "",
-        Reason.DUPLICATE_CLIP,
-        Reason.CONFLICTING_CLIPS,
-        Reason.CONFLICTING_CLIPS,
-    ]
+        "", Reason.MARKED_INVALID, Reason.EMPTY_ROW, Reason.UNKNOWN_WORD,
+        *[Reason.IN_TWO_PARTS] * 2, *[Reason.CONFLICTING_ROWS] * 2, Reason.OUT_OF_RANGE,
+        Reason.DUPLICATE_ROW, Reason.MISSING_FILE, Reason.UNREADABLE_FILE, *[Reason.VOTES_SUM] * 4,
+        Reason.CONTRADICTED, Reason.NO_SINGLE_LABEL, Reason.VOTE_TIE, Reason.CONTRADICTED,
+        Reason.LOW_AGREEMENT, Reason.NO_COUNTERPART, Reason.NO_OFFICIAL_PART, "",
+        Reason.DUPLICATE_CLIP, *[Reason.CONFLICTING_CLIPS] * 2,
+    ]  # fmt: skip
 
 
 def test_clips_without_one_label_still_have_trajectories() -> None:
@@ -532,21 +446,12 @@ def test_clips_without_one_label_still_have_trajectories() -> None:
 
 
 def test_a_path_that_leaves_the_folder_is_refused() -> None:
-    for path in [
-        "../a.mp4",
-        "a/../../b.mp4",
-        "a/..",
-        "..",
-        "/etc/passwd",
-        "..\\a.mp4",
-        "\\\\host\\a",
+    for path in (
+        "../a.mp4", "a/../../b.mp4", "a/..", "..", "/etc/passwd", "..\\a.mp4", "\\\\host\\a",
         "a\0b",
-    ]:
+    ):  # fmt: skip
         with pytest.raises(UserError, match=r"t\.csv:7: the path .* leaves"):
             check_inside(path, "t.csv:7")
-
-
-def test_a_path_inside_the_folder_passes() -> None:
     for path in ["a.mp4", "a/b c.mp4", "./a.mp4", "a..b/..c.mp4", "größe.mp4", ""]:
         check_inside(path, "t.csv:7")
 
@@ -607,7 +512,7 @@ EACH = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(rows=ROWS, facts=FACTS, rules=EACH)
 def test_no_row_is_lost_and_none_is_kept_or_extracted_without_right(
     rows: list[Record], facts: dict[str, FileFact], rules: Rules
@@ -671,36 +576,20 @@ def test_the_report_counts_what_is_kept() -> None:
     }
 
 
-def test_the_report_tells_of_valence_and_arousal_where_there_are_any() -> None:
-    rows = [clip(1, valence=0.5, arousal=0.5), clip(2, valence=-0.5, arousal=0.0)]
-    told: Any = report(cleaned(rows).assign(split="train"))["affect"]
-    assert told["quadrants"]["positive aroused"] == 1
-    assert told["on_an_axis"] == 1
-
-
-def listed(rows: list[Record], reason: Reason = Reason.BAD_VALUE) -> Any:
+def listed(rows: list[Record]) -> Any:
     """What the report names of rows that are all left out for one reason."""
-    bad = [replace(row, problem=reason) for row in rows]
-    told: Any = report(judged(bad).assign(split=""))["reasons"]
-    assert list(told) == [reason.value]
-    return told[reason.value]
+    bad = [replace(row, problem=Reason.BAD_VALUE) for row in rows]
+    counts: Any = report(judged(bad).assign(split=""))["reasons"]
+    assert list(counts) == ["unreadable value"]
+    return counts["unreadable value"]
 
 
-def test_the_report_names_rows_by_their_file() -> None:
-    rows = [
-        clip(1, table="a.csv", row=3),
-        clip(2, table="b.csv", row=2),
-        clip(3, table="a.csv", row=5),
-    ]
-    assert listed(rows) == {"count": 3, "rows": "a.csv: 3, 5; b.csv: 2"}
-
-
-def test_the_report_names_clips_where_there_are_no_lines() -> None:
-    rows = [clip(1, table="", video_idx="01-02"), clip(2, table="", video_idx="03-04")]
-    assert listed(rows) == {"count": 2, "rows": "01-02, 03-04"}
-
-
-def test_the_report_names_a_hundred_rows_of_a_reason() -> None:
+def test_the_report_names_the_first_hundred_rows_of_a_reason_by_file_or_clip() -> None:
+    lines = [clip(1, table="a.csv", row=3), clip(2, table="b.csv", row=2)]
+    lines.append(clip(3, table="a.csv", row=5))
+    assert listed(lines) == {"count": 3, "rows": "a.csv: 3, 5; b.csv: 2"}
+    clips = [clip(1, table="", video_idx="01-02"), clip(2, table="", video_idx="03-04")]
+    assert listed(clips) == {"count": 2, "rows": "01-02, 03-04"}
     hundred = [clip(i, row=i) for i in range(2, 102)]
     names = "t.csv: " + ", ".join(map(str, range(2, 102)))
     assert listed(hundred) == {"count": 100, "rows": names}

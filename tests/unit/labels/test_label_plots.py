@@ -13,13 +13,9 @@ from facewave.labels import plots
 from facewave.labels.readers.mafw import COMPOUND
 from facewave.labels.schema import SEVEN
 
-BLUE, ORANGE, GREEN, RED, PURPLE = (  # of bars: the parts or folds in their order
-    (31, 119, 180),
-    (255, 127, 14),
-    (44, 160, 44),
-    (214, 39, 40),
-    (148, 103, 189),
-)
+# Of bars: the parts or folds in their order.
+BLUE, ORANGE, GREEN = (31, 119, 180), (255, 127, 14), (44, 160, 44)
+RED, PURPLE = (214, 39, 40), (148, 103, 189)
 VIRIDIS = ((68, 1, 84), (253, 231, 37))  # of the plane: few rows, many rows
 PARTS = ("train", "train", "val", "test")
 
@@ -79,13 +75,6 @@ def test_of_an_official_split_there_is_a_bar_for_every_word_in_each_part(path: P
     assert area(picture, RED) == 0
 
 
-def test_of_folds_there_is_a_bar_for_each(path: Path) -> None:
-    picture = draw(path, in_folds(SEVEN), SEVEN)
-    areas = [area(picture, colour) for colour in (BLUE, ORANGE, GREEN, RED, PURPLE)]
-    assert min(areas) > 3000
-    assert max(areas) < 1.1 * min(areas)
-
-
 def test_a_word_that_no_clip_has_keeps_its_place_and_has_no_bar(path: Path) -> None:
     whole = draw(path, clips(SEVEN), SEVEN)
     without_fear = draw(path, clips(SEVEN[:6]), SEVEN)
@@ -102,13 +91,14 @@ def test_43_words_have_a_line_each(path: Path) -> None:
     assert picture.shape == (898, 792, 3)
     areas = [area(picture, colour) for colour in (BLUE, ORANGE, GREEN, RED, PURPLE)]
     assert min(areas) > 10000
+    assert max(areas) < 1.1 * min(areas)
     middle_of_a_bar = picture[:, 260]  # each word's bar starts with fold 1
     blue = np.abs(middle_of_a_bar.astype(int) - BLUE).max(axis=1) <= 3
     assert (np.diff(blue.astype(int)) == 1).sum() == 43
 
 
 def test_without_words_there_is_the_plane_alone(path: Path) -> None:
-    for n in [1, 50, 300]:
+    for n in [1, 300]:
         picture = draw(path, on_the_plane(n), ())
         assert picture.shape == (462, 792, 3)
         assert sum(area(picture, colour) for colour in VIRIDIS) > 20
@@ -128,36 +118,27 @@ def test_where_clips_lie_on_the_plane_there_is_colour(path: Path) -> None:
 def test_words_and_plane_stand_side_by_side(path: Path) -> None:
     picture = draw(path, on_the_plane(30, SEVEN), SEVEN)
     assert picture.shape == (462, 1254, 3)
+    half = draw(path, on_the_plane(30, SEVEN).assign(arousal=np.nan), SEVEN)
+    assert half.shape == (462, 792, 3)  # rows without both numbers are not on the plane
     assert area(picture[:, :700], BLUE) > 3000
     assert area(picture[:, 750:], BLUE) == 0
     assert sum(area(picture[:, 750:], colour) for colour in VIRIDIS) > 20
 
 
-def test_rows_with_half_of_the_two_numbers_are_not_on_the_plane(path: Path) -> None:
-    picture = draw(path, on_the_plane(30, SEVEN).assign(arousal=np.nan), SEVEN)
-    assert picture.shape == (462, 792, 3)
-
-
 def test_the_same_table_makes_the_same_bytes_and_another_one_others(tmp_path: Path) -> None:
-    cases: list[tuple[Any, tuple[str, ...]]] = [
-        (clips(SEVEN), SEVEN),
-        (in_folds(COMPOUND), COMPOUND),
-        (on_the_plane(300), ()),
-    ]
+    cases: list[tuple[Any, tuple[str, ...]]] = [(clips(SEVEN), SEVEN), (on_the_plane(300), ())]
     for kept, words in cases:
-        for name, table in (("one", kept), ("two", kept), ("fewer", kept[:-40])):
-            plots.overview(table, words, "demo: a test", tmp_path / f"{name}.png")
-        one, two, fewer = (
-            (tmp_path / f"{name}.png").read_bytes() for name in ("one", "two", "fewer")
-        )
-        assert one == two
-        assert fewer != one
-        assert len(list(tmp_path.iterdir())) == 3
+        pictures = []
+        for table in (kept, kept, kept[:-40]):
+            plots.overview(table, words, "demo: a test", tmp_path / "plot.png")
+            pictures.append((tmp_path / "plot.png").read_bytes())
+        assert pictures[0] == pictures[1] != pictures[2]
+        assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_title_is_no_formula(path: Path) -> None:
-    for title in ["demo: of 1 $_$ clips", "demo: 100 % of a_b^c \\frac"]:
-        assert draw(path, clips(SEVEN), SEVEN, title).shape == (462, 792, 3)
+    title = "demo: 100 % of 1 $_$ clips a_b^c \\frac"
+    assert draw(path, clips(SEVEN), SEVEN, title).shape == (462, 792, 3)
 
 
 def test_ten_folds_stand_in_the_order_of_their_numbers(path: Path) -> None:

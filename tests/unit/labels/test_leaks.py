@@ -1,6 +1,5 @@
 """Leak check: a clip, a file, a subject or a source on two sides is found, in every partition."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,9 +9,6 @@ from hypothesis import strategies as st
 
 from facewave.errors import UserError
 from facewave.labels import leaks
-from facewave.labels.readers import mafw
-from facewave.labels.records import frame
-from facewave.params import Dataset
 
 DELETE = "The stored parts no longer fit the table: delete its .folds.json to draw new ones."
 UNOFFICIAL = (
@@ -145,35 +141,6 @@ def test_two_tables_share_something_if_and_only_if_a_clip_is_in_both(
     said = leaks.shared(clips(*map(str, one)), clips(*map(str, other)))
     assert bool(said) == bool(one & other)
     assert leaks.shared(clips(*map(str, other)), clips(*map(str, one))) == said
-
-
-def write_lists(root: Path, track: str, folds: dict[str, int], word: str) -> None:
-    """MAFW's official lists of one track: each clip in the test list of its fold."""
-    for fold in range(1, 6):
-        folder = root / "Train & Test Set" / track / "no_caption" / f"set_{fold}"
-        folder.mkdir(parents=True)
-        for part in ("train", "test"):
-            names = [name for name, own in folds.items() if (own == fold) == (part == "test")]
-            text = "".join(f"{name} {word}\n" for name in names)
-            (folder / f"{part}.txt").write_text(text, "utf-8")
-
-
-def test_training_on_single_labels_has_seen_clips_of_the_compound_test(tmp_path: Path) -> None:
-    """MAFW's compound folds are not its single ones."""
-    names = [f"{i:05}.mp4" for i in range(1, 11)]
-    write_lists(tmp_path, "single", {name: i // 2 + 1 for i, name in enumerate(names)}, "anger")
-    write_lists(
-        tmp_path, "compound", {name: i % 5 + 1 for i, name in enumerate(names)}, "anger_disgust"
-    )
-    single, compound = (
-        frame(
-            mafw.read(tmp_path, Dataset(reader="mafw", root=str(tmp_path), about="", track=track))
-        )
-        for track in ("single", "compound")
-    )
-    seen, tested = single[single["fold"] != 1], compound[compound["fold"] == 1]
-    assert leaks.shared(seen, tested) == "1 clips (00006.mp4), 1 files (data/clips/00006.mp4)"
-    assert leaks.shared(seen, single[single["fold"] == 1]) == ""
 
 
 def test_copies_of_a_file_are_a_leak() -> None:

@@ -51,20 +51,11 @@ def spare(part: str, fold: int) -> Entry:
 
 
 def test_a_clip_belongs_to_the_fold_that_tests_it() -> None:
-    found = official.folds(lists(sound()), "here", WORDS)
-    assert {clip: said.fold for clip, said in found.items()} == TESTED
-    assert {said.problem for said in found.values()} == {None}
+    found = official.folds(lists(reversed(sound())), "here", WORDS)
+    assert list(found) == ["a", "b", "c", "d", "e"]
+    assert {clip: listed.fold for clip, listed in found.items()} == TESTED
+    assert {listed.problem for listed in found.values()} == {None}
     assert found["c"] == Listed(position=("test 3", 1), word="happy", fold=3)
-
-
-def test_clips_come_in_the_order_of_their_ids() -> None:
-    assert list(official.folds(lists(reversed(sound())), "here", WORDS)) == [
-        "a",
-        "b",
-        "c",
-        "d",
-        "e",
-    ]
 
 
 def test_every_list_must_be_there() -> None:
@@ -76,44 +67,38 @@ def test_every_list_must_be_there() -> None:
                 official.folds(lists(some), "here", WORDS)
 
 
-def test_a_clip_in_training_and_test_of_one_fold_is_in_two_parts() -> None:
-    said = judged([*sound(), (1, "train", "a", "happy")])
-    assert (said.problem, said.note) == (Reason.IN_TWO_PARTS, "in training and test of fold 1")
-
-
-def test_a_clip_that_two_folds_test_is_in_two_parts() -> None:
-    said = judged([*without(2, "train"), (2, "test", "a", "happy")])
-    assert (said.problem, said.note) == (Reason.IN_TWO_PARTS, "in the test parts of folds 1, 2")
-    assert said.fold is None
-
-
-def test_a_clip_that_no_fold_tests_has_no_part() -> None:
-    said = judged([*without(1, "test"), (1, "train", "a", "happy"), spare("test", 1)])
-    assert (said.problem, said.note) == (Reason.NO_OFFICIAL_PART, "in no test part")
-    assert (said.fold, said.word, said.position) == (None, "happy", ("train 1", 5))
-
-
-def test_a_clip_that_a_fold_does_not_list_has_no_part() -> None:
-    said = judged([e for e in sound() if e[2] != "a" or e[0] not in (2, 4)])
-    assert said.problem == Reason.NO_OFFICIAL_PART
-    assert said.note == "in no list of fold 2, 4"
-    assert said.fold == 1
-
-
-def test_lists_that_say_two_words_are_in_conflict() -> None:
-    said = judged([*without(4, "train"), (4, "train", "a", "sad")])
-    assert (said.problem, said.note) == (Reason.CONFLICTING_ROWS, "the lists say happy and sad")
-    assert said.word == ""
-
-
-def test_an_unknown_word_is_told_even_where_lists_differ() -> None:
-    said = judged([*without(4, "train"), (4, "train", "a", "hapy")])
-    assert (said.problem, said.note, said.word) == (Reason.UNKNOWN_WORD, "'hapy'", "")
-
-
-def test_one_clip_that_is_wrong_leaves_the_others_alone() -> None:
-    found = official.folds(lists([*sound(), (1, "train", "a", "sad")]), "here", WORDS)
-    assert [clip for clip, said in found.items() if said.problem] == ["a"]
+def test_a_clip_whose_places_do_not_fit_has_a_reason() -> None:
+    cases: list[tuple[list[Entry], Reason, str, int | None, str]] = [
+        (
+            [*sound(), (1, "train", "a", "happy")],
+            Reason.IN_TWO_PARTS, "in training and test of fold 1", 1, "happy",
+        ),
+        (
+            [*without(2, "train"), (2, "test", "a", "happy")],
+            Reason.IN_TWO_PARTS, "in the test parts of folds 1, 2", None, "happy",
+        ),
+        (
+            [*without(1, "test"), (1, "train", "a", "happy"), spare("test", 1)],
+            Reason.NO_OFFICIAL_PART, "in no test part", None, "happy",
+        ),
+        (
+            [e for e in sound() if e[2] != "a" or e[0] not in (2, 4)],
+            Reason.NO_OFFICIAL_PART, "in no list of fold 2, 4", 1, "happy",
+        ),
+        (
+            [*without(4, "train"), (4, "train", "a", "sad")],
+            Reason.CONFLICTING_ROWS, "the lists say happy and sad", 1, "",
+        ),
+        (
+            [*without(4, "train"), (4, "train", "a", "hapy")],
+            Reason.UNKNOWN_WORD, "'hapy'", 1, "",
+        ),
+    ]  # fmt: skip
+    for entries, reason, note, fold, word in cases:
+        clips = official.folds(lists(entries), "here", WORDS)
+        a = clips["a"]
+        assert (a.problem, a.note, a.fold, a.word) == (reason, note, fold, word)
+        assert {clip for clip, listed in clips.items() if listed.problem} - {"z"} == {"a"}
 
 
 def test_a_line_that_is_there_twice_is_a_row_of_its_own() -> None:
@@ -129,26 +114,21 @@ def test_a_line_that_is_there_twice_is_a_row_of_its_own() -> None:
 def test_records_have_captions_and_compounds_where_asked() -> None:
     listed = {"a": Listed(("t", 1), "happy", 1), "b": Listed(("t", 2), "sad", 2)}
     plain = official.records(listed, lambda clip: f"{clip}.mp4")
-    assert plain[0] == Record(
-        table="t", row=1, video_idx="a", file_path="a.mp4", word="happy", fold=1
-    )
+    assert plain[0] == Record("t", 1, "a", "a.mp4", word="happy", fold=1)
     more = official.records(listed, lambda clip: clip, {"b": "she sighs"}, compound=True)
     assert [(r.caption, r.compound) for r in more] == [("", "happy"), ("she sighs", "sad")]
 
 
 def row(clip: str, word: str = "happy", **more: Any) -> Record:
-    return Record(table="annotation", row=2, video_idx=clip, file_path="", word=word, **more)
+    return Record("annotation", 2, clip, "", word=word, **more)
 
 
 def test_a_joined_record_keeps_its_own_and_gets_the_fold() -> None:
     listed = {"a": Listed(("t", 1), "happy", 4)}
     joined, other = official.join([row("a"), row("b", "sad")], listed, "here")
     assert joined == row("a", fold=4)
-    assert other == row("b", "sad")
-
-
-def test_without_lists_a_table_keeps_its_folds() -> None:
     assert official.join([row("a", fold=3)], {}, "here") == [row("a", fold=3)]
+    assert other == row("b", "sad")
 
 
 def test_a_joined_record_that_says_another_word_is_in_conflict() -> None:

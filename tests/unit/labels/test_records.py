@@ -11,11 +11,11 @@ from facewave.labels.records import Record, frame
 from facewave.labels.schema import Reason
 
 NUMBERS = ("valence", "arousal", "valence_raw", "arousal_raw", "start", "end")
-BARE = Record(table="t.csv", row=2, video_idx="1", file_path="1.mp4")
+BARE = Record("t.csv", 2, "1", "1.mp4")
 
 
 def record(**other: Any) -> Record:
-    return Record(table="t.csv", row=2, video_idx="1", file_path="1.mp4", **other)
+    return Record("t.csv", 2, "1", "1.mp4", **other)
 
 
 def test_each_field_is_a_column() -> None:

@@ -23,12 +23,7 @@ TWO_SRT = "1\n00:00:01,000 --> 00:00:02,000\nOne.\n\n2\n00:00:03,000 --> 00:00:0
 
 
 def records(*paths: str, **fields: Any) -> pd.DataFrame:
-    return frame(
-        [
-            Record(table="t.csv", row=i + 2, video_idx=str(i), file_path=path, **fields)
-            for i, path in enumerate(paths)
-        ]
-    )
+    return frame([Record("t.csv", i + 2, str(i), path, **fields) for i, path in enumerate(paths)])
 
 
 def filled(root: Path, *paths: str, **fields: Any) -> list[str]:
@@ -47,19 +42,8 @@ def outcome(content: str) -> str:
         return f"refused: {error}"
 
 
-def refused(content: str) -> str:
-    with pytest.raises(UserError) as caught:
-        sidecars.parse(content, "a.srt")
-    return str(caught.value)
-
-
 def test_cues_have_times_and_lines() -> None:
     assert sidecars.parse(TWO_SRT, "a.srt") == [Cue(1.0, 2.0, ("One.",)), Cue(3.0, 4.5, ("Two.",))]
-
-
-def test_any_line_ends() -> None:
-    for end in ["\n", "\r\n", "\r"]:
-        assert whole(TWO_SRT.replace("\n", end)) == "One. Two."
 
 
 def test_times_in_every_form() -> None:
@@ -100,33 +84,22 @@ def test_what_webvtt_has_beside_cues_is_not_said() -> None:
     assert whole(content) == "NOTE this is said"
 
 
-def test_a_header_may_be_followed_by_a_cue_at_once() -> None:
-    assert whole("WEBVTT\n00:01.000 --> 00:02.000\nx\n") == "x"
-
-
-def test_empty_lines_between_cues_may_be_missing_or_of_blanks() -> None:
+def test_cues_are_found_in_every_form() -> None:
     times = "00:00:0{0},000 --> 00:00:0{1},000"
+    numbers = f"1\n{times.format(1, 2)}\n42\n\n2\n{times.format(3, 4)}\n43\n"
+    for content, text in [
+        *((TWO_SRT.replace("\n", end), "One. Two.") for end in ("\n", "\r\n", "\r")),
+        ("WEBVTT\n00:01.000 --> 00:02.000\nx\n", "x"),  # no empty line after the header
+        ("WEBVTT\n\n00:01.000 --> 00:02.000\n \nhello\n", "hello"),
+        (numbers, "42 43"),
+        ("00:05.0 --> 00:06.0\nlater\n\n00:01.0 --> 00:02.0\nfirst\n", "first later"),
+        ("WEBVTT\n\n00:01.000 --> 00:02.000\n<i> </i>\n\n00:02.000 --> 00:03.000\n", ""),
+        *(("WEBVTT\n", ""), ("", ""), ("\n\n", "")),
+    ]:
+        assert whole(content) == text
     for between in ("\n", "\n  \n", "\n\n\n\n"):
         cues = [f"{n}\n{times.format(n, n + 1)}\nline {n}" for n in (1, 2, 3)]
         assert whole(between.join(cues)) == "line 1 line 2 line 3"
-
-
-def test_a_line_of_blanks_does_not_end_a_cue() -> None:
-    assert whole("WEBVTT\n\n00:01.000 --> 00:02.000\n \nhello\n") == "hello"
-
-
-def test_a_number_that_is_said_stays() -> None:
-    times = "00:00:0{0},000 --> 00:00:0{1},000"
-    assert whole(f"1\n{times.format(1, 2)}\n42\n\n2\n{times.format(3, 4)}\n43\n") == "42 43"
-
-
-def test_cues_come_in_the_order_of_their_times() -> None:
-    assert whole("00:05.0 --> 00:06.0\nlater\n\n00:01.0 --> 00:02.0\nfirst\n") == "first later"
-
-
-def test_a_cue_without_text_and_a_file_without_cues_say_nothing() -> None:
-    assert whole("WEBVTT\n\n00:01.000 --> 00:02.000\n<i> </i>\n\n00:02.000 --> 00:03.000\n") == ""
-    assert whole("WEBVTT\n") == whole("") == whole("\n\n") == ""
 
 
 # As YouTube makes them: each line is shown again for 10 ms, and again above the next.
@@ -157,28 +130,16 @@ on
 
 def test_rolling_captions_are_joined_once() -> None:
     assert whole(ROLLING) == "so this is how it rolls on"
-
-
-def test_a_part_of_rolling_captions_has_what_is_new_in_it() -> None:
     assert sidecars.text_between(sidecars.parse(ROLLING, "a.vtt"), 2.5, 3.5) == "how it rolls"
-
-
-def test_a_line_that_grows_is_there_once() -> None:
-    cues = ["I", "I am", "I am here", "now"]
-    content = "".join(f"00:0{i}.0 --> 00:0{i + 1}.0\n{said}\n\n" for i, said in enumerate(cues))
+    grows = ["I", "I am", "I am here", "now"]
+    content = "".join(f"00:0{i}.0 --> 00:0{i + 1}.0\n{line}\n\n" for i, line in enumerate(grows))
     assert whole(content) == "I am here now"
-
-
-def test_what_is_said_twice_is_there_twice() -> None:
-    apart = "00:01.0 --> 00:02.0\nNo.\n\n00:03.0 --> 00:04.0\nNo.\n"
-    assert whole(apart) == "No. No."
+    # Said twice, not shown twice.
+    assert whole("00:01.0 --> 00:02.0\nNo.\n\n00:03.0 --> 00:04.0\nNo.\n") == "No. No."
     other = "00:01.0 --> 00:02.0\nWhat do you\n\n00:02.0 --> 00:04.0\nyou know\n"
     assert whole(other) == "What do you you know"
-
-
-def test_a_line_that_stays_is_said_as_long_as_it_is_in_sight() -> None:
-    pieces = sidecars.parse("00:01.0 --> 00:02.0\nNo.\n\n00:02.0 --> 00:04.0\nNo.\n", "a.srt")
-    assert pieces == [Cue(1.0, 4.0, ("No.",))]
+    stays = sidecars.parse("00:01.0 --> 00:02.0\nNo.\n\n00:02.0 --> 00:04.0\nNo.\n", "a.srt")
+    assert stays == [Cue(1.0, 4.0, ("No.",))]
 
 
 words = st.text("abc", min_size=1, max_size=3)
@@ -210,9 +171,8 @@ def test_what_is_no_subtitle_is_refused_with_its_line() -> None:
         ("one\ntwo\n00:00:01,000 --> 00:00:02,000\nx\n", 1),
         ("WEBVTT\n\n00:01.000 --> nonsense\nx\n", 3),
     ]:
-        message = refused(content)
-        assert message.startswith(f"a.srt, line {line}: ")
-        assert "Correct the subtitles" in message
+        with pytest.raises(UserError, match=rf"^a\.srt, line {line}: .*Correct the subtitles"):
+            sidecars.parse(content, "a.srt")
 
 
 CUES = [Cue(0.0, 1.0, ("a",)), Cue(1.0, 2.0, ("b",)), Cue(2.0, 2.0, ("c",)), Cue(3.0, 4.0, ("d",))]
@@ -323,16 +283,11 @@ def test_a_text_of_numbers_is_no_transcript(tmp_path: Path) -> None:
 
 
 def test_numbers_that_are_said_make_no_annotation(tmp_path: Path) -> None:
-    for said in [
-        "Route 66.",
-        "It was 1999.",
-        "10, 9, 8, go!",
-        "Wait...\n...\nWhat?",
-        "7 up",
-        "No. 5\nYes",
-    ]:
-        (tmp_path / "a.txt").write_text(said)
-        assert filled(tmp_path, "a.mp4") == [" ".join(said.split())]
+    for text in [
+        "Route 66.", "It was 1999.", "10, 9, 8, go!", "Wait...\n...\nWhat?", "7 up", "No. 5\nYes",
+    ]:  # fmt: skip
+        (tmp_path / "a.txt").write_text(text)
+        assert filled(tmp_path, "a.mp4") == [" ".join(text.split())]
 
 
 def test_no_text_in_a_folder_of_label_files_is_a_transcript(tmp_path: Path) -> None:
@@ -368,15 +323,13 @@ def collected(root: Path, clips: str) -> list[str]:
     return list(table["transcript"])
 
 
-@pytest.mark.parametrize("beside", ["VA_Set", "EXPR_Set"])
-def test_annotations_of_any_track_beside_clips_are_no_transcripts(
-    tmp_path: Path, beside: str
-) -> None:
+def test_annotations_of_any_track_beside_clips_are_no_transcripts(tmp_path: Path) -> None:
     write_annotations(tmp_path / "VA_Set", AFFECT)
     write_annotations(tmp_path / "EXPR_Set", EXPRESSIONS)
-    for i, name in enumerate("ab"):
-        write_video(tmp_path / beside / f"Train_Set/{name}.mp4", 12 + i)
-    assert set(collected(tmp_path, f"{beside}/Train_Set/{{video}}.mp4")) == {""}
+    for beside in ("VA_Set", "EXPR_Set"):
+        for i, name in enumerate("ab"):
+            write_video(tmp_path / beside / f"Train_Set/{name}.mp4", 12 + i)
+        assert set(collected(tmp_path, f"{beside}/Train_Set/{{video}}.mp4")) == {""}
 
 
 def test_subtitles_beside_clips_are_found_through_a_reader(tmp_path: Path) -> None:
@@ -386,9 +339,5 @@ def test_subtitles_beside_clips_are_found_through_a_reader(tmp_path: Path) -> No
     frames = "WEBVTT\n\n00:00.000 --> 00:00.020\nfirst\n\n00:00.020 --> 00:00.060\nnext\n"
     (tmp_path / "clips/a.vtt").write_text(frames)
     (tmp_path / "clips/b.txt").write_text("Of the whole clip.\n")
-    assert collected(tmp_path, "clips/{video}.mp4") == [
-        "first",
-        "next",
-        "Of the whole clip.",
-        "Of the whole clip.",
-    ]
+    text = ["first", "next", "Of the whole clip.", "Of the whole clip."]
+    assert collected(tmp_path, "clips/{video}.mp4") == text

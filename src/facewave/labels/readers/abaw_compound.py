@@ -54,9 +54,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         if parts is None:
             note = f"{values['0'][:40]!r} is not video/number.jpg"
             bad = Reason.BAD_VALUE
-            records.append(
-                Record(table=entry.table, row=row, video_idx=values["0"], problem=bad, note=note)
-            )
+            records.append(Record(entry.table, row, values["0"], problem=bad, note=note))
             continue
         video, frame = parts[1], int(parts[2])
         seen[video] += 1
@@ -71,17 +69,8 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         if there is not None and frame not in there and "problem" not in label:
             note = "the picture is not in the video's folder"
             label = {"problem": Reason.NO_PICTURE, "note": note}
-        records.append(
-            Record(
-                table=entry.table,
-                row=row,
-                video_idx=f"{video}/{parts[2]}",
-                file_path=clip,
-                source=video,
-                frame=max(0, frame - first),
-                **label,
-            )
-        )
+        label |= {"source": video, "frame": max(0, frame - first)}
+        records.append(Record(entry.table, row, f"{video}/{parts[2]}", clip, **label))
     return records
 
 

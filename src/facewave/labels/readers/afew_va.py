@@ -6,6 +6,7 @@ Folders are found wherever they are below the root. Every n-th frame makes a row
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,31 +35,20 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     return [record for path in paths for record in _clip(root, path, entry)]
 
 
-def _clip(root: Path, path: Path, entry: Dataset) -> list[Record]:
+def _clip(root: Path, path: Path, entry: Dataset) -> Iterator[Record]:
     actor, labels = _content(path)
     folder = path.parent.relative_to(root).as_posix()
     pictures = clip_path(entry.clips or "{folder}", folder=folder, clip=path.stem)
     there = set(frames.numbers(root / pictures) or [])
     first = min(there, default=0)
-    records = []
+    table = path.relative_to(root).as_posix()
     for name in sorted(labels)[:: entry.every]:
         label = parsed(_label, name, labels[name])
         number = tables.digits(name) or 0
         if "problem" not in label and number not in there:
             label = {"problem": Reason.NO_PICTURE, "note": f"no picture {name}"}
-        records.append(
-            Record(
-                table=path.relative_to(root).as_posix(),
-                row=0,
-                video_idx=f"{path.stem}/{name}",
-                file_path=pictures,
-                subject=actor,
-                source=path.stem,
-                frame=max(0, number - first),
-                **label,
-            )
-        )
-    return records
+        label |= {"subject": actor, "source": path.stem, "frame": max(0, number - first)}
+        yield Record(table, 0, f"{path.stem}/{name}", pictures, **label)
 
 
 def _content(path: Path) -> tuple[str, dict[str, Any]]:

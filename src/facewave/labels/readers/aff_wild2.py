@@ -9,6 +9,7 @@ for it. ``<video>_left`` and ``<video>_right`` are two people in one video.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     """Every n-th frame of all videos of a track."""
     track = track_name(CORPUS, entry)
     folder = entry.table or _folder(root, track)
-    clips = entry.clips or "cropped_aligned/{video}"
-    records = []
+    records: list[Record] = []
     for name, part in _PARTS.items():
         paths = sorted((root / folder / name).glob("[!.]*.txt"))
         if not paths:
@@ -59,7 +59,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
                 "Train_Set and Validation_Set there."
             )
         for path in paths:
-            records += _video(root, path, part, track, clips, entry)
+            records += _video(root, path, part, track, entry)
     return records
 
 
@@ -79,9 +79,7 @@ def _folder(root: Path, track: str) -> str:
     return paths[0].relative_to(root).as_posix()
 
 
-def _video(
-    root: Path, path: Path, part: str, track: str, clips: str, entry: Dataset
-) -> list[Record]:
+def _video(root: Path, path: Path, part: str, track: str, entry: Dataset) -> Iterator[Record]:
     header, *lines = tables.text(path).rstrip().split("\n")
     names = tuple(name.strip() for name in header.split(","))
     if not re.fullmatch(_HEADERS[track], ",".join(names)) or len(set(names)) < len(names):
@@ -93,28 +91,16 @@ def _video(
         raise UserError(f"{path} has no rows below its header. Get it again.")
     table, video = path.relative_to(root).as_posix(), path.stem
     source = re.sub("_(left|right)$", "", video)
-    clip = clip_path(clips, video=video, source=source)
+    clip = clip_path(entry.clips or "cropped_aligned/{video}", video=video, source=source)
     numbers = frames.numbers(root / clip)
     pictures = None if numbers is None else set(numbers)
     first = min(pictures) if pictures else 1
-    records = []
     for i in range(0, len(lines), entry.every):
         label = parsed(_PARSERS[track], lines[i], names)
         if pictures is not None and i + 1 not in pictures and "problem" not in label:
             label = {"problem": Reason.NO_PICTURE, "note": "no face was found"}
-        records.append(
-            Record(
-                table=table,
-                row=i + 2,
-                video_idx=f"{video}/{i + 1:05d}",
-                file_path=clip,
-                source=source,
-                part=part,
-                frame=max(0, i + 1 - first),
-                **label,
-            )
-        )
-    return records
+        label |= {"source": source, "part": part, "frame": max(0, i + 1 - first)}
+        yield Record(table, i + 2, f"{video}/{i + 1:05d}", clip, **label)
 
 
 def _fields(line: str, count: int) -> list[str]:

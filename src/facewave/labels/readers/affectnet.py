@@ -54,10 +54,10 @@ def _folders(root: Path, entry: Dataset) -> Iterator[Record]:
         for exp in paths:
             clip = exp.name.removesuffix("_exp.npy")
             yield Record(
-                table=f"{name}/annotations/{exp.name}",
-                row=0,
-                video_idx=f"{name}/{clip}",
-                file_path=clip_path(clips, set=name, id=clip),
+                f"{name}/annotations/{exp.name}",
+                0,
+                f"{name}/{clip}",
+                clip_path(clips, set=name, id=clip),
                 part=part,
                 **parsed(_of_files, exp, clip),
             )
@@ -95,13 +95,13 @@ def _lists(root: Path, entry: Dataset) -> Iterator[Record]:
         for row, values in tables.rows(root / table, _COLUMNS):
             file, *fields = (values[column] for column in _COLUMNS)
             if not any(values.values()):
-                yield Record(table=table, row=row, video_idx="")
+                yield Record(table, row, "")
                 continue
             yield Record(
-                table=table,
-                row=row,
-                video_idx=file or f"{name}:{row}",
-                file_path=clip_path(clips, file=file) if file else "",
+                table,
+                row,
+                file or f"{name}:{row}",
+                clip_path(clips, file=file) if file else "",
                 part=part,
                 **parsed(_of_fields, file, fields),
             )

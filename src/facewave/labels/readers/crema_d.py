@@ -52,14 +52,14 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 
 def _record(table: str, row: int, clip: str, clips: str, vote: str | None = None) -> Record:
     if not clip and not vote:
-        return Record(table=table, row=row, video_idx="")
+        return Record(table, row, "")
     parts = _NAME.fullmatch(clip)
     actor, sentence, emotion, _ = parts.groups() if parts else ("",) * 4
     return Record(
-        table=table,
-        row=row,
-        video_idx=clip,
-        file_path=clip_path(clips, clip=clip) if parts else "",
+        table,
+        row,
+        clip,
+        clip_path(clips, clip=clip) if parts else "",
         subject=actor,
         transcript=_SENTENCES.get(sentence, ""),
         **parsed(_label, clip, emotion, vote),

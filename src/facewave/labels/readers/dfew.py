@@ -50,7 +50,7 @@ def _annotated(root: Path, table: str, clips: str) -> list[Record]:
 
 def _annotation(table: str, row: int, values: Mapping[str, str], clips: str) -> Record:
     if not any(values.values()):
-        return Record(table=table, row=row, video_idx="")
+        return Record(table, row, "")
     own_path = values.get("file_path", "")
     problem, note = None, ""
     votes, word, order, fold = None, "", "", None
@@ -69,10 +69,10 @@ def _annotation(table: str, row: int, values: Mapping[str, str], clips: str) -> 
     except tables.Unusable as error:
         problem, note = Reason.BAD_VALUE, str(error)
     return Record(
-        table=table,
-        row=row,
-        video_idx=order or values["order"],
-        file_path=own_path or (clip_path(clips, order=int(order)) if order else ""),
+        table,
+        row,
+        order or values["order"],
+        own_path or (clip_path(clips, order=int(order)) if order else ""),
         word=word,
         votes=votes,
         subject=values.get("subject", ""),

@@ -120,7 +120,7 @@ def _record(
     table: str, row: int, index: int, values: Mapping[str, str], clips: str, votes: bool
 ) -> Record:
     if not any(values.values()):
-        return Record(table=table, row=row, video_idx="")
+        return Record(table, row, "")
     name = values.get("Image name") or _name(index)
     part, folder = _USAGES.get(values["Usage"], ("", ""))
     label = parsed(_voted if votes else _labelled, values)
@@ -130,10 +130,10 @@ def _record(
         note = f"Usage is {values['Usage'][:40]!r}, not one of {', '.join(_USAGES)}"
         label |= {"word": "", "problem": Reason.BAD_VALUE, "note": note}
     return Record(
-        table=table,
-        row=row,
-        video_idx=name.removesuffix(".png"),
-        file_path=clip_path(clips, folder=folder, name=name) if folder else "",
+        table,
+        row,
+        name.removesuffix(".png"),
+        clip_path(clips, folder=folder, name=name) if folder else "",
         part=part,
         **label,
     )

@@ -7,6 +7,7 @@ Either way the clip's folder names its word too, and both must agree. Clips are 
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from facewave.labels import tables
 from facewave.labels.corpus import Corpus, Track, clip_path, code, known
@@ -53,24 +54,16 @@ def _list(root: Path, table: str) -> Iterator[tuple[int, str, str]]:
 def _record(table: str, row: int, clip: str, word: str, part: str, path: str) -> Record:
     scene, _, rest = clip.partition("/")
     folder = rest.partition("/")[0]
-    problem, note = None, ""
+    label: dict[str, Any] = {"word": word}
     if word not in WORDS:
-        problem, note = Reason.UNKNOWN_WORD, f"{word[:40]!r}"
+        label = {"problem": Reason.UNKNOWN_WORD, "note": f"{word[:40]!r}"}
     elif scene not in SCENES or folder not in WORDS or clip.count("/") != 2:
-        problem, note = Reason.BAD_VALUE, f"{clip[:60]!r} is not Scene/Word/clip"
+        label = {"problem": Reason.BAD_VALUE, "note": f"{clip[:60]!r} is not Scene/Word/clip"}
     elif folder != word:
-        problem, note = Reason.CONFLICTING_ROWS, f"the list says {word}, the folder {folder}"
-    return Record(
-        table=table,
-        row=row,
-        video_idx=clip,
-        file_path=path,
-        word=word if problem is None else "",
-        scene=scene if scene in SCENES else "",
-        part=part,
-        problem=problem,
-        note=note,
-    )
+        note = f"the list says {word}, the folder {folder}"
+        label = {"problem": Reason.CONFLICTING_ROWS, "note": note}
+    label["scene"] = scene if scene in SCENES else ""
+    return Record(table, row, clip, path, part=part, **label)
 
 
 CORPUS = Corpus(

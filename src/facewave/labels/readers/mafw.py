@@ -10,6 +10,7 @@ compound folds are not the single ones.
 """
 
 from collections.abc import Callable, Mapping
+from itertools import product
 from pathlib import Path
 
 from facewave.errors import UserError
@@ -52,48 +53,48 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         return clip_path(clips, clip=clip, number=clip.partition(".")[0])
 
     plain, with_captions = root / lists / "no_caption", root / lists / "with_caption"
-    captions: dict[str, str] = {}
+    folds, captions = {}, {}
+    if plain.exists() or not (with_captions.exists() or entry.table):
+        folds, _ = _folds(root, plain, words)
     if with_captions.exists():
-        captioned, captions = _captioned(root, with_captions, words, entry.encoding)
-        folds = _folds(root, plain, words) if plain.exists() else captioned
-        one, both = (
-            {(c, s.word, s.fold) for c, s in listed.items()} for listed in (captioned, folds)
-        )
-        if other := sorted(clip for clip, _, _ in one ^ both):
+        captioned, captions = _folds(root, with_captions, words, entry.encoding)
+        folds = folds or captioned
+        one, both = ({(c, s.word, s.fold) for c, s in x.items()} for x in (captioned, folds))
+        if other := sorted({clip for clip, _, _ in one ^ both}):
             raise UserError(
                 f"{root / lists}: the lists with captions and those without differ in "
-                f"{len(set(other))} clips (the first: {other[0]}). Put lists of one release there."
+                f"{len(other)} clips (the first: {other[0]}). Put lists of one release there."
             )
-    else:
-        folds = _folds(root, plain, words) if plain.exists() or not entry.table else {}
     if not entry.table:
         return official.records(folds, path_of, captions, compound=track == "compound")
-    return official.join(_table(root, entry, words, path_of), folds, str(root))
+    encoding = entry.encoding or "utf-8"
+    needed, known = ("video_name", "actual"), (*_WILD, "annotation")
+    rows = tables.rows(root / entry.table, needed, known, encoding=encoding)
+    records = [_wild(entry.table, row, values, words, path_of) for row, values in rows]
+    return official.join(records, folds, str(root))
 
 
-def _folds(root: Path, folder: Path, words: tuple[str, ...]) -> dict[str, official.Listed]:
-    lists: official.Lists = {}
-    for fold, part, path in _paths(folder):
-        table = path.relative_to(root).as_posix()
-        for row, values in tables.lines(path, " ", 2):
-            entry = ((table, row), known(words, values["1"]) or values["1"])
-            lists.setdefault((fold, part), {}).setdefault(values["0"], []).append(entry)
-    return official.folds(lists, str(folder), words)
-
-
-def _captioned(
-    root: Path, folder: Path, words: tuple[str, ...], encoding: str
+def _folds(
+    root: Path, folder: Path, words: tuple[str, ...], encoding: str = ""
 ) -> tuple[dict[str, official.Listed], dict[str, str]]:
+    """The folds of the lists in a folder, and the captions beside them."""
     lists: official.Lists = {}
     captions = {}
-    for fold, part, path in _paths(folder):
-        if not encoding:
-            _refuse_utf8(path)
+    for fold, part in product(range(1, official.FOLDS + 1), ("train", "test")):
+        path = folder / f"set_{fold}" / f"{part}.txt"
+        if not path.exists():
+            continue
+        if folder.name == "no_caption":
+            rows = tables.lines(path, " ", 2)
+        else:
+            if not encoding:
+                _refuse_utf8(path)
+            rows = tables.lines(path, "\t", 4, encoding or _CAPTIONS, least=2)
         table = path.relative_to(root).as_posix()
-        for row, values in tables.lines(path, "\t", 4, encoding or _CAPTIONS, least=2):
+        for row, values in rows:
             entry = ((table, row), known(words, values["1"]) or values["1"])
             lists.setdefault((fold, part), {}).setdefault(values["0"], []).append(entry)
-            captions[values["0"]] = values["3"]
+            captions[values["0"]] = values.get("3", "")
     return official.folds(lists, str(folder), words), captions
 
 
@@ -112,24 +113,6 @@ def _refuse_utf8(path: Path) -> None:
     )
 
 
-def _paths(folder: Path) -> list[tuple[int, str, Path]]:
-    wanted = [
-        (fold, part, folder / f"set_{fold}" / f"{part}.txt")
-        for fold in range(1, official.FOLDS + 1)
-        for part in ("train", "test")
-    ]
-    return [(fold, part, path) for fold, part, path in wanted if path.exists()]
-
-
-def _table(
-    root: Path, entry: Dataset, words: tuple[str, ...], path_of: Callable[[str], str]
-) -> list[Record]:
-    path = root / entry.table
-    encoding = entry.encoding or "utf-8"
-    rows = tables.rows(path, ("video_name", "actual"), (*_WILD, "annotation"), encoding=encoding)
-    return [_wild(entry.table, row, values, words, path_of) for row, values in rows]
-
-
 def _wild(
     table: str,
     row: int,
@@ -140,7 +123,7 @@ def _wild(
     """A row whose word and code, from 1 and of the eleven, must agree; the code may be missing."""
     clip, number, written = (values.get(name, "") for name in _WILD)
     if not any(values.values()):
-        return Record(table=table, row=row, video_idx="")
+        return Record(table, row, "")
     coded = code(WORDS, tables.digits(number), first=1)
     word = known(words, written)
     problem, note = None, ""
@@ -152,10 +135,10 @@ def _wild(
         problem = Reason.CONFLICTING_ROWS
         note = f"code {number} is {coded}, the word beside it {word}"
     return Record(
-        table=table,
-        row=row,
-        video_idx=clip,
-        file_path=path_of(clip) if clip else "",
+        table,
+        row,
+        clip,
+        path_of(clip) if clip else "",
         word="" if problem else word,
         caption=values.get("annotation", ""),
         problem=problem,
@@ -169,6 +152,10 @@ _SINGLE = {
     "contempt": 236, "disappointment": 182,
     "fold 1": 1839, "fold 2": 1837, "fold 3": 1833, "fold 4": 1832, "fold 5": 1831,
 }  # fmt: skip
+_COMPOUND = {
+    "clips": 8996, "classes": 43,
+    "fold 1": 1818, "fold 2": 1809, "fold 3": 1798, "fold 4": 1788, "fold 5": 1783,
+}  # fmt: skip
 
 CORPUS = Corpus(
     name="mafw",
@@ -176,17 +163,7 @@ CORPUS = Corpus(
     tracks={
         "single": Track(words=WORDS, knows=("fold", "caption"), published=_SINGLE),
         "compound": Track(
-            words=COMPOUND,
-            knows=("fold", "compound", "caption"),
-            published={
-                "clips": 8996,
-                "classes": 43,
-                "fold 1": 1818,
-                "fold 2": 1809,
-                "fold 3": 1798,
-                "fold 4": 1788,
-                "fold 5": 1783,
-            },
+            words=COMPOUND, knows=("fold", "compound", "caption"), published=_COMPOUND
         ),
     },
     home="https://mafw-database.github.io/MAFW/",

@@ -41,24 +41,14 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 def _record(path: str) -> Record:
     parts = _PATH.fullmatch(path)
     actor, view, emotion = parts.groups() if parts else ("", "", "")
-    word = known(WORDS, emotion)
+    fields = {"word": known(WORDS, emotion), "subject": actor, "scene": view}
     problem, note = None, ""
     if parts is None:
         problem = Reason.BAD_VALUE
         note = f"{path[:60]!r} is not actor/video/view/emotion/level_k/number.mp4"
-    elif not word:
+    elif not fields["word"]:
         problem, note = Reason.UNKNOWN_WORD, repr(emotion[:40])
-    return Record(
-        table="",
-        row=0,
-        video_idx=path.removesuffix(".mp4"),
-        file_path=path,
-        word=word,
-        subject=actor,
-        scene=view,
-        problem=problem,
-        note=note,
-    )
+    return Record("", 0, path.removesuffix(".mp4"), path, problem=problem, note=note, **fields)
 
 
 CORPUS = Corpus(

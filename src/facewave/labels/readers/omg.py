@@ -60,14 +60,14 @@ def _record(
     transcripts: Mapping[str, str],
 ) -> Record:
     if not any(values.values()):
-        return Record(table=table, row=row, video_idx="")
+        return Record(table, row, "")
     video, utterance = values["video"], values["utterance"]
     clip = f"{video}/{utterance}"
     return Record(
-        table=table,
-        row=row,
-        video_idx=clip,
-        file_path=clip_path(clips, video=video, utterance=utterance),
+        table,
+        row,
+        clip,
+        clip_path(clips, video=video, utterance=utterance),
         source=values["link"],
         part=part,
         transcript=transcripts.get(clip, ""),

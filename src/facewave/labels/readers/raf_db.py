@@ -74,10 +74,10 @@ def _record(table: str, row: int, name: str, field: str, clips: str, track: str)
     parts = _NAME.fullmatch(name)
     clip, part = parts.groups() if parts else (name, "")
     return Record(
-        table=table,
-        row=row,
-        video_idx=clip,
-        file_path=clip_path(clips, clip=clip) if parts else "",
+        table,
+        row,
+        clip,
+        clip_path(clips, clip=clip) if parts else "",
         part=part,
         **parsed(_label, name, field, track),
     )

@@ -7,6 +7,7 @@ repetition, actor. A performance is there as 01 and as 02 with the same pictures
 
 import re
 from pathlib import Path
+from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels.corpus import Corpus, Track, code, find
@@ -37,38 +38,22 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 
 
 def _record(path: Path, names: set[str]) -> Record:
-    parts = _NAME.fullmatch(path.stem)
+    clip, file = path.stem, path.as_posix()
+    parts = _NAME.fullmatch(clip)
     if parts is None:
-        return Record(
-            table="",
-            row=0,
-            video_idx=path.stem,
-            file_path=path.as_posix(),
-            problem=Reason.BAD_VALUE,
-            note=f"{path.stem[:40]!r} is not modality-channel-emotion-...-actor",
-        )
+        note = f"{clip[:40]!r} is not modality-channel-emotion-...-actor"
+        return Record("", 0, clip, file, problem=Reason.BAD_VALUE, note=note)
     modality, channel, emotion, statement, actor = parts.groups()
-    word = code(WORDS, int(emotion), first=1)
-    twin = "01" + path.stem[2:]
-    problem, note = None, ""
-    if not word:
-        problem, note = Reason.UNKNOWN_WORD, f"emotion {emotion}, of 01 to 08"
+    label: dict[str, Any] = {"word": code(WORDS, int(emotion), first=1)}
+    twin = "01" + clip[2:]
+    if not label["word"]:
+        label = {"problem": Reason.UNKNOWN_WORD, "note": f"emotion {emotion}, of 01 to 08"}
     elif modality == "03" or path.suffix.lower() == _SOUND:
-        problem, note = Reason.NO_PICTURE, "sound alone"
+        label = {"problem": Reason.NO_PICTURE, "note": "sound alone"}
     elif modality == "02" and twin in names:
-        problem, note = Reason.PUBLISHED_TWICE, f"the same pictures as {twin}"
-    return Record(
-        table="",
-        row=0,
-        video_idx=path.stem,
-        file_path=path.as_posix(),
-        word="" if problem else word,
-        subject=actor,
-        scene=_SCENES[channel],
-        transcript=_STATEMENTS[statement],
-        problem=problem,
-        note=note,
-    )
+        label = {"problem": Reason.PUBLISHED_TWICE, "note": f"the same pictures as {twin}"}
+    label |= {"scene": _SCENES[channel], "transcript": _STATEMENTS[statement]}
+    return Record("", 0, clip, file, subject=actor, **label)
 
 
 CORPUS = Corpus(

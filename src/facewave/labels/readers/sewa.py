@@ -12,7 +12,7 @@ Every n-th label makes a row.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,9 @@ def _folder(root: Path, path: Path) -> Path:
     return named[-1] if named else path.parent
 
 
-def _segment(root: Path, folder: Path, pair: Mapping[str, Path], entry: Dataset) -> list[Record]:
+def _segment(
+    root: Path, folder: Path, pair: Mapping[str, Path], entry: Dataset
+) -> Iterator[Record]:
     for side in _SIDES:
         if side not in pair:
             raise UserError(
@@ -83,7 +85,7 @@ def _segment(root: Path, folder: Path, pair: Mapping[str, Path], entry: Dataset)
     parts = _SEGMENT.fullmatch(name)
     culture, session, person = parts.groups() if parts else ("", "", "")
     clip = _clip(root, folder, entry)
-    records = []
+    source = f"{culture}_{session}" if parts else ""
     for index, ((table, row), values_of) in list(labels.items())[:: entry.every]:
         number, label = tables.digits(index), parsed(_label, values_of)
         problem = ""
@@ -93,20 +95,9 @@ def _segment(root: Path, folder: Path, pair: Mapping[str, Path], entry: Dataset)
             problem = f"{name[:40]!r} is not ..._culture_session_person_..."
         if problem:
             label = {"problem": Reason.BAD_VALUE, "note": problem}
-        records.append(
-            Record(
-                table=table,
-                row=row,
-                video_idx=f"{name}/{index}",
-                file_path=clip,
-                subject=person,
-                source=f"{culture}_{session}" if parts else "",
-                scene=culture,
-                frame=None if number is None else number - first,
-                **label,
-            )
-        )
-    return records
+        label |= {"subject": person, "source": source, "scene": culture}
+        frame = None if number is None else number - first
+        yield Record(table, row, f"{name}/{index}", clip, frame=frame, **label)
 
 
 def _joined(root: Path, pair: Mapping[str, Path]) -> dict[str, tuple[Position, Values]]:
@@ -129,26 +120,15 @@ def _clip(root: Path, folder: Path, entry: Dataset) -> str:
     return f"{below}/{videos[0] if len(videos) == 1 else folder.name + '.avi'}"
 
 
-def _avec(root: Path, path: Path, parts: re.Match[str], entry: Dataset) -> list[Record]:
+def _avec(root: Path, path: Path, parts: re.Match[str], entry: Dataset) -> Iterator[Record]:
     table, name = path.relative_to(root).as_posix(), path.stem
     clip = clip_path(entry.clips or "videos/{name}.mp4", name=name)
-    records = []
+    known = {"source": name, "scene": parts[2] or "", "part": _PARTS[parts[1]]}
     for row, values in _rows(path)[:: entry.every]:
         window = parsed(_window, values["time"], entry.window)
         label = parsed(_label, {side: {values[side]} for side in _SIDES})
-        records.append(
-            Record(
-                table=table,
-                row=row,
-                video_idx=f"{name}/{values['time']}",
-                file_path=clip,
-                source=name,
-                scene=parts[2] or "",
-                part=_PARTS[parts[1]],
-                **(window if "problem" in window else label | window),
-            )
-        )
-    return records
+        fields = known | (window if "problem" in window else label | window)
+        yield Record(table, row, f"{name}/{values['time']}", clip, **fields)
 
 
 def _rows(path: Path) -> list[tables.Row]:

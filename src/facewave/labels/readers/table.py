@@ -109,7 +109,7 @@ def _record(
     row: int, values: Mapping[str, str], entry: Dataset, words: tuple[str, ...], first: int
 ) -> Record:
     if not any(values.values()):
-        return Record(table=entry.table, row=row, video_idx="")
+        return Record(entry.table, row, "")
     cells = {ours: values[theirs] for ours, theirs in entry.columns.items()}
     problem, note = None, ""
     numbers: dict[str, Any] = {}
@@ -152,10 +152,10 @@ def _record(
     path = cells.get("file_path") or (clip_path(entry.clips, clip=clip) if entry.clips else "")
     texts: dict[str, Any] = {name: cells.get(name, "") for name in _TEXTS}
     return Record(
-        table=entry.table,
-        row=row,
-        video_idx=clip,
-        file_path=path,
+        entry.table,
+        row,
+        clip,
+        path,
         word="" if problem else word,
         votes=votes or None,
         scores=scores or None,

@@ -36,26 +36,20 @@ def parts_of(entry: Dataset) -> list[tuple[Dataset, float]]:
             f"params.yaml: parts with the roots {', '.join(map(str, roots))}: the parts of a union "
             "are corpora, each in a folder of its own below root."
         )
+    shared: dict[str, Any] = {"about": entry.about, "fps": entry.fps}
+    shared |= {"words": "seven", "official": False}
+    keys = [field.name for field in fields(Part) if field.name not in ("root", "share")]
     return [
         (
             Dataset(
-                **(_shared(part) | {"root": str(Path(entry.root) / part.root)}),
-                about=entry.about,
-                words="seven",
-                official=False,
-                fps=entry.fps,
+                root=str(Path(entry.root) / part.root),
+                **{key: getattr(part, key) for key in keys},
+                **shared,
             ),
             part.share,
         )
         for part in parts
     ]
-
-
-def _shared(part: Part) -> dict[str, Any]:
-    """What a part says in an entry's own keys."""
-    return {
-        field.name: getattr(part, field.name) for field in fields(part) if field.name != "share"
-    }
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:

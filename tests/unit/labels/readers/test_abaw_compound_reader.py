@@ -1,15 +1,14 @@
 """The ABAW challenge's file of compound expressions."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from corpora import entry_of
 from facewave.errors import UserError
 from facewave.labels.readers.abaw_compound import read
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
-from facewave.params import Dataset
 
 HEADER = (
     "image_location,Fearfully_Surprised,Happily_Surprised,Sadly_Surprised,Disgustedly_Surprised,"
@@ -18,8 +17,7 @@ HEADER = (
 TABLE = "predictions.txt"
 
 
-def entry(**keys: Any) -> Dataset:
-    return Dataset(reader="abaw_compound", root=".", about="a test", **{"table": TABLE} | keys)
+entry = entry_of("abaw_compound", table=TABLE)
 
 
 def write(root: Path, *lines: str, header: str = HEADER) -> Path:
@@ -31,10 +29,10 @@ def test_a_line_is_a_frame(tmp_path: Path) -> None:
     write(tmp_path, "01/00001.jpg,3", "01/00051.jpg,0")
     records = read(tmp_path, entry())
     assert records[0] == Record(
-        table=TABLE,
-        row=2,
-        video_idx="01/00001",
-        file_path="01",
+        TABLE,
+        2,
+        "01/00001",
+        "01",
         word="Disgustedly_Surprised",
         source="01",
         compound="Disgustedly_Surprised",

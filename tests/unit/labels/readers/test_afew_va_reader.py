@@ -6,17 +6,16 @@ from typing import Any
 
 import pytest
 
+from corpora import entry_of
 from facewave.errors import UserError
 from facewave.labels.readers.afew_va import read
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
-from facewave.params import Dataset
 
 POINTS = [[372.4, 211.3]] * 68
 
 
-def entry(**keys: Any) -> Dataset:
-    return Dataset(reader="afew_va", root=".", about="a test", **keys)
+entry = entry_of("afew_va")
 
 
 def clip(folder: Path, labels: dict[str, Any], pictures: int | None = None, **more: Any) -> None:
@@ -33,35 +32,24 @@ def frame(valence: object, arousal: object) -> dict[str, object]:
 
 
 def test_a_frame_is_a_record(tmp_path: Path) -> None:
-    clip(tmp_path / "01/001", {"00000": frame(-2.0, 3), "00001": frame(10, -10)})
-    assert read(tmp_path, entry()) == [
-        Record(
-            table="01/001/001.json",
-            row=0,
-            video_idx="001/00000",
-            file_path="01/001",
-            subject="Some One",
-            source="001",
-            valence=-0.2,
-            arousal=0.3,
-            valence_raw=-2.0,
-            arousal_raw=3.0,
-            frame=0,
-        ),
-        Record(
-            table="01/001/001.json",
-            row=0,
-            video_idx="001/00001",
-            file_path="01/001",
-            subject="Some One",
-            source="001",
-            valence=1.0,
-            arousal=-1.0,
-            valence_raw=10.0,
-            arousal_raw=-10.0,
-            frame=1,
-        ),
-    ]
+    clip(tmp_path / "01/001", {"00000": frame(-2.0, 3), "00001": frame(11, -10)})
+    first, second = read(tmp_path, entry())
+    assert first == Record(
+        "01/001/001.json",
+        0,
+        "001/00000",
+        "01/001",
+        subject="Some One",
+        source="001",
+        valence=-0.2,
+        arousal=0.3,
+        valence_raw=-2.0,
+        arousal_raw=3.0,
+        frame=0,
+    )
+    assert (second.video_idx, second.frame, second.problem) == ("001/00001", 1, None)
+    # Out of range: for cleaning to judge.
+    assert (second.valence, second.arousal, second.valence_raw) == (1.1, -1.0, 11.0)
 
 
 def test_every_nth_frame_of_each_clip_in_their_order(tmp_path: Path) -> None:
@@ -102,40 +90,26 @@ def test_pictures_may_lie_elsewhere(tmp_path: Path) -> None:
     assert (record.file_path, record.problem) == ("labels/001", Reason.NO_PICTURE)
 
 
-@pytest.mark.parametrize(
-    ("label", "note"),
-    [
-        (frame("x", 1), "valence is 'x', not a number"),
-        (frame(1, None), "arousal is 'None', not a number"),
-        (frame(float("nan"), 1), "valence is 'nan', not a number"),
-        (frame(True, 1), "valence is 'True', not a number"),
-        ({"valence": 1}, "arousal is '', not a number"),
-        (None, "valence is 'None', not a number"),
-    ],
-)
-def test_an_unreadable_value(tmp_path: Path, label: object, note: str) -> None:
-    clip(tmp_path / "001", {"00000": label, "00001": frame(5, 5)})
-    first, second = read(tmp_path, entry())
-    assert (first.problem, first.note, first.arousal) == (Reason.BAD_VALUE, note, None)
-    assert (second.problem, second.valence) == (None, 0.5)
+def test_an_unreadable_value(tmp_path: Path) -> None:
+    cases: list[tuple[str, object, str]] = [
+        ("00000", frame("x", 1), "valence is 'x', not a number"),
+        ("00000", frame(1, None), "arousal is 'None', not a number"),
+        ("00000", frame(float("nan"), 1), "valence is 'nan', not a number"),
+        ("00000", frame(True, 1), "valence is 'True', not a number"),
+        ("00000", {"valence": 1}, "arousal is '', not a number"),
+        ("00000", None, "valence is 'None', not a number"),
+        ("", frame(5, 5), "the frame's name is '', not a whole number"),
+    ]
+    for i, (name, label, note) in enumerate(cases):
+        clip(tmp_path / f"{i}/001", {name: label, "00001": frame(5, 5)})
+        first, second = read(tmp_path / f"{i}", entry())
+        assert (first.problem, first.note, first.arousal) == (Reason.BAD_VALUE, note, None)
+        assert (second.problem, second.valence) == (None, 0.5)
 
 
-def test_a_frame_without_a_number(tmp_path: Path) -> None:
-    clip(tmp_path / "001", {"first": frame(5, 5)}, pictures=0)
-    (record,) = read(tmp_path, entry())
-    assert record.problem == Reason.BAD_VALUE
-    assert record.note == "the frame's name is 'first', not a whole number"
-
-
-def test_values_out_of_range_are_for_cleaning_to_judge(tmp_path: Path) -> None:
-    clip(tmp_path / "001", {"00000": frame(11, 0)})
-    (record,) = read(tmp_path, entry())
-    assert (record.valence, record.valence_raw, record.problem) == (1.1, 11.0, None)
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "001").mkdir()
+    for content, problem in (
         ("", "damaged"),
         ('{"frames": {"00000": {"valence": 1,', "damaged"),
         ("[" * 100_000, "damaged"),
@@ -144,14 +118,10 @@ def test_values_out_of_range_are_for_cleaning_to_judge(tmp_path: Path) -> None:
         ('{"frames": {}}', "no frames"),
         ('{"frames": [1]}', "no frames"),
         ('{"frames": {"00000": {}}, "video_id": "002"}', "clip '002'"),
-    ],
-)
-def test_a_damaged_file_is_named(tmp_path: Path, content: str, said: str) -> None:
-    (tmp_path / "001").mkdir()
-    (tmp_path / "001/001.json").write_text(content)
-    with pytest.raises(UserError, match=said) as caught:
-        read(tmp_path, entry())
-    assert str(tmp_path / "001/001.json") in str(caught.value)
+    ):
+        (tmp_path / "001/001.json").write_text(content)
+        with pytest.raises(UserError, match=rf"/001/001\.json .*{problem}"):
+            read(tmp_path, entry())
 
 
 def test_no_clips_is_an_error_with_advice(tmp_path: Path) -> None:

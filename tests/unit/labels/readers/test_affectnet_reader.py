@@ -1,23 +1,23 @@
 """AffectNet: numbers in .npy files, often as text, and the older lists."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from corpora import entry_of
 from facewave.errors import UserError
 from facewave.labels.readers.affectnet import WORDS, read
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
-from facewave.params import Dataset
 
 HEADER = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,"
 HEADER += "expression,valence,arousal"
 
 
-def entry(**keys: Any) -> Dataset:
-    return Dataset(reader="affectnet", root=".", about="a test", **keys)
+entry = entry_of("affectnet")
 
 
 def write(root: Path, name: str, exp: Any, val: Any = "0.5", aro: Any = "-0.25") -> None:
@@ -46,10 +46,10 @@ def lists(root: Path, *rows: str) -> Path:
 def test_each_exp_file_is_a_record(root: Path) -> None:
     records = read(root, entry())
     assert records[0] == Record(
-        table="train_set/annotations/10_exp.npy",
-        row=0,
-        video_idx="train_set/10",
-        file_path="train_set/images/10.jpg",
+        "train_set/annotations/10_exp.npy",
+        0,
+        "train_set/10",
+        "train_set/images/10.jpg",
         word="Happiness",
         part="train",
         valence=0.5,
@@ -60,6 +60,11 @@ def test_each_exp_file_is_a_record(root: Path) -> None:
     assert [r.video_idx for r in records] == ["train_set/10", "train_set/9", "val_set/9"]
     assert [r.word for r in records] == ["Happiness", "Contempt", "Neutral"]
     assert [r.part for r in records] == ["train", "train", "test"]
+    (root / "val_set/annotations/._9_exp.npy").write_bytes(b"x")  # a leftover of another system
+    records = read(root, entry(clips="faces/{set}/{id}.png"))
+    assert [r.file_path for r in records] == [
+        "faces/train_set/10.png", "faces/train_set/9.png", "faces/val_set/9.png",
+    ]  # fmt: skip
 
 
 def test_the_codes_are_the_words_in_their_order(root: Path) -> None:
@@ -85,67 +90,44 @@ def test_codes_that_are_no_emotion(root: Path) -> None:
         record = read(root, entry())[-1]
         assert (record.word, record.problem, record.note) == ("", reason, note)
         assert record.valence is record.arousal is record.valence_raw is record.arousal_raw is None
-
-
-def test_minus_two_is_no_number_and_leaves_the_word(root: Path) -> None:
-    write(root, "val_set/9", "6", -2.0, 0.75)
+    write(root, "val_set/9", "6", -2.0, 0.75)  # -2 is no number and leaves the word
     record = read(root, entry())[-1]
     assert (record.word, record.problem) == ("Anger", None)
     assert (record.valence, record.valence_raw) == (None, None)
     assert (record.arousal, record.arousal_raw) == (0.75, 0.75)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"no numpy",
-        b"PK\x03\x04",
-        b"\x80\x04}.",  # a pickle
-    ],
-)
-@pytest.mark.parametrize("kind", ["exp", "val", "aro"])
-def test_a_damaged_file_spoils_its_row_alone(root: Path, kind: str, content: bytes) -> None:
-    (root / f"val_set/annotations/9_{kind}.npy").write_bytes(content)
-    records = read(root, entry())
-    assert [r.problem for r in records] == [None, None, Reason.BAD_VALUE]
-    assert (records[2].word, records[2].valence) == ("", None)
-    assert f"9_{kind}.npy" in records[2].note
+def npy(value: Any) -> bytes:
+    content = io.BytesIO()
+    np.save(content, np.array(value), allow_pickle=True)
+    return content.getvalue()
 
 
-def test_what_is_not_one_number_spoils_its_row(root: Path) -> None:
-    cases: list[Any] = ["happy", "nan", [1, 2], np.array(0.5, object)]
-    for value in cases:
-        np.save(root / "val_set/annotations/9_val.npy", np.array(value), allow_pickle=True)
-        assert read(root, entry())[-1].problem == Reason.BAD_VALUE
-
-
-def test_an_archive_of_arrays_is_no_number(root: Path) -> None:
-    with (root / "val_set/annotations/9_val.npy").open("wb") as file:
-        np.savez(file, x=np.array(1.0))
+def test_a_damaged_file_spoils_its_row_alone(root: Path) -> None:
+    archive = io.BytesIO()
+    np.savez(archive, x=np.array(1.0))
+    values: list[Any] = ["happy", "nan", [1, 2], np.array(0.5, object)]
+    pickle = b"\x80\x04}."
+    damaged = [b"", b"no numpy", b"PK\x03\x04", pickle, archive.getvalue(), *map(npy, values)]
+    for kind in ("exp", "val", "aro"):
+        path = root / f"val_set/annotations/9_{kind}.npy"
+        sound = path.read_bytes()
+        for content in damaged:
+            path.write_bytes(content)
+            records = read(root, entry())
+            assert [r.problem for r in records] == [None, None, Reason.BAD_VALUE]
+            assert (records[2].word, records[2].valence) == ("", None)
+            assert f"9_{kind}.npy" in records[2].note
+        path.write_bytes(sound)
+    path.unlink()
     assert read(root, entry())[-1].problem == Reason.BAD_VALUE
 
 
-def test_a_missing_file_spoils_its_row(root: Path) -> None:
-    (root / "val_set/annotations/9_aro.npy").unlink()
-    assert read(root, entry())[-1].problem == Reason.BAD_VALUE
-
-
-def test_leftovers_of_other_systems_are_no_clips(root: Path) -> None:
-    (root / "val_set/annotations/._9_exp.npy").write_bytes(b"x")
-    assert len(read(root, entry())) == 3
-
-
-@pytest.mark.parametrize("name", ["train_set", "val_set"])
-def test_both_sets_are_needed(root: Path, name: str) -> None:
-    (root / name).rename(root / "elsewhere")
-    with pytest.raises(UserError, match=f"{name}/annotations"):
-        read(root, entry())
-
-
-def test_pictures_may_lie_elsewhere(root: Path) -> None:
-    records = read(root, entry(clips="faces/{set}/{id}.png"))
-    assert records[0].file_path == "faces/train_set/10.png"
+def test_both_sets_are_needed(root: Path) -> None:
+    for name in ("val_set", "train_set"):
+        (root / name).rename(root / f"{name} elsewhere")
+        with pytest.raises(UserError, match=f"{name}/annotations"):
+            read(root, entry())
 
 
 def test_the_older_lists(tmp_path: Path) -> None:
@@ -159,10 +141,10 @@ def test_the_older_lists(tmp_path: Path) -> None:
     )
     records = read(lists(tmp_path, *rows), entry(track="list"))
     assert records[0] == Record(
-        table="Manually_Annotated_file_lists/training.csv",
-        row=2,
-        video_idx="689/a.jpg",
-        file_path="Manually_Annotated_Images/689/a.jpg",
+        "Manually_Annotated_file_lists/training.csv",
+        2,
+        "689/a.jpg",
+        "Manually_Annotated_Images/689/a.jpg",
         word="Happiness",
         part="train",
         valence=0.785714,
@@ -178,12 +160,9 @@ def test_the_older_lists(tmp_path: Path) -> None:
     assert (records[5].video_idx, records[5].row) == ("", 7)  # empty
     assert (records[6].part, records[6].row) == ("test", 2)
     assert records[6].table == "Manually_Annotated_file_lists/validation.csv"
-
-
-def test_the_older_pictures_where_they_are(tmp_path: Path) -> None:
-    (tmp_path / "Manually_Annotated/Manually_Annotated_Images").mkdir(parents=True)
-    records = read(lists(tmp_path, "1/a.jpg,1,2,3,4,5,1,0,0"), entry(track="list"))
-    assert records[0].file_path == "Manually_Annotated/Manually_Annotated_Images/1/a.jpg"
+    pictures = "Manually_Annotated/Manually_Annotated_Images"
+    (tmp_path / pictures).mkdir(parents=True)
+    assert read(tmp_path, entry(track="list"))[0].file_path == f"{pictures}/689/a.jpg"
 
 
 def test_the_older_lists_are_needed_whole(tmp_path: Path) -> None:

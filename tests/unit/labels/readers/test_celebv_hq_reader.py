@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from corpora import entry_of
 from facewave.errors import UserError
 from facewave.labels.readers.celebv_hq import WORDS, read
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
-from facewave.params import Dataset
 
 SEGMENTS = [
     {"emotion": "neutral", "start_sec": 0, "end_sec": 0.28},
@@ -18,8 +18,7 @@ SEGMENTS = [
 ]
 
 
-def entry(**keys: Any) -> Dataset:
-    return Dataset(reader="celebv_hq", root=".", about="a test", **keys)
+entry = entry_of("celebv_hq")
 
 
 def clip(emotion: Any, source: Any = "M2Ohb0FAaJU") -> dict[str, Any]:
@@ -49,12 +48,7 @@ def test_a_clip_with_one_emotion(tmp_path: Path) -> None:
     }
     records = read(write(tmp_path, clips), entry())
     assert records[0] == Record(
-        table="celebvhq_info.json",
-        row=0,
-        video_idx="_x-1_0",
-        file_path="processed/_x-1_0.mp4",
-        word="neutral",
-        source="_x-1",
+        "celebvhq_info.json", 0, "_x-1_0", "processed/_x-1_0.mp4", word="neutral", source="_x-1"
     )
     assert (records[1].word, records[1].source) == ("sadness", "M2Ohb0FAaJU")
 
@@ -62,10 +56,10 @@ def test_a_clip_with_one_emotion(tmp_path: Path) -> None:
 def test_a_clip_with_segments(tmp_path: Path) -> None:
     records = one(tmp_path, {"sep_flag": True, "labels": SEGMENTS})
     assert records[1] == Record(
-        table="celebvhq_info.json",
-        row=0,
-        video_idx="a_0@1.28",
-        file_path="processed/a_0.mp4",
+        "celebvhq_info.json",
+        0,
+        "a_0@1.28",
+        "processed/a_0.mp4",
         word="happy",
         source="M2Ohb0FAaJU",
         start=1.28,
@@ -81,21 +75,13 @@ def test_every_word(tmp_path: Path) -> None:
         assert (record.word, record.problem) == (word, None)
 
 
-@pytest.mark.parametrize(
-    ("folder", "path"),
-    [
-        ("35666", "35666/a_0.mp4"),
-        ("downloaded_celebvhq/processed", "downloaded_celebvhq/processed/a_0.mp4"),
-    ],
-)
-def test_clips_where_they_are(tmp_path: Path, folder: str, path: str) -> None:
-    (tmp_path / folder).mkdir(parents=True)
-    (record,) = one(tmp_path, {"sep_flag": False, "labels": "fear"})
-    assert record.file_path == path
-
-
-def test_other_places(tmp_path: Path) -> None:
-    write(tmp_path, {"a_0": clip({"sep_flag": False, "labels": "fear"})})
+def test_clips_where_they_are(tmp_path: Path) -> None:
+    for folder in ("downloaded_celebvhq/processed", "35666"):
+        (tmp_path / folder).mkdir(parents=True)
+        (record,) = one(tmp_path, {"sep_flag": False, "labels": "fear"})
+        assert record.file_path == f"{folder}/a_0.mp4"
+        (tmp_path / folder).rename(tmp_path / "elsewhere")
+        (tmp_path / "elsewhere").rmdir()
     (tmp_path / "celebvhq_info.json").rename(tmp_path / "info.json")
     (record,) = read(tmp_path, entry(table="info.json", clips="v/{clip}.avi"))
     assert (record.table, record.file_path) == ("info.json", "v/a_0.avi")
@@ -147,9 +133,6 @@ def test_a_damaged_segment_spoils_itself_alone(tmp_path: Path) -> None:
         )
         assert (first.word, first.problem) == ("neutral", None)
         assert (second.video_idx, second.word, second.problem) == (name, "", reason)
-
-
-def test_a_segment_that_is_none(tmp_path: Path) -> None:
     records = one(tmp_path, {"sep_flag": True, "labels": [{"emotion": "happy"}, "happy"]})
     assert [r.problem for r in records] == [Reason.BAD_VALUE, Reason.BAD_VALUE]
     assert [r.video_idx for r in records] == ["a_0@segment 1", "a_0@segment 2"]

@@ -1,17 +1,14 @@
 """DFEW: its annotation as people save it, its official folds as they are found, and both joined."""
 
-from collections.abc import Callable
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 import pytest
-from hypothesis import strategies as st
 
+from corpora import entry_of, write
 from facewave.errors import UserError
 from facewave.labels.readers import dfew
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
-from facewave.params import Dataset
 
 WORDS = ["happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"]
 VOTES = "1happy,2sad,3neutral,4angry,5surprise,6disgust,7fear"
@@ -23,47 +20,20 @@ VALID = f"{HEADER},subject,fold,file_path\n{HAPPY},s1,1,\n{SAD},s2,2,x/2.mp4\n{N
 ANNOTATION = "Annotation/annotation.csv"
 LISTS = "EmoLabel_DataSplit"
 
-Read = Callable[[str | bytes], list[Record]]
 
-
-def entry(**keys: Any) -> Dataset:
-    return Dataset(reader="dfew", root=".", about="a test", **keys)
-
-
-def write(root: Path, path: str, content: str | bytes) -> None:
-    (root / path).parent.mkdir(parents=True, exist_ok=True)
-    (root / path).write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-@pytest.fixture
-def read(tmp_path: Path) -> Read:
-    """Reads a table of this content."""
-
-    def read_content(content: str | bytes) -> list[Record]:
-        write(tmp_path, "annotation.csv", content)
-        return dfew.read(tmp_path, entry(table="annotation.csv", clips="clips/{order}.mp4"))
-
-    return read_content
-
-
-def refusal(read: Read, content: str | bytes) -> str:
-    """What the reader says against a content; it names the file."""
-    with pytest.raises(UserError) as caught:
-        read(content)
-    assert "annotation.csv" in str(caught.value)
-    return str(caught.value)
+entry = entry_of("dfew")
 
 
 # The annotation.
 
 
-def test_a_row_becomes_words_and_votes(read: Read) -> None:
-    first, second, third = read(f"{HEADER}\n{HAPPY}\n{SAD}\n{NONE}\n")
+def test_a_row_becomes_words_and_votes(tmp_path: Path) -> None:
+    first, second, third = read(tmp_path, f"{HEADER}\n{HAPPY}\n{SAD}\n{NONE}\n")
     assert first == Record(
-        table="annotation.csv",
-        row=2,
-        video_idx="1",
-        file_path="clips/1.mp4",
+        "annotation.csv",
+        2,
+        "1",
+        "clips/1.mp4",
         word="happy",
         votes=dict(zip(WORDS, (10, 0, 0, 0, 0, 0, 0), strict=True)),
     )
@@ -72,57 +42,48 @@ def test_a_row_becomes_words_and_votes(read: Read) -> None:
     assert (third.row, third.video_idx, third.file_path) == (4, "3", "clips/3.mp4")
 
 
-def test_label_0_is_no_single_label_and_its_votes_stay(read: Read) -> None:
-    (record,) = read(f"{HEADER}\n{NONE}\n")
-    assert (record.word, record.problem) == ("", None)
-    assert record.votes == dict(zip(WORDS, (3, 3, 4, 0, 0, 0, 0), strict=True))
+def read(root: Path, content: str) -> list[Record]:
+    """What is read of an annotation of this content."""
+    write(root, "annotation.csv", content)
+    return dfew.read(root, entry(table="annotation.csv", clips="clips/{order}.mp4"))
 
 
-@pytest.mark.parametrize(("code", "word"), list(enumerate(WORDS, start=1)))
-def test_each_code_is_its_word(read: Read, code: int, word: str) -> None:
-    (record,) = read(f"{HEADER}\n0,0,0,0,0,0,0,9,{code}\n")
-    assert (record.word, record.problem) == (word, None)
+def test_each_code_is_its_word_and_0_none(tmp_path: Path) -> None:
+    for code, word in enumerate(["", *WORDS]):
+        (record,) = read(tmp_path, f"{HEADER}\n0,0,0,0,0,0,0,9,{code}\n")
+        assert (record.word, record.problem) == (word, None)
+    for code in [8, 9, 10, 70]:
+        (record,) = read(tmp_path, f"{HEADER}\n0,0,0,0,0,0,0,2,{code}\n")
+        assert (record.word, record.problem) == ("", Reason.UNKNOWN_WORD)
+        assert record.note == f"label {code}, of 0 to 7"
 
 
-def test_optional_columns_are_taken_where_they_are_filled(read: Read) -> None:
-    records = read(VALID)
+def test_optional_columns_are_taken_where_they_are_filled(tmp_path: Path) -> None:
+    records = read(tmp_path, VALID)
     assert [r.subject for r in records] == ["s1", "s2", ""]
     assert [r.fold for r in records] == [1, 2, None]
     assert [r.file_path for r in records] == ["clips/1.mp4", "x/2.mp4", "clips/3.mp4"]
 
 
-def test_a_path_may_start_with_a_dot(read: Read) -> None:
-    content = f"{HEADER},actual,video_id,file_path\n{SAD},sad,2,./part_1/2.mp4\n"
-    (record,) = read(content)
-    assert PurePosixPath(record.file_path) == PurePosixPath("part_1/2.mp4")
-    assert (record.video_idx, record.word) == ("2", "sad")
+def test_the_annotation_and_each_form_of_the_clips_are_found(tmp_path: Path) -> None:
+    for form, path in (
+        ("original", "original/1.mp4"),
+        ("clip_224x224", "clip_224x224/00001"),
+        ("clip_224x224_avi", "clip_224x224_avi/00001.avi"),
+        ("clip_224x224_16f", "clip_224x224_16f/00001"),
+    ):
+        root = tmp_path / form
+        for there in (False, True):
+            write(root, ANNOTATION, b"\xef\xbb\xbf" + f"{HEADER}\r\n{HAPPY}\r\n".encode())
+            (record,) = dfew.read(root, entry())
+            assert (record.table, record.word) == (ANNOTATION, "happy")
+            assert record.file_path == f"Clip/{path if there else 'original/1.mp4'}"
+            (root / "Clip" / form).mkdir(parents=True, exist_ok=True)
 
 
-def test_the_annotation_is_found_in_its_folder(tmp_path: Path) -> None:
-    write(tmp_path, ANNOTATION, b"\xef\xbb\xbf" + f"{HEADER}\r\n{HAPPY}\r\n".encode())
-    (record,) = dfew.read(tmp_path, entry())
-    assert (record.table, record.word) == (ANNOTATION, "happy")
-    assert record.file_path == "Clip/original/1.mp4"
-
-
-@pytest.mark.parametrize(
-    ("there", "path"),
-    [
-        ("Clip/original", "Clip/original/1.mp4"),
-        ("Clip/clip_224x224", "Clip/clip_224x224/00001"),
-        ("Clip/clip_224x224_avi", "Clip/clip_224x224_avi/00001.avi"),
-        ("Clip/clip_224x224_16f", "Clip/clip_224x224_16f/00001"),
-    ],
-)
-def test_the_clips_are_looked_for_in_each_form(tmp_path: Path, there: str, path: str) -> None:
-    write(tmp_path, ANNOTATION, f"{HEADER}\n{HAPPY}\n")
-    (tmp_path / there).mkdir(parents=True)
-    assert dfew.read(tmp_path, entry())[0].file_path == path
-
-
-def test_an_empty_row_keeps_its_place(read: Read) -> None:
+def test_an_empty_row_keeps_its_place(tmp_path: Path) -> None:
     for empty in ["", "   ", ",,,,,,,,", " , ,,,,,,,"]:
-        records = read(f"{HEADER}\n{HAPPY}\n{empty}\n{SAD}\n")
+        records = read(tmp_path, f"{HEADER}\n{HAPPY}\n{empty}\n{SAD}\n")
         assert [r.row for r in records] == [2, 3, 4]
         assert [r.video_idx for r in records] == ["1", "", "2"]
         assert (records[1].votes, records[1].word, records[1].problem) == (None, "", None)
@@ -135,53 +96,27 @@ def test_a_missing_table_says_where_to_put_it(tmp_path: Path) -> None:
         dfew.read(tmp_path, entry())
 
 
-def test_a_missing_column_is_named(read: Read) -> None:
+def test_what_is_no_count_is_a_bad_value(tmp_path: Path) -> None:
     for column in HEADER.split(","):
         header = HEADER.replace(column, "other")
-        assert f"column {column!r} is missing" in refusal(read, f"{header}\n{HAPPY}\n")
-
-
-def test_a_column_named_twice_is_refused(read: Read) -> None:
-    assert "'label'" in refusal(read, f"{HEADER}, label\n{HAPPY},3\n")
-
-
-def test_what_is_no_number_is_a_bad_value(read: Read) -> None:
-    for column in HEADER.split(","):
-        for wrong in ["", "x", "1.5", "²", "1 0", "nan", "+1", "0x1", "9" * 5000]:
+        with pytest.raises(UserError, match=f"annotation.csv: column {column!r} is missing"):
+            read(tmp_path, f"{header}\n{HAPPY}\n")
+        for wrong, note in (
+            *((text, "not a whole number") for text in ("", "x", "1.5", "²", "nan", "9" * 5000)),
+            ("-1", "below 0"),
+        ):
             values = dict(zip(HEADER.split(","), SAD.split(","), strict=True)) | {column: wrong}
-            good, bad = read(f"{HEADER}\n{HAPPY}\n{','.join(values.values())}\n")
+            good, bad = read(tmp_path, f"{HEADER}\n{HAPPY}\n{','.join(values.values())}\n")
             assert (good.word, good.problem) == ("happy", None)
             assert (bad.row, bad.problem) == (3, Reason.BAD_VALUE)
-            assert bad.note == f"{column} is {wrong[:40]!r}, not a whole number"
-
-
-def test_numbers_below_zero_are_bad_values(read: Read) -> None:
-    for column in HEADER.split(","):
-        values = dict(zip(HEADER.split(","), SAD.split(","), strict=True)) | {column: "-1"}
-        (bad,) = read(f"{HEADER}\n{','.join(values.values())}\n")
-        assert (bad.problem, bad.note) == (Reason.BAD_VALUE, f"{column} is '-1', below 0")
-
-
-def test_an_unknown_label_is_an_unknown_word(read: Read) -> None:
-    for code in [8, 9, 10, 70]:
-        (record,) = read(f"{HEADER}\n0,0,0,0,0,0,0,2,{code}\n")
-        assert (record.word, record.problem) == ("", Reason.UNKNOWN_WORD)
-        assert record.note == f"label {code}, of 0 to 7"
+            assert bad.note == f"{column} is {wrong[:40]!r}, {note}"
 
 
 def test_a_pattern_of_clips_that_cannot_be_filled_is_named(tmp_path: Path) -> None:
-    for place in ["{}", "{x}", "{", "{order!q}", "{order:z}", "{order.x}", "{order[0]}"]:
+    for clips in ["{}", "{x}", "{", "{order!q}", "{order:z}", "{order.x}", "{order[0]}"]:
         write(tmp_path, ANNOTATION, f"{HEADER}\n{HAPPY}\n")
         with pytest.raises(UserError, match=r"params\.yaml: clips is .* only {order} can stand"):
-            dfew.read(tmp_path, entry(clips=place))
-
-
-SPLINTERS = st.sampled_from(
-    [
-        *(",", "\n", "\r\n", '"', "", " ", "\t", ";", "0", "9", "-"),
-        *("1.0", "x", "NA", "\0", "é", "\ufeff"),
-    ]
-)
+            dfew.read(tmp_path, entry(clips=clips))
 
 
 # The folds: seven clips, clip k with label k, tested in fold (k - 1) % 5 + 1.
@@ -226,16 +161,13 @@ def test_the_lists_give_words_and_folds(tmp_path: Path) -> None:
 
 def test_lists_that_do_not_tell_where_labels_start_are_refused(tmp_path: Path) -> None:
     for official in [True, False]:
-        write_folds(tmp_path, official, labels=dict.fromkeys(TESTED, 3))
-        with pytest.raises(UserError, match=r"from 0 or from 1 \(neither 0 nor 7 occurs\)"):
-            dfew.read(tmp_path, entry())
-
-
-def test_lists_of_two_origins_are_refused(tmp_path: Path) -> None:
-    for official in [True, False]:
-        write_folds(tmp_path, official, labels={clip: clip for clip in TESTED} | {1: 0})
-        with pytest.raises(UserError, match=r"from 0 or from 1 \(both 0 and 7 occur\)"):
-            dfew.read(tmp_path, entry())
+        for labels, why in (
+            (dict.fromkeys(TESTED, 3), "neither 0 nor 7 occurs"),
+            ({clip: clip for clip in TESTED} | {1: 0}, "both 0 and 7 occur"),
+        ):
+            write_folds(tmp_path, official, labels=labels)
+            with pytest.raises(UserError, match=rf"from 0 or from 1 \({why}\)"):
+                dfew.read(tmp_path, entry())
 
 
 def test_official_and_redistributed_lists_in_one_folder_are_not_mixed(tmp_path: Path) -> None:
@@ -245,14 +177,12 @@ def test_official_and_redistributed_lists_in_one_folder_are_not_mixed(tmp_path: 
         dfew.read(tmp_path, entry())
 
 
-@pytest.mark.parametrize("gone", ["train 1", "test 3", "test 5"])
-def test_some_of_the_folds_are_refused(tmp_path: Path, gone: str) -> None:
-    write_folds(tmp_path, skip=(gone,))
-    part, fold = gone.split()
-    with pytest.raises(UserError, match=rf"1 of 10 lists are missing \(the first: {part} of fold") \
-            as caught:  # fmt: skip
-        dfew.read(tmp_path, entry())
-    assert f"of fold {fold})" in str(caught.value)
+def test_some_of_the_folds_are_refused(tmp_path: Path) -> None:
+    for part, fold in (("train", 1), ("test", 3), ("test", 5)):
+        write_folds(tmp_path / f"{fold}", skip=(f"{part} {fold}",))
+        missing = rf"1 of 10 lists are missing \(the first: {part} of fold {fold}\)"
+        with pytest.raises(UserError, match=missing):
+            dfew.read(tmp_path / f"{fold}", entry())
 
 
 def test_a_label_that_is_no_code_is_an_unknown_word(tmp_path: Path) -> None:
@@ -294,19 +224,13 @@ def test_the_annotation_gets_the_folds_of_the_lists(tmp_path: Path) -> None:
 
 
 def test_an_annotation_that_contradicts_the_lists_is_told(tmp_path: Path) -> None:
-    for label, note in [
-        (4, "here angry; in EmoLabel_DataSplit/test(single-labeled)/set_3.csv, row 2, neutral"),
-        (
-            0,
-            "here no single label; in EmoLabel_DataSplit/test(single-labeled)/set_3.csv, row 2, "
-            "neutral",
-        ),
-    ]:
+    for label, word in [(4, "angry"), (0, "no single label")]:
         write_folds(tmp_path)
         write(tmp_path, ANNOTATION, annotation_rows({clip: clip for clip in TESTED} | {3: label}))
         records = dfew.read(tmp_path, entry())
         assert [r.problem for r in records] == [None, None, Reason.CONFLICTING_ROWS, *[None] * 4]
-        assert records[2].note == note
+        listed = f"{LISTS}/test(single-labeled)/set_3.csv, row 2, neutral"
+        assert records[2].note == f"here {word}; in {listed}"
 
 
 def test_lists_with_clips_that_the_annotation_has_not_are_refused(tmp_path: Path) -> None:

@@ -1,28 +1,27 @@
 """FER2013's pixels and FER+'s votes."""
 
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from corpora import entry_of
 from facewave.labels.readers.fer2013 import CORPUS, FERPLUS, WORDS, read, unpack
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
-from facewave.params import Dataset
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (3, 48, 48), np.uint8)
 PIXELS = [" ".join(map(str, picture.ravel())) for picture in PICTURES]
+NO_NUMBER = "happiness is 'x', not a whole number"
 GREY = " ".join(["7"] * 2304)
 HEADER = (
     "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 )
 
 
-def entry(**keys: Any) -> Dataset:
-    return Dataset(reader="fer2013", root=".", about="a test", **keys)
+entry = entry_of("fer2013")
 
 
 def write(root: Path, *rows: str, name: str = "fer2013.csv", header: str = "") -> Path:
@@ -44,12 +43,7 @@ def votes(root: Path, *rows: str) -> list[Record]:
 def test_a_row_is_a_picture(root: Path) -> None:
     records = read(root, entry())
     assert records[0] == Record(
-        table="fer2013.csv",
-        row=2,
-        video_idx="fer0000000",
-        file_path="FER2013Train/fer0000000.png",
-        word="Angry",
-        part="train",
+        "fer2013.csv", 2, "fer0000000", "FER2013Train/fer0000000.png", word="Angry", part="train"
     )
     assert [r.word for r in records] == ["Angry", "Disgust", "Fear"]
     assert [r.part for r in records] == ["train", "val", "test"]
@@ -58,11 +52,11 @@ def test_a_row_is_a_picture(root: Path) -> None:
         "FER2013Valid/fer0000001.png",
         "FER2013Test/fer0000002.png",
     ]
-
-
-def test_the_codes_are_the_words_in_their_order(tmp_path: Path) -> None:
-    write(tmp_path, *(f"{i},{GREY},Training" for i in range(7)))
-    assert [r.word for r in read(tmp_path, entry())] == [
+    (root / "fer2013.csv").rename(root / "all.csv")
+    records = read(root, entry(table="all.csv", clips="faces/{name}"))
+    assert (records[1].table, records[1].file_path) == ("all.csv", "faces/fer0000001.png")
+    write(root, *(f"{i},{GREY},Training" for i in range(7)))
+    assert [r.word for r in read(root, entry())] == [
         "Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral",
     ]  # fmt: skip
 
@@ -99,12 +93,9 @@ def test_damaged_rows_keep_their_place(tmp_path: Path) -> None:
     assert records[2].note == "it has 2303 pixels, not 2304"
     assert (records[6].file_path, records[6].part) == ("", "")
     assert (records[7].video_idx, records[8].video_idx) == ("", "fer0000008")
-
-
-def test_own_places(root: Path) -> None:
-    (root / "fer2013.csv").rename(root / "all.csv")
-    records = read(root, entry(table="all.csv", clips="faces/{name}"))
-    assert (records[1].table, records[1].file_path) == ("all.csv", "faces/fer0000001.png")
+    assert unpack(tmp_path) == 3
+    names = sorted(path.stem[-1] for path in tmp_path.rglob("*.png"))
+    assert names == ["0", "1", "8"]  # with pixels
 
 
 def test_votes(tmp_path: Path) -> None:
@@ -114,10 +105,10 @@ def test_votes(tmp_path: Path) -> None:
         "PublicTest,fer0000001.png,0,0,0,0,0,0,0,9,1,0",
     )
     assert records[0] == Record(
-        table="fer2013new.csv",
-        row=2,
-        video_idx="fer0000000",
-        file_path="FER2013Train/fer0000000.png",
+        "fer2013new.csv",
+        2,
+        "fer0000000",
+        "FER2013Train/fer0000000.png",
         word="neutral",
         votes={
             "neutral": 4, "happiness": 0, "surprise": 0, "sadness": 1,
@@ -144,20 +135,13 @@ def test_votes_for_no_emotion(tmp_path: Path) -> None:
         (",0,0,0,0,0,0,0,0,0,10", Reason.MARKED_INVALID, "no image name"),
         ("fer0000000.png,5,5,0,0,0,0,0,0,0,0", None, ""),
         ("fer0000000.png,5,0,0,0,0,0,0,0,5,0", None, ""),
-        (
-            "fer0000000.png,5,0,0,0,0,0,0,0,x,0",
-            Reason.BAD_VALUE,
-            "unknown is 'x', not a whole number",
-        ),
+        ("fer0000000.png,5,x,0,0,0,0,0,0,0,0", Reason.BAD_VALUE, NO_NUMBER),
         ("fer0000000.png,5,-1,0,0,0,0,0,0,0,0", Reason.BAD_VALUE, "happiness is '-1', below 0"),
     ]
     for row, reason, note in cases:
         (record,) = votes(tmp_path, f"PrivateTest,{row}")
         assert (record.video_idx, record.word, record.part) == ("fer0000000", "", "test")
         assert (record.problem, record.note) == (reason, note)
-
-
-def test_an_empty_row_of_votes(tmp_path: Path) -> None:
     (record,) = votes(tmp_path, "," * 11)
     assert (record.video_idx, record.row, record.problem) == ("", 2, None)
 
@@ -178,12 +162,6 @@ def test_pictures_that_are_there_are_left_alone(root: Path) -> None:
     assert (root / "FER2013Valid/fer0000001.png").read_bytes() == b"mine"
     assert unpack(root) == 0
     assert len(list(root.glob("*/*"))) == 3
-
-
-def test_rows_that_cannot_be_read_have_no_picture(tmp_path: Path) -> None:
-    write(tmp_path, "0,1 2 3,Training", f"0,{GREY},Test", f"0,{GREY},Training")
-    assert unpack(tmp_path) == 1
-    assert [p.name for p in tmp_path.rglob("*.png")] == ["fer0000002.png"]
 
 
 def test_published_counts() -> None:

@@ -1,29 +1,22 @@
 """FERV39k: the official lists without a header, the redistributed ones with codes."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from corpora import entry_of, write
 from facewave.errors import UserError
 from facewave.labels import cleaning
 from facewave.labels.readers.ferv39k import CORPUS, SCENES, read
 from facewave.labels.records import Record, frame
 from facewave.labels.schema import Reason
-from facewave.params import Dataset
 
 WORDS = ["Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"]
 OFFICIAL = "4_setups/All_scenes/{part}_All.csv"
 HEADER = "path,id\n"
 
 
-def entry(**keys: Any) -> Dataset:
-    return Dataset(reader="ferv39k", root=".", about="a test", **keys)
-
-
-def write(root: Path, path: str, content: str | bytes) -> None:
-    (root / path).parent.mkdir(parents=True, exist_ok=True)
-    (root / path).write_bytes(content.encode() if isinstance(content, str) else content)
+entry = entry_of("ferv39k")
 
 
 def official(root: Path, train: str, test: str = "War/Fear/0003 Fear\n") -> list[Record]:
@@ -41,10 +34,10 @@ def redistributed(root: Path, train: str, test: str = "War/Fear/0003,2\n") -> li
 def test_the_official_lists_have_no_header(tmp_path: Path) -> None:
     first, second, third = official(tmp_path, "Action/Sad/0010 Sad\r\nSocial/Happy/0002 Happy\r\n")
     assert first == Record(
-        table="4_setups/All_scenes/train_All.csv",
-        row=1,
-        video_idx="Action/Sad/0010",
-        file_path="2_ClipsforFaceCrop/Action/Sad/0010",
+        "4_setups/All_scenes/train_All.csv",
+        1,
+        "Action/Sad/0010",
+        "2_ClipsforFaceCrop/Action/Sad/0010",
         word="Sad",
         scene="Action",
         part="train",
@@ -57,10 +50,10 @@ def test_the_official_lists_have_no_header(tmp_path: Path) -> None:
 def test_redistributed_lists_have_codes(tmp_path: Path) -> None:
     first, _, third = redistributed(tmp_path, "Action/Sad/0010,5\nSocial/Happy/0002,3\n")
     assert first == Record(
-        table="train.csv",
-        row=2,
-        video_idx="Action/Sad/0010",
-        file_path="2_ClipsforFaceCrop/Action/Sad/0010",
+        "train.csv",
+        2,
+        "Action/Sad/0010",
+        "2_ClipsforFaceCrop/Action/Sad/0010",
         word="Sad",
         scene="Action",
         part="train",
@@ -68,19 +61,12 @@ def test_redistributed_lists_have_codes(tmp_path: Path) -> None:
     assert (third.table, third.row, third.word, third.part) == ("test.csv", 2, "Fear", "test")
 
 
-@pytest.mark.parametrize(("code", "word"), list(enumerate(WORDS)))
-def test_the_codes_are_the_words_in_alphabetical_order(
-    tmp_path: Path, code: int, word: str
-) -> None:
-    record = redistributed(tmp_path, f"Crisis/{word}/0001,{code}\n")[0]
-    assert (record.word, record.problem) == (word, None)
-    assert official(tmp_path, f"Crisis/{word}/0001 {word}\n")[0].word == word
-
-
-def test_official_lists_may_lie_at_the_top(tmp_path: Path) -> None:
-    write(tmp_path, "train_All.csv", "Action/Sad/0010 Sad\n")
-    write(tmp_path, "test_All.csv", "Action/Sad/0011 Sad\n")
-    assert [r.table for r in read(tmp_path, entry())] == ["train_All.csv", "test_All.csv"]
+def test_the_codes_are_the_words_in_alphabetical_order(tmp_path: Path) -> None:
+    lines = [f"Crisis/{word}/0001,{code}\n" for code, word in enumerate(WORDS)]
+    records = redistributed(tmp_path, "".join(lines))[:-1]
+    assert [(r.word, r.problem) for r in records] == [(word, None) for word in WORDS]
+    lines = [f"Crisis/{word}/0001 {word}\n" for word in WORDS]
+    assert [r.word for r in official(tmp_path, "".join(lines))[:-1]] == WORDS
 
 
 def test_a_code_and_a_folder_that_differ_are_a_conflict(tmp_path: Path) -> None:
@@ -90,14 +76,6 @@ def test_a_code_and_a_folder_that_differ_are_a_conflict(tmp_path: Path) -> None:
     record = official(tmp_path, "Action/Sad/0010 Angry\n")[0]
     assert (record.word, record.problem) == ("", Reason.CONFLICTING_ROWS)
     assert record.note == "the list says Angry, the folder Sad"
-
-
-def test_codes_of_another_order_do_not_pass(tmp_path: Path) -> None:
-    """As one repository has them: Happy 0, Sad 1, Neutral 2, Angry 3, Surprise 4, Disgust 5."""
-    order = ["Happy", "Sad", "Neutral", "Angry", "Surprise", "Disgust", "Fear"]
-    lines = "".join(f"Action/{word}/0001,{code}\n" for code, word in enumerate(order))
-    records = redistributed(tmp_path, lines)[:-1]
-    assert [r.problem for r in records] == [Reason.CONFLICTING_ROWS] * 7
 
 
 def test_what_is_wrong_with_a_line_is_told(tmp_path: Path) -> None:
@@ -129,28 +107,20 @@ def test_a_clip_in_both_lists_counts_in_neither(tmp_path: Path) -> None:
     assert table["excluded"].tolist() == [Reason.IN_TWO_PARTS, "", Reason.IN_TWO_PARTS]
 
 
-def test_a_redistributed_list_without_its_header_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, "train.csv", "Action/Sad/0010,5\n")
-    write(tmp_path, "test.csv", "Action/Sad/0011,5\n")
-    with pytest.raises(UserError, match=r"train\.csv, row 1: 'Action/Sad/0010,5' has not"):
-        read(tmp_path, entry())
-
-
 def test_both_lists_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"4_setups/All_scenes/train_All\.csv is not here"):
         read(tmp_path, entry())
     write(tmp_path, "train.csv", HEADER + "Action/Sad/0010,5\n")
     with pytest.raises(UserError, match=r"test\.csv is not here"):
         read(tmp_path, entry())
-
-
-def test_the_clips_may_lie_elsewhere(tmp_path: Path) -> None:
-    redistributed(tmp_path, "Action/Sad/0010,5\n")
-    assert read(tmp_path, entry(clips="faces/{clip}"))[0].file_path == "faces/Action/Sad/0010"
-
-
-def test_there_are_22_scenes() -> None:
-    assert len(set(SCENES)) == CORPUS.track("").published["scenes"] == 22
+    write(tmp_path, "train.csv", "Action/Sad/0010,5\n")  # without its header
+    with pytest.raises(UserError, match=r"train\.csv, row 1: 'Action/Sad/0010,5' has not"):
+        read(tmp_path, entry())
+    write(tmp_path, "train_All.csv", "Action/Sad/0010 Sad\n")
+    write(tmp_path, "test_All.csv", "Action/Sad/0011 Sad\n")
+    records = read(tmp_path, entry(clips="faces/{clip}"))
+    assert [r.table for r in records] == ["train_All.csv", "test_All.csv"]
+    assert records[0].file_path == "faces/Action/Sad/0010"
 
 
 def test_published_counts() -> None:
@@ -158,3 +128,4 @@ def test_published_counts() -> None:
     assert (published["train"], published["test"]) == (31088, 7847)
     assert published["clips"] == 31088 + 7847
     assert list(CORPUS.track("").words) == WORDS
+    assert len(set(SCENES)) == published["scenes"] == 22

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from corpora import entry_of
 from facewave.errors import UserError
 from facewave.labels.readers.omg import read
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
-from facewave.params import Dataset
 
 TRAIN, VAL, TEST = (
     "omg_TrainVideos.csv", "omg_ValidationVideos.csv", "omg_TestVideos_WithLabels.csv",
@@ -25,8 +25,7 @@ ROWS = {
 TRANSCRIPTS = "link,video,utterance,transcript"
 
 
-def entry(clips: str = "") -> Dataset:
-    return Dataset(reader="omg", root=".", about="a test", clips=clips)
+entry = entry_of("omg")
 
 
 def write(root: Path, train: str = ROWS[TRAIN]) -> Path:
@@ -43,10 +42,10 @@ def test_rows_are_records_of_three_parts(tmp_path: Path) -> None:
     train, val, test = read(write(tmp_path), entry())
     assert train.arousal == pytest.approx(-0.66)
     assert replace(train, arousal=None) == Record(
-        table=TRAIN,
-        row=2,
-        video_idx="5b44393ed/utterance_4.mp4",
-        file_path="5b44393ed/utterance_4.mp4",
+        TRAIN,
+        2,
+        "5b44393ed/utterance_4.mp4",
+        "5b44393ed/utterance_4.mp4",
         word="Neutral",
         source=LINK + "CROcsl0lIec",
         part="train",
@@ -60,12 +59,16 @@ def test_rows_are_records_of_three_parts(tmp_path: Path) -> None:
     assert test.arousal == pytest.approx(-0.062684032756)
 
 
-@pytest.mark.parametrize(
-    ("code", "word"),
-    list(enumerate(["Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"])),
-)
-def test_each_code_is_its_word(tmp_path: Path, code: int, word: str) -> None:
-    assert first(tmp_path, f"{LINK}a,0,1,v,utterance_1.mp4,0.5,0.1,{code}").word == word
+def test_each_code_is_its_word(tmp_path: Path) -> None:
+    words = ["Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"]
+    rows = [f"{LINK}a,0,1,v,u{code}.mp4,0.5,0.1,{code}" for code in range(7)]
+    records = read(write(tmp_path, "\r\n".join([*rows, ",,,,,,,"])), entry(clips="a/{video}"))
+    assert [r.word for r in records[:8]] == [*words, ""]
+    assert (records[0].file_path, records[0].video_idx) == ("a/v", "v/u0.mp4")
+    assert records[7] == Record(TRAIN, 9, "", "")
+    # Out of range: for cleaning to judge.
+    record = first(tmp_path, f"{LINK}a,0,1,v,u.mp4,1.5,0.1,3")
+    assert (record.arousal, record.arousal_raw, record.problem) == (2.0, 1.5, None)
 
 
 def test_transcripts_of_two_parts(tmp_path: Path) -> None:
@@ -77,17 +80,8 @@ def test_transcripts_of_two_parts(tmp_path: Path) -> None:
     (tmp_path / "omg_ValidationTranscripts.csv").write_text(
         f'{TRANSCRIPTS}\n"{LINK}xfsvvbTlR38",74de88564,utterance_1.mp4,"do it"\n'
     )
-    assert [record.transcript for record in read(tmp_path, entry())] == [
-        "hello, I'm here",
-        "do it",
-        "",
-    ]
-
-
-def test_clips_may_lie_elsewhere(tmp_path: Path) -> None:
-    records = read(write(tmp_path), entry("videos/{video}/video/{utterance}"))
-    assert records[0].file_path == "videos/5b44393ed/video/utterance_4.mp4"
-    assert records[0].video_idx == "5b44393ed/utterance_4.mp4"
+    transcripts = [record.transcript for record in read(tmp_path, entry())]
+    assert transcripts == ["hello, I'm here", "do it", ""]
 
 
 def test_a_row_that_cannot_be_used(tmp_path: Path) -> None:
@@ -108,17 +102,6 @@ def test_codes_from_1_are_refused(tmp_path: Path) -> None:
     rows = "\r\n".join(f"{LINK}a,0,1,v{k},u.mp4,0.5,0.1,{k}" for k in range(1, 8))
     with pytest.raises(UserError, match=r"omg_TrainVideos\.csv: .* seem to count from 1"):
         first(tmp_path, rows)
-
-
-def test_an_empty_row_has_no_clip(tmp_path: Path) -> None:
-    record, second = read(write(tmp_path, ",,,,,,,\r\n" + ROWS[TRAIN]), entry())[:2]
-    assert record == Record(table=TRAIN, row=2, video_idx="", file_path="")
-    assert (second.row, second.word) == (3, "Neutral")
-
-
-def test_arousal_out_of_range_is_for_cleaning_to_judge(tmp_path: Path) -> None:
-    record = first(tmp_path, f"{LINK}a,0,1,v,u.mp4,1.5,0.1,3")
-    assert (record.arousal, record.arousal_raw, record.problem) == (2.0, 1.5, None)
 
 
 def test_a_table_without_labels_is_refused(tmp_path: Path) -> None:

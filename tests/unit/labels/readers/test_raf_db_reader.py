@@ -1,38 +1,30 @@
 """RAF-DB: two halves whose lists have one name and other codes."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from corpora import entry_of, write
 from facewave.errors import UserError
 from facewave.labels.readers.raf_db import CORPUS, read
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
-from facewave.params import Dataset
 
 LIST = "EmoLabel/list_patition_label.txt"
 BASIC = "train_00001.jpg 5\ntrain_00002.jpg 7\ntest_0001.jpg 4\n"
 COMPOUND = "train_0001.jpg 8\ntrain_0002.jpg 1\ntest_0001.jpg 11\n"
 
 
-def entry(**keys: Any) -> Dataset:
-    return Dataset(reader="raf_db", root=".", about="a test", **keys)
-
-
-def write(root: Path, path: str, content: str) -> Path:
-    (root / path).parent.mkdir(parents=True, exist_ok=True)
-    (root / path).write_bytes(content.encode())
-    return root
+entry = entry_of("raf_db")
 
 
 def test_a_line_is_a_picture(tmp_path: Path) -> None:
     records = read(write(tmp_path, LIST, BASIC), entry())
     assert records[0] == Record(
-        table=LIST,
-        row=1,
-        video_idx="train_00001",
-        file_path="Image/aligned/train_00001_aligned.jpg",
+        LIST,
+        1,
+        "train_00001",
+        "Image/aligned/train_00001_aligned.jpg",
         word="Sadness",
         part="train",
     )
@@ -41,22 +33,21 @@ def test_a_line_is_a_picture(tmp_path: Path) -> None:
     assert [r.row for r in records] == [1, 2, 3]
 
 
-def test_the_basic_codes(tmp_path: Path) -> None:
-    content = "".join(f"train_{i:05d}.jpg {i}\r\n" for i in range(1, 8))
-    assert [r.word for r in read(write(tmp_path, LIST, content), entry())] == [
-        "Surprise", "Fear", "Disgust", "Happiness", "Sadness", "Anger", "Neutral",
-    ]  # fmt: skip
-
-
-def test_the_compound_codes(tmp_path: Path) -> None:
-    content = "".join(f"train_{i:04d}.jpg {i}\n" for i in range(1, 12))
-    records = read(write(tmp_path, LIST, content), entry(track="compound"))
-    assert [r.word for r in records] == [
+def test_the_codes_are_the_words_in_their_order(tmp_path: Path) -> None:
+    basic = ["Surprise", "Fear", "Disgust", "Happiness", "Sadness", "Anger", "Neutral"]
+    compound = [
         "Happily Surprised", "Happily Disgusted", "Sadly Fearful", "Sadly Angry",
         "Sadly Surprised", "Sadly Disgusted", "Fearfully Angry", "Fearfully Surprised",
         "Angrily Surprised", "Angrily Disgusted", "Disgustedly Surprised",
     ]  # fmt: skip
-    assert [r.compound for r in records] == [r.word for r in records]
+    for track, words in (("basic", basic), ("compound", compound)):
+        lines = "".join(f"train_{i:05d}.jpg {i}\r\n" for i in range(1, len(words) + 1))
+        records = read(write(tmp_path, LIST, lines), entry(track=track))
+        assert [r.word for r in records] == words
+        assert [r.compound for r in records] == [w if track == "compound" else "" for w in words]
+    write(tmp_path, LIST, "".join(f"train_0000{k}.jpg {k}\n" for k in range(7)))
+    with pytest.raises(UserError, match=r"list_patition_label\.txt: .* seem to count from 0"):
+        read(tmp_path, entry())
 
 
 def test_both_halves_side_by_side(tmp_path: Path) -> None:
@@ -67,6 +58,11 @@ def test_both_halves_side_by_side(tmp_path: Path) -> None:
     assert (compound.word, compound.table) == ("Fearfully Surprised", f"compound/{LIST}")
     assert compound.compound == "Fearfully Surprised"
     assert compound.file_path == "compound/Image/aligned/train_0001_aligned.jpg"
+    (tmp_path / "basic/Image/original").mkdir(parents=True)
+    assert read(tmp_path, entry())[0].file_path == "basic/Image/original/train_00001.jpg"
+    records = read(tmp_path, entry(clips="faces/{clip}.png"))
+    assert records[0].file_path == "faces/train_00001.png"
+    assert CORPUS.track("").published == {"train": 12271, "test": 3068}
 
 
 def test_the_other_half_is_refused(tmp_path: Path) -> None:
@@ -95,21 +91,3 @@ def test_damaged_lines_stay_as_rows(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert records[3].note == "code 12, of 1 to 7"
     assert (records[4].video_idx, records[4].part, records[4].file_path) == ("5.jpg", "", "")
-
-
-def test_codes_from_0_are_refused(tmp_path: Path) -> None:
-    write(tmp_path, LIST, "".join(f"train_0000{k}.jpg {k}\n" for k in range(7)))
-    with pytest.raises(UserError, match=r"list_patition_label\.txt: .* seem to count from 0"):
-        read(tmp_path, entry())
-
-
-def test_the_original_pictures_or_any_others(tmp_path: Path) -> None:
-    write(tmp_path, f"basic/{LIST}", BASIC)
-    (tmp_path / "basic/Image/original").mkdir(parents=True)
-    assert read(tmp_path, entry())[0].file_path == "basic/Image/original/train_00001.jpg"
-    found = read(tmp_path, entry(clips="faces/{clip}.png"))
-    assert found[0].file_path == "faces/train_00001.png"
-
-
-def test_published_counts() -> None:
-    assert CORPUS.track("").published == {"train": 12271, "test": 3068}

@@ -24,10 +24,10 @@ def test_a_name_is_a_record(tmp_path: Path) -> None:
     path = "Video_Speech_Actor_12/Actor_12/01-01-06-01-02-01-12.mp4"
     assert put(tmp_path, path) == [
         Record(
-            table="",
-            row=0,
-            video_idx="01-01-06-01-02-01-12",
-            file_path=path,
+            "",
+            0,
+            "01-01-06-01-02-01-12",
+            path,
             word="fearful",
             subject="12",
             scene="speech",
@@ -36,24 +36,18 @@ def test_a_name_is_a_record(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("emotion", "word"),
-    [
-        ("01", "neutral"),
-        ("02", "calm"),
-        ("03", "happy"),
-        ("04", "sad"),
-        ("05", "angry"),
-        ("06", "fearful"),
-        ("07", "disgust"),
-        ("08", "surprised"),
-    ],
-)
-def test_each_code_is_its_word(tmp_path: Path, emotion: str, word: str) -> None:
-    (record,) = put(tmp_path, f"Actor_01/01-02-{emotion}-01-01-02-01.mp4")
-    assert (record.word, record.problem) == (word, None)
-    assert (record.scene, record.subject) == ("song", "01")
-    assert record.transcript == "Kids are talking by the door"
+def test_each_code_is_its_word(tmp_path: Path) -> None:
+    words = ["neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"]
+    for code, word in enumerate(words, start=1):
+        root = tmp_path / word
+        (record,) = put(root, f"Actor_01/01-02-{code:02d}-01-01-02-01.mp4")
+        assert (record.word, record.problem) == (word, None)
+        assert (record.scene, record.subject) == ("song", "01")
+        assert record.transcript == "Kids are talking by the door"
+    for emotion in ("00", "09"):
+        (record,) = put(tmp_path / emotion, f"Actor_01/01-01-{emotion}-01-01-01-01.mp4")
+        assert (record.word, record.problem) == ("", Reason.UNKNOWN_WORD)
+        assert record.note == f"emotion {emotion}, of 01 to 08"
 
 
 def test_the_same_performance_counts_once(tmp_path: Path) -> None:
@@ -87,29 +81,15 @@ def test_sound_alone_has_no_picture(tmp_path: Path) -> None:
     ] * 2
 
 
-@pytest.mark.parametrize("emotion", ["00", "09"])
-def test_an_unknown_code(tmp_path: Path, emotion: str) -> None:
-    (record,) = put(tmp_path, f"Actor_01/01-01-{emotion}-01-01-01-01.mp4")
-    assert (record.word, record.problem) == ("", Reason.UNKNOWN_WORD)
-    assert record.note == f"emotion {emotion}, of 01 to 08"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "holiday",
-        "01-01-03-01-01-01",
-        "04-01-03-01-01-01-01",
-        "01-03-03-01-01-01-01",
-        "01-01-03-01-03-01-01",
-        "01-01-03-01-01-01-01 (1)",
-    ],
-)
-def test_a_strange_name_is_a_bad_value(tmp_path: Path, name: str) -> None:
-    (record,) = put(tmp_path, f"Actor_01/{name}.mp4")
-    assert (record.word, record.problem) == ("", Reason.BAD_VALUE)
-    assert record.file_path == f"Actor_01/{name}.mp4"
-    assert repr(name) in record.note
+def test_a_strange_name_is_a_bad_value(tmp_path: Path) -> None:
+    for name in (
+        "holiday", "01-01-03-01-01-01", "04-01-03-01-01-01-01", "01-03-03-01-01-01-01",
+        "01-01-03-01-03-01-01", "01-01-03-01-01-01-01 (1)",
+    ):  # fmt: skip
+        (record,) = put(tmp_path / name, f"Actor_01/{name}.mp4")
+        assert (record.word, record.problem) == ("", Reason.BAD_VALUE)
+        assert record.file_path == f"Actor_01/{name}.mp4"
+        assert repr(name) in record.note
 
 
 def test_other_files_are_no_clips_and_the_order_is_that_of_names(tmp_path: Path) -> None:

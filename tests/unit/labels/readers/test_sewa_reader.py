@@ -1,22 +1,20 @@
 """SEWA: segments with two tables each, and the AVEC challenges' form of them."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from corpora import entry_of
 from facewave.errors import UserError
 from facewave.labels.readers.sewa import read
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
-from facewave.params import Dataset
 
 NAME = "SSL_C2_S055_P109_VC1_004803_005542"
 OTHER = "SAH_C2_S047_P093_VC1_000538_001078"
 
 
-def entry(**keys: Any) -> Dataset:
-    return Dataset(reader="sewa", root=".", about="a test", **{"window": 1.0} | keys)
+entry = entry_of("sewa", window=1.0)
 
 
 def write(folder: Path, side: str, *rows: str, name: str = NAME, end: str = "\n") -> Path:
@@ -33,46 +31,24 @@ def segment(root: Path, valence: list[str], arousal: list[str], name: str = NAME
 
 
 def test_a_frame_is_a_record(tmp_path: Path) -> None:
-    segment(tmp_path, ["4803,0.25", "4804,-0.125"], ["4803,-0.5", "4804,1"])
-    assert read(tmp_path, entry()) == [
-        Record(
-            table=f"{NAME}/{NAME}_Valence_AV_Aligned.csv",
-            row=2,
-            video_idx=f"{NAME}/4803",
-            file_path=f"{NAME}/{NAME}.avi",
-            subject="P109",
-            source="C2_S055",
-            scene="C2",
-            frame=0,
-            valence=0.25,
-            arousal=-0.5,
-            valence_raw=0.25,
-            arousal_raw=-0.5,
-        ),
-        Record(
-            table=f"{NAME}/{NAME}_Valence_AV_Aligned.csv",
-            row=3,
-            video_idx=f"{NAME}/4804",
-            file_path=f"{NAME}/{NAME}.avi",
-            subject="P109",
-            source="C2_S055",
-            scene="C2",
-            frame=1,
-            valence=-0.125,
-            arousal=1.0,
-            valence_raw=-0.125,
-            arousal_raw=1.0,
-        ),
-    ]
-
-
-def test_the_two_tables_are_joined_on_the_frame(tmp_path: Path) -> None:
-    segment(tmp_path, ["1,0.1", "2,0.2", "3,0.3"], ["3,-0.3", "1,-0.1", "2,-0.2"])
-    assert [(r.video_idx[-1], r.valence, r.arousal) for r in read(tmp_path, entry())] == [
-        ("1", 0.1, -0.1),
-        ("2", 0.2, -0.2),
-        ("3", 0.3, -0.3),
-    ]
+    segment(tmp_path, ["4804,-0.125", "4803,0.25"], ["4803,-0.5", "4804,1"])
+    first, second = read(tmp_path, entry())
+    assert second == Record(
+        f"{NAME}/{NAME}_Valence_AV_Aligned.csv",
+        3,
+        f"{NAME}/4803",
+        f"{NAME}/{NAME}.avi",
+        subject="P109",
+        source="C2_S055",
+        scene="C2",
+        frame=0,
+        valence=0.25,
+        arousal=-0.5,
+        valence_raw=0.25,
+        arousal_raw=-0.5,
+    )
+    assert (first.row, first.video_idx, first.frame) == (2, f"{NAME}/4804", 1)
+    assert (first.valence, first.arousal) == (-0.125, 1.0)
 
 
 def test_archives_unpacked_in_folders_of_their_own(tmp_path: Path) -> None:
@@ -106,22 +82,13 @@ def test_every_nth_frame_of_each_segment(tmp_path: Path) -> None:
     assert [r.frame for r in records[:3]] == [0, 2, 4]
 
 
-def test_the_smallest_number_is_the_first_frame(tmp_path: Path) -> None:
-    segment(tmp_path, ["12,0", "10,0", "11,0"], ["10,0", "11,0", "12,0"])
-    records = read(tmp_path, entry())
-    assert [(r.video_idx[-2:], r.frame) for r in records] == [("12", 2), ("10", 0), ("11", 1)]
-
-
 def test_frames_without_a_value_are_marked(tmp_path: Path) -> None:
     segment(tmp_path, ["1,", "2,0.2", "3,NaN", "4,0.4"], ["1,0.1", "2,", "3,0.3", "5,0.5"])
     records = read(tmp_path, entry())
-    assert [(r.video_idx[-1], r.problem, r.note) for r in records] == [
-        ("1", Reason.MARKED_INVALID, "no valence"),
-        ("2", Reason.MARKED_INVALID, "no arousal"),
-        ("3", Reason.MARKED_INVALID, "no valence"),
-        ("4", Reason.MARKED_INVALID, "no arousal"),
-        ("5", Reason.MARKED_INVALID, "no valence"),
+    assert [(r.video_idx[-1], r.note) for r in records] == [
+        (f"{i}", f"no {('arousal', 'valence')[i % 2]}") for i in range(1, 6)
     ]
+    assert {r.problem for r in records} == {Reason.MARKED_INVALID}
     assert all(r.valence is None and r.arousal is None for r in records)
     assert (records[4].table, records[4].row) == (f"{NAME}/{NAME}_Arousal_AV_Aligned.csv", 5)
 
@@ -166,6 +133,8 @@ def test_no_annotations_is_an_error_with_advice(tmp_path: Path) -> None:
     (tmp_path / NAME / f"{NAME}-Valence.zip").touch()
     with pytest.raises(UserError, match="Unpack the annotations"):
         read(tmp_path, entry())
+    with pytest.raises(UserError, match="Put those of an AVEC challenge there"):
+        read(tmp_path, entry(track="avec"))
 
 
 HEADER = "name;timestamp;arousal;valence;liking"
@@ -179,20 +148,15 @@ def avec(root: Path, name: str, *lines: str) -> Path:
 
 def test_avec_has_arousal_first(tmp_path: Path) -> None:
     cases: list[list[str]] = [[HEADER], []]
+    lines = ["'Train_DE_01';0.0;0.5;-0.25;0.1", "'Train_DE_01';0.1;1;0;0"]
     for header in cases:
-        avec(
-            tmp_path,
-            "Train_DE_01",
-            *header,
-            "'Train_DE_01';0.0;0.5;-0.25;0.1",
-            "'Train_DE_01';0.1;1;0;0",
-        )
+        avec(tmp_path, "Train_DE_01", *header, *lines)
         first, second = read(tmp_path, entry(track="avec"))
         assert first == Record(
-            table="labels/Train_DE_01.csv",
-            row=1 + len(header),
-            video_idx="Train_DE_01/0.0",
-            file_path="videos/Train_DE_01.mp4",
+            "labels/Train_DE_01.csv",
+            1 + len(header),
+            "Train_DE_01/0.0",
+            "videos/Train_DE_01.mp4",
             source="Train_DE_01",
             scene="DE",
             part="train",
@@ -205,9 +169,6 @@ def test_avec_has_arousal_first(tmp_path: Path) -> None:
         )
         assert (second.row, second.video_idx) == (2 + len(header), "Train_DE_01/0.1")
         assert (second.arousal, second.valence, second.end) == (1.0, 0.0, 0.6)
-
-
-def test_avec_columns_are_read_by_the_header(tmp_path: Path) -> None:
     avec(tmp_path, "Train_DE_01", "t;arousal;liking;valence", "2.5;0.5;0.1;-0.25")
     (record,) = read(tmp_path, entry(track="avec"))
     assert (record.arousal, record.valence, record.start) == (0.5, -0.25, 2.0)
@@ -255,8 +216,3 @@ def test_avec_in_another_form_is_refused(tmp_path: Path) -> None:
     for lines, said in cases:
         with pytest.raises(UserError, match=said):
             read(avec(tmp_path, "Train_DE_01", *lines), entry(track="avec"))
-
-
-def test_no_avec_labels_is_an_error_with_advice(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="Put those of an AVEC challenge there"):
-        read(tmp_path, entry(track="avec"))

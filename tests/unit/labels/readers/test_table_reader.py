@@ -8,48 +8,37 @@ from typing import Any
 import openpyxl
 import pytest
 
+import corpora
+from corpora import entry_of
 from facewave.errors import UserError
 from facewave.labels.readers.table import read, words_of
 from facewave.labels.records import Record
 from facewave.labels.schema import SEVEN, Reason
-from facewave.params import Dataset
 
 WORDS = ["calm", "cross", "glad"]
 TABLE = "clip,feeling,code,part,group,person\nx/1.mp4,glad,2,train,1,s1\nx/2.mp4,calm,0,test,2,s2\n"
 BOTH = {"file_path": "clip", "actual": "feeling"}
 
 
-def entry(columns: dict[str, str] | None = None, **keys: Any) -> Dataset:
-    given: dict[str, Any] = {"table": "mine.csv", "words": WORDS, "columns": BOTH} | keys
-    if columns is not None:
-        given["columns"] = columns
-    return Dataset(reader="table", root=".", about="a test", **given)
+entry = entry_of("table", table="mine.csv", words=WORDS, columns=BOTH)
 
 
 def write(root: Path, content: str | bytes, name: str = "mine.csv") -> Path:
-    (root / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return root
+    return corpora.write(root, name, content)
 
 
 def one(root: Path, columns: dict[str, str], value: str, **keys: Any) -> Record:
     """The record of a row ``a.mp4,<value>`` whose second column is ``x``."""
     write(root, f"clip,x\na.mp4,{value}\n")
-    (record,) = read(root, entry({"file_path": "clip"} | columns, **keys))
+    (record,) = read(root, entry(columns={"file_path": "clip"} | columns, **keys))
     return record
 
 
 def test_a_row_is_a_record(tmp_path: Path) -> None:
     columns = BOTH | {"split": "part", "fold": "group", "subject": "person"}
-    first, second = read(write(tmp_path, TABLE), entry(columns))
+    first, second = read(write(tmp_path, TABLE), entry(columns=columns))
     assert first == Record(
-        table="mine.csv",
-        row=2,
-        video_idx="x/1.mp4",
-        file_path="x/1.mp4",
-        word="glad",
-        subject="s1",
-        fold=1,
-        part="train",
+        "mine.csv", 2, "x/1.mp4", "x/1.mp4", word="glad", subject="s1", fold=1, part="train"
     )
     assert (second.row, second.word, second.part, second.fold) == (3, "calm", "test", 2)
 
@@ -59,9 +48,6 @@ def test_the_separator_is_found(tmp_path: Path) -> None:
         for name in ["mine.csv", "mine.tsv", "mine.txt"]:
             write(tmp_path, TABLE.replace(",", mark), name)
             assert [r.word for r in read(tmp_path, entry(table=name))] == ["glad", "calm"]
-
-
-def test_a_separator_in_other_columns_names_does_not_mislead(tmp_path: Path) -> None:
     write(tmp_path, '"clip";"feeling";"a, b"\nx/1.mp4;glad;"1, 2"\n')
     assert [r.word for r in read(tmp_path, entry())] == ["glad"]
 
@@ -72,7 +58,9 @@ def test_a_spreadsheet_is_read(tmp_path: Path) -> None:
     for line in csv.reader(io.StringIO(TABLE)):
         book.active.append([int(field) if field.isdecimal() else field for field in line])
     book.save(tmp_path / "mine.xlsx")
-    found = read(tmp_path, entry(BOTH | {"label": "code", "fold": "group"}, table="mine.xlsx"))
+    found = read(
+        tmp_path, entry(columns=BOTH | {"label": "code", "fold": "group"}, table="mine.xlsx")
+    )
     assert [(r.word, r.fold, r.problem) for r in found] == [("glad", 1, None), ("calm", 2, None)]
 
 
@@ -80,40 +68,19 @@ def test_an_encoding_can_be_named(tmp_path: Path) -> None:
     write(tmp_path, "clip,feeling,who\nx.mp4,glad,Jürgen\n".encode("latin-1"))
     with pytest.raises(UserError, match="is not UTF-8"):
         read(tmp_path, entry())
-    (record,) = read(tmp_path, entry(BOTH | {"subject": "who"}, encoding="latin-1"))
+    (record,) = read(tmp_path, entry(columns=BOTH | {"subject": "who"}, encoding="latin-1"))
     assert record.subject == "Jürgen"
 
 
-def test_words_may_be_written_in_any_case(tmp_path: Path) -> None:
-    assert one(tmp_path, {"actual": "x"}, "GLAD").word == "glad"
-
-
-def test_an_unknown_word_is_told(tmp_path: Path) -> None:
-    record = one(tmp_path, {"actual": "x"}, "happy")
-    assert (record.word, record.problem, record.note) == ("", Reason.UNKNOWN_WORD, "'happy'")
-
-
-def test_a_row_without_a_word_is_no_mistake(tmp_path: Path) -> None:
-    record = one(tmp_path, {"actual": "x"}, "")
-    assert (record.word, record.problem) == ("", None)
-
-
 def test_codes_count_from_where_they_tell(tmp_path: Path) -> None:
+    labels = entry(columns={"file_path": "clip", "label": "x"})
     for first in [0, 1]:
         write(tmp_path, "clip,x\n" + "".join(f"{i}.mp4,{i + first}\n" for i in range(3)))
-        records = read(tmp_path, entry({"file_path": "clip", "label": "x"}))
-        assert [r.word for r in records] == WORDS
-
-
-def test_codes_that_do_not_tell_are_refused(tmp_path: Path) -> None:
-    cases: list[tuple[tuple[int, ...], str]] = [
-        ((1, 2), "neither 0 nor 3 occurs"),
-        ((0, 3), "both 0 and 3 occur"),
-    ]
-    for codes, told in cases:
+        assert [r.word for r in read(tmp_path, labels)] == WORDS
+    for codes, why in (((1, 2), "neither 0 nor 3 occurs"), ((0, 3), "both 0 and 3 occur")):
         write(tmp_path, "clip,x\n" + "".join(f"{i}.mp4,{code}\n" for i, code in enumerate(codes)))
-        with pytest.raises(UserError, match=rf"mine\.csv: the labels may count .*{told}"):
-            read(tmp_path, entry({"file_path": "clip", "label": "x"}))
+        with pytest.raises(UserError, match=rf"mine\.csv: the labels may count .*{why}"):
+            read(tmp_path, labels)
 
 
 def test_what_is_no_code_is_told(tmp_path: Path) -> None:
@@ -125,33 +92,24 @@ def test_what_is_no_code_is_told(tmp_path: Path) -> None:
         ("5" * 5000, Reason.BAD_VALUE, f"label is '{'5' * 40}', not a whole number"),
     ]:
         write(tmp_path, f"clip,x\na.mp4,0\nb.mp4,{code}\n")
-        good, bad = read(tmp_path, entry({"file_path": "clip", "label": "x"}))
+        good, bad = read(tmp_path, entry(columns={"file_path": "clip", "label": "x"}))
         assert (good.word, good.problem) == ("calm", None)
         assert (bad.word, bad.problem, bad.note) == ("", reason, note)
 
 
 def test_a_code_beside_another_word_is_a_conflict(tmp_path: Path) -> None:
     write(tmp_path, "clip,feeling,code\na.mp4,glad,2\nb.mp4,glad,0\nc.mp4,,1\n")
-    first, second, third = read(tmp_path, entry(BOTH | {"label": "code"}))
+    first, second, third = read(tmp_path, entry(columns=BOTH | {"label": "code"}))
     assert (first.word, first.problem) == ("glad", None)
     assert (second.word, second.problem) == ("", Reason.CONFLICTING_ROWS)
     assert second.note == "label 0, glad"
     assert (third.word, third.problem) == ("cross", None)
 
 
-def test_codes_from_1_beside_words_never_become_another_word(tmp_path: Path) -> None:
-    write(tmp_path, "clip,feeling,code\na.mp4,calm,1\nb.mp4,glad,3\nc.mp4,,1\n")
-    try:
-        records = read(tmp_path, entry(BOTH | {"label": "code"}))
-    except UserError:
-        return
-    assert [r.word for r in records][2] in ("calm", "")
-
-
 def test_votes_are_counted(tmp_path: Path) -> None:
     write(tmp_path, "clip,n1,n2\na.mp4,3,7\nb.mp4,,10\nc.mp4,x,1\nd.mp4,-1,1\n")
     columns = {"file_path": "clip", "votes.calm": "n1", "votes.glad": "n2"}
-    records = read(tmp_path, entry(columns))
+    records = read(tmp_path, entry(columns=columns))
     assert [r.votes for r in records[:2]] == [{"calm": 3, "glad": 7}, {"calm": 0, "glad": 10}]
     assert [r.problem for r in records] == [None, None, Reason.BAD_VALUE, Reason.BAD_VALUE]
     assert records[2].note == "votes.calm is 'x', not a whole number"
@@ -161,7 +119,7 @@ def test_votes_are_counted(tmp_path: Path) -> None:
 def test_valence_and_arousal_need_no_words(tmp_path: Path) -> None:
     write(tmp_path, "clip,v,a\na.mp4,-0.25,1e-1\nb.mp4,,0.5\n")
     columns = {"file_path": "clip", "valence": "v", "arousal": "a"}
-    first, second = read(tmp_path, entry(columns, words="own"))
+    first, second = read(tmp_path, entry(columns=columns, words="own"))
     assert (first.valence, first.arousal) == (-0.25, 0.1)
     assert (first.valence_raw, first.arousal_raw) == (-0.25, 0.1)
     assert (second.valence, second.arousal, second.problem) == (None, 0.5, None)
@@ -170,7 +128,7 @@ def test_valence_and_arousal_need_no_words(tmp_path: Path) -> None:
 def test_scores_are_numbers_of_any_name_and_range(tmp_path: Path) -> None:
     write(tmp_path, "clip,pss,age\na.mp4,17,40.5\nb.mp4,,-3\nc.mp4,,\nd.mp4,1e2,x\n")
     columns = {"file_path": "clip", "score.stress": "pss", "score.age in years": "age"}
-    records = read(tmp_path, entry(columns, words="own"))
+    records = read(tmp_path, entry(columns=columns, words="own"))
     assert [r.scores for r in records] == [
         {"stress": 17.0, "age in years": 40.5},
         {"age in years": -3.0},  # an empty cell is no score, and no 0
@@ -193,43 +151,51 @@ def test_what_is_no_number_is_told(tmp_path: Path) -> None:
 def test_a_part_of_a_file(tmp_path: Path) -> None:
     write(tmp_path, "id,file,from,to\n1,a.mp4,0,2.5\n2,a.mp4,2.5,4\n")
     columns = {"video_idx": "id", "file_path": "file", "start": "from", "end": "to"}
-    records = read(tmp_path, entry(columns))
+    records = read(tmp_path, entry(columns=columns))
     assert [(r.video_idx, r.file_path, r.start, r.end) for r in records] == [
         ("1", "a.mp4", 0.0, 2.5),
         ("2", "a.mp4", 2.5, 4.0),
     ]
+    del columns["video_idx"]
+    records = read(tmp_path, entry(columns=columns))
+    assert [r.video_idx for r in records] == ["a.mp4@0", "a.mp4@2.5"]
+    for times in ["5,2", "-3,-1", "0,0"]:
+        write(tmp_path, f"file,feeling,from,to\na.mp4,glad,{times}\n")
+        (record,) = read(tmp_path, entry(columns=columns | {"actual": "feeling"}))
+        assert (record.problem, record.word) == (Reason.BAD_VALUE, "")
 
 
 def test_other_columns_are_taken_as_they_are(tmp_path: Path) -> None:
     names = ("subject", "source", "scene", "compound", "caption", "transcript")
     write(tmp_path, f"clip,{','.join(names)}\na.mp4,NA,None,007,é,a b,null\n")
-    (record,) = read(tmp_path, entry({"file_path": "clip"} | {name: name for name in names}))
+    (record,) = read(
+        tmp_path, entry(columns={"file_path": "clip"} | {name: name for name in names})
+    )
     assert [getattr(record, name) for name in names] == ["NA", "None", "007", "é", "a b", "null"]
 
 
-def test_a_split_is_taken(tmp_path: Path) -> None:
-    for part in ["train", "val", "test", ""]:
-        record = one(tmp_path, {"split": "x"}, part)
-        assert (record.part, record.problem) == (part, None)
-
-
-def test_another_part_is_told(tmp_path: Path) -> None:
-    record = one(tmp_path, {"split": "x"}, "dev")
-    assert (record.part, record.problem) == ("", Reason.BAD_VALUE)
-    assert record.note == "split is 'dev', not train, val or test"
-
-
-def test_a_fold_that_is_no_number_is_told(tmp_path: Path) -> None:
-    record = one(tmp_path, {"fold": "x"}, "one")
-    assert (record.fold, record.problem) == (None, Reason.BAD_VALUE)
-    assert record.note == "fold is 'one', not a whole number"
+def test_one_value_and_what_becomes_of_it(tmp_path: Path) -> None:
+    cases: list[tuple[str, str, tuple[str, Any], Reason | None, str]] = [
+        ("actual", "GLAD", ("word", "glad"), None, ""),
+        ("actual", "happy", ("word", ""), Reason.UNKNOWN_WORD, "'happy'"),
+        ("actual", "", ("word", ""), None, ""),
+        *(("split", part, ("part", part), None, "") for part in ("train", "val", "test", "")),
+        ("split", "dev", ("part", ""), Reason.BAD_VALUE, "split is 'dev', not train, val or test"),
+        ("fold", "one", ("fold", None), Reason.BAD_VALUE, "fold is 'one', not a whole number"),
+        ("video_idx", "007", ("video_idx", "007"), None, ""),
+    ]
+    for column, value, (name, expected), reason, note in cases:
+        record = one(tmp_path, {column: "x"}, value)
+        assert (getattr(record, name), record.problem, record.note) == (expected, reason, note)
+    with pytest.raises(UserError, match="folds are counted from 1, and there is a fold 0"):
+        one(tmp_path, {"fold": "x"}, "0")
 
 
 def test_ids_lead_to_clips_through_a_pattern(tmp_path: Path) -> None:
     record = one(tmp_path, {"video_idx": "x"}, "007")
     assert (record.video_idx, record.file_path) == ("007", "a.mp4")
     write(tmp_path, "id\n007\n")
-    (record,) = read(tmp_path, entry({"video_idx": "id"}, clips="c/{clip}.avi"))
+    (record,) = read(tmp_path, entry(columns={"video_idx": "id"}, clips="c/{clip}.avi"))
     assert (record.video_idx, record.file_path) == ("007", "c/007.avi")
 
 
@@ -251,7 +217,6 @@ def test_a_wrong_mapping_is_told(tmp_path: Path) -> None:
     cases: list[tuple[dict[str, str], dict[str, Any], str]] = [
         (BOTH | {"mood": "x"}, {}, "columns.mood is not a column of ours; there are file_path,"),
         (BOTH | {"votes": "x"}, {}, "columns.votes is not a column of ours"),
-        (BOTH | {"score": "x"}, {}, "columns.score is not a column of ours"),
         (BOTH | {"score.": "x"}, {}, "columns.score. is not a column of ours"),
         (BOTH | {"stress": "x"}, {}, "split, fold, "),
         (BOTH | {"stress": "x"}, {}, "votes.<word> and score.<name>."),
@@ -270,7 +235,7 @@ def test_a_wrong_mapping_is_told(tmp_path: Path) -> None:
     for columns, keys, told in cases:
         write(tmp_path, TABLE)
         with pytest.raises(UserError) as caught:
-            read(tmp_path, entry(columns, **keys))
+            read(tmp_path, entry(columns=columns, **keys))
         assert told in str(caught.value)
 
 
@@ -278,25 +243,3 @@ def test_the_words_are_those_of_the_entry() -> None:
     assert words_of(entry()) == tuple(WORDS)
     assert words_of(entry(words="seven")) == SEVEN
     assert words_of(entry(words="own")) == ()
-
-
-def test_parts_of_one_file_are_clips_of_their_own(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("p,w,s,e\na.mp4,happy,0,1\na.mp4,sad,1,2.5\n", "utf-8")
-    columns = {"file_path": "p", "actual": "w", "start": "s", "end": "e"}
-    records = read(tmp_path, entry(table="t.csv", columns=columns, words=["happy", "sad"]))
-    assert [r.video_idx for r in records] == ["a.mp4@0", "a.mp4@1"]
-
-
-def test_a_part_must_begin_before_it_ends(tmp_path: Path) -> None:
-    for times in ["5,2", "-3,-1", "0,0"]:
-        (tmp_path / "t.csv").write_text(f"p,w,s,e\na.mp4,happy,{times}\n", "utf-8")
-        columns = {"file_path": "p", "actual": "w", "start": "s", "end": "e"}
-        (record,) = read(tmp_path, entry(table="t.csv", columns=columns, words=["happy", "sad"]))
-        assert (record.problem, record.word) == (Reason.BAD_VALUE, "")
-
-
-def test_folds_from_0_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("p,w,k\na.mp4,happy,0\nb.mp4,sad,1\n", "utf-8")
-    columns = {"file_path": "p", "actual": "w", "fold": "k"}
-    with pytest.raises(UserError, match="folds are counted from 1, and there is a fold 0"):
-        read(tmp_path, entry(table="t.csv", columns=columns, words=["happy", "sad"]))
