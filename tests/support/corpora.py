@@ -1,10 +1,12 @@
-"""What the tests of readers share: a corpus's entry and files, and fields of what is read."""
+"""Corpora of tests: their entries in params.yaml, label files and clips."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from facewave.labels.records import Record
+import cv2
+import numpy as np
+
 from facewave.params import Dataset
 
 
@@ -20,5 +22,24 @@ def write(root: Path, path: str, content: str | bytes = "") -> Path:
     return root
 
 
-def column(records: Iterable[Record], name: str) -> list[Any]:
-    return [getattr(record, name) for record in records]
+def write_lines(root: Path, path: str, *lines: str) -> Path:
+    return write(root, path, "".join(f"{line}\n" for line in lines))
+
+
+def write_clip(path: Path, shade: int, fps: float = 25) -> Path:
+    """A real mp4 of five frames; another shade below 256, other bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (64, 48))
+    for t in range(5):
+        colour = (shade, 255 - shade, (4 * shade + 10 * t) % 256)
+        writer.write(np.full((48, 64, 3), colour, np.uint8))
+    writer.release()
+    return path
+
+
+def write_pictures(folder: Path, names: Iterable[str], shade: int) -> Path:
+    """Real pictures, all alike; another shade, other bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        assert cv2.imwrite(str(folder / name), np.full((8, 8, 3), shade, np.uint8))
+    return folder

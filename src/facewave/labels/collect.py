@@ -137,16 +137,13 @@ def with_windows(
 ) -> pd.DataFrame:
     """Set start and end of rows about one frame, by the frame rate of the video or pictures."""
     of_frames = raw[raw["frame"].notna()]
+    rates = {path: fact.fps for path, fact in facts.items()}
     spans = [
-        frames.window(row.frame / (_rate(facts, row.file_path) or entry.fps), entry.window)
+        frames.window(row.frame / (rates.get(row.file_path) or entry.fps), entry.window)
         for row in of_frames.itertuples()
     ]
     windows = pd.DataFrame(spans, of_frames.index, columns=["start", "end"]).reindex(raw.index)
     return raw.assign(**windows.fillna(raw[["start", "end"]]))
-
-
-def _rate(facts: Mapping[str, cleaning.FileFact], path: str) -> float:
-    return facts[path].fps if path in facts else 0.0
 
 
 def rules(source: Source, settings: Labels) -> cleaning.Rules:

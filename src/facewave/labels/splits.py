@@ -104,42 +104,25 @@ def _complete(
         shares: part -> its share of the clips.
         seed: of the drawing.
     """
+    owners = dict(zip(clips["owner"], clips["group"], strict=True))
     parts: dict[str, Part] = {}  # of the groups
-    for owner, group in zip(clips["owner"], clips["group"], strict=True):
+    for owner, group in owners.items():
         if owner in stored:
             parts.setdefault(group, stored[owner])
-    parts = _place(parts, clips["strata"], clips["group"], shares, seed)
-    of_owners = {
-        owner: parts[group] for owner, group in zip(clips["owner"], clips["group"], strict=True)
-    }
-    return dict(sorted((of_owners | stored).items()))
-
-
-def _place(
-    parts: dict[str, Part],
-    labels: pd.Series,
-    names: pd.Series,
-    shares: dict[Part, float],
-    seed: int,
-) -> dict[str, Part]:
-    """The parts of all groups: ``parts`` as they are, with what is missing placed or drawn."""
-    sizes = pd.crosstab(names, labels)  # clips of each group and class
-    known = [name for name in sizes.index if name in parts]
-    if not known:
-        return _draw(labels, names, shares, seed)
+    if not parts:
+        parts = _draw(clips["strata"], clips["group"], shares, seed)
     # Each new group goes where its classes are furthest below their share.
-    held = {
-        part: sizes.loc[[name for name in known if parts[name] == part]].sum().to_numpy(float)
-        for part in shares
-    }
+    sizes = pd.crosstab(clips["group"], clips["strata"])  # clips of each group and class
+    placed = sizes.index.map(parts.get)
+    held = {part: sizes[placed == part].sum().to_numpy(float) for part in shares}
     wanted = {part: share * sizes.sum().to_numpy(float) for part, share in shares.items()}
     newcomers = [name for name in sizes.index if name not in parts]
     for name in np.random.default_rng(seed).permutation(newcomers).tolist():
-        clips = sizes.loc[name].to_numpy(float)
-        part = max(shares, key=lambda p: float(clips @ (wanted[p] - held[p])))
+        count = sizes.loc[name].to_numpy(float)
+        part = max(shares, key=lambda p: float(count @ (wanted[p] - held[p])))
         parts[name] = part
-        held[part] += clips
-    return parts
+        held[part] += count
+    return dict(sorted(({owner: parts[group] for owner, group in owners.items()} | stored).items()))
 
 
 def _draw(

@@ -167,11 +167,7 @@ def clean(field: str) -> str:
 
 
 def whole(field: str, what: str) -> int:
-    """A whole number of at most nine digits.
-
-    Raises:
-        Unusable: it is not one.
-    """
+    """A whole number of at most nine digits, else Unusable is raised."""
     if not re.fullmatch(r"-?[0-9]+", field) or len(field) > _DIGITS:
         raise Unusable(f"{what} is {field[:40]!r}, not a whole number")
     return int(field)
@@ -183,33 +179,21 @@ def digits(field: str) -> int | None:
 
 
 def fold(field: str) -> int:
-    """The number of a fold, from 1.
-
-    Raises:
-        Unusable: it is none.
-    """
+    """The number of a fold, from 1, else Unusable is raised."""
     if (number := count(field, "fold")) < 1:
         raise Unusable("fold is 0; folds are counted from 1")
     return number
 
 
 def count(field: str, what: str) -> int:
-    """A whole number from 0.
-
-    Raises:
-        Unusable: it is not one.
-    """
+    """A whole number from 0, else Unusable is raised."""
     if (number := whole(field, what)) < 0:
         raise Unusable(f"{what} is {field!r}, below 0")
     return number
 
 
 def real(field: str, what: str) -> float:
-    """A finite number.
-
-    Raises:
-        Unusable: it is not one.
-    """
+    """A finite number, else Unusable is raised."""
     try:
         number = float(field)
     except ValueError:

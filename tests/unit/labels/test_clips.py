@@ -3,28 +3,18 @@
 import shutil
 from pathlib import Path
 
-import cv2
-import numpy as np
-
+from corpora import write, write_clip, write_pictures
 from facewave.labels.cleaning import FileFact
 from facewave.labels.clips import inspect, inspect_clip
 
 
 def video(path: Path, shade: int = 1, fps: float = 25) -> Path:
-    """A real mp4; another shade, other bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (64, 48))
-    for t in range(5):
-        writer.write(np.full((48, 64, 3), 40 * shade + 8 * t, np.uint8))
-    writer.release()
-    return path
+    return write_clip(path, 40 * shade, fps=fps)
 
 
 def picture(path: Path, shade: int = 1) -> Path:
     """A real picture; bitmaps of one size have as many bytes, whatever they show."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), np.full((8, 8, 3), 20 * shade, np.uint8))
-    return path
+    return write_pictures(path.parent, [path.name], 20 * shade) / path.name
 
 
 def pictures(folder: Path, *shades: int) -> Path:
@@ -33,10 +23,8 @@ def pictures(folder: Path, *shades: int) -> Path:
     return folder
 
 
-def text(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("no video " * 50, "utf-8")
-    return path
+def text(path: Path) -> None:
+    write(path.parent, path.name, "no video " * 50)
 
 
 NO_VIDEO = "not a video, or its header is damaged or cut off"
@@ -65,7 +53,7 @@ def test_a_clip_opens_or_has_a_reason_why_not(tmp_path: Path) -> None:
         picture(tmp_path / "b.png"): "",
         picture(tmp_path / "c.JPG"): "",
         pictures(tmp_path / "folder", 1, 2): "",
-        pictures(tmp_path / "folder.mp4", 3, 2): "",
+        pictures(tmp_path / "folder.mp4", 3, 2, 1): "",
         **dict.fromkeys((tmp_path / "empty.mp4", tmp_path / "empty.png"), "0 bytes"),
         tmp_path / "empty pictures": "0 bytes",
         **{tmp_path / f"{name}.mp4": NO_VIDEO for name in ("t", "u", "half", "picture")},

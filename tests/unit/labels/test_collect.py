@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from corpora import write_clip, write_lines, write_pictures
 from facewave.errors import UserError
 from facewave.labels import collect, leaks, schema, splits
 from facewave.labels.cleaning import FileFact, clean
@@ -37,27 +38,6 @@ def refusal(given: Dataset) -> str:
     return str(caught.value)
 
 
-def video(path: Path, shade: int) -> None:
-    """A real mp4; another shade below 240, other bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (32, 32))
-    for t in range(2):
-        writer.write(np.full((32, 32, 3), (shade + 8 * t, shade, 255 - shade), np.uint8))
-    writer.release()
-
-
-def pictures(folder: Path, shade: int) -> None:
-    """A real folder of two pictures; another shade, other bytes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("0.bmp", "1.bmp"):
-        assert cv2.imwrite(str(folder / name), np.full((4, 4, 3), shade, np.uint8))
-
-
-def write(path: Path, *lines: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-
-
 # The three corpora of a union, each at its smallest; no two clips have the same bytes.
 
 
@@ -68,20 +48,20 @@ def write_dfew(root: Path, each: int = 10) -> None:
     for i in range(2 * each):
         votes = ["8", "2"] if i % 2 == 0 else ["1", "9"]
         rows.append(",".join([*votes, *["0"] * 5, str(i + 1), str(i % 2 + 1), f"p{i // 2}"]))
-        video(root / f"Clip/original/{i + 1}.mp4", 2 * i)
+        write_clip(root / f"Clip/original/{i + 1}.mp4", 2 * i)
     rows.append(",".join(["5", "5", *["0"] * 5, "99", "0", "p0"]))
-    video(root / "Clip/original/99.mp4", 79)
-    write(root / "Annotation/annotation.csv", header, *rows)
+    write_clip(root / "Clip/original/99.mp4", 79)
+    write_lines(root, "Annotation/annotation.csv", header, *rows)
 
 
 def write_ferv39k(root: Path, each: int = 20) -> None:
     """Each of Happy and Sad, in an official split."""
     clips = [f"Action/{('Happy', 'Sad')[i % 2]}/{i:04}" for i in range(2 * each)]
     for i, clip in enumerate(clips):
-        pictures(root / "2_ClipsforFaceCrop" / clip, i)
+        write_pictures(root / "2_ClipsforFaceCrop" / clip, ["0.bmp", "1.bmp"], i)
     for part, names in (("train", clips[10:]), ("test", clips[:10])):
         lines = [f"{name} {name.split('/')[1]}" for name in names]
-        write(root / f"4_setups/All_scenes/{part}_All.csv", *lines)
+        write_lines(root, f"4_setups/All_scenes/{part}_All.csv", *lines)
 
 
 def write_mafw(root: Path, each: int = 10) -> None:
@@ -89,7 +69,7 @@ def write_mafw(root: Path, each: int = 10) -> None:
     words = ("happiness", "sadness", "contempt")
     clips = [(f"{i:05}.mp4", words[i % 3]) for i in range(3 * each)]
     for i, (clip, _) in enumerate(clips):
-        video(root / "data/clips" / clip, 80 + 2 * i)
+        write_clip(root / "data/clips" / clip, 80 + 2 * i)
     for fold in range(1, 6):
         folder = root / f"Train & Test Set/single/no_caption/set_{fold}"
         for part in ("train", "test"):
@@ -98,7 +78,7 @@ def write_mafw(root: Path, each: int = 10) -> None:
                 for i, (clip, word) in enumerate(clips)
                 if (i % 5 + 1 == fold) == (part == "test")
             ]
-            write(folder / f"{part}.txt", *own)
+            write_lines(folder, f"{part}.txt", *own)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +130,7 @@ def test_what_an_entry_may_not_say_is_refused() -> None:
 
 def test_a_path_that_leaves_the_root_is_refused_with_its_row(tmp_path: Path) -> None:
     for path in ["../x.mp4", "a/../../x.mp4", "/etc/x.mp4", "..\\x.mp4"]:
-        write(tmp_path / "own.csv", "clip,word", "a.mp4,calm", f"{path},calm")
+        write_lines(tmp_path, "own.csv", "clip,word", "a.mp4,calm", f"{path},calm")
         with pytest.raises(UserError, match=r"^own\.csv:3: the path .* leaves"):
             collected(own(tmp_path))
 
@@ -169,21 +149,6 @@ def test_own_words_stay_and_seven_are_the_common_ones(three: Path) -> None:
     without = table[table["excluded"] != ""]
     assert set(without["excluded"]) == {Reason.NO_COUNTERPART}
     assert set(without["note"]) == {"contempt"}
-
-
-def test_compounds_have_no_counterparts(tmp_path: Path) -> None:
-    write_mafw(tmp_path, each=2)
-    lists = tmp_path / "Train & Test Set"
-    (lists / "single").rename(lists / "compound")
-    what = entry(tmp_path, "mafw", track="compound", words="seven")
-    with pytest.raises(UserError, match="words: seven has no counterparts for mafw's 'anger_disg"):
-        collected(what)
-
-
-def test_agreement_below_the_one_that_is_asked_for_is_left_out(three: Path) -> None:
-    table = collected(entry(three / "dfew", "dfew"), min_agreement=0.85)
-    assert counts(table) == {("demo", "sad"): 10}
-    assert (table["excluded"] == Reason.LOW_AGREEMENT).sum() == 10
 
 
 # Official parts.
@@ -303,7 +268,7 @@ def test_two_parts_of_one_reader_are_two_corpora(three: Path, tmp_path: Path) ->
     write_mafw(root / "new", each=2)
     shutil.rmtree(root / "new/data")
     for i in range(6):
-        video(root / f"new/data/clips/{i:05}.mp4", 161 + 2 * i)
+        write_clip(root / f"new/data/clips/{i:05}.mp4", 161 + 2 * i)
     parts = [Part(reader="mafw", root="old/mafw"), Part(reader="mafw", root="new")]
     assert counts(collected(entry(root, "union", parts=parts))) == {
         (folder, word): n
@@ -335,9 +300,10 @@ def own(root: Path, **options: Any) -> Dataset:
 
 def test_a_table_of_one_s_own_comes_through_columns_and_words(tmp_path: Path) -> None:
     for i, name in enumerate(("a", "b", "c")):
-        video(tmp_path / f"clips/{name}.mp4", 10 * i)
-    write(
-        tmp_path / "own.csv",
+        write_clip(tmp_path / f"clips/{name}.mp4", 10 * i)
+    write_lines(
+        tmp_path,
+        "own.csv",
         "name;word;who;calm votes;tense votes",
         "a;Calm;Ann;3;1",
         "b;tense;Bo;0;4",
@@ -358,8 +324,8 @@ def test_a_table_of_one_s_own_comes_through_columns_and_words(tmp_path: Path) ->
 
 
 def test_a_table_of_one_s_own_may_use_the_common_words_or_none(tmp_path: Path) -> None:
-    video(tmp_path / "a.mp4", 1)
-    write(tmp_path / "own.csv", "clip,word,v", "a.mp4,happy,0.5")
+    write_clip(tmp_path / "a.mp4", 1)
+    write_lines(tmp_path, "own.csv", "clip,word,v", "a.mp4,happy,0.5")
     common = own(tmp_path, words="seven")
     assert collect.words_of(common) == SEVEN
     assert collected(common)["actual"].tolist() == ["happy"]

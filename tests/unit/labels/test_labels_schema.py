@@ -149,24 +149,6 @@ def test_a_slice_holds_where_it_begins_and_not_where_it_ends() -> None:
     assert schema.subset(rows, 0, 1).index.tolist() == [0, 1, 2, 3]
 
 
-@settings(max_examples=25, deadline=None)
-@given(
-    st.lists(st.floats(0, 1, exclude_max=True), max_size=20),
-    st.lists(st.floats(0, 1), min_size=2, max_size=2).map(sorted),
-)
-def test_slices_from_0_are_nested_and_slices_side_by_side_share_nothing(
-    ranks: list[float], cuts: list[float]
-) -> None:
-    rows = ranked(ranks)
-    first, second, third = (
-        set(schema.subset(rows, *ends).index)
-        for ends in ((0, cuts[0]), (cuts[0], cuts[1]), (cuts[1], 1))
-    )
-    assert first | second == set(schema.subset(rows, 0, cuts[1]).index)
-    assert first.isdisjoint(second)
-    assert len(first) + len(second) + len(third) == len(ranks)
-
-
 def in_folds(folds: list[int], **columns: Any) -> pd.DataFrame:
     """Rows in folds of our own, unless ``columns`` has a validation."""
     filled = {
@@ -294,13 +276,6 @@ def test_votes_are_distributions() -> None:
     assert schema.soft_labels(rows, WORDS).tolist() == expected
     assert schema.soft_labels(rows[:1], ("sad", "happy")).tolist() == [[0.25, 0.75]]
     assert np.isnan(schema.soft_labels(voted(("", None)), WORDS)).all()
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=8))
-def test_distributions_add_up_to_1(counts: list[tuple[int, int]]) -> None:
-    rows = voted(*(("sad", {"happy": one, "sad": other}) for one, other in counts))
-    assert schema.soft_labels(rows, WORDS).sum(1) == pytest.approx(np.ones(len(counts)))
 
 
 def scored(*scores: dict[str, float] | None, **columns: Any) -> pd.DataFrame:

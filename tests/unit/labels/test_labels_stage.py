@@ -8,12 +8,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from corpora import write_clip, write_pictures
 from facewave.errors import UserError
 from facewave.labels import __main__ as stage
 from facewave.labels import schema
@@ -33,22 +32,6 @@ OUTPUTS = (
 )
 ROOT = "data/raw/demo"
 GOOD = 30
-
-
-def make_clip(path: Path, shade: int) -> None:
-    """A real mp4; another shade, other bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
-    for t in range(5):
-        writer.write(np.full((48, 64, 3), (4 * shade + 10 * t) % 256, np.uint8))
-    writer.release()
-
-
-def make_pictures(folder: Path, names: list[str], shade: int) -> None:
-    """Real pictures, all of the folder alike; another shade, other bytes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        assert cv2.imwrite(str(folder / name), np.full((8, 8, 3), shade, np.uint8))
 
 
 def write_params(project: Path, entry: dict[str, Any] | None = None, **labels: Any) -> None:
@@ -96,7 +79,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of good clips, 1.mp4 to 30.mp4."""
     folder = tmp_path_factory.mktemp("good")
     for i in range(1, GOOD + 1):
-        make_clip(folder / f"{i}.mp4", i)
+        write_clip(folder / f"{i}.mp4", i)
     return folder
 
 
@@ -140,7 +123,7 @@ def test_every_row_is_kept_or_left_out_with_its_reason(good: Path, clips: Path) 
     (folder / "36.mp4").mkdir()
     shutil.copy(clips / "1.mp4", folder / "37.mp4")
     for i, name in ((38, "38"), (41, "elsewhere/41"), (42, "größe 表情"), (43, "a, b's 100%")):
-        make_clip(folder / f"{name}.mp4", i)
+        write_clip(folder / f"{name}.mp4", i)
     (folder / "41.mp4").symlink_to("elsewhere/41.mp4")
     write_table(good, [*good_rows(), *(cells for cells, _, _ in ODD)])
     table, lines = run(good)
@@ -188,7 +171,7 @@ def test_every_row_is_kept_or_left_out_with_its_reason(good: Path, clips: Path) 
 
 def test_an_added_clip_moves_no_other(good: Path) -> None:
     first, _ = run(good)
-    make_clip(good / ROOT / "clips/99.mp4", 45)
+    write_clip(good / ROOT / "clips/99.mp4", 45)
     write_table(good, [row(99, 1, "new"), *good_rows()])
     second, _ = run(good)
     assert second["video_idx"][0] == "99"
@@ -246,7 +229,7 @@ def test_a_problem_fails_the_run_once_all_is_written(
 
 def test_what_the_corpus_itself_leaves_out_is_no_problem(good: Path) -> None:
     for i in (31, 32):
-        make_clip(good / ROOT / f"clips/{i}.mp4", i)
+        write_clip(good / ROOT / f"clips/{i}.mp4", i)
     six_of_ten = ["6", "4", *row(32, 1)[2:]]
     write_table(good, [*good_rows(), row(31), six_of_ten])
     write_params(good, on_problem="fail", min_agreement=0.7)
@@ -276,7 +259,7 @@ def test_clips_that_are_folders_of_pictures_in_an_official_split(bare: Path) -> 
     for part, numbers in (("train", range(40)), ("test", range(40, 50))):
         names = [f"Action/{('Sad', 'Happy')[i % 2]}/{i:04}" for i in numbers]
         for name, i in zip(names, numbers, strict=True):
-            make_pictures(folder / name, ["0.png", "1.png"], 5 * i)
+            write_pictures(folder / name, ["0.png", "1.png"], 5 * i)
         lines = "".join(f"{name} {name.split('/')[1]}\n" for name in names)
         (lists / f"{part}_All.csv").write_text(lines, "utf-8")
     write_params(bare, {"reader": "ferv39k"}, on_problem="fail")
@@ -308,7 +291,7 @@ def test_a_corpus_of_numbers_alone(bare: Path) -> None:
     names = [f"{t:05}" for t in range(3)]
     for i in range(1, 25):
         folder = bare / ROOT / f"{i:03}"
-        make_pictures(folder, [f"{name}.png" for name in names], 10 * i)
+        write_pictures(folder, [f"{name}.png" for name in names], 10 * i)
         valence, arousal = corners[i % 4]
         labels = {name: {"valence": valence, "arousal": arousal} for name in names}
         content = {"actor": f"actor {i // 2}", "video_id": f"{i:03}", "frames": labels}

@@ -4,8 +4,6 @@ from dataclasses import fields
 from typing import Any
 
 import pandas as pd
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from facewave.labels.records import Record, frame
 from facewave.labels.schema import Reason
@@ -49,32 +47,3 @@ def test_what_is_told_stays_as_it_is() -> None:
     assert (row.word, row.votes, row.aus, row.fold) == ("happy", {"happy": 3}, {"AU1": 1}, 4)
     assert row.problem is Reason.BAD_VALUE
     assert (row.table, row.row, row.note) == ("t.csv", 2, "x")
-
-
-RECORDS = st.lists(
-    st.builds(
-        Record,
-        table=st.text(max_size=3),
-        row=st.integers(0, 10**9),
-        video_idx=st.text(max_size=3),
-        file_path=st.text(max_size=3),
-        votes=st.none() | st.dictionaries(st.text(max_size=2), st.integers(0, 9), max_size=2),
-        fold=st.none() | st.integers(1, 5),
-        valence=st.none() | st.floats(-1, 1),
-        problem=st.none() | st.sampled_from(Reason),
-    ),
-    max_size=6,
-)
-
-
-@settings(deadline=None, max_examples=20)
-@given(RECORDS)
-def test_rows_are_the_records_in_their_order(records: list[Record]) -> None:
-    table = frame(records)
-    assert table.index.tolist() == list(range(len(records)))
-    for one, row in zip(records, table.itertuples(), strict=True):
-        assert (row.table, row.row, row.video_idx) == (one.table, one.row, one.video_idx)
-        assert row.votes == one.votes
-        assert row.problem is one.problem
-        assert row.fold is pd.NA if one.fold is None else row.fold == one.fold
-        assert pd.isna(row.valence) if one.valence is None else row.valence == one.valence

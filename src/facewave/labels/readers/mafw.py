@@ -53,7 +53,8 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         return clip_path(clips, clip=clip, number=clip.partition(".")[0])
 
     plain, with_captions = root / lists / "no_caption", root / lists / "with_caption"
-    folds, captions = {}, {}
+    folds: dict[str, official.Listed] = {}
+    captions: dict[str, str] = {}
     if plain.exists() or not (with_captions.exists() or entry.table):
         folds, _ = _folds(root, plain, words)
     if with_captions.exists():

@@ -7,6 +7,7 @@ params.yaml may be a glob that chooses: ``*/video/front/*/*/*.mp4``.
 
 import re
 from pathlib import Path
+from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels.corpus import Corpus, Track, known
@@ -41,7 +42,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 def _record(path: str) -> Record:
     parts = _PATH.fullmatch(path)
     actor, view, emotion = parts.groups() if parts else ("", "", "")
-    fields = {"word": known(WORDS, emotion), "subject": actor, "scene": view}
+    fields: dict[str, Any] = {"word": known(WORDS, emotion), "subject": actor, "scene": view}
     problem, note = None, ""
     if parts is None:
         problem = Reason.BAD_VALUE

@@ -123,7 +123,7 @@ def _clip(root: Path, folder: Path, entry: Dataset) -> str:
 def _avec(root: Path, path: Path, parts: re.Match[str], entry: Dataset) -> Iterator[Record]:
     table, name = path.relative_to(root).as_posix(), path.stem
     clip = clip_path(entry.clips or "videos/{name}.mp4", name=name)
-    known = {"source": name, "scene": parts[2] or "", "part": _PARTS[parts[1]]}
+    known: dict[str, Any] = {"source": name, "scene": parts[2] or "", "part": _PARTS[parts[1]]}
     for row, values in _rows(path)[:: entry.every]:
         window = parsed(_window, values["time"], entry.window)
         label = parsed(_label, {side: {values[side]} for side in _SIDES})
