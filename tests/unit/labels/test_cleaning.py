@@ -339,19 +339,20 @@ def test_each_rule_excludes_what_it_says() -> None:
         assert outcomes(cleaned(case.rows, case.facts, case.rules)) == case.expected, case.name
 
 
-def test_a_file_nobody_looked_at_is_missing() -> None:
-    assert reasons(clean(frame([clip(1)]), {}, RULES)) == [Reason.MISSING_FILE]
-
-
-def test_rows_of_several_files_are_named_by_file_and_line() -> None:
+def test_a_row_is_named_by_file_and_line_or_by_its_clip() -> None:
     rows = [clip(1, table="a.csv", row=7, part="train"), clip(1, table="b.csv", row=2, part="test")]
     assert judged(rows)["note"].tolist() == ["rows a.csv:7, b.csv:2"] * 2
+    assert where(clip(3, table="", row=0)) == "3"
+    assert reasons(clean(frame([clip(1)]), {}, RULES)) == [Reason.MISSING_FILE]  # nobody looked
 
 
-def test_a_problem_of_the_label_alone_keeps_one_trajectory_if_the_file_is_there() -> None:
-    row = clip(1, **NO_PART)
-    assert with_trajectories(cleaned([row], {"1.mp4": GONE})).empty
-    assert with_trajectories(cleaned([row, row]))["video_idx"].tolist() == ["1"]
+def test_clips_without_one_label_still_have_trajectories() -> None:
+    rows = [clip(1), clip(2, ""), clip(3, votes=votes(5, 5)), clip(4), clip(4)]
+    rows += [clip(5, **NO_PART), clip(5, **NO_PART), clip(6, **NO_PART)]
+    table = cleaned(rows, {"1.mp4": GONE, "6.mp4": GONE})
+    assert with_trajectories(table)["video_idx"].tolist() == ["2", "3", "4", "5"]
+    assert single_label(table)["video_idx"].tolist() == ["4"]
+    assert tuple(Reason)[-len(LABEL_REASONS) :] == LABEL_REASONS
 
 
 def test_twins_of_two_cleaned_tables_are_found_when_they_stand_in_one() -> None:
@@ -438,13 +439,6 @@ def test_the_first_rule_that_applies_gives_the_reason() -> None:
     ]  # fmt: skip
 
 
-def test_clips_without_one_label_still_have_trajectories() -> None:
-    rows = [clip(1), clip(2, ""), clip(3, votes=votes(5, 5)), clip(4), clip(4)]
-    table = cleaned(rows, {"1.mp4": GONE})
-    assert with_trajectories(table)["video_idx"].tolist() == ["2", "3", "4"]
-    assert single_label(table)["video_idx"].tolist() == ["4"]
-
-
 def test_a_path_that_leaves_the_folder_is_refused() -> None:
     for path in (
         "../a.mp4", "a/../../b.mp4", "a/..", "..", "/etc/passwd", "..\\a.mp4", "\\\\host\\a",
@@ -467,11 +461,6 @@ def test_no_path_that_passes_climbs_above_the_folder(path: str) -> None:
         depth += -1 if part == ".." else 1
         assert depth >= 0
     assert not path.startswith(("/", "\\"))
-
-
-def test_a_row_is_told_by_file_and_line_or_by_its_clip() -> None:
-    assert where(clip(3, table="a.csv", row=7)) == "a.csv:7"
-    assert where(clip(3, table="", row=0)) == "3"
 
 
 VALUES = st.sampled_from([None, None, 0.0, -0.4, 0.9, 1.5])
@@ -595,7 +584,3 @@ def test_the_report_names_the_first_hundred_rows_of_a_reason_by_file_or_clip() -
     assert listed(hundred) == {"count": 100, "rows": names}
     more = [*hundred, clip(102, row=102), clip(103, row=103)]
     assert listed(more) == {"count": 102, "rows": names + "; and 2 more, see the label table"}
-
-
-def test_the_reasons_that_concern_only_the_label_come_last() -> None:
-    assert tuple(Reason)[-len(LABEL_REASONS) :] == LABEL_REASONS

@@ -195,16 +195,13 @@ def test_a_part_takes_the_cues_that_overlap_it() -> None:
 # Files beside clips.
 
 
-def test_the_corpus_s_own_transcript_stays(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("from beside")
-    assert filled(tmp_path, "a.mp4", transcript="its own") == ["its own"]
-    assert filled(tmp_path, "a.mp4") == ["from beside"]
-
-
 def test_only_the_clip_s_own_name_counts(tmp_path: Path) -> None:
-    for name in ("a.b.txt", "b.vtt.txt", "A.txt", "c.mp4.txt"):
+    for name in ("a.b.txt", "b.vtt.txt", "A.txt", "c.mp4.txt", "p.txt"):
         (tmp_path / name).write_text(name)
     assert filled(tmp_path, "a.mp4", "b.mp4", "c.mp4", "a.b.mp4") == ["", "", "", "a.b.txt"]
+    assert filled(tmp_path, "p.jpg", "p.PNG", "p.mp4") == ["", "", "p.txt"]  # pictures are silent
+    assert filled(tmp_path, "n" * 255, "n" * 251 + ".mp4") == ["", ""]
+    assert filled(tmp_path, "p.mp4", transcript="its own") == ["its own"]
 
 
 def test_a_folder_of_pictures_has_it_beside_the_folder(tmp_path: Path) -> None:
@@ -214,12 +211,6 @@ def test_a_folder_of_pictures_has_it_beside_the_folder(tmp_path: Path) -> None:
     assert filled(tmp_path, "clips/0.5") == [""]
     (tmp_path / "clips/0.5.srt").write_text(TWO_SRT)
     assert filled(tmp_path, "clips/0.5") == ["One. Two."]
-
-
-def test_nothing_is_said_in_a_picture(tmp_path: Path) -> None:
-    for name in ["a.jpg", "a.PNG"]:
-        (tmp_path / "a.txt").write_text("A woman smiles.")
-        assert filled(tmp_path, name) == [""]
 
 
 def test_subtitles_go_before_text_for_they_have_times(tmp_path: Path) -> None:
@@ -259,10 +250,6 @@ def test_what_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_bytes(b"caf\xe9 au lait")
     with pytest.raises(UserError, match=r"b\.txt is not UTF-8 \(byte 3\)"):
         filled(tmp_path, "b.mp4")
-
-
-def test_a_name_as_long_as_names_may_be_is_no_trouble(tmp_path: Path) -> None:
-    assert filled(tmp_path, "n" * 255, "n" * 251 + ".mp4") == ["", ""]
 
 
 # Label files that a corpus, or a tool, keeps beside its clips.

@@ -120,12 +120,6 @@ def test_each_part_has_each_word_corpus_or_quadrant_in_its_share(tmp_path: Path)
             assert (shares - whole).abs().max(axis=None) < 0.04, column
 
 
-def test_clips_without_a_subject_stand_for_themselves(store: Path) -> None:
-    table = assign(nobody(100), store)
-    assert counted(table["split"]) == {"train": 80, "val": 10, "test": 10}
-    assert set(table["fold"].value_counts()) == {20}
-
-
 def test_the_same_seed_draws_the_same_and_another_one_another(tmp_path: Path) -> None:
     drawn = [assign(people(30), tmp_path / f"{i}.json", seed=i // 2) for i in range(4)]
     pd.testing.assert_frame_equal(drawn[0], drawn[1])
@@ -145,9 +139,6 @@ def test_official_folds_stay_and_a_split_and_validation_are_drawn_beside_them(st
     assert counted(table["split"]) == {"train": 160, "val": 20, "test": 20}
     assert counted(table[table["validation"]]["actual"]) == {"happy": 10, "sad": 10}
     assert assign(in_folds(200), store, seed=9)["fold"].tolist() == table["fold"].tolist()
-
-
-def test_with_official_folds_subjects_validate_together(store: Path) -> None:
     official = pd.array([i // 3 % 4 + 1 for i in range(90)], dtype="Int64")
     table = assign(people(30, fold=official), store)
     assert (table.groupby("subject")["validation"].nunique() == 1).all()
@@ -288,6 +279,9 @@ def test_too_few_subjects_are_refused(store: Path) -> None:
 def test_few_clips_of_many_words_are_refused_or_drawn(tmp_path: Path) -> None:
     table = assign(clips([""] * 10, [3] * 10), tmp_path / "one word.json")
     assert counted(table["split"]) == {"train": 8, "val": 1, "test": 1}
+    table = assign(nobody(100), tmp_path / "nobody.json")
+    assert counted(table["split"]) == {"train": 80, "val": 10, "test": 10}
+    assert set(table["fold"].value_counts()) == {20}
     for n in (10, 12):
         try:
             table = assign(clips([""] * n, [i % 7 for i in range(n)]), tmp_path / f"{n}.json")

@@ -31,6 +31,7 @@ _DAMAGE = (  # what numpy says of damaged headers and contents
     OSError, ValueError, TypeError, SyntaxError, SystemError, MemoryError, tokenize.TokenError,
 )  # fmt: skip
 _SETS = {"train_set": "train", "val_set": "test"}
+_PICTURES = "Manually_Annotated_Images"
 _LISTS = {"training": "train", "validation": "test"}
 _COLUMNS = ("subDirectory_filePath", "expression", "valence", "arousal")
 
@@ -53,14 +54,9 @@ def _folders(root: Path, entry: Dataset) -> Iterator[Record]:
             )
         for exp in paths:
             clip = exp.name.removesuffix("_exp.npy")
-            yield Record(
-                f"{name}/annotations/{exp.name}",
-                0,
-                f"{name}/{clip}",
-                clip_path(clips, set=name, id=clip),
-                part=part,
-                **parsed(_of_files, exp, clip),
-            )
+            table, path = f"{name}/annotations/{exp.name}", clip_path(clips, set=name, id=clip)
+            label = parsed(_of_files, exp, clip)
+            yield Record(table, 0, f"{name}/{clip}", path, part=part, **label)
 
 
 def _of_files(exp: Path, clip: str) -> dict[str, Any]:
@@ -86,9 +82,7 @@ def _number(path: Path) -> float:
 
 def _lists(root: Path, entry: Dataset) -> Iterator[Record]:
     clips = entry.clips or first_there(
-        root,
-        "Manually_Annotated_Images/{file}",
-        "Manually_Annotated/Manually_Annotated_Images/{file}",
+        root, f"{_PICTURES}/{{file}}", f"Manually_Annotated/{_PICTURES}/{{file}}"
     )
     for name, part in _LISTS.items():
         table = f"Manually_Annotated_file_lists/{name}.csv"
@@ -97,14 +91,9 @@ def _lists(root: Path, entry: Dataset) -> Iterator[Record]:
             if not any(values.values()):
                 yield Record(table, row, "")
                 continue
-            yield Record(
-                table,
-                row,
-                file or f"{name}:{row}",
-                clip_path(clips, file=file) if file else "",
-                part=part,
-                **parsed(_of_fields, file, fields),
-            )
+            path = clip_path(clips, file=file) if file else ""
+            label = parsed(_of_fields, file, fields)
+            yield Record(table, row, file or f"{name}:{row}", path, part=part, **label)
 
 
 def _of_fields(file: str, fields: list[str]) -> dict[str, Any]:

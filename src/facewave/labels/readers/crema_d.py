@@ -55,15 +55,9 @@ def _record(table: str, row: int, clip: str, clips: str, vote: str | None = None
         return Record(table, row, "")
     parts = _NAME.fullmatch(clip)
     actor, sentence, emotion, _ = parts.groups() if parts else ("",) * 4
-    return Record(
-        table,
-        row,
-        clip,
-        clip_path(clips, clip=clip) if parts else "",
-        subject=actor,
-        transcript=_SENTENCES.get(sentence, ""),
-        **parsed(_label, clip, emotion, vote),
-    )
+    fields = parsed(_label, clip, emotion, vote)
+    fields |= {"subject": actor, "transcript": _SENTENCES.get(sentence, "")}
+    return Record(table, row, clip, clip_path(clips, clip=clip) if parts else "", **fields)
 
 
 def _label(clip: str, emotion: str, vote: str | None) -> dict[str, str]:

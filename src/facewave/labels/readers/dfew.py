@@ -10,6 +10,7 @@ redistributed ones (``train_set_1.csv``) from 0. Which, the lists as a whole mus
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import official, tables
@@ -51,35 +52,24 @@ def _annotated(root: Path, table: str, clips: str) -> list[Record]:
 def _annotation(table: str, row: int, values: Mapping[str, str], clips: str) -> Record:
     if not any(values.values()):
         return Record(table, row, "")
-    own_path = values.get("file_path", "")
-    problem, note = None, ""
-    votes, word, order, fold = None, "", "", None
+    path, order = values.get("file_path", ""), ""
+    label: dict[str, Any] = {}
     try:
         order = str(tables.count(values["order"], "order"))
-        votes = {
-            name: tables.count(values[column], column)
-            for name, column in zip(WORDS, VOTE_COLUMNS, strict=True)
-        }
+        columns = zip(WORDS, VOTE_COLUMNS, strict=True)
+        label["votes"] = {word: tables.count(values[name], name) for word, name in columns}
         number = tables.count(values["label"], "label")
-        word = code(WORDS, number, first=1)
-        if number and not word:
-            problem, note = Reason.UNKNOWN_WORD, f"label {number}, of 0 to {len(WORDS)}"
+        label["word"] = code(WORDS, number, first=1)
+        if number and not label["word"]:
+            note = f"label {number}, of 0 to {len(WORDS)}"
+            label |= {"problem": Reason.UNKNOWN_WORD, "note": note}
         if values.get("fold"):
-            fold = tables.fold(values["fold"])
+            label["fold"] = tables.fold(values["fold"])
     except tables.Unusable as error:
-        problem, note = Reason.BAD_VALUE, str(error)
-    return Record(
-        table,
-        row,
-        order or values["order"],
-        own_path or (clip_path(clips, order=int(order)) if order else ""),
-        word=word,
-        votes=votes,
-        subject=values.get("subject", ""),
-        fold=fold,
-        problem=problem,
-        note=note,
-    )
+        label |= {"problem": Reason.BAD_VALUE, "note": str(error)}
+    path = path or (clip_path(clips, order=int(order)) if order else "")
+    subject = values.get("subject", "")
+    return Record(table, row, order or values["order"], path, subject=subject, **label)
 
 
 def _folds(root: Path) -> dict[str, official.Listed]:

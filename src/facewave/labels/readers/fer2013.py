@@ -129,14 +129,8 @@ def _record(
     elif not part and not label.get("problem"):
         note = f"Usage is {values['Usage'][:40]!r}, not one of {', '.join(_USAGES)}"
         label |= {"word": "", "problem": Reason.BAD_VALUE, "note": note}
-    return Record(
-        table,
-        row,
-        name.removesuffix(".png"),
-        clip_path(clips, folder=folder, name=name) if folder else "",
-        part=part,
-        **label,
-    )
+    path = clip_path(clips, folder=folder, name=name) if folder else ""
+    return Record(table, row, name.removesuffix(".png"), path, part=part, **label)
 
 
 def _labelled(values: Mapping[str, str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ compound folds are not the single ones.
 from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import official, tables
@@ -40,6 +41,7 @@ COMPOUND = (
 )  # fmt: skip
 _WILD = ("video_name", "single_label", "actual")
 _CAPTIONS = "gb18030"
+Words = tuple[str, ...]
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
@@ -76,7 +78,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 
 
 def _folds(
-    root: Path, folder: Path, words: tuple[str, ...], encoding: str = ""
+    root: Path, folder: Path, words: Words, encoding: str = ""
 ) -> tuple[dict[str, official.Listed], dict[str, str]]:
     """The folds of the lists in a folder, and the captions beside them."""
     lists: official.Lists = {}
@@ -115,11 +117,7 @@ def _refuse_utf8(path: Path) -> None:
 
 
 def _wild(
-    table: str,
-    row: int,
-    values: Mapping[str, str],
-    words: tuple[str, ...],
-    path_of: Callable[[str], str],
+    table: str, row: int, values: Mapping[str, str], words: Words, path_of: Callable[[str], str]
 ) -> Record:
     """A row whose word and code, from 1 and of the eleven, must agree; the code may be missing."""
     clip, number, written = (values.get(name, "") for name in _WILD)
@@ -127,24 +125,16 @@ def _wild(
         return Record(table, row, "")
     coded = code(WORDS, tables.digits(number), first=1)
     word = known(words, written)
-    problem, note = None, ""
+    label: dict[str, Any] = {"word": word}
     if not clip:
-        problem, note = Reason.BAD_VALUE, "no video_name"
+        label = {"problem": Reason.BAD_VALUE, "note": "no video_name"}
     elif not word or (number and not coded):
-        problem, note = Reason.UNKNOWN_WORD, f"{number} {written}".strip()[:60]
+        label = {"problem": Reason.UNKNOWN_WORD, "note": f"{number} {written}".strip()[:60]}
     elif coded and coded != word:
-        problem = Reason.CONFLICTING_ROWS
         note = f"code {number} is {coded}, the word beside it {word}"
-    return Record(
-        table,
-        row,
-        clip,
-        path_of(clip) if clip else "",
-        word="" if problem else word,
-        caption=values.get("annotation", ""),
-        problem=problem,
-        note=note,
-    )
+        label = {"problem": Reason.CONFLICTING_ROWS, "note": note}
+    path = path_of(clip) if clip else ""
+    return Record(table, row, clip, path, caption=values.get("annotation", ""), **label)
 
 
 _SINGLE = {

@@ -25,6 +25,7 @@ _PARTS = {
 _TRANSCRIPTS = ("omg_TrainTranscripts.csv", "omg_ValidationTranscripts.csv")
 _COLUMNS = ("link", "video", "utterance", "arousal", "valence", "EmotionMaxVote")
 _CLIPS = "{video}/{utterance}"
+Values = Mapping[str, str]  # of a row, by column
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
@@ -52,30 +53,18 @@ def _transcripts(root: Path) -> dict[str, str]:
 
 
 def _record(
-    table: str,
-    row: int,
-    values: Mapping[str, str],
-    part: str,
-    clips: str,
-    transcripts: Mapping[str, str],
+    table: str, row: int, values: Values, part: str, clips: str, transcripts: Mapping[str, str]
 ) -> Record:
     if not any(values.values()):
         return Record(table, row, "")
     video, utterance = values["video"], values["utterance"]
     clip = f"{video}/{utterance}"
-    return Record(
-        table,
-        row,
-        clip,
-        clip_path(clips, video=video, utterance=utterance),
-        source=values["link"],
-        part=part,
-        transcript=transcripts.get(clip, ""),
-        **parsed(_label, values),
-    )
+    path = clip_path(clips, video=video, utterance=utterance)
+    fields = {"source": values["link"], "part": part, "transcript": transcripts.get(clip, "")}
+    return Record(table, row, clip, path, **fields | parsed(_label, values))
 
 
-def _label(values: Mapping[str, str]) -> dict[str, Any]:
+def _label(values: Values) -> dict[str, Any]:
     if not values["video"] or not values["utterance"]:
         raise tables.Unusable("no video or no utterance")
     arousal, valence = (tables.real(values[name], name) for name in ("arousal", "valence"))

@@ -73,14 +73,8 @@ def _check_half(rows: list[tables.Row], track: str, path: Path) -> None:
 def _record(table: str, row: int, name: str, field: str, clips: str, track: str) -> Record:
     parts = _NAME.fullmatch(name)
     clip, part = parts.groups() if parts else (name, "")
-    return Record(
-        table,
-        row,
-        clip,
-        clip_path(clips, clip=clip) if parts else "",
-        part=part,
-        **parsed(_label, name, field, track),
-    )
+    path = clip_path(clips, clip=clip) if parts else ""
+    return Record(table, row, clip, path, part=part, **parsed(_label, name, field, track))
 
 
 def _label(name: str, field: str, track: str) -> dict[str, str]:

@@ -111,63 +111,53 @@ def _record(
     if not any(values.values()):
         return Record(entry.table, row, "")
     cells = {ours: values[theirs] for ours, theirs in entry.columns.items()}
-    problem, note = None, ""
+    label: dict[str, Any] = {}
     numbers: dict[str, Any] = {}
-    votes: dict[str, int] = {}
-    scores: dict[str, float] = {}
-    fold = None
-    word = known(words, cells.get("actual", ""))
     try:
         if not cells.get("video_idx", "x") or not cells.get("file_path", "x"):
             raise tables.Unusable("the clip has no name")
         numbers = {name: tables.real(cells[name], name) for name in _NUMBERS if cells.get(name)}
-        votes = {
+        label["votes"] = {
             name.removeprefix(_VOTES): tables.count(cell or "0", name)
             for name, cell in cells.items()
             if name.startswith(_VOTES)
-        }
-        scores = {
+        } or None
+        label["scores"] = {
             name.removeprefix(SCORE): tables.real(cell, name)
             for name, cell in cells.items()
             if name.startswith(SCORE) and cell
-        }
+        } or None
         if not 0 <= numbers.get("start", 0.0) < numbers.get("end", math.inf):
             raise tables.Unusable(f"it lasts from {cells.get('start')} to {cells.get('end')} s")
-        fold = tables.fold(cells["fold"]) if cells.get("fold") else None
+        label["fold"] = tables.fold(cells["fold"]) if cells.get("fold") else None
         if cells.get("split", "") not in ("", "train", "val", "test"):
             raise tables.Unusable(f"split is {cells['split'][:40]!r}, not train, val or test")
-        if cells.get("label"):
-            coded = code(words, tables.count(cells["label"], "label"), first)
-            if not coded or (word and word != coded):
-                problem = Reason.CONFLICTING_ROWS if coded else Reason.UNKNOWN_WORD
-                note = f"label {cells['label']}, {cells.get('actual', '')}".rstrip(", ")
-            word = coded
-        elif cells.get("actual") and not word:
-            problem, note = Reason.UNKNOWN_WORD, repr(cells["actual"][:40])
+        label |= _word(cells, words, first)
+        label["part"] = cells.get("split", "")
     except tables.Unusable as error:
-        problem, note = Reason.BAD_VALUE, str(error)
+        label |= {"problem": error.reason, "note": str(error)}
     clip = cells.get("video_idx") or cells.get("file_path", "")
     if "start" in numbers and not cells.get("video_idx"):
         clip += f"@{numbers['start']:g}"
     path = cells.get("file_path") or (clip_path(entry.clips, clip=clip) if entry.clips else "")
-    texts: dict[str, Any] = {name: cells.get(name, "") for name in _TEXTS}
-    return Record(
-        entry.table,
-        row,
-        clip,
-        path,
-        word="" if problem else word,
-        votes=votes or None,
-        scores=scores or None,
-        fold=fold,
-        part=cells.get("split", "") if problem is None else "",
-        valence_raw=numbers.get("valence"),
-        arousal_raw=numbers.get("arousal"),
-        **numbers,
-        problem=problem,
-        note=note,
-        **texts,
-    )
+    label |= numbers | {name: cells.get(name, "") for name in _TEXTS}
+    label |= {f"{side}_raw": numbers.get(side) for side in ("valence", "arousal")}
+    return Record(entry.table, row, clip, path, **label)
+
+
+def _word(cells: Mapping[str, str], words: tuple[str, ...], first: int) -> dict[str, str]:
+    """The word that a row's code, its word or both name."""
+    written = cells.get("actual", "")
+    word = known(words, written)
+    if cells.get("label"):
+        coded = code(words, tables.count(cells["label"], "label"), first)
+        if not coded or (word and word != coded):
+            reason = Reason.CONFLICTING_ROWS if coded else Reason.UNKNOWN_WORD
+            raise tables.Unusable(f"label {cells['label']}, {written}".rstrip(", "), reason)
+        return {"word": coded}
+    if written and not word:
+        raise tables.Unusable(repr(written[:40]), Reason.UNKNOWN_WORD)
+    return {"word": word}
 
 
 CORPUS = Corpus(

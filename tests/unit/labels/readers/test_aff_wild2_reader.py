@@ -70,9 +70,7 @@ def test_a_line_is_a_frame(root: Path) -> None:
     )
     assert [r.video_idx for r in records] == [
         "4-30-1920x1080_left/00001",
-        "7-60-1920x1080/00001",
-        "7-60-1920x1080/00002",
-        "7-60-1920x1080/00003",
+        *(f"7-60-1920x1080/0000{i}" for i in (1, 2, 3)),
         "video5_right/00001",
     ]
     assert [r.row for r in records] == [2, 2, 3, 4, 2]
@@ -206,15 +204,12 @@ def test_another_header_stops(tmp_path: Path) -> None:
             read(tmp_path, entry(track=track))
 
 
-def test_a_file_without_lines_stops(root: Path) -> None:
+def test_missing_or_empty_files_are_named(root: Path) -> None:
+    with pytest.raises(UserError, match="no EXPR_Classification_Challenge or EXPR_Set"):
+        read(root, entry(track="expr"))
     write(root, f"{VA}/Validation_Set/video5_right.txt", "valence,arousal")
     with pytest.raises(UserError, match=r"video5_right\.txt has no rows"):
         read(root, entry())
-
-
-def test_missing_folders_are_named(root: Path) -> None:
-    with pytest.raises(UserError, match="no EXPR_Classification_Challenge or EXPR_Set"):
-        read(root, entry(track="expr"))
     (root / VA / "Validation_Set").rename(root / "elsewhere")
     with pytest.raises(UserError, match="Challenge/Validation_Set has no annotations"):
         read(root, entry())

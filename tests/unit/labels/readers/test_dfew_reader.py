@@ -40,6 +40,10 @@ def test_a_row_becomes_words_and_votes(tmp_path: Path) -> None:
     assert (second.row, second.video_idx, second.word) == (3, "2", "sad")
     assert second.votes == dict(zip(WORDS, (0, 8, 2, 0, 0, 0, 0), strict=True))
     assert (third.row, third.video_idx, third.file_path) == (4, "3", "clips/3.mp4")
+    for empty in ["", "   ", ",,,,,,,,", " , ,,,,,,,"]:
+        _, nothing, last = read(tmp_path, f"{HEADER}\n{HAPPY}\n{empty}\n{SAD}\n")
+        assert nothing == Record("annotation.csv", 3, "")
+        assert (last.row, last.video_idx) == (4, "2")
 
 
 def read(root: Path, content: str) -> list[Record]:
@@ -79,14 +83,6 @@ def test_the_annotation_and_each_form_of_the_clips_are_found(tmp_path: Path) -> 
             assert (record.table, record.word) == (ANNOTATION, "happy")
             assert record.file_path == f"Clip/{path if there else 'original/1.mp4'}"
             (root / "Clip" / form).mkdir(parents=True, exist_ok=True)
-
-
-def test_an_empty_row_keeps_its_place(tmp_path: Path) -> None:
-    for empty in ["", "   ", ",,,,,,,,", " , ,,,,,,,"]:
-        records = read(tmp_path, f"{HEADER}\n{HAPPY}\n{empty}\n{SAD}\n")
-        assert [r.row for r in records] == [2, 3, 4]
-        assert [r.video_idx for r in records] == ["1", "", "2"]
-        assert (records[1].votes, records[1].word, records[1].problem) == (None, "", None)
 
 
 def test_a_missing_table_says_where_to_put_it(tmp_path: Path) -> None:

@@ -113,16 +113,12 @@ def test_a_folder_with_another_name(tmp_path: Path) -> None:
     assert record.valence is None
 
 
-def test_half_a_segment_is_refused(tmp_path: Path) -> None:
+def test_half_a_segment_and_two_tables_of_one_kind_are_refused(tmp_path: Path) -> None:
     for side in ["Valence", "Arousal"]:
         segment(tmp_path, ["1,0.1"], ["1,0.1"])
         (tmp_path / NAME / f"{NAME}_{side}_AV_Aligned.csv").unlink()
         with pytest.raises(UserError, match=rf"{NAME} has no \*_{side}_AV_Aligned"):
             read(tmp_path, entry())
-
-
-def test_two_tables_of_one_kind_are_refused(tmp_path: Path) -> None:
-    segment(tmp_path, ["1,0.1"], ["1,0.1"])
     write(tmp_path / NAME / "again", "Valence", "1,0.2")
     with pytest.raises(UserError, match="are of one segment"):
         read(tmp_path, entry())

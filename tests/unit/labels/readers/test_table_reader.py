@@ -11,9 +11,9 @@ import pytest
 import corpora
 from corpora import entry_of
 from facewave.errors import UserError
-from facewave.labels.readers.table import read, words_of
+from facewave.labels.readers.table import read
 from facewave.labels.records import Record
-from facewave.labels.schema import SEVEN, Reason
+from facewave.labels.schema import Reason
 
 WORDS = ["calm", "cross", "glad"]
 TABLE = "clip,feeling,code,part,group,person\nx/1.mp4,glad,2,train,1,s1\nx/2.mp4,calm,0,test,2,s2\n"
@@ -41,6 +41,12 @@ def test_a_row_is_a_record(tmp_path: Path) -> None:
         "mine.csv", 2, "x/1.mp4", "x/1.mp4", word="glad", subject="s1", fold=1, part="train"
     )
     assert (second.row, second.word, second.part, second.fold) == (3, "calm", "test", 2)
+    write(tmp_path, "id,who\n007,Jürgen\n".encode("latin-1"))
+    columns = {"video_idx": "id", "subject": "who"}
+    with pytest.raises(UserError, match="is not UTF-8"):
+        read(tmp_path, entry(columns=columns, clips="c/{clip}.avi"))
+    (record,) = read(tmp_path, entry(columns=columns, clips="c/{clip}.avi", encoding="latin-1"))
+    assert (record.video_idx, record.file_path, record.subject) == ("007", "c/007.avi", "Jürgen")
 
 
 def test_the_separator_is_found(tmp_path: Path) -> None:
@@ -62,14 +68,6 @@ def test_a_spreadsheet_is_read(tmp_path: Path) -> None:
         tmp_path, entry(columns=BOTH | {"label": "code", "fold": "group"}, table="mine.xlsx")
     )
     assert [(r.word, r.fold, r.problem) for r in found] == [("glad", 1, None), ("calm", 2, None)]
-
-
-def test_an_encoding_can_be_named(tmp_path: Path) -> None:
-    write(tmp_path, "clip,feeling,who\nx.mp4,glad,Jürgen\n".encode("latin-1"))
-    with pytest.raises(UserError, match="is not UTF-8"):
-        read(tmp_path, entry())
-    (record,) = read(tmp_path, entry(columns=BOTH | {"subject": "who"}, encoding="latin-1"))
-    assert record.subject == "Jürgen"
 
 
 def test_codes_count_from_where_they_tell(tmp_path: Path) -> None:
@@ -191,14 +189,6 @@ def test_one_value_and_what_becomes_of_it(tmp_path: Path) -> None:
         one(tmp_path, {"fold": "x"}, "0")
 
 
-def test_ids_lead_to_clips_through_a_pattern(tmp_path: Path) -> None:
-    record = one(tmp_path, {"video_idx": "x"}, "007")
-    assert (record.video_idx, record.file_path) == ("007", "a.mp4")
-    write(tmp_path, "id\n007\n")
-    (record,) = read(tmp_path, entry(columns={"video_idx": "id"}, clips="c/{clip}.avi"))
-    assert (record.video_idx, record.file_path) == ("007", "c/007.avi")
-
-
 def test_a_clip_without_a_name_is_told(tmp_path: Path) -> None:
     for row in [",glad,s1", " ,glad,s1"]:
         (record,) = read(write(tmp_path, f"clip,feeling,person\n{row}\n"), entry())
@@ -237,9 +227,3 @@ def test_a_wrong_mapping_is_told(tmp_path: Path) -> None:
         with pytest.raises(UserError) as caught:
             read(tmp_path, entry(columns=columns, **keys))
         assert told in str(caught.value)
-
-
-def test_the_words_are_those_of_the_entry() -> None:
-    assert words_of(entry()) == tuple(WORDS)
-    assert words_of(entry(words="seven")) == SEVEN
-    assert words_of(entry(words="own")) == ()
