@@ -121,10 +121,7 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
 def exclude_copies(table: pd.DataFrame) -> None:
     """Exclude copies among the kept clips, in place: all but one, or all if their labels differ.
 
-    The copy in an official test part is kept, otherwise the first.
-
-    Args:
-        table: cleaned rows, with ``twin`` of their files (FileFact).
+    Copies share a ``twin``; the one in an official test part is kept, otherwise the first.
     """
     twin = table["twin"].where(table["twin"] != "", table["file_path"])
     # Parts of one file are clips of their own.

@@ -9,13 +9,8 @@ from facewave.errors import UserError
 from facewave.labels.schema import parts
 
 # Columns whose values must not be in two parts, and their names in messages.
-_KEYS = {
-    "video_idx": "clip",
-    "file_path": "file",
-    "twin": "copied file",
-    "subject": "subject",
-    "source": "source",
-}
+_KEYS = {"video_idx": "clip", "file_path": "file", "twin": "copied file"}
+_KEYS |= {"subject": "subject", "source": "source"}
 _NAMED = 3
 
 

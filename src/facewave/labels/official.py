@@ -112,14 +112,7 @@ def records(
     captions: Mapping[str, str] | None = None,
     compound: bool = False,
 ) -> list[Record]:
-    """The lists' clips as records, repeated lines as rows of their own.
-
-    Args:
-        listed: what the lists say.
-        path_of: the clip of an id.
-        captions: by clip.
-        compound: whether the words are compounds.
-    """
+    """The lists' clips as records, with captions by clip; repeated lines are rows of their own."""
     records = []
     for clip, entry in listed.items():
         record = Record(

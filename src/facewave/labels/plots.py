@@ -17,11 +17,7 @@ _MANY = 15  # words up to which there is room for one bar a fold
 def overview(kept: pd.DataFrame, words: tuple[str, ...], title: str, path: Path) -> None:
     """Draw counts of words per fold (or part), and the clips on the valence-arousal plane.
 
-    Args:
-        kept: rows that are not excluded.
-        words: in the order of the codes.
-        title: of the whole.
-        path: the PNG.
+    ``kept`` are the rows that are not excluded, ``words`` are in the order of the codes.
     """
     has_affect = bool((kept["valence"].notna() & kept["arousal"].notna()).any())
     panels = [panel for panel, there in ((_classes, words), (_plane, has_affect)) if there]

@@ -106,10 +106,7 @@ LABEL_REASONS = (
 # Left out by the corpus's or params.yaml's own rules; every other reason is a problem, at which
 # ``labels.on_problem: fail`` stops.
 ORDINARY = (
-    Reason.MARKED_INVALID,
-    Reason.NO_PICTURE,
-    Reason.PUBLISHED_TWICE,
-    Reason.OUTSIDE_SHARE,
+    *(Reason.MARKED_INVALID, Reason.NO_PICTURE, Reason.PUBLISHED_TWICE, Reason.OUTSIDE_SHARE),
     *(reason for reason in LABEL_REASONS if reason != Reason.CONTRADICTED),
 )
 

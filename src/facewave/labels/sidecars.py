@@ -205,8 +205,7 @@ def _lines(texts: list[str], *, markup: bool = False) -> tuple[str, ...]:
 def _once(cues: list[Cue]) -> list[Cue]:
     """Cues without the text that the previous cue, still visible, has shown.
 
-    Rolling captions (YouTube's, for example) repeat a line when the next one appears, and while it
-    grows.
+    Rolling captions (YouTube's) repeat a line when the next one appears, and while it grows.
     """
     kept: list[Cue] = []
     visible: tuple[str, ...] = ()

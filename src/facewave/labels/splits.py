@@ -98,11 +98,7 @@ def _complete(
 ) -> dict[str, Part]:
     """The parts of all owners: as stored, with what is missing placed or drawn by groups.
 
-    Args:
-        stored: owner -> part.
-        clips: strata, owner and group of each clip.
-        shares: part -> its share of the clips.
-        seed: of the drawing.
+    ``clips`` has the strata, owner and group of each clip, ``shares`` each part's share of them.
     """
     owners = dict(zip(clips["owner"], clips["group"], strict=True))
     parts: dict[str, Part] = {}  # of the groups

@@ -293,11 +293,12 @@ def test_few_clips_of_many_words_are_refused_or_drawn(tmp_path: Path) -> None:
 def test_a_damaged_store_is_refused_and_left_alone(store: Path) -> None:
     sound: dict[str, Any] = {"seed": 0, "folds": 5, "fold": {"s": 1}, "split": {"s": "val"}}
     sound |= {"carved": {"s": "val"}}
+    folds: list[Any] = [None, [], {"s": 0}, {"s": 9}, {"s": "x"}]
     contents: list[Any] = [
         *([], {}, {"seed": 0, "folds": 5}),
         {key: value for key, value in sound.items() if key != "carved"},
         *(sound | {"validation": {}}, sound | {"seed": "0"}),
-        *({**sound, "fold": fold} for fold in (None, [], {"s": 0}, {"s": 9}, {"s": "x"})),
+        *({**sound, "fold": fold} for fold in folds),
         *(sound | {"split": {"s": "dev"}}, sound | {"carved": {"s": "test"}}),
     ]
     damaged = [b"", b"{", b'{"seed": 0', b"\xff", b"nothing"]

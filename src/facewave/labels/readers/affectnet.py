@@ -65,11 +65,7 @@ def _of_files(exp: Path, clip: str) -> dict[str, Any]:
 
 
 def _number(path: Path) -> float:
-    """The one number of a file, which may be written as text.
-
-    Raises:
-        Unusable: the file is missing, damaged or holds something else.
-    """
+    """The one number of a file, perhaps written as text; Unusable is raised for any other."""
     try:
         with path.open("rb") as file:  # not np.load, which opens archives too
             number = float(np.lib.format.read_array(file, allow_pickle=False).item())

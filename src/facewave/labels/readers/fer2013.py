@@ -101,11 +101,7 @@ def _name(index: int) -> str:
 
 
 def _pixels(field: str) -> NDArray[np.uint8]:
-    """The picture, (48, 48).
-
-    Raises:
-        Unusable: these are not so many grey values.
-    """
+    """The picture, (48, 48); Unusable is raised unless there are 2304 grey values."""
     if not re.fullmatch("[0-9 ]+", field):
         raise tables.Unusable("pixels are not whole numbers from 0 to 255")
     numbers = np.fromstring(field, np.int64, sep=" ")
