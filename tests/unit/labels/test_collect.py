@@ -11,7 +11,7 @@ import pytest
 
 from corpora import write_clip, write_lines, write_pictures
 from facewave.errors import UserError
-from facewave.labels import collect, leaks, schema, splits
+from facewave.labels import collect, schema
 from facewave.labels.cleaning import FileFact, clean
 from facewave.labels.readers.dfew import VOTE_COLUMNS
 from facewave.labels.schema import SEVEN, Reason
@@ -217,17 +217,6 @@ def test_in_a_union_names_and_paths_begin_with_the_folder(union: Any, three: Pat
         "dfew/1", "dfew/Clip/original/1.mp4", "dfew/p0", "dfew/Annotation/annotation.csv",
     ]  # fmt: skip
     assert set(union[union["dataset"] == "mafw"]["subject"]) == {""}  # nobody stays nobody
-
-
-def test_a_union_s_folds_are_stratified_by_corpus_and_word(three: Path, tmp_path: Path) -> None:
-    table = kept(whole(three, "dfew", "ferv39k", "mafw").reset_index())
-    assert len(table) == 80
-    table = table.assign(**splits.assign(table, tmp_path / "demo.folds.json", folds=5, seed=0))
-    leaks.check(table, "demo")
-    sizes = table.groupby(["fold", "dataset"]).size().unstack()
-    assert sizes["dfew"].between(2, 6).all()
-    assert sizes["ferv39k"].between(6, 10).all()
-    assert sizes["mafw"].between(2, 6).all()
 
 
 @pytest.fixture
