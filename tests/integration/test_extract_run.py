@@ -11,6 +11,7 @@ import pytest
 
 from facewave.landmarks import cache, schema
 from facewave.landmarks.extract import ensure
+from facewave.workspace import pack
 from making import SETTINGS
 from running import ROOT
 from trajectories import (
@@ -108,7 +109,7 @@ def test_a_full_disk_is_reported_and_finished_clips_stay(
 
 def test_shipped_trajectories_come_out_again_when_detected_afresh(landmarker: Path) -> None:
     """The committed trajectories are what this machine's landmarker sees."""
-    pack = ROOT / cache.pack("demo")
+    pack = ROOT / pack("demo")
     shipped = schema.read_index(pack)[::4]
     clips = [ROOT / "data/raw/demo" / path for path in shipped["file_path"]]
     ensured = ensure(clips, "afresh", 25.0, SETTINGS)

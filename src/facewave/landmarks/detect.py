@@ -7,6 +7,7 @@ to a temporary file until then.
 import math
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -56,7 +57,8 @@ class _Sightings:
 
     def __init__(self, rule: str) -> None:
         self._rule = rule
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  closed with self
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
         self._tracks = follow.Tracks()
         self._next_sharp = -math.inf
         self._order: list[tuple[int, int, float]] = []  # row, track, prominence of each

@@ -8,8 +8,8 @@ from tqdm import tqdm
 
 from facewave.errors import UserError
 from facewave.files import CACHE
-from facewave.landmarks import cache, cluster, hashes, model_file, pool
-from facewave.landmarks.schema import write_clip
+from facewave.landmarks import cache, hashes, model_file
+from facewave.landmarks.schema import entries, write_clip
 from facewave.params import Landmarks
 from facewave.pictures import files_of
 
@@ -43,7 +43,7 @@ def ensure(
 
     Args:
         clips: videos, pictures and folders of pictures that exist.
-        what: a word for the progress bar.
+        what: the progress bar's title.
         fps: of pictures.
         settings: how to detect, how long a clip may take, and where the work is done.
         shard_folders: the clips that these hold are not detected.
@@ -62,6 +62,8 @@ def ensure(
             del missing[key]
     if not missing:
         return Ensured(keys, set(), {})
+    from facewave.landmarks import cluster, pool  # not loaded for clips that are all cached
+
     model = model_file.get().absolute()
     # Longest first, so that no core is left alone with a long clip at the end.
     sizes = {key: sum(f.stat().st_size for f in files_of(clip)) for key, clip in missing.items()}
@@ -92,6 +94,6 @@ def _detect(
     # A file that is gone or a share that is not mounted stops the run: no fault of the clip.
     for file in files_of(clip):
         file.open("rb").close()
-    if not cache.is_sound(target):  # another worker may have done it before it was lost
+    if not entries(target):  # another worker may have done it before it was lost
         detection = detect(clip, model, fps, settings)
         write_clip(target, detection.facts, detection.chunks(), detection.names)

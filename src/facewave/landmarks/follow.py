@@ -6,7 +6,6 @@ from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 Floats = NDArray[np.float64]
 
@@ -110,6 +109,8 @@ def _assign(moves: list[list[float]]) -> list[tuple[int, int]]:
         return []
     if len(moves) == len(moves[0]) == 1:  # the usual case, which SciPy would make slow
         return [(0, 0)] if moves[0][0] <= _REACH else []
+    from scipy.optimize import linear_sum_assignment  # slow to load
+
     costs = np.array(moves)
     rows, columns = linear_sum_assignment(np.where(costs <= _REACH, costs, 1e6))
     return [(r, c) for r, c in zip(rows, columns, strict=True) if costs[r, c] <= _REACH]
