@@ -26,7 +26,7 @@ def each(
 ) -> Iterator[tuple[str, str]]:
     """Do what ``pool.each`` does on the cluster whose scheduler is at ``address``.
 
-    Lost workers' tasks are done again, so ``work`` may be called twice with the same arguments.
+    ``work`` may be called twice with the same arguments, when a worker is lost.
 
     Raises:
         UserError: Dask is not installed; the scheduler cannot be reached or is lost; there are no
@@ -67,9 +67,8 @@ def each(
                 except TimeoutError:
                     if client.nthreads():
                         continue
-                    kept = _KEPT.format("some")
                     raise UserError(
-                        f"the Dask cluster at {address} has no workers left. {kept}"
+                        f"the Dask cluster at {address} has no workers left. {_KEPT.format('some')}"
                     ) from None
                 waiting -= done
                 for future in done:
@@ -79,8 +78,9 @@ def each(
                         problem = "every worker that looked at it was lost; see their logs"
                         yield from ((name, problem) for name in names[future])
         except (CancelledError, CommClosedError):
-            kept = _KEPT.format("it again")
-            raise UserError(f"the Dask scheduler at {address} was lost. {kept}") from None
+            raise UserError(
+                f"the Dask scheduler at {address} was lost. {_KEPT.format('it again')}"
+            ) from None
 
 
 def _batch(

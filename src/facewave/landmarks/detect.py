@@ -38,9 +38,7 @@ from facewave.video import Clip
 FACES = 5  # looked for in a clip that shows more than one
 _LOOK_OUT_S = 1.0  # how often a second face is looked for
 _SHARP_S = 0.2  # how often sharpness is measured
-# A clip is truncated below this share of what its header promises; headers of files with sound are
-# off by a few frames (edit lists).
-_TRUNCATED_BELOW = 0.9
+_TRUNCATED_BELOW = 0.9  # of what the header promises, which is off by a few frames where sound is
 _IN_MEMORY = 1 << 24  # bytes, 2,700 sightings; more go to a temporary file
 _SIGHTING = np.dtype(  # fields as in a Trajectory
     [
@@ -97,15 +95,10 @@ class _Sightings:
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """What was seen of a clip.
+    """What was seen of a clip."""
 
-    Attributes:
-        facts: of the clip, with a problem if it cannot be opened or ends too early.
-        names: the blendshapes' names, none if no face was seen.
-    """
-
-    facts: ClipFacts
-    names: tuple[str, ...]
+    facts: ClipFacts  # with a problem if it cannot be opened or ends too early
+    names: tuple[str, ...]  # of the blendshapes, none if no face was seen
     _frames: NDArray[Any]  # number, time and faces of each
     _sightings: _Sightings
 

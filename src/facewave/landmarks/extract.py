@@ -16,18 +16,11 @@ from facewave.pictures import files_of
 
 @dataclass(frozen=True)
 class Ensured:
-    """What ``ensure`` did.
+    """What ``ensure`` did."""
 
-    Attributes:
-        keys: every clip's key in the cache, in the clips' order.
-        detected: the keys that were not cached before.
-        problems: key -> why a clip could not be detected; it is not in the cache, and the next run
-            tries again.
-    """
-
-    keys: list[str]
-    detected: set[str]
-    problems: dict[str, str]
+    keys: list[str]  # every clip's key in the cache, in the clips' order
+    detected: set[str]  # those that were not cached before
+    problems: dict[str, str]  # key -> why it is not in the cache; the next run tries again
 
 
 def ensure(

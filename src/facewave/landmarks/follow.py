@@ -53,8 +53,8 @@ class Tracks:
 def prominence(rule: str, face: Spot, width: int, height: int) -> float:
     """How much a face in a picture of ``width`` x ``height`` pixels counts, in [0, 1].
 
-    Rule ``longest`` counts frames; ``largest`` takes the face's size and ``center`` its nearness to
-    the picture's centre, both as a share of the diagonal.
+    By its size (rule ``largest``) or nearness to the centre (``center``), as a share of the
+    diagonal; each frame counts the same by the rule ``longest``.
     """
     diagonal = math.hypot(width, height)
     if rule == "largest":
@@ -71,8 +71,7 @@ def followed(
     """Which of N sightings of faces, each of a frame and a track, are of the followed one.
 
     The track with the greatest sum of prominence is followed. A track that is never in sight at the
-    same time is taken for the same person come back; of several such tracks that overlap, the more
-    prominent one.
+    same time is taken for the same person come back; of several that overlap, the most prominent.
     """
     chosen = np.zeros(len(tracks_N), bool)
     if not len(tracks_N):

@@ -126,11 +126,10 @@ def _copy(pointer: Any, count: int, layout: np.dtype[Any]) -> NDArray[np.float32
 
 
 class Lookout:
-    """Tells whether a picture shows more than one face.
+    """Tells whether a picture shows more than one face; one instance serves all clips.
 
     The landmarker's own face detector looks first, at a fifth of the landmarker's cost; what it
-    takes for a second face must then have landmarks too, which hands do not. Pictures are looked at
-    one by one, so one instance serves all clips of a process.
+    takes for a second face must then have landmarks too, which hands do not.
     """
 
     def __init__(self, model: bytes) -> None:
