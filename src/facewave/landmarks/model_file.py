@@ -38,7 +38,7 @@ def get() -> Path:
     if (actual := sha256(path)) != SHA256:
         raise UserError(
             f"{path} is not the landmarker that this project uses: its SHA-256 is {actual}, "
-            f"expected {SHA256}. Delete it to have it downloaded, or put the right one there ({URL})."
+            f"expected {SHA256}. Delete it and run again to download it from {URL}."
         )
     return path
 
