@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facewave.demo import clips, table
-from facewave.demo.__main__ import SEED, people
+from facewave.demo import clips, faces, table
+from facewave.demo.__main__ import SEED
 from facewave.landmarks.detect import detect
 from facewave.video import Clip
 from making import SETTINGS
@@ -23,11 +23,11 @@ def read(path: Path) -> tuple[float, np.ndarray[tuple[int, ...], np.dtype[np.uin
 
 def test_the_generator_makes_the_committed_clips(landmarker: Path, tmp_path: Path) -> None:
     plans = table.plans(SEED)
-    faces = people({plans[order].subject for order in REMADE})
+    cast = faces.people(landmarker, SEED, {plans[order].subject for order in REMADE})
     paths = [tmp_path / name for name in ("one.mp4", "two.mp4")]
     for order in REMADE:
         for path in paths[: 1 if order == 60 else 2]:
-            film = clips.film(plans[order], faces[plans[order].subject])
+            film = clips.film(plans[order], cast[plans[order].subject])
             clips.write(path, *film)
         fps, frames = read(paths[0])
         committed_fps, committed = read(CLIPS / f"{order}.mp4")
