@@ -7,8 +7,6 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from facewave.landmarks import schema
 from facewave.landmarks.plots import worst, worst_by_measure
@@ -56,27 +54,6 @@ def test_clips_without_frames_or_measures_are_skipped() -> None:
     assert worst_by_measure(index[:1]) == worst_by_measure(index[:0]) == {}
 
 
-measures = st.fixed_dictionaries(
-    {
-        "face_share": st.floats(0, 1),
-        "longest_gap": st.floats(0, 9),
-        "face_px": st.floats(1, 500) | st.just(np.nan),
-        "jumps": st.integers(0, 9),
-    }
-)
-
-
-@settings(max_examples=25)
-@given(st.lists(measures, min_size=1, max_size=6))
-def test_nobody_is_worse_than_the_worst(rows: list[dict[str, object]]) -> None:
-    index = index_of(*rows)
-    for label, texts in worst_by_measure(index).items():
-        for name in (text.split()[0] for text in texts):
-            values = index[name].astype(float)
-            least = name in ("face_share", "face_px", "sharpness")
-            assert values[label] == (values.min() if least else values.max())
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Four clips: a video, one of which a part counts, a folder of pictures, one without frames."""
@@ -98,10 +75,8 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def draw(project: Path, index: pd.DataFrame | None = None) -> bytes:
-    folder = project / "data/landmarks/demo"
-    index = schema.read_index(folder) if index is None else index
-    worst(index, project / "raw", folder, 25.0, project / "worst.png")
+def draw(project: Path, index: pd.DataFrame) -> bytes:
+    worst(index, project / "raw", project / "data/landmarks/demo", 25.0, project / "worst.png")
     content = (project / "worst.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     return content
@@ -110,8 +85,8 @@ def draw(project: Path, index: pd.DataFrame | None = None) -> bytes:
 def test_the_same_clips_give_the_same_bytes_and_others_do_not(project: Path) -> None:
     index = schema.read_index(project / "data/landmarks/demo")
     assert len(worst_by_measure(index)) == 3
-    first = draw(project)
-    assert draw(project) == first
+    first = draw(project, index)
+    assert draw(project, index) == first
     picture = cv2.imread(str(project / "worst.png"))
     assert picture is not None
     assert picture.shape[0] > 200
