@@ -118,7 +118,7 @@ def test_a_row_of_the_index_is_read_with_its_part(tmp_path: Path) -> None:
         ten | {"start": 0.3, "end": 0.6},
         base | all_of_it | {"start": None, "end": None},
         ten | {"start": None, "end": 0.2},
-        base | {"video_idx": "007", "start": None, "end": None},
+        base | {"video_idx": "007", "shard": "", "start": None, "end": None},
     ]
     write_csv(tmp_path / "index.csv", pd.DataFrame(rows))
     expected = [schema.between(TEN, 0.3, 0.6), other, schema.between(TEN, WHOLE, 0.2)]
