@@ -88,6 +88,10 @@ def test_a_folders_pictures_come_in_the_order_of_their_numbers_which_give_their_
     for number in (10, 9, 100, 8):
         write_picture(tmp_path / f"frame_{number:02}.png", red=number)
     assert reds(Clip(tmp_path, fps=25)) == [8, 9, 10, 100]
+    some = [
+        picture[0, 0, 0] for _, _, picture in Clip(tmp_path, 10).frames(5) if picture is not None
+    ]
+    assert some == [8, 10, 100]  # of the frames at 0, 0.2 and 9.2 s
     assert times(Clip(tmp_path, fps=10)) == pytest.approx([0, 0.1, 0.2, 9.2])
     assert files_of(tmp_path)[0].name == "frame_08.png"
     assert is_pictures(tmp_path)

@@ -76,13 +76,6 @@ def test_the_sum_of_the_moves_decides_among_possible_pairs() -> None:
     assert tracks.place(0.04, [Spot(90, 0, 250), Spot(58, 0, 100)]) == [2, 1]
 
 
-def test_a_face_without_size_is_no_error() -> None:
-    tracks = Tracks()
-    assert tracks.place(0, [Spot(5, 5, 0)]) == [0]
-    assert tracks.place(0.1, [Spot(5, 5, 0), Spot(9, 9, 0)]) == [0, 1]
-    assert tracks.place(0.2, []) == []
-
-
 spots = st.builds(
     Spot, st.floats(-2000, 2000), st.floats(-2000, 2000), st.floats(0, 3000, allow_subnormal=False)
 )

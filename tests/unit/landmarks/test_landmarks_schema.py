@@ -49,13 +49,6 @@ def test_one_row_per_frame_for_other_tools_and_the_same_bytes_again(tmp_path: Pa
     np.testing.assert_array_equal(table["blendshapes"][3], clip.blendshapes_TB[3])
 
 
-def test_facts_of_a_clip_without_frames(tmp_path: Path) -> None:
-    facts = ClipFacts(25.0, 640, 360, 72, problem="no frame can be decoded")
-    schema.write_clip(tmp_path / "clip.parquet", facts, [], ())
-    assert schema.read_facts(tmp_path / "clip.parquet") == facts
-    assert_equal(schema.read_clip(tmp_path / "clip.parquet"), schema.EMPTY)
-
-
 def test_an_interrupted_shard_leaves_nothing(tmp_path: Path) -> None:
     def write_half() -> None:
         with schema.shard(tmp_path / "part.parquet", NAMES) as writer:
@@ -140,6 +133,10 @@ def test_a_missing_damaged_or_differently_formatted_shard_has_no_clips(
 ) -> None:
     path, facts = tmp_path / "part.parquet", ClipFacts(10.0, 64, 48, 10)
     assert schema.entries(path) == []
+    failed = ClipFacts(25.0, 640, 360, 72, problem="no frame can be decoded")
+    schema.write_clip(path, failed, [], ())
+    assert schema.read_facts(path) == failed
+    assert_equal(schema.read_clip(path), schema.EMPTY)
     schema.write_clip(path, facts, [TEN], NAMES)
     assert [entry.key for entry in schema.entries(path)] == ["part"]
     whole = path.read_bytes()

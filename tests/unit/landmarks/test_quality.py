@@ -186,15 +186,12 @@ def test_blur_makes_a_picture_less_sharp_step_by_step() -> None:
     assert quality.sharpness(np.full((400, 400, 3), 128, np.uint8), face) == 0
 
 
-def test_the_number_of_pixels_hardly_changes_the_sharpness() -> None:
-    found = [
+def test_sharpness_is_of_the_face_alone_and_hardly_depends_on_the_number_of_pixels() -> None:
+    by_size = [
         quality.sharpness(textured(side), Spot(side / 2, side / 2, 0.75 * side))
         for side in (256, 400, 800, 1600)
     ]
-    assert max(found) < 1.35 * min(found)
-
-
-def test_only_the_face_counts() -> None:
+    assert max(by_size) < 1.35 * min(by_size)
     picture = np.full((400, 400, 3), 128, np.uint8)
     picture[150:250, 150:250] = textured(100)
     assert quality.sharpness(picture, Spot(200, 200, 90)) > 5
@@ -236,12 +233,9 @@ def test_limits_below_and_above_and_none() -> None:
     assert judged(made("x" + 30 * "-"), at_least={}, at_most={}) == ""
 
 
-def test_a_decoding_problem_comes_first_whatever_was_seen() -> None:
+def test_a_problem_comes_first_and_what_is_not_known_keeps_no_limit() -> None:
     problem = "truncated: 50 of 90 frames can be decoded"
     assert judged(made("x" * 50), problem) == judged(made("-"), problem) == problem
-
-
-def test_what_is_not_known_keeps_no_limit() -> None:
     clip = made("x" * 12)
     clip.sharpness_T[:] = np.nan
     for section in ("at_least", "at_most"):
