@@ -18,7 +18,7 @@ from facewave.landmarks.pool import Task
 _LARGEST = 32  # clips of a batch: starting a process costs little beside them
 _ROUNDS = 4  # batches per worker, at least, so that all workers end at about the same time
 _PATIENCE_S = 30  # until the scheduler answers and has a worker
-_KEPT = "Finished clips are kept: start {} and run the same command again."
+_KEPT = "Finished clips are kept: start it again and run the same command."
 
 
 def each(
@@ -68,7 +68,7 @@ def each(
                     if client.nthreads():
                         continue
                     raise UserError(
-                        f"the Dask cluster at {address} has no workers left. {_KEPT.format('some')}"
+                        f"the Dask cluster at {address} has no workers left. {_KEPT}"
                     ) from None
                 waiting -= done
                 for future in done:
@@ -78,9 +78,7 @@ def each(
                         problem = "every worker that looked at it was lost; see their logs"
                         yield from ((name, problem) for name in names[future])
         except (CancelledError, CommClosedError):
-            raise UserError(
-                f"the Dask scheduler at {address} was lost. {_KEPT.format('it again')}"
-            ) from None
+            raise UserError(f"the Dask scheduler at {address} was lost. {_KEPT}") from None
 
 
 def _batch(

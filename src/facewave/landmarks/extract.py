@@ -48,8 +48,7 @@ def ensure(
     bar = tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)
     with hashes.remembered(cache.folder() / "hashes.sqlite") as digest:
         keys = [cache.key(clip, fps, settings, digest) for clip in bar]
-    pairs = zip(keys, clips, strict=True)
-    missing = {key: clip for key, clip in pairs if not cache.has(key)}
+    missing = {key: clip for key, clip in zip(keys, clips, strict=True) if not cache.has(key)}
     for folder in shard_folders if missing else ():
         for key in cache.fill(folder, set(missing)):
             del missing[key]

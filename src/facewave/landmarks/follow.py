@@ -7,8 +7,6 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-
 _REACH = 1.0  # sizes of the face that it may move between two frames
 _GROWTH = 2.0  # factor by which it may grow or shrink between two frames
 _GONE_S = 10.0  # a face unseen for longer starts a new track
@@ -66,7 +64,7 @@ def prominence(rule: str, face: Spot, width: int, height: int) -> float:
 
 
 def followed(
-    frames_N: NDArray[np.int64], tracks_N: NDArray[np.int64], prominence_N: Floats
+    frames_N: NDArray[np.int64], tracks_N: NDArray[np.int64], prominence_N: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Which of N sightings of faces, each of a frame and a track, are of the followed one.
 

@@ -33,8 +33,6 @@ _FRAME = np.dtype(
 )
 NONE: NDArray[Any] = np.zeros(0, _FRAME)
 
-Measures = dict[str, float]
-
 
 def spot(landmarks_PC: NDArray[np.float32], width: int, height: int) -> Spot:
     """Where a face is in a picture of ``width`` x ``height`` pixels."""
@@ -76,7 +74,9 @@ def frames_of(chunk: Trajectory, facts: ClipFacts) -> NDArray[Any]:
     return frames
 
 
-def measure(frames: NDArray[Any], start: float = math.nan, end: float = math.nan) -> Measures:
+def measure(
+    frames: NDArray[Any], start: float = math.nan, end: float = math.nan
+) -> dict[str, float]:
     """The measures (schema.MEASURES) of a clip, or of its part with start <= time < end (s).
 
     NaN where there is nothing to measure.

@@ -1,6 +1,6 @@
 """Pose and expression separated, exactly, on synthetic heads."""
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from hypothesis import given, settings
@@ -21,16 +21,12 @@ RIGID = [*RIGHT, *LEFT, *UPWARDS]
 RIM, BRIDGE = [10, 109, 338, 67, 297], [6, 197, 195]
 
 
-@dataclass(frozen=True, eq=False)
-class Made:
+class Made(NamedTuple):
     """What the landmarker would give of a made face that is moved."""
 
-    landmarks_TPC: NDArray[np.float32]
+    landmarks_TPC: Any
     pose_T44: NDArray[np.float32]
     aspect: float
-
-    def head(self) -> Head:
-        return separate(self.landmarks_TPC, self.pose_T44, self.aspect)
 
 
 def face(rng: np.random.Generator, n_frames: int) -> Floats:
@@ -74,8 +70,8 @@ def put_together(head: Head) -> Floats:
 def test_what_is_left_is_the_made_face_upright_and_from_the_front(seed: int, aspect: float) -> None:
     rng = np.random.default_rng(seed)
     made = face(rng, 5)
-    found = moved(made, rng, aspect).head().pose_free_TPC
-    again = moved(made, rng, 1.5 * aspect).head().pose_free_TPC  # however the head moves
+    found = separate(*moved(made, rng, aspect)).pose_free_TPC
+    again = separate(*moved(made, rng, 1.5 * aspect)).pose_free_TPC  # however the head moves
     np.testing.assert_allclose(again, found, atol=1e-5)
     centred = made - made[:, RIGID].mean(axis=1, keepdims=True)
     centred /= np.sqrt((centred[:, RIGID] ** 2).sum(axis=2).mean())
@@ -100,7 +96,7 @@ def test_mistakes_of_the_landmarkers_pose_change_nothing(seed: int, aspect: floa
     always, now = Rotation.random(None, rng), Rotation.from_rotvec(rng.normal(0, 0.1, (6, 3)))
     wrong[:, :3, :3] = (Rotation.from_matrix(wrong[:, :3, :3]) * now * always).as_matrix()
     found = separate(clip.landmarks_TPC, wrong, aspect)
-    np.testing.assert_allclose(found.pose_free_TPC, clip.head().pose_free_TPC, atol=1e-5)
+    np.testing.assert_allclose(found.pose_free_TPC, separate(*clip).pose_free_TPC, atol=1e-5)
 
 
 def test_the_landmarkers_pose_tells_apart_what_has_no_mean() -> None:
@@ -109,8 +105,8 @@ def test_the_landmarkers_pose_tells_apart_what_has_no_mean() -> None:
     made = face(rng, 4)
     made += rng.normal(0, 0.02, made.shape)
     halves = Rotation.from_rotvec(np.pi * np.array([(0, 0, 0), *np.eye(3)]))
-    found = moved(made, rng, 1.0, halves).head()
-    upright = moved(made, rng, 1.0, Rotation.from_rotvec(np.zeros((4, 3)))).head()
+    found = separate(*moved(made, rng, 1.0, halves))
+    upright = separate(*moved(made, rng, 1.0, Rotation.from_rotvec(np.zeros((4, 3)))))
     np.testing.assert_allclose(found.pose_free_TPC, upright.pose_free_TPC, atol=1e-5)
 
 
@@ -120,7 +116,7 @@ def test_the_parts_give_the_landmarks_again(seed: int, n_frames: int, aspect: fl
     """Also where the stable points move: in noise."""
     rng = np.random.default_rng(seed)
     clip = moved(rng.normal(0, 0.5, (n_frames, POINTS, 3)), rng, aspect)
-    head = clip.head()
+    head = separate(*clip)
     expected = clip.landmarks_TPC / (1, -aspect, -1)
     np.testing.assert_allclose(put_together(head), expected, atol=1e-12)
     np.testing.assert_allclose(np.linalg.det(head.rotation_T33), 1)
