@@ -67,9 +67,8 @@ def each(
                 except TimeoutError:
                     if client.nthreads():
                         continue
-                    raise UserError(
-                        f"the Dask cluster at {address} has no workers left. {_KEPT}"
-                    ) from None
+                    problem = f"the Dask cluster at {address} has no workers left. {_KEPT}"
+                    raise UserError(problem) from None
                 waiting -= done
                 for future in done:
                     try:
