@@ -157,7 +157,7 @@ POSES = (*ACTION_UNITS, *TURNS)  # order of Face.moves
 
 
 def people(model: Path, seed: int, numbers: Iterable[int]) -> dict[int, Face]:
-    """The subjects with these numbers, each with its own seed; ``model`` is the landmarker's file."""
+    """The subjects of these numbers, each of its own seed; ``model`` is the landmarker's file."""
     base = BaseOptions(model_asset_buffer=model.read_bytes())
     options = vision.FaceLandmarkerOptions(base_options=base)
     landmarker = vision.FaceLandmarker.create_from_options(options)
