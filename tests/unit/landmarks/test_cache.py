@@ -31,7 +31,7 @@ def test_the_key_is_of_all_that_changes_a_detection_and_of_nothing_else(
     def key(path: Path = clip, **changes: Any) -> str:
         return cache.key(path, FPS, replace(SETTINGS, **changes))
 
-    assert key(shutil.copy(clip, clip.with_name("b.mp4"))) == key()
+    assert key(Path(shutil.copy(clip, clip.with_name("b.mp4")))) == key()
     other = clip.with_name("c.mp4")
     other.write_bytes(b"two")
     same: Any = {"at_least": {}, "at_most": {"yaw": 9}, "scheduler": "tcp://a:1"}
