@@ -170,10 +170,10 @@ def test_angles_of_known_heads() -> None:
         ((0, half, rest), (0, rest, -half), (0, 30, 0)),  # the nose up
         ((0, 0, 1), (-half, rest, 0), (0, 0, 30)),  # the top to the picture's left
     ):
-        pose = np.full((2, 4, 4), np.nan, np.float32)
-        pose[1] = np.eye(4)
+        pose = np.full((3, 4, 4), np.nan, np.float32)
+        pose[0], pose[1] = np.diag((1, 1, -1, 1)), np.eye(4)  # a mirror image is no rotation
         pose[1, :3, 0], pose[1, :3, 1], pose[1, :3, 2] = np.cross(top, nose), top, nose
-        assert np.isnan(angles(pose)[0]).all()
+        assert np.isnan(angles(pose)[[0, 2]]).all()
         np.testing.assert_allclose(angles(pose)[1], expected, atol=1e-4)
 
 
