@@ -62,9 +62,8 @@ def write(folder: Path) -> list[SimpleNamespace]:
     with schema.shard(folder / "part-00000.parquet", made(0).names) as writer:
         for i in range(DISTINCT):
             clip = made(i)
-            writer.begin(str(i), facts)
             writer.add(clip)
-            writer.end({})
+            writer.end_clip(str(i), facts, {})
             np.save(folder / f"{i}.npy", flat(clip).astype(np.float32))
             place = {"shard": "part-00000.parquet", "row_group": i, "row_groups": 1}
             rows.append(SimpleNamespace(**place, start=np.nan, end=np.nan))

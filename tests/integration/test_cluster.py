@@ -68,36 +68,19 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         yield Cluster(folder, stack)
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return write_extraction_project(tmp_path / "project")
-
-
-def use_scheduler(project: Path, address: str) -> None:
-    params = project / "params.yaml"
-    text = params.read_text("utf-8")
-    assert "scheduler: local" in text
-    params.write_text(text.replace("scheduler: local", f"scheduler: {address}"), "utf-8")
-
-
-def failed(process: "subprocess.Popen[str]") -> str:
-    """What a run says that ends with a sentence for its user."""
-    code, _, err = finish(process)
-    assert code == 2, err
-    assert "Traceback" not in err
-    return err
-
-
 def test_a_lost_worker_changes_no_byte_and_a_lost_scheduler_loses_no_clip(
-    project: Path, cluster: Cluster, landmarker: Path, tmp_path: Path
+    cluster: Cluster, landmarker: Path, tmp_path: Path
 ) -> None:
+    project = write_extraction_project(tmp_path / "project")
     extract(project, tmp_path / "local", landmarker.parent)
     here = outputs(project)
     shutil.rmtree(project / "data/landmarks")
 
     address = cluster.scheduler()
     doomed, _ = [cluster.worker(address, "--no-nanny") for _ in range(2)]
-    use_scheduler(project, address)
+    params = project / "params.yaml"
+    text = params.read_text("utf-8")
+    params.write_text(text.replace("scheduler: local", f"scheduler: {address}"), "utf-8")
     process = start(project, tmp_path / "cache", landmarker.parent)
     assert wait_for_clips(tmp_path / "cache", process) < CLIPS
     os.kill(doomed.pid, signal.SIGKILL)
@@ -116,19 +99,13 @@ def test_a_lost_worker_changes_no_byte_and_a_lost_scheduler_loses_no_clip(
     assert len(list((tmp_path / "another-cache").rglob("[!.]*.parquet"))) >= 2
 
 
-def test_a_missing_scheduler_is_reported(
-    project: Path, landmarker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
-    use_scheduler(project, "tcp://127.0.0.1:9")
-    err = failed(start(project, tmp_path / "cache", landmarker.parent))
-    assert "no Dask cluster with workers answers at tcp://127.0.0.1:9" in err
-
-
-def test_workers_must_not_have_a_nanny_nor_leave_all_at_once(
+def test_there_must_be_a_scheduler_and_workers_without_a_nanny_that_stay(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("facewave.landmarks.cluster._PATIENCE_S", 5)
+    nowhere = "tcp://127.0.0.1:9"
+    with pytest.raises(UserError, match=f"no Dask cluster with workers answers at {nowhere}"):
+        list(each(time.sleep, [("a", (0,))], 600, nowhere))
     address = cluster.scheduler()
     nanny = cluster.worker(address)
     with pytest.raises(UserError, match="dask worker --no-nanny"):

@@ -30,23 +30,14 @@ def assert_face_within(landmarker: Path, shown: Shown) -> None:
         assert 0.4 < (high - low).max() < 0.75  # 1 / 1.6 of the largest
 
 
-def test_the_demos_faces_are_in_their_squares(landmarker: Path) -> None:
-    options = replace(OPTIONS, frames=2)
-    for name in ("1", "21"):
-        row: Any = schema.read_index(DEMO).set_index("video_idx").loc[name]
-        trajectory = schema.read_row(DEMO, row)
-        clip = CLIPS / row["file_path"]
-        assert_face_within(
-            landmarker, show(clip, 25, row["start"], row["duration"], trajectory, options, 0)
-        )
-        part = schema.between(trajectory, 0.5, 1.0)
-        assert_face_within(landmarker, show(clip, 25, 0.5, 0.5, part, options, 0))
-
-
-def test_real_faces_are_in_their_squares(real_clips: Path, landmarker: Path) -> None:
-    for name in ("single_face.mp4", "liveportrait_d19.mp4"):
-        clip = real_clips / name
-        seen = detect(clip, landmarker, 25, replace(SETTINGS, fps=2.0)).trajectory()
-        duration = schema.duration(seen.times_T)
-        shown = show(clip, 25, math.nan, duration, seen, OPTIONS, 0)
-        assert_face_within(landmarker, shown)
+def test_faces_are_in_their_squares(real_clips: Path, landmarker: Path) -> None:
+    row: Any = schema.read_index(DEMO).set_index("video_idx").loc["21"]
+    trajectory = schema.read_row(DEMO, row)
+    real = real_clips / "single_face.mp4"
+    seen = detect(real, landmarker, 25, replace(SETTINGS, fps=2.0)).trajectory()
+    for clip, start, duration, shown in (
+        (CLIPS / row["file_path"], row["start"], row["duration"], trajectory),
+        (CLIPS / row["file_path"], 0.5, 0.5, schema.between(trajectory, 0.5, 1.0)),
+        (real, math.nan, schema.duration(seen.times_T), seen),
+    ):
+        assert_face_within(landmarker, show(clip, 25, start, duration, shown, OPTIONS, 0))

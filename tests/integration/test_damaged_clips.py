@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -15,7 +14,7 @@ from ruamel.yaml import YAML
 
 from running import ROOT
 
-RANDOM = 120
+RANDOM = 60
 SOUND = ["1.mp4", "2.mp4", "3.mp4", "4.mp4"]
 
 
@@ -41,45 +40,36 @@ def damaged(rng: np.random.Generator, content: bytes) -> bytes:
     return bytes(data)
 
 
-def write_video(path: Path, size: tuple[int, int], frames: int) -> None:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, size)
-    rng = np.random.default_rng(frames)
-    for _ in range(frames):
-        writer.write(rng.integers(0, 256, (size[1], size[0], 3)).astype(np.uint8))
-    writer.release()
-
-
-def strange(folder: Path, good: bytes) -> Iterator[str]:
-    """Files of every other kind, by their names."""
-
-    def named(name: str, content: bytes) -> str:
+def strange(folder: Path, good: bytes) -> list[str]:
+    """Write files of every other kind; return their names."""
+    contents = {
+        "empty.mp4": b"",
+        "text.mp4": b"this is no video\n" * 50,
+        "zeros.mp4": bytes(20_000),
+        "ünïcødé 视频.mp4": good + b"1",
+        "two words & 'quotes' \"\".mp4": good + b"2",
+        "-dash.mp4": good + b"3",
+        "no_suffix": good + b"4",
+        "wrong_suffix.avi": good + b"5",
+        "picture.png": b"no picture",
+        "playlist.m3u8": b"#EXTM3U\n#EXTINF:1,\n/etc/hostname\n",
+    }
+    for name, content in contents.items():
         (folder / name).write_bytes(content)
-        return name
-
-    yield named("empty.mp4", b"")
-    yield named("text.mp4", b"this is no video\n" * 50)
-    yield named("zeros.mp4", bytes(20_000))
-    yield named("ünïcødé 视频.mp4", good + b"1")
-    yield named("two words & 'quotes' \"\".mp4", good + b"2")
-    yield named("-dash.mp4", good + b"3")
-    yield named("no_suffix", good + b"4")
-    yield named("wrong_suffix.avi", good + b"5")
-    yield named("picture.png", b"no picture")
-    yield named("playlist.m3u8", b"#EXTM3U\n#EXTINF:1,\n/etc/hostname\n")
-    sizes = {"one_frame": ((64, 48), 1), "odd": ((63, 47), 12), "tiny": ((2, 2), 12)}
-    for name, (size, frames) in (sizes | {"8k": ((7680, 4320), 2)}).items():
-        write_video(folder / f"{name}.mp4", size, frames)
-        yield f"{name}.mp4"
+    rng = np.random.default_rng(0)
+    sizes = {"one_frame.mp4": (64, 48, 1), "odd.mp4": (63, 47, 12), "tiny.mp4": (2, 2, 12)}
+    for name, (width, height, frames) in (sizes | {"8k.mp4": (7680, 4320, 2)}).items():
+        codec = cv2.VideoWriter.fourcc(*"mp4v")
+        writer = cv2.VideoWriter(str(folder / name), codec, 25, (width, height))
+        for _ in range(frames):
+            writer.write(rng.integers(0, 256, (height, width, 3), np.uint8))
+        writer.release()
     (folder / "link.mp4").symlink_to("1.mp4")
-    yield "link.mp4"
     (folder / "dangling.mp4").symlink_to("nowhere.mp4")
-    yield "dangling.mp4"
     os.mkfifo(folder / "pipe.mp4")
-    yield "pipe.mp4"
     (folder / "folder.mp4").mkdir()
-    yield "folder.mp4"
-    yield "not_there.mp4"
-    yield "x" * 300 + ".mp4"
+    others = ("link.mp4", "dangling.mp4", "pipe.mp4", "folder.mp4", "not_there.mp4")
+    return [*contents, *sizes, "8k.mp4", *others, "x" * 300 + ".mp4"]
 
 
 @pytest.fixture
@@ -96,7 +86,7 @@ def project(tmp_path: Path) -> Path:
     for i in range(RANDOM):
         names.append(f"damaged {i}.mp4")
         (folder / names[-1]).write_bytes(damaged(rng, good[i % len(good)]))
-    names += list(strange(folder, good[0]))
+    names += strange(folder, good[0])
     words = ["happy", "sad"]
     table = pd.DataFrame({"clip": names, "word": [words[i % 2] for i in range(len(names))]})
     table.to_csv(folder / "t.csv", index=False)

@@ -1,14 +1,12 @@
-"""The demo's generator makes the committed clips again, and they show what they should."""
+"""The demo's generator makes the committed clips again."""
 
 from pathlib import Path
 
 import numpy as np
 
-from facewave.demo import clips, table
-from facewave.demo.__main__ import SEED, people
-from facewave.landmarks.detect import detect
+from facewave.demo import clips, faces, table
+from facewave.demo.__main__ import SEED
 from facewave.video import Clip
-from making import SETTINGS
 from running import ROOT
 
 CLIPS = ROOT / "data/raw/demo/clips"
@@ -23,11 +21,11 @@ def read(path: Path) -> tuple[float, np.ndarray[tuple[int, ...], np.dtype[np.uin
 
 def test_the_generator_makes_the_committed_clips(landmarker: Path, tmp_path: Path) -> None:
     plans = table.plans(SEED)
-    faces = people({plans[order].subject for order in REMADE})
+    cast = faces.people(landmarker, SEED, {plans[order].subject for order in REMADE})
     paths = [tmp_path / name for name in ("one.mp4", "two.mp4")]
     for order in REMADE:
         for path in paths[: 1 if order == 60 else 2]:
-            film = clips.film(plans[order], faces[plans[order].subject])
+            film = clips.film(plans[order], cast[plans[order].subject])
             clips.write(path, *film)
         fps, frames = read(paths[0])
         committed_fps, committed = read(CLIPS / f"{order}.mp4")
@@ -41,11 +39,3 @@ def test_the_generator_makes_the_committed_clips(landmarker: Path, tmp_path: Pat
         assert np.abs(coarse - expected).mean() < 1
         if order == 7:
             assert paths[0].read_bytes() == paths[1].read_bytes()
-
-
-def test_the_landmarker_sees_faces_only_where_there_is_one(landmarker: Path) -> None:
-    face, none = (
-        detect(CLIPS / f"{order}.mp4", landmarker, 25.0, SETTINGS).trajectory() for order in (1, 93)
-    )
-    assert face.valid_T.mean() >= 0.95
-    assert not none.valid_T.any()

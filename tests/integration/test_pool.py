@@ -11,54 +11,35 @@ import pytest
 from facewave.landmarks.pool import each
 
 
-def write(path: Path) -> None:
+def act(path: Path, kind: str) -> None:
+    """Behave as the clip's name says."""
+    match kind:
+        case "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "hang":
+            time.sleep(600)
+        case "refuse":
+            raise RuntimeError("no picture of this kind")
+        case "full":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
     path.write_text("done", "utf-8")
 
 
-def crash(path: Path) -> None:
-    os.kill(os.getpid(), signal.SIGSEGV)
-
-
-def hang(path: Path) -> None:
-    time.sleep(600)
-
-
-def act(path: Path, what: str) -> None:
-    """Behave as the clip's name says."""
-    {"crash": crash, "hang": hang}.get(what, write)(path)
-
-
-def refuse(path: Path) -> None:
-    raise RuntimeError("no picture of this kind")
-
-
-def fill(path: Path) -> None:
-    raise OSError(errno.ENOSPC, "No space left on device", str(path))
-
-
-def test_a_crash_and_a_hang_cost_their_own_clip_alone(tmp_path: Path) -> None:
-    kinds = ["good", "crash", "good", "hang", "crash", "good", "good"]
+def test_a_crash_a_hang_and_a_refusal_cost_their_own_clip_alone(tmp_path: Path) -> None:
+    kinds = ["good", "crash", "refuse", "hang", "crash", "good", "good"]
     tasks = [(f"{i} {kind}", (tmp_path / str(i), kind)) for i, kind in enumerate(kinds)]
-    found = dict(each(act, tasks, limit=3))
-    assert found == {
-        "0 good": "",
-        "1 crash": "the process that looked at it died (exit code -11)",
-        "2 good": "",
-        "3 hang": "it took longer than 3 s",
-        "4 crash": "the process that looked at it died (exit code -11)",
-        "5 good": "",
-        "6 good": "",
+    problems = {
+        "good": "",
+        "crash": "the process that looked at it died (exit code -11)",
+        "refuse": "it cannot be looked at: no picture of this kind",
+        "hang": "it took longer than 3 s",
     }
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "2", "5", "6"]
-
-
-def test_what_the_landmarker_refuses_is_told(tmp_path: Path) -> None:
-    assert dict(each(refuse, [("a", (tmp_path / "a",))], limit=60)) == {
-        "a": "it cannot be looked at: no picture of this kind"
-    }
+    expected = {name: problems[name.split()[1]] for name, _ in tasks}
+    assert dict(each(act, tasks, limit=3)) == expected
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "5", "6"]
 
 
 def test_a_full_disk_stops_all(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left") as caught:
-        dict(each(fill, [("a", (tmp_path / "a",))], limit=60))
+        dict(each(act, [("a", (tmp_path / "a", "full"))], limit=60))
     assert caught.value.errno == errno.ENOSPC

@@ -80,7 +80,7 @@ def write_frames(folder: Path, side: int, suffix: str) -> Path:
     return folder
 
 
-def test_frames_as_pictures_at_a_lower_rate_and_shrunk(landmarker: Path, tmp_path: Path) -> None:
+def test_frames_as_pictures_and_shrunk(landmarker: Path, tmp_path: Path) -> None:
     video = detect(DEMO_CLIP, landmarker, 25.0, SETTINGS)
     whole = video.trajectory()
     pictures = detect(
@@ -91,12 +91,6 @@ def test_frames_as_pictures_at_a_lower_rate_and_shrunk(landmarker: Path, tmp_pat
     np.testing.assert_allclose(same.times_T, whole.times_T, atol=1e-9)
     assert_equal(replace(same, times_T=whole.times_T), whole)
 
-    some = detect(DEMO_CLIP, landmarker, 25.0, replace(SETTINGS, fps=10.0)).trajectory()
-    np.testing.assert_array_equal(some.times_T, whole.times_T[some.frames_T])
-    assert some.valid_T.all()
-    distance = np.abs(some.landmarks_TPC - whole.landmarks_TPC[some.frames_T])
-    assert distance.max() < 0.05  # the same face, smoothed over other frames
-
     large = write_frames(tmp_path / "b", 896, "bmp")
     full, shrunk = (
         detect(large, landmarker, 25.0, replace(SETTINGS, max_side=side, fps=5.0))
@@ -104,6 +98,5 @@ def test_frames_as_pictures_at_a_lower_rate_and_shrunk(landmarker: Path, tmp_pat
     )
     assert full.facts == shrunk.facts  # the clip's size stays the clip's
     points, others = full.trajectory().landmarks_TPC, shrunk.trajectory().landmarks_TPC
-    sizes = np.sqrt(np.ptp(points[..., :2], axis=1).prod(axis=1))
     distance = np.linalg.norm((points - others)[..., :2], axis=-1)
-    assert 0 < distance.mean() < 0.015 * sizes.mean()
+    assert 0 < distance.mean() < 0.015 * np.ptp(points[..., 1], axis=1).mean()

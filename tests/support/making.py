@@ -150,10 +150,10 @@ def write_to_shard(
     """Write a clip to a shard in row groups of up to ``CHUNK`` frames, with its measures."""
     n_frames = len(clip.times_T)
     facts = facts or landmarks.ClipFacts(30.0, 64, 48, n_frames)
-    writer.begin(key, facts)
     for chunk in chunked(clip):
         writer.add(chunk)
-    writer.end(quality.measure(quality.frames_of(clip, facts)) if n_frames else {})
+    measures = quality.measure(quality.frames_of(clip, facts)) if n_frames else {}
+    writer.end_clip(key, facts, measures)
 
 
 def chunked(

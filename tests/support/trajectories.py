@@ -6,19 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+import making
 from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
-from facewave.landmarks import schema
 from facewave.landmarks.schema import Trajectory
+from making import trajectory
 from running import ROOT
 
-NAMES = tuple(f"shape{i}" for i in range(schema.BLENDSHAPES))
+NAMES = making.NAMES
 ARRAYS = {
     "frames_T": np.int32,
     "times_T": np.float64,
@@ -30,25 +31,13 @@ CLIPS = 10  # of an extraction project
 
 
 def random_trajectory(n_frames: int, seed: int = 0) -> Trajectory:
-    """Random numbers, with frames 1, 4, 7 ... without a face."""
+    """Random walks, with other faces in some frames, and frames 1, 4, 7 ... without the face."""
     rng = np.random.default_rng(seed)
-    valid = np.arange(n_frames) % 3 != 1
-
-    def block(*shape: int) -> NDArray[np.float32]:
-        values = rng.normal(size=(n_frames, *shape)).astype(np.float32)
-        values[~valid] = np.nan
-        return values
-
-    return Trajectory(
+    clip = trajectory(n_frames, seed, gaps=tuple(range(1, n_frames, 3)))
+    return replace(
+        clip,
         frames_T=rng.integers(1, 4, n_frames).cumsum(dtype=np.int32),
-        times_T=np.cumsum(rng.uniform(0.02, 0.05, n_frames)),
-        valid_T=valid,
-        faces_T=valid + rng.integers(0, 3, n_frames).astype(np.int16),
-        sharpness_T=block() + 10,
-        landmarks_TPC=block(schema.POINTS, schema.COORDINATES),
-        blendshapes_TB=block(schema.BLENDSHAPES),
-        pose_T44=np.eye(4, dtype=np.float32) + block(4, 4) * np.float32(0.02),
-        names=NAMES,
+        faces_T=clip.faces_T + rng.integers(0, 3, n_frames).astype(np.int16),
     )
 
 

@@ -22,44 +22,32 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def fail_in_the_middle(path: Path, error: BaseException) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text("half of the n", "utf-8")
-        raise error
-
-
 def test_the_new_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b.csv"
-    path.parent.mkdir()
-    path.write_text("old", "utf-8")
-    with replacing(path) as temporary:
-        assert temporary.parent == path.parent  # a rename within one file system is atomic
-        assert temporary.suffix == ".csv"  # writers choose the format by it
-        temporary.write_text("new", "utf-8")
-        assert path.read_text("utf-8") == "old"
-    assert path.read_text("utf-8") == "new"
+    for content in ("old", "new"):
+        with replacing(path) as temporary:
+            assert temporary.parent == path.parent  # a rename within one file system is atomic
+            assert temporary.suffix == ".csv"  # writers choose the format by it
+            temporary.write_text(content, "utf-8")
+            assert not path.exists() or path.read_text("utf-8") == "old"
+        assert path.read_text("utf-8") == content
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644  # others may read
     assert names(path.parent) == ["b.csv"]
 
 
-def test_folders_are_made_and_others_may_read(tmp_path: Path) -> None:
-    path = tmp_path / "a" / "b" / "c.txt"
-    with replacing(path) as temporary:
-        temporary.write_text("x", "utf-8")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
-
-
 def test_the_old_file_stays_when_the_block_raises(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    for error in (RuntimeError("x"), KeyboardInterrupt(), SystemExit(1)):
-        with pytest.raises(type(error)):
-            fail_in_the_middle(path, error)
-        assert names(tmp_path) == []
-    path.write_text("old", "utf-8")
-    for error in (RuntimeError("x"), KeyboardInterrupt(), SystemExit(1)):
-        with pytest.raises(type(error)):
-            fail_in_the_middle(path, error)
-        assert path.read_text("utf-8") == "old"
-        assert names(tmp_path) == ["a.txt"]
+    def fail(error: BaseException) -> None:
+        with replacing(tmp_path / "a.txt") as temporary:
+            temporary.write_text("half of the n", "utf-8")
+            raise error
+
+    for before in ([], ["a.txt"]):
+        for error in (RuntimeError("x"), KeyboardInterrupt(), SystemExit(1)):
+            with pytest.raises(type(error)):
+                fail(error)
+            assert names(tmp_path) == before
+        (tmp_path / "a.txt").write_text("old", "utf-8")
+    assert (tmp_path / "a.txt").read_text("utf-8") == "old"
 
 
 def test_a_linked_cache_is_never_written_through(tmp_path: Path) -> None:
@@ -94,12 +82,6 @@ def test_a_locked_folder_is_waited_for(tmp_path: Path, monkeypatch: pytest.Monke
         assert printed.empty()
 
 
-def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(b"\x00\xff" * 100_000)
-    assert sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def test_json_is_the_same_bytes_twice_in_the_order_given(tmp_path: Path) -> None:
     content = {"b": 0.1, "a": {"word": "größe", "none": None}, "c": [1, 2]}
     write_json(tmp_path / "1.json", content)
@@ -110,6 +92,7 @@ def test_json_is_the_same_bytes_twice_in_the_order_given(tmp_path: Path) -> None
     assert written.startswith(b'{\n  "b": 0.1,\n')
     assert written.endswith(b"\n}\n")
     assert "größe".encode() in written
+    assert sha256(tmp_path / "1.json") == hashlib.sha256(written).hexdigest()
 
 
 def test_csv_is_the_same_bytes_twice_with_plain_line_ends(tmp_path: Path) -> None:

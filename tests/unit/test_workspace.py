@@ -8,7 +8,6 @@ import pytest
 
 from facewave import params
 from facewave.errors import UserError
-from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
 from facewave.params import Block
 from facewave.workspace import Clips, Dataset, pack, side_by_side
@@ -73,6 +72,7 @@ def test_its_clips_are_the_rows_with_one_label_beside_their_numbers(
     some = dataset.clips(dataset.read_labels().iloc[[3, 0]], dataset.read_features())
     assert some.table["video_idx"].tolist() == ["002", "undecided"]
     np.testing.assert_array_equal(some.inputs(["blendshapes"])[0], blendshapes[2])
+    assert len(dataset.clips(dataset.read_labels().iloc[:0])) == 0
 
 
 def test_clips_are_selected_by_masks_and_by_positions(dataset: Dataset) -> None:
@@ -98,12 +98,6 @@ def test_a_clip_has_its_trajectory_and_its_pictures(dataset: Dataset) -> None:
     bare = Clips(clips.table, {}, clips.root, 25.0, clips.trajectories, nowhere)
     assert bare.trajectory("001") is None
     assert len(list(clips.video("clips/001.mp4").frames())) == 12
-
-
-def test_without_labels_there_are_no_clips(dataset: Dataset) -> None:
-    table = dataset.read_labels()
-    none = labels.single_label(table.assign(excluded="unreadable"))
-    assert len(dataset.clips(none)) == 0
 
 
 def test_blocks_are_side_by_side_in_their_order() -> None:

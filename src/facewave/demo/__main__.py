@@ -7,32 +7,27 @@ Writes  <out>/annotation.csv, <out>/clips/<order>.mp4, <out>/README.md; the same
 import argparse
 import csv
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from facewave.errors import UserError, explain
 from facewave.files import replacing
 from facewave.landmarks import model_file
 
-try:
-    from facewave.demo import clips, faces, readme, table
-except ModuleNotFoundError as error:
-    _missing = error.name
-else:
-    _missing = None
-
 SEED = 20240601
 
 
 def main(out: Path) -> None:
     """Write the whole dataset."""
-    if _missing:
-        raise UserError(f"the demo's clips need {_missing}: pip install -r requirements-dev.txt")
+    try:
+        from facewave.demo import clips, faces, table
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"the demo's clips need {error.name}: pip install -r requirements-dev.txt"
+        ) from None
     plans = table.plans(SEED)
-    cast = people(range(table.SUBJECTS))
+    cast = faces.people(model_file.get(), SEED, range(table.SUBJECTS))
     for order, plan in tqdm(plans.items(), desc=f"film {out}", unit="clip"):
         if order != table.MISSING:
             still = faces.backdrop() if order == table.NO_FACE else cast[plan.subject]
@@ -45,15 +40,7 @@ def main(out: Path) -> None:
     with replacing(out / "annotation.csv") as temporary, temporary.open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([table.COLUMNS, *table.rows(plans)])
     with replacing(out / "README.md") as temporary:
-        temporary.write_text(readme.text(), "utf-8")
-
-
-def people(numbers: Iterable[int]) -> "dict[int, faces.Face]":
-    """The subjects with these numbers, each drawn from a seed of its own."""
-    find = faces.Finder(model_file.get())
-    base = faces.neutral(find)
-    seeds = {i: np.random.SeedSequence(SEED, spawn_key=(1, i)) for i in numbers}
-    return {i: faces.subject(base, find, np.random.default_rng(s)) for i, s in seeds.items()}
+        shutil.copyfile(Path(__file__).with_name("README.md"), temporary)
 
 
 if __name__ == "__main__":

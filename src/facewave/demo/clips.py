@@ -43,21 +43,13 @@ _FIDGET = 0.10  # slow wandering of all units
 
 @dataclass(frozen=True)
 class Plan:
-    """What a clip shows.
+    """What a clip shows."""
 
-    Attributes:
-        order: its number, the name of its file.
-        subject: from 0.
-        blend: emotion -> share of its prototype; one emotion at 1 in ordinary clips.
-        intensity: strength of the whole expression, (0, 1].
-        seed: of everything else in this clip.
-    """
-
-    order: int
-    subject: int
-    blend: dict[str, float]
-    intensity: float
-    seed: np.random.SeedSequence
+    order: int  # its number, the name of its file
+    subject: int  # from 0
+    blend: dict[str, float]  # emotion -> share of its prototype; one at 1 in ordinary clips
+    intensity: float  # of the whole expression, (0, 1]
+    seed: np.random.SeedSequence  # of everything else in this clip
 
 
 def film(plan: Plan, still: Face | Picture) -> tuple[int, Iterator[Picture]]:

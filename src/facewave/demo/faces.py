@@ -8,6 +8,7 @@ cut are separate, so that a mouth opens without stretching, and the gap is paint
 Lengths are relative to the distance between the pupils unless they are called px.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from facewave.errors import UserError
 
 Picture = NDArray[np.uint8]  # (height, width, 3), RGB
 Floats = NDArray[np.floating[Any]]
+Find = Callable[[Picture], Floats]  # the landmarks (478, 3) of the face in a square picture, px
 
 # The head in skimage.data.astronaut() (512 x 512 px), with a margin; drawn larger than it is
 # filmed, because it is resampled several times.
@@ -141,19 +143,12 @@ _TEETH = np.array([214, 200, 184], np.float32)
 
 @dataclass(frozen=True)
 class Face:
-    """A still that can be posed.
+    """A still that can be posed; lengths in px of the canvas."""
 
-    Attributes:
-        picture: (CANVAS, CANVAS, 3).
-        points: (478, 3) landmarks, px of the canvas; the third is depth, towards the camera < 0.
-        moves: (poses, 478, 2) px, how far each pose at strength 1 moves each landmark.
-        fields: (2, poses, CANVAS * CANVAS * 2) px, the same for each pixel, above and below the cut
-            along the lips.
-    """
-
-    picture: Picture
-    points: Floats
-    moves: Floats
+    picture: Picture  # (CANVAS, CANVAS, 3)
+    points: Floats  # (478, 3) landmarks; the third is depth, towards the camera < 0
+    moves: Floats  # (poses, 478, 2), how far each pose at strength 1 moves each landmark
+    # (2, poses, CANVAS * CANVAS * 2), the same for each pixel, above and below the lips' cut.
     fields: Floats
 
 
@@ -161,25 +156,25 @@ TURNS = {"yaw": (1, 0), "pitch": (0, 1)}  # a small turn of the head moves near 
 POSES = (*ACTION_UNITS, *TURNS)  # order of Face.moves
 
 
-class Finder:
-    """MediaPipe's FaceLandmarker for stills."""
+def people(model: Path, seed: int, numbers: Iterable[int]) -> dict[int, Face]:
+    """The subjects of these numbers, each of its own seed; ``model`` is the landmarker's file."""
+    base = BaseOptions(model_asset_buffer=model.read_bytes())
+    options = vision.FaceLandmarkerOptions(base_options=base)
+    landmarker = vision.FaceLandmarker.create_from_options(options)
 
-    def __init__(self, model: Path) -> None:
-        options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_buffer=model.read_bytes())
-        )
-        self._landmarker = vision.FaceLandmarker.create_from_options(options)
-
-    def __call__(self, picture: Picture) -> Floats:
-        """The landmarks (478, 3) of the one face in a square picture, px."""
+    def find(picture: Picture) -> Floats:
         image = mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(picture))
-        faces = self._landmarker.detect(image).face_landmarks
+        faces = landmarker.detect(image).face_landmarks
         if not faces:
             raise UserError("the landmarker finds no face in the portrait: is its file right?")
         return np.array([(p.x, p.y, p.z) for p in faces[0]], np.float32) * len(picture)
 
+    portrait = _neutral(find)
+    seeds = {i: np.random.SeedSequence(seed, spawn_key=(1, i)) for i in numbers}
+    return {i: _subject(portrait, find, np.random.default_rng(s)) for i, s in seeds.items()}
 
-def neutral(find: Finder) -> Face:
+
+def _neutral(find: Find) -> Face:
     """The portrait without its smile."""
     still = _enlarge(data.astronaut()[_CROP])
     points = find(still)
@@ -195,7 +190,7 @@ def neutral(find: Finder) -> Face:
     return _face(picture, find(picture), None)
 
 
-def subject(base: Face, find: Finder, rng: np.random.Generator) -> Face:
+def _subject(base: Face, find: Find, rng: np.random.Generator) -> Face:
     """Another person: the base face with random features and colours."""
     build = sum(rng.uniform(-1, 1) * _move(base.points, moves) for moves in _BUILD.values())
     centre = base.points[:, :2].mean(axis=0)
@@ -256,7 +251,7 @@ def _paint_mouth(picture: Picture, up: Floats, low: Floats) -> Picture:
 
 
 def _face(picture: Picture, points: Floats, moves: Floats | None) -> Face:
-    """Precompute the fields of the given moves (poses, 478, 2) px, or of all POSES."""
+    """A face with the fields of the given moves (poses, 478, 2) px, or of all POSES."""
     if moves is None:
         side = points[list(sum(_GROUPS["side"], ())), 2].mean()
         depth = np.maximum(side - points[:, 2], 0)[:, None]
@@ -291,9 +286,7 @@ def _move(points: Floats, moves: _Moves) -> Floats:
     """How far a pose moves each landmark, (478, 2) px, along the axes of the (tilted) face."""
     right, left = points[list(_PUPILS), :2]
     across = (left - right) / np.linalg.norm(left - right)  # the picture's right
-    down = np.array([-across[1], across[0]])
-    if across[0] < 0:
-        down = -down
+    down = np.array([-across[1], across[0]]) * np.copysign(1, across[0])
     shift = np.zeros((len(points), 2), np.float32)
     for group, (outwards, downwards) in moves.items():
         for indices, sign in zip(_GROUPS[group], (-1, 1), strict=True):
@@ -306,8 +299,7 @@ def _move(points: Floats, moves: _Moves) -> Floats:
 
 def _unit(points: Floats) -> float:
     """Distance between the pupils, px."""
-    right, left = points[list(_PUPILS), :2]
-    return float(np.linalg.norm(left - right))
+    return float(np.linalg.norm(np.subtract(*points[list(_PUPILS), :2])))
 
 
 def _enlarge(picture: Picture) -> Picture:

@@ -22,7 +22,7 @@ MISSING = 90
 NO_INDEX = 91
 CUT_SHORT = 92
 NO_FACE = 93
-COPIED, REPEATED, EMPTY_AFTER = 17, 52, 42  # ordinary orders: see README
+COPIED, REPEATED, EMPTY_AFTER = 17, 52, 42  # ordinary orders: see README.md
 
 KEPT = {NO_INDEX: 0.4, CUT_SHORT: 0.75}  # share of the bytes left of a truncated file
 

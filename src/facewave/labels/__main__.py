@@ -17,6 +17,7 @@ from facewave.errors import UserError, explain
 from facewave.files import write_json
 from facewave.labels import cleaning, leaks, plots, schema, splits, subsets
 from facewave.labels.collect import collect, words_of
+from facewave.workspace import Dataset
 
 _NAMED = 20  # up to this many rows are named one by one
 
@@ -24,8 +25,8 @@ _NAMED = 20  # up to this many rows are named one by one
 def main(name: str) -> None:
     """Clean one dataset."""
     settings = params.load()
-    entry = params.dataset(settings, name)
-    folder, report = Path("data/labels"), Path("metrics/clean")
+    dataset = Dataset(name, settings)
+    entry, report = dataset.entry, Path("metrics/clean")
     words = words_of(entry)
 
     table = collect(entry, name, settings.labels)
@@ -39,7 +40,7 @@ def main(name: str) -> None:
             f"entry datasets.{name} in params.yaml."
         )
     folds = entry.folds or settings.labels.folds
-    parts = splits.assign(kept, folder / f"{name}.folds.json", folds, settings.labels.seed)
+    parts = splits.assign(kept, dataset.folds, folds, settings.labels.seed)
     for column in parts:
         table[column] = parts[column].reindex(table.index)
     table["split"] = table["split"].fillna("")
@@ -54,7 +55,7 @@ def main(name: str) -> None:
     codes = {word: code for code, word in enumerate(words)}
     table["label"] = table["actual"].map(codes).astype("Int64")
 
-    schema.write(folder / f"{name}.csv", table, words)
+    schema.write(dataset.labels, table, words)
     counts = cleaning.report(table)
     write_json(report / f"{name}.json", counts)
     plots.overview(kept, words, f"{name}: {entry.about}", report / f"{name}.png")

@@ -18,6 +18,7 @@ from facewave.labels import schema as labels
 from facewave.landmarks import cache, plots, shards
 from facewave.landmarks.extract import ensure
 from facewave.landmarks.schema import MEASURES, entries
+from facewave.workspace import Dataset
 
 _NAMED = 20  # detected clips that are named one by one
 
@@ -25,24 +26,24 @@ _NAMED = 20  # detected clips that are named one by one
 def main(name: str) -> None:
     """Extract one dataset."""
     settings = params.load()
-    entry = params.dataset(settings, name)
-    rows = labels.with_trajectories(labels.read(Path("data/labels") / f"{name}.csv"))
+    dataset = Dataset(name, settings)
+    fps, folder = dataset.entry.fps, dataset.landmarks
+    rows = labels.with_trajectories(dataset.read_labels())
     files = rows["file_path"].drop_duplicates()
-    clips = [Path(entry.root) / path for path in files]
-    folder = Path("data/landmarks") / name
+    clips = [dataset.root / path for path in files]
     with locked(folder):
         # A machine that pulled the shards has nothing to detect.
-        ensured = ensure(clips, name, entry.fps, settings.landmarks, (cache.pack(name), folder))
+        ensured = ensure(clips, name, fps, settings.landmarks, (dataset.pack, folder))
         rows = rows.assign(key=rows["file_path"].map(dict(zip(files, ensured.keys, strict=True))))
-        limits = settings.landmarks.for_dataset(entry)
+        limits = settings.landmarks.for_dataset(dataset.entry)
         index = shards.index(rows, folder, limits, ensured.problems)
 
     metrics = Path("metrics/extract")
     write_json(metrics / f"{name}.json", _summary(index))
     columns = ["video_idx", "file_path", *MEASURES, "usable", "reason"]
     write_csv(metrics / f"{name}.csv", index[columns])
-    plots.worst(index, Path(entry.root), folder, entry.fps, metrics / f"{name}.png")
-    _report(name, index, ensured.detected)
+    plots.worst(index, dataset.root, folder, fps, metrics / f"{name}.png")
+    _report(dataset, index, ensured.detected)
 
 
 def _summary(index: pd.DataFrame) -> dict[str, object]:
@@ -62,14 +63,14 @@ def _summary(index: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def _report(name: str, index: pd.DataFrame, detected: set[str]) -> None:
+def _report(dataset: Dataset, index: pd.DataFrame, detected: set[str]) -> None:
     clips = index.drop_duplicates("key")  # rows may be about parts of one clip
-    packed = {entry.key for file in cache.pack(name).glob("part-*") for entry in entries(file)}
+    packed = {entry.key for file in dataset.pack.glob("part-*") for entry in entries(file)}
     from_pack = int(clips["key"].isin(packed - detected).sum())
-    came = f"{from_pack} came with the dataset ({cache.pack(name)}), " if packed else ""
+    came = f"{from_pack} came with the dataset ({dataset.pack}), " if packed else ""
     cached = len(clips) - from_pack - len(detected)
     print(
-        f"{name}: {len(clips)} clips: {came}{cached} from the cache ({cache.folder()}), "
+        f"{dataset.name}: {len(clips)} clips: {came}{cached} from the cache ({cache.folder()}), "
         f"{len(detected)} detected now"
     )
     if 0 < len(detected) <= _NAMED:

@@ -24,13 +24,10 @@ def folder() -> Path:
 
 
 def key(clip: Path, fps: float, settings: Landmarks, digest: Callable[[Path], str] = sha256) -> str:
-    """The name under which a clip's trajectory is kept.
+    """The name under which the trajectory of a clip (a video or pictures) is kept.
 
-    Args:
-        clip: a video, a picture or a folder of pictures.
-        fps: of pictures.
-        settings: those that change what is detected become part of the name.
-        digest: SHA-256 of a file.
+    It depends on ``fps``, for pictures, on the settings that change what is detected, and on the
+    ``digest`` (SHA-256) of each file.
     """
     identity: dict[str, object] = {
         "landmarker": model_file.SHA256,
@@ -51,23 +48,9 @@ def place(name: str) -> Path:
     return folder() / name[:2] / f"{name}.parquet"
 
 
-def is_sound(file: Path) -> bool:
-    """Whether a file holds a clip; one that was cut short or is of another format does not."""
-    return bool(entries(file))
-
-
 def has(name: str) -> bool:
-    """Whether a key's trajectory is cached."""
-    return is_sound(place(name))
-
-
-def pack(dataset: str) -> Path:
-    """The folder of a dataset's shipped trajectories, if there are any.
-
-    A pack is a copy of a folder that stage extract wrote. It serves machines that cannot detect and
-    saves time on others; being a cache, it is no dependency of the stage.
-    """
-    return Path("data/trajectories") / dataset
+    """Whether a key's trajectory is cached, whole and in today's format."""
+    return bool(entries(place(name)))
 
 
 def fill(shards: Path, wanted: set[str]) -> set[str]:

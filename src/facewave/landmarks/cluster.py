@@ -18,7 +18,7 @@ from facewave.landmarks.pool import Task
 _LARGEST = 32  # clips of a batch: starting a process costs little beside them
 _ROUNDS = 4  # batches per worker, at least, so that all workers end at about the same time
 _PATIENCE_S = 30  # until the scheduler answers and has a worker
-_KEPT = "Finished clips are kept: start {} and run the same command again."
+_KEPT = "Finished clips are kept: start it again and run the same command."
 
 
 def each(
@@ -26,7 +26,7 @@ def each(
 ) -> Iterator[tuple[str, str]]:
     """Do what ``pool.each`` does on the cluster whose scheduler is at ``address``.
 
-    Lost workers' tasks are done again, so ``work`` may be called twice with the same arguments.
+    ``work`` may be called twice with the same arguments, when a worker is lost.
 
     Raises:
         UserError: Dask is not installed; the scheduler cannot be reached or is lost; there are no
@@ -67,10 +67,8 @@ def each(
                 except TimeoutError:
                     if client.nthreads():
                         continue
-                    kept = _KEPT.format("some")
-                    raise UserError(
-                        f"the Dask cluster at {address} has no workers left. {kept}"
-                    ) from None
+                    problem = f"the Dask cluster at {address} has no workers left. {_KEPT}"
+                    raise UserError(problem) from None
                 waiting -= done
                 for future in done:
                     try:
@@ -79,8 +77,7 @@ def each(
                         problem = "every worker that looked at it was lost; see their logs"
                         yield from ((name, problem) for name in names[future])
         except (CancelledError, CommClosedError):
-            kept = _KEPT.format("it again")
-            raise UserError(f"the Dask scheduler at {address} was lost. {kept}") from None
+            raise UserError(f"the Dask scheduler at {address} was lost. {_KEPT}") from None
 
 
 def _batch(

@@ -7,8 +7,9 @@ to a temporary file until then.
 import math
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -18,34 +19,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewave.landmarks import follow, quality
+from facewave.landmarks import follow, quality, schema
 from facewave.landmarks.landmarker import Face, Landmarker, Lookout
-from facewave.landmarks.schema import (
-    BLENDSHAPES,
-    CHUNK,
-    COORDINATES,
-    POINTS,
-    ClipFacts,
-    Trajectory,
-    blank,
-    duration,
-    joined,
-)
+from facewave.landmarks.schema import CHUNK, ClipFacts, Trajectory
 from facewave.params import Landmarks
 from facewave.video import Clip
 
 FACES = 5  # looked for in a clip that shows more than one
 _LOOK_OUT_S = 1.0  # how often a second face is looked for
 _SHARP_S = 0.2  # how often sharpness is measured
-# A clip is truncated below this share of what its header promises; headers of files with sound are
-# off by a few frames (edit lists).
-_TRUNCATED_BELOW = 0.9
+_TRUNCATED_BELOW = 0.9  # of what the header promises, which is off by a few frames where sound is
 _IN_MEMORY = 1 << 24  # bytes, 2,700 sightings; more go to a temporary file
 _SIGHTING = np.dtype(  # fields as in a Trajectory
     [
         ("sharpness_T", "<f4"),
-        ("landmarks_TPC", "<f4", (POINTS, COORDINATES)),
-        ("blendshapes_TB", "<f4", (BLENDSHAPES,)),
+        ("landmarks_TPC", "<f4", (schema.POINTS, schema.COORDINATES)),
+        ("blendshapes_TB", "<f4", (schema.BLENDSHAPES,)),
         ("pose_T44", "<f4", (4, 4)),
     ]
 )
@@ -56,7 +45,8 @@ class _Sightings:
 
     def __init__(self, rule: str) -> None:
         self._rule = rule
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  closed with self
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
         self._tracks = follow.Tracks()
         self._next_sharp = -math.inf
         self._order: list[tuple[int, int, float]] = []  # row, track, prominence of each
@@ -95,15 +85,10 @@ class _Sightings:
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """What was seen of a clip.
+    """What was seen of a clip."""
 
-    Attributes:
-        facts: of the clip, with a problem if it cannot be opened or ends too early.
-        names: the blendshapes' names, none if no face was seen.
-    """
-
-    facts: ClipFacts
-    names: tuple[str, ...]
+    facts: ClipFacts  # with a problem if it cannot be opened or ends too early
+    names: tuple[str, ...]  # of the blendshapes, none if no face was seen
     _frames: NDArray[Any]  # number, time and faces of each
     _sightings: _Sightings
 
@@ -114,7 +99,7 @@ class Detection:
             part = slice(start, start + CHUNK)
             which, valid = followed[part], followed[part] >= 0
             chunk = replace(
-                blank(len(which), self.names),
+                schema.blank(len(which), self.names),
                 frames_T=self._frames["number"][part],
                 times_T=self._frames["time"][part],
                 valid_T=valid,
@@ -128,7 +113,7 @@ class Detection:
 
     def trajectory(self) -> Trajectory:
         """The whole trajectory in one piece."""
-        return joined(list(self.chunks()))
+        return schema.joined(list(self.chunks()))
 
 
 def detect(clip: Path, model: Path, fps: float, settings: Landmarks) -> Detection:
@@ -144,13 +129,7 @@ def detect(clip: Path, model: Path, fps: float, settings: Landmarks) -> Detectio
         settings: fps, max_side and whose.
     """
     with _quiet():
-        with suppress(_AnotherFaceError):
-            return _detect(clip, model, fps, settings, 1)
-        return _detect(clip, model, fps, settings, FACES)
-
-
-class _AnotherFaceError(Exception):
-    """One face was looked for, and there are more."""
+        return _detect(clip, model, fps, settings, 1)
 
 
 def _detect(clip: Path, model: Path, fps: float, settings: Landmarks, faces: int) -> Detection:
@@ -167,7 +146,7 @@ def _detect(clip: Path, model: Path, fps: float, settings: Landmarks, faces: int
                 if faces == 1 and time >= next_look:
                     next_look = time + _LOOK_OUT_S
                     if _lookout(model).several(picture):
-                        raise _AnotherFaceError
+                        return _detect(clip, model, fps, settings, FACES)
                 # The landmarker wants whole, increasing milliseconds.
                 milliseconds = max(milliseconds + 1, round(time * 1000))
                 seen = landmarker.look(picture, milliseconds)
@@ -215,7 +194,7 @@ def _facts(source: Clip, times_T: NDArray[np.float64]) -> ClipFacts:
     # Too few frames prove nothing: with variable frame rates headers count nominal ones.
     promised = facts.declared_frames / facts.fps if facts.fps > 0 else 0.0
     fewer = source.decoded < _TRUNCATED_BELOW * facts.declared_frames
-    if fewer and duration(times_T) < _TRUNCATED_BELOW * promised:
+    if fewer and schema.duration(times_T) < _TRUNCATED_BELOW * promised:
         count = f"{source.decoded} of {facts.declared_frames}"
         return replace(facts, problem=f"truncated: {count} frames can be decoded")
     return facts

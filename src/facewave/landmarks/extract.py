@@ -8,26 +8,19 @@ from tqdm import tqdm
 
 from facewave.errors import UserError
 from facewave.files import CACHE
-from facewave.landmarks import cache, cluster, hashes, model_file, pool
-from facewave.landmarks.schema import write_clip
+from facewave.landmarks import cache, hashes, model_file
+from facewave.landmarks.schema import entries, write_clip
 from facewave.params import Landmarks
 from facewave.pictures import files_of
 
 
 @dataclass(frozen=True)
 class Ensured:
-    """What ``ensure`` did.
+    """What ``ensure`` did."""
 
-    Attributes:
-        keys: every clip's key in the cache, in the clips' order.
-        detected: the keys that were not cached before.
-        problems: key -> why a clip could not be detected; it is not in the cache, and the next run
-            tries again.
-    """
-
-    keys: list[str]
-    detected: set[str]
-    problems: dict[str, str]
+    keys: list[str]  # every clip's key in the cache, in the clips' order
+    detected: set[str]  # those that were not cached before
+    problems: dict[str, str]  # key -> why it is not in the cache; the next run tries again
 
 
 def ensure(
@@ -43,7 +36,7 @@ def ensure(
 
     Args:
         clips: videos, pictures and folders of pictures that exist.
-        what: a word for the progress bar.
+        what: the progress bar's title.
         fps: of pictures.
         settings: how to detect, how long a clip may take, and where the work is done.
         shard_folders: the clips that these hold are not detected.
@@ -55,13 +48,14 @@ def ensure(
     bar = tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)
     with hashes.remembered(cache.folder() / "hashes.sqlite") as digest:
         keys = [cache.key(clip, fps, settings, digest) for clip in bar]
-    pairs = zip(keys, clips, strict=True)
-    missing = {key: clip for key, clip in pairs if not cache.has(key)}
+    missing = {key: clip for key, clip in zip(keys, clips, strict=True) if not cache.has(key)}
     for folder in shard_folders if missing else ():
         for key in cache.fill(folder, set(missing)):
             del missing[key]
     if not missing:
         return Ensured(keys, set(), {})
+    from facewave.landmarks import cluster, pool  # not loaded for clips that are all cached
+
     model = model_file.get().absolute()
     # Longest first, so that no core is left alone with a long clip at the end.
     sizes = {key: sum(f.stat().st_size for f in files_of(clip)) for key, clip in missing.items()}
@@ -92,6 +86,6 @@ def _detect(
     # A file that is gone or a share that is not mounted stops the run: no fault of the clip.
     for file in files_of(clip):
         file.open("rb").close()
-    if not cache.is_sound(target):  # another worker may have done it before it was lost
+    if not entries(target):  # another worker may have done it before it was lost
         detection = detect(clip, model, fps, settings)
         write_clip(target, detection.facts, detection.chunks(), detection.names)

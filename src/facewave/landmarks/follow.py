@@ -6,9 +6,6 @@ from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-
-Floats = NDArray[np.float64]
 
 _REACH = 1.0  # sizes of the face that it may move between two frames
 _GROWTH = 2.0  # factor by which it may grow or shrink between two frames
@@ -54,8 +51,8 @@ class Tracks:
 def prominence(rule: str, face: Spot, width: int, height: int) -> float:
     """How much a face in a picture of ``width`` x ``height`` pixels counts, in [0, 1].
 
-    Rule ``longest`` counts frames; ``largest`` takes the face's size and ``center`` its nearness to
-    the picture's centre, both as a share of the diagonal.
+    By its size (rule ``largest``) or nearness to the centre (``center``), as a share of the
+    diagonal; each frame counts the same by the rule ``longest``.
     """
     diagonal = math.hypot(width, height)
     if rule == "largest":
@@ -67,13 +64,12 @@ def prominence(rule: str, face: Spot, width: int, height: int) -> float:
 
 
 def followed(
-    frames_N: NDArray[np.int64], tracks_N: NDArray[np.int64], prominence_N: Floats
+    frames_N: NDArray[np.int64], tracks_N: NDArray[np.int64], prominence_N: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Which of N sightings of faces, each of a frame and a track, are of the followed one.
 
     The track with the greatest sum of prominence is followed. A track that is never in sight at the
-    same time is taken for the same person come back; of several such tracks that overlap, the more
-    prominent one.
+    same time is taken for the same person come back; of several that overlap, the most prominent.
     """
     chosen = np.zeros(len(tracks_N), bool)
     if not len(tracks_N):
@@ -110,6 +106,8 @@ def _assign(moves: list[list[float]]) -> list[tuple[int, int]]:
         return []
     if len(moves) == len(moves[0]) == 1:  # the usual case, which SciPy would make slow
         return [(0, 0)] if moves[0][0] <= _REACH else []
+    from scipy.optimize import linear_sum_assignment  # slow to load
+
     costs = np.array(moves)
     rows, columns = linear_sum_assignment(np.where(costs <= _REACH, costs, 1e6))
     return [(r, c) for r, c in zip(rows, columns, strict=True) if costs[r, c] <= _REACH]

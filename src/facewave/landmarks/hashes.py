@@ -33,18 +33,17 @@ def remembered(store: Path) -> Iterator[Callable[[Path], str]]:
             ).fetchone()
             if row and row[:3] == state:
                 return str(row[3])
-            digest = sha256(file)
+            hexdigest = sha256(file)
             if time.time() - status.st_mtime > _SETTLED_S:
-                row = (path, *state, digest)
+                row = (path, *state, hexdigest)
                 database.execute("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)", row)
-                database.commit()
-            return digest
+            return hexdigest
 
         yield digest
 
 
 def _open(store: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(store, timeout=60)
+    database = sqlite3.connect(store, timeout=60, isolation_level=None)  # commits each insertion
     try:
         database.execute("PRAGMA journal_mode = WAL")  # readers and a writer at the same time
         database.execute("PRAGMA synchronous = OFF")  # what a power cut loses is read again
@@ -52,6 +51,6 @@ def _open(store: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError:
         database.close()
         store.unlink()
-        database = sqlite3.connect(store, timeout=60)
+        database = sqlite3.connect(store, timeout=60, isolation_level=None)
         database.execute(_TABLE)
     return database

@@ -31,19 +31,12 @@ class Head:
     """A trajectory's parts; NaN in frames without a face.
 
     ``landmarks = translation + scale * rotation @ pose_free`` for each frame and point.
-
-    Attributes:
-        pose_free_TPC: (T, 478, 3), the face from the front, its stable points centred and at a
-            root-mean-square distance of 1; the eyes' outer corners are about 1.5 apart.
-        rotation_T33: from the front to the head's orientation.
-        translation_T3: the centre of the stable points.
-        scale_T: their root-mean-square distance from it.
     """
 
-    pose_free_TPC: Floats
-    rotation_T33: Floats
-    translation_T3: Floats
-    scale_T: Floats
+    pose_free_TPC: Floats  # from the front, at scale 1: the eyes' outer corners are about 1.5 apart
+    rotation_T33: Floats  # from the front to the head's orientation
+    translation_T3: Floats  # the centre of the stable points
+    scale_T: Floats  # their root-mean-square distance from it
 
 
 def separate(
@@ -53,9 +46,9 @@ def separate(
 
     A similarity transformation of the stable points to their mean over the clip: Procrustes
     analysis (Gower 1975, Psychometrika 40), each rotation after Kabsch (1976, Acta
-    Crystallographica A32). The facial transformation matrix only aligns the points for the mean.
-    The front is given by the mean's own left, right and top, since the matrix depends on where in
-    the picture the face is and how it is turned there (by up to 6 degrees).
+    Crystallographica A32). The facial transformation matrix only aligns the points for the mean,
+    whose own left, right and top give the front: the matrix is off by up to 6 degrees, depending on
+    where in the picture the face is.
 
     Args:
         landmarks_TPC: (T, 478, 3), as in the trajectories: x in picture widths, y in heights, down.

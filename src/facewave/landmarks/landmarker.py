@@ -30,8 +30,7 @@ class Face:
 class Landmarker:
     """Follows up to ``faces`` faces through one clip; use it in a ``with`` block.
 
-    Attributes:
-        names: the blendshapes' names, once a face was seen.
+    ``names`` has the blendshapes' names, once a face was seen.
     """
 
     def __init__(self, model: bytes, faces: int) -> None:
@@ -85,8 +84,8 @@ def _native_call(landmarker: Any) -> Callable[[mp.Image, int], list[Face]] | Non
         from mediapipe.tasks.python.components.containers.landmark_c import NormalizedLandmarkC
         from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarkerResultC
 
-        point = _floats(NormalizedLandmarkC, NormalizedLandmarkC.x.offset, 3)
-        shape = _floats(CategoryC, CategoryC.score.offset, 1)
+        coordinates = _reader(NormalizedLandmarkC, NormalizedLandmarkC.x.offset, 3)
+        scores = _reader(CategoryC, CategoryC.score.offset, 1)
         handle, library = landmarker._handle, landmarker._lib
         detect, free = library.MpFaceLandmarkerDetectForVideo, library.MpFaceLandmarkerCloseResult
         pixel = np.zeros((1, 1, 3), np.uint8)
@@ -101,8 +100,8 @@ def _native_call(landmarker: Any) -> Callable[[mp.Image, int], list[Face]] | Non
             faces = []
             for i in range(result.face_landmarks_count):
                 points, shapes = result.face_landmarks[i], result.face_blendshapes[i]
-                landmarks_PC = _copy(points.landmarks, points.landmarks_count, point)
-                blendshapes_B = _copy(shapes.categories, shapes.categories_count, shape)[:, 0]
+                landmarks_PC = coordinates(points.landmarks, points.landmarks_count)
+                blendshapes_B = scores(shapes.categories, shapes.categories_count)[:, 0]
                 pose_44 = result.facial_transformation_matrixes[i].to_numpy().astype(np.float32)
                 faces.append(Face(landmarks_PC, blendshapes_B, pose_44))
             return faces
@@ -112,25 +111,24 @@ def _native_call(landmarker: Any) -> Callable[[mp.Image, int], list[Face]] | Non
     return call
 
 
-def _floats(structure: Any, offset: int, count: int) -> np.dtype[Any]:
-    """The layout of a C structure of which only some floats in a row are read."""
-    fields = {"names": ["v"], "formats": [f"({count},)f4"], "offsets": [offset]}
-    return np.dtype(fields | {"itemsize": ctypes.sizeof(structure)})  # type: ignore[call-overload]
+def _reader(structure: Any, offset: int, width: int) -> Callable[[Any, int], NDArray[np.float32]]:
+    """A function that copies ``width`` floats of each of n C structures in a row, (n, width)."""
+    fields: Any = {"names": ["v"], "formats": [f"({width},)f4"], "offsets": [offset]}
+    layout = np.dtype(fields | {"itemsize": ctypes.sizeof(structure)})
 
+    def read(pointer: Any, count: int) -> NDArray[np.float32]:
+        memory: Any = ctypes.c_char * (count * layout.itemsize)
+        address = ctypes.addressof(pointer.contents)
+        return np.frombuffer(memory.from_address(address), layout)["v"].copy()
 
-def _copy(pointer: Any, count: int, layout: np.dtype[Any]) -> NDArray[np.float32]:
-    """The floats of ``count`` structures in a row."""
-    memory: Any = ctypes.c_char * (count * layout.itemsize)
-    address = ctypes.addressof(pointer.contents)
-    return np.frombuffer(memory.from_address(address), layout)["v"].copy()
+    return read
 
 
 class Lookout:
-    """Tells whether a picture shows more than one face.
+    """Tells whether a picture shows more than one face; one instance serves all clips.
 
     The landmarker's own face detector looks first, at a fifth of the landmarker's cost; what it
-    takes for a second face must then have landmarks too, which hands do not. Pictures are looked at
-    one by one, so one instance serves all clips of a process.
+    takes for a second face must then have landmarks too, which hands do not.
     """
 
     def __init__(self, model: bytes) -> None:

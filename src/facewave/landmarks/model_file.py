@@ -22,9 +22,8 @@ _TIMEOUT_S = 60
 
 def find() -> Path | None:
     """Where the file already is: in the folder named by FACEWAVE_ASSETS, or in models/."""
-    folder = os.environ.get(ASSETS)
-    candidates = [Path(folder) / NAME] if folder else []
-    return next((path for path in (*candidates, HOME) if path.is_file()), None)
+    folder = Path(os.environ.get(ASSETS) or HOME.parent)
+    return next((path for path in (folder / NAME, HOME) if path.is_file()), None)
 
 
 def get() -> Path:
@@ -39,8 +38,7 @@ def get() -> Path:
     if (actual := sha256(path)) != SHA256:
         raise UserError(
             f"{path} is not the landmarker that this project uses: its SHA-256 is {actual}, "
-            f"expected {SHA256}. Delete it and run again to download it, or put the right file "
-            f"there ({URL})."
+            f"expected {SHA256}. Delete it and run again to download it from {URL}."
         )
     return path
 

@@ -16,18 +16,11 @@ Task = tuple[str, tuple[object, ...]]  # a name and arguments
 
 
 def each(
-    work: Callable[..., object],
-    tasks: Iterable[Task],
-    limit: float,
-    processes: int | None = None,
+    work: Callable[..., object], tasks: Iterable[Task], limit: float, processes: int | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Call ``work`` with the arguments of every task, in no particular order.
+    """Call ``work``, which processes can import, with the arguments of every task, in any order.
 
-    Args:
-        work: a function of a module, which processes can import.
-        tasks: pairs of a name and the arguments.
-        limit: seconds that one task may take.
-        processes: how many; None: one per core.
+    A task may take ``limit`` seconds; there is one process per core unless told otherwise.
 
     Yields:
         Each task's name as it ends, and what went wrong with it ("" for nothing).

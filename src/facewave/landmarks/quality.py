@@ -10,16 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewave.landmarks import schema
 from facewave.landmarks.follow import Spot
 from facewave.landmarks.headpose import angles
-from facewave.landmarks.schema import (
-    BLENDSHAPES,
-    MEASURES,
-    ClipFacts,
-    Trajectory,
-    duration,
-    within,
-)
+from facewave.landmarks.schema import BLENDSHAPES, MEASURES, ClipFacts, Trajectory
 from facewave.params import Landmarks
 
 _SIDE = 128  # pixels: near the landmarker's 256, and fast
@@ -38,8 +32,6 @@ _FRAME = np.dtype(
     ]
 )
 NONE: NDArray[Any] = np.zeros(0, _FRAME)
-
-Measures = dict[str, float]
 
 
 def spot(landmarks_PC: NDArray[np.float32], width: int, height: int) -> Spot:
@@ -82,14 +74,16 @@ def frames_of(chunk: Trajectory, facts: ClipFacts) -> NDArray[Any]:
     return frames
 
 
-def measure(frames: NDArray[Any], start: float = math.nan, end: float = math.nan) -> Measures:
+def measure(
+    frames: NDArray[Any], start: float = math.nan, end: float = math.nan
+) -> dict[str, float]:
     """The measures (schema.MEASURES) of a clip, or of its part with start <= time < end (s).
 
     NaN where there is nothing to measure.
     """
-    frames = frames[within(frames["time"], start, end)]
+    frames = frames[schema.within(frames["time"], start, end)]
     seen = np.flatnonzero(frames["valid"])
-    count, length, faces = len(frames), duration(frames["time"]), frames[seen]
+    count, length, faces = len(frames), schema.duration(frames["time"]), frames[seen]
     sharp = frames["sharpness"][np.isfinite(frames["sharpness"])]
     moves = np.hypot(*np.diff(faces["spot"][:, :2], axis=0).T)
     others = ~frames["valid"] & (frames["faces"] > 0)

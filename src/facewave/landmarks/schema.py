@@ -51,15 +51,12 @@ _SCHEMA = pa.schema(
     ]
 )
 # Byte-stream-split groups the slowly changing exponents: 30 % smaller than zstd alone.
+_ARRAYS = [f"{column}.list.element" for column, _, shape in _COLUMNS.values() if shape]
 _WRITING = {
     "compression": "zstd",
     "compression_level": 3,
     "use_dictionary": False,
-    "column_encoding": {
-        f"{column}.list.element": "BYTE_STREAM_SPLIT"
-        for column, _, shape in _COLUMNS.values()
-        if shape
-    },
+    "column_encoding": dict.fromkeys(_ARRAYS, "BYTE_STREAM_SPLIT"),
 }
 FORMAT = "1"  # of the files: raise it with every change, and every clip is detected anew
 MEASURED = "1"  # the meaning of MEASURES: raise it with every change, and all clips are remeasured
@@ -98,19 +95,9 @@ INDEX = (
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What was seen of one clip: the followed face, frame by frame.
+    """What was seen of one clip, frame by frame, as in a shard's columns.
 
-    Attributes:
-        frames_T: each frame's number in the source.
-        times_T: seconds from the first frame, strictly increasing.
-        valid_T: whether the followed face was found.
-        faces_T: how many faces were seen.
-        sharpness_T: spread of the Laplacian of the grey face (quality.py), five times a second,
-            else NaN.
-        landmarks_TPC: (T, 478, 3), NaN without a face.
-        blendshapes_TB: (T, 52), NaN without a face.
-        pose_T44: (T, 4, 4), NaN without a face.
-        names: the 52 blendshapes' names.
+    Times are strictly increasing seconds from the first frame; ``names`` are the blendshapes'.
     """
 
     frames_T: NDArray[np.int32]
@@ -162,20 +149,13 @@ class ClipFacts:
 
 @dataclass(frozen=True)
 class Entry:
-    """A clip of a shard.
+    """A clip of a shard."""
 
-    Attributes:
-        key: its name in the cache of detections.
-        row_group, row_groups: its first row group, and how many it has; 0 without frames.
-        facts: of the clip.
-        measures: of the whole clip (MEASURES); empty in the cache.
-    """
-
-    key: str
-    row_group: int
-    row_groups: int
+    key: str  # its name in the cache of detections
+    row_group: int  # its first
+    row_groups: int  # how many; 0 without frames
     facts: ClipFacts
-    measures: dict[str, float]
+    measures: dict[str, float]  # of the whole clip (MEASURES); empty in the cache
 
 
 class ShardWriter:
@@ -189,24 +169,8 @@ class ShardWriter:
         self._row_groups = 0
         self._entries: list[Entry] = []
 
-    def begin(self, key: str, facts: ClipFacts) -> None:
-        """Begin a clip; ``add`` its chunks, if it has any, then call ``end``."""
-        self._entries.append(Entry(key, self._row_groups, 0, facts, {}))
-
-    def end(self, measures: dict[str, float]) -> None:
-        """End the clip; ``measures`` are those of the whole clip."""
-        entry = self._entries.pop()
-        count = self._row_groups - entry.row_group
-        self._entries.append(replace(entry, row_groups=count, measures=measures))
-
-    def close(self) -> None:
-        """Finish the file."""
-        entries = json.dumps([asdict(entry) for entry in self._entries])
-        self._writer.add_key_value_metadata({"clips": entries})
-        self._writer.close()
-
     def add(self, trajectory: Trajectory) -> None:
-        """Write a chunk of the clip."""
+        """Write the next chunk of a clip."""
         columns = []
         for name, (_, _, shape) in _COLUMNS.items():
             flat = pa.array(getattr(trajectory, name).ravel())
@@ -215,6 +179,17 @@ class ShardWriter:
         table = pa.table(columns, schema=self._writer.schema)
         self._writer.write_table(table, row_group_size=len(trajectory.times_T))
         self._row_groups += 1
+
+    def end_clip(self, key: str, facts: ClipFacts, measures: dict[str, float]) -> None:
+        """End a clip, of which all chunks have been added; ``measures`` are of the whole clip."""
+        first = self._entries[-1].row_group + self._entries[-1].row_groups if self._entries else 0
+        self._entries.append(Entry(key, first, self._row_groups - first, facts, measures))
+
+    def close(self) -> None:
+        """Finish the file."""
+        entries = json.dumps([asdict(entry) for entry in self._entries])
+        self._writer.add_key_value_metadata({"clips": entries})
+        self._writer.close()
 
 
 @contextmanager
@@ -233,10 +208,9 @@ def write_clip(
 ) -> None:
     """Write one clip as a shard of its own, as the cache does; its key is the file's name."""
     with shard(path, names) as writer:
-        writer.begin(path.stem, facts)
         for chunk in chunks:
             writer.add(chunk)
-        writer.end({})
+        writer.end_clip(path.stem, facts, {})
 
 
 def entries(path: Path) -> list[Entry]:
@@ -309,10 +283,7 @@ def read_row(folder: Path, row: Any) -> Trajectory:
 
 
 def without_pose(trajectory: Trajectory, row: Any) -> Head:
-    """Separate the head's pose from the face.
-
-    ``row``, of the index or the clip's facts, has the picture's width and height.
-    """
+    """The head's pose apart from the face; ``row`` has the picture's width and height."""
     return separate(trajectory.landmarks_TPC, trajectory.pose_T44, row.width / row.height)
 
 
@@ -327,7 +298,7 @@ def read_facts(path: Path) -> ClipFacts:
 
 
 def read_index(folder: Path) -> pd.DataFrame:
-    """The index of a folder of shards; without frames a clip has no row_group and row_groups.
+    """The index of a folder of shards; row_group and row_groups are missing without frames.
 
     Raises:
         UserError: there is none, or it lacks a column.
@@ -339,8 +310,6 @@ def read_index(folder: Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise UserError(f"{path} is not here. Make it with: dvc repro extract") from None
     if missing := [name for name in INDEX if name not in index]:
-        raise UserError(
-            f"{path}: column {missing[0]!r} is missing. Make it again: dvc repro extract"
-        )
+        raise UserError(f"{path}: column {missing[0]!r} is missing. Run: dvc repro extract")
     index[list(text)] = index[list(text)].fillna("")
     return index

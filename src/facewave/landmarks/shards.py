@@ -22,11 +22,7 @@ _CLIPS = 500  # of a shard, at most on average: about 250 MB; few files keep DVC
 
 
 def gather(keys: Iterable[str], folder: Path) -> dict[str, tuple[str, Entry]]:
-    """Bring a folder's shards up to date with the cache: hold these clips and nothing else.
-
-    Returns:
-        Each clip's shard and entry.
-    """
+    """Make a folder's shards hold these cached clips alone; return each one's shard and entry."""
     wanted = sorted(set(keys))
     bits = max(0, (len(wanted) - 1) // _CLIPS).bit_length()
     shards: dict[str, list[str]] = defaultdict(list)
@@ -48,16 +44,13 @@ def gather(keys: Iterable[str], folder: Path) -> dict[str, tuple[str, Entry]]:
 def index(
     rows: pd.DataFrame, folder: Path, limits: Landmarks, problems: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Gather the rows' clips, judge them, and write the index beside them.
+    """Gather the rows' clips, judge them, and write the index (schema.INDEX) beside them.
 
     Args:
         rows: video_idx, file_path, key, start and end; rows may share a clip, which is kept once.
         folder: of the shards.
         limits: what makes a clip usable.
         problems: key -> why a clip is not in the cache.
-
-    Returns:
-        The index as written (schema.INDEX).
     """
     clips = gather((key for key in rows["key"] if key not in problems), folder)
     loaded, frames = "", quality.NONE  # the last clip of which a row is a part
@@ -95,8 +88,8 @@ def _write(file: Path, keys: list[str]) -> None:
         for key, clip in zip(keys, cached, strict=True):
             facts = schema.read_facts(clip)
             frames = []
-            writer.begin(key, facts)
             for chunk in schema.chunks(clip):
                 writer.add(chunk)
                 frames.append(quality.frames_of(chunk, facts))
-            writer.end(quality.measure(np.concatenate(frames)) if frames else {})
+            measures = quality.measure(np.concatenate(frames)) if frames else {}
+            writer.end_clip(key, facts, measures)

@@ -25,42 +25,32 @@ def clip(tmp_path: Path) -> Path:
     return tmp_path / "a.mp4"
 
 
-def test_the_key_is_of_the_bytes_not_of_the_name(clip: Path) -> None:
-    same, other = clip.with_name("b.mp4"), clip.with_name("c.mp4")
-    shutil.copy(clip, same)
-    other.write_bytes(b"two")
-    keys = [cache.key(path, FPS, SETTINGS) for path in (clip, same, other)]
-    assert keys[0] == keys[1] != keys[2]
-
-
 def test_the_key_is_of_all_that_changes_a_detection_and_of_nothing_else(
     clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def key(**changes: Any) -> str:
-        return cache.key(clip, FPS, replace(SETTINGS, **changes))
+    def key(path: Path = clip, **changes: Any) -> str:
+        return cache.key(path, FPS, replace(SETTINGS, **changes))
 
+    assert key(Path(shutil.copy(clip, clip.with_name("b.mp4")))) == key()
+    other = clip.with_name("c.mp4")
+    other.write_bytes(b"two")
     same: Any = {"at_least": {}, "at_most": {"yaw": 9}, "scheduler": "tcp://a:1"}
     assert key(time_limit_s=1.0, **same) == key()
     changes: list[Any] = [{}, {"fps": 10.0}, {"max_side": 640}]
     changes += [{"whose": whose} for whose in ("largest", "longest")]
-    keys = {key(**change) for change in changes}
+    keys = {key(other)} | {key(**change) for change in changes}
     monkeypatch.setattr(model_file, "SHA256", "0" * 64)
     keys.add(key())
     monkeypatch.setattr(cache, "VERSION", 99)
     keys.add(key())
-    assert len(keys) == 7
-
-
-def make_pack(folder: Path) -> None:
-    """A folder as stage extract writes it: two clips with frames, one that failed."""
-    with schema.shard(folder / "part-00000.parquet", NAMES) as writer:
-        write_to_shard(writer, "c" * 64, random_trajectory(5, seed=1))
-        write_to_shard(writer, AA, random_trajectory(1100), FACTS)
-        write_to_shard(writer, BB, EMPTY, BROKEN)
+    assert len(keys) == 8
 
 
 def test_a_pack_fills_the_cache_with_what_is_wanted(tmp_path: Path) -> None:
-    make_pack(tmp_path)
+    with schema.shard(tmp_path / "part-00000.parquet", NAMES) as writer:
+        write_to_shard(writer, "c" * 64, random_trajectory(5, seed=1))
+        write_to_shard(writer, AA, random_trajectory(1100), FACTS)
+        write_to_shard(writer, BB, EMPTY, BROKEN)
     assert cache.fill(tmp_path, {AA, BB, "d" * 64}) == {AA, BB}
     assert_equal(schema.read_clip(cache.place(AA)), random_trajectory(1100))
     assert schema.read_facts(cache.place(AA)) == FACTS
@@ -68,10 +58,6 @@ def test_a_pack_fills_the_cache_with_what_is_wanted(tmp_path: Path) -> None:
     assert schema.read_facts(cache.place(BB)) == BROKEN
     assert not cache.has("c" * 64)
     assert cache.fill(tmp_path / "absent", {AA}) == set()
-
-
-def test_a_damaged_shard_of_a_pack_gives_nothing(tmp_path: Path) -> None:
-    make_pack(tmp_path)
     whole = (tmp_path / "part-00000.parquet").read_bytes()
     (tmp_path / "part-00000.parquet").write_bytes(whole[:-100])
     assert cache.fill(tmp_path, {AA, BB}) == set()

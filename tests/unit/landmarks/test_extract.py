@@ -106,7 +106,8 @@ def test_the_stage_counts_names_and_judges(
     tmp_path: Path, detected: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     use_clips(tmp_path, 4)
-    write_params(tmp_path, landmarks={"at_least": {"face_frames": 2}})
+    limits: dict[str, Any] = {"at_least": {"face_frames": 2, "face_share": 0, "face_px": 0}}
+    write_params(tmp_path, landmarks=limits)
     key = cache.key(tmp_path / "data/raw/demo/clips/4.mp4", FPS, SETTINGS)
     pack = tmp_path / "data/trajectories/demo/part-00000.parquet"
     with schema.shard(pack, ("a",)) as writer:
@@ -126,7 +127,7 @@ def test_the_stage_counts_names_and_judges(
     # A stricter limit of the dataset's own leaves out one more.
     entry: dict[str, Any] = {"reader": "dfew", "root": "data/raw/demo", "about": "synthetic"}
     entry |= {"at_least": {"face_frames": 5}}
-    write_params(tmp_path, datasets={"demo": entry}, landmarks={"at_least": {"face_frames": 2}})
+    write_params(tmp_path, datasets={"demo": entry}, landmarks=limits)
     printed, counts = run(tmp_path, capsys)
     assert "2 from the cache" in printed
     assert counts["left_out"]["4"].startswith("face_frames is 2, less than 5")

@@ -16,7 +16,7 @@ from facewave.files import write_csv
 from facewave.landmarks import schema
 from facewave.landmarks.schema import ClipFacts
 from making import chunked, write_to_shard
-from trajectories import ARRAYS, NAMES, assert_equal, random_trajectory
+from trajectories import NAMES, assert_equal, random_trajectory
 
 
 def test_every_clip_comes_back_from_its_row_groups(tmp_path: Path) -> None:
@@ -36,29 +36,17 @@ def test_every_clip_comes_back_from_its_row_groups(tmp_path: Path) -> None:
     assert [len(part.times_T) for part in schema.chunks(tmp_path / "part.parquet", 4)] == [1024, 4]
 
 
-def test_one_row_per_frame_for_other_tools(tmp_path: Path) -> None:
+def test_one_row_per_frame_for_other_tools_and_the_same_bytes_again(tmp_path: Path) -> None:
     clip = random_trajectory(9)
-    with schema.shard(tmp_path / "part.parquet", NAMES) as writer:
-        writer.add(clip)
-    table = pq.read_table(tmp_path / "part.parquet").to_pandas()
+    for name in ("a", "b"):
+        with schema.shard(tmp_path / name, NAMES) as writer:
+            writer.add(clip)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    table = pq.read_table(tmp_path / "a").to_pandas()
     assert list(table["frame"]) == clip.frames_T.tolist()
     assert list(table["faces"]) == clip.faces_T.tolist()
     assert list(table["valid"]) == clip.valid_T.tolist()
     np.testing.assert_array_equal(table["blendshapes"][3], clip.blendshapes_TB[3])
-
-
-def test_same_trajectories_same_bytes(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        with schema.shard(tmp_path / name, NAMES) as writer:
-            writer.add(random_trajectory(30))
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-
-def test_facts_of_a_clip_without_frames(tmp_path: Path) -> None:
-    facts = ClipFacts(25.0, 640, 360, 72, problem="no frame can be decoded")
-    schema.write_clip(tmp_path / "clip.parquet", facts, [], ())
-    assert schema.read_facts(tmp_path / "clip.parquet") == facts
-    assert_equal(schema.read_clip(tmp_path / "clip.parquet"), schema.EMPTY)
 
 
 def test_an_interrupted_shard_leaves_nothing(tmp_path: Path) -> None:
@@ -97,9 +85,8 @@ def test_a_part_is_the_frames_from_start_to_before_end() -> None:
         (5.0, 6.0, slice(10, 10)),
     ):
         part = schema.between(TEN, start, end)
-        for name in ARRAYS:
-            np.testing.assert_array_equal(getattr(part, name), getattr(TEN, name)[frames])
-        assert part.names == NAMES
+        np.testing.assert_array_equal(part.pose_T44, TEN.pose_T44[frames])
+        assert part.times_T.tolist() == TEN.times_T[frames].tolist()
     assert_equal(schema.between(schema.EMPTY, 0.5, WHOLE), schema.EMPTY)
 
 
@@ -108,37 +95,37 @@ def test_parts_side_by_side_have_every_frame_once(cuts: list[float], seed: int) 
     clip = random_trajectory(9, seed=seed)
     edges = [WHOLE, *sorted(cuts), WHOLE]
     parts = [schema.between(clip, one, other) for one, other in pairwise(edges)]
-    np.testing.assert_array_equal(np.concatenate([part.times_T for part in parts]), clip.times_T)
+    assert_equal(schema.joined(parts), clip)
 
 
 def test_a_row_of_the_index_is_read_with_its_part(tmp_path: Path) -> None:
     other = random_trajectory(5, seed=1)
     with schema.shard(tmp_path / "part-00000.parquet", NAMES) as writer:
         write_to_shard(writer, "other", other)
-        writer.begin("ten", ClipFacts(10.0, 64, 48, 10))
         for chunk in chunked(TEN, 4):
             writer.add(chunk)
-        writer.end({})
+        writer.end_clip("ten", ClipFacts(10.0, 64, 48, 10), {})
     base = dict.fromkeys(schema.INDEX, "") | {"shard": "part-00000.parquet"}
     ten, all_of_it = base | {"row_group": 1, "row_groups": 3}, {"row_group": 0, "row_groups": 1}
     rows = [
         ten | {"start": 0.3, "end": 0.6},
         base | all_of_it | {"start": None, "end": None},
         ten | {"start": None, "end": 0.2},
+        base | {"video_idx": "007", "shard": "", "start": None, "end": None},
     ]
     write_csv(tmp_path / "index.csv", pd.DataFrame(rows))
     expected = [schema.between(TEN, 0.3, 0.6), other, schema.between(TEN, WHOLE, 0.2)]
-    for row, part in zip(schema.read_index(tmp_path).itertuples(), expected, strict=True):
+    *read, nowhere = schema.read_index(tmp_path).itertuples()
+    for row, part in zip(read, expected, strict=True):
         assert_equal(schema.read_row(tmp_path, row), part)
-
-
-def test_a_row_without_row_groups_reads_back_empty_places(tmp_path: Path) -> None:
-    base = dict.fromkeys(schema.INDEX, "") | {"start": None, "end": None}
-    write_csv(tmp_path / "index.csv", pd.DataFrame([base | {"video_idx": "007"}]))
-    (row,) = schema.read_index(tmp_path).itertuples()
-    assert (row.video_idx, row.shard, row.problem, row.reason) == ("007", "", "", "")
-    assert pd.isna(row.row_group)
-    assert pd.isna(row.row_groups)
+    assert (nowhere.video_idx, nowhere.shard, nowhere.problem, nowhere.reason) == (
+        "007",
+        "",
+        "",
+        "",
+    )
+    assert pd.isna(nowhere.row_group)
+    assert pd.isna(nowhere.row_groups)
 
 
 def test_a_missing_damaged_or_differently_formatted_shard_has_no_clips(
@@ -146,6 +133,10 @@ def test_a_missing_damaged_or_differently_formatted_shard_has_no_clips(
 ) -> None:
     path, facts = tmp_path / "part.parquet", ClipFacts(10.0, 64, 48, 10)
     assert schema.entries(path) == []
+    failed = ClipFacts(25.0, 640, 360, 72, problem="no frame can be decoded")
+    schema.write_clip(path, failed, [], ())
+    assert schema.read_facts(path) == failed
+    assert_equal(schema.read_clip(path), schema.EMPTY)
     schema.write_clip(path, facts, [TEN], NAMES)
     assert [entry.key for entry in schema.entries(path)] == ["part"]
     whole = path.read_bytes()
@@ -156,12 +147,6 @@ def test_a_missing_damaged_or_differently_formatted_shard_has_no_clips(
     schema.write_clip(path, facts, [TEN], NAMES)
     monkeypatch.undo()
     assert schema.entries(path) == []
-
-
-@given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 99))
-def test_chunks_joined_are_the_whole(n_frames: int, size: int, seed: int) -> None:
-    clip = random_trajectory(n_frames, seed)
-    assert_equal(schema.joined(list(chunked(clip, size))), clip)
 
 
 def test_a_clip_lasts_until_the_end_of_its_last_frame() -> None:

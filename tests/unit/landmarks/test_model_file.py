@@ -38,18 +38,15 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Threadin
         server.shutdown()
 
 
-@pytest.mark.usefixtures("server")
-def test_downloaded_once_then_found() -> None:
-    assert model_file.find() is None
-    assert model_file.get().read_bytes() == CONTENT
-    assert model_file.find() == model_file.HOME
-    assert [path.name for path in Path("models").iterdir()] == [model_file.NAME]
-
-
-def test_the_assets_folder_goes_first_and_nothing_is_downloaded(
+def test_downloaded_once_then_found_the_assets_folder_first(
     server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert model_file.find() is None
+    assert model_file.get().read_bytes() == CONTENT
     server.shutdown()
+    monkeypatch.setenv(model_file.ASSETS, str(tmp_path / "nowhere"))
+    assert model_file.get() == model_file.HOME
+    assert [path.name for path in Path("models").iterdir()] == [model_file.NAME]
     monkeypatch.setenv(model_file.ASSETS, str(tmp_path / "www"))
     assert model_file.get() == tmp_path / "www" / model_file.NAME
 

@@ -70,19 +70,16 @@ def test_of_nothing_nothing_is_measured() -> None:
     unknown = {"face_px", "sharpness", "yaw", "pitch", "roll", "still"}
     for name, value in quality.measure(quality.NONE).items():
         assert math.isnan(value) if name in unknown else value == 0, name
-
-
-def test_without_a_face_frames_are_counted_and_the_gap_is_the_clip() -> None:
-    found = measured(made("-----", faces="00200"))
-    assert (found["frames"], found["face_frames"], found["duration"]) == (5, 0, 0.5)
-    assert (found["longest_gap"], found["others_share"], found["jumps"]) == (0.5, 0.2, 0)
-    for name in ("face_px", "sharpness", "yaw", "pitch", "roll", "still"):
-        assert math.isnan(found[name])
+    counted = {"frames": 5, "duration": 0.5, "longest_gap": 0.5, "others_share": 0.2}
+    for name, value in measured(made("-----", faces="00200")).items():
+        assert math.isnan(value) if name in unknown else value == counted.get(name, 0), name
 
 
 def test_gaps_are_seconds_where_frames_are_uneven() -> None:
     clip = replace(made("xxx-xx"), times_T=np.array([0.0, 0.1, 0.2, 0.3, 1.5, 1.6]))
     assert measured(clip)["longest_gap"] == pytest.approx(1.2)
+    others = measured(made("xx----xxxx", faces="1310021111"))["others_share"]
+    assert others == 0.2  # beside the followed face they do not count
 
 
 @example("xxxxxx----")
@@ -97,11 +94,6 @@ def test_gap_and_shares_by_counting(valid: str) -> None:
     assert found["face_frames"] == valid.count("x")
     assert found["face_share"] == pytest.approx(valid.count("x") / len(valid), abs=5e-5)
     assert found["longest_gap"] <= found["duration"]
-
-
-def test_frames_with_others_only() -> None:
-    found = measured(made("xx----xxxx", faces="1310021111"))
-    assert found["others_share"] == 0.2  # beside the followed face they do not count
 
 
 def test_moves_by_more_than_half_the_faces_size_are_jumps() -> None:
@@ -125,15 +117,12 @@ def test_blendshapes_that_stand_still_are_counted() -> None:
     assert measured(clip)["still"] == BLENDSHAPES
 
 
-def test_the_faces_size_is_the_median_in_pixels_of_both_sides() -> None:
+def test_size_and_sharpness_are_the_medians_of_the_frames_that_have_them() -> None:
     clip = made("x" * 5)
     clip.landmarks_TPC[4, :, :2] *= 3  # one frame is far off
     assert measured(clip)["face_px"] == 40
     clip.landmarks_TPC[..., 0] *= 2
     assert measured(clip)["face_px"] == pytest.approx(40 * math.sqrt(2), abs=1e-3)
-
-
-def test_sharpness_is_the_median_of_the_frames_that_have_it() -> None:
     clip = made("xxx-x")
     clip.sharpness_T[:] = [1, 5, 6, np.nan, 100]
     assert measured(clip)["sharpness"] == 5.5
@@ -197,15 +186,12 @@ def test_blur_makes_a_picture_less_sharp_step_by_step() -> None:
     assert quality.sharpness(np.full((400, 400, 3), 128, np.uint8), face) == 0
 
 
-def test_the_number_of_pixels_hardly_changes_the_sharpness() -> None:
-    found = [
+def test_sharpness_is_of_the_face_alone_and_hardly_depends_on_the_number_of_pixels() -> None:
+    by_size = [
         quality.sharpness(textured(side), Spot(side / 2, side / 2, 0.75 * side))
         for side in (256, 400, 800, 1600)
     ]
-    assert max(found) < 1.35 * min(found)
-
-
-def test_only_the_face_counts() -> None:
+    assert max(by_size) < 1.35 * min(by_size)
     picture = np.full((400, 400, 3), 128, np.uint8)
     picture[150:250, 150:250] = textured(100)
     assert quality.sharpness(picture, Spot(200, 200, 90)) > 5
@@ -247,12 +233,9 @@ def test_limits_below_and_above_and_none() -> None:
     assert judged(made("x" + 30 * "-"), at_least={}, at_most={}) == ""
 
 
-def test_a_decoding_problem_comes_first_whatever_was_seen() -> None:
+def test_a_problem_comes_first_and_what_is_not_known_keeps_no_limit() -> None:
     problem = "truncated: 50 of 90 frames can be decoded"
     assert judged(made("x" * 50), problem) == judged(made("-"), problem) == problem
-
-
-def test_what_is_not_known_keeps_no_limit() -> None:
     clip = made("x" * 12)
     clip.sharpness_T[:] = np.nan
     for section in ("at_least", "at_most"):
