@@ -54,7 +54,7 @@ def robustness(
     """A model's scores under each condition.
 
     Args:
-        rows: answers as ``measures.from_table`` takes them, each clip once; scene, where it is known.
+        rows: answers as ``measures.from_table`` takes them, each clip once; with scenes, if known.
         index: of the landmarks: video_idx and the columns that ``CONDITIONS`` names.
         words: all words, in the order of the codes.
         resamples: of the bootstrap.
