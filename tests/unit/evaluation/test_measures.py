@@ -20,8 +20,6 @@ Pairs = list[tuple[int, int]]
 
 N_CLASSES = 7
 OF_COUNTS = {"war": measures.war, "uar": measures.uar, "macro_f1": measures.macro_f1}
-codes = st.integers(0, N_CLASSES - 1)
-some_pairs = st.lists(st.tuples(codes, codes), min_size=1, max_size=60)
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(max_examples=50, deadline=None)
 
@@ -86,27 +84,6 @@ def bootstrap(name: str, made: Answers, resamples: int = 300, seed: int = 0) -> 
 def of_counts(made: Answers) -> list[float]:
     found = measures.overall(made)
     return [float(found[name]) for name in OF_COUNTS]
-
-
-def plain_recall(pairs: Pairs, code: int) -> float:
-    answered = [p for a, p in pairs if a == code]
-    return answered.count(code) / len(answered)
-
-
-def plain_f1(pairs: Pairs, code: int) -> float:
-    right = sum(a == p == code for a, p in pairs)
-    wrong = sum((a == code) != (p == code) for a, p in pairs)
-    return 2 * right / (2 * right + wrong)
-
-
-def plain(pairs: Pairs) -> list[float]:
-    """WAR, UAR and macro F1 by counting."""
-    present = {a for a, _ in pairs}
-    return [
-        sum(a == p for a, p in pairs) / len(pairs),
-        sum(plain_recall(pairs, code) for code in present) / len(present),
-        sum(plain_f1(pairs, code) for code in present) / len(present),
-    ]
 
 
 @quick
@@ -284,16 +261,6 @@ def test_means_are_over_the_folds_with_clips_and_the_classes_that_occur() -> Non
     recall = measures.overall(made)["recall"]  # over the clips of all folds
     assert recall[:2].tolist() == pytest.approx([1 / 3, 1])
     assert np.isnan(recall[2:]).all()
-
-
-@quick
-@given(some_pairs, st.data())
-def test_over_folds_equals_plain_python(pairs: Pairs, data: st.DataObject) -> None:
-    n = len(pairs)
-    folds = data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))
-    parts = [[pairs[i] for i in range(n) if folds[i] == fold] for fold in set(folds)]
-    expected = np.mean([plain(part) for part in parts], axis=0)
-    assert of_counts(answers(pairs, folds)) == pytest.approx(expected.tolist())
 
 
 def simulated(

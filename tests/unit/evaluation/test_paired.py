@@ -145,9 +145,6 @@ def test_the_sentence_of_a_difference() -> None:
     assert said(comparison(Difference(0.7, 0.732, -0.0612, -0.0041, 0.0005))) == (
         f"B is better than A by 3.2 points of UAR (95 % interval 0.4 to 6.1, p = 0.0005; {UNITS})."
     )
-
-
-def test_the_sentence_of_none() -> None:
     assert said(comparison(Difference(0.70, 0.712, -0.041, 0.02, 0.423))) == (
         "B and A cannot be told apart: B has 1.2 points of UAR more "
         f"(95 % interval -2.0 to 4.1, p = 0.42; {UNITS})."
