@@ -24,9 +24,9 @@ ROWS = [
 
 
 @pytest.fixture
-def saved(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+def saved(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The figures that are saved, beside their files."""
-    kept: list[Figure] = []
+    kept: list[Any] = []
     save = figures.save
 
     def keep(figure: Figure, path: Path) -> None:
@@ -44,7 +44,7 @@ def ticks(axes: Any, axis: str) -> list[str]:
 
 
 def test_the_confusion_has_actual_words_in_rows_and_a_column_for_what_is_unreadable(
-    saved: list[Figure], tmp_path: Path
+    saved: list[Any], tmp_path: Path
 ) -> None:
     for counts, names in (
         ([[3, 1], [0, 2]], ["happy", "sad"]),
@@ -68,7 +68,7 @@ def test_the_confusion_has_actual_words_in_rows_and_a_column_for_what_is_unreada
 
 @pytest.mark.parametrize("n_targets", [1, 2, 4])
 def test_each_target_has_a_panel_with_the_clips_that_have_it(
-    saved: list[Figure], tmp_path: Path, n_targets: int
+    saved: list[Any], tmp_path: Path, n_targets: int
 ) -> None:
     actual = np.tile([[0.0], [2], [4], [6]], n_targets)
     predicted = np.tile([[5.0], [7], [0], [1]], n_targets)
@@ -90,14 +90,14 @@ def test_each_target_has_a_panel_with_the_clips_that_have_it(
     assert len(saved[0].axes) == n_targets
 
 
-def test_a_target_without_clips_or_variance_has_no_ccc(saved: list[Figure], tmp_path: Path) -> None:
+def test_a_target_without_clips_or_variance_has_no_ccc(saved: list[Any], tmp_path: Path) -> None:
     for actual in (np.nan, 1.0):
         made = Values(np.array([[actual]]), np.array([[1.0]]), np.zeros(1, int), np.zeros(1, int))
         plots.scatter(made, np.array([np.nan]), ["valence"], "a test", tmp_path / "a.png")
         assert saved[-1].axes[0].get_title().startswith("valence: no CCC, n = ")
 
 
-def test_each_condition_is_a_panel_with_its_ranges(saved: list[Figure], tmp_path: Path) -> None:
+def test_each_condition_is_a_panel_with_its_ranges(saved: list[Any], tmp_path: Path) -> None:
     columns = ["condition", "range", "n", "uar", "uar_low", "uar_high"]
     plots.robustness(pd.DataFrame(ROWS, columns=columns), "mlp on a corpus", tmp_path / "a.png")
     yaw, fps, subject = saved[0].axes

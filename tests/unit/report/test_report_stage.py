@@ -383,8 +383,8 @@ def test_what_is_missing_is_mentioned(project: Path) -> None:
     extract = json.loads((metrics / "extract/demo.json").read_text("utf-8"))
     extract |= {"measures": {}, "left_out": {}, "usable": 40}
     write_json(metrics / "extract/demo.json", extract)
-    for path in (*metrics.rglob("*.json"), project / "params.yaml"):  # of real people
-        path.write_text(path.read_text("utf-8").replace(ABOUT, "acted"), "utf-8")
+    for file in (*metrics.rglob("*.json"), project / "params.yaml"):  # of real people
+        file.write_text(file.read_text("utf-8").replace(ABOUT, "acted"), "utf-8")
     page = made(project)
     assert not page.of("img")
     assert not page.of("figure")
