@@ -47,7 +47,7 @@ def test_the_confusion_has_actual_words_in_rows_and_a_column_for_what_is_unreada
     saved: list[Any], tmp_path: Path
 ) -> None:
     for counts, names in (
-        ([[3, 1], [0, 2]], ["happy", "sad"]),
+        ([[3, 2], [0, 2]], ["happy", "sad"]),
         ([[3, 0, 1], [0, 0, 2]], ["happy", "sad", "unreadable"]),
         ([[1, 3], [0, 0]], ["happy", "sad"]),
     ):

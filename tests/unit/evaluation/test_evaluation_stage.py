@@ -214,6 +214,7 @@ def test_a_language_models_unreadable_answers_scenes_and_a_split_alone(
 ) -> None:
     rows = answers(("split",), 12)
     rows.loc[rows["role"] == "model", "predicted"] = ""
+    rows["answered_from"] = rows["answered_from"].replace("face", "frames")
     described = language(mode="zero_shot")
     write(tmp_path, rows, classifiers(model=described), scene="street")
     shutil.rmtree(tmp_path / "metrics/train")
@@ -223,6 +224,7 @@ def test_a_language_models_unreadable_answers_scenes_and_a_split_alone(
     assert report["language"] == described
     assert [row[-1] for row in report["split"]["model"]["confusion"]] == [12, 12, 12, 0]
     assert report["split"]["model"]["war"] == 0
+    assert report["split"]["unusable"] == 1  # those from frames were seen
     assert set(table(tmp_path, "confusion")["predicted"]) == {"unreadable"}
     assert table(tmp_path, "suspects").empty  # an unreadable answer doubts no label
     assert "scene" not in set(table(tmp_path, "robustness")["condition"])  # a single one
