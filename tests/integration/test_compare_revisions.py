@@ -92,10 +92,7 @@ def test_a_revision_needs_no_answers_in_the_workspace_but_dvcs_copy(
     shutil.rmtree(copy / ".dvc/cache")
     with pytest.raises(UserError, match=r"the answers of first are not here .*\(dvc pull"):
         read("first")
-
-
-def test_outside_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)  # outside of a repository
     with pytest.raises(UserError, match=r"'HEAD' is not a run.*is not a git repository"):
         read("HEAD")
 

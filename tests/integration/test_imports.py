@@ -39,7 +39,7 @@ def test_imports_open_no_connection() -> None:
 
 def test_what_follows_the_answers_loads_no_model_library() -> None:
     program = "import sys, facewave.{0}.__main__\nprint('\\n'.join(sys.modules))"
-    slow = {"torch", "transformers", "sklearn", "cleanlab", "mediapipe"}
+    slow = {"torch", "transformers", "sklearn", "mediapipe"}
     for room in ("evaluation", "report"):
         loaded = {name.split(".")[0] for name in run_python(program.format(room))}
         assert "pandas" in loaded

@@ -79,20 +79,11 @@ def language(**changes: Any) -> dict[str, Any]:
     """The description of a finetuned language model."""
     settings = asdict(params.load(REPOSITORY / "params.yaml").train.language)
     description: dict[str, Any] = {
-        "kind": "tiny-smolvlm",
-        "weights": "",
-        "revision": "",
-        "mode": "finetune",
-        "parameters": 1000,
-        "trained": 25,
-        "inputs": ["blendshapes", "head"],
+        **{"kind": "tiny-smolvlm", "weights": "", "revision": "", "mode": "finetune"},
+        **{"parameters": 1000, "trained": 25, "inputs": ["blendshapes", "head"]},
         "prompt": "The face: <face>.\nWhich of <b>?",
-        "adapter": "cross",
-        "face_tokens": 12,
-        "lora": settings["lora"],
-        "prefix": 0,
-        "projector": False,
-        "quantized": False,
+        **{"adapter": "cross", "face_tokens": 12, "lora": settings["lora"]},
+        **{"prefix": 0, "projector": False, "quantized": False},
     }
     own = {name: changes.pop(name) for name in description if name in changes}
     return description | own | {"settings": settings | changes}
@@ -223,54 +214,36 @@ def write(project: Path) -> None:
         "vote tie": {"count": 1, "rows": "list.csv: 90"},
         "empty row": {"count": 2, "rows": "list.csv: 91, 92"},
     }
-    write_json(
-        metrics / "clean/demo.json",
-        {"rows": 39, "kept": 36, "excluded": 3, "subjects": 12, "reasons": reasons},
-    )
-    write_json(
-        metrics / "extract/demo.json",
-        {
-            "clips": 40,
-            "usable": 37,
-            "frames": 4005,
-            "face_share": 0.9865,
-            "measures": {"yaw": {"p5": 1.5, "median": 4.25, "p95": 9.0}},
-            "left_out": {
-                "7": "truncated: 15 of 36 frames can be decoded",
-                "8": "truncated: 2 of 30.5 frames can be decoded",
-                "9": "no face in any frame",
-            },
+    clean = {"rows": 39, "kept": 36, "excluded": 3, "subjects": 12, "reasons": reasons}
+    extract = {
+        **{"clips": 40, "usable": 37, "frames": 4005, "face_share": 0.9865},
+        "measures": {"yaw": {"p5": 1.5, "median": 4.25, "p95": 9.0}},
+        "left_out": {
+            "7": "truncated: 15 of 36 frames can be decoded",
+            "8": "truncated: 2 of 30.5 frames can be decoded",
+            "9": "no face in any frame",
         },
-    )
-    write_json(
-        metrics / "wavelet/demo.json",
-        {
-            "clips": 36,
-            "channels": 2929,
-            "numbers_per_channel": 10,
-            "mean_frames_per_clip": 44.73,
-            "compression_ratio": 4.47,
-            "filled_share": 0.0,
-        },
-    )
+    }
+    wavelet = {
+        **{"clips": 36, "channels": 2929, "numbers_per_channel": 10, "filled_share": 0.0},
+        **{"mean_frames_per_clip": 44.73, "compression_ratio": 4.47},
+    }
+    for stage, figures in (("clean", clean), ("extract", extract), ("wavelet", wavelet)):
+        write_json(metrics / stage / "demo.json", figures)
     write_json(metrics / "evaluate/report.json", report())
     model = answers().query("role == 'model'")
     index = model[["video_idx"]].assign(**dict.fromkeys(CONDITIONS, 1.0))
     index["yaw"] = np.arange(len(index), dtype=float)
     found = robustness(model, index, WORDS, resamples=50, seed=0)
     write_csv(metrics / "evaluate/robustness.csv", found)
-    write_csv(
-        metrics / "study/importance.csv",
-        pd.DataFrame(
-            [
-                ("blendshape", "jawOpen", 0.02, 0.01, -0.01, 0.05),
-                ("blendshape", "mouthSmileLeft", 0.125, 0.01, 0.1, 0.15),
-                ("part", "1 of 2", 0.01, 0.01, 0.0, 0.02),
-                ("part", "2 of 2", 0.2, 0.01, 0.1, 0.3),
-            ],
-            columns=["kind", "name", "importance", "spread", "low", "high"],
-        ),
-    )
+    importance = [
+        ("blendshape", "jawOpen", 0.02, 0.01, -0.01, 0.05),
+        ("blendshape", "mouthSmileLeft", 0.125, 0.01, 0.1, 0.15),
+        ("part", "1 of 2", 0.01, 0.01, 0.0, 0.02),
+        ("part", "2 of 2", 0.2, 0.01, 0.1, 0.3),
+    ]
+    columns = ["kind", "name", "importance", "spread", "low", "high"]
+    write_csv(metrics / "study/importance.csv", pd.DataFrame(importance, columns=columns))
     doubted = model.head(2)[["video_idx", "file_path", "actual"]].assign(
         suggested="sad", quality=0.1, p_label=0.125, p_suggested=0.75, votes="", table="list.csv"
     )
@@ -279,14 +252,12 @@ def write(project: Path) -> None:
     write_csv(metrics / "study/reconstruction.csv", reconstruction())
     write_csv(metrics / "study/runs.csv", runs())
     write_csv(metrics / "study/leakage.csv", leakage())
-    write_csv(
-        metrics / "study/removed.csv",
-        pd.DataFrame(
-            scored(condition=condition, role=role, model=kind)
-            for condition in ("all frames", "50% removed")
-            for role, kind in ROLES.items()
-        ),
-    )
+    removed = [
+        scored(condition=condition, role=role, model=kind)
+        for condition in ("all frames", "50% removed")
+        for role, kind in ROLES.items()
+    ]
+    write_csv(metrics / "study/removed.csv", pd.DataFrame(removed))
     write_json(metrics / "study/summary.json", study())
     for path in PICTURES.values():
         (metrics / path).parent.mkdir(parents=True, exist_ok=True)

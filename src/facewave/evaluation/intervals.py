@@ -118,9 +118,14 @@ def grouped_by(rows: pd.DataFrame) -> str:
     return next(known, "clip") + "s"
 
 
-def interval_over(rows: pd.DataFrame) -> str:
-    """What the intervals of these clips' figures are drawn over: subjects, sources or clips."""
-    return grouped_by(rows) if enough_groups(groups(rows)) else "clips"
+def interval_over(rows: pd.DataFrame, group: Codes | None = None) -> str:
+    """What the intervals of these clips' figures are drawn over: subjects, sources or clips.
+
+    Args:
+        rows: of the clips.
+        group: of each clip, where they are known.
+    """
+    return grouped_by(rows) if enough_groups(groups(rows) if group is None else group) else "clips"
 
 
 def n_subjects(rows: pd.DataFrame) -> int | None:

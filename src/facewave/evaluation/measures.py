@@ -32,9 +32,11 @@ Weights, (n) or (R, n), say how often each clip counts; without them each counts
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from facewave.evaluation.intervals import Codes, Floats, divide, groups, mean
@@ -77,6 +79,10 @@ class Answers:
     def n_answers(self) -> int:
         """A: C, and one more only where there are unreadable answers."""
         return self.n_classes + int((self.predicted == self.n_classes).any())
+
+    def at(self, clips: NDArray[Any]) -> "Answers":
+        """Those to some clips, by mask or numbers."""
+        return Answers(**{name: value[clips] for name, value in vars(self).items()})
 
 
 def from_table(rows: pd.DataFrame, words: tuple[str, ...]) -> Answers:
@@ -154,10 +160,9 @@ def auc(answers: Answers, weights: Floats | None = None) -> Floats:
 def log_loss(answers: Answers, weights: Floats | None = None) -> Floats:
     """Mean of -ln of the actual class's probability, in nats; (..., F)."""
     own = answers.probabilities[np.arange(len(answers.actual)), answers.actual]
-    lost = _totals(
-        answers, weights, (answers.fold,), (answers.n_folds,), -np.log(np.maximum(own, _LEAST))
-    )
-    return divide(lost, _clips(answers, weights))
+    losses = -np.log(np.maximum(own, _LEAST))
+    total = _totals(answers, weights, (answers.fold,), (answers.n_folds,), losses)
+    return divide(total, _clips(answers, weights))
 
 
 def calibration_error(answers: Answers, weights: Floats | None = None) -> Floats:

@@ -159,12 +159,8 @@ def _swapped(first: Answers, second: Answers, resamples: int, seed: int) -> dict
     # A stream of its own: the coins have nothing to do with the draws of the bootstrap.
     rng = np.random.default_rng((seed, 1))
     # As one model's: unreadable answers of either have a column.
-    pooled = Answers(
-        **{
-            name: np.concatenate([value, getattr(second, name)])
-            for name, value in vars(first).items()
-        }
-    )
+    both = zip(vars(first).values(), vars(second).values(), strict=True)
+    pooled = Answers(*map(np.concatenate, both))
     parts = []
     for size in sizes(resamples, len(place)):
         kept = rng.integers(0, 2, (size, len(groups)))[:, place].astype(float)

@@ -19,7 +19,7 @@ from facewave.evaluation.robustness import ALL, NAMED
 _FEW = 10  # losses get markers, since a single one is no line
 _COLUMNS = 4  # panels side by side
 _MOST_NAMES = 30  # there is no room for the names of more scenes or subjects
-_WIDTH = 9  # letters per line of a range
+_WIDTH = 8  # letters per line of a range
 _BAR, _DARK, _PALE = "#f0a868", "#7a3b12", "#8c8c8c"
 
 

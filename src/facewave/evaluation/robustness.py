@@ -17,13 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from facewave.evaluation import measures
-from facewave.evaluation.intervals import (
-    Estimate,
-    Floats,
-    estimates,
-    interval_over,
-    n_subjects,
-)
+from facewave.evaluation.intervals import Estimate, Floats, estimates, interval_over, n_subjects
 
 Mask = NDArray[np.bool_]
 
@@ -55,17 +49,12 @@ COLUMNS = (
 
 
 def robustness(
-    answers: pd.DataFrame,
-    index: pd.DataFrame,
-    words: tuple[str, ...],
-    *,
-    resamples: int,
-    seed: int,
+    rows: pd.DataFrame, index: pd.DataFrame, words: tuple[str, ...], *, resamples: int, seed: int
 ) -> pd.DataFrame:
     """A model's scores under each condition.
 
     Args:
-        answers: what ``measures.from_table`` takes, each clip once; scene, where it is known.
+        rows: answers as ``measures.from_table`` takes them, each clip once; with scenes, if known.
         index: of the landmarks: video_idx and the columns that ``CONDITIONS`` names.
         words: all words, in the order of the codes.
         resamples: of the bootstrap.
@@ -79,19 +68,25 @@ def robustness(
     Raises:
         ValueError: a clip is there twice.
     """
-    measured = answers[["video_idx"]].merge(index, how="left", on="video_idx", validate="1:1")
+    measured = rows[["video_idx"]].merge(index, how="left", on="video_idx", validate="1:1")
     conditions = {
         condition: thirds(measured[condition].to_numpy(float) * times, unit)
         for condition, (unit, times) in CONDITIONS.items()
-    } | {name: _names(answers[name]) for name in NAMED if name in answers}
-    rows = [{"condition": ALL, "range": ""} | _scores(answers, words, resamples, seed)]
-    rows += [
-        {"condition": condition, "range": text} | _scores(answers[inside], words, resamples, seed)
+    } | {name: _names(rows[name]) for name in NAMED if name in rows}
+    parts = [(ALL, "", np.ones(len(rows), bool))]
+    parts += [
+        (condition, text, inside)
         for condition, bins in conditions.items()
         for text, inside in bins.items()
         if len(bins.keys() - {UNKNOWN}) > 1
     ]
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"subjects": "Int64"})
+    pooled = measures.from_table(rows.assign(partition=""), words)
+    records = [
+        {"condition": condition, "range": text}
+        | _scores(rows[inside], pooled.at(inside), resamples, seed)
+        for condition, text, inside in parts
+    ]
+    return pd.DataFrame(records, columns=COLUMNS).astype({"subjects": "Int64"})
 
 
 def thirds(values: Floats, unit: str) -> dict[str, Mask]:
@@ -121,18 +116,15 @@ def _names(names: pd.Series) -> dict[str, Mask]:
 
 
 def _scores(
-    rows: pd.DataFrame, words: tuple[str, ...], resamples: int, seed: int
+    rows: pd.DataFrame, answers: measures.Answers, resamples: int, seed: int
 ) -> dict[str, object]:
-    """The scores of some answers, pooled over folds, by their names in ``COLUMNS``."""
-    answers = measures.from_table(rows.assign(partition=""), words)
-    measure = partial(measures.war_and_uar, answers)
-    enough = len(rows) >= FEWEST
-    found = (
-        estimates(measure, answers.group, resamples, seed)
-        if enough
-        else {name: Estimate(value) for name, value in measure().items()}
-    )
+    """The scores of some clips, pooled over folds, by their names in ``COLUMNS``."""
+    measure, over = partial(measures.war_and_uar, answers), ""
+    found = {name: Estimate(value) for name, value in measure().items()}
+    if len(rows) >= FEWEST:
+        group = pd.factorize(answers.group)[0]  # numbered as they come, as the draws depend on it
+        found, over = estimates(measure, group, resamples, seed), interval_over(rows, group)
     scores: dict[str, object] = {"n": len(rows), "subjects": n_subjects(rows)}
     for name, estimate in found.items():
         scores |= estimate.named(name)
-    return scores | {"interval_over": interval_over(rows) if enough else ""}
+    return scores | {"interval_over": over}

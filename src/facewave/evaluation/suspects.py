@@ -1,20 +1,22 @@
 """Likely label errors, suggested and never changed: a ranked list for a person to look at.
 
-Confident learning (Northcutt et al., JAIR 2021) on the answers of models that had not seen the
-clip. A weak model mostly suggests its own mistakes: the list is for eyes, not for filters.
+Confident learning (Northcutt, Jiang and Chuang, JAIR 2021), pruned by noise rate, on the answers of
+models that had not seen the clip. cleanlab has it too, but takes longer to import than the whole
+stage runs. A weak model mostly suggests its own mistakes: the list is for eyes, not for filters.
 """
-
-import warnings
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from facewave.evaluation.intervals import Codes, Floats, divide
 from facewave.prediction.schema import UNREADABLE
 
 COLUMNS = (
     *("video_idx", "file_path", "actual", "suggested", "quality", "p_label", "p_suggested"),
     *("votes", "table", "row", "start", "end"),  # as in the label table
 )
+_EQUAL = 1e-6
 
 
 def suspects(answers: pd.DataFrame, table: pd.DataFrame, words: tuple[str, ...]) -> pd.DataFrame:
@@ -34,25 +36,52 @@ def suspects(answers: pd.DataFrame, table: pd.DataFrame, words: tuple[str, ...])
         normalised margin of the label in [0, 1], low where it is doubtful.
     """
     seen = answers[(answers["answered_from"] == "face") & (answers["predicted"] != UNREADABLE)]
-    if seen["actual"].nunique() < 2:
-        return pd.DataFrame(columns=list(COLUMNS))
-    from cleanlab.filter import find_label_issues  # takes seconds to load
-    from cleanlab.rank import get_label_quality_scores
-
-    codes = seen["actual"].map({word: code for code, word in enumerate(words)}).to_numpy(np.int64)
+    codes = seen["actual"].map(words.index).to_numpy(np.int64)
     rounded = seen[[f"p_{word}" for word in words]].to_numpy(float)
     probabilities = rounded / rounded.sum(1, keepdims=True)
-    with warnings.catch_warnings():
-        # Classes with few clips may hide errors, which a list for eyes can bear.
-        warnings.filterwarnings("ignore", "May not flag all label issues", UserWarning)
-        doubted = find_label_issues(codes, probabilities, n_jobs=1)
-    quality = get_label_quality_scores(codes, probabilities, method="normalized_margin")
-    rows = np.arange(len(seen))
+    p_label = np.take_along_axis(probabilities, codes[:, None], axis=1)[:, 0]
     listed = seen.assign(
         suggested=np.array(words, object)[probabilities.argmax(1)],
-        quality=np.round(quality, 4),
-        p_label=rounded[rows, codes].round(4),
+        quality=((p_label - probabilities.max(1) + 1) / 2).round(4),
+        p_label=rounded[np.arange(len(seen)), codes].round(4),
         p_suggested=rounded.max(1).round(4),
-    )[doubted]
+    )[likely_errors(codes, probabilities)]
     listed = listed.merge(table[["video_idx", *COLUMNS[-5:]]], how="left", on="video_idx")
     return listed.sort_values(["quality", "video_idx"], ignore_index=True)[list(COLUMNS)]
+
+
+def likely_errors(codes: Codes, probabilities: Floats) -> NDArray[np.bool_]:
+    """Which labels are likely wrong, (n).
+
+    Args:
+        codes: the labels, (n).
+        probabilities: of the C classes, (n, C).
+    """
+    n_classes = probabilities.shape[1]
+    labelled = codes[:, None] == np.arange(n_classes)
+    # A clip is counted as the likeliest class that gets at least its mean among clips labelled so.
+    thresholds = divide((probabilities * labelled).sum(0), labelled.sum(0))
+    confident = probabilities >= thresholds - _EQUAL
+    counted = np.where(confident, probabilities, -1).argmax(1)
+    joint = np.zeros((n_classes, n_classes))  # label, counted class
+    np.add.at(joint, (codes, counted), confident.any(1))
+    np.fill_diagonal(joint, np.maximum(joint.diagonal(), 1))
+    joint *= (labelled.sum(0) / joint.sum(1))[:, None]
+    errors = np.zeros(len(codes), bool)
+    for code, row in enumerate(joint):
+        clips = np.flatnonzero(labelled[:, code])
+        margins = probabilities[clips] - probabilities[clips, code, None]
+        for other, n_errors in enumerate(_rounded(row, code)):
+            if other != code:
+                errors[clips[np.argsort(-margins[:, other])[:n_errors]]] = True
+    return errors & (probabilities.max(1) > probabilities[np.arange(len(codes)), codes])
+
+
+def _rounded(values: Floats, first: int) -> Codes:
+    """Integers of the same sum, by largest remainder; among equal ones ``first`` is rounded up."""
+    whole = np.floor(values + _EQUAL)
+    remainders = values - whole
+    remainders[first] += _EQUAL
+    missing = round(float(values.sum() - whole.sum()))
+    whole[np.argsort(remainders, kind="stable")[len(values) - missing :]] += 1
+    return whole.astype(np.int64)

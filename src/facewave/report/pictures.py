@@ -63,7 +63,7 @@ def clip(
 
 
 def sheet(clips: list[tuple[Clip, float, str]], title: str, path: Path) -> None:
-    """A frame of each clip with a text below it; the sheet has room for ``SHEET``.
+    """A frame of each clip with a text above it; the sheet has room for ``SHEET``.
 
     Args:
         clips: clip, time of the frame (s from the first one; NaN: the clip's middle), text.
@@ -73,14 +73,14 @@ def sheet(clips: list[tuple[Clip, float, str]], title: str, path: Path) -> None:
     columns = min(4, max(1, len(clips)))
     rows = max(1, math.ceil(len(clips) / columns))
     with mpl.rc_context(figures.STYLE):
-        figure = Figure((max(6.0, 2.4 * columns), 2.8 * rows + 0.5), layout="constrained")
+        figure = Figure((max(6.0, 2.4 * columns), 2.9 * rows + 0.5), layout="constrained")
         for number, (video, time, text) in enumerate(clips, start=1):
             axes = figure.add_subplot(rows, columns, number)
             if (picture := _picture(video, time)) is not None:
                 axes.imshow(picture)
             else:
                 axes.text(0.5, 0.5, "the clip is missing", ha="center", va="center")
-            axes.text(0.5, -0.03, text, transform=axes.transAxes, ha="center", va="top", size=7)
+            axes.set_title(text, fontsize=7)
             axes.set_axis_off()
         figure.suptitle(title, fontsize=10)
         figures.save(figure, path, dpi=75)  # photographs make large PNGs

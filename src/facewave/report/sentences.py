@@ -108,22 +108,25 @@ def doubts(results: Results, about: str) -> list[Doubt]:
     """
     report = results.report
     summary = report[protocol(report)]
+    found = [*_data(results, about)]
+    if "targets" not in report:
+        found += _answers(summary, len(results.records["suspects"]))
+    if "language" in report:
+        found.append(_language(report["language"]))
+    found += _subjects(summary)
     if "targets" in report:
-        return [
-            *_data(results, about),
-            *_language(report["language"]),
-            *_subjects(summary),
-            *_numbers(summary, report["targets"]),
-        ]
-    return [
-        *_data(results, about),
-        *_answers(summary, len(results.records["suspects"])),
-        *(_language(report["language"]) if "language" in report else ()),
-        *_subjects(summary),
-        *_classes(summary["model"], report["classes"]),
-        *_scores(summary),
-        *_study(results.study),
-    ]
+        return [*found, *_numbers(summary, report["targets"])]
+    found += [*_classes(summary["model"], report["classes"]), *_scores(summary)]
+    leaked = results.study.get("leakage", {}).get("model", {"difference": 0.0})["difference"]
+    if leaked > _LEAKED:
+        found.append(
+            Doubt(
+                "It also recognises people",
+                f"Where folds share subjects, UAR is {number(leaked)} points higher (section 4). "
+                "Figures on such folds would be too good.",
+            )
+        )
+    return found
 
 
 def _data(results: Results, about: str) -> Iterator[Doubt]:
@@ -134,14 +137,13 @@ def _data(results: Results, about: str) -> Iterator[Doubt]:
             "The figures show that the machinery works; they say nothing about how well people's "
             "emotions are recognised.",
         )
-    if clean["excluded"]:
+    if n := clean["excluded"]:
         yield Doubt(
-            f"{clean['excluded']:,} of {counted(clean['rows'], 'row')} of the label files "
-            f"{'is' if clean['excluded'] == 1 else 'are'} left out",
+            f"{n:,} of {counted(clean['rows'], 'row')} of the label files "
+            f"{'is' if n == 1 else 'are'} left out",
             "The reasons are in section 2. What remains may be easier than the whole.",
         )
-    unusable = extract["clips"] - extract["usable"]
-    if unusable:
+    if unusable := extract["clips"] - extract["usable"]:
         reasons = [f"{reason} ({n:,})" for reason, _, n in left_out(extract)]
         more = ["others, see section 2"] if len(reasons) > _REASONS else []
         yield Doubt(
@@ -157,9 +159,9 @@ def _answers(summary: Json, doubted: int) -> Iterator[Doubt]:
             "The language model wrote none of the words, or more than one. Such answers count as "
             "wrong.",
         )
-    if summary["unusable"]:
+    if n := summary["unusable"]:
         yield Doubt(
-            f"{counted(summary['unusable'], 'test clip')} answered unseen",
+            f"{counted(n, 'test clip')} answered unseen",
             "They show no usable face. They are answered from the class frequencies in training "
             "and count in every figure.",
         )
@@ -171,19 +173,18 @@ def _answers(summary: Json, doubted: int) -> Iterator[Doubt]:
         )
 
 
-def _language(language: Json) -> Iterator[Doubt]:
-    if language["weights"]:
-        yield Doubt(
-            "What the language model has seen before is not known in full",
-            "Where test clips, or films that they are from, were among what its weights were "
-            "trained on, the figures are too good.",
-        )
-    else:
-        yield Doubt(
+def _language(language: Json) -> Doubt:
+    if not language["weights"]:
+        return Doubt(
             "The language model's weights are random",
             "It is a tiny one, for testing the machinery. Its answers say nothing about what "
             "language models can do.",
         )
+    return Doubt(
+        "What the language model has seen before is not known in full",
+        "Where test clips, or films that they are from, were among what its weights were trained "
+        "on, the figures are too good.",
+    )
 
 
 def _subjects(summary: Json) -> Iterator[Doubt]:
@@ -208,37 +209,35 @@ def _subjects(summary: Json) -> Iterator[Doubt]:
 
 
 def _classes(model: Json, words: list[str]) -> Iterator[Doubt]:
-    recall = model["recall"]
-    chance = 1 / len(recall)
-    never = [word for word, value in recall.items() if value == 0]
-    rarely = [word for word, value in recall.items() if 0 < value < chance]
-    if never:
-        yield Doubt(f"Never found: {', '.join(never)}", "None of their clips is recognised.")
-    if rarely:
-        yield Doubt(
-            f"Rarely found: {', '.join(rarely)}",
-            f"The recall is below {number(100 * chance)} %, which guessing would give.",
-        )
+    recall, chance = model["recall"], 1 / len(model["recall"])
     clips = {word: sum(row) for word, row in zip(words, model["confusion"], strict=True)}
-    few = [f"{word} ({clips[word]})" for word in recall if clips[word] < _FEW]
-    if few:
-        yield Doubt(
-            f"Fewer than {_FEW} test clips: {', '.join(few)}",
+    kinds = {
+        "Never found": (
+            [word for word, value in recall.items() if value == 0],
+            "None of their clips is recognised.",
+        ),
+        "Rarely found": (
+            [word for word, value in recall.items() if 0 < value < chance],
+            f"The recall is below {number(100 * chance)} %, which guessing would give.",
+        ),
+        f"Fewer than {_FEW} test clips": (
+            [f"{word} ({clips[word]})" for word in recall if clips[word] < _FEW],
             "One clip more or less moves the recall of such a class by more than five points.",
-        )
-    missing = [word for word in words if word not in recall]
-    if missing:
-        yield Doubt(
-            f"Not in the test clips: {', '.join(missing)}",
+        ),
+        "Not in the test clips": (
+            [word for word in words if word not in recall],
             "How well these are found is not known; no mean includes them.",
-        )
+        ),
+    }
+    for what, (classes, why) in kinds.items():
+        if classes:
+            yield Doubt(f"{what}: {', '.join(classes)}", why)
 
 
 def _scores(summary: Json) -> Iterator[Doubt]:
     model = summary["model"]
     others = [figures for role, figures in by_role(summary).items() if role != "model"]
-    better = [kind(other["name"]) for other in others if other["uar"] >= model["uar"]]
-    if better:
+    if better := [kind(other["name"]) for other in others if other["uar"] >= model["uar"]]:
         yield Doubt(
             f"No better than {', '.join(better)}",
             f"By UAR the {kind(model['name'])} is not ahead of what is simpler.",
@@ -268,16 +267,6 @@ def _numbers(summary: Json, targets: Sequence[str]) -> Iterator[Doubt]:
             f"No closer than the mean: {listed(far)}",
             "Always predicting the training clips' mean has no larger error (RMSE).",
         )
-
-
-def _study(study: Json) -> Iterator[Doubt]:
-    for role, figures in study.get("leakage", {}).items():
-        if role == "model" and figures["difference"] > _LEAKED:
-            yield Doubt(
-                "It also recognises people",
-                f"Where folds share subjects, UAR is {number(figures['difference'])} points "
-                "higher (section 4). Figures on such folds would be too good.",
-            )
 
 
 def _figure(figures: Json, name: str) -> str:

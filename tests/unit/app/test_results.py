@@ -11,31 +11,22 @@ from facewave.errors import UserError
 from facewave.files import write_json
 
 
-def figures(
-    name: str, war: float, uar: float, macro_f1: float, auc: float | None
-) -> dict[str, Any]:
+def bounded(war: float, uar: float, macro_f1: float, **others: Any) -> dict[str, Any]:
+    """Figures with their intervals, and others."""
     values = {"war": war, "uar": uar, "macro_f1": macro_f1}
-    others = {"auc": auc, "log_loss": 1.3, "calibration_error": 0.054}
-    return {
-        "name": name,
-        "recall": {"happy": 1.0},
-        **values,
-        **others,
-        **{f"{name}_low": value - 0.1 for name, value in values.items()},
-        **{f"{name}_high": value + 0.05 for name, value in values.items()},
-    }
+    low = {f"{name}_low": value - 0.1 for name, value in values.items()}
+    high = {f"{name}_high": value + 0.05 for name, value in values.items()}
+    return others | {"calibration_error": 0.054} | values | low | high
 
 
-def summary(**changes: Any) -> dict[str, Any]:
-    return {
-        "n": 12,
-        "subjects": 4,
-        "unusable": 1,
-        "interval_over": "clips",
-        "model": figures("mlp", 0.8125, 0.75, 0.7, 0.9),
-        "majority": figures("majority", 0.25, 0.2, 0.15, None),
-    } | changes
-
+MODEL = bounded(0.8125, 0.75, 0.7, auc=0.9, name="mlp")
+ROLES = ("model", "majority")
+SPLIT: dict[str, Any] = {
+    **{"n": 12, "subjects": 4, "unusable": 1, "interval_over": "clips", "model": MODEL},
+    "majority": bounded(0.25, 0.2, 0.15, auc=None, name="majority"),
+}
+OVER_FOLDS = SPLIT | {"n": 97, "subjects": 30, "unusable": 0, "interval_over": "subjects"}
+OVER_FOLDS["model"] = MODEL | {"fold": {"1": {}, "2": {}}}
 
 Shown = Callable[[dict[str, Any]], str]
 
@@ -56,78 +47,44 @@ def shown(
     return printed
 
 
-def test_every_protocol_with_its_clips_and_what_was_measured(shown: Shown) -> None:
-    folds = summary(n=97, subjects=30, unusable=0, interval_over="subjects")
-    folds["model"]["fold"] = {"1": {}, "2": {}}
-    metrics = {"dataset": "demo: synthetic clips", "split": summary(), "folds": folds}
-    out = shown(metrics)
-    assert "demo: synthetic clips" in out
-    (split,) = (line for line in out.splitlines() if "80/10/10 split" in line)
-    (mean,) = (line for line in out.splitlines() if "Mean over folds 1, 2:" in line)
-    for line, n, subjects, drawn in ((split, 12, 4, "clips"), (mean, 97, 30, "subjects")):
-        assert f"{n} test clips of {subjects} subjects" in line
-        assert "95 %" in line
-        assert line.endswith(f"over {drawn}")
-    assert "1 of them unusable and answered from class frequencies" in split
-    assert "without" not in mean
-    assert "report.json" in out
-    assert "data/answers/answers.csv" in out
-    assert "metrics/evaluate/plots" in out
-
-
-def test_every_role_with_its_intervals(shown: Shown) -> None:
-    metrics = {"dataset": "demo: x", "split": summary(), "folds": summary()}
-    out = shown(metrics)
+def test_every_protocol_and_role_with_intervals(shown: Shown) -> None:
+    out = shown({"dataset": "demo: [acted] clips", "split": SPLIT, "folds": OVER_FOLDS})
     rows = [" ".join(line.split()) for line in out.splitlines()]
+    assert rows[0] == "demo: [acted] clips"
+    drawn = "in brackets 95 % intervals by bootstrap over"
+    unusable = "1 of them unusable and answered from class frequencies"
+    assert f"80/10/10 split: 12 test clips of 4 subjects, {unusable}; {drawn} clips" in rows
+    assert f"Mean over folds 1, 2: 97 test clips of 30 subjects; {drawn} subjects" in rows
     expected = [
         "in % WAR UAR macro F1 AUC ECE",
         "model (mlp) 81.2 [71, 86] 75.0 [65, 80] 70.0 [60, 75] 90.0 5.4",
         "majority 25.0 [15, 30] 20.0 [10, 25] 15.0 [5, 20] - 5.4",
     ]
     assert [row for row in rows if row in expected] == 2 * expected
-
-
-def test_one_protocol_alone_brackets_and_no_subjects(shown: Shown) -> None:
+    for text in ("report.json", "data/answers/answers.csv", "metrics/evaluate/plots"):
+        assert text in out
     for key in ("split", "folds"):
-        out = shown({"dataset": "dfew: [acted] clips", key: summary(subjects=None)})
+        out = shown({"dataset": "dfew: x", key: SPLIT | {"subjects": None}})
         assert ("80/10/10" in out) == (key == "split")
         assert ("ean over folds" in out) == (key == "folds")
-        assert "[acted] clips" in out
         assert "12 test clips, 1 of them" in out
         assert "subject" not in out
-
-
-def test_without_metrics_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+    Path("metrics/evaluate/report.json").unlink()
     with pytest.raises(UserError, match=r"report\.json is missing\. Make it with: make repro"):
         show()
 
 
-def numbers(**changes: Any) -> dict[str, Any]:
-    """Of a regression."""
-    model = {"ccc": 0.4567, "pcc": 0.5, "rmse": 0.25, "sagr": 0.75}
-    model |= {f"{name}_low": -0.001 for name in dict(model)}
-    model |= {f"{name}_high": 0.888 for name in list(model)[:4]}
+def test_a_regressions_targets_with_their_intervals(shown: Shown) -> None:
+    model: dict[str, Any] = {"ccc": 0.4567, "pcc": 0.5, "rmse": 0.25, "sagr": 0.75}
+    for name in list(model):
+        model |= {f"{name}_low": -0.001, f"{name}_high": 0.888}
     floor = model | {"pcc": None, "pcc_low": None, "pcc_high": None, "rmse_low": None}
-    return {
-        "n": 12,
-        "subjects": 4,
-        "unusable": 0,
-        "interval_over": "clips",
+    roles = {
         "model": {"name": "tiny-qwen2.5-vl", "score.stress": model},
         "mean": {"name": "mean", "score.stress": floor},
-    } | changes
-
-
-def test_a_regression_s_targets_with_their_intervals(shown: Shown) -> None:
-    metrics: dict[str, Any] = {
-        "dataset": "demo: x",
-        "targets": ["score.stress"],
-        "split": numbers(),
     }
-    metrics["folds"] = numbers(n=86)
-    metrics["folds"]["model"]["fold"] = {"1": {}, "2": {}}
-    out = shown(metrics)
+    split = {name: value for name, value in SPLIT.items() if name not in ROLES} | roles
+    out = shown({"dataset": "demo: x", "targets": ["score.stress"], "split": split})
     rows = [" ".join(line.split()) for line in out.splitlines()]
     expected = [
         "model: tiny-qwen2.5-vl",
@@ -138,8 +95,6 @@ def test_a_regression_s_targets_with_their_intervals(shown: Shown) -> None:
         "mean 0.46 - 0.25 0.75",
         "[0.00, 0.89] [0.00, 0.89]",
     ]
-    assert [row for row in rows if row in expected] == 2 * expected
-    assert "80/10/10 split: 12 test clips of 4 subjects; in brackets" in out
-    assert "Mean over folds 1, 2: 86 test clips" in out
+    assert [row for row in rows if row in expected] == expected
     tables = [line for line in out.splitlines() if "0.46" in line or "0.89" in line]
     assert all(len(line) <= 80 for line in tables)

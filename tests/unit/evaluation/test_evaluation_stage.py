@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import chdir
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from sklearn import metrics as sk
 
 from facewave import figures as pictures
 from facewave.evaluation import measures, robustness, suspects
@@ -119,24 +119,7 @@ def model_over_folds(project: Path) -> pd.DataFrame:
     return rows[(rows["role"] == "model") & (rows["partition"] != "split")]
 
 
-def by_scikit_learn(rows: pd.DataFrame) -> dict[str, float]:
-    """A fold's figures, over the classes that occur."""
-    actual, predicted = rows["actual"], rows["predicted"]
-    shares = rows[[f"p_{word}" for word in WORDS]].to_numpy(float)
-    shares = shares / shares.sum(axis=1, keepdims=True)
-    occurring = sorted(actual.unique())
-    codes = actual.map(WORDS.index).to_numpy()
-    aucs = [sk.roc_auc_score(codes == k, shares[:, k]) for k in map(WORDS.index, occurring)]
-    return {
-        "war": sk.accuracy_score(actual, predicted),
-        "uar": sk.recall_score(actual, predicted, average="macro", labels=occurring),
-        "macro_f1": sk.f1_score(actual, predicted, average="macro", labels=occurring),
-        "auc": float(np.mean(aucs)),
-        "log_loss": -np.log(shares[range(len(codes)), codes]).mean(),
-    }
-
-
-def test_the_reports_figures_follow_from_the_answers(project: Path) -> None:
+def test_figures_and_intervals_follow_from_the_answers(project: Path) -> None:
     report = read_json(project, "report")
     assert list(report) == ["dataset", "classes", "split", "folds"]
     assert (report["dataset"], report["classes"]) == (f"demo: {ABOUT}", list(WORDS))
@@ -152,38 +135,25 @@ def test_the_reports_figures_follow_from_the_answers(project: Path) -> None:
         for role in ROLES:
             figures = summary[role]
             own = rows[(rows["role"] == role) & rows["partition"].isin(partitions)]
-            folds = {name: by_scikit_learn(part) for name, part in own.groupby("partition")}
-            for name in folds[partitions[0]]:
-                expected = np.mean([fold[name] for fold in folds.values()])
-                assert figures[name] == pytest.approx(expected, abs=1e-4)
-            right = own["actual"] == own["predicted"]
-            recall = right.groupby(own["actual"]).mean().to_dict()
-            assert figures["recall"] == pytest.approx(recall, abs=1e-4)
-            counts = own.groupby(["actual", "predicted"]).size()
-            assert figures["confusion"] == [
-                [counts.get((actual, predicted), 0) for predicted in WORDS] for actual in WORDS
-            ]
+            answered = measures.from_table(own, WORDS)
+            drawn = resampled(partial(measures.overall, answered), answered.group, 50, seed=0)
+            values, by_fold = measures.overall(answered), measures.by_fold(answered)
+            recall = dict(zip(WORDS, values["recall"][:3].round(4), strict=False))
+            low, high = interval(drawn["recall"][:, :3]).round(4)
+            assert figures["recall"] == recall
+            assert figures["recall_low"] == dict(zip(recall, low, strict=True))
+            assert figures["recall_high"] == dict(zip(recall, high, strict=True))
             in_folds = figures.get("fold", {})
             assert list(in_folds) == (partitions if key == "folds" else [])
-            for name, fold in in_folds.items():
-                assert fold["n"] == 12
-                assert fold == pytest.approx(fold | folds[name], abs=1e-4)
-
-
-def test_intervals_follow_from_the_answers(project: Path) -> None:
-    answered = measures.from_table(model_over_folds(project), WORDS)
-    drawn = resampled(lambda w: measures.overall(answered, w), answered.group, 50, seed=0)
-    model = read_json(project, "report")["folds"]["model"]
-    for name in measures.MEASURES:
-        ends = (model[f"{name}_low"], model[f"{name}_high"])
-        assert ends == tuple(interval(drawn[name]).round(4))
-    low, high = interval(drawn["recall"][:, :3]).round(4)
-    assert model["recall_low"] == dict(zip(WORDS, low, strict=False))
-    assert model["recall_high"] == dict(zip(WORDS, high, strict=False))
-
-
-def test_few_figures_are_for_tables_of_experiments(project: Path) -> None:
-    folds = read_json(project, "report")["folds"]
+            for name in measures.MEASURES:
+                ends = [figures[name + end] for end in ("", "_low", "_high")]
+                assert ends == [values[name].round(4), *interval(drawn[name]).round(4)]
+                assert [fold[name] for fold in in_folds.values()] == (
+                    by_fold[name].round(4).tolist() if in_folds else []
+                )
+            assert [fold["n"] for fold in in_folds.values()] == [12] * len(in_folds)
+            assert figures["confusion"] == measures.confusion(answered).sum(0).tolist()
+    folds = report["folds"]
     expected = {"n": 36} | {name: folds["model"][name] for name in ("war", "uar", "macro_f1")}
     expected |= {role: {"uar": folds[role]["uar"]} for role in ("majority", "logistic")}
     assert read_json(project, "metrics") == expected
@@ -244,6 +214,7 @@ def test_a_language_models_unreadable_answers_scenes_and_a_split_alone(
 ) -> None:
     rows = answers(("split",), 12)
     rows.loc[rows["role"] == "model", "predicted"] = ""
+    rows["answered_from"] = rows["answered_from"].replace("face", "frames")
     described = language(mode="zero_shot")
     write(tmp_path, rows, classifiers(model=described), scene="street")
     shutil.rmtree(tmp_path / "metrics/train")
@@ -253,6 +224,7 @@ def test_a_language_models_unreadable_answers_scenes_and_a_split_alone(
     assert report["language"] == described
     assert [row[-1] for row in report["split"]["model"]["confusion"]] == [12, 12, 12, 0]
     assert report["split"]["model"]["war"] == 0
+    assert report["split"]["unusable"] == 1  # those from frames were seen
     assert set(table(tmp_path, "confusion")["predicted"]) == {"unreadable"}
     assert table(tmp_path, "suspects").empty  # an unreadable answer doubts no label
     assert "scene" not in set(table(tmp_path, "robustness")["condition"])  # a single one
@@ -283,7 +255,6 @@ def test_a_regression(tmp_path: Path, drawn: Drawn) -> None:
                 assert figures_of["rmse"] == pytest.approx(by_fold.mean(), abs=1e-3)
                 assert figures_of["rmse_low"] <= figures_of["rmse"] <= figures_of["rmse_high"]
                 for name, fold in found.get("fold", {}).items():
-                    assert fold["n"] == 12
                     assert fold[target]["rmse"] == pytest.approx(by_fold[name], abs=1e-3)
             assert ("fold" in found) == (key == "folds")
     floor = report["folds"]["mean"]["valence"]

@@ -1,6 +1,5 @@
 """The page's numbers, sentences and whatever its tables need beyond the stages' records."""
 
-import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -40,15 +39,9 @@ def test_figures_of_records_and_what_is_unknown() -> None:
     assert [counted(n, "clip") for n in (0, 1, 2345)] == ["0 clips", "1 clip", "2,345 clips"]
     assert tables.whole("12.0") == tables.whole("12") == "12"
     assert tables.whole("") == "-"
-
-
-def test_the_best_is_never_unknown() -> None:
     assert cells.best(["1", "", None, math.nan, 3]) == 3
     assert cells.best([2, math.nan, 1], lowest=True) == 1
     assert math.isnan(cells.best([None]))
-
-
-def test_a_pictures_size_is_that_of_its_header() -> None:
     assert (picture(PNG).width, picture(PNG).height) == (3, 2)
 
 
@@ -66,7 +59,7 @@ def test_of_many_clips_and_inputs_the_first_are_named() -> None:
     assert [row["name"] for row in rows] == [str(i) for i in range(29, 9, -1)]
 
 
-def test_every_class_that_occurs() -> None:
+def test_every_class_that_occurs_and_every_tag_of_a_run() -> None:
     recall = {"happy": 0.8, "sad": 1.0, "neutral": 0.0}
     model = {
         "confusion": [[8, 1, 1, 0, 0], [0, 4, 0, 0, 0], [2, 0, 0, 0, 3], [0, 0, 0, 0, 0]],
@@ -77,9 +70,6 @@ def test_every_class_that_occurs() -> None:
         ["sad", "nothing else", 4, 5],
         ["neutral", "no readable answer (3 times)", 5, 1],
     ]
-
-
-def test_a_run_may_be_both_chosen_and_best() -> None:
     record = {name: str(value) for name, value in runs().iloc[1].items()}
     both = study()["chosen_by_validation"]
     chosen = {"chosen_by_validation": both, "best_on_test": both}
@@ -87,62 +77,54 @@ def test_a_run_may_be_both_chosen_and_best() -> None:
 
 
 def test_the_headline_has_the_model_beside_the_majority() -> None:
+    assert sentences.protocol(report()) == "folds"
+    assert sentences.protocol(report(split=answers(("split",), 2))) == "split"
     ends = {"war_low": 0.457, "war_high": 0.607, "uar_low": 0.467, "uar_high": 0.629}
-    summary = {
-        "model": {
-            "name": "mlp",
-            "war": 0.532,
-            "uar": 0.548,
-            **ends,
-            "recall": dict.fromkeys("abcdefg"),
-        },
-        "majority": {"name": "majority", "war": 0.139},
-    }
+    model = {"name": "mlp", "war": 0.532, "uar": 0.548, "recall": dict.fromkeys("abcdefg")} | ends
+    summary = {"model": model, "majority": {"name": "majority", "war": 0.139}}
     assert sentences.headline(summary, ()).replace("\u00a0", " ") == (
         "The MLP names the emotion of 53.2 % of the test clips (WAR, 95 % interval 45.7 to 60.7); "
         "always naming the most frequent emotion gets 13.9 %. With each of the 7 emotions counting "
         "the same it is 54.8 % (UAR, 95 % interval 46.7 to 62.9)."
     )
     assert sentences.baseline(summary) == ""
-    summary["svm"] = {"name": "svm", "uar": 0.5, "uar_low": 0.4, "uar_high": 0.6}
-    summary["trees"] = {"name": "trees", "uar": 0.52, "uar_low": 0.4, "uar_high": 0.6}
-    said = sentences.baseline(summary).replace("\u00a0", " ")
-    assert "boosted trees has the highest UAR, 52.0 % (40.0 to 60.0)" in said
-    assert "facewave compare model trees" in said
+    for name, uar in (("svm", 0.5), ("trees", 0.52)):
+        summary[name] = {"name": name, "uar": uar, "uar_low": 0.4, "uar_high": 0.6}
+    text = sentences.baseline(summary).replace("\u00a0", " ")
+    assert "boosted trees has the highest UAR, 52.0 % (40.0 to 60.0)" in text
+    assert "facewave compare model trees" in text
 
 
-GOOD: dict[str, Any] = {
-    "clean": {"rows": 300, "excluded": 0},
-    "extract": {"clips": 300, "usable": 300, "left_out": {}},
-    "report": {
-        "classes": ["happy", "sad"],
-        "folds": {
-            "n": 300,
-            "subjects": 60,
-            "unusable": 0,
-            "interval_over": "subjects",
-            "model": {
-                "name": "mlp",
-                "uar": 0.9,
-                "uar_low": 0.85,
-                "calibration_error": 0.1,
-                "recall": {"happy": 0.9, "sad": 0.5},
-                "confusion": [[135, 15], [75, 75]],
-            },
-            "majority": {"name": "majority", "uar": 0.5},
-            "logistic": {"name": "logistic", "uar": 0.89},
-        },
-    },
-    "study": {"leakage": {"model": {"difference": 5.0}, "logistic": {"difference": 9.0}}},
-}
+def good(**report: Any) -> dict[str, Any]:
+    """What nothing speaks against."""
+    return {
+        "clean": {"rows": 300, "excluded": 0},
+        "extract": {"clips": 300, "usable": 300, "left_out": {}},
+        "report": report | {"folds": {"n": 300, "subjects": 60, "interval_over": "subjects"}},
+        "study": {"leakage": {"model": {"difference": 5.0}, "logistic": {"difference": 9.0}}},
+    }
 
 
-def doubted(change: Change = dict, about: str = "acted", n_suspects: int = 0) -> list[str]:
-    contents = json.loads(json.dumps(GOOD))
-    change(contents)
+def doubted(contents: dict[str, Any], about: str = "acted", n_suspects: int = 0) -> list[str]:
     suspects = [{"video_idx": "1"}] * n_suspects
     results = Results(**contents, wavelet={}, records={"suspects": suspects}, pictures={})
     return [f"{doubt.what}: {doubt.why}" for doubt in sentences.doubts(results, about)]
+
+
+def recognised(change: Change = dict, **others: Any) -> list[str]:
+    contents = good(classes=["happy", "sad"])
+    contents["report"]["folds"] |= {
+        "unusable": 0,
+        "model": {
+            **{"name": "mlp", "uar": 0.9, "uar_low": 0.85, "calibration_error": 0.1},
+            "recall": {"happy": 0.9, "sad": 0.5},
+            "confusion": [[135, 15], [75, 75]],
+        },
+        "majority": {"name": "majority", "uar": 0.5},
+        "logistic": {"name": "logistic", "uar": 0.89},
+    }
+    change(contents)
+    return doubted(contents, **others)
 
 
 def folds(**changes: Any) -> Change:
@@ -157,28 +139,32 @@ def of(stage: str, **changes: Any) -> Change:
     return lambda contents: contents[stage].update(changes)
 
 
-def without_fear(contents: dict[str, Any]) -> None:
+def prompting(**changes: Any) -> dict[str, tuple[str, str]]:
+    model = {"name": "tiny-qwen2.5-vl", "confusion": [[3, 1, 4], [0, 2, 0]]}
+    return tables.prompting(language(**changes), model)
+
+
+def unheard_class(contents: dict[str, Any]) -> None:
     contents["report"].update(classes=["happy", "sad", "fear"])
     model(confusion=[[150, 0, 0], [0, 150, 0], [0, 0, 0]])(contents)
 
 
-def difference(contents: dict[str, Any]) -> None:
-    contents["study"]["leakage"]["model"].update(difference=5.1)
-
-
-def test_what_is_just_good_enough_is_not_doubtful() -> None:
-    assert doubted() == doubted(lambda c: c.update(study={})) == []
-    for just_enough in (folds(subjects=30), model(confusion=[[135, 15], [10, 10]])):
-        assert doubted(just_enough) == []
-
-
 def test_each_doubt_alone() -> None:
+    for just_enough in (dict, folds(subjects=30), model(confusion=[[135, 15], [10, 10]]),
+                        lambda contents: contents.update(study={})):  # fmt: skip
+        assert recognised(just_enough) == []
     reasons = {"1": "no face 1", "2": "no face 2"}
+    leaking = {"leakage": {"model": {"difference": 5.1}}}
     changes = {
         "9 of 300 rows of the label files are left out": of("clean", excluded=9),
         "1 of 300 rows of the label files is left out": of("clean", excluded=1),
         "2 of 300 clips cannot be used: The reasons: no face … (2).": of(
             "extract", usable=298, left_out=reasons
+        ),
+        "because of e (1); others, see section 2.": of(
+            "extract",
+            usable=292,
+            left_out={letter: f"because of {letter}" for letter in "abcdefgh"},
         ),
         "2 test clips answered unseen": folds(unusable=2),
         "There are only 29 subjects": folds(subjects=29),
@@ -187,39 +173,45 @@ def test_each_doubt_alone() -> None:
         "Never found: sad:": model(recall={"happy": 0.9, "sad": 0.0}),
         "Rarely found: sad: The recall is below 50.0 %": model(recall={"happy": 0.9, "sad": 0.49}),
         "Fewer than 20 test clips: sad (19)": model(confusion=[[135, 15], [10, 9]]),
-        "Not in the test clips: fear": without_fear,
+        "Not in the test clips: fear": unheard_class,
         "No better than logistic regression: By UAR the MLP": model(uar=0.89),
         "It may be guessing": model(uar_low=0.5),
         "do not measure certainty: They are off by 10.1 points": model(calibration_error=0.101),
-        "It also recognises people: Where folds share subjects, UAR is 5.1 points": difference,
+        "It also recognises people: Where folds share subjects, UAR is 5.1 points": of(
+            "study", **leaking
+        ),
         "5 of 300 answers cannot be read": model(confusion=[[130, 15, 5], [75, 75, 0]]),
     }
     for text, change in changes.items():
-        (only,) = doubted(change)
+        (only,) = recognised(change)
         assert text in only
-
-
-def test_synthetic_clips_and_doubted_labels_are_said() -> None:
-    (only,) = doubted(about="Synthetic faces")
+    (only,) = recognised(about="Synthetic faces")
     assert only.startswith("The clips are synthetic")
-    (only,) = doubted(n_suspects=1)
+    (only,) = recognised(n_suspects=1)
     assert only.startswith("1 label of 300 test clips may be wrong")
 
 
-def test_only_the_first_reasons_are_named() -> None:
-    kinds = {letter: f"because of {letter}" for letter in "abcdefgh"}
-    (only,) = doubted(of("extract", usable=292, left_out=kinds))
-    assert only.endswith("because of e (1); others, see section 2.")
-
-
-def test_the_fuller_protocol_is_on_the_page() -> None:
-    assert sentences.protocol(report()) == "folds"
-    assert sentences.protocol(report(split=answers(("split",), 2))) == "split"
-
-
-def prompting(**changes: Any) -> dict[str, tuple[str, str]]:
-    model = {"name": "tiny-qwen2.5-vl", "confusion": [[3, 1, 4], [0, 2, 0]]}
-    return tables.prompting(language(**changes), model)
+def test_doubts_of_a_regression() -> None:
+    figures = {"ccc": 0.5, "ccc_low": 0.1, "ccc_high": 0.7, "rmse": 0.3}
+    for text, subjects, changes in (
+        ("", 60, {}),
+        ("It may be guessing: stress:", 60, {"ccc_low": 0.0}),
+        ("It may be guessing: stress: The", 60, {"ccc_low": None}),
+        ("No closer than the mean: stress", 60, {"rmse": 0.4}),
+        ("Who is in the clips is not known", None, {}),
+    ):
+        contents = good(targets=list(TARGETS), language=language(weights="some/model"))
+        contents["report"]["folds"] |= {
+            "subjects": subjects,
+            "model": {"valence": figures, "score.stress": figures | changes},
+            "mean": dict.fromkeys(TARGETS, figures | {"rmse": 0.4}),
+        }
+        first, *rest = doubted(contents)
+        assert first.startswith("What the language model has seen before is not known in full")
+        assert len(rest) == bool(text)
+        assert text in "".join(rest)
+    contents["report"]["language"]["weights"] = ""
+    assert doubted(contents)[0].startswith("The language model's weights are random")
 
 
 def test_how_a_language_model_was_prompted() -> None:
@@ -277,42 +269,3 @@ def test_what_a_language_model_is_shown_and_its_targets_in_sentences() -> None:
     assert sentences.listed(["valence"]) == "valence"
     assert sentences.listed(["valence", "score.stress"]) == "valence and stress"
     assert sentences.listed(["a", "b", "c"]) == "a, b and c"
-
-
-def of_numbers(change: Change) -> list[str]:
-    figures = {"ccc": 0.5, "ccc_low": 0.1, "ccc_high": 0.7, "rmse": 0.3}
-    contents = json.loads(json.dumps(GOOD))
-    contents["report"] = {
-        "targets": list(TARGETS),
-        "language": language(weights="some/model"),
-        "folds": {
-            "n": 300,
-            "subjects": 60,
-            "interval_over": "subjects",
-            "model": {target: dict(figures) for target in TARGETS},
-            "mean": {target: figures | {"rmse": 0.4} for target in TARGETS},
-        },
-    }
-    change(contents["report"])
-    results = Results(**contents, wavelet={}, records={"suspects": []}, pictures={})
-    return [f"{doubt.what}: {doubt.why}" for doubt in sentences.doubts(results, "acted")]
-
-
-def test_doubts_of_a_regression() -> None:
-    def stress(**changes: Any) -> Change:
-        return lambda report: report["folds"]["model"]["score.stress"].update(changes)
-
-    changes: dict[str, Change] = {
-        "": dict,
-        "It may be guessing: stress:": stress(ccc_low=0.0),
-        "It may be guessing: stress: The": stress(ccc_low=None),
-        "No closer than the mean: stress": stress(rmse=0.4),
-        "Who is in the clips is not known": lambda report: report["folds"].update(subjects=None),
-    }
-    for text, change in changes.items():
-        first, *rest = of_numbers(change)
-        assert first.startswith("What the language model has seen before is not known in full")
-        assert len(rest) == bool(text)
-        assert text in "".join(rest)
-    (only,) = of_numbers(lambda report: report["language"].update(weights=""))
-    assert only.startswith("The language model's weights are random")

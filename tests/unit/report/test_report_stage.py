@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from facewave.errors import UserError
+from facewave.files import write_json
 from facewave.report import __main__ as stage
 from making import ABOUT
 from making_results import (
@@ -138,33 +139,28 @@ def page(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
         return made(Path(folder))
 
 
-def change(path: Path, **values: Any) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | values), "utf-8")
-
-
-def told(project: Path, content: dict[str, Any]) -> Page:
+def write_report(project: Path, content: dict[str, Any]) -> Page:
     """The page with another report.json."""
-    (project / "metrics/evaluate/report.json").write_text(json.dumps(content), "utf-8")
+    write_json(project / "metrics/evaluate/report.json", content)
     return made(project)
 
 
 def sections_of(page: Page) -> list[str]:
-    return [attributes["id"] for attributes in page.of("section")]
-
-
-def test_all_sections_in_their_order(page: Page) -> None:
-    assert sections_of(page) == RECOGNITION
+    """Their ids, as the page's own links have them."""
     links = [attributes["href"] for attributes in page.of("a")]
-    assert [link for link in links if link.startswith("#")] == [f"#{id}" for id in RECOGNITION]
+    ids = [attributes["id"] for attributes in page.of("section")]
+    assert [link for link in links if link.startswith("#")] == [f"#{id}" for id in ids]
+    return ids
+
+
+def test_it_says_what_it_is_about_and_how_good_that_is(page: Page, project: Path) -> None:
+    assert sections_of(page) == RECOGNITION
     titles = [
         *("What this is", "From clips to numbers", "How good, in detail", "When it is good"),
         *("Why", "What else was tried", "What failed or is doubtful", "How to repeat it"),
     ]
     places = [page.text.index(f"{i}{title}") for i, title in enumerate(titles, 1)]
     assert places == sorted(places)
-
-
-def test_it_says_what_it_is_about_and_how_good_that_is(page: Page, project: Path) -> None:
     main = report()["folds"]
     for text in (
         ABOUT,
@@ -361,7 +357,7 @@ def test_what_is_missing_damaged_or_about_another_dataset_is_named(project: Path
         (metrics / name).write_bytes(content)
     for name in ("evaluate/report.json", "study/summary.json"):
         content = (metrics / name).read_bytes()
-        change(metrics / name, dataset="mafw: films")
+        write_json(metrics / name, json.loads(content) | {"dataset": "mafw: films"})
         folder = name.partition("/")[0]
         with pytest.raises(UserError, match=rf"{folder} is about 'mafw: films'.*{folder}$"):
             made(project)
@@ -373,65 +369,58 @@ def test_what_is_missing_damaged_or_about_another_dataset_is_named(project: Path
     assert not (metrics / "report.html").exists()
 
 
-def test_each_missing_picture_is_mentioned(project: Path) -> None:
-    for path in PICTURES.values():
-        (project / "metrics" / path).unlink()
-    page = made(project)
-    assert not page.of("img")
-    assert not page.of("figure")
-    sentences = ("no picture of the classes", "no curves of what is lost", "no picture of a clip",
-                 "no picture of the confusion", "no learning curves", "no picture of the runs",
-                 "no picture of the scores by conditions", "no picture of it", "no picture of them",
-                 "no picture of clips with frames taken away")  # fmt: skip
-    for sentence in sentences:
-        assert f"There is {sentence}" in page.text or f"There are {sentence}" in page.text
-    missing = [attributes for _, attributes in page.tags if attributes.get("class") == "missing"]
-    assert len(missing) == len(sentences)  # two more pictures are not missed
-
-
-def test_what_no_stage_could_measure_is_mentioned(project: Path) -> None:
+def test_what_is_missing_is_mentioned(project: Path) -> None:
     metrics = project / "metrics"
-    for name in ("leakage", "explanation", "suspects", "clip"):
-        (metrics / PICTURES[name]).unlink()
+    for path in PICTURES.values():
+        (metrics / path).unlink()
     (metrics / "study/leakage.csv").write_text("\n", "utf-8")  # as an empty table is written
     for name in ("study/importance", "evaluate/suspects", "study/reconstruction"):
         head = (metrics / f"{name}.csv").read_text("utf-8").splitlines()[0]
         (metrics / f"{name}.csv").write_text(head + "\n", "utf-8")
     summary = json.loads((metrics / "study/summary.json").read_text("utf-8"))
     del summary["leakage"]
-    (metrics / "study/summary.json").write_text(json.dumps(summary), "utf-8")
-    change(metrics / "extract/demo.json", measures={}, left_out={}, usable=40)
+    write_json(metrics / "study/summary.json", summary)
+    extract = json.loads((metrics / "extract/demo.json").read_text("utf-8"))
+    extract |= {"measures": {}, "left_out": {}, "usable": 40}
+    write_json(metrics / "extract/demo.json", extract)
+    for file in (*metrics.rglob("*.json"), project / "params.yaml"):  # of real people
+        file.write_text(file.read_text("utf-8").replace(ABOUT, "acted"), "utf-8")
     page = made(project)
+    assert not page.of("img")
+    assert not page.of("figure")
     for text in (
+        "There is no picture of the classes.",
+        "There are no curves of what is lost.",
+        "There is no picture of a clip: no test clip shows a usable face.",
+        "There is no picture of the confusion.",
+        "There are no learning curves: this model is not trained in epochs.",
+        "There is no picture of the scores by conditions.",
+        "There is no picture of clips with frames taken away.",
+        "There is no picture of the runs.",
         "This cannot be measured: no two clips are known to share a person or source",
         "It was not measured: no test clip shows a usable face.",
         "What is lost was not measured",
         "The models doubt no label.",
     ):
-        assert text in page.text
-    assert "may be wrong" not in page.text
-    assert "How good the clips are" not in page.text
+        assert text in page.text, text
+    missing = [attributes for _, attributes in page.tags if attributes.get("class") == "missing"]
+    assert len(missing) == 12
+    for text in ("may be wrong", "How good the clips are", "synthetic"):
+        assert text not in page.text.split("All settings")[0]
+    assert "acted" in page.text
 
 
 def test_one_protocol_alone(project: Path) -> None:
     rows = {"split": answers(("split",), 2), "folds": answers()}
-    pages = {key: told(project, report(**{key: rows[key]})) for key in rows}
+    pages = {key: write_report(project, report(**{key: rows[key]})) for key in rows}
     regress(project)
     both = {"split": numbers(("split",), 4), "folds": numbers()}
-    pages |= {f"{key} ": told(project, regressed(**{key: both[key]})) for key in both}
+    pages |= {f"{key} ": write_report(project, regressed(**{key: both[key]})) for key in both}
     for key, page in pages.items():
         in_folds = key.strip() == "folds"
         assert ("Mean over folds" in page.text) == ("Fold by fold" in page.text) == in_folds
         assert ("One split into training" in page.text) != in_folds
         assert "The same on one 80/10/10 split" not in page.text
-
-
-def test_clips_of_real_people_have_no_banner(project: Path) -> None:
-    for path in (*(project / "metrics").rglob("*.json"), project / "params.yaml"):
-        path.write_text(path.read_text("utf-8").replace(ABOUT, "acted"), "utf-8")
-    page = made(project)
-    assert "synthetic" not in page.text.split("All settings")[0]
-    assert "acted" in page.text
 
 
 def test_long_tables_are_folded_away_or_only_named(project: Path, page: Page) -> None:
@@ -445,7 +434,11 @@ def test_long_tables_are_folded_away_or_only_named(project: Path, page: Page) ->
     suspects = pd.read_csv(path).astype({"row": float})  # as a column with missing numbers has it
     suspects["file_path"] = "NA\u2028null"  # a name, whatever it looks like
     pd.concat([suspects] * 30).to_csv(path, index=False)
+    for name in ("leakage", "suspects"):
+        (project / "metrics" / PICTURES[name]).unlink()
     found = made(project)
+    assert "There is no picture of it." in found.text
+    assert "There is no picture of them." in found.text
     assert "All 42 runs" in found.text
     assert "scene by scene and person by person: 204 rows" in found.text
     assert "s11" not in found.text
@@ -466,7 +459,7 @@ def test_the_templates_are_shipped_with_the_package() -> None:
 
 
 def test_a_language_models_page_says_how_it_was_prompted(project: Path) -> None:
-    page = told(project, spoken(9, answers="generation", transcript="known", frames=3))
+    page = write_report(project, spoken(9, answers="generation", transcript="known", frames=3))
     assert sections_of(page) == RECOGNITION
     for text in (
         "A language model is shown 3 frames and what is said and these numbers and asked for",
@@ -486,15 +479,12 @@ def test_a_language_models_page_says_how_it_was_prompted(project: Path) -> None:
     alts = [image["alt"] for image in page.of("img")]
     assert "Loss in training and validation over steps" in alts
     assert "over epochs" not in str(alts)
-
-
-def test_an_untrained_language_model_has_nothing_trained(project: Path) -> None:
     (project / "metrics" / PICTURES["curves"]).unlink()
     path = project / "metrics/study/removed.csv"
     rows = pd.read_csv(path)
     rows[rows["role"] == "majority"].to_csv(path, index=False)
     untrained: dict[str, Any] = {"mode": "zero_shot", "trained": 0, "lora": None}
-    page = told(project, spoken(**untrained, face_tokens=0, adapter=None))
+    page = write_report(project, spoken(**untrained, face_tokens=0, adapter=None))
     for text in (
         "Nothing of it was trained here.",
         "There are no learning curves: the language model was not trained.",
@@ -512,8 +502,6 @@ def test_a_regressions_page(project: Path) -> None:
     regress(project)
     page = made(project)
     assert sections_of(page) == ["what", "numbers", "good", "doubt", "repeat"]
-    links = [attributes["href"] for attributes in page.of("a")]
-    assert [link for link in links if link[0] == "#"] == [f"#{id}" for id in sections_of(page)]
     for text in (
         "how high are valence and stress of a person",
         "The tiny SmolVLM gives valence with a CCC of 0.0",
