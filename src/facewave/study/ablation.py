@@ -1,4 +1,4 @@
-"""The runs of the grid that are not there yet."""
+"""The runs of the grid, of which some may have been made before."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -29,8 +29,8 @@ def ablation(
     partitions: Sequence[str | int],
     loaded: Params,
     save: Callable[[pd.DataFrame], None],
-) -> dict[str, Row]:
-    """Make the runs that are missing.
+) -> pd.DataFrame:
+    """The table of runs; those that are missing are made.
 
     Args:
         runs: key -> run, those of one transform and K in succession.
@@ -38,10 +38,11 @@ def ablation(
         trajectories: of the dataset.
         partitions: each run is fitted on every one.
         loaded: params.yaml.
-        save: called with all rows so far after each run, so that a killed study resumes.
+        save: called with the table so far after each run, so that a killed study resumes, and at
+            the end.
 
     Returns:
-        Key -> row (``COLUMNS``) of every run.
+        ``COLUMNS``, one row per run.
     """
     rows = {key: known[key] for key in runs if key in known}
     names = sorted({name for one in runs.values() for name in one.inputs})
@@ -55,7 +56,9 @@ def ablation(
                 rows[key] = row | {"key": key}
                 save(pd.DataFrame([rows[key] for key in runs if key in rows]))
                 bar.update()
-    return rows
+    table = pd.DataFrame([rows[key] for key in runs])
+    save(table)
+    return table
 
 
 def _row(

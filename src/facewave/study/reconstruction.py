@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from facewave.errors import UserError
 from facewave.models.classifiers import reduce
 from facewave.params import Block, TransformName
 from facewave.study.clips import Trajectories
+from facewave.study.workers import each
 from facewave.wavelets.features import channels
 from facewave.wavelets.transform import LEARNT, Floats, Transform, fitting
 
@@ -53,12 +53,9 @@ def reconstruction(trajectories: Trajectories, default: Transform) -> pd.DataFra
         trajectories: of the dataset.
         default: the configured transform, which comes first.
     """
-    clips = moments_of(trajectories)
-    racing = contenders(default)
+    clips, racing = moments_of(trajectories), contenders(default)
     ks = sorted({*KS, default.k})
-    return summary(
-        pd.concat(race(clips, {name: racing[name]}, ks) for name in tqdm(racing, "reconstruction"))
-    )
+    return summary(pd.concat(each(race, [(clips, {name: racing[name]}, ks) for name in racing])))
 
 
 def moments_of(trajectories: Trajectories) -> list[Moments]:
