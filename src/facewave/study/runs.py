@@ -67,13 +67,8 @@ def run(
     """
     blocks = {name: clips.blocks[name] for name in settings.inputs}
     alone = replace(clips, blocks=blocks)  # no more than this goes to other processes
-    outcomes = each(
-        _fitted,
-        [
-            (alone, transform, classes, kind, settings, partition, part)
-            for partition, part in enumerate(parts)
-        ],
-    )
+    shared = (alone, transform, classes, kind, settings)
+    outcomes = each(_fitted, [(*shared, number, part) for number, part in enumerate(parts)])
     # A clip may be in two test parts.
     tested = pd.concat([tests for tests, _ in outcomes], ignore_index=True)
     answers = measures.from_table(tested, tuple(classes))

@@ -147,11 +147,8 @@ def test_the_first_of_validation_s_best_is_chosen_whatever_the_test_parts_say(
     assert chosen(table)["at"] == first
 
 
-def test_a_run_without_validation_is_not_chosen() -> None:
+def test_a_run_without_validation_is_not_chosen_and_without_any_nothing() -> None:
     assert chosen(pd.DataFrame({"val_uar": [np.nan, 30.0, 20.0]})).name == 1
-
-
-def test_without_any_validation_nothing_can_choose() -> None:
     with pytest.raises(UserError, match="no partition has a usable validation clip"):
         chosen(pd.DataFrame({"val_uar": [np.nan, np.nan]}))
 
