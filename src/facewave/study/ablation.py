@@ -15,7 +15,6 @@ from facewave.study import grid
 from facewave.study.clips import Trajectories
 from facewave.study.grid import Run, joined
 from facewave.study.runs import FIGURES, figures, run
-from facewave.workspace import Clips
 
 COLUMNS = (*grid.COLUMNS, *FIGURES, "val_uar", "uar_by_fold", "val_uar_by_fold", "key")
 
@@ -52,25 +51,19 @@ def ablation(
             clips = trajectories.clips(transform, names)
             parts = [labels.parts(clips.table, partition) for partition in partitions]
             for key in keys:
-                row = _row(runs[key], clips, trajectories.dataset.classes, parts, loaded)
-                rows[key] = row | {"key": key}
+                chosen, classes = runs[key], trajectories.dataset.classes
+                settings = replace(loaded.train, inputs=list(chosen.inputs))
+                outcome = run(clips, chosen.transform, classes, chosen.model, settings, parts)
+                rows[key] = {
+                    **chosen.named,
+                    **figures(outcome.answers, loaded.evaluate),
+                    "val_uar": round(100 * outcome.val_uar, 2),
+                    "uar_by_fold": joined(measures.uar(measures.confusion(outcome.answers))),
+                    "val_uar_by_fold": joined(outcome.val_uars),
+                    "key": key,
+                }
                 save(pd.DataFrame([rows[key] for key in runs if key in rows]))
                 bar.update()
     table = pd.DataFrame([rows[key] for key in runs])
     save(table)
     return table
-
-
-def _row(
-    chosen: Run, clips: Clips, classes: Sequence[str], parts: Sequence[pd.Series], loaded: Params
-) -> Row:
-    settings = replace(loaded.train, inputs=list(chosen.inputs))
-    outcome = run(clips, chosen.transform, classes, chosen.model, settings, parts)
-    by_fold = measures.uar(measures.confusion(outcome.answers))
-    return {
-        **chosen.named,
-        **figures(outcome.answers, loaded.evaluate),
-        "val_uar": round(100 * outcome.val_uar, 2),
-        "uar_by_fold": joined(by_fold.tolist()),
-        "val_uar_by_fold": joined(outcome.val_uars),
-    }

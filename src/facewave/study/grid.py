@@ -1,6 +1,6 @@
 """The runs of an ablation: every combination of transform, K, inputs and classifier. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, cast
@@ -97,7 +97,7 @@ def chosen_by_fold(table: pd.DataFrame) -> tuple[list[pd.Series], float]:
     return rows, float(np.nanmean(test[best, np.arange(len(best))]))
 
 
-def joined(by_fold: Sequence[float]) -> str:
+def joined(by_fold: Iterable[float]) -> str:
     """A figure for each fold, in percent, as one cell of a table."""
     return " ".join(f"{100 * figure:.2f}" for figure in by_fold)
 

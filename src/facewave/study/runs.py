@@ -30,12 +30,7 @@ _COPIED = ["video_idx", "file_path", "subject", "source", "actual"]
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a run gives.
-
-    Attributes:
-        answers: to every test clip, in the order of the partitions.
-        val_uars: the UAR on each partition's validation part; NaN where that is empty.
-    """
+    """Answers to all test clips by partition; the UAR on each validation part, NaN without any."""
 
     answers: Answers
     val_uars: list[float]

@@ -15,7 +15,9 @@ def each(function: Callable[..., Result], arguments: Iterable[tuple[Any, ...]]) 
     Every call computes on one thread, so that sums have one order: results are the same whatever
     the number of processes.
     """
-    calls = Parallel(cpu_count())(delayed(_on_one_thread)(function, *each) for each in arguments)
+    calls = Parallel(cpu_count())(
+        delayed(_on_one_thread)(function, *values) for values in arguments
+    )
     return list(calls)
 
 

@@ -223,15 +223,6 @@ def test_importance_and_reconstruction_are_of_the_configured_model_and_transform
     }
 
 
-def test_a_second_time_nothing_is_made_and_the_bytes_are_the_same(
-    project: Path, made: list[str]
-) -> None:
-    before = tables(project)
-    main()
-    assert made == []
-    assert tables(project) == before
-
-
 def test_killed_it_makes_the_runs_that_are_missing(
     project: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -517,7 +508,7 @@ def test_of_a_split_alone_its_test_part_is_studied(project: Path) -> None:
         assert found.drop_duplicates().to_numpy().tolist() == [[12, 4, 1]]
 
 
-def test_what_is_missing_is_figures_before_the_first_run(project: Path, made: list[str]) -> None:
+def test_what_is_missing_is_reported_before_the_first_run(project: Path, made: list[str]) -> None:
     shutil.rmtree(project / "metrics/study")
     for missing, advice in (
         ("models/trained/2/logistic/config.json", "dvc repro"),
