@@ -81,13 +81,14 @@ def _classifiers(
     """Make tables and figures about classifiers of these kinds, by role; their summary."""
     dataset, settings = trajectories.dataset, loaded.train
     dataset.read_labels()  # says what to do if they are missing
-    partitions = [name for name in settings.partitions if name != "split"] or ["split"]
+    folds: list[str | int] = [name for name in settings.partitions if name != "split"]
+    partitions = folds or ["split"]
     models = {
         role: {name: training.load(training.folder(name, role)) for name in partitions}
         for role in kinds
     }
     hashes = {role: [_hashes(training.folder(name, role)) for name in partitions] for role in kinds}
-    data = [sha256(dataset.labels), sha256(dataset.landmarks / "index.csv")]
+    data: list[Any] = [sha256(dataset.labels), sha256(dataset.landmarks / "index.csv")]
     data += [asdict(loaded.evaluate), loaded.wavelets.max_gap_s]
     fits = {role: training.used_by(kind, settings) for role, kind in kinds.items()}
     wavelets, seed = asdict(loaded.wavelets), loaded.labels.seed

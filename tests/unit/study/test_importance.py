@@ -100,9 +100,12 @@ def to_and_fro(x: Array) -> Array:
 def test_the_one_time_scale_that_matters_is_found(
     tell: Callable[[Array], Array], scale: str
 ) -> None:
-    made: Any = (folds(tell), ["blendshapes"], SHAPES, REGION_P)
-    assert list(importances(*made, "pca", **QUICK)["kind"].unique())[-1] == "place"  # no scales
-    table = importances(*made, "approximation", **QUICK)
+    def of(transform: TransformName) -> pd.DataFrame:
+        made = folds(tell)
+        return importances(made, ["blendshapes"], SHAPES, REGION_P, transform, **QUICK)
+
+    assert list(of("pca")["kind"].unique())[-1] == "place"  # no scales
+    table = of("approximation")
     values = ranked(table[table["kind"] == "scale"])
     assert max(values, key=lambda name: values[name]) == scale
     own = values.pop(scale)

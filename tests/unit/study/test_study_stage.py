@@ -313,7 +313,7 @@ def test_what_follows_from_a_change_is_made_anew_and_nothing_else(
     assert f"{chosen[0].transform.name} {chosen[0].transform.k}" == RUN
     monkeypatch.setattr(grid, "runs", lambda *_: chosen)
     for name, (module, function) in MAKERS.items():
-        monkeypatch.setattr(module, function, lambda *_, name=name: made.append(name) or EMPTY)
+        monkeypatch.setattr(module, function, lambda *_, name=name: made.append(name) or EMPTY)  # type: ignore[func-returns-value]
     monkeypatch.setattr(reconstruction, "unexplained", lambda *_: {})
     before = outputs(project)
     data = {path: path.read_bytes() for path in (project / "data").rglob("*.csv")}
