@@ -1,4 +1,4 @@
-"""The runs of the grid that are not there yet."""
+"""The runs of the grid, of which some may have been made before."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +15,6 @@ from facewave.study import grid
 from facewave.study.clips import Trajectories
 from facewave.study.grid import Run, joined
 from facewave.study.runs import FIGURES, figures, run
-from facewave.workspace import Clips
 
 COLUMNS = (*grid.COLUMNS, *FIGURES, "val_uar", "uar_by_fold", "val_uar_by_fold", "key")
 
@@ -29,8 +28,8 @@ def ablation(
     partitions: Sequence[str | int],
     loaded: Params,
     save: Callable[[pd.DataFrame], None],
-) -> dict[str, Row]:
-    """Make the runs that are missing.
+) -> pd.DataFrame:
+    """The table of runs; those that are missing are made.
 
     Args:
         runs: key -> run, those of one transform and K in succession.
@@ -38,10 +37,11 @@ def ablation(
         trajectories: of the dataset.
         partitions: each run is fitted on every one.
         loaded: params.yaml.
-        save: called with all rows so far after each run, so that a killed study resumes.
+        save: called with the table so far after each run, so that a killed study resumes, and at
+            the end.
 
     Returns:
-        Key -> row (``COLUMNS``) of every run.
+        ``COLUMNS``, one row per run.
     """
     rows = {key: known[key] for key in runs if key in known}
     names = sorted({name for one in runs.values() for name in one.inputs})
@@ -51,23 +51,19 @@ def ablation(
             clips = trajectories.clips(transform, names)
             parts = [labels.parts(clips.table, partition) for partition in partitions]
             for key in keys:
-                row = _row(runs[key], clips, trajectories.dataset.classes, parts, loaded)
-                rows[key] = row | {"key": key}
+                chosen, classes = runs[key], trajectories.dataset.classes
+                settings = replace(loaded.train, inputs=list(chosen.inputs))
+                outcome = run(clips, chosen.transform, classes, chosen.model, settings, parts)
+                rows[key] = {
+                    **chosen.named,
+                    **figures(outcome.answers, loaded.evaluate),
+                    "val_uar": round(100 * outcome.val_uar, 2),
+                    "uar_by_fold": joined(measures.uar(measures.confusion(outcome.answers))),
+                    "val_uar_by_fold": joined(outcome.val_uars),
+                    "key": key,
+                }
                 save(pd.DataFrame([rows[key] for key in runs if key in rows]))
                 bar.update()
-    return rows
-
-
-def _row(
-    chosen: Run, clips: Clips, classes: Sequence[str], parts: Sequence[pd.Series], loaded: Params
-) -> Row:
-    settings = replace(loaded.train, inputs=list(chosen.inputs))
-    outcome = run(clips, chosen.transform, classes, chosen.model, settings, parts)
-    by_fold = measures.uar(measures.confusion(outcome.answers))
-    return {
-        **chosen.named,
-        **figures(outcome.answers, loaded.evaluate),
-        "val_uar": round(100 * outcome.val_uar, 2),
-        "uar_by_fold": joined(by_fold.tolist()),
-        "val_uar_by_fold": joined(outcome.val_uars),
-    }
+    table = pd.DataFrame([rows[key] for key in runs])
+    save(table)
+    return table

@@ -60,10 +60,7 @@ class Trajectories:
     ) -> Clips:
         """The clips with one trustworthy label, and their features as stage wavelet makes them.
 
-        Args:
-            transform: what turns trajectories into numbers.
-            names: which blocks.
-            change: applied to every trajectory first.
+        ``change`` is applied to every trajectory first.
         """
         shape = (len(self.index), transform.numbers)
         blocks: dict[Block, NDArray[np.float32]] = {

@@ -29,7 +29,10 @@ def explanation(
         title: of the figure.
         path: the PNG.
     """
-    kinds = {str(kind): rows.set_index("name") * 100 for kind, rows in _by(table, "kind").items()}
+    kinds = {
+        str(kind): rows.drop(columns="kind").set_index("name") * 100
+        for kind, rows in table.groupby("kind", sort=False)
+    }
     shapes = kinds.get("blendshape", kinds["block"])
     first = shapes.sort_values("importance", ascending=False, kind="stable").head(_FIRST)
     regions = kinds.get("region", kinds["block"].iloc[:0])
@@ -43,24 +46,22 @@ def explanation(
         named = "Blendshapes" if "blendshape" in kinds else "Inputs"
         axes.set_title(f"{named}{left_out}", fontsize=9)
         if "scale" in kinds:
-            _parts(figure.add_subplot(grid[0, 2]), kinds["part"], seconds)
+            parts, axes = kinds["part"], figure.add_subplot(grid[0, 2])
+            time = f"share of the clip's time (median: {seconds:.1f} s)"
+            _columns(axes, parts, 1 / len(parts), "Parts of the clip", time)
             axes = figure.add_subplot(grid[1, 2])
             _bars(axes, kinds["scale"])
             axes.set_title("Time scales", fontsize=9)
             axes.set_ylabel("share of the clip that\na rise or fall takes")
         else:
-            _places(figure.add_subplot(grid[:, 2]), kinds["place"])
+            axes, order = figure.add_subplot(grid[:, 2]), "place, coarse to fine"
+            _columns(axes, kinds["place"], 1.0, "Numbers of each trajectory", order)
         figure.suptitle(
             f"{title}\nHow far UAR falls when test clips exchange these inputs. Thick lines: one "
             "standard deviation over repeats; thin: 95 % interval over test clips",
             fontsize=9,
         )
         figures.save(figure, path)
-
-
-def _by(table: pd.DataFrame, column: str) -> dict[object, pd.DataFrame]:
-    """The rows of each value, without it, in the order in which values come."""
-    return {value: rows.drop(columns=column) for value, rows in table.groupby(column, sort=False)}
 
 
 def _face(axes: Axes, regions: pd.DataFrame, points_PC: Floats) -> None:
@@ -89,25 +90,13 @@ def _bars(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set(xlabel=_FALL, ylim=(len(rows) - 0.4, -0.6))
 
 
-def _parts(axes: Axes, rows: pd.DataFrame, seconds: float) -> None:
-    """A bar for each part, along the clip."""
-    _columns(axes, rows, 1 / len(rows))
-    axes.set(xlabel=f"share of the clip's time (median: {seconds:.1f} s)", xlim=(0, 1))
-    axes.set_title("Parts of the clip", fontsize=9)
-
-
-def _places(axes: Axes, rows: pd.DataFrame) -> None:
-    """A bar for each of the numbers that are kept of a trajectory."""
-    _columns(axes, rows, 1.0)
-    axes.set(xlabel="place, coarse to fine", xlim=(0, len(rows)))
-    axes.set_title("Numbers of each trajectory", fontsize=9)
-
-
-def _columns(axes: Axes, rows: pd.DataFrame, width: float) -> None:
+def _columns(axes: Axes, rows: pd.DataFrame, width: float, title: str, xlabel: str) -> None:
+    """A bar of this width for each row, from left to right."""
     at = (np.arange(len(rows)) + 0.5) * width
     axes.bar(at, rows["importance"], width=0.9 * width, color=_BAR)
     axes.vlines(at, rows["low"], rows["high"], color=_DARK, lw=0.8)
     around = rows["importance"] - rows["spread"], rows["importance"] + rows["spread"]
     axes.vlines(at, *around, color=_DARK, lw=2.4)
     axes.axhline(0, color="black", lw=0.8)
-    axes.set_ylabel(_FALL)
+    axes.set(xlabel=xlabel, ylabel=_FALL, xlim=(0, len(rows) * width))
+    axes.set_title(title, fontsize=9)

@@ -1,13 +1,12 @@
 """The runs of an ablation: every combination of transform, K, inputs and classifier. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from facewave.errors import UserError
 from facewave.params import Block, ClassifierKind, Study, TransformName, Wavelets
@@ -18,13 +17,7 @@ COLUMNS = ("transform", "k", "inputs", "model")
 
 @dataclass(frozen=True)
 class Run:
-    """One combination.
-
-    Attributes:
-        transform: what gives the numbers.
-        inputs: the blocks that the classifier takes.
-        model: which classifier.
-    """
+    """One combination; ``inputs`` are the blocks that the classifier takes."""
 
     transform: Transform
     inputs: tuple[Block, ...]
@@ -95,20 +88,18 @@ def chosen_by_fold(table: pd.DataFrame) -> tuple[list[pd.Series], float]:
     Where the folds are ours, a clip validates in one fold and is tested in another; so the choice
     by the mean over validation parts has seen all test clips, and a fold's own has not.
     """
-    val, test = (_by_fold(table[name]) for name in ("val_uar_by_fold", "uar_by_fold"))
+    val, test = (  # (runs, folds)
+        np.array([str(cell).split() for cell in table[name]], np.float64)
+        for name in ("val_uar_by_fold", "uar_by_fold")
+    )
     best = np.nanargmax(np.where(np.isnan(val).all(axis=0), 0, val), axis=0)
     rows = [table.iloc[int(row)] for row in best]
     return rows, float(np.nanmean(test[best, np.arange(len(best))]))
 
 
-def joined(by_fold: Sequence[float]) -> str:
+def joined(by_fold: Iterable[float]) -> str:
     """A figure for each fold, in percent, as one cell of a table."""
     return " ".join(f"{100 * figure:.2f}" for figure in by_fold)
-
-
-def _by_fold(cells: pd.Series) -> NDArray[np.float64]:
-    """Such cells as numbers, (runs, folds)."""
-    return np.array([[float(figure) for figure in str(cell).split()] for cell in cells])
 
 
 def _figures(row: pd.Series) -> dict[str, Any]:

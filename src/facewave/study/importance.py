@@ -61,15 +61,9 @@ class Fold:
 def of_models(
     models: Mapping[str | int, Trained], dataset: Dataset, evaluate: Evaluate
 ) -> pd.DataFrame:
-    """The importance of a classifier's groups of inputs, over its partitions' test clips.
+    """As ``importances``, of a dataset's models by partition over their test clips, rounded.
 
-    Args:
-        models: partition -> model.
-        dataset: whose test clips they are.
-        evaluate: the bootstrap.
-
-    Returns:
-        As ``importances``, rounded; no rows without a classifier or a test clip with a usable face.
+    It has no rows without a classifier or a test clip with a usable face.
     """
     features = dataset.read_features()
     clips = dataset.clips(features=features)
@@ -143,16 +137,10 @@ def importance(
     resamples: int,
     seed: int,
 ) -> pd.DataFrame:
-    """How far UAR falls when each group is permuted.
+    """How far UAR falls when each of the groups, name -> which inputs, is permuted.
 
-    All groups get the same permutations, so that adding a group changes no other figure.
-
-    Args:
-        folds: see ``Fold``; those without a clip are ignored.
-        masks: name -> which inputs.
-        repeats: permutations of each group and fold.
-        resamples: of the bootstrap.
-        seed: of both.
+    All groups get the same permutations, so that adding a group changes no other figure. Folds
+    without a clip are ignored.
 
     Returns:
         One row per group: name, importance (mean fall of UAR over folds and repeats), spread

@@ -25,14 +25,10 @@ def leakage(
     With both, the fold after the tested one validates, whatever the dataset's protocol: the two
     differ only in who is in which fold.
 
-    Args:
-        trajectories: of the dataset.
-        kinds: role -> classifier.
-        loaded: params.yaml.
-
     Returns:
-        ``COLUMNS``; no rows if no two clips share a subject or source, with fewer than three folds,
-        or if every class has fewer clips than there are folds.
+        ``COLUMNS``, a row for each role of ``kinds`` and protocol; none if no two clips share a
+        subject or source, with fewer than three folds, or if every class has fewer clips than
+        there are folds.
     """
     rows = []
     labelled = trajectories.table()

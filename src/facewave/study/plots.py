@@ -1,5 +1,7 @@
 """The figures of a study; the one of importance is in explanation.py."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +33,11 @@ def ablation(table: pd.DataFrame, title: str, path: Path) -> None:
     ks = table["k"].unique()
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    with mpl.rc_context(figures.STYLE):
-        height = rows * (0.9 + 0.17 * len(transforms) * (len(ks) + 1)) + 1
-        figure = Figure((3.2 * columns + 2.2, height), layout="constrained")
+    first = table.iloc[0]
+    folds = f" over {first['folds']} folds" if first["folds"] > 1 else ""
+    subtitle = f"{len(table)} runs{folds}, n = {first['n']} test clips; 95 % intervals"
+    height = rows * (0.9 + 0.17 * len(transforms) * (len(ks) + 1)) + 1
+    with _figure(3.2 * columns + 2.2, height, f"{title}\n{subtitle}", path) as figure:
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes in grid.flat[len(panels) :]:
             axes.set_axis_off()
@@ -50,13 +54,6 @@ def ablation(table: pd.DataFrame, title: str, path: Path) -> None:
             axes.set_xlabel("UAR (%)")
         handles, names = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=len(ks), frameon=False)
-        first = table.iloc[0]
-        folds = f" over {first['folds']} folds" if first["folds"] > 1 else ""
-        figure.suptitle(
-            f"{title}\n{len(table)} runs{folds}, n = {first['n']} test clips; 95 % intervals",
-            fontsize=9,
-        )
-        figures.save(figure, path)
 
 
 def leakage(table: pd.DataFrame, title: str, path: Path) -> None:
@@ -64,8 +61,9 @@ def leakage(table: pd.DataFrame, title: str, path: Path) -> None:
     table = table[table["model"] != "majority"]  # it cannot know anybody
     if table.empty:
         return
-    with mpl.rc_context(figures.STYLE):
-        figure = Figure((6, 0.6 + 0.6 * table["role"].nunique() + 0.8), layout="constrained")
+    height = 0.6 + 0.6 * table["role"].nunique() + 0.8
+    subtitle = f"what it brings to have seen the person, n = {table['n'].max()}"
+    with _figure(6, height, f"{title}\n{subtitle}", path) as figure:
         axes = figure.add_subplot()
         roles = table["role"].unique()
         for number, (protocol, rows) in enumerate(table.groupby("protocol", sort=False)):
@@ -78,10 +76,6 @@ def leakage(table: pd.DataFrame, title: str, path: Path) -> None:
         axes.grid(axis="x", alpha=0.3)
         axes.set_xlabel("UAR (%)")
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-        figure.suptitle(
-            f"{title}\nwhat it brings to have seen the person, n = {table['n'].max()}", fontsize=9
-        )
-        figures.save(figure, path)
 
 
 def removed(table: pd.DataFrame, title: str, path: Path) -> None:
@@ -90,8 +84,8 @@ def removed(table: pd.DataFrame, title: str, path: Path) -> None:
     if table.empty:
         return
     conditions = table["condition"].unique()
-    with mpl.rc_context(figures.STYLE):
-        figure = Figure((7, 3.4), layout="constrained")
+    subtitle = f"test clips with fewer frames, n = {table['n'].max()}; 95 % intervals"
+    with _figure(7, 3.4, f"{title}\n{subtitle}", path) as figure:
         axes = figure.add_subplot()
         roles = list(table.groupby("role", sort=False))
         for number, (role, rows) in enumerate(roles):
@@ -99,15 +93,12 @@ def removed(table: pd.DataFrame, title: str, path: Path) -> None:
             values = rows.set_index("condition").reindex(conditions)
             look: Any = {"color": f"C{number}", "label": _named(str(role), rows["model"].iloc[0])}
             axes.errorbar(at, values["uar"], _around(values), fmt="o", ms=4, lw=1, **look)
-        axes.set_xticks(range(len(conditions)), [_two_lines(condition) for condition in conditions])
+        axes.set_xticks(
+            range(len(conditions)), ["\n".join(name.rsplit(" ", 1)) for name in conditions]
+        )
         axes.set_ylabel("UAR (%)")
         axes.grid(axis="y", alpha=0.3)
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-        figure.suptitle(
-            f"{title}\ntest clips with fewer frames, n = {table['n'].max()}; 95 % intervals",
-            fontsize=9,
-        )
-        figures.save(figure, path)
 
 
 def reconstruction(table: pd.DataFrame, title: str, path: Path) -> None:
@@ -119,8 +110,8 @@ def reconstruction(table: pd.DataFrame, title: str, path: Path) -> None:
         path: the PNG.
     """
     table = table[~table["contender"].isin(_LEFT_OUT)]
-    with mpl.rc_context(figures.STYLE):
-        figure = Figure((10, 6.2), layout="constrained")
+    title = f"What K numbers lose of {title}\nmedian over clips; band: quartiles of the first"
+    with _figure(10, 6.2, title, path, fontsize=10) as figure:
         grid = figure.subplots(len(_LIMITS), len(_TITLES), sharex=True, sharey="row")
         for row, measure in zip(grid, _LIMITS, strict=True):
             for axes, block in zip(row, _TITLES, strict=True):
@@ -144,15 +135,18 @@ def reconstruction(table: pd.DataFrame, title: str, path: Path) -> None:
             bottom.set_xlabel("numbers per trajectory")
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
-        figure.suptitle(
-            f"What K numbers lose of {title}\nmedian over clips; band: quartiles of the first",
-            fontsize=10,
-        )
+
+
+@contextmanager
+def _figure(
+    width: float, height: float, title: str, path: Path, fontsize: int = 9
+) -> Iterator[Figure]:
+    """An empty figure, in inches, that is saved when it is filled."""
+    with mpl.rc_context(figures.STYLE):
+        figure = Figure((width, height), layout="constrained")
+        yield figure
+        figure.suptitle(title, fontsize=fontsize)
         figures.save(figure, path)
-
-
-def _two_lines(text: str) -> str:
-    return "\n".join(text.rsplit(" ", 1))
 
 
 def _named(role: str, model: str) -> str:

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from facewave.errors import UserError
 from facewave.models.classifiers import reduce
 from facewave.params import Block, TransformName
 from facewave.study.clips import Trajectories
+from facewave.study.workers import each
 from facewave.wavelets.features import channels
 from facewave.wavelets.transform import LEARNT, Floats, Transform, fitting
 
@@ -47,18 +47,10 @@ class Moments:
 
 
 def reconstruction(trajectories: Trajectories, default: Transform) -> pd.DataFrame:
-    """What every transform loses of a dataset's trajectories, over K, as ``summary`` has it.
-
-    Args:
-        trajectories: of the dataset.
-        default: the configured transform, which comes first.
-    """
-    clips = moments_of(trajectories)
-    racing = contenders(default)
+    """What every transform loses of the trajectories over K, ``default`` first, see ``summary``."""
+    clips, racing = moments_of(trajectories), contenders(default)
     ks = sorted({*KS, default.k})
-    return summary(
-        pd.concat(race(clips, {name: racing[name]}, ks) for name in tqdm(racing, "reconstruction"))
-    )
+    return summary(pd.concat(each(race, [(clips, {name: racing[name]}, ks) for name in racing])))
 
 
 def moments_of(trajectories: Trajectories) -> list[Moments]:
@@ -80,33 +72,22 @@ def measured_of(index: pd.DataFrame) -> set[int]:
 
 
 def moments(blocks: Mapping[Block, Floats], times_T: Floats, file: str) -> Moments:
-    """A clip's moments.
-
-    Args:
-        blocks: name -> (T, C), with gaps interpolated.
-        times_T: seconds.
-        file: its file.
-    """
+    """A clip's moments, from blocks (T, C) with gaps interpolated."""
     products = {block: values_TC @ values_TC.T for block, values_TC in blocks.items()}
     return Moments(products, times_T, file)
 
 
 def contenders(default: Transform) -> dict[str, Transform]:
     """The transforms to compare, by name, ``default`` first; the race sets their K."""
-    pairs: tuple[tuple[TransformName, str], ...] = (
-        ("approximation", "bior3.1"),
-        ("approximation", "db2"),
-        ("approximation", "sym4"),
-        ("approximation", "haar"),
-        ("pyramid", "haar"),
-        ("pyramid", "db2"),
-        ("largest", "haar"),
-        ("largest", "db2"),
-        ("energy", "haar"),
-        ("block", "haar"),
-    )
+    wavelets: dict[TransformName, tuple[str, ...]] = {
+        "approximation": ("bior3.1", "db2", "sym4", "haar"),
+        "pyramid": ("haar", "db2"),
+        "largest": ("haar", "db2"),
+        "energy": ("haar",),
+        "block": ("haar",),
+    }
     rivals: tuple[TransformName, ...] = ("mean", "uniform", "dct", "pca")
-    others = [Transform(*pair) for pair in pairs]
+    others = [Transform(name, wavelet) for name, some in wavelets.items() for wavelet in some]
     others += [Transform(name) for name in rivals]
     return {default.name: default} | {other.name: other for other in others}
 

@@ -1,17 +1,19 @@
 """One run: a classifier fitted on every partition, and its answers to the test parts. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from facewave.evaluation import measures
 from facewave.evaluation.intervals import estimates
 from facewave.evaluation.measures import Answers
 from facewave.params import ClassifierKind, Evaluate, Train
+from facewave.study.workers import each
 from facewave.training.classifier import TrainedClassifier
 from facewave.training.fit import fit
 from facewave.training.parts import plan, split
@@ -28,12 +30,7 @@ _COPIED = ["video_idx", "file_path", "subject", "source", "actual"]
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a run gives.
-
-    Attributes:
-        answers: to every test clip, in the order of the partitions.
-        val_uars: the UAR on each partition's validation part; NaN where that is empty.
-    """
+    """Answers to all test clips by partition; the UAR on each validation part, NaN without any."""
 
     answers: Answers
     val_uars: list[float]
@@ -63,20 +60,37 @@ def run(
         settings: section ``train``, with the run's inputs.
         parts: for each partition, which part each clip is in.
     """
+    blocks = {name: clips.blocks[name] for name in settings.inputs}
+    alone = replace(clips, blocks=blocks)  # no more than this goes to other processes
+    shared = (alone, transform, classes, kind, settings)
+    outcomes = each(_fitted, [(*shared, number, part) for number, part in enumerate(parts)])
+    # A clip may be in two test parts.
+    tested = pd.concat([tests for tests, _ in outcomes], ignore_index=True)
+    answers = measures.from_table(tested, tuple(classes))
+    return Outcome(answers, [val_uar for _, val_uar in outcomes])
+
+
+def _fitted(
+    clips: Clips,
+    transform: Transform,
+    classes: Sequence[str],
+    kind: ClassifierKind,
+    settings: Train,
+    partition: int,
+    part: pd.Series,
+) -> tuple[pd.DataFrame, float]:
+    """The answers to one partition's test part, and the UAR on its validation part."""
+    torch.set_num_threads(1)
     wavelets = asdict(transform)
-    config, reduction = plan(kind, classes, clips, wavelets, settings)
     usable = clips.table["usable"].to_numpy(bool)
-    tests, val_uars = [], []
-    for partition, part in enumerate(parts):
-        train, val = split(clips.select(usable), part[usable], classes, settings)
-        module = fit(config, train, val, settings, reduction)
-        model = TrainedClassifier(module, config, settings.inputs, wavelets, {})
-        tests.append(answer(model, clips.select(part == "test"), partition))
-        validated = answer(model, clips.select((part == "val") & usable), partition)
-        right = validated["predicted"] == validated["actual"]
-        val_uars.append(float(right.groupby(validated["actual"]).mean().mean()))
-    tested = pd.concat(tests, ignore_index=True)  # a clip may be in two test parts
-    return Outcome(measures.from_table(tested, tuple(classes)), val_uars)
+    config, reduction = plan(kind, classes, clips, wavelets, settings)
+    train, val = split(clips.select(usable), part[usable], classes, settings)
+    module = fit(config, train, val, settings, reduction)
+    model = TrainedClassifier(module, config, settings.inputs, wavelets, {})
+    validated = answer(model, clips.select((part == "val") & usable), partition)
+    right = validated["predicted"] == validated["actual"]
+    val_uar = float(right.groupby(validated["actual"]).mean().mean())
+    return answer(model, clips.select(part == "test"), partition), val_uar
 
 
 def answer(model: Trained, clips: Clips, partition: str | int) -> pd.DataFrame:

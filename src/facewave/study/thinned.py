@@ -63,15 +63,8 @@ def conditions(study: Study) -> dict[str, Change]:
 
 
 def without(share: float, trajectory: Trajectory, seed: int) -> Trajectory:
-    """A random share of the frames removed; at least two with a face are kept.
-
-    Args:
-        share: of the frames, in [0, 1).
-        trajectory: with a face in at least two frames.
-        seed: of the draw.
-    """
-    rng = np.random.default_rng(seed)
-    kept_T = rng.random(len(trajectory.times_T)) >= share
+    """A random share of the frames, in [0, 1), removed; two with a face are kept."""
+    kept_T = np.random.default_rng(seed).random(len(trajectory.times_T)) >= share
     kept_T[np.flatnonzero(trajectory.valid_T)[[0, -1]]] = True
     return _only(trajectory, kept_T)
 
@@ -79,10 +72,7 @@ def without(share: float, trajectory: Trajectory, seed: int) -> Trajectory:
 def every(step: int, trajectory: Trajectory, seed: int) -> Trajectory:
     """Every ``step``-th frame, as from a slower camera; at least two with a face are kept.
 
-    Args:
-        step: 1: all of them.
-        trajectory: with a face in at least two frames.
-        seed: modulo ``step``, the first frame.
+    The first frame is ``seed`` modulo ``step``.
     """
     kept_T = np.arange(len(trajectory.times_T)) % step == seed % step
     if trajectory.valid_T[kept_T].sum() < 2:

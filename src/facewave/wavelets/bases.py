@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 GRID = 64  # cells that a full decomposition starts from
 _POINTS = 1024  # of the clip's time, at least, at which functions are sampled
+_MIDDLES = (np.arange(_POINTS) + 0.5) / _POINTS
 _LEAST = 1e-2  # root-mean-square of a function that lies almost wholly outside the clip
 # PyWavelets' signal extension modes. All that do not repeat the clip have the same functions: they
 # differ in what they assume beyond the ends, and a fit assumes nothing.
@@ -50,15 +51,8 @@ def pyramid(wavelet: str, boundary: Boundary, k: int = GRID) -> Floats:
     """The coarsest K functions of a full decomposition of GRID cells, the coarsest first.
 
     From the level that does not fit as a whole, evenly spaced functions are taken. Each function
-    has a root-mean-square of 1, except those that lie almost wholly outside the clip.
-
-    Args:
-        wavelet: see ``scaling_functions``.
-        boundary: see ``scaling_functions``.
-        k: number of functions, at most GRID.
-
-    Returns:
-        (N, K).
+    has a root-mean-square of 1, except those that lie almost wholly outside the clip. Arguments and
+    shape as in ``scaling_functions``.
 
     Raises:
         UserError: K is more than GRID, or less than the coarsest level has.
@@ -85,11 +79,7 @@ def pyramid_of_one(wavelet: str, boundary: Boundary, k: int = GRID) -> Floats:
 
 @cache
 def cells(wavelet: str) -> Floats:
-    """The functions whose coefficients are those of ``decompose``, periodic, over sqrt(GRID).
-
-    Returns:
-        (GRID, GRID): each cell's value of each function.
-    """
+    """The functions, (GRID, GRID), of the numbers of ``decompose``, periodic, over sqrt(GRID)."""
     lengths = _lengths(wavelet, "periodic")
     parts = np.split(math.sqrt(GRID) * np.eye(GRID), np.cumsum(lengths)[:-1])
     return pywt.waverec(parts, wavelet, _EXTENSION["periodic"], axis=0)
@@ -97,24 +87,26 @@ def cells(wavelet: str) -> Floats:
 
 def cosines(k: int) -> Floats:
     """The first K of the discrete cosine transform (DCT-II), (N, K)."""
-    at = (np.arange(_POINTS) + 0.5) / _POINTS
-    return np.cos(np.pi * at[:, None] * np.arange(k))
+    return np.cos(np.pi * _MIDDLES[:, None] * np.arange(k))
 
 
 def lines(k: int) -> Floats:
     """Piecewise linear functions, each 1 in the middle of one of K equal parts, (N, K)."""
-    at = (np.arange(_POINTS) + 0.5) / _POINTS
     middles = (np.arange(k) + 0.5) / k
-    return np.stack([np.interp(at, middles, line) for line in np.eye(k)], axis=1)
+    return np.stack([np.interp(_MIDDLES, middles, line) for line in np.eye(k)], axis=1)
 
 
 def decompose(cells_NC: Floats, wavelet: str, boundary: Boundary) -> list[Floats]:
     """PyWavelets' full decomposition along the first axis, down to the coarsest level."""
+    return wavedec(cells_NC, wavelet, _EXTENSION[boundary], int(math.log2(len(cells_NC))))
+
+
+def wavedec(values_TC: Floats, wavelet: str, extension: str, level: int) -> list[Floats]:
+    """PyWavelets' decomposition along the first axis, approximation first, to any level."""
     with warnings.catch_warnings():
         # It warns of levels where the ends affect everything; here that is intended.
         warnings.filterwarnings("ignore", message="Level value of", category=UserWarning)
-        level = int(math.log2(len(cells_NC)))
-        return pywt.wavedec(cells_NC, wavelet, _EXTENSION[boundary], level, axis=0)
+        return pywt.wavedec(values_TC, wavelet, extension, level, axis=0)
 
 
 def in_frames(functions_NK: Floats, edges: Floats) -> Floats:

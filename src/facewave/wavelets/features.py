@@ -66,12 +66,7 @@ def channels(
 
 
 def unusable(row: Mapping[str, Any], max_gap_s: float) -> str:
-    """Why a clip gives no numbers; "" if it does.
-
-    Args:
-        row: the measures of schema.MEASURES, and the reason if the clip was excluded earlier.
-        max_gap_s: longer gaps are not interpolated.
-    """
+    """Why a clip gives no numbers, by its row of the index; "" if it does."""
     if row["reason"]:
         return str(row["reason"])
     if row["face_frames"] < 2:

@@ -31,7 +31,6 @@ training keeps the K leading directions over time).
 """
 
 import math
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -135,12 +134,12 @@ class Transform:
                 return cell_means(values_TC, times_T, bases.GRID)
             case "energy":
                 cells = cell_means(values_TC, times_T, self._means * 2**self._octaves)
-                means, *details = _decompose(cells, self.wavelet, "periodization", self._octaves)
+                means, *details = bases.wavedec(cells, self.wavelet, "periodization", self._octaves)
                 moving = [np.sqrt((part**2).sum(axis=0) / len(cells)) for part in details]
                 return np.vstack([means / math.sqrt(2) ** self._octaves, *moving])
             case "block":
                 level = block_level(len(values_TC))
-                means = _decompose(values_TC, self.wavelet, "symmetric", level)[0]
+                means = bases.wavedec(values_TC, self.wavelet, "symmetric", level)[0]
                 kept = means[: self.k] / math.sqrt(2) ** level
                 return np.pad(kept, ((0, self.k - len(kept)), (0, 0)))
             case _:
@@ -155,7 +154,7 @@ class Transform:
         if self.transform == "block":
             level = block_level(len(times_T))
             still = np.zeros((len(times_T), numbers_NC.shape[1]))
-            parts = _decompose(still, self.wavelet, "symmetric", level)
+            parts = bases.wavedec(still, self.wavelet, "symmetric", level)
             kept = min(self.k, len(parts[0]))
             parts[0][:kept] = numbers_NC[:kept] * math.sqrt(2) ** level
             parts[0][kept:] = parts[0][kept - 1]
@@ -249,13 +248,6 @@ def fitting(functions_TK: Floats, times_T: Floats, constant_K: Floats | None = N
     return matrix_KT + np.outer(rest_K, lasts_T / lasts_T.sum())
 
 
-def _decompose(values_TC: Floats, wavelet: str, extension: str, level: int) -> list[Floats]:
-    with warnings.catch_warnings():
-        # PyWavelets warns of levels where the ends affect everything; here that is intended.
-        warnings.filterwarnings("ignore", message="Level value of", category=UserWarning)
-        return pywt.wavedec(values_TC, wavelet, extension, level, axis=0)
-
-
 def block_level(n_frames: int) -> int:
     """The level of ``block``; the 10 belongs to the formula and does not depend on K."""
     return max(1, int(math.log2(2 ** math.ceil(math.log2(n_frames)) / 10)))
@@ -272,11 +264,7 @@ def frame_edges(times_T: Floats) -> Floats:
 
 
 def cell_means(values_TC: Floats, times_T: Floats, n_cells: int) -> Floats:
-    """Means over ``n_cells`` equal parts of the clip's time.
-
-    Returns:
-        (n_cells, C).
-    """
+    """Means over equal parts of the clip's time, (n_cells, C)."""
     edges = frame_edges(times_T)
     # The integral is piecewise linear with knots at the edges: interpolating it is exact.
     parts_TC = values_TC * np.diff(edges)[:, None]

@@ -1,9 +1,7 @@
 """The grid: every combination once, in order; keys that tell runs apart; validation's choice."""
 
-import ast
 from dataclasses import asdict, replace
 from itertools import product
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -14,12 +12,10 @@ from hypothesis import strategies as st
 
 from facewave.errors import UserError
 from facewave.params import Block, ClassifierKind, Study, TransformName, Wavelets
-from facewave.study import grid
 from facewave.study.grid import Run, chosen, chosen_by_fold, joined, runs
-from facewave.study.keys import CODE, key
+from facewave.study.kept import key
 from facewave.wavelets.transform import Transform
 
-SOURCE = Path(grid.__file__).parents[1]
 WAVELETS = Wavelets(
     transform="approximation", wavelet="bior3.1", boundary="periodic", k=10, max_gap_s=1.0
 )
@@ -130,43 +126,9 @@ def test_a_key_differs_for_every_other_setting_or_input() -> None:
     of_rest: list[Any] = [{"labels": "a"}, {"settings": [{"lr": 0.2}, 1]}, {"settings": [{}, 2]}]
     others += [[run | changed, content[1]] for changed in of_runs]
     others += [[run, content[1] | changed] for changed in of_rest]
-    code = ("study/grid.py",)
-    keys = [key(code, *content), key(("study/runs.py",), *content)]
-    keys += [key(code, *other) for other in others]
+    keys = [key(*content), *(key(*other) for other in others)]
     assert len(set(keys)) == len(keys)
-    assert key(code, run, dict(reversed(content[1].items()))) == keys[0]
-
-
-# Not hashed, since no figure follows from them: settings, texts, files, what models share.
-UNHASHED = {"params", "errors", "files", "training/schema", "prediction/schema"}
-
-
-def imports(module: str, found: set[str]) -> set[str]:
-    """The modules of facewave that a module imports at its top level, directly or not."""
-    if module not in found | UNHASHED:
-        found.add(module)
-        for node in ast.parse((SOURCE / f"{module}.py").read_text("utf-8")).body:
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("facewave"):
-                base = node.module.removeprefix("facewave").strip(".").replace(".", "/")  # type: ignore[union-attr]
-                for name in (f"{base}/{alias.name}".strip("/") for alias in node.names):
-                    is_module = (SOURCE / f"{name}.py").exists()
-                    imports(name if is_module else base, found)
-    return found
-
-
-def test_keys_hash_the_modules_that_are_used() -> None:
-    features = imports("study/clips", set())
-    for part, head in (
-        ("runs", "runs"),
-        ("leakage", "leakage"),
-        ("removed", "thinned"),
-        ("importance", "importance"),
-        ("reconstruction", "reconstruction"),
-    ):
-        hashed = {path.removesuffix(".py") for path in CODE[part]} - {"training/__init__"}
-        used = imports(f"study/{head}", set()) | features
-        lazily = {"models/classifiers/reduce"} if part == "reconstruction" else set()
-        assert used | lazily == hashed, part
+    assert key(run, dict(reversed(content[1].items()))) == keys[0]
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=8), st.integers(0, 99))
@@ -185,11 +147,8 @@ def test_the_first_of_validation_s_best_is_chosen_whatever_the_test_parts_say(
     assert chosen(table)["at"] == first
 
 
-def test_a_run_without_validation_is_not_chosen() -> None:
+def test_a_run_without_validation_is_not_chosen_and_without_any_nothing() -> None:
     assert chosen(pd.DataFrame({"val_uar": [np.nan, 30.0, 20.0]})).name == 1
-
-
-def test_without_any_validation_nothing_can_choose() -> None:
     with pytest.raises(UserError, match="no partition has a usable validation clip"):
         chosen(pd.DataFrame({"val_uar": [np.nan, np.nan]}))
 

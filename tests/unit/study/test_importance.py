@@ -100,7 +100,12 @@ def to_and_fro(x: Array) -> Array:
 def test_the_one_time_scale_that_matters_is_found(
     tell: Callable[[Array], Array], scale: str
 ) -> None:
-    table = importances(folds(tell), ["blendshapes"], SHAPES, REGION_P, "approximation", **QUICK)
+    def of(transform: TransformName) -> pd.DataFrame:
+        made = folds(tell)
+        return importances(made, ["blendshapes"], SHAPES, REGION_P, transform, **QUICK)
+
+    assert list(of("pca")["kind"].unique())[-1] == "place"  # no scales
+    table = of("approximation")
     values = ranked(table[table["kind"] == "scale"])
     assert max(values, key=lambda name: values[name]) == scale
     own = values.pop(scale)
@@ -255,6 +260,9 @@ def test_scales_are_called_by_what_a_movement_takes() -> None:
 def test_every_input_has_its_groups(inputs: tuple[Block, ...]) -> None:
     found = groups_by_kind(inputs, SHAPES, REGION_P, STEPS, "mean")
     width = sum(int(np.prod(BLOCKS[block])) for block in inputs)
+    elsewhere = groups_by_kind(inputs, SHAPES, REGION_P, STEPS, "pca")
+    assert [kind.replace("place", "part") for kind in elsewhere] == list(found)
+    assert "place" in elsewhere  # where numbers are not in temporal order
     for kind in ("block", "part"):  # these share out everything
         np.testing.assert_array_equal(
             np.sum(list(found[kind].values()), axis=0), np.ones((STEPS, width))
@@ -284,10 +292,3 @@ def test_groups_lie_where_their_names_say() -> None:
     third = found["part"]["3 of 8"]
     assert third[2].all()
     assert third.sum() == third.shape[1]
-
-
-def test_where_numbers_are_not_in_temporal_order_there_are_places_and_no_scales() -> None:
-    made = folds(lambda x: thirds(x[:, 2, 3]))
-    for name, last in (("approximation", ["part", "scale"]), ("pca", ["place"])):
-        found = importances(made, ["blendshapes"], SHAPES, REGION_P, name, **QUICK)  # type: ignore[arg-type]
-        assert list(found["kind"].unique()) == ["block", "blendshape", "region", *last]

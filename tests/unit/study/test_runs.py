@@ -1,6 +1,6 @@
 """One run: no test clip leaves a trace, and the answers are those of the stages."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,10 @@ from facewave.evaluation.intervals import estimates
 from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
 from facewave.params import ClassifierKind, Evaluate
-from facewave.study.runs import FIGURES, Outcome, answer, figures, run
-from facewave.training import schema as training
+from facewave.study.runs import FIGURES, Outcome, figures, run
 from facewave.wavelets.transform import Transform
-from facewave.workspace import Clips, Dataset
-from making import REPOSITORY, Toy, toy, trained_project
+from facewave.workspace import Clips
+from making import REPOSITORY, Toy, toy
 
 TRAIN = params.load(REPOSITORY / "params.yaml").train
 SETTINGS = replace(
@@ -154,37 +153,6 @@ def test_answers_are_in_the_order_of_the_partitions_with_their_folds_and_groups(
     np.testing.assert_array_equal(found.predicted, found.probabilities.argmax(axis=1))
 
 
-def test_numbers_are_taken_from_the_clip_s_position() -> None:
-    made = clips_of_toy()
-    order = np.random.default_rng(0).permutation(len(made.table))
-    moved = clips_of(made, at=np.argsort(order))
-    moved = replace(moved, blocks={"blendshapes": clips_of(made).blocks["blendshapes"][order]})
-    parts = [labels.parts(made.table, 1)]
-    after = run(moved, HAAR, WORDS, "logistic", SETTINGS, parts)
-    before = outcome(made).answers.probabilities
-    np.testing.assert_array_equal(after.answers.probabilities, before)
-
-
-def test_a_subset_cuts_the_training_part_alone() -> None:
-    made = clips_of_toy()
-    small = replace(SETTINGS, subset=[0.0, 0.5])
-    parts = labels.parts(made.table, 1)
-    outside = (parts == "train") & (made.table["rank"] >= 0.5)
-    kept = made.usable & ~outside.to_numpy()
-    assert 0 < outside.sum() < (parts == "train").sum()
-    without = Toy(
-        made.table[kept].reset_index(drop=True), made.usable[kept], made.blendshapes[kept]
-    )
-    by_hand = outcome(without, "mlp")
-    found = outcome(made, "mlp", settings=small)
-    usable = made.usable[np.flatnonzero(parts == "test")]
-    np.testing.assert_allclose(
-        found.answers.probabilities[usable], by_hand.answers.probabilities, rtol=1e-5
-    )
-    assert found.val_uar == by_hand.val_uar
-    assert outcome(made, "mlp").val_uar != found.val_uar
-
-
 def test_validation_is_the_mean_over_the_partitions_that_have_any() -> None:
     made = clips_of_toy()
     table = made.table.copy()
@@ -195,39 +163,6 @@ def test_validation_is_the_mean_over_the_partitions_that_have_any() -> None:
     without = Toy(table, made.usable, made.blendshapes)
     assert np.isnan(outcome(without, partitions=("split",)).val_uar)
     assert outcome(without, partitions=("split", 2)).val_uar == each[1]
-
-
-def test_the_validation_uar_is_the_mean_recall_of_its_clips() -> None:
-    # As a test part, the same clips are answered by the same model.
-    made = clips_of_toy()
-    parts = labels.parts(made.table, 1)
-    exchanged = parts.replace({"val": "test", "test": "spare"})
-    answers = run(clips_of(made), HAAR, WORDS, "logistic", SETTINGS, [exchanged]).answers
-    right = pd.Series(answers.predicted == answers.actual).groupby(answers.actual).mean()
-    # For a linear head, validation changes no answer.
-    assert outcome(made).val_uar == pytest.approx(right.mean())
-
-
-def test_a_run_s_answers_are_those_of_the_trained_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(trained_project())
-    loaded = params.load()
-    dataset = Dataset("demo", loaded)
-    features = dataset.read_features()
-    clips = dataset.clips(features=features)
-    transform = Transform(**{name: features.config[name] for name in asdict(HAAR)})
-    partitions = loaded.train.partitions
-    parts = [labels.parts(clips.table, partition) for partition in partitions]
-    for role, kind in (("model", "mlp"), ("majority", "majority"), ("logistic", "logistic")):
-        tables = [
-            answer(training.load(training.folder(name, role)), clips.select(part == "test"), name)
-            for name, part in zip(partitions, parts, strict=True)
-        ]
-        expected = pd.concat(tables, ignore_index=True)
-        same = measures.from_table(expected, dataset.classes)
-        found = run(clips, transform, dataset.classes, kind, loaded.train, parts).answers  # type: ignore[arg-type]
-        assert len(found.actual) == 54
-        for name, values in vars(same).items():
-            np.testing.assert_allclose(getattr(found, name), values, atol=1e-6)
 
 
 def answers(n: int = 60, n_groups: int = 12) -> measures.Answers:

@@ -48,11 +48,6 @@ def test_of_bior3_1_they_are_quadratic_splines() -> None:
             np.testing.assert_allclose(functions[:, number], expected, atol=0.02)
 
 
-def test_of_haar_they_are_boxes() -> None:
-    functions = bases.scaling_functions("haar", "open", 5)
-    np.testing.assert_allclose(functions, np.eye(5).repeat(len(functions) // 5, axis=0), atol=1e-9)
-
-
 def test_periodic_ones_are_shifts_of_each_other() -> None:
     functions = bases.scaling_functions("db3", "periodic", 8)
     for number in range(8):
