@@ -7,7 +7,7 @@ import pytest
 
 from facewave.app.annotate import PROMPT, annotate
 from making import contents
-from writing import killed, second_dataset, write_project
+from language_project import killed, second_dataset, write_project
 
 TRACK = Path("data/tracks/demo/captions.csv")
 

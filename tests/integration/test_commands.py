@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from running import ROOT, run
-from writing import killed, second_dataset, write_project
+from language_project import killed, second_dataset, write_project
 
 
 def test_this_machine_is_fit() -> None:

@@ -83,7 +83,7 @@ def inputs_of(
     faces_nS: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """What the model takes; with face tokens each clip's numbers, too."""
-    inputs = model.bare.inputs(conversations)
+    inputs = model.backbone.inputs(conversations)
     if model.faces is None:
         return inputs
     shown = len(conversations[0])
@@ -96,4 +96,4 @@ def inputs_of(
 
 def answers_of(model: LanguageModel) -> list[list[int]]:
     """The tokens of every label's words."""
-    return [model.bare.answer_ids(word) for word in WORDS]
+    return [model.backbone.answer_ids(word) for word in WORDS]

@@ -103,7 +103,7 @@ def fit(
         args=arguments,
         train_dataset=train,
         eval_dataset=val if len(val) else None,
-        data_collator=partial(_collate, module.bare, module.faces is not None, not is_regression),
+        data_collator=partial(_collate, module.backbone, module.faces is not None, not is_regression),
         callbacks=[best, _Reporter(report), _Epochs(train)],
         compute_metrics=partial(_loss_over_all, module, settings) if is_regression else None,
     )

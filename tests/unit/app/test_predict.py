@@ -18,7 +18,7 @@ from facewave.landmarks import cache as cache_of_detections
 from facewave.landmarks.schema import ClipFacts, Trajectory
 from facewave.prompts import answers
 from making import REPOSITORY, SETTINGS, remember, trained_project, trajectory, write_params
-from writing import write_model, write_project
+from language_project import write_model, write_project
 
 Capture = pytest.CaptureFixture[str]
 WORDS = {"happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"}
@@ -103,7 +103,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def seen_in_003() -> Trajectory:
-    """What stage extract saw of this clip (writing.write_project)."""
+    """What stage extract saw of this clip (write_project)."""
     return trajectory(12, seed=4)
 
 

@@ -21,7 +21,7 @@ from facewave.training.classifier import TrainedClassifier
 from facewave.wavelets import schema as wavelets
 from facewave.workspace import Dataset
 from making import contents
-from writing import second_dataset, write_model, write_project
+from language_project import second_dataset, write_model, write_project
 
 TRACK = Path("data/tracks/demo/pseudo_labels.csv")
 OTHER = Path("data/tracks/other/pseudo_labels.csv")

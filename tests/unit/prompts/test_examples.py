@@ -19,7 +19,7 @@ from facewave.params import Language
 from facewave.prompts import answers
 from facewave.prompts.examples import Examples, PromptClips, choose_shots, collate, gather
 from facewave.workspace import Dataset
-from writing import KIND, write_project
+from language_project import KIND, write_project
 
 WORDS = ("happy", "sad", "neutral")
 
@@ -29,7 +29,6 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PromptClips]:
     """Six clips; the second, 000, has no usable face."""
     folder = tmp_path_factory.mktemp("project")
     write_project(folder, batch_size=6)
-    torch.set_num_threads(1)
     with chdir(folder):
         loaded = params.load()
         some = Dataset("demo", loaded).clips().select([1, 0, 2, 3, 4, 8])
@@ -134,13 +133,13 @@ def test_an_answer_is_behind_its_prompt_and_only_it_is_learnt(
 ) -> None:
     pair = [examples(clips, settings)[row] for row in (0, 2)]
     batch, plain = (
-        collate(model.bare, pair, faces=True, answered=answered) for answered in (True, False)
+        collate(model.backbone, pair, faces=True, answered=answered) for answered in (True, False)
     )
     length = plain["input_ids"].shape[1]
     assert torch.equal(batch["input_ids"][:, :length], plain["input_ids"])
     for row, example in enumerate(pair):
         labels = batch["labels"][row][batch["labels"][row] != IGNORED].tolist()
-        assert labels == model.bare.answer_ids(example.answer)
+        assert labels == model.backbone.answer_ids(example.answer)
         assert batch["input_ids"][row, length:][: len(labels)].tolist() == labels
     assert "labels" not in plain
 
@@ -162,9 +161,9 @@ def test_probabilities_add_up_and_follow_the_options(
     plain = found[False, False]
     assert all(not np.allclose(plain, found[key]) for key in found if key != (False, False))
     # By hand, for the first clip.
-    ids = [model.bare.answer_ids(word) for word in WORDS]
+    ids = [model.backbone.answer_ids(word) for word in WORDS]
     batch, blank = (
-        collate(model.bare, [example], faces=True, answered=False)
+        collate(model.backbone, [example], faces=True, answered=False)
         for example in (some[0], some.blanks()[0])
     )
     with torch.inference_mode():

@@ -43,13 +43,5 @@ def test_only_a_label_is_read_whatever_stands_around_it() -> None:
         assert read(answer, WORDS) == "happy"
     for word in WORDS:
         assert read(word, WORDS) == read(spoken(word), WORDS) == word
-    for answer in (
-        "",
-        "the person is happy",
-        "happy, sad",
-        "unhappy",
-        "happ",
-        "angry",
-        "happy sad",
-    ):
+    for answer in ("", "the person is happy", "happy, sad", "unhappy", "happ", "angry"):
         assert read(answer, WORDS) == ""

@@ -37,7 +37,6 @@ TRAIN = params.load(REPOSITORY / "params.yaml").train
 QUICK = {"hidden": 16, "dropout": 0.1, "lr": 0.01, "epochs": 30, "patience": 30}
 STEPS = 4
 LEARNERS = [kind for kind in get_args(ClassifierKind) if kind != "majority"]
-torch.set_num_threads(1)
 
 
 def settings(c: float = 0.03, stages: int = 20, **changes: Any) -> Train:
@@ -77,8 +76,9 @@ class Fitted:
     module: Classifier
     history: list[dict[str, float]]
 
-    def weights(self) -> dict[str, list[float]]:
-        return {k: v.flatten().tolist() for k, v in self.module.state_dict().items()}
+    def weights(self, *prefixes: str) -> dict[str, list[float]]:
+        state = self.module.state_dict().items()
+        return {k: v.flatten().tolist() for k, v in state if k.startswith(prefixes or "")}
 
     def uncalibrated(self) -> "Fitted":
         self.module.temperature.fill_(1)
@@ -138,7 +138,7 @@ def standard(train: Samples, test: Samples) -> tuple[NDArray[np.float64], NDArra
     return of_train, of_test
 
 
-SOME_CODES = [list(range(7)), [0, 2, 3, 4, 6], [1, 4], [0, 1]]
+SOME_CODES = [list(range(7)), [0, 2, 3, 4, 6], [1, 4]]
 
 
 def test_logistic_equals_scikit_learn() -> None:
@@ -266,17 +266,14 @@ def test_classes_without_training_clips_do_not_heat_the_others() -> None:
 
 
 def test_temperatures_are_bounded() -> None:
-    for logits, codes, bound in (
-        ([[0.1, 0.0], [0.0, 0.1]], [0, 1], 0.1),
-        ([[90.0, 0.0], [0.0, 90.0]], [1, 0], 10.0),
-    ):
-        codes_n = torch.tensor(codes)
-        val = Prepared(torch.tensor(logits), codes_n, losses.one_hot(codes_n, 2), torch.ones(2))
-        found = _temperature(nn.Flatten(), val, torch.ones(2))
-        assert found == pytest.approx(bound, rel=1e-3)
+    for scale, codes_n, bound in ((0.1, [0, 1], 0.1), (90.0, [1, 0], 10.0)):
+        nothing = torch.zeros(2)
+        val = Prepared(scale * torch.eye(2), torch.tensor(codes_n), nothing, nothing)
+        temperature = _temperature(nn.Flatten(), val, torch.ones(2))
+        assert temperature == pytest.approx(bound, rel=1e-3)
 
 
-def test_early_stopping_keeps_the_epoch_of_least_validation_loss() -> None:
+def test_early_stopping_keeps_the_epoch_of_lowest_validation_loss() -> None:
     train, val = (samples(list(range(7)), n, seed, 0.8) for n, seed in ((60, 1), (40, 2)))
     stopped = fitted("mlp", train, val, epochs=100, patience=4).uncalibrated()
     curve = [figures["val_loss"] for figures in stopped.history]
@@ -326,28 +323,18 @@ def test_a_seed_fixes_every_weight() -> None:
 
 
 def test_what_precedes_the_head_is_learnt_from_the_training_part_alone() -> None:
-    def learnt(module: nn.Module) -> dict[str, list[float]]:
-        rooms = ("compress", "standardize", "project")
-        state = module.state_dict().items()
-        return {name: x.flatten().tolist() for name, x in state if name.startswith(rooms)}
-
     codes = [0, 1, 2]
     train, other = samples(codes, 60, seed=1), samples(codes, 60, seed=4, distance=9)
     vals = (samples(codes, 30, seed=2), samples(codes, 50, seed=3, distance=40), EMPTY)
+    before_head = ("compress", "standardize", "project")
     for kind, reduction in (("logistic", "largest"), ("trees", "pca"), ("mlp", "largest")):
         options: Any = {"epochs": 2, "kept": 2, "reduction": reduction, "pca": 1}
-        found = [learnt(fitted(kind, train, val, **options).module) for val in vals]
-        names = {"compress.matrices", "standardize.mean", "standardize.scale"}
-        assert found[0].keys() == names | {"project.mean", "project.components"}
+        found = [fitted(kind, train, val, **options).weights(*before_head) for val in vals]
+        assert len(found[0]) == 5
         assert found[0] == found[1] == found[2]
-        elsewhere = learnt(fitted(kind, other, **options).module)
+        elsewhere = fitted(kind, other, **options).weights(*before_head)
         assert elsewhere["standardize.mean"] != found[0]["standardize.mean"]
         assert elsewhere["project.components"] != found[0]["project.components"]
-    module = fitted("logistic", train, vals[1]).module
-    inputs = train.inputs_nND.double()
-    mean, scale = module.standardize.mean.double(), module.standardize.scale.double()
-    torch.testing.assert_close(mean, inputs.mean(0), rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(scale, 1 / inputs.std(0, correction=0), rtol=1e-5, atol=1e-5)
 
 
 def test_more_components_than_there_are_is_a_user_error() -> None:

@@ -20,10 +20,8 @@ from facewave.training.__main__ import main as train
 from facewave.training.language_setup import Run, prepare
 from facewave.workspace import Dataset
 from making import contents
-from writing import second_dataset, write_project
-from writing import settings as write_settings
-
-torch.set_num_threads(1)
+from language_project import second_dataset, write_project
+from language_project import settings as write_settings
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Training beside a frozen language model: what is kept, what is saved, and what is reported."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,18 +9,9 @@ import torch
 from facewave.errors import UserError
 from facewave.params import LanguageModelKind
 from facewave.training import language_trainer
-from talking import Toy, model, settings, train
+from toy_language_training import Toy, model, settings, train
 
 KIND: LanguageModelKind = "tiny-qwen2.5-vl"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads cost tiny models five times what they bring."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def ignore(step: int, figures: dict[str, float]) -> None:
@@ -65,7 +55,7 @@ def test_the_epoch_of_least_validation_loss_stays(tmp_path: Path) -> None:
     assert min(curve) < curve[-1]
     kept = json.loads((tmp_path / "best.json").read_text())
     assert kept["eval_loss"] == pytest.approx(min(curve))
-    batch = language_trainer._collate(module.bare, True, True, [val[i] for i in range(12)])
+    batch = language_trainer._collate(module.backbone, True, True, [val[i] for i in range(12)])
     with torch.inference_mode():
         assert module(**batch)["loss"].item() == pytest.approx(min(curve), rel=1e-3)
 

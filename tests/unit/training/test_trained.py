@@ -45,14 +45,11 @@ def classifier(kind: ClassifierKind, inputs: tuple[Block, ...] = INPUTS) -> Trai
     shape = () if kind == "majority" else (STEPS, widths)
     config = ClassifierConfig(kind, WORDS, *shape, **SIZES[kind])
     module = build(config)
-    with torch.no_grad():
-        for name, tensor in module.state_dict().items():
-            if tensor.is_floating_point():
-                tensor.copy_(0.3 * torch.randn(tensor.shape).to(tensor.dtype))
-            else:  # of trees: positions of inputs and of nodes
-                tensor.copy_(torch.randint(0, 15, tensor.shape))
-            if name == "temperature":
-                tensor.fill_(1.5)
+    for tensor in module.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.copy_(torch.randn(tensor.shape) * 0.3)
+        else:  # of trees: positions of inputs and of nodes
+            tensor.copy_(torch.randint(0, 15, tensor.shape))
     module.prior.fit(torch.tensor([1, 1, 1, 2, 0]))
     return TrainedClassifier(module.eval(), config, inputs, WAVELETS, ABOUT)
 
@@ -82,8 +79,7 @@ def by_hand(trained: TrainedClassifier, some: Clips, row: int) -> np.ndarray:
     at = some.table["at"].iloc[row]
     numbers = np.concatenate([some.blocks[name][at] for name in trained.inputs], axis=1)
     with torch.inference_mode():
-        logits = trained.module(torch.from_numpy(numbers)[None])[0].double().numpy()
-    return np.exp(logits) / np.exp(logits).sum()
+        return trained.module(torch.from_numpy(numbers)[None])[0].softmax(0).numpy()
 
 
 def test_a_classifier_answers_each_clip_from_its_own_numbers_or_the_prior() -> None:
@@ -187,7 +183,7 @@ def test_roles_follow_from_the_settings() -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from writing import write_project
+    from language_project import write_project
 
     folder = tmp_path_factory.mktemp("made")
     write_project(folder)
@@ -197,7 +193,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def language_model(folder: Path, **options: Any) -> tuple[Trained, Clips]:
     """A tiny one, saved and loaded, and three clips, the first without a usable face."""
     from facewave.workspace import Dataset
-    from writing import write_model
+    from language_project import write_model
 
     trained = schema.load(write_model(folder, **options))
     return trained, Dataset("demo", params.load()).clips().select([0, 1, 2])
@@ -250,11 +246,8 @@ def test_a_language_model_is_described_as_it_is_prompted(
         f'{", ".join(trained.classes)}? How the face moves: <face>. The person says: "..."'
     )
     assert (found["weights"], found["kind"], found["lora"]) == ("", "tiny-qwen2.5-vl", None)
-    assert (found["face_tokens"], found["adapter"], found["inputs"]) == (
-        3,
-        "linear",
-        ["blendshapes"],
-    )
+    face = (found["face_tokens"], found["adapter"], found["inputs"])
+    assert face == (3, "linear", ["blendshapes"])
     assert 0 < found["trained"] < found["parameters"]
     json.dumps(found)
     config = trained.module.config

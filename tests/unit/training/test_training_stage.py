@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,10 @@ def settings(network: dict[str, Any] | None = None, **changes: Any) -> None:
     write_params(Path(), train=TOY_TRAIN | {"partitions": ["split"]} | groups | changes)
 
 
-def model(partition: str | int = "split", role: str = "model") -> TrainedClassifier:
-    found = schema.load(schema.folder(partition, role))
-    assert isinstance(found, TrainedClassifier)
-    return found
-
-
-def weights(role: str = "model") -> bytes:
-    return (schema.folder("split", role) / "model.safetensors").read_bytes()
+def load(partition: str | int, role: str, project: Path = Path()) -> TrainedClassifier:
+    model = schema.load(project / schema.folder(partition, role))
+    assert isinstance(model, TrainedClassifier)
+    return model
 
 
 def shuffled_test_part(made: Toy, part: str | int) -> Toy:
@@ -67,8 +64,7 @@ def shuffled_test_part(made: Toy, part: str | int) -> Toy:
 def test_every_partition_has_every_role(trained: Path) -> None:
     for partition in ("split", 1, 2):
         for role in ROLES:
-            found = schema.load(trained / schema.folder(partition, role))
-            assert isinstance(found, TrainedClassifier)
+            found = load(partition, role, trained)
             assert found.kind == {"model": "mlp"}.get(role, role)
             shape = (0, ()) if role == "majority" else (10, (52,))
             assert (found.config.steps, found.config.widths, found.config.kept) == (*shape, 0)
@@ -88,9 +84,8 @@ def test_the_prior_counts_the_usable_training_clips(trained: Path) -> None:
         counts = table.loc[is_train & toy().usable, "label"].value_counts().sort_index()
         expected = np.append(counts + 1, 4 * [1]) / (counts.sum() + 7)
         for role in ROLES:
-            found = schema.load(trained / schema.folder(partition, role))
-            assert isinstance(found, TrainedClassifier)
-            np.testing.assert_allclose(found.module.prior.log_prior.exp(), expected, rtol=1e-5)
+            prior = load(partition, role, trained).module.prior
+            np.testing.assert_allclose(prior.log_prior.exp(), expected, rtol=1e-5)
 
 
 def test_test_parts_leave_no_trace_and_bytes_repeat(trained: Path, project: Path) -> None:
@@ -213,31 +208,13 @@ def test_k_numbers_are_chosen_by_the_training_part_alone(project: Path) -> None:
             train()
             found.append(contents(Path("models/trained")))
             for role in ("model", "trees"):
-                loaded = model(1, role)
+                loaded = load(1, role)
                 config = loaded.config
                 assert (config.steps, config.kept, config.pca) == (10, 4, 5)
                 matrix = loaded.module.state_dict()["compress.matrices"][0]
                 np.testing.assert_allclose(matrix @ matrix.T, np.eye(4), atol=1e-6)
         assert found[0] == found[1]  # another test part
         assert found[0] != found[2]  # another training part
-
-
-def test_votes_are_learnt_if_asked_for(project: Path) -> None:
-    found = {}
-    for name, votes, soft in (
-        ("none", "", False),
-        ("certain", '{"%s": 10}', True),
-        ("split", '{"%s": 6, "fear": 4}', True),
-        ("not asked", '{"%s": 6, "fear": 4}', False),
-    ):
-        made = toy()
-        made.table["votes"] = [votes.replace("%s", word) for word in made.table["actual"]]
-        write_toy(project, made)
-        settings({"epochs": 2, "soft_labels": soft})
-        train()
-        found[name] = weights()
-    assert found["none"] == found["certain"] == found["not asked"]
-    assert found["none"] != found["split"]
 
 
 def test_a_subset_is_a_slice_of_the_training_part_alone(project: Path) -> None:
@@ -254,35 +231,23 @@ def test_a_subset_is_a_slice_of_the_training_part_alone(project: Path) -> None:
         chosen = made.table[is_train & (first <= ranks) & (ranks < last)]
         counts = chosen["label"].value_counts().sort_index()
         assert counts.tolist() == 3 * [12 * (last - first)]
-        shares = model(role="majority").module.prior.log_prior.exp().numpy()
+        shares = load("split", "majority").module.prior.log_prior.exp().numpy()
         np.testing.assert_allclose(shares[:3] / shares[6] - 1, counts, rtol=1e-3)
-        assert model().about["clips"] == len(chosen)
-        found.append(weights())
+        assert load("split", "model").about["clips"] == len(chosen)
+        found.append((schema.folder("split", "model") / "model.safetensors").read_bytes())
         assert "val_loss" in json.loads(Path("metrics/train/split/metrics.json").read_text())
     assert len(set(found)) == 3
-
-
-def without_part(part: str, replacement: str) -> Toy:
-    made = toy()
-    table = made.table.assign(split=made.table["split"].replace(part, replacement))
-    return Toy(table, made.usable, made.blendshapes)
-
-
-def test_without_a_validation_part_the_last_epoch_stays(project: Path) -> None:
-    settings({"epochs": 2})
-    write_toy(project, without_part("val", "train"))
-    train()
-    assert "val_loss" not in json.loads(Path("metrics/train/split/metrics.json").read_text())
 
 
 def test_mistakes_get_a_sentence_and_leave_the_models(project: Path) -> None:
     before = contents(project / "models")
     made = toy()
     classless = made.table.assign(label=None, actual="")
+    untrained = made.table.assign(split=made.table["split"].replace("train", "test"))
     path = Path("data/labels/demo.csv")
     changes: list[tuple[Callable[[], object], str]] = [
         (lambda: labels.write(path, classless, ()), "demo has no classes to learn"),
-        (lambda: write_toy(project, without_part("train", "test")), "no usable training clip"),
+        (lambda: write_toy(project, replace(made, table=untrained)), "no usable training clip"),
         (Path("data/features/demo/clips.csv").unlink, "clips.csv is not here.*dvc repro wavelet"),
         (path.with_suffix(".words.json").unlink, "demo.words.json is not here"),
     ]

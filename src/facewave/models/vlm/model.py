@@ -102,7 +102,7 @@ class LanguageModel(nn.Module):
         """Put the parts together; new weights are drawn from torch's global generator."""
         super().__init__()
         self.config = config
-        self.bare = backbone
+        self.backbone = backbone
         self.model = backbone.model
         self.faces: FaceTokens | None = None
         if config.faces:
@@ -257,7 +257,7 @@ class LanguageModel(nn.Module):
 
     def write(self, inputs: Inputs, max_tokens: int) -> list[str]:
         """What the model writes, greedily, in at most ``max_tokens`` tokens."""
-        tokenizer = self.bare.processor.tokenizer
+        tokenizer = self.backbone.processor.tokenizer
         with self._reading(inputs) as inputs:
             ids = self.model.generate(
                 **inputs,
@@ -266,7 +266,7 @@ class LanguageModel(nn.Module):
                 repetition_penalty=1.0,  # Qwen's default would punish the labels of the prompt
                 eos_token_id=tokenizer.eos_token_id,
                 pad_token_id=tokenizer.pad_token_id,
-                suppress_tokens=[self.bare.face_id, self.bare.prefix_id],
+                suppress_tokens=[self.backbone.face_id, self.backbone.prefix_id],
             )
         new = ids[:, inputs["input_ids"].shape[1] :]
         return [text.strip() for text in tokenizer.batch_decode(new, skip_special_tokens=True)]
@@ -282,17 +282,17 @@ class LanguageModel(nn.Module):
         numbers_nSKD, faces_nS = inputs.pop("numbers_nSKD", None), inputs.pop("faces_nS", None)
         with ExitStack() as stack:
             if self.prefix is not None:
-                inputs = prefixed(inputs, self.bare.prefix_id, self.config.prefix)
-                stack.enter_context(self.prefix.placed(self.model, self.bare.prefix_id))
+                inputs = prefixed(inputs, self.backbone.prefix_id, self.config.prefix)
+                stack.enter_context(self.prefix.placed(self.model, self.backbone.prefix_id))
             if self.faces is not None:
                 if numbers_nSKD is None or faces_nS is None:
                     raise ValueError("a model with face tokens needs the clips' numbers")
                 n_prompt = inputs["input_ids"].shape[1] - n_answer
                 ids_nL = inputs["input_ids"][:, :n_prompt]
-                is_text_nL = (ids_nL != self.bare.face_id) & (ids_nL != self.bare.prefix_id)
+                is_text_nL = (ids_nL != self.backbone.face_id) & (ids_nL != self.backbone.prefix_id)
                 is_text_nL &= inputs["attention_mask"][:, :n_prompt].bool()
                 tokens = partial(self._tokens, self.faces, numbers_nSKD, faces_nS, is_text_nL)
-                stack.enter_context(placed(self.model, self.bare.face_id, tokens))
+                stack.enter_context(placed(self.model, self.backbone.face_id, tokens))
             yield inputs
 
     @staticmethod
