@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from facewave.app.annotate import PROMPT, annotate
-from making import contents
 from language_project import killed, second_dataset, write_project
+from making import contents
 
 TRACK = Path("data/tracks/demo/captions.csv")
 

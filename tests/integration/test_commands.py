@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from running import ROOT, run
 from language_project import killed, second_dataset, write_project
+from running import ROOT, run
 
 
 def test_this_machine_is_fit() -> None:

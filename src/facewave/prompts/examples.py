@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset as TorchDataset
 
 from facewave.labels import schema as labels
-from facewave.models.vlm.backbones import Backbone, Turn
-from facewave.models.vlm.model import Inputs, append_answers
+from facewave.models.vlm.backbones import Turn
+from facewave.models.vlm.model import Inputs, LanguageModel, append_answers
 from facewave.params import Block, Language
 from facewave.prompts.frames import draw_seed, grid, show
 from facewave.prompts.speech import transcripts
@@ -213,19 +213,11 @@ def choose_shots(table: pd.DataFrame, count: int, words: Sequence[str]) -> list[
     return [at for turn in turns for at in turn if at is not None][:count]
 
 
-def collate(
-    backbone: Backbone, examples: Sequence[Example], *, faces: bool, answered: bool
-) -> Inputs:
-    """A batch: the backbone's inputs and ``LanguageModel``'s.
-
-    Args:
-        backbone: whose processor reads the conversations.
-        examples: at least one.
-        faces: whether the model has face tokens.
-        answered: whether to append the right answers, as ``labels``.
-    """
+def collate(model: LanguageModel, examples: Sequence[Example], *, answered: bool = False) -> Inputs:
+    """A model's inputs for at least one example; ``answered`` appends the answers, as ``labels``."""
+    backbone = model.backbone
     inputs = backbone.inputs([example.turns for example in examples])
-    if faces:
+    if model.faces is not None:
         inputs["numbers_nSKD"] = torch.from_numpy(np.stack([e.numbers_SKD for e in examples]))
         inputs["faces_nS"] = torch.from_numpy(np.stack([e.faces_S for e in examples]))
     if answered:

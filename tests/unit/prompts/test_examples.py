@@ -12,14 +12,14 @@ import torch
 
 from facewave import params
 from facewave.errors import UserError
-from facewave.models.vlm import backbones, face_tokens
 from facewave.models.vlm.backbones import FACE
-from facewave.models.vlm.model import IGNORED, LanguageModel, LanguageModelConfig
+from facewave.models.vlm.model import IGNORED, LanguageModel
 from facewave.params import Language
 from facewave.prompts import answers
 from facewave.prompts.examples import Examples, PromptClips, choose_shots, collate, gather
 from facewave.workspace import Dataset
 from language_project import KIND, write_project
+from making_language import language_model
 
 WORDS = ("happy", "sad", "neutral")
 
@@ -121,20 +121,14 @@ def test_shots_are_of_the_classes_in_turn(clips: PromptClips) -> None:
 
 @pytest.fixture(scope="module")
 def model() -> LanguageModel:
-    backbone = backbones.load(KIND, "hub")
-    torch.manual_seed(0)
-    faces = face_tokens.FaceTokensConfig("linear", 10, (52,), 10, backbone.hidden)
-    config = LanguageModelConfig(KIND, "hub", "", "pretrain", WORDS, faces=faces)
-    return LanguageModel(config, backbone).eval()
+    return language_model(KIND, disturbed=False, words=WORDS, faces=(10, (52,), 10))
 
 
 def test_an_answer_is_behind_its_prompt_and_only_it_is_learnt(
     clips: PromptClips, settings: Language, model: LanguageModel
 ) -> None:
     pair = [examples(clips, settings)[row] for row in (0, 2)]
-    batch, plain = (
-        collate(model.backbone, pair, faces=True, answered=answered) for answered in (True, False)
-    )
+    batch, plain = (collate(model, pair, answered=answered) for answered in (True, False))
     length = plain["input_ids"].shape[1]
     assert torch.equal(batch["input_ids"][:, :length], plain["input_ids"])
     for row, example in enumerate(pair):
@@ -162,10 +156,7 @@ def test_probabilities_add_up_and_follow_the_options(
     assert all(not np.allclose(plain, found[key]) for key in found if key != (False, False))
     # By hand, for the first clip.
     ids = [model.backbone.answer_ids(word) for word in WORDS]
-    batch, blank = (
-        collate(model.backbone, [example], faces=True, answered=False)
-        for example in (some[0], some.blanks()[0])
-    )
+    batch, blank = (collate(model, [example]) for example in (some[0], some.blanks()[0]))
     with torch.inference_mode():
         logs, priors = (model.log_likelihoods(x, ids)[0].double() for x in (batch, blank))
     by_both = torch.softmax((logs - priors) / torch.tensor([len(answer) for answer in ids]), 0)

@@ -323,7 +323,7 @@ def test_what_a_model_from_the_hub_has_said_needs_no_hub(
     known = Recogniser("openai/whisper-small")
     known._loaded = speech._load(str(whisper), None)  # as if it had been downloaded
     text = known.text(clip)
-    assert Recogniser(str("openai/whisper-small")).text(clip) == text
+    assert Recogniser("openai/whisper-small").text(clip) == text
     commit = speech.REVISIONS["openai/whisper-small"]
     assert Recogniser(str(f"openai/whisper-small@{commit}")).text(clip) == text
     (kept,) = cache.rglob("*.json")

@@ -20,7 +20,7 @@ from facewave.errors import UserError
 from facewave.models.classifiers.classifier import Classifier, ClassifierConfig, Reduction, build
 from facewave.models.classifiers.heads import Trees
 from facewave.params import ClassifierKind, Train
-from facewave.training import losses, schema
+from facewave.training import losses
 from facewave.training.fit import (
     NETWORKS,
     Samples,
@@ -34,7 +34,7 @@ from making import REPOSITORY
 
 WORDS = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
 TRAIN = params.load(REPOSITORY / "params.yaml").train
-QUICK = {"hidden": 16, "dropout": 0.1, "lr": 0.01, "epochs": 30, "patience": 30}
+QUICK = {"hidden": 16, "dropout": 0.1, "lr": 0.02, "epochs": 30, "patience": 30, "batch_size": 30}
 STEPS = 4
 LEARNERS = [kind for kind in get_args(ClassifierKind) if kind != "majority"]
 
@@ -206,12 +206,12 @@ def test_every_kind_learns_a_separable_problem() -> None:
     codes = [0, 3, 6]
     test = samples(codes, 200, seed=3)
     for kind in LEARNERS:
-        parts = samples(codes, 120, seed=1), samples(codes, 30, seed=2)
-        assert accuracy(fitted(kind, *parts, epochs=10).module, test) > 0.9
-        module = fitted(kind, *parts, kept=3, reduction="pca", pca=1, epochs=15).module
+        parts = samples(codes, 90, seed=1), samples(codes, 30, seed=2)
+        assert accuracy(fitted(kind, *parts, epochs=6).module, test) > 0.9
+        module = fitted(kind, *parts, kept=3, reduction="pca", pca=1, epochs=8).module
         assert accuracy(module, test) > 0.5
         assert module.prepare(test.inputs_nND).shape == (200, 3, 1)
-        alone = fitted(kind, samples([3], 20, seed=1), epochs=40).module  # one class
+        alone = fitted(kind, samples([3], 20, seed=1), epochs=10).module  # one class
         assert accuracy(alone, samples([3], 5, seed=2)) == 1
 
 
@@ -294,8 +294,8 @@ def test_the_figures_of_an_epoch_are_those_of_its_module() -> None:
     assert figures["val_uar"] == pytest.approx(uar)
     assert figures["val_war"] == pytest.approx((answers == actual).mean())
     assert figures["val_loss"] == pytest.approx(validation_loss(done.module, val))
-    # With batches of 16, the last one is smaller: the training loss is a mean over clips.
-    train = samples([0, 1, 2], 21, seed=1)
+    # The last batch is smaller than the others: the training loss is a mean over clips.
+    train = samples([0, 1, 2], 33, seed=1)
     done = fitted("mlp", train, epochs=1, lr=1e-12, weight_decay=0.0, dropout=0.0)
     assert done.history == [{"train_loss": pytest.approx(validation_loss(done.module, train))}]
 
@@ -361,24 +361,16 @@ def test_rare_classes_get_their_share() -> None:
         assert all(share_of_first(kind, **change) < 0.5 for change in changes)
 
 
-def test_label_smoothing_keeps_the_answers_from_certainty() -> None:
-    train, test = samples([0, 1], 60, seed=1), samples([0, 1], 60, seed=2)
-    sharp, smooth = (
-        probabilities(
-            fitted("mlp", train, epochs=60, label_smoothing=share).module, test.inputs_nND
-        ).max(axis=1)
-        for share in (0.0, 0.3)
-    )
-    assert np.median(sharp) > 0.95
-    assert 0.7 < np.median(smooth) < 0.85  # 1 - 0.3 + 0.3 / 7
-
-
-def test_soft_targets_are_what_is_learnt() -> None:
-    train = samples([0, 1], 200, seed=1, distance=4)
-    shares = torch.zeros(200, 7)
+def test_smoothed_and_soft_targets_are_what_is_learnt() -> None:
+    train = samples([0, 1], 100, seed=1, distance=4)
+    for smoothing, expected in ((0.0, 1), (0.3, 1 - 0.3 + 0.3 / 7)):
+        module = fitted("mlp", train, epochs=20, lr=0.05, label_smoothing=smoothing).module
+        largest = probabilities(module, train.inputs_nND).max(axis=1)
+        assert np.median(largest) == pytest.approx(expected, abs=0.05)
+    shares = torch.zeros(100, 7)
     shares[:, 0] = torch.where(train.codes_n == 0, 0.6, 0.1)
     shares[:, 2] = 1 - shares[:, 0]
-    module = fitted("mlp", replace(train, targets_nC=shares), epochs=100).module
+    module = fitted("mlp", replace(train, targets_nC=shares), epochs=40, lr=0.05).module
     found = probabilities(module, train.inputs_nND)
     for code, expected in ((0, 0.6), (1, 0.1)):
         of_class = found[train.codes_n == code]
@@ -393,10 +385,3 @@ def test_but_for_the_temperature_baselines_do_not_look_at_validation() -> None:
             with_val.uncalibrated()
         assert with_val.weights() == fitted(kind, train).weights()
         assert with_val.history == []
-
-
-def test_a_kind_follows_from_its_own_group_of_settings() -> None:
-    shared = {"dataset", "subset", "partitions", "pca", "imbalance", "seed"}
-    for kind in get_args(ClassifierKind):
-        group = {"network"} if kind in NETWORKS else {kind} - {"majority"}
-        assert set(schema.used_by(kind, TRAIN)) == shared | group

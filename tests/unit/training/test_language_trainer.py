@@ -8,6 +8,7 @@ import torch
 
 from facewave.errors import UserError
 from facewave.params import LanguageModelKind
+from facewave.prompts.examples import collate
 from facewave.training import language_trainer
 from toy_language_training import Toy, model, settings, train
 
@@ -55,7 +56,7 @@ def test_the_epoch_of_least_validation_loss_stays(tmp_path: Path) -> None:
     assert min(curve) < curve[-1]
     kept = json.loads((tmp_path / "best.json").read_text())
     assert kept["eval_loss"] == pytest.approx(min(curve))
-    batch = language_trainer._collate(module.backbone, True, True, [val[i] for i in range(12)])
+    batch = collate(module, [val[i] for i in range(12)], answered=True)
     with torch.inference_mode():
         assert module(**batch)["loss"].item() == pytest.approx(min(curve), rel=1e-3)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
@@ -17,7 +17,6 @@ from facewave.training import losses
 from making import REPOSITORY
 
 SETTINGS = params.load(REPOSITORY / "params.yaml").train.network
-quick = settings(max_examples=60, deadline=None)
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -33,7 +32,6 @@ def chosen(logits: Tensor, targets: Tensor, weights: Tensor, counts: Tensor, **c
     return losses.choose(replace(SETTINGS, **changes), counts)(logits, targets, weights)
 
 
-@quick
 @given(seeds)
 def test_cross_entropy_of_certain_labels_is_torch_s_and_so_are_its_gradients(seed: int) -> None:
     logits, codes, _ = drawn(seed)
@@ -49,7 +47,6 @@ def test_cross_entropy_of_certain_labels_is_torch_s_and_so_are_its_gradients(see
     assert torch.equal(ours.grad, theirs.grad)  # to the last bit: what was trained stays
 
 
-@quick
 @given(seeds, st.floats(0, 0.9))
 def test_soft_and_smoothed_targets_are_torch_s(seed: int, share: float) -> None:
     logits, codes, soft = drawn(seed)
@@ -118,7 +115,6 @@ def test_every_loss_falls_towards_the_label_and_heeds_the_weights() -> None:
         assert light < heavy
 
 
-@quick
 @given(st.lists(st.integers(0, 5000), min_size=2, max_size=7).filter(any))
 def test_class_weights_by_the_effective_number_have_mean_1(counts: list[int]) -> None:
     weights = losses.class_weights(torch.tensor(counts)).numpy()

@@ -126,7 +126,7 @@ def test_damaged_and_missing_folders_are_refused(tmp_path: Path) -> None:
     config = json.loads(whole["config.json"])
     models: list[dict[str, Any]] = [
         *({"steps": steps} for steps in (STEPS + 1, "six", -1)),
-        *({"widths": widths} for widths in ([3], [], 5)),
+        *({"widths": widths} for widths in ([3], 5)),
         *({"classes": classes} for classes in ([*WORDS, "fear"], None)),
         *({"kind": kind} for kind in ("mlp", "trees", "majority", "forest")),
         *({"kept": 2}, {"pca": 2}, {"depth": 3}),
@@ -207,7 +207,6 @@ def test_a_language_model_answers_in_every_way_it_can(
     found = trained.answer(some)
     probabilities = found[[f"p_{word}" for word in trained.classes]]
     assert list(found) == ["answered_from", "predicted", *probabilities]
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     assert (probabilities.idxmax(axis=1) == "p_" + found["predicted"]).all()
     assert found["answered_from"].tolist() == ["frames", "face", "face"]
     assert found.index.tolist() == some.table.index.tolist()

@@ -1,6 +1,5 @@
 """Tiny models; loading saved ones, the messages if it fails, and how each family is prompted."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -135,7 +134,7 @@ def test_a_folder_that_is_no_complete_model_is_refused(tmp_path: Path) -> None:
             load("smolvlm", str(folder))
         assert str(folder) in str(refusal.value)
         assert "\n" not in str(refusal.value)
-    with pytest.raises(UserError, match="of type idefics3, not qwen2_5_vl. Name weights of"):
+    with pytest.raises(UserError, match=r"of type idefics3, not qwen2_5_vl\. Name weights"):
         load("qwen2.5-vl", str(whole))
 
 

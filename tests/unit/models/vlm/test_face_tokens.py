@@ -29,6 +29,7 @@ def adapter(kind: AdapterKind = "linear") -> FaceTokens:
     torch.manual_seed(1)
     return FaceTokens(FaceTokensConfig(kind, STEPS, WIDTHS, TOKENS, HIDDEN)).eval()
 
+
 def test_only_cross_looks_at_the_context_and_never_at_padding() -> None:
     there, padding = CONTEXT.clone(), CONTEXT.clone()
     there[0, 3] += 1
@@ -54,9 +55,7 @@ def test_tokens_have_the_size_of_the_text(backbone: Backbone) -> None:
     embedding, tokenizer = backbone.model.get_input_embeddings(), backbone.processor.tokenizer
     module.size.copy_(text_size(embedding, len(tokenizer)))
     words = embedding(torch.tensor(tokenizer("What does it show?")["input_ids"]))
-    size, expected = (
-        x.pow(2).mean().sqrt().item() for x in (module(1000 * NUMBERS, SEEN), words)
-    )
+    size, expected = (x.pow(2).mean().sqrt().item() for x in (module(1000 * NUMBERS, SEEN), words))
     assert size == pytest.approx(expected, rel=0.2)
 
 

@@ -45,9 +45,8 @@ def pair_of(model: LanguageModel) -> Sequence[Sequence[Turn]]:
 
 
 def loss(model: LanguageModel, inputs: dict[str, Tensor], answers: Sequence[list[int]]) -> Tensor:
-    return model(**append_answers(inputs, answers, model.backbone.processor.tokenizer.pad_token_id))[
-        "loss"
-    ]
+    padding = model.backbone.processor.tokenizer.pad_token_id
+    return model(**append_answers(inputs, answers, padding))["loss"]
 
 
 def alone(inputs: dict[str, Tensor], model: LanguageModel, at: int) -> dict[str, Tensor]:
@@ -189,7 +188,9 @@ def test_the_answer_follows_the_numbers_their_order_and_the_face(
 
 @torch.inference_mode()
 @pytest.mark.parametrize("adapter", ADAPTERS)
-def test_each_example_has_its_own_face_tokens(kind: LanguageModelKind, adapter: AdapterKind) -> None:
+def test_each_example_has_its_own_face_tokens(
+    kind: LanguageModelKind, adapter: AdapterKind
+) -> None:
     model = language_model(kind, adapter)
     example = [turn(answer="sad", seed=2), turn("Now?" + PLACES, answer="happy", seed=3)]
     talks = [[*example, turn()], [*example, turn("Well?" + PLACES, seed=1)]]
@@ -455,9 +456,10 @@ def test_a_placeholder_is_never_written(kind: LanguageModelKind, place: str) -> 
     spell(model)
     inputs = model.backbone.inputs(PLAIN[:1])
     [said] = model.write(inputs, 3)
-    weight, tokenizer = model.model.get_output_embeddings().weight, model.backbone.processor.tokenizer
+    weight = model.model.get_output_embeddings().weight
+    tokenizer, placeholder = model.backbone.processor.tokenizer, getattr(model.backbone, place)
     for letter in said:  # likelier than any letter, wherever that is the likeliest
-        weight[getattr(model.backbone, place)] = 2 * weight[tokenizer.convert_tokens_to_ids(letter)]
+        weight[placeholder] = 2 * weight[tokenizer.convert_tokens_to_ids(letter)]
         assert model.write(inputs, 3) == [said]
 
 
