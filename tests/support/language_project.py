@@ -32,7 +32,7 @@ from making import (
 from making_language import language_model
 
 KIND: LanguageModelKind = "tiny-qwen2.5-vl"
-SHOWN = {"frames": 2, "side": 56, "batch_size": 2}
+SHOWN: dict[str, Any] = {"frames": 2, "side": 56, "batch_size": 2}
 
 
 def write_project(project: Path, model: str = KIND, **language: Any) -> pd.DataFrame:

@@ -21,14 +21,7 @@ ROOT = Path("models/checkpoints")
 
 
 class Finished:
-    """The record of a finished role; true while the model is as the same fingerprint left it.
-
-    Args:
-        partition: the role's.
-        role: its name.
-        model: the folder of the trained model.
-        fingerprint: of all that the model follows from.
-    """
+    """The record of a finished role; true while the model is as the same fingerprint left it."""
 
     def __init__(self, partition: str | int, role: str, model: Path, fingerprint: str) -> None:
         self._path = ROOT / str(partition) / f"{role}.json"

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import chdir
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,9 @@ from facewave.params import Language
 from facewave.prompts import answers
 from facewave.prompts.examples import Examples, PromptClips, choose_shots, collate, gather
 from facewave.workspace import Dataset
-from language_project import KIND, write_project
+from language_project import KIND, SHOWN, write_project
 from making_language import language_model
+from running import ROOT
 
 WORDS = ("happy", "sad", "neutral")
 
@@ -37,11 +37,9 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PromptClips]:
         yield gather(some, ["blendshapes"], settings)
 
 
-@pytest.fixture(scope="module")
-def settings(clips: PromptClips) -> Language:
-    root: Path = Path(__file__).parents[3]
-    loaded = params.load(root / "params.yaml").train.language
-    return replace(loaded, frames=2, side=56, batch_size=6)
+@pytest.fixture
+def settings() -> Language:
+    return replace(params.load(ROOT / "params.yaml").train.language, **SHOWN | {"batch_size": 6})
 
 
 def examples(clips: PromptClips, settings: Language, **more: Any) -> Examples:

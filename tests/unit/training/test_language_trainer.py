@@ -15,10 +15,6 @@ from toy_language_training import Toy, model, settings, train
 KIND: LanguageModelKind = "tiny-qwen2.5-vl"
 
 
-def ignore(step: int, figures: dict[str, float]) -> None:
-    """Report to nobody."""
-
-
 def test_only_what_is_trained_is_saved_and_damaged_checkpoints_are_removed(tmp_path: Path) -> None:
     damaged = tmp_path / "checkpoint-7"
     damaged.mkdir()
@@ -38,7 +34,8 @@ def test_only_what_is_trained_is_saved_and_damaged_checkpoints_are_removed(tmp_p
 def test_without_validation_the_last_epoch_stays(tmp_path: Path) -> None:
     module, quick = model(KIND), settings(epochs=1)
     before = {name: x.clone() for name, x in module.trained().items()}
-    language_trainer.fit(module, Toy(16, 1, "face"), Toy(0, 2, "face"), quick, 0, tmp_path, ignore)
+    clips, nothing = Toy(16, 1, "face"), Toy(0, 2, "face")
+    language_trainer.fit(module, clips, nothing, quick, 0, tmp_path, lambda *_: None)
     assert not (tmp_path / "best.json").exists()
     assert any(not torch.equal(x, before[name]) for name, x in module.trained().items())
 

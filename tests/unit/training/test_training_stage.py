@@ -1,6 +1,5 @@
 """Stage train on a toy project: what it writes, what it does not look at, and what it keeps."""
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -146,12 +145,10 @@ def test_a_finished_role_is_trained_again_only_if_it_follows_from_something_new(
         (lambda: settings(language={"lr": 0.5, "prompt": "{labels}"}), []),
         (lambda: settings(svm={"c": 9.0}, trees={"stages": 3}), []),
         (lambda: settings(logistic={"c": 0.2}), ["logistic"]),
-        (lambda: settings({"epochs": 3}, logistic={"c": 0.2}), ["mlp"]),
-        (lambda: settings({"epochs": 3, "soft_labels": True}, logistic={"c": 0.2}), ["mlp"]),
-        (settings, ["mlp", "logistic"]),
+        (lambda: settings({"epochs": 3, "soft_labels": True}), ["mlp", "logistic"]),
         (lambda: settings(inputs=["landmarks"]), everything),
         (lambda: settings(inputs=["pose_free"]), everything),  # the same numbers, another name
-        (lambda: settings(seed=1), everything),
+        (lambda: settings(seed=1, subset=[0.0, 0.5]), everything),
         (lambda: settings(baselines=[]), ["mlp", "majority"]),
         (settings, ["logistic"]),
         (lambda: write_toy(project, shuffled_test_part(toy(), "split")), []),
@@ -194,49 +191,6 @@ def test_a_killed_stage_trains_the_unfinished_roles(
     assert fitted == ["majority", "logistic", "mlp", "majority", "logistic"]
     for folder in ("models", "metrics"):
         assert contents(project / folder) == contents(trained / folder)
-
-
-def test_k_numbers_are_chosen_by_the_training_part_alone(project: Path) -> None:
-    for transform in ("largest", "pca"):
-        found = []
-        for made in (toy(), shuffled_test_part(toy(), 1), shuffled_test_part(toy(), 2)):
-            settings({"epochs": 2}, partitions=[1], pca=5, baselines=["trees"], trees={"stages": 3})
-            write_toy(project, made)
-            path = Path("data/features/demo/config.json")
-            config = json.loads(path.read_text("utf-8"))
-            path.write_text(json.dumps(config | {"transform": transform, "k": 4}), "utf-8")
-            train()
-            found.append(contents(Path("models/trained")))
-            for role in ("model", "trees"):
-                loaded = load(1, role)
-                config = loaded.config
-                assert (config.steps, config.kept, config.pca) == (10, 4, 5)
-                matrix = loaded.module.state_dict()["compress.matrices"][0]
-                np.testing.assert_allclose(matrix @ matrix.T, np.eye(4), atol=1e-6)
-        assert found[0] == found[1]  # another test part
-        assert found[0] != found[2]  # another training part
-
-
-def test_a_subset_is_a_slice_of_the_training_part_alone(project: Path) -> None:
-    made = toy()
-    is_train = made.table["split"] == "train"
-    assert is_train.sum() == 36
-    made.table.loc[made.table["split"] == "val", "rank"] = 0.9
-    write_toy(project, made)
-    found = []
-    for first, last in ((0.0, 1.0), (0.0, 0.5), (0.5, 1.0)):
-        settings({"epochs": 3}, subset=[first, last])
-        train()
-        ranks = made.table["rank"]
-        chosen = made.table[is_train & (first <= ranks) & (ranks < last)]
-        counts = chosen["label"].value_counts().sort_index()
-        assert counts.tolist() == 3 * [12 * (last - first)]
-        shares = load("split", "majority").module.prior.log_prior.exp().numpy()
-        np.testing.assert_allclose(shares[:3] / shares[6] - 1, counts, rtol=1e-3)
-        assert load("split", "model").about["clips"] == len(chosen)
-        found.append((schema.folder("split", "model") / "model.safetensors").read_bytes())
-        assert "val_loss" in json.loads(Path("metrics/train/split/metrics.json").read_text())
-    assert len(set(found)) == 3
 
 
 def test_mistakes_get_a_sentence_and_leave_the_models(project: Path) -> None:

@@ -34,33 +34,19 @@ _VISION = r".*(vision|visual).*"  # modules in which LoRA's targets have namesak
 
 @dataclass(frozen=True, config={"extra": "forbid"})
 class LanguageModelConfig:
-    """Enough to rebuild what was trained, given the backbone.
+    """Enough to rebuild what was trained, given the backbone."""
 
-    Attributes:
-        kind: the backbone's family.
-        weights: where its weights came from (backbones.load).
-        revision: their commit, "" for a folder or a tiny model.
-        mode: what was trained.
-        classes: the labels.
-        targets: what is regressed; none: the answer is a label.
-        faces: the face tokens' adapter, if there is one.
-        lora: low-rank matrices beside the projections, if there are any.
-        projector: whether the images' projector was trained.
-        quantized: whether the backbone is in 4 bits.
-        prefix: number of virtual tokens of prefix tuning.
-    """
-
-    kind: LanguageModelKind
-    weights: str
-    revision: str
-    mode: Literal["zero_shot", "pretrain", "finetune"]
-    classes: tuple[str, ...]
-    targets: tuple[str, ...] = ()
-    faces: face_tokens.FaceTokensConfig | None = None
-    lora: Lora | None = None
-    projector: bool = False
-    quantized: bool = False
-    prefix: int = 0
+    kind: LanguageModelKind  # the backbone's family
+    weights: str  # where its weights came from (backbones.load)
+    revision: str  # their commit, "" for a folder or a tiny model
+    mode: Literal["zero_shot", "pretrain", "finetune"]  # what was trained
+    classes: tuple[str, ...]  # the labels
+    targets: tuple[str, ...] = ()  # what is regressed; none: the answer is a label
+    faces: face_tokens.FaceTokensConfig | None = None  # the face tokens' adapter, if there is one
+    lora: Lora | None = None  # low-rank matrices beside the projections, if there are any
+    projector: bool = False  # whether the images' projector was trained
+    quantized: bool = False  # whether the backbone is in 4 bits
+    prefix: int = 0  # number of virtual tokens of prefix tuning
 
 
 class Regression(nn.Module):
@@ -202,7 +188,9 @@ class LanguageModel(nn.Module):
             inputs |= {"numbers_nSKD": numbers_nSKD, "faces_nS": faces_nS}
         with self._reading(inputs, n_answer) as inputs:
             if self.head is not None:
-                return {"values": self._values(inputs)}
+                hidden_nLH = self.model.model(**inputs, use_cache=False).last_hidden_state
+                with torch.autocast(hidden_nLH.device.type, enabled=False):  # 16 bits would round
+                    return {"values": self.head(hidden_nLH[:, -1].float())}
             if labels is None:
                 raise ValueError("without labels there is no loss")
             kept = n_answer + 1  # the logits of all tokens would be gigabytes
@@ -214,9 +202,14 @@ class LanguageModel(nn.Module):
         return {"loss": total / len(labels)}
 
     def values(self, inputs: Inputs) -> Tensor:
-        """The regressed targets, (n, T)."""
-        with self._reading(inputs) as inputs:
-            return self._values(inputs)
+        """The regressed targets, (n, T).
+
+        Raises:
+            ValueError: the model has no regression head.
+        """
+        if self.head is None:
+            raise ValueError("the model has no regression head")
+        return self(**inputs)["values"]
 
     def log_likelihoods(self, inputs: Inputs, answers: Sequence[Sequence[int]]) -> Tensor:
         """Of each answer after each prompt, in nats, (n, C); prompts are read once.
@@ -291,35 +284,9 @@ class LanguageModel(nn.Module):
                 ids_nL = inputs["input_ids"][:, :n_prompt]
                 is_text_nL = (ids_nL != self.backbone.face_id) & (ids_nL != self.backbone.prefix_id)
                 is_text_nL &= inputs["attention_mask"][:, :n_prompt].bool()
-                tokens = partial(self._tokens, self.faces, numbers_nSKD, faces_nS, is_text_nL)
-                stack.enter_context(placed(self.model, self.backbone.face_id, tokens))
+                get_tokens = partial(self.faces.of_clips, numbers_nSKD, faces_nS, is_text_nL)
+                stack.enter_context(placed(self.model, self.backbone.face_id, get_tokens))
             yield inputs
-
-    @staticmethod
-    def _tokens(
-        faces: FaceTokens,
-        numbers_nSKD: Tensor,
-        faces_nS: Tensor,
-        is_text_nL: Tensor,
-        inputs_nLH: Tensor,
-        placeholders_nL: Tensor,
-    ) -> Tensor:
-        """The tokens of a conversation's clips, one after the other, (n, S * N, H)."""
-        n_clips = faces_nS.shape[1]
-        tokens = faces(
-            numbers_nSKD.flatten(0, 1),
-            faces_nS.flatten(),
-            inputs_nLH[:, : is_text_nL.shape[1]].repeat_interleave(n_clips, 0),
-            is_text_nL.repeat_interleave(n_clips, 0),
-        )
-        return tokens.unflatten(0, faces_nS.shape).flatten(1, 2)
-
-    def _values(self, inputs: Inputs) -> Tensor:
-        if self.head is None:
-            raise ValueError("the model has no regression head")
-        hidden_nLH = self.model.model(**inputs, use_cache=False).last_hidden_state
-        with torch.autocast(hidden_nLH.device.type, enabled=False):  # 16 bits would round numbers
-            return self.head(hidden_nLH[:, -1].float())
 
     def _positions(self, inputs: Inputs) -> Inputs:
         """The tokens' positions, (3, n, L), for models that count time, height and width.

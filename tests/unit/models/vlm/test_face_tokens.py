@@ -63,11 +63,11 @@ def test_the_hooks_see_what_is_read_and_go_away(backbone: Backbone) -> None:
     inputs = backbone.inputs([[turn()], [turn("Who is it?" + PLACES)]])
     before = backbone.model(**inputs).logits
     tokens = torch.randn(2, TOKENS, HIDDEN)
-    seen: list[tuple[Tensor, Tensor]] = []
+    seen: list[Tensor] = []
     decoded: list[Tensor] = []
 
-    def get_tokens(read_nLH: Tensor, places_nL: Tensor) -> Tensor:
-        seen.append((read_nLH, places_nL))
+    def get_tokens(read_nLH: Tensor) -> Tensor:
+        seen.append(read_nLH)
         return tokens
 
     def look(_: object, __: object, named: dict[str, Tensor]) -> None:
@@ -78,8 +78,7 @@ def test_the_hooks_see_what_is_read_and_go_away(backbone: Backbone) -> None:
         assert not torch.allclose(backbone.model(**inputs).logits, before, atol=1e-3)
         after.remove()
     assert torch.equal(backbone.model(**inputs).logits, before)
-    [(read_nLH, places_nL)] = seen
-    assert torch.equal(places_nL, inputs["input_ids"] == backbone.face_id)
+    [read_nLH], places_nL = seen, inputs["input_ids"] == backbone.face_id
     [with_faces] = decoded
     assert torch.equal(with_faces[places_nL].unflatten(0, (2, TOKENS)), tokens)
     assert torch.equal(with_faces[~places_nL], read_nLH[~places_nL])
