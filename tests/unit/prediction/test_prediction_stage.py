@@ -1,6 +1,7 @@
 """Stage predict on a toy project: whose answers, to which clips, and what a killed run resumes."""
 
 import shutil
+from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -128,12 +129,13 @@ def test_a_killed_run_resumes_unless_something_has_changed(
 
     # A change in a clip of the split's test part reaches the fold that tests it, too.
     four = ["mlp", "majority", "logistic", "mlp"]
-    for change, again in (
+    changes: list[tuple[Callable[[], object], list[str]]] = [
         (lambda: None, []),
         (changed_other_parts, []),
         (changed_model, ["mlp"]),
         *((change, four) for change in (changed_clip, changed_numbers, changed_code)),
-    ):
+    ]
+    for change, again in changes:
         shutil.rmtree(ANSWERS)
         kill()
         change()

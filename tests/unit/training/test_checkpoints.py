@@ -48,7 +48,8 @@ def test_only_other_folders_are_removed(tmp_path: Path) -> None:
 
 def test_a_digest_tells_values_types_and_shapes_apart() -> None:
     x = torch.arange(6.0)
-    variants = ([x], [x + 1e-6], [x.reshape(2, 3)], [x.double()], [x, x], [x.flip(0)], [])
+    variants: list[list[torch.Tensor]] = [[x], [x + 1e-6], [x.reshape(2, 3)], [x.double()]]
+    variants += [[x, x], [x.flip(0)], []]
     assert len({digest(tensors) for tensors in variants}) == 7
     assert digest([x.reshape(3, 2).T]) == digest([x.reshape(3, 2).T.contiguous()])
 

@@ -123,20 +123,17 @@ def accuracy(module: nn.Module, test: Samples) -> float:
 
 
 def validation_loss(module: nn.Module, val: Samples) -> float:
-    with torch.inference_mode():
-        return functional.cross_entropy(module(val.inputs_nND), val.codes_n).item()
+    logits = torch.from_numpy(logits_of(module, val.inputs_nND))
+    return functional.cross_entropy(logits, val.codes_n).item()
 
 
 def standard(train: Samples, test: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Both parts' inputs, standardised and balanced (one channel weighs as much as d/4 - 1)."""
-    scaler = StandardScaler().fit(train.inputs_nND.flatten(1).double().numpy())
-    channels = train.inputs_nND.shape[2]
+    of_train, of_test = (part.inputs_nND.flatten(1).double().numpy() for part in (train, test))
+    scaler, channels = StandardScaler().fit(of_train), train.inputs_nND.shape[2]
     balance = np.sqrt(channels / 2 / np.array([*[channels - 1] * (channels - 1), 1]))
-    of_train, of_test = (
-        scaler.transform(part.inputs_nND.flatten(1).double().numpy()) * np.tile(balance, STEPS)
-        for part in (train, test)
-    )
-    return of_train, of_test
+    weights = np.tile(balance, STEPS)
+    return scaler.transform(of_train) * weights, scaler.transform(of_test) * weights
 
 
 SOME_CODES = [list(range(7)), [0, 2, 3, 4, 6], [1, 4]]
