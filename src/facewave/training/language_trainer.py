@@ -49,16 +49,8 @@ def fit(
 ) -> None:
     """Train with AdamW and keep the weights of the epoch with the lowest validation loss.
 
-    Without validation clips the last epoch's are kept.
-
-    Args:
-        module: with fresh or pretrained weights beside the backbone.
-        train: the training part.
-        val: the validation part, may be empty.
-        settings: section ``train.language``.
-        seed: of the order of the clips and of dropout.
-        folder: of this run's own checkpoints, from which it resumes.
-        report: called with the losses.
+    Without validation clips the last epoch's are kept. The seed is of the order of the clips and of
+    dropout; ``folder`` has this run's own checkpoints, from which it resumes.
 
     Raises:
         UserError: it diverged.

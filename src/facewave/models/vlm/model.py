@@ -80,8 +80,7 @@ class Regression(nn.Module):
 class LanguageModel(nn.Module):
     """A backbone and what is trained beside it; the backbone's own weights are frozen.
 
-    Called with a batch of prompts and answers it returns their loss, as transformers' Trainer
-    expects.
+    Called with a batch of prompts and answers it returns their loss, as Trainer expects.
     """
 
     def __init__(self, config: LanguageModelConfig, backbone: Backbone) -> None:
