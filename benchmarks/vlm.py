@@ -127,7 +127,7 @@ def prompts(model: LanguageModel, setting: Setting) -> dict[str, Tensor]:
     noise = np.random.default_rng(0)
     pictures = list(noise.integers(0, 255, (setting.frames, 224, 224, 3), dtype=np.uint8))
     question = QUESTION + FACE * (TOKENS if setting.adapter else 0)
-    inputs = model.bare.inputs([[Turn(pictures, 3.0, question)]] * CLIPS)
+    inputs = model.backbone.inputs([[Turn(pictures, 3.0, question)]] * CLIPS)
     if setting.adapter:
         numbers = noise.normal(size=(CLIPS, 1, STEPS, sum(WIDTHS)))
         inputs["numbers_nSKD"] = torch.from_numpy(numbers).float()
@@ -186,7 +186,7 @@ def bytes_trained(module: nn.Module) -> int:
 def train(model: LanguageModel, rounds: int) -> None:
     """Print what a training step costs in each setting."""
     configs = [
-        face_tokens.FaceTokensConfig(kind, STEPS, WIDTHS, TOKENS, model.bare.hidden)
+        face_tokens.FaceTokensConfig(kind, STEPS, WIDTHS, TOKENS, model.backbone.hidden)
         for kind in ADAPTERS
     ]
     adapters = {config.kind: face_tokens.FaceTokens(config).to(DEVICE) for config in configs}
@@ -194,7 +194,7 @@ def train(model: LanguageModel, rounds: int) -> None:
         kind: torch.optim.AdamW(module.parameters(), lr=1e-5) for kind, module in adapters.items()
     }
     lora = torch.optim.AdamW([x for x in model.parameters() if x.requires_grad], lr=1e-5)
-    answers = [model.bare.answer_ids("happy")] * CLIPS
+    answers = [model.backbone.answer_ids("happy")] * CLIPS
     batches = [append_answers(prompts(model, setting), answers, 0) for setting in SETTINGS]
     costs = [Cost() for _ in SETTINGS]
     order = np.random.default_rng(0)

@@ -11,6 +11,8 @@ from hypothesis import settings
 from facewave.landmarks import model_file
 from running import QUICK, ROOT, clone, commit, run
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads cost tiny models more than they bring
+
 # No deadlines: machines are shared. `pytest --hypothesis-profile=thorough` tries more examples.
 settings.register_profile("quick", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=200)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from facewave.app.annotate import PROMPT, annotate
+from language_project import killed, second_dataset, write_project
 from making import contents
-from writing import killed, second_dataset, write_project
 
 TRACK = Path("data/tracks/demo/captions.csv")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from language_project import killed, second_dataset, write_project
 from running import ROOT, run
-from writing import killed, second_dataset, write_project
 
 
 def test_this_machine_is_fit() -> None:

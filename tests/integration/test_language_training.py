@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from facewave.params import LanguageModelKind
 from facewave.prompts import answers
 from running import ROOT
-from talking import WORDS, Toy, Where, model, settings, train
+from toy_language_training import WORDS, Toy, Where, model, settings, train
 
 
 @pytest.mark.parametrize("where", ["face", "frames"])
@@ -23,7 +22,6 @@ from talking import WORDS, Toy, Where, model, settings, train
 def test_it_learns_what_is_only_in_the_face_tokens_or_only_in_the_frames(
     kind: LanguageModelKind, where: Where, tmp_path: Path
 ) -> None:
-    torch.set_num_threads(1)
     module, quick = model(kind), settings()
 
     def accuracy(clips: Toy) -> float:
@@ -42,7 +40,7 @@ def test_it_learns_what_is_only_in_the_face_tokens_or_only_in_the_frames(
 def start(folder: Path) -> subprocess.Popen[str]:
     paths = os.pathsep.join(map(str, (ROOT / "src", ROOT / "tests")))
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "tests/support/talking.py"), str(folder)],
+        [sys.executable, str(ROOT / "tests/support/toy_language_training.py"), str(folder)],
         env=os.environ | {"PYTHONPATH": paths},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -85,7 +83,7 @@ def test_two_processes_train_one_model(tmp_path: Path) -> None:
     # As accelerate launches them, on two GPUs.
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
-        [*command, str(ROOT / "tests/support/talking.py"), str(tmp_path)],
+        [*command, str(ROOT / "tests/support/toy_language_training.py"), str(tmp_path)],
         env=os.environ | {"PYTHONPATH": paths, "ACCELERATE_USE_CPU": "true"},
         capture_output=True,
         text=True,

@@ -1,19 +1,20 @@
 """Tiny language models with everything that can be trained beside them, and prompts for them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from facewave.models.vlm import face_tokens
 from facewave.models.vlm.backbones import FACE, Turn, load
+from facewave.models.vlm.face_tokens import AdapterKind, FaceTokensConfig
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.params import LanguageModelKind, Lora
 
 KINDS: tuple[LanguageModelKind, ...] = ("tiny-paligemma2", "tiny-qwen2.5-vl", "tiny-smolvlm")
 WORDS = ("happy", "sad", "extremely disappointed")
-STEPS, WIDTHS, TOKENS = 5, (4, 7), 3
+STEPS, WIDTHS, TOKENS = 5, (4, 7), 3  # of face tokens
 PLACES = FACE * TOKENS
 
 
@@ -30,13 +31,16 @@ PAIR = ([turn()], [turn("And how does this one feel?" + PLACES + " Tell!", seed=
 
 def language_model(
     kind: LanguageModelKind,
-    adapter: face_tokens.AdapterKind | None = "linear",
+    adapter: AdapterKind | None = "linear",
     lora: bool = False,
     prefix: int = 0,
     projector: bool = False,
     targets: tuple[str, ...] = (),
     disturbed: bool = True,
     half: bool = False,
+    words: tuple[str, ...] = WORDS,
+    faces: tuple[int, tuple[int, ...], int] = (STEPS, WIDTHS, TOKENS),
+    mode: Any = "finetune",
 ) -> LanguageModel:
     """One in evaluation mode.
 
@@ -46,17 +50,14 @@ def language_model(
     backbone = load(kind, "hub")
     if half:
         backbone.model.to(torch.bfloat16)
-    faces = None
-    if adapter:
-        faces = face_tokens.FaceTokensConfig(adapter, STEPS, WIDTHS, TOKENS, backbone.hidden)
     config = LanguageModelConfig(
         kind=kind,
         weights="hub",
         revision="",
-        mode="finetune",
-        classes=() if targets else WORDS,
+        mode=mode,
+        classes=() if targets else words,
         targets=targets,
-        faces=faces,
+        faces=FaceTokensConfig(adapter, *faces, backbone.hidden) if adapter else None,
         lora=Lora(4, 8, 0.0, ["q_proj", "v_proj"]) if lora else None,
         projector=projector,
         prefix=prefix,
@@ -83,7 +84,7 @@ def inputs_of(
     faces_nS: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """What the model takes; with face tokens each clip's numbers, too."""
-    inputs = model.bare.inputs(conversations)
+    inputs = model.backbone.inputs(conversations)
     if model.faces is None:
         return inputs
     shown = len(conversations[0])
@@ -96,4 +97,4 @@ def inputs_of(
 
 def answers_of(model: LanguageModel) -> list[list[int]]:
     """The tokens of every label's words."""
-    return [model.bare.answer_ids(word) for word in WORDS]
+    return [model.backbone.answer_ids(word) for word in WORDS]

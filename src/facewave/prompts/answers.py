@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from facewave.errors import UserError
-from facewave.models.vlm.backbones import Backbone, precision
+from facewave.models.vlm.backbones import precision
 from facewave.models.vlm.model import Inputs, LanguageModel
 from facewave.params import Language
 from facewave.prompts.examples import Examples, collate
@@ -53,7 +53,7 @@ def probabilities(
     Raises:
         UserError: they are not finite.
     """
-    answers = [model.bare.answer_ids(spoken(word)) for word in words]
+    answers = [model.backbone.answer_ids(spoken(word)) for word in words]
     logs_nC = _log_likelihoods(model, examples, answers, settings, "answers")
     if settings.by_prior:
         logs_nC = logs_nC - _log_likelihoods(model, examples.blanks(), answers, settings, "priors")
@@ -66,7 +66,7 @@ def written(
     model: LanguageModel, examples: Examples, words: Sequence[str], settings: Language
 ) -> list[str]:
     """The label that each written answer is, "" if it is none (templates.read)."""
-    longest = max(len(model.bare.answer_ids(spoken(word))) for word in words)
+    longest = max(len(model.backbone.answer_ids(spoken(word))) for word in words)
     return [read(text, words) for text in texts(model, examples, settings, longest + 4)]
 
 
@@ -115,12 +115,8 @@ def _log_likelihoods(
 def _batches(
     model: LanguageModel, examples: Examples, settings: Language, title: str
 ) -> Iterator[Inputs]:
-    to_batch = partial(_collate, model.bare, model.faces is not None)
+    to_batch: Any = partial(collate, model)
     loader = DataLoader(examples, settings.batch_size, collate_fn=to_batch, num_workers=workers())
     for batch in tqdm(loader, title, unit="batch", leave=False):
         with torch.autocast("cuda", precision(), enabled=torch.cuda.is_available()):
             yield to_device(batch, model)
-
-
-def _collate(backbone: Backbone, faces: bool, examples: Any) -> Inputs:
-    return collate(backbone, examples, faces=faces, answered=False)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset as TorchDataset
 
 from facewave.labels import schema as labels
-from facewave.models.vlm.backbones import Backbone, Turn
-from facewave.models.vlm.model import Inputs, append_answers
+from facewave.models.vlm.backbones import Turn
+from facewave.models.vlm.model import Inputs, LanguageModel, append_answers
 from facewave.params import Block, Language
 from facewave.prompts.frames import draw_seed, grid, show
 from facewave.prompts.speech import transcripts
@@ -28,21 +28,13 @@ _GREY = 128
 
 @dataclass(frozen=True, eq=False)
 class PromptClips:
-    """Clips with what a conversation about them needs beside their frames.
+    """Clips with what a conversation about them needs beside their frames."""
 
-    Attributes:
-        clips: the clips.
-        inputs: the blocks of features that face tokens are made of.
-        transcripts: "" if there is none.
-        answers: the right answers, "" if they are not known.
-        targets_nT: what is regressed, NaN if it is not known.
-    """
-
-    clips: Clips
-    inputs: Sequence[Block]
-    transcripts: Sequence[str]
-    answers: Sequence[str]
-    targets_nT: NDArray[np.float64]
+    clips: Clips  # the clips
+    inputs: Sequence[Block]  # the blocks of features that face tokens are made of
+    transcripts: Sequence[str]  # "" if there is none
+    answers: Sequence[str]  # the right answers, "" if they are not known
+    targets_nT: NDArray[np.float64]  # what is regressed, NaN if it is not known
 
     @property
     def table(self) -> pd.DataFrame:
@@ -68,21 +60,14 @@ class PromptClips:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One conversation.
+    """One conversation."""
 
-    Attributes:
-        turns: examples with answers, then the question.
-        numbers_SKD: wavelet numbers of the clips; meaningless where ``faces_S`` is false.
-        faces_S: whether they have a usable face.
-        answer: the right one, "" if it is not known.
-        targets_T: what is regressed.
-    """
-
-    turns: Sequence[Turn]
+    turns: Sequence[Turn]  # examples with answers, then the question
+    # wavelet numbers of the clips; meaningless where ``faces_S`` is false.
     numbers_SKD: NDArray[np.float32]
-    faces_S: NDArray[np.bool_]
-    answer: str
-    targets_T: NDArray[np.float64]
+    faces_S: NDArray[np.bool_]  # whether they have a usable face
+    answer: str  # the right one, "" if it is not known
+    targets_T: NDArray[np.float64]  # what is regressed
 
 
 class Examples(TorchDataset[Example]):
@@ -90,7 +75,7 @@ class Examples(TorchDataset[Example]):
 
     Args:
         clips: what is asked about.
-        shots: clips shown before with their answers; one too many, since no clip is shown its own.
+        shots: clips shown before, with answers; one too many, since no clip is shown its own.
         words: the labels.
         targets: what is regressed; none: the answer is a label.
         settings: section ``train.language``; a prompt has ``face_tokens`` placeholders.
@@ -178,13 +163,7 @@ class Examples(TorchDataset[Example]):
 def gather(
     clips: Clips, inputs: Sequence[Block], settings: Language, targets: Sequence[str] = ()
 ) -> PromptClips:
-    """Clips as a language model sees them.
-
-    Args:
-        clips: labelled or not.
-        inputs: the blocks of features that face tokens are made of.
-        settings: section ``train.language``, for ``transcript`` and ``speech``.
-        targets: what is regressed (``labels.schema.targets``).
+    """Clips, labelled or not, as a language model sees them.
 
     Raises:
         UserError: the label table has no such target, or speech cannot be recognised.
@@ -199,12 +178,9 @@ def gather(
 
 
 def choose_shots(table: pd.DataFrame, count: int, words: Sequence[str]) -> list[int]:
-    """Positions of the rows to show as examples: by class in turn, in the order of ``rank``.
+    """Positions of at most ``count`` rows to show: by class in turn, in the order of ``rank``.
 
-    Args:
-        table: the training part.
-        count: how many; if there are fewer rows, all.
-        words: the classes; without any, the rows count as one class.
+    Without classes (``words``) the rows count as one.
     """
     order = np.argsort(table["rank"].to_numpy(), kind="stable").tolist()
     names = table["actual"].tolist()
@@ -213,19 +189,11 @@ def choose_shots(table: pd.DataFrame, count: int, words: Sequence[str]) -> list[
     return [at for turn in turns for at in turn if at is not None][:count]
 
 
-def collate(
-    backbone: Backbone, examples: Sequence[Example], *, faces: bool, answered: bool
-) -> Inputs:
-    """A batch: the backbone's inputs and ``LanguageModel``'s.
-
-    Args:
-        backbone: whose processor reads the conversations.
-        examples: at least one.
-        faces: whether the model has face tokens.
-        answered: whether to append the right answers, as ``labels``.
-    """
+def collate(model: LanguageModel, examples: Sequence[Example], *, answered: bool = False) -> Inputs:
+    """What a model takes of one or more examples; ``answered`` adds the answers, as ``labels``."""
+    backbone = model.backbone
     inputs = backbone.inputs([example.turns for example in examples])
-    if faces:
+    if model.faces is not None:
         inputs["numbers_nSKD"] = torch.from_numpy(np.stack([e.numbers_SKD for e in examples]))
         inputs["faces_nS"] = torch.from_numpy(np.stack([e.faces_S for e in examples]))
     if answered:

@@ -27,17 +27,11 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """The frames of a row's clip that are shown.
+    """The frames of a row's clip that are shown."""
 
-    Attributes:
-        pictures: F, each (h, w, 3) RGB uint8, all of one size.
-        times_F: their times, seconds from the row's start, never falling, float64.
-        duration: of the row, in seconds.
-    """
-
-    pictures: list[Picture]
-    times_F: NDArray[np.float64]
-    duration: float
+    pictures: list[Picture]  # F, each (h, w, 3) RGB uint8, all of one size
+    times_F: NDArray[np.float64]  # seconds from the row's start, never falling
+    duration: float  # of the row, in seconds
 
 
 def moments(

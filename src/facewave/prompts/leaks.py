@@ -75,12 +75,7 @@ def _class_told_by_presence(has_text: pd.Series, classes: pd.Series) -> str:
 
 
 def _p_value(n_texts: NDArray[np.int64], n: NDArray[np.int64]) -> float:
-    """The probability of so uneven a table if texts are missing at random.
-
-    Args:
-        n_texts: how many clips of each class have a text.
-        n: how many clips of each class there are.
-    """
+    """The probability of so uneven a table if texts are missing at random, of n clips a class."""
     expected = n * n_texts.sum() / n.sum()
 
     def statistic(counts: NDArray[np.int64]) -> NDArray[np.float64]:  # chi-square up to a factor

@@ -48,16 +48,9 @@ _OPTIONS = {
 # Peak of a muted track after lossy coding, -60 dB of full scale. Whisper hears words in silence.
 _SILENT = 1e-3
 
-Span = tuple[Path, float, float]
-
 
 def transcripts(table: pd.DataFrame, root: Path, settings: Language) -> list[str]:
-    """What is said in each row's clip, "" if nothing is.
-
-    Args:
-        table: rows of a label table.
-        root: the corpus's folder.
-        settings: section ``train.language``, for ``transcript`` and ``speech``.
+    """What is said in the clip of each row of a label table, "" if nothing is.
 
     Raises:
         UserError: speech is to be recognised, and the model for it cannot be loaded.
@@ -113,7 +106,7 @@ class Recogniser:
             files.write_json(path, {"text": text, "model": self._identity})
         return text
 
-    def texts(self, spans: Sequence[Span]) -> list[str]:
+    def texts(self, spans: Sequence[tuple[Path, float, float]]) -> list[str]:
         """``text`` of many parts, with a progress bar."""
         return [self.text(*span) for span in tqdm(spans, desc="speech", unit="clip")]
 

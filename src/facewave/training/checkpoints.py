@@ -21,14 +21,7 @@ ROOT = Path("models/checkpoints")
 
 
 class Finished:
-    """The record of a finished role; true while the model is as the same fingerprint left it.
-
-    Args:
-        partition: the role's.
-        role: its name.
-        model: the folder of the trained model.
-        fingerprint: of all that the model follows from.
-    """
+    """The record of a finished role; true while the model is as the same fingerprint left it."""
 
     def __init__(self, partition: str | int, role: str, model: Path, fingerprint: str) -> None:
         self._path = ROOT / str(partition) / f"{role}.json"
@@ -68,12 +61,10 @@ def digest(tensors: Iterable[Tensor]) -> str:
 
 
 def fingerprint(data: str, code: Iterable[Path], *settings: Any) -> str:
-    """The SHA-256 of all that a model follows from; the versions of torch, say, are added.
+    """The SHA-256 of all that a model follows from, and of the versions of torch and scikit-learn.
 
-    Args:
-        data: what ``digest`` returns.
-        code: files, and folders of modules.
-        settings: whatever else, by its repr.
+    ``data`` is what ``digest`` returns; ``code`` are files and folders of modules; settings count
+    by their repr.
     """
     environment = (torch.__version__, sklearn.__version__, torch.cuda.is_available())
     hashed = hashlib.sha256(repr((data, settings, environment)).encode())

@@ -24,15 +24,7 @@ from facewave.workspace import Clips
 
 
 class TrainedClassifier(Trained):
-    """A classifier over wavelet numbers.
-
-    Args:
-        module: (n, N, D) -> (n, C) logits, in evaluation mode.
-        config: rebuilds the module.
-        inputs: see ``Trained``.
-        wavelets: see ``Trained``.
-        about: see ``Trained``.
-    """
+    """A classifier over wavelet numbers: (n, N, D) -> (n, C) logits, in evaluation mode."""
 
     type = "classifier"
     targets = ()

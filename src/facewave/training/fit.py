@@ -71,13 +71,8 @@ def fit(
 ) -> Classifier | Majority:
     """Fit a classifier on the training part; validation chooses the epoch and the temperature.
 
-    Args:
-        config: what to build.
-        train: the training part; all that precedes the head is fitted on it alone.
-        val: the validation part; may be empty: then the last epoch and temperature 1 are kept.
-        settings: section ``train`` of params.yaml.
-        reduction: how the steps are reduced to ``config.kept``, if they are.
-        report: called after each epoch with its number (from 0) and figures.
+    All that precedes the head is fitted on the training part alone. If ``val`` is empty, the last
+    epoch and temperature 1 are kept. ``reduction`` is how the steps are reduced to ``config.kept``.
 
     Raises:
         UserError: train.pca is more than the inputs have, or the training diverged.

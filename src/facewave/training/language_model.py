@@ -5,7 +5,7 @@ Legend of names: n clips, C classes, T targets.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,9 @@ from facewave.workspace import Clips, Dataset
 class TrainedLanguageModel(Trained):
     """A language model and how it is prompted.
 
-    Args:
+    Args (others as in ``Trained``):
         module: the backbone and what was trained beside it.
         settings: the prompt, the frames and the way of answering.
-        inputs: the blocks of features that its face tokens are made of.
-        wavelets: see ``Trained``.
         shots: the clips that are shown as examples, by video_idx.
         about: see ``Trained``; also a regression's ``means``, and ``learnt`` and ``validated``: the
             clips that were used so in this run and those that it started from.
@@ -193,11 +191,6 @@ def _source(config: LanguageModelConfig) -> str:
     """The hub's id or the folder of a backbone's weights."""
     is_default = config.weights == backbones.HUB
     return backbones.FAMILIES[config.kind].hub if is_default else config.weights
-
-
-def without_faces(settings: Language) -> Language:
-    """The same prompts without face tokens."""
-    return replace(settings, face_tokens=0)
 
 
 TRAINED = TrainedLanguageModel

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,13 +15,14 @@ from facewave import models, prompts
 from facewave.errors import UserError
 from facewave.files import sha256
 from facewave.labels import schema as labels
-from facewave.models.vlm import backbones, face_tokens
+from facewave.models.vlm import backbones
+from facewave.models.vlm.face_tokens import FaceTokensConfig
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.params import LanguageModelKind, Train
 from facewave.prompts import leaks
 from facewave.prompts.examples import Examples, PromptClips, choose_shots
 from facewave.training import checkpoints, language_trainer, schema
-from facewave.training.language_model import TrainedLanguageModel, read, without_faces
+from facewave.training.language_model import TrainedLanguageModel, read
 from facewave.wavelets.schema import Features
 from facewave.workspace import Clips, Dataset
 
@@ -33,27 +34,16 @@ _FEWEST = 8  # clips of a batch whose concordance is learnt
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A training that is ready to start.
+    """A training that is ready to start."""
 
-    Attributes:
-        trained: the model, to be trained in place.
-        train: its training part; None for zero-shot: nothing is trained.
-        val: its validation part, may be empty.
-        settings: section ``train``.
-        fingerprint: of all that the outcome follows from.
-    """
-
-    trained: TrainedLanguageModel
-    train: Examples | None
-    val: Examples
-    settings: Train
-    fingerprint: str
+    trained: TrainedLanguageModel  # the model, to be trained in place
+    train: Examples | None  # its training part; None for zero-shot: nothing is trained
+    val: Examples  # its validation part, may be empty
+    settings: Train  # section ``train``
+    fingerprint: str  # of all that the outcome follows from
 
     def fit(self, report: language_trainer.Report) -> None:
         """Train, resuming from this run's checkpoints.
-
-        Args:
-            report: called with the number of steps and the losses.
 
         Raises:
             UserError: it diverged.
@@ -77,12 +67,7 @@ def prepare(
 ) -> Run:
     """Build what ``settings.model`` names, and collect what it is trained on.
 
-    Args:
-        clips: all labelled clips of the dataset, with or without a usable face.
-        partition: whose training part is used.
-        dataset: the clips'.
-        features: the dataset's.
-        settings: section ``train``.
+    ``clips`` are all labelled ones of the dataset, with or without a usable face.
 
     Raises:
         UserError: settings do not go together, transcripts give the label away, there is nothing to
@@ -113,7 +98,7 @@ def prepare(
     backbone = backbones.load(_kind(settings), language.weights, language.quantized)
     config = _configure(backbone, dataset.classes, targets, clips.clips, settings)
     module = LanguageModel(config, backbone)
-    prompting = language if config.faces else without_faces(language)
+    prompting = language if config.faces else replace(language, face_tokens=0)
     about: dict[str, Any] = {
         "dataset": settings.dataset,
         "description": dataset.entry.about,
@@ -154,40 +139,31 @@ def prepare(
 def _check(settings: Train) -> None:
     """Raise a UserError if the settings of a language model do not go together."""
     language, learns = settings.language, settings.language.mode != "zero_shot"
-    problem = ""
-    if settings.is_regression and not learns:
-        problem = (
-            "a regression has to be learnt. Set train.language.mode to pretrain or finetune, or "
-            "train.language.objective: likelihood."
-        )
-    elif settings.is_regression and "{targets}" not in language.prompt:
-        problem = (
-            "train.language.prompt asks for a label. For a regression ask for {targets}, such as: "
-            "These are frames of a clip of a person.{face}{transcript} How high are {targets}?"
-        )
-    elif settings.is_regression and language.examples:
-        problem = (
-            "examples are answered with words, and a regression answers with numbers. Set "
-            "train.language.examples: 0."
-        )
-    elif language.objective == "ccc" and language.batch_size < _FEWEST:
-        problem = (
-            f"a concordance is learnt from {_FEWEST} clips at a time or more, not from "
-            f"{language.batch_size}. Raise train.language.batch_size (and lower accumulation), or "
-            "take objective: mse."
-        )
-    elif language.face_tokens and learns and language.prompt.count("{face}") != 1:
-        problem = (
-            "train.language.prompt should have {face}, where the face tokens go, once. Without "
-            "face tokens set train.language.face_tokens: 0."
-        )
-    elif language.mode != "finetune" and language.start != "none":
-        problem = (
-            f"train.language.start is {language.start}, and train.language.mode {language.mode}: "
-            "only finetune starts from another run. Set start: none."
-        )
-    if problem:
-        raise UserError(f"params.yaml: {problem}")
+    regresses = settings.is_regression
+    checks = {
+        "a regression has to be learnt. Set train.language.mode to pretrain or finetune, or "
+        "train.language.objective: likelihood.": regresses and not learns,
+        "train.language.prompt asks for a label. For a regression ask for {targets}, such as: "
+        "These are frames of a clip of a person.{face}{transcript} How high are {targets}?": (
+            regresses and "{targets}" not in language.prompt
+        ),
+        "examples are answered with words, and a regression answers with numbers. Set "
+        "train.language.examples: 0.": regresses and language.examples,
+        f"a concordance is learnt from {_FEWEST} clips at a time or more, not from "
+        f"{language.batch_size}. Raise train.language.batch_size (and lower accumulation), or "
+        "take objective: mse.": language.objective == "ccc" and language.batch_size < _FEWEST,
+        "train.language.prompt should have {face}, where the face tokens go, once. Without face "
+        "tokens set train.language.face_tokens: 0.": (
+            language.face_tokens and learns and language.prompt.count("{face}") != 1
+        ),
+        f"train.language.start is {language.start}, and train.language.mode {language.mode}: only "
+        "finetune starts from another run. Set start: none.": (
+            language.mode != "finetune" and language.start != "none"
+        ),
+    }
+    for problem, is_present in checks.items():
+        if is_present:
+            raise UserError(f"params.yaml: {problem}")
 
 
 def _configure(
@@ -202,13 +178,8 @@ def _configure(
     faces = None
     if language.face_tokens and learns:  # an adapter that has learnt nothing would only disturb
         steps = clips.blocks[settings.inputs[0]].shape[1]
-        faces = face_tokens.FaceTokensConfig(
-            language.adapter,
-            steps,
-            clips.widths(settings.inputs),
-            language.face_tokens,
-            backbone.hidden,
-        )
+        widths, tokens = clips.widths(settings.inputs), language.face_tokens
+        faces = FaceTokensConfig(language.adapter, steps, widths, tokens, backbone.hidden)
     return LanguageModelConfig(
         kind=_kind(settings),
         weights=language.weights,

@@ -23,7 +23,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from facewave.errors import UserError
 from facewave.files import replacing, write_json
-from facewave.models.vlm.backbones import Backbone, precision
+from facewave.models.vlm.backbones import precision
 from facewave.models.vlm.model import Inputs, LanguageModel
 from facewave.params import Language
 from facewave.prompts.answers import to_device, workers
@@ -49,16 +49,8 @@ def fit(
 ) -> None:
     """Train with AdamW and keep the weights of the epoch with the lowest validation loss.
 
-    Without validation clips the last epoch's are kept.
-
-    Args:
-        module: with fresh or pretrained weights beside the backbone.
-        train: the training part.
-        val: the validation part, may be empty.
-        settings: section ``train.language``.
-        seed: of the order of the clips and of dropout.
-        folder: of this run's own checkpoints, from which it resumes.
-        report: called with the losses.
+    Without validation clips the last epoch's are kept. The seed is of the order of the clips and of
+    dropout; ``folder`` has this run's own checkpoints, from which it resumes.
 
     Raises:
         UserError: it diverged.
@@ -92,6 +84,7 @@ def fit(
         label_names=["targets_nT" if is_regression else "labels"],
         remove_unused_columns=False,
         dataloader_num_workers=workers(),
+        dataloader_pin_memory=torch.cuda.is_available(),
         ddp_find_unused_parameters=False,
     )
     if settings.checkpointing:
@@ -103,7 +96,7 @@ def fit(
         args=arguments,
         train_dataset=train,
         eval_dataset=val if len(val) else None,
-        data_collator=partial(_collate, module.bare, module.faces is not None, not is_regression),
+        data_collator=partial(_collate, module, not is_regression),
         callbacks=[best, _Reporter(report), _Epochs(train)],
         compute_metrics=partial(_loss_over_all, module, settings) if is_regression else None,
     )
@@ -272,8 +265,8 @@ def _last_checkpoint(folder: Path) -> str | None:
     return None
 
 
-def _collate(backbone: Backbone, faces: bool, answered: bool, examples: list[Example]) -> Inputs:
-    inputs = collate(backbone, examples, faces=faces, answered=answered)
+def _collate(module: LanguageModel, answered: bool, examples: list[Example]) -> Inputs:
+    inputs = collate(module, examples, answered=answered)
     if not answered:
         targets = [torch.from_numpy(example.targets_T).float() for example in examples]
         inputs["targets_nT"] = torch.stack(targets)

@@ -40,17 +40,9 @@ class Prepared:
 def train_head(
     head: nn.Module, train: Prepared, val: Prepared, loss: Loss, settings: Train, report: Report
 ) -> None:
-    """Train a head with AdamW and keep the weights of the epoch with the lowest validation loss.
+    """Train a head with AdamW; keep the weights of the epoch with the lowest validation loss.
 
-    Without a validation part the last epoch's are kept. The same settings give the same weights.
-
-    Args:
-        head: (n, K, P) -> (n, C) logits, with fresh weights.
-        train: the training part.
-        val: the validation part; may be empty.
-        loss: what is minimised, and what validation is judged by.
-        settings: section ``train`` of params.yaml.
-        report: called after each epoch.
+    ``head`` is (n, K, P) -> (n, C) logits; if ``val`` is empty, the last epoch's are kept.
 
     Raises:
         UserError: it diverged.

@@ -18,14 +18,7 @@ from facewave.workspace import Clips
 def split(
     clips: Clips, parts: pd.Series, classes: Sequence[str], settings: Train
 ) -> tuple[Samples, Samples]:
-    """The training part, cut to ``train.subset``, and the validation part.
-
-    Args:
-        clips: usable clips.
-        parts: which part each is in.
-        classes: in the order of the codes.
-        settings: section ``train`` of params.yaml.
-    """
+    """The training part, cut to ``train.subset``, and the validation part of usable clips."""
     in_subset = clips.table.index.isin(labels.subset(clips.table, *settings.subset).index)
     train = clips.select((parts == "train").to_numpy() & in_subset)
     val = clips.select((parts == "val").to_numpy())
@@ -49,12 +42,7 @@ def plan(
 ) -> tuple[ClassifierConfig, Reduction | None]:
     """A classifier's configuration, and how training reduces the wavelet stage's steps, if it does.
 
-    Args:
-        kind: which classifier.
-        classes: in the order of the codes.
-        clips: any of the dataset's.
-        wavelets: the transform's settings.
-        settings: section ``train`` of params.yaml.
+    ``clips`` are any of the dataset's; ``wavelets`` are the transform's settings.
     """
     names: tuple[Reduction, ...] = get_args(Reduction)
     reduction = next((name for name in names if name == wavelets["transform"]), None)

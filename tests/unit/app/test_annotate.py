@@ -27,9 +27,9 @@ from facewave.models.vlm.backbones import Turn
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.prompts.frames import show
 from facewave.training.__main__ import main as train
+from language_project import KIND, second_dataset, write_project
+from language_project import settings as write_settings
 from making import REPOSITORY, contents
-from writing import KIND, second_dataset, write_project
-from writing import settings as write_settings
 
 TRACK = Path("data/tracks/demo/captions.csv")
 

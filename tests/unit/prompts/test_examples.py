@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import chdir
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,15 @@ import torch
 
 from facewave import params
 from facewave.errors import UserError
-from facewave.models.vlm import backbones, face_tokens
 from facewave.models.vlm.backbones import FACE
-from facewave.models.vlm.model import IGNORED, LanguageModel, LanguageModelConfig
+from facewave.models.vlm.model import IGNORED, LanguageModel
 from facewave.params import Language
 from facewave.prompts import answers
 from facewave.prompts.examples import Examples, PromptClips, choose_shots, collate, gather
 from facewave.workspace import Dataset
-from writing import KIND, write_project
+from language_project import KIND, SHOWN, write_project
+from making_language import language_model
+from running import ROOT
 
 WORDS = ("happy", "sad", "neutral")
 
@@ -29,7 +29,6 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PromptClips]:
     """Six clips; the second, 000, has no usable face."""
     folder = tmp_path_factory.mktemp("project")
     write_project(folder, batch_size=6)
-    torch.set_num_threads(1)
     with chdir(folder):
         loaded = params.load()
         some = Dataset("demo", loaded).clips().select([1, 0, 2, 3, 4, 8])
@@ -38,11 +37,9 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PromptClips]:
         yield gather(some, ["blendshapes"], settings)
 
 
-@pytest.fixture(scope="module")
-def settings(clips: PromptClips) -> Language:
-    root: Path = Path(__file__).parents[3]
-    loaded = params.load(root / "params.yaml").train.language
-    return replace(loaded, frames=2, side=56, batch_size=6)
+@pytest.fixture
+def settings() -> Language:
+    return replace(params.load(ROOT / "params.yaml").train.language, **SHOWN | {"batch_size": 6})
 
 
 def examples(clips: PromptClips, settings: Language, **more: Any) -> Examples:
@@ -122,25 +119,19 @@ def test_shots_are_of_the_classes_in_turn(clips: PromptClips) -> None:
 
 @pytest.fixture(scope="module")
 def model() -> LanguageModel:
-    backbone = backbones.load(KIND, "hub")
-    torch.manual_seed(0)
-    faces = face_tokens.FaceTokensConfig("linear", 10, (52,), 10, backbone.hidden)
-    config = LanguageModelConfig(KIND, "hub", "", "pretrain", WORDS, faces=faces)
-    return LanguageModel(config, backbone).eval()
+    return language_model(KIND, disturbed=False, words=WORDS, faces=(10, (52,), 10))
 
 
 def test_an_answer_is_behind_its_prompt_and_only_it_is_learnt(
     clips: PromptClips, settings: Language, model: LanguageModel
 ) -> None:
     pair = [examples(clips, settings)[row] for row in (0, 2)]
-    batch, plain = (
-        collate(model.bare, pair, faces=True, answered=answered) for answered in (True, False)
-    )
+    batch, plain = (collate(model, pair, answered=answered) for answered in (True, False))
     length = plain["input_ids"].shape[1]
     assert torch.equal(batch["input_ids"][:, :length], plain["input_ids"])
     for row, example in enumerate(pair):
         labels = batch["labels"][row][batch["labels"][row] != IGNORED].tolist()
-        assert labels == model.bare.answer_ids(example.answer)
+        assert labels == model.backbone.answer_ids(example.answer)
         assert batch["input_ids"][row, length:][: len(labels)].tolist() == labels
     assert "labels" not in plain
 
@@ -162,11 +153,8 @@ def test_probabilities_add_up_and_follow_the_options(
     plain = found[False, False]
     assert all(not np.allclose(plain, found[key]) for key in found if key != (False, False))
     # By hand, for the first clip.
-    ids = [model.bare.answer_ids(word) for word in WORDS]
-    batch, blank = (
-        collate(model.bare, [example], faces=True, answered=False)
-        for example in (some[0], some.blanks()[0])
-    )
+    ids = [model.backbone.answer_ids(word) for word in WORDS]
+    batch, blank = (collate(model, [example]) for example in (some[0], some.blanks()[0]))
     with torch.inference_mode():
         logs, priors = (model.log_likelihoods(x, ids)[0].double() for x in (batch, blank))
     by_both = torch.softmax((logs - priors) / torch.tensor([len(answer) for answer in ids]), 0)

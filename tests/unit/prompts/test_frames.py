@@ -43,22 +43,25 @@ SAMPLINGS: Any = st.sampled_from(["uniform", "random", "middle"])
 NAN = math.nan
 
 
-def write_pictures(folder: Path, levels: Sequence[int], size: tuple[int, int] = (64, 48)) -> Path:
-    """A clip of plain grey pictures."""
-    for number, level in enumerate(levels):
-        picture = np.full((size[1], size[0], 3), level, np.uint8)
+def write(folder: Path, *pictures: Picture) -> Path:
+    """A clip of pictures, BGR."""
+    for number, picture in enumerate(pictures):
         assert cv2.imwrite(str(folder / f"{number}.png"), picture)
     return folder
+
+
+def write_pictures(folder: Path, levels: Sequence[int], size: tuple[int, int] = (64, 48)) -> Path:
+    """A clip of plain grey pictures."""
+    return write(folder, *(np.full((size[1], size[0], 3), n, np.uint8) for n in levels))
 
 
 def write_faces(folder: Path, boxes: Sequence[Box], width: int, height: int) -> Path:
     """A clip of grey pictures with a light rectangle each."""
-    for number, (left, top, right, bottom) in enumerate(boxes):
-        picture = np.full((height, width, 3), GREY, np.uint8)
+    pictures = np.full((len(boxes), height, width, 3), GREY, np.uint8)
+    for picture, (left, top, right, bottom) in zip(pictures, boxes, strict=True):
         rows = slice(round(top * height), round(bottom * height))
         picture[rows, round(left * width) : round(right * width)] = FACE
-        assert cv2.imwrite(str(folder / f"{number}.png"), picture)
-    return folder
+    return write(folder, *pictures)
 
 
 def followed(boxes: Sequence[Box | None], fps: float = FPS) -> schema.Trajectory:
@@ -115,17 +118,12 @@ def test_moments_are_where_they_are_said_to_be(duration: float, count: int, seed
 
 
 def test_the_seed_decides_random_moments_alone() -> None:
-    drawn = {tuple(moments(2.0, 4, "random", seed)) for seed in range(50)}
-    assert len(drawn) == 50
     spread = np.array([moments(1.0, 2, "random", seed) for seed in range(500)])
     assert spread.mean(axis=0) == pytest.approx([0.25, 0.75], abs=0.03)
     assert spread.std(axis=0) == pytest.approx([0.144, 0.144], abs=0.02)  # 0.5 / sqrt(12)
     assert len({tuple(moments(2.0, 4, "uniform", seed)) for seed in range(50)}) == 1
-
-
-def test_a_clip_without_length_has_one_moment() -> None:
     for duration in (0.0, -1.0, NAN):
-        assert moments(duration, 3, "uniform", 0).tolist() == [0, 0, 0]
+        assert moments(duration, 3, "random", 0).tolist() == [0, 0, 0]
 
 
 def test_a_drawing_seed_is_always_the_same_and_its_own() -> None:
@@ -174,12 +172,9 @@ def test_a_row_shows_its_own_part(tmp_path: Path) -> None:
     shown = show(clip, FPS, 1.0, 1.0, None, LANGUAGE, 0)
     assert shown.times_F == pytest.approx([0.125, 0.375, 0.625, 0.875])
     assert levels(shown) == [22, 24, 27, 29]
-
-
-def test_a_row_that_begins_between_two_frames_begins_with_the_second(tmp_path: Path) -> None:
-    clip = write_pictures(tmp_path, [10, 11, 12, 13])
+    # A row that begins between two frames begins with the second; at 0.75, 1.25, 1.75, 2.25 s.
     part = schema.between(followed([(0.2, 0.2, 0.8, 0.8)] * 4, fps=1), 0.5, 2.5)
-    shown = show(clip, 1, 0.5, 2.0, part, LANGUAGE, 0)  # at 0.75, 1.25, 1.75, 2.25 s of the clip
+    shown = show(clip, 1, 0.5, 2.0, part, LANGUAGE, 0)
     assert levels(shown) == [11, 11, 11, 12]
     assert shown.times_F == pytest.approx([0.5, 0.5, 0.5, 1.5])
 
@@ -203,20 +198,6 @@ def test_a_demo_clips_frames_are_shown_as_they_are() -> None:
     np.testing.assert_array_equal(shown.times_F, trajectory.times_T[begun])
     for picture, t in zip(shown.pictures, begun, strict=True):
         np.testing.assert_array_equal(picture, frames[t].picture)
-
-
-def test_the_same_seed_shows_the_same_bytes() -> None:
-    row = ROW["21"]
-    trajectory = schema.read_row(DEMO, row)
-    drawn = replace(LANGUAGE, sampling="random")
-
-    def shown(seed: int) -> bytes:
-        clip = CLIPS / row.file_path
-        found = show(clip, 25, row.start, row.duration, trajectory, drawn, seed)
-        return found.times_F.tobytes() + b"".join(p.tobytes() for p in found.pictures)
-
-    assert shown(1) == shown(1)
-    assert shown(1) != shown(2)
 
 
 def test_a_clip_that_ends_early_shows_its_last_picture_again(tmp_path: Path) -> None:
@@ -288,22 +269,20 @@ def test_a_whole_pictures_longer_side_is_as_set(tmp_path: Path) -> None:
 def test_shrinking_averages(tmp_path: Path) -> None:
     stripes = np.zeros((112, 112, 3), np.uint8)
     stripes[:, ::4] = 200
-    assert cv2.imwrite(str(tmp_path / "0.png"), stripes)
-    (picture,) = show(tmp_path, FPS, NAN, 0.1, None, replace(WHOLE, side=28, frames=1), 0).pictures
+    clip, options = write(tmp_path, stripes), replace(WHOLE, side=28, frames=1)
+    (picture,) = show(clip, FPS, NAN, 0.1, None, options, 0).pictures
     assert (picture == 50).all()
 
 
 def test_colours_come_red_first(tmp_path: Path) -> None:
-    picture = np.full((48, 64, 3), (60, 20, 200), np.uint8)  # OpenCV writes blue first
-    assert cv2.imwrite(str(tmp_path / "0.png"), picture)
+    write(tmp_path, np.full((48, 64, 3), (60, 20, 200), np.uint8))  # OpenCV writes blue first
     for options in (LANGUAGE, WHOLE):
         shown = show(tmp_path, FPS, NAN, 0.1, followed([(0.4, 0.4, 0.6, 0.6)]), options, 0)
         assert shown.pictures[0][24, 32].tolist() == [200, 20, 60]
 
 
 def test_pictures_of_several_sizes_are_shown_in_one(tmp_path: Path) -> None:
-    write_pictures(tmp_path, [80], (64, 32))
-    assert cv2.imwrite(str(tmp_path / "1.png"), np.full((64, 32, 3), 90, np.uint8))
+    write(tmp_path, np.full((32, 64, 3), 80, np.uint8), np.full((64, 32, 3), 90, np.uint8))
     both = followed([(0.25, 0.25, 0.75, 0.75)] * 2)
     shown = show(tmp_path, FPS, NAN, 0.2, both, replace(WHOLE, frames=2), 0)
     assert [picture.shape for picture in shown.pictures] == [(64, 64, 3)] * 2
@@ -356,27 +335,12 @@ def test_the_face_is_in_the_square_at_one_scale(faces: list[Box], size: tuple[in
         assert black == pytest.approx(max(0, length - min(size)) / length, abs=0.02)
 
 
-def test_a_face_that_moves_stays_in_the_middle_and_one_that_comes_near_grows(
-    tmp_path: Path,
-) -> None:
+def test_a_face_that_moves_stays_in_the_middle(tmp_path: Path) -> None:
     faces: list[Box] = [(x, 0.4, x + 0.1, 0.6) for x in (0.2, 0.4, 0.6, 0.7)]
     clip = write_faces(tmp_path, faces, 400, 200)
     options = replace(LANGUAGE, side=128)
     for picture in show(clip, FPS, NAN, 0.4, followed(faces), options, 0).pictures:
         assert extent(picture) == pytest.approx((24, 24, 104, 104), abs=3)  # 128 * 0.3 / 1.6
-    faces = [(0.5 - h, 0.5 - h, 0.5 + h, 0.5 + h) for h in (0.05, 0.1, 0.15, 0.2)]
-    clip = write_faces(tmp_path, faces, 400, 400)
-    shown = show(clip, FPS, NAN, 0.4, followed(faces), replace(LANGUAGE, side=256), 0)
-    sizes = [extent(picture)[2] - extent(picture)[0] for picture in shown.pictures]
-    assert sizes == pytest.approx([40, 80, 120, 160], abs=2)
-
-
-def test_a_face_at_the_edge_is_not_padded(tmp_path: Path) -> None:
-    corner: Box = (0.0, 0.8, 0.2, 1.0)
-    clip = write_faces(tmp_path, [corner], 200, 200)
-    shown = show(clip, FPS, NAN, 0.1, followed([corner]), LANGUAGE, 0)
-    assert extent(shown.pictures[0]) == pytest.approx((0, 24, 40, 64), abs=1)
-    assert shown.pictures[0].min() >= GREY - 1
 
 
 def test_points_outside_the_picture_do_not_stop_anything(tmp_path: Path) -> None:
@@ -386,19 +350,6 @@ def test_points_outside_the_picture_do_not_stop_anything(tmp_path: Path) -> None
     assert extent(shown.pictures[0]) == pytest.approx((0, 12, 20, 52), abs=1)
     far: Box = (5.0, -30.0, 5.0, -30.0)
     assert (show(clip, FPS, NAN, 0.1, followed([far]), LANGUAGE, 0).pictures[0] == GREY).all()
-
-
-def test_a_close_up_fills_the_square(tmp_path: Path) -> None:
-    near: Box = (0.1, 0.0, 0.9, 1.0)
-    clip = write_faces(tmp_path, [near], 200, 100)
-    picture = show(clip, FPS, NAN, 0.1, followed([near]), replace(LANGUAGE, side=160), 0).pictures[
-        0
-    ]
-    # No longer than the picture's longer side; above and below it is as much black.
-    assert extent(picture) == pytest.approx((16, 40, 144, 120), abs=1)
-    assert (picture[:39] == 0).all()
-    assert (picture[121:] == 0).all()
-    assert (picture[41:119] > GREY - 2).all()
 
 
 def test_without_the_face_in_a_frame_the_nearest_tells_the_place(tmp_path: Path) -> None:

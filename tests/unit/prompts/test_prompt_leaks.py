@@ -76,31 +76,33 @@ def test_texts_that_are_missing_by_chance_are_no_leak() -> None:
     balanced, uneven = np.full(8, 1 / 8), 0.5 ** np.arange(1, 9) / (1 - 0.5**8)
     refused = 0
     for n, share, weights in product((20, 60, 2000), (0.05, 0.5, 0.9), (balanced, uneven)):
-        for _ in range(30 if n < 1000 else 5):
+        for _ in range(12 if n < 1000 else 2):
             words = list(rng.choice(EIGHT, n, p=weights))
             try:
                 check(with_texts(words, list(rng.random(n) < share)), "transcript")
             except UserError:
                 refused += 1
-    assert refused <= 2  # one in a thousand
+    assert refused <= 1  # one in a thousand
 
 
-def test_a_class_that_speaks_less_is_no_leak() -> None:
-    words = ["neutral"] * 1000 + ["happy"] * 1000
-    there = [i % 10 < (3 if word == "neutral" else 7) for i, word in enumerate(words)]
-    check(with_texts(words, there), "transcript")
-
-
-def test_texts_for_all_or_none_are_no_leak() -> None:
-    for there in (True, False):
-        check(with_texts(["neutral"] * 30 + ["happy"] * 30, [there] * 60), "transcript")
-
-
-def test_clips_without_a_word_are_of_no_class() -> None:
-    words = [""] * 50 + ["happy"] * 20 + ["sad"] * 20
-    check(with_texts(words, [word != "" for word in words]), "transcript")
-    check(with_texts([""] * 20, [True] * 10 + [False] * 10), "transcript")
-    check(table([], []), "transcript")
+def test_what_is_no_leak() -> None:
+    both, none = ["happy", "sad"] * 20, [""] * 40
+    speaking = ["neutral"] * 1000 + ["happy"] * 1000  # one class speaks less
+    rare = [i % 10 < (3 if word == "neutral" else 7) for i, word in enumerate(speaking)]
+    unlabelled = [*none, *both]
+    for rows in (
+        with_texts(speaking, rare),
+        *(with_texts(both, [there] * 40) for there in (True, False)),
+        with_texts(unlabelled, [word != "" for word in unlabelled]),  # these are of no class
+        with_texts(none, [True] * 20 + [False] * 20),
+        table([], []),
+        table(both, [f"I am {word}" for word in both]),
+        table(both, both[::-1]),
+        table(both, none),  # no caption either
+        table(both, ["!"] * 40, ["?"] * 40),
+        table(none, none),
+    ):
+        check(rows, "transcript")
 
 
 # What the text is.
@@ -130,15 +132,3 @@ def test_one_may_be_an_accident_and_of_many_a_hundredth() -> None:
     words = ["happy"] * 500
     check(table(words, words[:5] + said(500)[5:]), "transcript")
     refusal(table(words, words[:6] + said(500)[6:]))
-
-
-def test_a_word_among_others_and_another_class_s_word_are_speech() -> None:
-    words = ["happy", "sad"] * 20
-    check(table(words, [f"I am {word}" for word in words]), "transcript")
-    check(table(words, ["sad", "happy"] * 20), "transcript")
-
-
-def test_clips_without_text_and_caption_do_not_agree() -> None:
-    check(table(["happy", "sad"] * 20, [""] * 40), "transcript")
-    check(table(["happy", "sad"] * 20, ["!"] * 40, ["?"] * 40), "transcript")
-    check(table([""] * 40, [""] * 40), "transcript")

@@ -1,6 +1,7 @@
 """Fitting: against scikit-learn, on toy problems, and without a look at other parts."""
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, get_args
 
 import numpy as np
@@ -20,7 +21,7 @@ from facewave.errors import UserError
 from facewave.models.classifiers.classifier import Classifier, ClassifierConfig, Reduction, build
 from facewave.models.classifiers.heads import Trees
 from facewave.params import ClassifierKind, Train
-from facewave.training import losses, schema
+from facewave.training import losses
 from facewave.training.fit import (
     NETWORKS,
     Samples,
@@ -34,10 +35,9 @@ from making import REPOSITORY
 
 WORDS = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
 TRAIN = params.load(REPOSITORY / "params.yaml").train
-QUICK = {"hidden": 16, "dropout": 0.1, "lr": 0.01, "epochs": 30, "patience": 30}
+QUICK = {"hidden": 16, "dropout": 0.1, "lr": 0.02, "epochs": 30, "patience": 30, "batch_size": 30}
 STEPS = 4
 LEARNERS = [kind for kind in get_args(ClassifierKind) if kind != "majority"]
-torch.set_num_threads(1)
 
 
 def settings(c: float = 0.03, stages: int = 20, **changes: Any) -> Train:
@@ -77,8 +77,9 @@ class Fitted:
     module: Classifier
     history: list[dict[str, float]]
 
-    def weights(self) -> dict[str, list[float]]:
-        return {k: v.flatten().tolist() for k, v in self.module.state_dict().items()}
+    def weights(self, *prefixes: str) -> dict[str, list[float]]:
+        state = self.module.state_dict().items()
+        return {k: v.flatten().tolist() for k, v in state if k.startswith(prefixes or "")}
 
     def uncalibrated(self) -> "Fitted":
         self.module.temperature.fill_(1)
@@ -122,45 +123,32 @@ def accuracy(module: nn.Module, test: Samples) -> float:
 
 
 def validation_loss(module: nn.Module, val: Samples) -> float:
-    with torch.inference_mode():
-        return functional.cross_entropy(module(val.inputs_nND), val.codes_n).item()
+    logits = torch.from_numpy(logits_of(module, val.inputs_nND))
+    return functional.cross_entropy(logits, val.codes_n).item()
 
 
 def standard(train: Samples, test: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Both parts' inputs, standardised and balanced (one channel weighs as much as d/4 - 1)."""
-    scaler = StandardScaler().fit(train.inputs_nND.flatten(1).double().numpy())
-    channels = train.inputs_nND.shape[2]
+    of_train, of_test = (part.inputs_nND.flatten(1).double().numpy() for part in (train, test))
+    scaler, channels = StandardScaler().fit(of_train), train.inputs_nND.shape[2]
     balance = np.sqrt(channels / 2 / np.array([*[channels - 1] * (channels - 1), 1]))
-    of_train, of_test = (
-        scaler.transform(part.inputs_nND.flatten(1).double().numpy()) * np.tile(balance, STEPS)
-        for part in (train, test)
-    )
-    return of_train, of_test
+    weights = np.tile(balance, STEPS)
+    return scaler.transform(of_train) * weights, scaler.transform(of_test) * weights
 
 
-SOME_CODES = [list(range(7)), [0, 2, 3, 4, 6], [1, 4], [0, 1]]
+SOME_CODES = [list(range(7)), [0, 2, 3, 4, 6], [1, 4]]
 
 
-def test_logistic_equals_scikit_learn() -> None:
-    for codes in SOME_CODES:
-        train, test = (samples(codes, n, seed, 0.5) for n, seed in ((120, 1), (40, 2)))
-        scaled, of_test = standard(train, test)
-        for c in (0.01, 10.0):
-            module = fitted("logistic", train, c=c).module
-            reference = LogisticRegression(C=c, max_iter=2000).fit(scaled, train.codes_n.numpy())
-            expected = np.zeros((40, len(WORDS)))
-            expected[:, codes] = reference.predict_proba(of_test)
-            np.testing.assert_allclose(probabilities(module, test.inputs_nND), expected, atol=1e-3)
-
-
-def test_svm_and_trees_decide_as_scikit_learn_does() -> None:
-    for kind, codes in ((kind, codes) for kind in ("svm", "trees") for codes in SOME_CODES):
+def test_baselines_decide_as_scikit_learn_does() -> None:
+    for kind, codes in product(("logistic", "svm", "trees"), SOME_CODES):
         train, test = (samples(codes, n, seed, 0.4) for n, seed in ((120, 1), (60, 2)))
         labels = train.codes_n.numpy()
         for imbalance in ("none", "weights"):
             module = fitted(kind, train, c=0.1, imbalance=imbalance).uncalibrated().module
             weights = losses.class_weights(torch.bincount(train.codes_n, minlength=7))
-            reference: Any = LinearSVC(C=0.1, random_state=0, max_iter=10_000)
+            reference: Any = LogisticRegression(C=0.1, max_iter=2000)
+            if kind == "svm":
+                reference = LinearSVC(C=0.1, random_state=0, max_iter=10_000)
             of_train, of_test = standard(train, test)
             if kind == "trees":
                 reference = GradientBoostingClassifier(
@@ -176,7 +164,7 @@ def test_svm_and_trees_decide_as_scikit_learn_does() -> None:
             if len(codes) == 2:
                 expected = np.column_stack([0 * expected, expected])
             logits = logits_of(module, test.inputs_nND)
-            tolerance = 1e-3 if kind == "svm" else 1e-5
+            tolerance = 1e-5 if kind == "trees" else 1e-3
             np.testing.assert_allclose(logits[:, codes], expected, rtol=1e-5, atol=tolerance)
             assert (logits.argmax(1) == reference.predict(of_test)).all()
             assert (np.delete(logits, codes, axis=1) == -1e4).all()
@@ -206,12 +194,12 @@ def test_every_kind_learns_a_separable_problem() -> None:
     codes = [0, 3, 6]
     test = samples(codes, 200, seed=3)
     for kind in LEARNERS:
-        parts = samples(codes, 120, seed=1), samples(codes, 30, seed=2)
-        assert accuracy(fitted(kind, *parts, epochs=10).module, test) > 0.9
-        module = fitted(kind, *parts, kept=3, reduction="pca", pca=1, epochs=15).module
+        parts = samples(codes, 90, seed=1), samples(codes, 30, seed=2)
+        assert accuracy(fitted(kind, *parts, epochs=8).module, test) > 0.9
+        module = fitted(kind, *parts, kept=3, reduction="pca", pca=1, epochs=8).module
         assert accuracy(module, test) > 0.5
         assert module.prepare(test.inputs_nND).shape == (200, 3, 1)
-        alone = fitted(kind, samples([3], 20, seed=1), epochs=40).module  # one class
+        alone = fitted(kind, samples([3], 20, seed=1), epochs=10).module  # one class
         assert accuracy(alone, samples([3], 5, seed=2)) == 1
 
 
@@ -266,17 +254,14 @@ def test_classes_without_training_clips_do_not_heat_the_others() -> None:
 
 
 def test_temperatures_are_bounded() -> None:
-    for logits, codes, bound in (
-        ([[0.1, 0.0], [0.0, 0.1]], [0, 1], 0.1),
-        ([[90.0, 0.0], [0.0, 90.0]], [1, 0], 10.0),
-    ):
-        codes_n = torch.tensor(codes)
-        val = Prepared(torch.tensor(logits), codes_n, losses.one_hot(codes_n, 2), torch.ones(2))
-        found = _temperature(nn.Flatten(), val, torch.ones(2))
-        assert found == pytest.approx(bound, rel=1e-3)
+    for scale, codes_n, bound in ((0.1, [0, 1], 0.1), (90.0, [1, 0], 10.0)):
+        nothing = torch.zeros(2)
+        val = Prepared(scale * torch.eye(2), torch.tensor(codes_n), nothing, nothing)
+        temperature = _temperature(nn.Flatten(), val, torch.ones(2))
+        assert temperature == pytest.approx(bound, rel=1e-3)
 
 
-def test_early_stopping_keeps_the_epoch_of_least_validation_loss() -> None:
+def test_early_stopping_keeps_the_epoch_of_lowest_validation_loss() -> None:
     train, val = (samples(list(range(7)), n, seed, 0.8) for n, seed in ((60, 1), (40, 2)))
     stopped = fitted("mlp", train, val, epochs=100, patience=4).uncalibrated()
     curve = [figures["val_loss"] for figures in stopped.history]
@@ -297,8 +282,8 @@ def test_the_figures_of_an_epoch_are_those_of_its_module() -> None:
     assert figures["val_uar"] == pytest.approx(uar)
     assert figures["val_war"] == pytest.approx((answers == actual).mean())
     assert figures["val_loss"] == pytest.approx(validation_loss(done.module, val))
-    # With batches of 16, the last one is smaller: the training loss is a mean over clips.
-    train = samples([0, 1, 2], 21, seed=1)
+    # The last batch is smaller than the others: the training loss is a mean over clips.
+    train = samples([0, 1, 2], 33, seed=1)
     done = fitted("mlp", train, epochs=1, lr=1e-12, weight_decay=0.0, dropout=0.0)
     assert done.history == [{"train_loss": pytest.approx(validation_loss(done.module, train))}]
 
@@ -326,28 +311,18 @@ def test_a_seed_fixes_every_weight() -> None:
 
 
 def test_what_precedes_the_head_is_learnt_from_the_training_part_alone() -> None:
-    def learnt(module: nn.Module) -> dict[str, list[float]]:
-        rooms = ("compress", "standardize", "project")
-        state = module.state_dict().items()
-        return {name: x.flatten().tolist() for name, x in state if name.startswith(rooms)}
-
     codes = [0, 1, 2]
     train, other = samples(codes, 60, seed=1), samples(codes, 60, seed=4, distance=9)
     vals = (samples(codes, 30, seed=2), samples(codes, 50, seed=3, distance=40), EMPTY)
+    before_head = ("compress", "standardize", "project")
     for kind, reduction in (("logistic", "largest"), ("trees", "pca"), ("mlp", "largest")):
         options: Any = {"epochs": 2, "kept": 2, "reduction": reduction, "pca": 1}
-        found = [learnt(fitted(kind, train, val, **options).module) for val in vals]
-        names = {"compress.matrices", "standardize.mean", "standardize.scale"}
-        assert found[0].keys() == names | {"project.mean", "project.components"}
+        found = [fitted(kind, train, val, **options).weights(*before_head) for val in vals]
+        assert len(found[0]) == 5
         assert found[0] == found[1] == found[2]
-        elsewhere = learnt(fitted(kind, other, **options).module)
+        elsewhere = fitted(kind, other, **options).weights(*before_head)
         assert elsewhere["standardize.mean"] != found[0]["standardize.mean"]
         assert elsewhere["project.components"] != found[0]["project.components"]
-    module = fitted("logistic", train, vals[1]).module
-    inputs = train.inputs_nND.double()
-    mean, scale = module.standardize.mean.double(), module.standardize.scale.double()
-    torch.testing.assert_close(mean, inputs.mean(0), rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(scale, 1 / inputs.std(0, correction=0), rtol=1e-5, atol=1e-5)
 
 
 def test_more_components_than_there_are_is_a_user_error() -> None:
@@ -374,24 +349,16 @@ def test_rare_classes_get_their_share() -> None:
         assert all(share_of_first(kind, **change) < 0.5 for change in changes)
 
 
-def test_label_smoothing_keeps_the_answers_from_certainty() -> None:
-    train, test = samples([0, 1], 60, seed=1), samples([0, 1], 60, seed=2)
-    sharp, smooth = (
-        probabilities(
-            fitted("mlp", train, epochs=60, label_smoothing=share).module, test.inputs_nND
-        ).max(axis=1)
-        for share in (0.0, 0.3)
-    )
-    assert np.median(sharp) > 0.95
-    assert 0.7 < np.median(smooth) < 0.85  # 1 - 0.3 + 0.3 / 7
-
-
-def test_soft_targets_are_what_is_learnt() -> None:
-    train = samples([0, 1], 200, seed=1, distance=4)
-    shares = torch.zeros(200, 7)
+def test_smoothed_and_soft_targets_are_what_is_learnt() -> None:
+    train = samples([0, 1], 100, seed=1, distance=4)
+    for smoothing, expected in ((0.0, 1), (0.3, 1 - 0.3 + 0.3 / 7)):
+        module = fitted("mlp", train, epochs=20, lr=0.05, label_smoothing=smoothing).module
+        largest = probabilities(module, train.inputs_nND).max(axis=1)
+        assert np.median(largest) == pytest.approx(expected, abs=0.05)
+    shares = torch.zeros(100, 7)
     shares[:, 0] = torch.where(train.codes_n == 0, 0.6, 0.1)
     shares[:, 2] = 1 - shares[:, 0]
-    module = fitted("mlp", replace(train, targets_nC=shares), epochs=100).module
+    module = fitted("mlp", replace(train, targets_nC=shares), epochs=40, lr=0.05).module
     found = probabilities(module, train.inputs_nND)
     for code, expected in ((0, 0.6), (1, 0.1)):
         of_class = found[train.codes_n == code]
@@ -406,10 +373,3 @@ def test_but_for_the_temperature_baselines_do_not_look_at_validation() -> None:
             with_val.uncalibrated()
         assert with_val.weights() == fitted(kind, train).weights()
         assert with_val.history == []
-
-
-def test_a_kind_follows_from_its_own_group_of_settings() -> None:
-    shared = {"dataset", "subset", "partitions", "pca", "imbalance", "seed"}
-    for kind in get_args(ClassifierKind):
-        group = {"network"} if kind in NETWORKS else {kind} - {"majority"}
-        assert set(schema.used_by(kind, TRAIN)) == shared | group

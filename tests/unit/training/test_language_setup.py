@@ -19,11 +19,9 @@ from facewave.training import language_trainer, schema
 from facewave.training.__main__ import main as train
 from facewave.training.language_setup import Run, prepare
 from facewave.workspace import Dataset
+from language_project import second_dataset, write_project
+from language_project import settings as write_settings
 from making import contents
-from writing import second_dataset, write_project
-from writing import settings as write_settings
-
-torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")

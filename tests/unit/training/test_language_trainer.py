@@ -1,7 +1,6 @@
 """Training beside a frozen language model: what is kept, what is saved, and what is reported."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,23 +8,11 @@ import torch
 
 from facewave.errors import UserError
 from facewave.params import LanguageModelKind
+from facewave.prompts.examples import collate
 from facewave.training import language_trainer
-from talking import Toy, model, settings, train
+from toy_language_training import Toy, model, settings, train
 
 KIND: LanguageModelKind = "tiny-qwen2.5-vl"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads cost tiny models five times what they bring."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def ignore(step: int, figures: dict[str, float]) -> None:
-    """Report to nobody."""
 
 
 def test_only_what_is_trained_is_saved_and_damaged_checkpoints_are_removed(tmp_path: Path) -> None:
@@ -47,7 +34,8 @@ def test_only_what_is_trained_is_saved_and_damaged_checkpoints_are_removed(tmp_p
 def test_without_validation_the_last_epoch_stays(tmp_path: Path) -> None:
     module, quick = model(KIND), settings(epochs=1)
     before = {name: x.clone() for name, x in module.trained().items()}
-    language_trainer.fit(module, Toy(16, 1, "face"), Toy(0, 2, "face"), quick, 0, tmp_path, ignore)
+    clips, nothing = Toy(16, 1, "face"), Toy(0, 2, "face")
+    language_trainer.fit(module, clips, nothing, quick, 0, tmp_path, lambda *_: None)
     assert not (tmp_path / "best.json").exists()
     assert any(not torch.equal(x, before[name]) for name, x in module.trained().items())
 
@@ -65,7 +53,7 @@ def test_the_epoch_of_least_validation_loss_stays(tmp_path: Path) -> None:
     assert min(curve) < curve[-1]
     kept = json.loads((tmp_path / "best.json").read_text())
     assert kept["eval_loss"] == pytest.approx(min(curve))
-    batch = language_trainer._collate(module.bare, True, True, [val[i] for i in range(12)])
+    batch = collate(module, [val[i] for i in range(12)], answered=True)
     with torch.inference_mode():
         assert module(**batch)["loss"].item() == pytest.approx(min(curve), rel=1e-3)
 
@@ -80,17 +68,13 @@ def test_a_run_that_diverges_says_so(tmp_path: Path) -> None:
 
 
 def test_accumulated_batches_are_one_larger_batch(tmp_path: Path) -> None:
-    curves: list[list[float]] = []
-    for name, sizes in (("one", {"batch_size": 8}), ("two", {"batch_size": 4, "accumulation": 2})):
+    lowest = []
+    for size, accumulation in ((8, 1), (4, 2)):
         module = model(KIND)
         for part in module.modules():
             if isinstance(part, torch.nn.Dropout):
                 part.p = 0.0
-        curve: list[float] = []
-
-        def report(step: int, figures: dict[str, float], curve: list[float] = curve) -> None:
-            curve.extend([figures["val_loss"]] if "val_loss" in figures else [])
-
-        train(module, "face", tmp_path / name, report, n=32, epochs=2, **sizes)
-        curves.append(curve)
-    assert curves[0] == pytest.approx(curves[1], rel=1e-4)
+        folder = tmp_path / f"{size}"
+        train(module, "face", folder, n=32, epochs=2, batch_size=size, accumulation=accumulation)
+        lowest.append(json.loads((folder / "best.json").read_text())["eval_loss"])
+    assert lowest[0] == pytest.approx(lowest[1], rel=1e-4)

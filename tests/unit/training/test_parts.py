@@ -69,18 +69,6 @@ def test_each_part_has_its_clips_and_the_subset_cuts_training_alone(
         assert found.targets_nC.sum(1).tolist() == [1.0] * len(rows)
 
 
-def test_the_inputs_are_side_by_side_in_the_order_of_the_settings() -> None:
-    cases: list[tuple[list[Block], list[float]]] = [
-        (["blendshapes", "head"], [1.0] * 52 + [1.5] * 7),  # the first clip's position is 1
-        (["head", "blendshapes"], [1.5] * 7 + [1.0] * 52),
-    ]
-    for inputs, expected in cases:
-        chosen = replace(TRAIN, inputs=inputs)
-        train, val = split(clips(PARTS[:2]), pd.Series(PARTS[:2]), WORDS, chosen)
-        assert train.inputs_nND.shape == val.inputs_nND.shape == (1, STEPS, 59)
-        assert train.inputs_nND[0, 0].tolist() == expected
-
-
 def test_votes_are_targets_if_asked_for() -> None:
     some, parts = clips(["train", "train", "val"]), pd.Series(["train", "train", "val"])
     some.table.loc[0, "votes"] = ""

@@ -30,29 +30,17 @@ Reduction = Literal["largest", "pca"]
 
 @dataclass(frozen=True, config={"extra": "forbid"})
 class ClassifierConfig:
-    """Enough to rebuild a classifier's modules.
+    """Enough to rebuild a classifier's modules."""
 
-    Attributes:
-        kind: which classifier; ``majority`` needs only the classes.
-        classes: in the order of the logits.
-        steps: N.
-        widths: the channels of each block of inputs, in order; their sum is D.
-        kept: K, where the steps are reduced to it; 0: all N.
-        pca: principal components over the channels; 0: the channels themselves.
-        hidden: units of a network's hidden layer.
-        dropout: of a network's hidden layer.
-        trees: stages of boosting.
-    """
-
-    kind: ClassifierKind
-    classes: tuple[str, ...]
-    steps: int = 0
-    widths: tuple[int, ...] = ()
-    kept: int = 0
-    pca: int = 0
-    hidden: int = 0
-    dropout: float = 0.0
-    trees: int = 0
+    kind: ClassifierKind  # which classifier; ``majority`` needs only the classes
+    classes: tuple[str, ...]  # in the order of the logits
+    steps: int = 0  # N
+    widths: tuple[int, ...] = ()  # the channels of each block of inputs, in order; their sum is D
+    kept: int = 0  # K, where the steps are reduced to it; 0: all N
+    pca: int = 0  # principal components over the channels; 0: the channels themselves
+    hidden: int = 0  # units of a network's hidden layer
+    dropout: float = 0.0  # of a network's hidden layer
+    trees: int = 0  # stages of boosting
 
 
 class Compress(nn.Module):

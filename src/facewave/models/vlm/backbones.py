@@ -32,61 +32,38 @@ HUB = "hub"
 
 @dataclass(frozen=True, eq=False)
 class Turn:
-    """A question about a clip and, where it is an example, its answer.
+    """A question about a clip and, where it is an example, its answer."""
 
-    Attributes:
-        pictures: frames of one size, each (h, w, 3) RGB uint8; there may be none.
-        duration: of the clip that they are spread over, s.
-        question: may contain ``FACE``.
-        answer: "" if the model is to give it.
-    """
-
+    # Frames of one size, each (h, w, 3) RGB uint8; there may be none.
     pictures: Sequence[NDArray[np.uint8]]
-    duration: float
-    question: str
-    answer: str = ""
+    duration: float  # of the clip that they are spread over, s
+    question: str  # may contain ``FACE``
+    answer: str = ""  # "" if the model is to give it
 
 
 @dataclass(frozen=True)
 class Family:
-    """How a family's models are loaded and prompted.
+    """How a family's models are loaded and prompted."""
 
-    Attributes:
-        hub: the id of the default weights.
-        revision: their pinned commit; "": the newest, which is then recorded.
-        terms: where a person accepts the terms of gated weights; "" if there are none.
-        arguments: of its processor, for conversations, without padding.
-        lead: what comes between a prompt and its answer.
-        projector: the submodule that brings image features to the text's width.
-        type: transformers' name for such a model.
-        tiny: makes a random model and its processor.
-    """
-
-    hub: str
-    revision: str
-    terms: str
+    hub: str  # the id of the default weights
+    revision: str  # their pinned commit; "": the newest, which is then recorded
+    terms: str  # where a person accepts the terms of gated weights; "" if there are none
+    # Of its processor, for conversations, without padding.
     arguments: Callable[[Any, Sequence[Sequence[Turn]]], dict[str, Any]]
-    lead: str
-    projector: str
-    type: str
-    tiny: Callable[[], tuple[Any, Any]]
+    lead: str  # what comes between a prompt and its answer
+    projector: str  # the submodule that brings image features to the text's width
+    type: str  # transformers' name for such a model
+    tiny: Callable[[], tuple[Any, Any]]  # makes a random model and its processor
 
 
 @dataclass(frozen=True, eq=False)
 class Backbone:
-    """A loaded model.
+    """A loaded model."""
 
-    Attributes:
-        model: transformers' image-text-to-text model, in evaluation mode, nothing trainable.
-        processor: its processor, whose tokenizer has ``FACE`` and ``PREFIX``.
-        family: how it is prompted.
-        revision: the weights' commit, "" for a folder or a tiny model.
-    """
-
-    model: Any
-    processor: Any
-    family: Family
-    revision: str
+    model: Any  # transformers' image-text-to-text model, in evaluation mode, nothing trainable
+    processor: Any  # its processor, whose tokenizer has ``FACE`` and ``PREFIX``
+    family: Family  # how it is prompted
+    revision: str  # the weights' commit, "" for a folder or a tiny model
 
     @property
     def face_id(self) -> int:

@@ -27,22 +27,15 @@ _CHUNK = 4096  # embeddings
 
 @dataclass(frozen=True, config={"extra": "forbid"})
 class FaceTokensConfig:
-    """Enough to rebuild an adapter's modules.
+    """Enough to rebuild an adapter's modules."""
 
-    Attributes:
-        kind: linear: every token is a mixture of the steps, through one matrix; transformer: the
-            steps attend to each other first; cross: and then to the prompt's words and pictures.
-        steps: K.
-        widths: the channels of each block of inputs, in order; their sum is D.
-        tokens: N.
-        hidden: H.
-    """
-
+    # linear: every token is a mixture of the steps, through one matrix; transformer: the steps
+    # attend to each other first; cross: and then to the prompt's words and pictures.
     kind: AdapterKind
-    steps: int
-    widths: tuple[int, ...]
-    tokens: int
-    hidden: int
+    steps: int  # K
+    widths: tuple[int, ...]  # the channels of each block of inputs, in order; their sum is D
+    tokens: int  # N
+    hidden: int  # H
 
 
 class FaceTokens(nn.Module):
@@ -97,6 +90,15 @@ class FaceTokens(nn.Module):
         tokens = torch.where(faces_n[:, None, None], tokens, self.absent)
         sized: Tensor = self.norm(tokens) * self.size
         return sized
+
+    def of_clips(
+        self, numbers_nSKD: Tensor, faces_nS: Tensor, is_text_nM: Tensor, inputs_nLH: Tensor
+    ) -> Tensor:
+        """The tokens of a conversation's S clips, one after the other, (n, S * N, H)."""
+        context_nMH, n_clips = inputs_nLH[:, : is_text_nM.shape[1]], faces_nS.shape[1]
+        context = [x.repeat_interleave(n_clips, 0) for x in (context_nMH, is_text_nM)]
+        tokens: Tensor = self(numbers_nSKD.flatten(0, 1), faces_nS.flatten(), *context)
+        return tokens.unflatten(0, faces_nS.shape).flatten(1, 2)
 
 
 class _Cross(nn.Module):
@@ -159,7 +161,7 @@ def watching(backbone: nn.Module, placeholder: int) -> Iterator[Callable[[], Ten
 
 @contextmanager
 def placed(
-    backbone: nn.Module, placeholder: int, tokens: Callable[[Tensor, Tensor], Tensor]
+    backbone: nn.Module, placeholder: int, tokens: Callable[[Tensor], Tensor]
 ) -> Iterator[None]:
     """Replace placeholders by face tokens before the backbone's decoder reads them.
 
@@ -167,8 +169,8 @@ def placed(
         backbone: a vision-language model of transformers.
         placeholder: a token's id; each prompt has N of them, or, when generation continues from a
             cache, none.
-        tokens: called with the decoder's input, (n, L, H), which has the pictures, and with where
-            the placeholders are, (n, L); returns the face tokens, (n, N, H).
+        tokens: called with the decoder's input, (n, L, H), which has the pictures; returns the
+            face tokens, (n, N, H).
 
     Raises:
         ValueError: a prompt has more or fewer placeholders than there are tokens.
@@ -179,7 +181,7 @@ def placed(
         if mask_nL is None:
             return None
         inputs_nLH = named["inputs_embeds"]
-        tokens_nNH = tokens(inputs_nLH, mask_nL)
+        tokens_nNH = tokens(inputs_nLH)
         counts = mask_nL.sum(1)
         if len(counts) != len(tokens_nNH) or (counts != tokens_nNH.shape[1]).any():
             raise ValueError(

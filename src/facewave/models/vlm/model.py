@@ -34,33 +34,19 @@ _VISION = r".*(vision|visual).*"  # modules in which LoRA's targets have namesak
 
 @dataclass(frozen=True, config={"extra": "forbid"})
 class LanguageModelConfig:
-    """Enough to rebuild what was trained, given the backbone.
+    """Enough to rebuild what was trained, given the backbone."""
 
-    Attributes:
-        kind: the backbone's family.
-        weights: where its weights came from (backbones.load).
-        revision: their commit, "" for a folder or a tiny model.
-        mode: what was trained.
-        classes: the labels.
-        targets: what is regressed; none: the answer is a label.
-        faces: the face tokens' adapter, if there is one.
-        lora: low-rank matrices beside the projections, if there are any.
-        projector: whether the images' projector was trained.
-        quantized: whether the backbone is in 4 bits.
-        prefix: number of virtual tokens of prefix tuning.
-    """
-
-    kind: LanguageModelKind
-    weights: str
-    revision: str
-    mode: Literal["zero_shot", "pretrain", "finetune"]
-    classes: tuple[str, ...]
-    targets: tuple[str, ...] = ()
-    faces: face_tokens.FaceTokensConfig | None = None
-    lora: Lora | None = None
-    projector: bool = False
-    quantized: bool = False
-    prefix: int = 0
+    kind: LanguageModelKind  # the backbone's family
+    weights: str  # where its weights came from (backbones.load)
+    revision: str  # their commit, "" for a folder or a tiny model
+    mode: Literal["zero_shot", "pretrain", "finetune"]  # what was trained
+    classes: tuple[str, ...]  # the labels
+    targets: tuple[str, ...] = ()  # what is regressed; none: the answer is a label
+    faces: face_tokens.FaceTokensConfig | None = None  # the face tokens' adapter, if there is one
+    lora: Lora | None = None  # low-rank matrices beside the projections, if there are any
+    projector: bool = False  # whether the images' projector was trained
+    quantized: bool = False  # whether the backbone is in 4 bits
+    prefix: int = 0  # number of virtual tokens of prefix tuning
 
 
 class Regression(nn.Module):
@@ -94,15 +80,14 @@ class Regression(nn.Module):
 class LanguageModel(nn.Module):
     """A backbone and what is trained beside it; the backbone's own weights are frozen.
 
-    Called with a batch of prompts and answers it returns their loss, as transformers' Trainer
-    expects.
+    Called with a batch of prompts and answers it returns their loss, as Trainer expects.
     """
 
     def __init__(self, config: LanguageModelConfig, backbone: Backbone) -> None:
         """Put the parts together; new weights are drawn from torch's global generator."""
         super().__init__()
         self.config = config
-        self.bare = backbone
+        self.backbone = backbone
         self.model = backbone.model
         self.faces: FaceTokens | None = None
         if config.faces:
@@ -202,7 +187,9 @@ class LanguageModel(nn.Module):
             inputs |= {"numbers_nSKD": numbers_nSKD, "faces_nS": faces_nS}
         with self._reading(inputs, n_answer) as inputs:
             if self.head is not None:
-                return {"values": self._values(inputs)}
+                hidden_nLH = self.model.model(**inputs, use_cache=False).last_hidden_state
+                with torch.autocast(hidden_nLH.device.type, enabled=False):  # 16 bits would round
+                    return {"values": self.head(hidden_nLH[:, -1].float())}
             if labels is None:
                 raise ValueError("without labels there is no loss")
             kept = n_answer + 1  # the logits of all tokens would be gigabytes
@@ -214,9 +201,14 @@ class LanguageModel(nn.Module):
         return {"loss": total / len(labels)}
 
     def values(self, inputs: Inputs) -> Tensor:
-        """The regressed targets, (n, T)."""
-        with self._reading(inputs) as inputs:
-            return self._values(inputs)
+        """The regressed targets, (n, T).
+
+        Raises:
+            ValueError: the model has no regression head.
+        """
+        if self.head is None:
+            raise ValueError("the model has no regression head")
+        return self(**inputs)["values"]
 
     def log_likelihoods(self, inputs: Inputs, answers: Sequence[Sequence[int]]) -> Tensor:
         """Of each answer after each prompt, in nats, (n, C); prompts are read once.
@@ -257,7 +249,7 @@ class LanguageModel(nn.Module):
 
     def write(self, inputs: Inputs, max_tokens: int) -> list[str]:
         """What the model writes, greedily, in at most ``max_tokens`` tokens."""
-        tokenizer = self.bare.processor.tokenizer
+        tokenizer = self.backbone.processor.tokenizer
         with self._reading(inputs) as inputs:
             ids = self.model.generate(
                 **inputs,
@@ -266,7 +258,7 @@ class LanguageModel(nn.Module):
                 repetition_penalty=1.0,  # Qwen's default would punish the labels of the prompt
                 eos_token_id=tokenizer.eos_token_id,
                 pad_token_id=tokenizer.pad_token_id,
-                suppress_tokens=[self.bare.face_id, self.bare.prefix_id],
+                suppress_tokens=[self.backbone.face_id, self.backbone.prefix_id],
             )
         new = ids[:, inputs["input_ids"].shape[1] :]
         return [text.strip() for text in tokenizer.batch_decode(new, skip_special_tokens=True)]
@@ -282,44 +274,18 @@ class LanguageModel(nn.Module):
         numbers_nSKD, faces_nS = inputs.pop("numbers_nSKD", None), inputs.pop("faces_nS", None)
         with ExitStack() as stack:
             if self.prefix is not None:
-                inputs = prefixed(inputs, self.bare.prefix_id, self.config.prefix)
-                stack.enter_context(self.prefix.placed(self.model, self.bare.prefix_id))
+                inputs = prefixed(inputs, self.backbone.prefix_id, self.config.prefix)
+                stack.enter_context(self.prefix.placed(self.model, self.backbone.prefix_id))
             if self.faces is not None:
                 if numbers_nSKD is None or faces_nS is None:
                     raise ValueError("a model with face tokens needs the clips' numbers")
                 n_prompt = inputs["input_ids"].shape[1] - n_answer
                 ids_nL = inputs["input_ids"][:, :n_prompt]
-                is_text_nL = (ids_nL != self.bare.face_id) & (ids_nL != self.bare.prefix_id)
+                is_text_nL = (ids_nL != self.backbone.face_id) & (ids_nL != self.backbone.prefix_id)
                 is_text_nL &= inputs["attention_mask"][:, :n_prompt].bool()
-                tokens = partial(self._tokens, self.faces, numbers_nSKD, faces_nS, is_text_nL)
-                stack.enter_context(placed(self.model, self.bare.face_id, tokens))
+                get_tokens = partial(self.faces.of_clips, numbers_nSKD, faces_nS, is_text_nL)
+                stack.enter_context(placed(self.model, self.backbone.face_id, get_tokens))
             yield inputs
-
-    @staticmethod
-    def _tokens(
-        faces: FaceTokens,
-        numbers_nSKD: Tensor,
-        faces_nS: Tensor,
-        is_text_nL: Tensor,
-        inputs_nLH: Tensor,
-        placeholders_nL: Tensor,
-    ) -> Tensor:
-        """The tokens of a conversation's clips, one after the other, (n, S * N, H)."""
-        n_clips = faces_nS.shape[1]
-        tokens = faces(
-            numbers_nSKD.flatten(0, 1),
-            faces_nS.flatten(),
-            inputs_nLH[:, : is_text_nL.shape[1]].repeat_interleave(n_clips, 0),
-            is_text_nL.repeat_interleave(n_clips, 0),
-        )
-        return tokens.unflatten(0, faces_nS.shape).flatten(1, 2)
-
-    def _values(self, inputs: Inputs) -> Tensor:
-        if self.head is None:
-            raise ValueError("the model has no regression head")
-        hidden_nLH = self.model.model(**inputs, use_cache=False).last_hidden_state
-        with torch.autocast(hidden_nLH.device.type, enabled=False):  # 16 bits would round numbers
-            return self.head(hidden_nLH[:, -1].float())
 
     def _positions(self, inputs: Inputs) -> Inputs:
         """The tokens' positions, (3, n, L), for models that count time, height and width.

@@ -23,13 +23,7 @@ class Prefix(nn.Module):
     """Keys and values before the turn by positions, (2, B, P, W)."""
 
     def __init__(self, backbone: nn.Module, words: Sequence[int], tokens: int) -> None:
-        """Start from those of words, which trains better than a random start.
-
-        Args:
-            backbone: a vision-language model of transformers.
-            words: token ids, repeated or cut to the number of virtual tokens.
-            tokens: P.
-        """
+        """Start from those of words (token ids, repeated or cut to P), better than at random."""
         super().__init__()
         model: Any = backbone
         ids_1P = torch.tensor([(list(words) * tokens)[:tokens]], device=model.device)
@@ -40,12 +34,8 @@ class Prefix(nn.Module):
                 for projection, outputs in zip(projections, (keys, values), strict=True):
                     hook = partial(_record, outputs)
                     stack.callback(projection.register_forward_hook(hook).remove)
-            model(
-                input_ids=ids_1P,
-                attention_mask=torch.ones_like(ids_1P),
-                use_cache=False,
-                logits_to_keep=1,
-            )
+            mask_1P = torch.ones_like(ids_1P)
+            model(input_ids=ids_1P, attention_mask=mask_1P, use_cache=False, logits_to_keep=1)
         self.learnt = nn.Parameter(torch.stack([torch.stack(keys), torch.stack(values)]))
 
     @contextmanager

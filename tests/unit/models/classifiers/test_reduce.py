@@ -1,17 +1,15 @@
 """What is kept of N numbers: the best there is, and every clip counts alike."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facewave.models.classifiers import reduce
-from facewave.wavelets.transform import Transform
 
 Floats = NDArray[np.float64]
 
 seeds = st.integers(0, 2**32 - 1)
-quick = settings(max_examples=60, deadline=None)
 
 
 def clips(seed: int, n_clips: int = 5, size: int = 16) -> Floats:
@@ -23,28 +21,20 @@ def clips(seed: int, n_clips: int = 5, size: int = 16) -> Floats:
 
 def unexplained(values_nNC: Floats, functions_NK: Floats) -> float:
     """The sum over clips of the share of the movement that is left by least squares."""
-    fitted = (
-        functions_NK
-        @ np.linalg.lstsq(
-            functions_NK, values_nNC.transpose(1, 0, 2).reshape(len(functions_NK), -1)
-        )[0]
-    )
-    left = values_nNC - fitted.reshape(values_nNC.shape[1], len(values_nNC), -1).transpose(1, 0, 2)
+    left = values_nNC - functions_NK @ (np.linalg.pinv(functions_NK) @ values_nNC)
     moving = values_nNC - values_nNC.mean(axis=1, keepdims=True)
     return float(((left**2).sum(axis=(1, 2)) / (moving**2).sum(axis=(1, 2))).sum())
 
 
-@quick
 @given(seeds)
 def test_moments_are_sums_over_channels(seed: int) -> None:
     values = clips(seed).astype(np.float32)
-    found = reduce.moments(values)
-    assert found.dtype == np.float64
-    for one, moments in zip(values.astype(np.float64), found, strict=True):
-        np.testing.assert_allclose(moments, sum(np.outer(line, line) for line in one.T))
+    moments_nNN = reduce.moments(values)
+    assert moments_nNN.dtype == np.float64
+    expected = np.einsum("nac,nbc->nab", values.astype(np.float64), values.astype(np.float64))
+    np.testing.assert_allclose(moments_nNN, expected)
 
 
-@quick
 @given(seeds, st.integers(1, 16))
 def test_principal_rows_are_orthonormal_the_mean_first(seed: int, k: int) -> None:
     rows = reduce.principal(reduce.moments(clips(seed)), k)
@@ -54,7 +44,6 @@ def test_principal_rows_are_orthonormal_the_mean_first(seed: int, k: int) -> Non
     assert (rows.max(axis=1) >= -rows.min(axis=1) - 1e-12).all()
 
 
-@quick
 @given(seeds, st.integers(1, 15), seeds)
 def test_no_k_functions_with_the_mean_explain_more(seed: int, k: int, other: int) -> None:
     """Neither any at all, nor any near by."""
@@ -67,18 +56,6 @@ def test_no_k_functions_with_the_mean_explain_more(seed: int, k: int, other: int
         assert least <= unexplained(values, rival) + 1e-9
 
 
-@quick
-@given(seeds, st.sampled_from([8, 10, 16]), st.sampled_from(["dct", "approximation", "pyramid"]))
-def test_learnt_on_the_clips_themselves_it_bounds_all_transforms(
-    seed: int, k: int, transform: str
-) -> None:
-    values, times = clips(seed, size=64), np.arange(64) / 30
-    best = reduce.principal(reduce.moments(values), k).T
-    rival = Transform(transform, "haar", k=k).synthesis(times)  # type: ignore[arg-type]
-    assert unexplained(values, best) <= unexplained(values, rival) + 1e-9
-
-
-@quick
 @given(seeds, st.integers(1, 7))
 def test_largest_keeps_the_planted_positions(seed: int, k: int) -> None:
     rng = np.random.default_rng(seed)
@@ -105,6 +82,7 @@ CHOICES = (reduce.largest, reduce.principal)
 
 
 def test_every_clip_counts_alike_and_one_that_stands_still_not_at_all() -> None:
+    """And the moments stay as they are."""
     still = np.concatenate([clips(0), np.zeros((2, 16, 3))])
     still[-1, 0] = 7  # of a decomposition, the mean
     for choose in CHOICES:
@@ -112,16 +90,10 @@ def test_every_clip_counts_alike_and_one_that_stands_still_not_at_all() -> None:
             values = np.zeros((5, 8, 2))
             values[:3, 2], values[:3, 3] = 1, -1
             values[3:, 5], values[3:, 6] = wild, -wild
-            kept = np.abs(choose(reduce.moments(values), 2)[1])
+            moments = reduce.moments(values)
+            kept = np.abs(choose(moments, 2)[1])
+            np.testing.assert_array_equal(moments, reduce.moments(values))
             assert kept[[2, 3]].sum() > 3 * kept[[5, 6]].sum()
         without, with_still = (choose(reduce.moments(x), 5) for x in (clips(0), still[:-1]))
         np.testing.assert_allclose(without, with_still, atol=1e-9)
         assert np.isfinite(choose(reduce.moments(still[-2:]), 5)).all()
-
-
-def test_the_same_clips_give_the_same_choice() -> None:
-    moments = reduce.moments(clips(3))
-    before = moments.copy()
-    for choose in CHOICES:
-        np.testing.assert_array_equal(choose(moments, 6), choose(before, 6))
-    np.testing.assert_array_equal(moments, before)  # nothing is changed in place

@@ -1,6 +1,5 @@
-"""Loading saved tiny models, the messages if it fails, and how each family is prompted."""
+"""Tiny models; loading saved ones, the messages if it fails, and how each family is prompted."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,6 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, Qwen2VLVideoProcessor
 
 from facewave.errors import UserError
-from facewave.models.vlm import backbones
 from facewave.models.vlm.backbones import FACE, FAMILIES, PREFIX, Turn, load
 from facewave.params import LanguageModelKind
 from making_language import KINDS, PAIR, turn
@@ -28,44 +26,47 @@ def saved(name: str, folder: Path) -> Path:
     return folder
 
 
-def weights_in(folder: Path) -> tuple[Path, dict[str, torch.Tensor]]:
-    file = folder / "model.safetensors"
-    return file, dict(load_file(file))
-
-
-def real(kind: LanguageModelKind) -> Any:
-    return kind.removeprefix("tiny-")
-
-
-def test_every_family_has_a_real_and_a_tiny_kind() -> None:
+def test_tiny_models_do_not_depend_on_the_seed_and_leave_it_alone() -> None:
     assert {*get_args(LanguageModelKind)} == {*FAMILIES, *(f"tiny-{name}" for name in FAMILIES)}
+    for family in FAMILIES.values():
+        torch.manual_seed(5)
+        first = family.tiny()[0].state_dict()
+        drawn = torch.rand(3)
+        torch.manual_seed(6)
+        second = family.tiny()[0].state_dict()
+        assert first.keys() == second.keys()
+        assert all(torch.equal(weight, second[name]) for name, weight in first.items())
+        torch.manual_seed(5)
+        assert torch.equal(torch.rand(3), drawn)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tiny_models_read_any_text_any_number_of_frames_and_placeholders(
+    kind: LanguageModelKind,
+) -> None:
+    backbone = load(kind, "hub")
+    tokenizer = backbone.processor.tokenizer
+    assert len(tokenizer) <= backbone.model.get_input_embeddings().num_embeddings
+    text = "Wie heißt das? 😀"
+    assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
+    few, many = (backbone.inputs([[turn(frames=n)]])["input_ids"].shape[1] for n in (4, 8))
+    assert many > few
+    ids = tokenizer(f"a{FACE}{FACE}b{PREFIX}", add_special_tokens=False)["input_ids"]
+    assert ids[1:3] == [backbone.face_id] * 2
+    assert (ids[4], len(ids)) == (backbone.prefix_id, 5)
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_folder_gives_the_model_that_was_saved(kind: LanguageModelKind, tmp_path: Path) -> None:
-    folder = saved(real(kind), tmp_path / "a@b")
-    tiny, backbone = load(kind, "hub"), load(real(kind), str(folder))
+    name: Any = kind.removeprefix("tiny-")
+    tiny, backbone = load(kind, "hub"), load(name, str(saved(name, tmp_path / "a@b")))
     assert backbone.revision == ""
     assert not backbone.model.training
     assert not any(weight.requires_grad for weight in backbone.model.parameters())
     assert backbone.hidden == tiny.hidden
-    ours, theirs = backbone.inputs(PLAIN), tiny.inputs(PLAIN)
-    assert ours.keys() == theirs.keys()
-    for name, tensor in ours.items():
-        assert torch.equal(torch.as_tensor(tensor), torch.as_tensor(theirs[name])), name
-    logits = backbone.model(**ours).logits.float()
-    torch.testing.assert_close(logits, tiny.model(**theirs).logits)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_places_are_tokens_of_their_own(kind: LanguageModelKind) -> None:
-    backbone = load(kind, "hub")
-    tokenizer = backbone.processor.tokenizer
-    ids = tokenizer(f"a{FACE}{FACE}b{PREFIX}", add_special_tokens=False)["input_ids"]
-    assert ids[1:3] == [backbone.face_id] * 2
-    assert ids[4] == backbone.prefix_id
-    assert len(ids) == 5
+    logits, expected = (x.model(**x.inputs(PLAIN)).logits for x in (backbone, tiny))
+    torch.testing.assert_close(logits, expected)
 
 
 @torch.inference_mode()
@@ -90,21 +91,16 @@ def test_a_full_vocabulary_gets_rows_that_no_seed_changes(tmp_path: Path) -> Non
         assert torch.equal(table.weight[own:], table.weight[[padding, padding]])
 
 
-def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
-    file, tensors = weights_in(folder)
-    change(tensors)
-    save_file(tensors, file, {"format": "pt"})
+def edit_weights(folder: Path, edit: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    tensors = dict(load_file(folder / "model.safetensors"))
+    edit(tensors)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
 
 
-def as_pickle(folder: Path) -> None:
-    file, tensors = weights_in(folder)
-    torch.save(tensors, folder / "pytorch_model.bin")
+def to_pickle(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    torch.save(load_file(file), folder / "pytorch_model.bin")
     file.unlink()
-
-
-def set_type(folder: Path, name: str) -> None:
-    file = folder / "config.json"
-    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"model_type": name}))
 
 
 def test_a_folder_that_is_no_complete_model_is_refused(tmp_path: Path) -> None:
@@ -112,16 +108,15 @@ def test_a_folder_that_is_no_complete_model_is_refused(tmp_path: Path) -> None:
     absent = f"1 tensors are missing or of another shape, as {norm}"
     incomplete = "is not a complete model"
     damages: list[tuple[Callable[[Path], object], str]] = [
-        (as_pickle, f"{incomplete} .*{weights}.*reading them can run code"),
+        (to_pickle, f"{incomplete} .*{weights}.*reading them can run code"),
         (lambda folder: (folder / weights).unlink(), incomplete),
-        (lambda folder: change_weights(folder, lambda x: x.pop(norm)), absent),
-        (lambda folder: change_weights(folder, lambda x: x.update({norm: torch.ones(2)})), absent),
+        (lambda folder: edit_weights(folder, lambda x: x.pop(norm)), absent),
+        (lambda folder: edit_weights(folder, lambda x: x.update({norm: torch.ones(2)})), absent),
         (lambda folder: (folder / weights).write_bytes(b"cut"), incomplete),
         (lambda folder: (folder / "config.json").write_text("{"), incomplete),
         (lambda folder: (folder / "tokenizer.json").write_text("{"), incomplete),
         (lambda folder: (folder / "processor_config.json").unlink(), incomplete),
-        (lambda folder: set_type(folder, "bert"), "of type bert, not idefics3. Name weights of"),
-        (lambda folder: set_type(folder, "nonsense"), incomplete),
+        (lambda folder: (folder / "config.json").write_text('{"model_type": "x"}'), incomplete),
     ]
     whole = saved("smolvlm", tmp_path / "whole")
     for number, (damage, message) in enumerate(damages):
@@ -131,7 +126,7 @@ def test_a_folder_that_is_no_complete_model_is_refused(tmp_path: Path) -> None:
             load("smolvlm", str(folder))
         assert str(folder) in str(refusal.value)
         assert "\n" not in str(refusal.value)
-    with pytest.raises(UserError, match="of type idefics3, not qwen2_5_vl"):
+    with pytest.raises(UserError, match=r"of type idefics3, not qwen2_5_vl\. Name weights"):
         load("qwen2.5-vl", str(whole))
 
 
@@ -203,10 +198,10 @@ TALKS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_conversation_is_said_in_the_familys_own_way(kind: LanguageModelKind) -> None:
+def test_a_conversation_has_the_format_of_its_family(kind: LanguageModelKind) -> None:
     backbone = load(kind, "hub")
     inputs = backbone.inputs([EXAMPLES])
-    said = backbone.processor.tokenizer.decode(inputs["input_ids"][0])
+    text = backbone.processor.tokenizer.decode(inputs["input_ids"][0])
     shown = {
         "tiny-paligemma2": ("<image>" * 16, ""),
         "tiny-qwen2.5-vl": ("<|vision_start|>" + "<|video_pad|>" * 4 + "<|vision_end|>", "<video>"),
@@ -215,7 +210,7 @@ def test_a_conversation_is_said_in_the_familys_own_way(kind: LanguageModelKind) 
             "<image>",
         ),
     }
-    assert said.replace(*shown[kind]) == TALKS[kind]
+    assert text.replace(*shown[kind]) == TALKS[kind]
     if kind == "tiny-qwen2.5-vl":  # two frames a grid, over one and over three seconds
         assert [float(x) for x in inputs["second_per_grid_ts"]] == [1.0, 3.0]
 
@@ -223,11 +218,10 @@ def test_a_conversation_is_said_in_the_familys_own_way(kind: LanguageModelKind) 
 def test_frames_of_the_usual_size_stay_as_they_are_in_qwen() -> None:
     """With the settings of its weights; see what the docstring says."""
     frames = np.zeros((4, 224, 224, 3), np.uint8)
-    own = Qwen2VLVideoProcessor(min_pixels=3136, max_pixels=12845056)
-    theirs = Qwen2VLVideoProcessor()
-    how = {"do_sample_frames": False, "cap_pixels_per_frame": True, "return_tensors": "pt"}
-    assert own(videos=[frames], **how)["video_grid_thw"].tolist() == [[2, 16, 16]]
-    assert theirs(videos=[frames], **how)["video_grid_thw"].tolist() == [[2, 24, 24]]
-    made = backbones.load("tiny-qwen2.5-vl", "hub")
-    given = made.family.arguments(made.processor, PLAIN)
-    assert given["cap_pixels_per_frame"] is True
+    with_weights = Qwen2VLVideoProcessor(min_pixels=3136, max_pixels=12845056)
+    default = Qwen2VLVideoProcessor()
+    options = {"do_sample_frames": False, "cap_pixels_per_frame": True, "return_tensors": "pt"}
+    assert with_weights(videos=[frames], **options)["video_grid_thw"].tolist() == [[2, 16, 16]]
+    assert default(videos=[frames], **options)["video_grid_thw"].tolist() == [[2, 24, 24]]
+    backbone = load("tiny-qwen2.5-vl", "hub")
+    assert backbone.family.arguments(backbone.processor, PLAIN)["cap_pixels_per_frame"] is True

@@ -13,16 +13,15 @@ import numpy as np
 import torch
 
 from facewave import params
-from facewave.models.vlm import backbones, face_tokens
-from facewave.models.vlm.backbones import FACE, Turn
-from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
-from facewave.params import Language, LanguageModelKind, Lora
+from facewave.models.vlm.backbones import Turn
+from facewave.models.vlm.model import LanguageModel
+from facewave.params import Language, LanguageModelKind
 from facewave.prompts.examples import Example, Examples
 from facewave.training import language_trainer
+from making_language import PLACES, STEPS, WIDTHS, language_model
 from running import ROOT
 
 WORDS = ("a", "b")
-STEPS, WIDTHS, TOKENS = 5, (4, 7), 3
 Where = Literal["face", "frames"]
 
 
@@ -44,7 +43,8 @@ class Toy(Examples):
                 self.numbers[clip, 0, code] += 2
             else:
                 self.pictures[clip, ..., code] = 220
-        self.codes = 1 - self.codes if crossed else self.codes
+        if crossed:
+            self.codes = 1 - self.codes
         self.epochs: list[int] = []
         self.seen = draw.permutation(n) if shuffled else np.arange(n)
 
@@ -57,7 +57,7 @@ class Toy(Examples):
 
     def __getitem__(self, row: int) -> Example:
         clip, word = self.seen[row], WORDS[self.codes[row]]
-        turn = Turn(list(self.pictures[clip]), 2.0, "Which?" + FACE * TOKENS)
+        turn = Turn(list(self.pictures[clip]), 2.0, "Which?" + PLACES)
         return Example([turn], self.numbers[clip], np.array([True]), word, np.zeros(1))
 
 
@@ -67,20 +67,9 @@ def settings(**changes: Any) -> Language:
     return replace(params.load(ROOT / "params.yaml").train.language, **quick | changes)
 
 
-def model(kind: LanguageModelKind, faces: face_tokens.AdapterKind = "linear") -> LanguageModel:
+def model(kind: LanguageModelKind) -> LanguageModel:
     """A fresh one with face tokens and LoRA."""
-    backbone = backbones.load(kind, "hub")
-    torch.manual_seed(0)
-    config = LanguageModelConfig(
-        kind,
-        "hub",
-        "",
-        "finetune",
-        WORDS,
-        faces=face_tokens.FaceTokensConfig(faces, STEPS, WIDTHS, TOKENS, backbone.hidden),
-        lora=Lora(8, 16, 0.0, ["q_proj", "v_proj"]),
-    )
-    return LanguageModel(config, backbone)
+    return language_model(kind, lora=True, disturbed=False, words=WORDS)
 
 
 def train(

@@ -1,6 +1,5 @@
 """A toy project whose clips a language model can be shown, and commands that are killed in it."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -17,9 +16,7 @@ from ruamel.yaml import YAML
 from facewave import params
 from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
-from facewave.models.vlm import backbones, face_tokens
-from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
-from facewave.params import Block, LanguageModelKind
+from facewave.params import LanguageModelKind
 from facewave.training import schema as training
 from facewave.training.language_model import TrainedLanguageModel
 from facewave.wavelets import schema as wavelets
@@ -32,9 +29,10 @@ from making import (
     write_toy,
     write_video,
 )
+from making_language import language_model
 
 KIND: LanguageModelKind = "tiny-qwen2.5-vl"
-SHOWN = {"frames": 2, "side": 56, "batch_size": 2}
+SHOWN: dict[str, Any] = {"frames": 2, "side": 56, "batch_size": 2}
 
 
 def write_project(project: Path, model: str = KIND, **language: Any) -> pd.DataFrame:
@@ -66,8 +64,8 @@ def write_project(project: Path, model: str = KIND, **language: Any) -> pd.DataF
 
 def settings(project: Path, model: str = KIND, **language: Any) -> None:
     """params.yaml with a language model, quick to run."""
-    own = YAML(typ="safe", pure=True).load((REPOSITORY / "params.yaml").read_text("utf-8"))
-    chosen = own["train"]["language"] | SHOWN | language
+    defaults = YAML(typ="safe", pure=True).load((REPOSITORY / "params.yaml").read_text("utf-8"))
+    chosen = defaults["train"]["language"] | SHOWN | language
     train = {"model": model, "partitions": ["split"], "baselines": [], "language": chosen}
     write_params(project, train=train, evaluate={"resamples": 100})
 
@@ -79,12 +77,12 @@ def second_dataset(project: Path) -> None:
     table = labels.read(project / "data/labels/demo.csv")
     table["video_idx"] = "o" + table["video_idx"]
     labels.write(project / "data/labels/other.csv", table, WORDS)
-    for place in ("data/landmarks/other/index.csv", "data/features/other/clips.csv"):
-        rows = pd.read_csv(project / place, dtype=str, keep_default_na=False)
+    for path in ("data/landmarks/other/index.csv", "data/features/other/clips.csv"):
+        rows = pd.read_csv(project / path, dtype=str, keep_default_na=False)
         rows["video_idx"] = "o" + rows["video_idx"]
         if "key" in rows:
             rows["key"] = "o" + rows["key"]
-        rows.to_csv(project / place, index=False)
+        rows.to_csv(project / path, index=False)
     yaml = YAML(typ="safe", pure=True)
     content = yaml.load((project / "params.yaml").read_text("utf-8"))
     content["datasets"]["other"] = content["datasets"]["demo"] | {"root": "data/raw/other"}
@@ -100,54 +98,42 @@ def write_model(
     shots: tuple[str, ...] = (),
     about: dict[str, Any] | None = None,
     mode: Any = "zero_shot",
-    place: Path | None = None,
+    folder: Path | None = None,
     **language: Any,
 ) -> Path:
     """A language model that has learnt nothing, as stage train would have written it."""
-    torch.manual_seed(0)
-    backbone = backbones.load(KIND, "hub")
     features = wavelets.read(project / "data/features/demo")
     steps, width = features.blocks["blendshapes"].shape[1:]
-    config = LanguageModelConfig(
+    module = language_model(
         KIND,
-        "hub",
-        "",
-        mode,
-        () if targets else WORDS,
+        "linear" if faces else None,
         targets=targets,
-        faces=face_tokens.FaceTokensConfig("linear", steps, (width,), 3, backbone.hidden)
-        if faces
-        else None,
+        disturbed=False,
+        words=WORDS,
+        faces=(steps, (width,), 3),
+        mode=mode,
     )
-    module = LanguageModel(config, backbone)
-    if targets:
-        module.head.fit(torch.tensor([[0.0] * len(targets), [1.0] * len(targets)]))  # type: ignore[union-attr]
-    own = params.load(project / "params.yaml").train.language
-    chosen = replace(own, face_tokens=3 if faces else 0, examples=max(0, len(shots) - 1))
+    if module.head:
+        module.head.fit(torch.tensor([[0.0] * len(targets), [1.0] * len(targets)]))
+    options = {"face_tokens": 3 * faces, "examples": max(0, len(shots) - 1)} | language
+    chosen = replace(params.load(project / "params.yaml").train.language, **options)
     learnt = {"dataset": "demo", "partition": "split", "subset": [0, 1]} | (about or {})
-    place = place or project / training.folder("split", training.MODEL)
-    inputs: list[Block] = ["blendshapes"]
-    settings = replace(chosen, **language)
-    TrainedLanguageModel(module, settings, inputs, features.config, shots, learnt).save(place)
-    return place
+    folder = folder or project / training.folder("split", training.MODEL)
+    trained = TrainedLanguageModel(module, chosen, ["blendshapes"], features.config, shots, learnt)
+    trained.save(folder)
+    return folder
 
 
 def killed(project: Path, track: Path, *command: str) -> int:
     """Kill a command once its track has a batch of rows; how many there were."""
-    log = (project / "log").open("w")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "facewave.app.cli", *command],
-        cwd=project,
-        env=os.environ,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    deadline = time.monotonic() + 200
-    while process.poll() is None and not track.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.kill()
-    process.wait()
-    log.close()
+    call = [sys.executable, "-m", "facewave.app.cli", *command]
+    with (project / "log").open("w") as log:
+        process = subprocess.Popen(call, cwd=project, stdout=log, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 200
+        while process.poll() is None and not track.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.kill()
+        process.wait()
     assert process.returncode == -signal.SIGKILL, (project / "log").read_text()
     return len(track.read_text("utf-8").splitlines()) - 1
