@@ -27,11 +27,13 @@ from facewave.models.vlm.backbones import Turn
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.prompts.frames import show
 from facewave.training.__main__ import main as train
+from facewave.workspace import Dataset
 from making import REPOSITORY, contents
 from writing import KIND, second_dataset, write_project
 from writing import settings as write_settings
 
 TRACK = Path("data/tracks/demo/captions.csv")
+DEMO = Dataset("demo", params.load(REPOSITORY / "params.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +70,12 @@ def whole(made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, byt
 
 def describe(**changes: Any) -> None:
     chosen: dict[str, Any] = {
-        "dataset": "demo",
+        "name": "demo",
         "track": "captions",
         "kind": None,
         "prompt": PROMPT,
-        "source": "other",
-        "shown": 2,
+        "examples_of": "other",
+        "examples": 2,
         "limit": None,
     }
     annotate(**chosen | changes)
@@ -157,8 +159,8 @@ def test_answers_of_other_settings_are_not_mixed(project: Path, whole: dict[str,
     changes: list[tuple[dict[str, Any], str]] = [
         ({"prompt": "What is in {this} picture?"}, "another prompt"),
         ({"kind": "tiny-smolvlm"}, "another model"),
-        ({"shown": 1}, "another examples"),
-        ({"source": None}, "another examples"),
+        ({"examples": 1}, "another examples"),
+        ({"examples_of": None}, "another examples"),
     ]
     for number, (change, message) in enumerate(changes):
         with pytest.raises(UserError, match=message):
@@ -173,16 +175,16 @@ def test_answers_of_other_settings_are_not_mixed(project: Path, whole: dict[str,
             (project / "data/tracks" / name).write_bytes(content)
     write_settings(project, frames=1)
     with pytest.raises(UserError, match="another frames"):
-        describe(source="demo")
+        describe(examples_of="demo")
     write_settings(project, frames=0)
     with pytest.raises(UserError, match=r"train\.language\.frames is 0"):
-        describe(source=None)
+        describe(examples_of=None)
 
 
 def test_tracks_of_unknown_settings_are_refused(tmp_path: Path) -> None:
     with chdir(tmp_path):
         fill([("a", "x")], {"model": 1})
-        path = tracks.ROOT / "d/t.json"
+        path = Path("data/tracks/demo/t.json")
         for damage in (path.unlink, lambda: path.write_text("{")):
             damage()
             with pytest.raises(UserError, match="was made with another model"):
@@ -206,7 +208,7 @@ def test_a_clip_that_is_another_now_is_described_anew(
 
 
 def test_captions_that_people_wrote_can_be_those_of_the_same_dataset(project: Path) -> None:
-    describe(source="demo", limit=1, track="same")
+    describe(examples_of="demo", limit=1, track="same")
     about = json.loads(Path("data/tracks/demo/same.json").read_text("utf-8"))
     table = labels.read(Path("data/labels/demo.csv")).set_index("video_idx")
     assert all(table.loc[about["examples"]["clips"], "caption"] != "")
@@ -214,10 +216,10 @@ def test_captions_that_people_wrote_can_be_those_of_the_same_dataset(project: Pa
 
 def test_mistakes_get_a_sentence(project: Path) -> None:
     changes: list[tuple[dict[str, Any], str]] = [
-        ({"dataset": "nowhere"}, "there is no dataset 'nowhere'"),
-        ({"source": "nowhere"}, "there is no dataset 'nowhere'"),
+        ({"name": "nowhere"}, "there is no dataset 'nowhere'"),
+        ({"examples_of": "nowhere"}, "there is no dataset 'nowhere'"),
         ({"kind": "mlp"}, "mlp is no language model. Name one with --model: paligemma2"),
-        ({"shown": 99}, "other has captions of 4[01] clips"),
+        ({"examples": 99}, "other has 4[01] clips with a caption"),
         ({"track": "../demo"}, "--track is '../demo'"),
     ]
     for change, message in changes:
@@ -256,14 +258,13 @@ def fill(
             some = missing.iloc[start : start + 2]
             yield some.assign(text=[texts[int(name)][1] for name in some["video_idx"]])
 
-    return tracks.fill("d", "t", about or {}, clips, answer), asked
+    return tracks.fill(DEMO, "t", about or {}, clips, answer), asked
 
 
 @given(st.lists(st.tuples(STRANGE, STRANGE), min_size=1, max_size=4))
 @settings(max_examples=30)
 def test_no_text_breaks_a_track(texts: list[tuple[str, str]]) -> None:
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracks, "ROOT", Path(folder))
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
         for asks in (len(texts), 0):
             found, asked = fill(texts)
             assert list(zip(found["file_path"], found["text"], strict=True)) == texts
@@ -274,9 +275,9 @@ def test_wherever_a_track_was_cut_off_it_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [("a", 'so\n"he" said,\n'), ("b\n", "=1+1"), ('"', "\r\n"), ("d", "")]
-    monkeypatch.setattr(tracks, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
     fill(texts)
-    path = tmp_path / "d/t.csv"
+    path = Path("data/tracks/demo/t.csv")
     whole = path.read_bytes()
     asked_for = []
     for cut in range(len(whole) + 1):
@@ -291,18 +292,19 @@ def test_wherever_a_track_was_cut_off_it_is_resumed(
 
 
 def test_a_damaged_track_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracks, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    path = Path("data/tracks/demo/t.csv")
     clips = pd.DataFrame({"video_idx": ["1"], "file_path": ["a"], "key": ["k"]})
     for content in (
         "a,b\n1,2\n",
         "video_idx,file_path,key,text\n1,a,k,x,y,z\n",
         "video_idx,file_path,key,text\n1,a,k\n",
     ):
-        (tmp_path / "d").mkdir(exist_ok=True)
-        (tmp_path / "d/t.csv").write_text(content)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
         with pytest.raises(UserError, match=r"t\.csv is damaged"):
-            tracks.fill("d", "t", {}, clips, lambda missing: iter(()))
-        assert (tmp_path / "d/t.csv").read_text() == content
+            tracks.fill(DEMO, "t", {}, clips, lambda missing: iter(()))
+        assert path.read_text() == content
 
 
 # Captions stay out of training and evaluation.
@@ -313,7 +315,7 @@ def test_only_the_commands_know_of_tracks() -> None:
     naming = {
         str(path.relative_to(package).parts[0])
         for path in package.rglob("*.py")
-        if re.search(r"data/tracks|import tracks|\btracks\.(ROOT|fill)", path.read_text("utf-8"))
+        if re.search(r"data/tracks|import tracks|\btracks\.fill", path.read_text("utf-8"))
     }
     assert naming == {"app"}
     stages = (REPOSITORY / "dvc.yaml").read_text("utf-8")
