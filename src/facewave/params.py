@@ -6,6 +6,7 @@ option does; the types and bounds stand here.
 
 import json
 import math
+import re
 import sys
 from collections import defaultdict
 from dataclasses import replace
@@ -438,7 +439,7 @@ def _say(problem: Any) -> str:
         case "greater_than_equal":
             return f"it should be {problem['ctx']['ge']} or more"
         case _:
-            return "it " + problem["msg"].removeprefix("Input ").removeprefix("Value error, it ")
+            return re.sub(r"^(Input|String|Value error, it) ", "it ", problem["msg"])
 
 
 def _got(content: Any, key: str) -> str:

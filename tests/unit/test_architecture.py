@@ -136,7 +136,7 @@ def test_models_touch_no_files() -> None:
         assert not re.search(r"\bopen\(", path.read_text("utf-8")), path
 
 
-# The handle of a dataset is made of these two rooms' schemas: they place what they write themselves.
+# The handle is made of these two rooms' schemas: they place what they write themselves.
 FIRST = ("labels", "landmarks")
 ELSEWHERE = {"data/answers", "data/raw/demo"}  # of all datasets; what the demo's maker writes
 
