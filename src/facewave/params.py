@@ -6,7 +6,9 @@ option does; the types and bounds stand here.
 
 import json
 import math
+import re
 import sys
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from string import Formatter
@@ -36,41 +38,20 @@ Name = Annotated[str, Field(pattern=r"^\w[\w-]*$")]  # it names files, and DVC s
 Positive = Annotated[float, Field(gt=0)]
 Folds = Annotated[int, Field(ge=3)]  # test, validation, train
 
-
 # What is measured of each clip; landmarks/schema.py says what they mean.
 Measure = Literal[
-    "frames",
-    "face_frames",
-    "face_share",
-    "others_share",
-    "duration",
-    "longest_gap",
-    "face_px",
-    "sharpness",
-    "yaw",
-    "pitch",
-    "roll",
-    "jumps",
-    "still",
-]
-
+    "frames", "face_frames", "face_share", "others_share", "duration", "longest_gap", "face_px",
+    "sharpness", "yaw", "pitch", "roll", "jumps", "still",
+]  # fmt: skip
 
 # What training can take in; wavelets/schema.py says what they are.
 Block = Literal["blendshapes", "landmarks", "pose_free", "head", "timing"]
 
 # How trajectories become numbers; wavelets/transform.py says how.
 TransformName = Literal[
-    "approximation",
-    "pyramid",
-    "largest",
-    "energy",
-    "block",
-    "mean",
-    "mean_std",
-    "uniform",
-    "dct",
+    "approximation", "pyramid", "largest", "energy", "block", "mean", "mean_std", "uniform", "dct",
     "pca",
-]
+]  # fmt: skip
 Boundary = Literal["open", "periodic"]
 
 # What can be trained; models/ says what they are.
@@ -78,7 +59,6 @@ ClassifierKind = Literal["majority", "logistic", "svm", "trees", "mlp", "gru", "
 LanguageModelKind = Literal[
     "paligemma2", "qwen2.5-vl", "smolvlm", "tiny-paligemma2", "tiny-qwen2.5-vl", "tiny-smolvlm"
 ]
-
 
 # What a prompt can have filled in; prompts/templates.py says what they are.
 PROMPT_FIELDS = ("labels", "transcript", "face", "targets")
@@ -144,11 +124,7 @@ class Part:
 
 @dataclass(frozen=True, config=_strict)
 class Dataset:
-    """One entry of ``datasets``: where a corpus lies and who reads its labels.
-
-    Only ``reader``, ``root`` and ``about`` are needed; which of the others a reader takes,
-    ``facewave datasets`` tells.
-    """
+    """One entry of ``datasets``; ``facewave datasets`` says which options a reader takes."""
 
     reader: Name
     root: str
@@ -417,12 +393,12 @@ def _check(content: Any, path: Path) -> Params:
         # Through JSON, because strict dataclasses take their sections from nothing else.
         return TypeAdapter(Params).validate_json(json.dumps(content, default=str))
     except ValidationError as error:
-        problems: dict[str, list[str]] = {}
+        problems = defaultdict(list)
         for problem in error.errors():
-            problems.setdefault(_key(problem, content), []).append(_say(problem))
+            problems[_key(problem, content)].append(_say(problem))
         lines = "; ".join(
-            f"{key}: {' or '.join(dict.fromkeys(said))}" + _got(content, key)
-            for key, said in problems.items()
+            f"{key}: {' or '.join(dict.fromkeys(expected))}" + _got(content, key)
+            for key, expected in problems.items()
         )
         raise UserError(f"{path}: {lines}.") from None
     except (TypeError, ValueError) as error:
@@ -442,32 +418,28 @@ def _key(problem: Any, content: Any) -> str:
     return ".".join(parts) or "the whole file"
 
 
+# What pydantic's errors of type expect, in words of YAML.
+_EXPECTED = dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "an integer")
+_EXPECTED |= dict.fromkeys(("float_type", "float_parsing", "finite_number"), "a number")
+_EXPECTED |= dict.fromkeys(("dict_type", "dataclass_type"), "a section of keys")
+_EXPECTED |= {"string_type": "text", "bool_type": "true or false", "list_type": "a list"}
+
+
 def _say(problem: Any) -> str:
     match problem["type"]:
         case "unexpected_keyword_argument" | "extra_forbidden":
             return "unknown key (misspelt, or of another version?)"
         case "missing" | "missing_argument":
             return "this key is missing"
-        case "int_type" | "int_parsing" | "int_from_float":
-            return "it should be an integer"
-        case "float_type" | "float_parsing" | "finite_number":
-            return "it should be a number"
-        case "string_type":
-            return "it should be text"
-        case "bool_type":
-            return "it should be true or false"
-        case "list_type":
-            return "it should be a list"
-        case "dict_type" | "dataclass_type":
-            return "it should be a section of keys"
+        case kind if kind in _EXPECTED:
+            return f"it should be {_EXPECTED[kind]}"
         case "too_short" | "too_long":
             least = problem["ctx"].get("min_length", 2)  # the only bound above is that of a pair
             return "it should not be empty" if least == 1 else f"it should have {least} elements"
         case "greater_than_equal":
             return f"it should be {problem['ctx']['ge']} or more"
         case _:
-            said = problem["msg"].removeprefix("Input ").removeprefix("Value error, it ")
-            return f"it {said}"
+            return re.sub(r"^(Input|String|Value error, it) ", "it ", problem["msg"])
 
 
 def _got(content: Any, key: str) -> str:

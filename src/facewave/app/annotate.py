@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import pandas as pd
@@ -48,14 +48,13 @@ def annotate(
     ``train.language`` says.
 
     Args:
-        name: a dataset of params.yaml; its clips without a caption are described.
+        name: a dataset of params.yaml.
         track: the track's name.
         kind: of language model; None: ``train.model``.
         prompt: the question, verbatim.
-        examples_of: a dataset from which captioned clips are drawn (with ``train.seed``) to be
-            shown before the question; None: no examples.
+        examples_of: the dataset whose captioned clips are drawn (with ``train.seed``); None: none.
         examples: the number of them.
-        limit: describe at most N clips, and the rest in a later run.
+        limit: describe at most N clips.
 
     Raises:
         UserError: there is no such dataset or language model, too few captions or no frame to
@@ -109,7 +108,12 @@ def annotate(
         "model": _identity(backbone, kind, settings.weights),
         "prompt": prompt,
         "frames": {name: getattr(settings, name) for name in shown},
-        "examples": _about(shots, examples_of, settings.examples),
+        "examples": {
+            "dataset": examples_of,
+            "shown": settings.examples,
+            "clips": shots.table["video_idx"].tolist(),
+            "sha256": _digest([*shots.table.get("key", []), *shots.answers]),
+        },
         "tokens": _MAX_TOKENS,
     }
     described = tracks.fill(dataset, track, about, table, describe, limit)
@@ -149,17 +153,6 @@ def _shots(dataset: Dataset, count: int, seed: int) -> "PromptClips":
     return _clips(tracks.keyed(drawn, dataset), dataset)
 
 
-def _about(shots: "PromptClips", source: str | None, count: int) -> dict[str, Any]:
-    """The clips and captions that were shown."""
-    lines = [*shots.table.get("key", []), *shots.answers]
-    return {
-        "dataset": source,
-        "shown": count,
-        "clips": shots.table["video_idx"].tolist(),
-        "sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
-    }
-
-
 def _identity(backbone: "Backbone", kind: str, weights: str) -> dict[str, str]:
     """A model by its weights: those of the hub by their commit, a folder's by their bytes."""
     from facewave.models.vlm.backbones import HUB
@@ -170,11 +163,13 @@ def _identity(backbone: "Backbone", kind: str, weights: str) -> dict[str, str]:
     if backbone.revision:
         source = backbone.family.hub if weights == HUB else weights
         return identity | {"weights": f"{source.partition('@')[0]}@{backbone.revision}"}
-    saved = sorted(
-        file for end in ("json", "safetensors") for file in Path(weights).glob(f"*.{end}")
-    )
-    digests = "".join(f"{file.name} {sha256(file)}\n" for file in saved)
-    return identity | {"weights": "sha256:" + hashlib.sha256(digests.encode()).hexdigest()}
+    files = sorted(p for p in Path(weights).iterdir() if p.suffix in {".json", ".safetensors"})
+    digest = _digest([*(f"{file.name} {sha256(file)}" for file in files), ""])
+    return identity | {"weights": f"sha256:{digest}"}
+
+
+def _digest(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _line(text: str) -> str:

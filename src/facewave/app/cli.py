@@ -21,7 +21,7 @@ app.add_typer(datasets, name="datasets")
 
 
 def _existing(clips: Path | list[Path]) -> Path | list[Path]:
-    for clip in clips if isinstance(clips, list) else [clips]:
+    for clip in [clips] if isinstance(clips, Path) else clips:
         if not clip.exists():
             raise UserError(f"{clip} is not here. Name a video, or a folder of pictures.")
     return clips

@@ -30,10 +30,9 @@ def show_all() -> None:
                 size += f", {track.published['clips']:,} clips"
             _console.print(f"    {name}: {size}; knows {', '.join(track.knows) or 'nothing more'}")
         _console.print(f"    {corpus.home}, {corpus.access}; {corpus.licence}")
-    _console.print(
-        "\nfacewave datasets show NAME          its words, counts, files and options\n"
-        "facewave datasets check NAME FOLDER  what you have of it, and what is missing"
-    )
+    _console.print("""
+facewave datasets show NAME          its words, counts, files and options
+facewave datasets check NAME FOLDER  what you have of it, and what is missing""")
 
 
 def show_one(name: str) -> None:
@@ -173,9 +172,8 @@ def shared(train: str, test: str) -> bool:
         _console.print(f"{title}: {leak or 'nothing is shared'}")
         clean &= not leak
     if not clean:
-        _console.print(
-            f"A model trained on {train} has seen test clips of {test}: report no such figure."
-        )
+        verdict = f"A model trained on {train} has seen test clips of {test}"
+        _console.print(f"{verdict}: report no such figure.")
     return clean
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,17 +82,16 @@ def show(findings: list[Finding]) -> None:
 
 def python() -> Finding:
     """The interpreter is that of a virtual environment."""
+    advice = "no virtual environment: source .venv/bin/activate"
     state = f"{sys.version.split()[0]} ({sys.executable})"
-    if sys.prefix == sys.base_prefix:
-        return Finding("Python", state, "no virtual environment: source .venv/bin/activate")
-    return Finding("Python", state)
+    return Finding("Python", state, advice if sys.prefix == sys.base_prefix else "")
 
 
 def git() -> Finding:
     """Git is installed."""
-    if shutil.which("git") is None:
-        return Finding("git", "not found", "install git: DVC needs it", blocking=True)
-    return Finding("git", "found")
+    if shutil.which("git"):
+        return Finding("git", "found")
+    return Finding("git", "not found", "install git: DVC needs it", blocking=True)
 
 
 def packages() -> Finding:
@@ -118,13 +118,11 @@ def cv2_owner() -> Finding:
 
 def _versions(names: Iterable[str]) -> dict[str, str]:
     """The versions of those packages that are installed."""
-    found = {}
+    versions = {}
     for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
 
 
 def opencv() -> Finding:
@@ -162,18 +160,17 @@ def landmarker() -> Finding:
     from facewave.files import sha256
     from facewave.landmarks import model_file
 
-    path = model_file.find()
+    what, path = "landmarker file", model_file.find()
     if path is None:
-        return Finding(
-            "landmarker file",
-            "not here yet",
+        advice = (
             "nothing to do: it is downloaded when a clip must be detected. Without internet, put "
-            f"{model_file.URL} into models/, or set {model_file.ASSETS} to its folder",
+            f"{model_file.URL} into models/, or set {model_file.ASSETS} to its folder"
         )
-    if sha256(path) != model_file.SHA256:
-        advice = f"delete it; the next run downloads the right one from {model_file.URL}"
-        return Finding("landmarker file", f"{path}: wrong SHA-256", advice)
-    return Finding("landmarker file", f"{path}, SHA-256 as expected")
+        return Finding(what, "not here yet", advice)
+    if sha256(path) == model_file.SHA256:
+        return Finding(what, f"{path}, SHA-256 as expected")
+    advice = f"delete it; the next run downloads the right one from {model_file.URL}"
+    return Finding(what, f"{path}: wrong SHA-256", advice)
 
 
 def cache() -> Finding:
@@ -181,20 +178,19 @@ def cache() -> Finding:
     from facewave.files import CACHE
     from facewave.landmarks import cache as detections
 
+    what = "cache of detections"
     try:
         folder = detections.folder()
     except UserError as error:
-        return Finding("cache of detections", "none", str(error), blocking=True)
-    parent = next(path for path in (folder, *folder.parents) if path.exists())
-    if not os.access(parent, os.W_OK):
-        advice = f"set {CACHE} to a folder you may write to"
-        return Finding("cache of detections", f"{folder} cannot be written", advice, blocking=True)
-    return Finding("cache of detections", str(folder))
+        return Finding(what, "none", str(error), blocking=True)
+    if os.access(next(path for path in (folder, *folder.parents) if path.exists()), os.W_OK):
+        return Finding(what, str(folder))
+    advice = f"set {CACHE} to a folder you may write to"
+    return Finding(what, f"{folder} cannot be written", advice, blocking=True)
 
 
 def disk() -> Finding:
     """There is room on the disk."""
     free = shutil.disk_usage(Path.cwd()).free / 1e9
-    if free < _FREE_GB:
-        return Finding("free disk", f"{free:.1f} GB", "free some: the packages alone take 6.5 GB")
-    return Finding("free disk", f"{free:.0f} GB")
+    advice = "free some: the packages alone take 6.5 GB" if free < _FREE_GB else ""
+    return Finding("free disk", f"{free:.1f} GB", advice)

@@ -25,12 +25,9 @@ Picture = NDArray[np.uint8]
 
 
 def draw(clip: Path, out: Path, fps: float) -> None:
-    """Write the video: the frames that were looked at, in order, at their mean rate.
+    """Write an .mp4 file of the frames that were looked at, in order, at their mean rate.
 
-    Args:
-        clip: a video or a folder of pictures.
-        out: the .mp4 file.
-        fps: of pictures.
+    ``fps`` is that of a folder of pictures.
 
     Raises:
         UserError: the clip cannot be decoded, or the video cannot be written.
@@ -80,7 +77,7 @@ def _frame(picture: Picture, seen: Trajectory, t: int, shown: NDArray[np.intp]) 
         (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
         cv2.rectangle(canvas, (left, top), (right, bottom), _GREEN, 1)
     else:
-        _text(canvas, "no face" if not seen.faces_T[t] else "another face", (10, 24), _RED, 0.7)
+        _text(canvas, "another face" if seen.faces_T[t] else "no face", (10, 24), _RED, 0.7)
     width, height = size
     whole = np.full((height + _TIMELINE, width + _PANEL, 3), 24, np.uint8)
     whole[:height, :width] = canvas

@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,13 +17,11 @@ from facewave.landmarks import cache, quality
 from facewave.landmarks import schema as landmarks
 from facewave.prediction.schema import UNREADABLE
 from facewave.training import schema as training
+from facewave.training.schema import Trained
 from facewave.wavelets.features import features, unusable
 from facewave.wavelets.schema import BLOCKS
 from facewave.wavelets.transform import Transform
 from facewave.workspace import Clips
-
-if TYPE_CHECKING:
-    from facewave.training.schema import Trained
 
 
 def predict_all(clips: list[Path], folder: Path | None, fps: float) -> bool:
@@ -50,7 +47,7 @@ def predict_all(clips: list[Path], folder: Path | None, fps: float) -> bool:
     return all([_show(clip, fps, cache.place(key), model, settings) for clip, key in pairs])
 
 
-def _show(clip: Path, fps: float, file: Path, model: "Trained", settings: params.Params) -> bool:
+def _show(clip: Path, fps: float, file: Path, model: Trained, settings: params.Params) -> bool:
     trajectory, facts = landmarks.read_clip(file), landmarks.read_facts(file)
     measures = quality.measure(quality.frames_of(trajectory, facts))
     reason = quality.judge(measures, facts.problem, settings.landmarks)
@@ -68,28 +65,22 @@ def _show(clip: Path, fps: float, file: Path, model: "Trained", settings: params
         return False
     answer = model.answer(_clips(clip, fps, file, trajectory, facts, has_face, model)).iloc[0]
     if model.targets:
-        values = {target: f"{answer[f'predicted_{target}']:.3f}" for target in model.targets}
-        _print(console, "target", "value", values)
-        return True
-    if answer["predicted"] == UNREADABLE:
+        table = Table("target", "value", box=None, padding=(0, 2))
+        for target in model.targets:
+            table.add_row(target, f"{answer[f'predicted_{target}']:.3f}")
+    elif answer["predicted"] == UNREADABLE:
         console.print("  no answer: what the model wrote is none of its labels")
         return False
-    if model.writes:
+    elif model.writes:
         console.print(f"  emotion, as the model wrote it: {answer['predicted']}")
         return True
-    probabilities = {name: float(answer[f"p_{name}"]) for name in model.classes}
-    ranked = sorted(probabilities, key=lambda name: -probabilities[name])
-    bars = {name: "█" * round(30 * probabilities[name]) for name in ranked}
-    rows = {name: f"{probabilities[name]:6.1%} {bars[name]}" for name in ranked}
-    _print(console, "emotion", "probability", rows)
-    return True
-
-
-def _print(console: Console, name: str, value: str, rows: dict[str, str]) -> None:
-    table = Table(name, value, box=None, padding=(0, 2))
-    for row in rows.items():
-        table.add_row(*row)
+    else:
+        table = Table("emotion", "probability", box=None, padding=(0, 2))
+        for name in sorted(model.classes, key=lambda name: -answer[f"p_{name}"]):
+            probability = answer[f"p_{name}"]
+            table.add_row(name, f"{probability:6.1%} {'█' * round(30 * probability)}")
     console.print(table)
+    return True
 
 
 def _clips(
@@ -99,11 +90,11 @@ def _clips(
     trajectory: landmarks.Trajectory,
     facts: landmarks.ClipFacts,
     has_face: bool,
-    model: "Trained",
+    model: Trained,
 ) -> Clips:
     """A clip that is in no dataset, as models take clips."""
-    config = {name: model.wavelets[name] for name in ("transform", "wavelet", "boundary", "k")}
-    transform = Transform(**config)
+    config = ("transform", "wavelet", "boundary", "k")
+    transform = Transform(**{name: model.wavelets[name] for name in config})
     if has_face and model.inputs:
         if list(trajectory.names) != model.wavelets["blendshapes"]:
             raise UserError(
@@ -121,14 +112,9 @@ def _clips(
     if model.needs_transcript:
         table = sidecars.fill(table, {clip.name: FileFact(exists=True)}, clip.parent)
     (entry,) = landmarks.entries(file)
-    location = {
-        "shard": file.name,
-        "row_group": entry.row_group if entry.row_groups else None,
-        "row_groups": entry.row_groups,
-        "start": math.nan,
-        "end": math.nan,
-        "duration": landmarks.duration(trajectory.times_T),
-    }
+    location = {"shard": file.name, "row_groups": entry.row_groups, "start": math.nan,
+                "end": math.nan, "duration": landmarks.duration(trajectory.times_T),
+                "row_group": entry.row_group if entry.row_groups else None}  # fmt: skip
     index = pd.DataFrame([location], pd.Index([clip.name]))
     blocks = {name: block[None] for name, block in numbers.items()}
     return Clips(table, blocks, clip.parent, fps, file.parent, index)

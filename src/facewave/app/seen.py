@@ -13,10 +13,7 @@ from facewave.workspace import pack
 def see(clips: Sequence[Path], fps: float, settings: params.Params) -> extract.Ensured:
     """Detect those clips that are neither in the cache nor among a dataset's shipped trajectories.
 
-    Args:
-        clips: videos or folders of pictures.
-        fps: of pictures.
-        settings: how to look, and the datasets.
+    ``fps`` is that of folders of pictures.
     """
     packs = [pack(name) for name in settings.datasets]
     return extract.ensure(clips, "clips", fps, settings.landmarks, packs)

@@ -79,7 +79,11 @@ def fill(
         write_json(path.with_suffix(".json"), about)
         missing = clips[~clips["video_idx"].isin(kept["video_idx"])]
         for rows in answer(missing.head(len(missing) if limit is None else limit)):
-            _append(path, rows)
+            text = rows.to_csv(index=False, header=not path.exists(), lineterminator="\n")
+            with path.open("ab") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
         whole = _read(path, clips)
         order = pd.Index(clips["video_idx"]).get_indexer(whole["video_idx"]).argsort()
         whole = whole.iloc[order].reset_index(drop=True)
@@ -125,11 +129,3 @@ def _check(path: Path, about: dict[str, Any], kept: pd.DataFrame) -> None:
             f"{description.name}), and a track has answers of one kind. Name another with --track, "
             "or delete this one."
         )
-
-
-def _append(path: Path, rows: pd.DataFrame) -> None:
-    text = rows.to_csv(index=False, header=not path.exists(), lineterminator="\n")
-    with path.open("ab") as file:
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())

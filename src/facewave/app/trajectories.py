@@ -16,10 +16,7 @@ _POINTS = 512  # of time at which the inverse is drawn
 def draw(clip: Path, out: Path, fps: float) -> None:
     """Draw frames, the blendshapes that move most with their inverse, and a scalogram.
 
-    Args:
-        clip: a video or a folder of pictures.
-        out: the .png file.
-        fps: of pictures.
+    ``fps`` is that of a folder of pictures.
 
     Raises:
         UserError: the clip cannot be decoded or has fewer than two frames with a face, or the file

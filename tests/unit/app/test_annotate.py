@@ -27,11 +27,13 @@ from facewave.models.vlm.backbones import Turn
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.prompts.frames import show
 from facewave.training.__main__ import main as train
+from facewave.workspace import Dataset
 from language_project import KIND, second_dataset, write_project
 from language_project import settings as write_settings
 from making import REPOSITORY, contents
 
 TRACK = Path("data/tracks/demo/captions.csv")
+DEMO = Dataset("demo", params.load(REPOSITORY / "params.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -54,35 +56,27 @@ def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 @pytest.fixture(scope="module")
 def whole(made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What a run writes that nobody disturbs, with two captions of the other dataset shown."""
-    place = tmp_path_factory.mktemp("whole") / "project"
-    shutil.copytree(made, place)
-    with chdir(place), redirect_stdout(io.StringIO()) as said:
+    """What an undisturbed run writes, with two captions of the other dataset shown."""
+    folder = tmp_path_factory.mktemp("whole") / "project"
+    shutil.copytree(made, folder)
+    with chdir(folder), redirect_stdout(io.StringIO()) as output:
         describe()
-    assert said.getvalue().splitlines()[-1] == (
+    assert output.getvalue().splitlines()[-1] == (
         f"{TRACK}: 21 of 21 clips without a caption are described, by {KIND}"
     )
-    assert contents(place / "data/labels") == contents(made / "data/labels")
-    return contents(place / "data/tracks")
+    assert contents(folder / "data/labels") == contents(made / "data/labels")
+    return contents(folder / "data/tracks")
 
 
 def describe(**changes: Any) -> None:
-    chosen: dict[str, Any] = {
-        "dataset": "demo",
-        "track": "captions",
-        "kind": None,
-        "prompt": PROMPT,
-        "source": "other",
-        "shown": 2,
-        "limit": None,
-    }
-    annotate(**chosen | changes)
+    options = {"name": "demo", "track": "captions", "kind": None, "prompt": PROMPT,
+               "examples_of": "other", "examples": 2, "limit": None}  # fmt: skip
+    annotate(**options | changes)
 
 
 def rows(content: bytes | None = None) -> pd.DataFrame:
-    place = Path(tempfile.mkdtemp()) / "x.csv"
-    place.write_bytes(content if content is not None else TRACK.read_bytes())
-    return pd.read_csv(place, dtype=str, keep_default_na=False)
+    text = TRACK.read_bytes() if content is None else content
+    return pd.read_csv(io.BytesIO(text), dtype=str, keep_default_na=False)
 
 
 def test_clips_without_a_caption_are_described_and_no_others(
@@ -91,27 +85,26 @@ def test_clips_without_a_caption_are_described_and_no_others(
     table = labels.read(made / "data/labels/demo.csv")
     bare = table[table["caption"] == ""]
     assert set(whole) - {".demo.lock"} == {"demo/captions.csv", "demo/captions.json"}
-    found = rows(whole["demo/captions.csv"])
-    assert list(found) == ["video_idx", "file_path", "key", "text"]
-    assert found["video_idx"].tolist() == bare["video_idx"].tolist()
-    assert found["file_path"].tolist() == bare["file_path"].tolist()
-    assert found["key"].tolist() == [f"key-{name}" for name in bare["video_idx"]]
-    assert found["text"].str.len().min() > 5
-    assert found["text"].nunique() > 1
-    assert "undecided" in found["video_idx"].tolist()  # left out for its label alone
+    described = rows(whole["demo/captions.csv"])
+    assert list(described) == ["video_idx", "file_path", "key", "text"]
+    for column in ("video_idx", "file_path"):
+        assert described[column].tolist() == bare[column].tolist()
+    assert described["key"].tolist() == [f"key-{name}" for name in bare["video_idx"]]
+    assert described["text"].str.len().min() > 5
+    assert described["text"].nunique() > 1
+    assert "undecided" in described["video_idx"].tolist()  # left out for its label alone
     about = json.loads(whole["demo/captions.json"])
     assert about["model"] == {"kind": KIND, "precision": "torch.float32"}
     assert about["prompt"] == PROMPT
     assert about["frames"]["frames"] == 2
-    assert about["examples"]["dataset"] == "other"
-    assert about["examples"]["shown"] == 2
+    assert (about["examples"]["dataset"], about["examples"]["shown"]) == ("other", 2)
 
 
 def test_it_is_what_the_model_says_after_captioned_clips(
     made: Path, whole: dict[str, bytes]
 ) -> None:
     about = json.loads(whole["demo/captions.json"])
-    own = params.load(made / "params.yaml").train.language
+    settings_ = params.load(made / "params.yaml").train.language
     backbone = backbones.load(KIND, "hub")
     model = LanguageModel(LanguageModelConfig(KIND, "hub", "", "zero_shot", ()), backbone).eval()
 
@@ -121,7 +114,7 @@ def test_it_is_what_the_model_says_after_captioned_clips(
         row: Any = landmarks.read_index(folder).set_index("video_idx").loc[name]
         seen = landmarks.read_row(folder, row)
         clip = made / "data/raw" / dataset / str(table.loc[name, "file_path"])
-        shown = show(clip, 25.0, np.nan, float(row["duration"]), seen, own, 0)
+        shown = show(clip, 25.0, np.nan, float(row["duration"]), seen, settings_, 0)
         return Turn(shown.pictures, shown.duration, PROMPT, answer)
 
     captions = labels.read(made / "data/labels/other.csv").set_index("video_idx")["caption"]
@@ -130,22 +123,20 @@ def test_it_is_what_the_model_says_after_captioned_clips(
         for name in about["examples"]["clips"][:2]
     ]
     assert all('|video_pad|> "a ' in shot.answer for shot in shots)
-    found = rows(whole["demo/captions.csv"]).set_index("video_idx")["text"]
-    for name in found.index[[0, 7]]:
+    texts = rows(whole["demo/captions.csv"]).set_index("video_idx")["text"]
+    for name in texts.index[[0, 7]]:
         inputs = backbone.inputs([[*shots, turn("demo", name)]])
-        (said,) = model.write(inputs, about["tokens"])
-        assert found[name] == " ".join(said.replace("\0", "\ufffd").split())
+        (written,) = model.write(inputs, about["tokens"])
+        assert texts[name] == " ".join(written.replace("\0", "\ufffd").split())
         (alone,) = model.write(backbone.inputs([[turn("demo", name)]]), about["tokens"])
-        assert alone != said
+        assert alone != written
 
 
 def test_a_limit_leaves_the_rest_to_another_run(project: Path, whole: dict[str, bytes]) -> None:
-    describe(limit=4)
-    assert whole["demo/captions.csv"].startswith(TRACK.read_bytes())
-    assert len(rows()) == 4
-    describe(limit=2)
-    assert len(rows()) == 6
-    assert whole["demo/captions.csv"].startswith(TRACK.read_bytes())
+    for limit, count in ((4, 4), (2, 6)):
+        describe(limit=limit)
+        assert len(rows()) == count
+        assert whole["demo/captions.csv"].startswith(TRACK.read_bytes())
 
 
 def test_answers_of_other_settings_are_not_mixed(project: Path, whole: dict[str, bytes]) -> None:
@@ -157,76 +148,54 @@ def test_answers_of_other_settings_are_not_mixed(project: Path, whole: dict[str,
     changes: list[tuple[dict[str, Any], str]] = [
         ({"prompt": "What is in {this} picture?"}, "another prompt"),
         ({"kind": "tiny-smolvlm"}, "another model"),
-        ({"shown": 1}, "another examples"),
-        ({"source": None}, "another examples"),
+        ({"examples": 1}, "another examples"),
+        ({"examples_of": None}, "another examples"),
     ]
     for number, (change, message) in enumerate(changes):
         with pytest.raises(UserError, match=message):
             describe(**change)
-        assert contents(project / "data/tracks") == before
         describe(**change, track=f"others-{number}", limit=2)
         assert len(rows(Path(f"data/tracks/demo/others-{number}.csv").read_bytes())) == 2
         assert {name: contents(project / "data/tracks")[name] for name in before} == before
-        shutil.rmtree("data/tracks")
-        (project / TRACK).parent.mkdir(parents=True)
-        for name, content in before.items():
-            (project / "data/tracks" / name).write_bytes(content)
     write_settings(project, frames=1)
     with pytest.raises(UserError, match="another frames"):
-        describe(source="demo")
+        describe(examples_of="demo")
     write_settings(project, frames=0)
     with pytest.raises(UserError, match=r"train\.language\.frames is 0"):
-        describe(source=None)
-
-
-def test_tracks_of_unknown_settings_are_refused(tmp_path: Path) -> None:
-    with chdir(tmp_path):
-        fill([("a", "x")], {"model": 1})
-        path = tracks.ROOT / "d/t.json"
-        for damage in (path.unlink, lambda: path.write_text("{")):
-            damage()
-            with pytest.raises(UserError, match="was made with another model"):
-                fill([("a", "x")], {"model": 1})
+        describe(examples_of=None)
 
 
 def test_a_clip_that_is_another_now_is_described_anew(
     project: Path, whole: dict[str, bytes]
 ) -> None:
     TRACK.parent.mkdir(parents=True)
-    names = rows(whole["demo/captions.csv"])["video_idx"]
     written = rows(whole["demo/captions.csv"])
-    stale = written.assign(text="stale").where(written["video_idx"] == names[3], written)
-    stale.loc[3, "key"] = "key-before"
+    stale = written.copy()
+    stale.loc[3, ["key", "text"]] = ["key-before", "stale"]
     pd.concat([stale, stale.iloc[:1].assign(video_idx="gone")]).to_csv(TRACK, index=False)
     TRACK.with_suffix(".json").write_bytes(whole["demo/captions.json"])
     describe()
-    found = rows()
-    assert found["video_idx"].tolist() == names.tolist()
-    assert "stale" not in found["text"].tolist()
+    assert rows()["video_idx"].tolist() == written["video_idx"].tolist()
+    assert "stale" not in rows()["text"].tolist()
 
 
-def test_captions_that_people_wrote_can_be_those_of_the_same_dataset(project: Path) -> None:
-    describe(source="demo", limit=1, track="same")
+def test_captions_of_the_same_dataset_are_examples_and_mistakes_get_a_sentence(
+    project: Path,
+) -> None:
+    describe(examples_of="demo", limit=1, track="same")
     about = json.loads(Path("data/tracks/demo/same.json").read_text("utf-8"))
-    table = labels.read(Path("data/labels/demo.csv")).set_index("video_idx")
-    assert all(table.loc[about["examples"]["clips"], "caption"] != "")
-
-
-def test_mistakes_get_a_sentence(project: Path) -> None:
+    captions = labels.read(Path("data/labels/demo.csv")).set_index("video_idx")["caption"]
+    assert all(captions[about["examples"]["clips"]] != "")
     changes: list[tuple[dict[str, Any], str]] = [
-        ({"dataset": "nowhere"}, "there is no dataset 'nowhere'"),
-        ({"source": "nowhere"}, "there is no dataset 'nowhere'"),
+        ({"name": "nowhere"}, "there is no dataset 'nowhere'"),
+        ({"examples_of": "nowhere"}, "there is no dataset 'nowhere'"),
         ({"kind": "mlp"}, "mlp is no language model. Name one with --model: paligemma2"),
-        ({"shown": 99}, "other has captions of 4[01] clips"),
+        ({"examples": 99}, "other has 4[01] clips with a caption"),
         ({"track": "../demo"}, "--track is '../demo'"),
     ]
     for change, message in changes:
         with pytest.raises(UserError, match=message):
             describe(**change)
-        assert not TRACK.exists()
-
-
-def test_trajectories_that_are_not_there_yet_are_told(project: Path) -> None:
     index = Path("data/landmarks/demo/index.csv")
     index.write_text("\n".join(index.read_text("utf-8").splitlines()[:-1]) + "\n")
     table = labels.read(Path("data/labels/demo.csv"))
@@ -234,6 +203,7 @@ def test_trajectories_that_are_not_there_yet_are_told(project: Path) -> None:
     labels.write(Path("data/labels/demo.csv"), table, ("happy",))
     with pytest.raises(UserError, match=r"data/landmarks/demo lacks 1 clips .*clips/059\.mp4"):
         describe()
+    assert not TRACK.exists()
 
 
 # The table, whatever is in it.
@@ -256,27 +226,26 @@ def fill(
             some = missing.iloc[start : start + 2]
             yield some.assign(text=[texts[int(name)][1] for name in some["video_idx"]])
 
-    return tracks.fill("d", "t", about or {}, clips, answer), asked
+    return tracks.fill(DEMO, "t", about or {}, clips, answer), asked
 
 
 @given(st.lists(st.tuples(STRANGE, STRANGE), min_size=1, max_size=4))
 @settings(max_examples=30)
 def test_no_text_breaks_a_track(texts: list[tuple[str, str]]) -> None:
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracks, "ROOT", Path(folder))
-        for asks in (len(texts), 0):
-            found, asked = fill(texts)
-            assert list(zip(found["file_path"], found["text"], strict=True)) == texts
-            assert len(asked) == asks
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        for count in (len(texts), 0):
+            track, asked = fill(texts)
+            assert list(zip(track["file_path"], track["text"], strict=True)) == texts
+            assert len(asked) == count
 
 
 def test_wherever_a_track_was_cut_off_it_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [("a", 'so\n"he" said,\n'), ("b\n", "=1+1"), ('"', "\r\n"), ("d", "")]
-    monkeypatch.setattr(tracks, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
     fill(texts)
-    path = tmp_path / "d/t.csv"
+    path = Path("data/tracks/demo/t.csv")
     whole = path.read_bytes()
     asked_for = []
     for cut in range(len(whole) + 1):
@@ -290,19 +259,25 @@ def test_wherever_a_track_was_cut_off_it_is_resumed(
     assert all(whole[end - 1 : end] == b"\n" for end in ends)
 
 
-def test_a_damaged_track_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracks, "ROOT", tmp_path)
-    clips = pd.DataFrame({"video_idx": ["1"], "file_path": ["a"], "key": ["k"]})
-    for content in (
-        "a,b\n1,2\n",
-        "video_idx,file_path,key,text\n1,a,k,x,y,z\n",
-        "video_idx,file_path,key,text\n1,a,k\n",
+def test_a_damaged_track_or_one_of_unknown_settings_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("data/tracks/demo/t.csv")
+    fill([("a", "x")], {"model": 1})
+    for damage in (
+        path.with_suffix(".json").unlink,
+        lambda: path.with_suffix(".json").write_text("{"),
     ):
-        (tmp_path / "d").mkdir(exist_ok=True)
-        (tmp_path / "d/t.csv").write_text(content)
+        damage()
+        with pytest.raises(UserError, match="was made with another model"):
+            fill([("a", "x")], {"model": 1})
+    header = "video_idx,file_path,key,text\n"
+    for content in ("a,b\n1,2\n", f"{header}0,a,k,x,y,z\n", f"{header}0,a,k\n"):
+        path.write_text(content)
         with pytest.raises(UserError, match=r"t\.csv is damaged"):
-            tracks.fill("d", "t", {}, clips, lambda missing: iter(()))
-        assert (tmp_path / "d/t.csv").read_text() == content
+            fill([("a", "x")])
+        assert path.read_text() == content
 
 
 # Captions stay out of training and evaluation.
@@ -311,13 +286,12 @@ def test_a_damaged_track_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_only_the_commands_know_of_tracks() -> None:
     package = REPOSITORY / "src/facewave"
     naming = {
-        str(path.relative_to(package).parts[0])
+        path.relative_to(package).parts[0]
         for path in package.rglob("*.py")
-        if re.search(r"data/tracks|import tracks|\btracks\.(ROOT|fill)", path.read_text("utf-8"))
+        if re.search(r"data/tracks|import tracks|\btracks\.fill", path.read_text("utf-8"))
     }
     assert naming == {"app"}
-    stages = (REPOSITORY / "dvc.yaml").read_text("utf-8")
-    assert "tracks" not in stages
+    assert "tracks" not in (REPOSITORY / "dvc.yaml").read_text("utf-8")
 
 
 def test_captions_as_transcripts_stop_the_training(project: Path) -> None:

@@ -31,7 +31,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return changes
 
 
-def test_two_owners_of_cv2_or_none_are_found(installed: dict[str, str]) -> None:
+def test_packages_and_owners_of_cv2_are_counted(installed: dict[str, str]) -> None:
     finding = doctor.cv2_owner()
     assert finding.state.startswith("opencv-contrib-python ")
     assert not finding.advice
@@ -40,18 +40,16 @@ def test_two_owners_of_cv2_or_none_are_found(installed: dict[str, str]) -> None:
     assert finding.blocking
     assert finding.state.startswith("several packages share the folder cv2: opencv-contrib-")
     assert finding.state.endswith("opencv-python 4.10.0.84")
-    uninstall = "pip uninstall -y opencv-contrib-python opencv-python && "
-    assert finding.advice == f"{uninstall}pip install -r requirements.txt"
+    again = "pip install -r requirements.txt"
+    uninstall = "pip uninstall -y opencv-contrib-python opencv-python"
+    assert finding.advice == f"{uninstall} && {again}"
     installed |= {"opencv-python": "", "opencv-contrib-python": ""}
-    assert doctor.cv2_owner() == Finding(
-        "owner of cv2", "none", "pip install -r requirements.txt", blocking=True
-    )
-
-
-def test_without_packages_nothing_more_is_checked(installed: dict[str, str]) -> None:
+    assert doctor.cv2_owner() == Finding("owner of cv2", "none", again, blocking=True)
+    assert doctor.packages().state == "missing: opencv-contrib-python"
+    installed["opencv-contrib-python"] = "4"
     assert not doctor.packages().advice
     installed["mediapipe"] = ""
-    *_, last = doctor.examine()
+    *_, last = doctor.examine()  # without packages nothing more is checked
     assert last.state == "missing: mediapipe"
     assert "make setup" in last.advice
     assert last.blocking
@@ -90,6 +88,11 @@ def test_a_gpu_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         assert doctor.gpu() == Finding("GPU", state)
 
 
+def test_the_right_landmarker_is_recognised(landmarker: Path) -> None:
+    assert landmarker.exists()
+    assert doctor.landmarker().state.endswith("SHA-256 as expected")
+
+
 def test_the_landmarker_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_file, "find", lambda: None)
     assert doctor.landmarker().state == "not here yet"
@@ -100,32 +103,19 @@ def test_the_landmarker_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert doctor.landmarker().advice.startswith("delete it")
 
 
-def test_the_right_landmarker_is_recognised(landmarker: Path) -> None:
-    assert landmarker.exists()
-    assert doctor.landmarker().state.endswith("SHA-256 as expected")
-
-
-def test_a_cache_that_cannot_be_written_and_a_full_disk_are_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert not doctor.cache().advice
+def test_what_is_wrong_with_the_machine_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    for check in (doctor.git, doctor.python, doctor.cache):
+        assert not check().advice
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    assert "source .venv/bin/activate" in doctor.python().advice
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert doctor.git().blocking
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert doctor.cache().blocking
     assert "set FACEWAVE_CACHE" in doctor.cache().advice
     for free, advice in ((7.9e9, "free some: the packages alone take 6.5 GB"), (8.1e9, "")):
         monkeypatch.setattr(shutil, "disk_usage", lambda _, f=free: type("", (), {"free": f}))
         assert doctor.disk().advice == advice
-
-
-def test_a_python_without_an_environment_and_no_git_are_found(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert doctor.git() == GOOD
-    assert not doctor.python().advice
-    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
-    assert "source .venv/bin/activate" in doctor.python().advice
-    monkeypatch.setattr(shutil, "which", lambda _: None)
-    assert doctor.git().blocking
 
 
 def test_findings_are_printed_with_advice_and_decide_the_exit_code(
