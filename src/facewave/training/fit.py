@@ -129,12 +129,16 @@ def _fit_linear(head: Linear, train: Prepared, kind: ClassifierKind, settings: T
     inputs = train.inputs_nKP.flatten(1).double().numpy()
     present = np.unique(train.codes_n.numpy())
     coefficients, intercepts = np.zeros((1, inputs.shape[1])), np.zeros(1)
+    # With an L2 penalty the solution lies in the space that the clips span (the representer
+    # theorem, Kimeldorf and Wahba 1970), which has n dimensions instead of thousands.
+    directions, inputs = np.linalg.qr(inputs.T)
+    inputs = inputs.T
     if len(present) > 1:  # scikit-learn refuses a single class
-        solver = LogisticRegression(C=settings.logistic.c, max_iter=2000)
+        solver = LogisticRegression(C=settings.logistic.c, max_iter=20_000, tol=1e-8)
         if kind == "svm":
             solver = LinearSVC(C=settings.svm.c, max_iter=10_000, random_state=settings.seed)
         solver.fit(inputs, train.codes_n.numpy(), sample_weight=_weights(train, settings))
-        coefficients, intercepts = solver.coef_, solver.intercept_
+        coefficients, intercepts = solver.coef_ @ directions.T, solver.intercept_
     if len(present) == 2:  # scikit-learn has one row for two classes
         coefficients = np.vstack([0 * coefficients, coefficients])
         intercepts = np.concatenate([0 * intercepts, intercepts])
