@@ -27,6 +27,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +36,8 @@ import pytest
 SECONDS = 120.0  # for a test, and for all tests of one mutation
 TESTS = 60  # of those that execute a line, at most
 COSMETIC = {"plots.py", "figures.py", "pictures.py", "draw.py", "face_map.py", "cli.py"}
-FORMATTING = {
-    "indent",
-    "width",
-    "frozen",
-    "ensure_ascii",
-    "soft_wrap",
-    "highlight",
-    "markup",
-    "help",
-}
+FORMATTING = {"indent", "width", "frozen", "ensure_ascii", "soft_wrap", "highlight", "markup",
+              "help"}  # fmt: skip
 RESULTS = "MUTATE_RESULTS"  # the file in which pytest reports to us
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -63,21 +56,12 @@ OPPOSITES = {"min": "max", "max": "min", "any": "all", "all": "any", "argmin": "
 
 @dataclass(frozen=True)
 class Mutation:
-    """One changed expression.
-
-    Attributes:
-        room: the folder below src/facewave, "shared" for modules that lie there.
-        path: of the file, below the root.
-        line: its line, from 1.
-        start: where the expression begins in the file, in bytes.
-        end: where it ends.
-        new: what stands there instead.
-    """
+    """One changed expression: of a room ("shared": none), in a file below the root."""
 
     room: str
     path: str
-    line: int
-    start: int
+    line: int  # from 1
+    start: int  # of the expression, in bytes
     end: int
     old: str
     new: str
@@ -132,13 +116,10 @@ def mutable(node: ast.AST) -> Iterator[ast.AST]:
 def mutations(root: Path, path: Path) -> list[Mutation]:
     """All mutations of a file."""
     source = path.read_bytes()
-    starts = [0]
-    for line in source.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
+    starts = [0, *accumulate(map(len, source.splitlines(keepends=True)))]
     inner = path.relative_to(root / "src/facewave").parts
     room = inner[0] if len(inner) > 1 else "shared"
     found = []
-    place = str(path.relative_to(root))
     for node in mutable(ast.parse(source)):
         replaced = [(node, new) for new in changes(node)]
         if isinstance(node, ast.If | ast.IfExp | ast.While):
@@ -148,12 +129,22 @@ def mutations(root: Path, path: Path) -> list[Mutation]:
             replaced = [(node.value, ast.Constant(None))] if node.lineno % 4 == 0 else []
         for old, new in replaced:
             assert isinstance(old, ast.expr)
-            assert old.end_lineno is not None
-            assert old.end_col_offset is not None
+            assert old.end_lineno
+            assert old.end_col_offset
             start = starts[old.lineno - 1] + old.col_offset
             end = starts[old.end_lineno - 1] + old.end_col_offset
             text = f"({ast.unparse(ast.fix_missing_locations(new))})"
-            found.append(Mutation(room, place, old.lineno, start, end, ast.unparse(old), text))
+            found.append(
+                Mutation(
+                    room,
+                    str(path.relative_to(root)),
+                    old.lineno,
+                    start,
+                    end,
+                    ast.unparse(old),
+                    text,
+                )
+            )
     return found
 
 
@@ -200,12 +191,13 @@ def covering(data: Path | None) -> dict[tuple[str, int], list[str]]:
 
 def of_room(root: Path, room: str, tests: list[str]) -> list[str]:
     """The files of tests in a room's folder, then those that import it."""
-    if room == "shared":
-        return [str(path.relative_to(root)) for t in tests for path in (root / t).glob("test_*.py")]
     files = [path for t in tests for path in sorted((root / t).rglob("test_*.py"))]
-    inside = [path for path in files if room in path.parts]
-    naming = [path for path in files if f"facewave.{room}" in path.read_text("utf-8")]
-    return [str(path.relative_to(root)) for path in dict.fromkeys([*inside, *naming])]
+    if room == "shared":
+        files = [path for path in files if path.parent in {root / t for t in tests}]
+    else:
+        naming = [path for path in files if f"facewave.{room}" in path.read_text("utf-8")]
+        files = [*(path for path in files if room in path.parts), *naming]
+    return [str(path.relative_to(root)) for path in dict.fromkeys(files)]
 
 
 def pytest_runtest_protocol(item: pytest.Item) -> None:
@@ -221,16 +213,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
         item.session.shouldstop = "the time for this mutation is over"
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+def pytest_runtest_logreport(report: pytest.TestReport | pytest.CollectReport) -> None:
     """As pytest's plugin: name the test that failed."""
     if report.failed and RESULTS in os.environ:
-        Path(os.environ[RESULTS]).write_text(report.nodeid)
+        Path(os.environ[RESULTS]).write_text(report.nodeid or "import")
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:
     """As pytest's plugin: code that cannot be imported is found as well."""
-    if report.failed and RESULTS in os.environ:
-        Path(os.environ[RESULTS]).write_text(report.nodeid or "import")
+    pytest_runtest_logreport(report)
 
 
 BEGUN = pytest.StashKey[float]()
