@@ -182,8 +182,7 @@ def test_values_of_another_type_are_named(refusal: Refusal) -> None:
 
 
 def test_numbers_out_of_bounds_are_named_with_their_values(refusal: Refusal) -> None:
-    wrong: dict[str, list[float]] = {}
-    for values, keys in (
+    bounds: list[tuple[list[float], str]] = [
         ([0], "landmarks.time_limit_s landmarks.fps train.logistic.c train.svm.c"),
         ([0], "evaluate.resamples train.trees.stages train.partitions.1 study.k.0 study.removed.0"),
         ([0], "datasets.demo.fps datasets.demo.window datasets.demo.every train.network.hidden"),
@@ -208,8 +207,8 @@ def test_numbers_out_of_bounds_are_named_with_their_values(refusal: Refusal) -> 
         ([0, -1e-3, float("nan"), float("inf")], "train.network.lr"),
         ([float("nan")], "study.removed.1"),
         ([-1, 2**32], "labels.seed train.seed evaluate.seed"),
-    ):
-        wrong |= dict.fromkeys(keys.split(), values)
+    ]
+    wrong = {key: outside for outside, keys in bounds for key in keys.split()}
     for values in rounds(wrong):
         found = complaints(refusal(everywhere(values)))
         assert set(found) == set(values)
