@@ -61,7 +61,7 @@ def test_what_changed_runs_and_no_more(workspace: Path) -> None:
     output = run(workspace, "dvc", "repro", "evaluate")
     assert {"wavelet@demo", "train", "evaluate"} <= set(stages_run(output))
     assert not {"clean@demo", "extract@demo"} & set(stages_run(output))
-    assert "split.model.war" in run(workspace, "dvc", "metrics", "diff", "--all")
+    assert "war" in run(workspace, "dvc", "metrics", "diff", "--all")
 
     params.write_text(params.read_text().replace("    lr: 0.002", "    learning_rate: 0.002"))
     output = run(workspace, "dvc", "repro", ok=False)
@@ -98,9 +98,9 @@ def test_experiments_are_queued_shown_and_compared(workspace: Path) -> None:
     table = run(workspace, "dvc", "exp", "show", "--csv")
     shown = pd.read_csv(io.StringIO(table)).set_index("Experiment")
     assert shown.loc[["g-1", "g-2"], "wavelets.k"].tolist() == [4, 6]
-    assert shown.loc["plain", "split.model.name"] == "logistic"
+    assert shown.loc["plain", "train.model"] == "logistic"
     difference = run(workspace, "dvc", "metrics", "diff", "HEAD", "plain", "--all")
-    assert re.search(r"split\.model\.war +[\d.]+ +[\d.]+ ", difference)
+    assert re.search(r"\bwar +[\d.]+ +[\d.]+ ", difference)
 
 
 def test_plots_and_artifacts_are_where_dvc_yaml_says(workspace: Path, tmp_path: Path) -> None:
