@@ -1,8 +1,8 @@
 """Transcripts beside clips, as subtitles or as plain text, for rows that have none.
 
 Subtitles are WebVTT (https://www.w3.org/TR/webvtt1) or SubRip, which no standard describes: its
-cues are the same but for a comma in their times. FFmpeg and pysubs2 read both but pass over what
-they do not understand; here a mistake is reported with its line, hence the parser.
+cues are the same but for a comma in their times. FFmpeg and pysubs2 read both but take damaged
+cues without a word; here a mistake is reported with its line, hence the parser.
 """
 
 import html
