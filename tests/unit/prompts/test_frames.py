@@ -19,7 +19,6 @@ from facewave import params
 from facewave.errors import UserError
 from facewave.landmarks import schema
 from facewave.prompts.frames import Picture, Shown, draw_seed, grid, moments, show
-from facewave.video import Clip
 from making import REPOSITORY, write_video
 
 LANGUAGE = replace(
@@ -30,11 +29,8 @@ LANGUAGE = replace(
     side=64,
 )
 WHOLE = replace(LANGUAGE, picture="whole")
-DEMO = REPOSITORY / "data/trajectories/demo"
-CLIPS = REPOSITORY / "data/raw/demo"
 FPS = 10.0
 GREY, FACE = 100, 200
-ROW = {row.video_idx: row for row in schema.read_index(DEMO).itertuples()}
 
 Sampling = Literal["uniform", "random", "middle"]
 Box = tuple[float, float, float, float]  # left, top, right, bottom in picture widths and heights
@@ -44,7 +40,8 @@ NAN = math.nan
 
 
 def write(folder: Path, *pictures: Picture) -> Path:
-    """A clip of pictures, BGR."""
+    """A clip of pictures, BGR, in a new folder."""
+    folder = Path(tempfile.mkdtemp(dir=folder))
     for number, picture in enumerate(pictures):
         assert cv2.imwrite(str(folder / f"{number}.png"), picture)
     return folder
@@ -117,16 +114,13 @@ def test_moments_are_where_they_are_said_to_be(duration: float, count: int, seed
     assert moments(3.0, 3, "middle", 0) == pytest.approx([7 / 6, 9 / 6, 11 / 6])
 
 
-def test_the_seed_decides_random_moments_alone() -> None:
+def test_seeds_decide_random_moments_alone_and_differ() -> None:
     spread = np.array([moments(1.0, 2, "random", seed) for seed in range(500)])
     assert spread.mean(axis=0) == pytest.approx([0.25, 0.75], abs=0.03)
     assert spread.std(axis=0) == pytest.approx([0.144, 0.144], abs=0.02)  # 0.5 / sqrt(12)
     assert len({tuple(moments(2.0, 4, "uniform", seed)) for seed in range(50)}) == 1
     for duration in (0.0, -1.0, NAN):
         assert moments(duration, 3, "random", 0).tolist() == [0, 0, 0]
-
-
-def test_a_drawing_seed_is_always_the_same_and_its_own() -> None:
     assert draw_seed(0, 0, "1") == 0x8DC72DE8
     ways = {(s, e, v) for s in range(5) for e in range(5) for v in ("", "1", "2", "11", "ü/1 2")}
     drawn = {draw_seed(*way) for way in ways}
@@ -134,7 +128,7 @@ def test_a_drawing_seed_is_always_the_same_and_its_own() -> None:
     assert all(0 <= seed < 2**32 for seed in drawn)
 
 
-def test_without_a_trajectory_the_first_frames_from_the_moments_on_are_shown(
+def test_without_a_trajectory_the_first_frames_from_the_moments_on_are_shown_or_the_last(
     tmp_path: Path,
 ) -> None:
     clip = write_pictures(tmp_path, range(10, 20))
@@ -143,9 +137,20 @@ def test_without_a_trajectory_the_first_frames_from_the_moments_on_are_shown(
     assert shown.times_F == pytest.approx([0.125, 0.375, 0.625, 0.875])
     assert shown.duration == 1
     assert {picture.shape for picture in shown.pictures} == {(48, 64, 3)}
+    clip = write_pictures(tmp_path, range(10, 20))
+    assert levels(show(clip, FPS, NAN, 3.0, None, WHOLE, 0)) == [14, 14, 14, 14]
+    assert levels(show(clip, FPS, 0.5, 1.0, None, WHOLE, 0)) == [17, 19, 19, 19]
+    longer = followed([(0.2, 0.2, 0.8, 0.8)] * 20)  # as a file that was whole once
+    assert levels(show(clip, FPS, NAN, 2.0, longer, LANGUAGE, 0)) == [12, 17, 17, 17]
+    clip = write_pictures(tmp_path, [50])
+    shown = show(clip, FPS, NAN, 1.0, None, replace(WHOLE, frames=1, sampling="middle"), 0)
+    assert levels(shown) == [50]
+    shown = show(clip / "0.png", FPS, NAN, 0.0, followed([None]), LANGUAGE, 0)
+    assert levels(shown) == [50] * 4
+    assert shown.times_F.tolist() == [0] * 4
 
 
-def test_frames_are_those_that_the_extraction_looked_at(tmp_path: Path) -> None:
+def test_a_row_shows_frames_of_its_part_that_the_extraction_looked_at(tmp_path: Path) -> None:
     clip = write_pictures(tmp_path, range(10, 40))
     sparse = followed([(0.2, 0.2, 0.8, 0.8)] * 5, fps=FPS / 2)  # every other frame
     for options in (LANGUAGE, WHOLE):
@@ -159,9 +164,6 @@ def test_frames_are_those_that_the_extraction_looked_at(tmp_path: Path) -> None:
         options = replace(LANGUAGE, frames=16)
         first = 10 + round(10 * start)
         assert levels(show(clip, FPS, start, 1.6, part, options, 0)) == [*range(first, first + 16)]
-
-
-def test_a_row_shows_its_own_part(tmp_path: Path) -> None:
     clip = write_pictures(tmp_path, range(10, 40))
     whole = followed([(0.2, 0.2, 0.8, 0.8)] * 30)
     part = schema.between(whole, 1.0, 2.0)
@@ -177,44 +179,11 @@ def test_a_row_shows_its_own_part(tmp_path: Path) -> None:
     shown = show(clip, 1, 0.5, 2.0, part, LANGUAGE, 0)
     assert levels(shown) == [11, 11, 11, 12]
     assert shown.times_F == pytest.approx([0.5, 0.5, 0.5, 1.5])
-
-
-def test_a_row_is_cut_out_where_its_own_face_is(tmp_path: Path) -> None:
     left, right = (0.1, 0.4, 0.2, 0.6), (0.8, 0.4, 0.9, 0.6)
     faces: list[Box] = [left] * 10 + [right] * 10
     clip = write_faces(tmp_path, faces, 400, 200)
     for picture in show(clip, FPS, 1.0, 1.0, followed(faces), LANGUAGE, 0).pictures:
         assert extent(picture) == pytest.approx((12, 12, 52, 52), abs=1)
-
-
-def test_a_demo_clips_frames_are_shown_as_they_are() -> None:
-    row = ROW["21"]
-    trajectory = schema.read_row(DEMO, row)
-    frames = list(Clip(CLIPS / row.file_path, 25).frames())
-    options = replace(WHOLE, side=max(row.width, row.height), frames=5)
-    shown = show(CLIPS / row.file_path, 25, row.start, row.duration, trajectory, options, 0)
-    wanted = moments(row.duration, 5, "uniform", 0)
-    begun = [max(t for t in range(29) if trajectory.times_T[t] <= time) for time in wanted]
-    np.testing.assert_array_equal(shown.times_F, trajectory.times_T[begun])
-    for picture, t in zip(shown.pictures, begun, strict=True):
-        np.testing.assert_array_equal(picture, frames[t].picture)
-
-
-def test_a_clip_that_ends_early_shows_its_last_picture_again(tmp_path: Path) -> None:
-    clip = write_pictures(tmp_path, range(10, 20))
-    assert levels(show(clip, FPS, NAN, 3.0, None, WHOLE, 0)) == [14, 14, 14, 14]
-    assert levels(show(clip, FPS, 0.5, 1.0, None, WHOLE, 0)) == [17, 19, 19, 19]
-    longer = followed([(0.2, 0.2, 0.8, 0.8)] * 20)  # as a file that was whole once
-    assert levels(show(clip, FPS, NAN, 2.0, longer, LANGUAGE, 0)) == [12, 17, 17, 17]
-
-
-def test_a_moment_in_the_last_frames_time_has_a_picture(tmp_path: Path) -> None:
-    clip = write_pictures(tmp_path, [50])
-    shown = show(clip, FPS, NAN, 1.0, None, replace(WHOLE, frames=1, sampling="middle"), 0)
-    assert levels(shown) == [50]
-    shown = show(clip / "0.png", FPS, NAN, 0.0, followed([None]), LANGUAGE, 0)
-    assert levels(shown) == [50] * 4
-    assert shown.times_F.tolist() == [0] * 4
 
 
 def damaged(folder: Path) -> list[Path]:
@@ -227,7 +196,7 @@ def damaged(folder: Path) -> list[Path]:
     return [folder / name for name in ("empty", "text.mp4", "text.png", "cut.mp4")]
 
 
-def test_what_cannot_be_decoded_is_black(tmp_path: Path) -> None:
+def test_what_cannot_be_decoded_is_black_and_a_missing_clip_is_named(tmp_path: Path) -> None:
     trajectories = (None, schema.EMPTY, followed([(0.2, 0.2, 0.8, 0.8)] * 20))
     for clip, trajectory, duration, options in product(
         damaged(tmp_path), trajectories, (2.0, 0.0, NAN), (LANGUAGE, WHOLE)
@@ -244,16 +213,13 @@ def test_what_cannot_be_decoded_is_black(tmp_path: Path) -> None:
         assert levels(shown) == [10, 0, 12, 13]
         assert not shown.pictures[1].any()
         assert {picture.shape for picture in shown.pictures} == {(height, 64, 3)}
-
-
-def test_a_missing_clip_is_named_unless_no_frame_is_shown(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone\.mp4 is not here"):
         show(tmp_path / "gone.mp4", FPS, NAN, 1.0, None, LANGUAGE, 0)
     shown = show(tmp_path / "gone", FPS, NAN, 1.0, None, replace(LANGUAGE, frames=0), 0)
     assert (shown.pictures, shown.times_F.shape, shown.duration) == ([], (0,), 1.0)
 
 
-def test_a_whole_pictures_longer_side_is_as_set(tmp_path: Path) -> None:
+def test_pictures_are_resized_red_first_and_of_one_size(tmp_path: Path) -> None:
     for size, side, expected in (
         ((64, 48), 32, (24, 32)),
         ((48, 64), 32, (32, 24)),
@@ -264,27 +230,20 @@ def test_a_whole_pictures_longer_side_is_as_set(tmp_path: Path) -> None:
         shown = show(clip, FPS, NAN, 0.2, None, replace(WHOLE, side=side), 0)
         assert {picture.shape for picture in shown.pictures} == {(*expected, 3)}
         assert {picture.dtype for picture in shown.pictures} == {np.dtype(np.uint8)}
-
-
-def test_shrinking_averages(tmp_path: Path) -> None:
     stripes = np.zeros((112, 112, 3), np.uint8)
     stripes[:, ::4] = 200
     clip, options = write(tmp_path, stripes), replace(WHOLE, side=28, frames=1)
     (picture,) = show(clip, FPS, NAN, 0.1, None, options, 0).pictures
     assert (picture == 50).all()
-
-
-def test_colours_come_red_first(tmp_path: Path) -> None:
-    write(tmp_path, np.full((48, 64, 3), (60, 20, 200), np.uint8))  # OpenCV writes blue first
+    clip = write(
+        tmp_path, np.full((48, 64, 3), (60, 20, 200), np.uint8)
+    )  # OpenCV writes blue first
     for options in (LANGUAGE, WHOLE):
-        shown = show(tmp_path, FPS, NAN, 0.1, followed([(0.4, 0.4, 0.6, 0.6)]), options, 0)
+        shown = show(clip, FPS, NAN, 0.1, followed([(0.4, 0.4, 0.6, 0.6)]), options, 0)
         assert shown.pictures[0][24, 32].tolist() == [200, 20, 60]
-
-
-def test_pictures_of_several_sizes_are_shown_in_one(tmp_path: Path) -> None:
-    write(tmp_path, np.full((32, 64, 3), 80, np.uint8), np.full((64, 32, 3), 90, np.uint8))
+    clip = write(tmp_path, np.full((32, 64, 3), 80, np.uint8), np.full((64, 32, 3), 90, np.uint8))
     both = followed([(0.25, 0.25, 0.75, 0.75)] * 2)
-    shown = show(tmp_path, FPS, NAN, 0.2, both, replace(WHOLE, frames=2), 0)
+    shown = show(clip, FPS, NAN, 0.2, both, replace(WHOLE, frames=2), 0)
     assert [picture.shape for picture in shown.pictures] == [(64, 64, 3)] * 2
     assert levels(shown) == [80, 90]
     assert (shown.pictures[0][:16] == 0).all()
@@ -335,24 +294,7 @@ def test_the_face_is_in_the_square_at_one_scale(faces: list[Box], size: tuple[in
         assert black == pytest.approx(max(0, length - min(size)) / length, abs=0.02)
 
 
-def test_a_face_that_moves_stays_in_the_middle(tmp_path: Path) -> None:
-    faces: list[Box] = [(x, 0.4, x + 0.1, 0.6) for x in (0.2, 0.4, 0.6, 0.7)]
-    clip = write_faces(tmp_path, faces, 400, 200)
-    options = replace(LANGUAGE, side=128)
-    for picture in show(clip, FPS, NAN, 0.4, followed(faces), options, 0).pictures:
-        assert extent(picture) == pytest.approx((24, 24, 104, 104), abs=3)  # 128 * 0.3 / 1.6
-
-
-def test_points_outside_the_picture_do_not_stop_anything(tmp_path: Path) -> None:
-    half_out: Box = (-0.2, 0.3, 0.2, 0.7)
-    clip = write_faces(tmp_path, [(0.0, 0.3, 0.2, 0.7)], 200, 200)
-    shown = show(clip, FPS, NAN, 0.1, followed([half_out]), LANGUAGE, 0)
-    assert extent(shown.pictures[0]) == pytest.approx((0, 12, 20, 52), abs=1)
-    far: Box = (5.0, -30.0, 5.0, -30.0)
-    assert (show(clip, FPS, NAN, 0.1, followed([far]), LANGUAGE, 0).pictures[0] == GREY).all()
-
-
-def test_without_the_face_in_a_frame_the_nearest_tells_the_place(tmp_path: Path) -> None:
+def test_squares_are_where_the_face_is_nearest_in_time_if_anywhere(tmp_path: Path) -> None:
     left, right = (0.1, 0.4, 0.2, 0.6), (0.8, 0.4, 0.9, 0.6)
     clip = write_faces(tmp_path, [left, left, right, right], 400, 200)
     seen = followed([left, None, None, right])
@@ -361,9 +303,12 @@ def test_without_the_face_in_a_frame_the_nearest_tells_the_place(tmp_path: Path)
     seen = followed([left, None, None, None])
     shown = show(clip, FPS, NAN, 0.4, seen, LANGUAGE, 0)
     assert [bool((p > 150).any()) for p in shown.pictures] == [True, True, False, False]
-
-
-def test_without_any_face_whole_frames_are_shown(tmp_path: Path) -> None:
+    half_out: Box = (-0.2, 0.3, 0.2, 0.7)
+    clip = write_faces(tmp_path, [(0.0, 0.3, 0.2, 0.7)], 200, 200)
+    shown = show(clip, FPS, NAN, 0.1, followed([half_out]), LANGUAGE, 0)
+    assert extent(shown.pictures[0]) == pytest.approx((0, 12, 20, 52), abs=1)
+    far: Box = (5.0, -30.0, 5.0, -30.0)
+    assert (show(clip, FPS, NAN, 0.1, followed([far]), LANGUAGE, 0).pictures[0] == GREY).all()
     clip = write_pictures(tmp_path, range(10, 14))
     for trajectory in (None, schema.EMPTY, followed([None] * 4)):
         shown = show(clip, FPS, NAN, 0.4, trajectory, LANGUAGE, 0)

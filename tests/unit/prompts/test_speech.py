@@ -153,10 +153,7 @@ def write_clip(
     return path
 
 
-# What is heard.
-
-
-def test_a_part_is_cut_to_the_sample(tmp_path: Path) -> None:
+def test_a_part_is_cut_to_the_sample_from_the_first_picture_on(tmp_path: Path) -> None:
     sound, first, inf = noise(3), 0.064, math.inf
     clip = write_clip(tmp_path / "a.mkv", sound)
     for start, end in (
@@ -167,6 +164,17 @@ def test_a_part_is_cut_to_the_sample(tmp_path: Path) -> None:
         last = None if math.isinf(end) else round(end * RATE)
         np.testing.assert_allclose(found, sound[round(start * RATE) : last], atol=1e-4)
         assert found.dtype == np.float32
+    sound = noise(2)
+    late = write_clip(tmp_path / "a.mkv", sound, sound_from=0.5)
+    np.testing.assert_allclose(
+        read_sound(late, RATE, 1.0, 2.0), sound[RATE // 2 :][:RATE], atol=1e-4
+    )
+    np.testing.assert_allclose(read_sound(late, RATE, 0.0, 1.0), sound[: RATE // 2], atol=1e-4)
+    early = write_clip(tmp_path / "b.mkv", sound, pictures_from=0.4)
+    from_there = round(0.4 * RATE)
+    np.testing.assert_allclose(
+        read_sound(early, RATE, 0.0, 1.0), sound[from_there:][:RATE], atol=1e-4
+    )
 
 
 def pitch(sound: Floats) -> float:
@@ -184,20 +192,6 @@ def test_any_rate_and_channels_become_one_track_at_the_rate_asked_for(tmp_path: 
     assert pitch(heard) == pytest.approx(440, abs=2)
     assert 0.05 < np.abs(heard[RATE // 2 : RATE]).max() < 0.5
     assert len(read_sound(clip, RATE, 0.5, 1.5)) == RATE
-
-
-def test_times_count_from_the_first_picture(tmp_path: Path) -> None:
-    sound = noise(2)
-    late = write_clip(tmp_path / "a.mkv", sound, sound_from=0.5)
-    np.testing.assert_allclose(
-        read_sound(late, RATE, 1.0, 2.0), sound[RATE // 2 :][:RATE], atol=1e-4
-    )
-    np.testing.assert_allclose(read_sound(late, RATE, 0.0, 1.0), sound[: RATE // 2], atol=1e-4)
-    early = write_clip(tmp_path / "b.mkv", sound, pictures_from=0.4)
-    from_there = round(0.4 * RATE)
-    np.testing.assert_allclose(
-        read_sound(early, RATE, 0.0, 1.0), sound[from_there:][:RATE], atol=1e-4
-    )
 
 
 def test_a_container_whose_time_starts_anywhere(tmp_path: Path) -> None:
@@ -223,16 +217,13 @@ def test_clips_without_sound(tmp_path: Path, whisper: Path) -> None:
             assert Recogniser(str(whisper)).text(clip) == "", clip
 
 
-def test_of_a_file_cut_short_the_beginning_is_heard(tmp_path: Path) -> None:
+def test_of_a_damaged_file_the_rest_is_heard(tmp_path: Path) -> None:
     sound = noise(3)
     clip = write_clip(tmp_path / "a.mkv", sound)
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
     heard = read_sound(clip, RATE, 0.0, math.inf)
     assert 0.2 * len(sound) < len(heard) < 0.8 * len(sound)
     np.testing.assert_allclose(heard, sound[: len(heard)], atol=1e-4)
-
-
-def test_a_damaged_packet_is_a_gap(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", noise(3), codec="aac")
     whole = len(read_sound(clip, RATE, 0.0, math.inf))
     with av.open(str(clip)) as container:
@@ -255,10 +246,9 @@ def test_a_playlist_named_like_a_clip_opens_no_other_file(tmp_path: Path) -> Non
         assert len(read_sound(tmp_path / name, RATE, 0.0, math.inf)) == 0
 
 
-# What is recognised.
-
-
-def test_the_same_sound_is_always_the_same_text(tmp_path: Path, whisper: Path, cache: Path) -> None:
+def test_a_text_is_that_of_a_sound_a_part_and_a_model(
+    tmp_path: Path, whisper: Path, cache: Path
+) -> None:
     clip = write_clip(tmp_path / "a.mkv", noise(1.5))
     first = Recogniser(str(whisper)).text(clip)
     assert first.isalpha()
@@ -266,10 +256,10 @@ def test_the_same_sound_is_always_the_same_text(tmp_path: Path, whisper: Path, c
     assert Recogniser(str(whisper)).text(clip) == first
     recogniser = Recogniser(str(whisper))  # missing limits are those of the clip
     assert recogniser.text(clip, math.nan, math.nan) == recogniser.text(clip) == first
-    assert len(list(cache.rglob("*.json"))) == 1
-
-
-def test_another_sound_part_or_model_is_another_text(tmp_path: Path, whisper: Path) -> None:
+    (kept,) = cache.rglob("*.json")
+    for content in ("", '{"text', "[]", '{"text": null}', "{}"):
+        kept.write_text(content)
+        assert recogniser.text(clip) == json.loads(kept.read_text())["text"] == first
     clips = [write_clip(tmp_path / f"{i}.mkv", noise(1.8, i)) for i in range(2)]
     other = make_whisper(tmp_path / "other", seed=3)
     found = [
@@ -280,7 +270,9 @@ def test_another_sound_part_or_model_is_another_text(tmp_path: Path, whisper: Pa
     assert len(set(found)) == 4
 
 
-def test_what_comes_after_the_model_s_window_is_heard(tmp_path: Path, whisper: Path) -> None:
+def test_what_comes_after_the_model_s_window_is_heard_in_one_language_or_many(
+    tmp_path: Path, whisper: Path, copy: Path
+) -> None:
     sound = noise(3 * WINDOW_S, seed=3)
     other = sound.copy()
     other[-WINDOW_S * RATE :] = noise(WINDOW_S, seed=7)
@@ -288,18 +280,12 @@ def test_what_comes_after_the_model_s_window_is_heard(tmp_path: Path, whisper: P
     one, two = Recogniser(str(whisper)).texts([(clip, 0.0, math.inf) for clip in clips])
     assert one != two
     assert one.replace(" ", "").isalpha()
-
-
-def test_a_model_of_one_language_is_asked_for_no_task(tmp_path: Path, copy: Path) -> None:
     settings = json.loads((copy / "generation_config.json").read_text())
     for name in ("lang_to_id", "task_to_id"):
         del settings[name]
     (copy / "generation_config.json").write_text(json.dumps(settings | {"is_multilingual": False}))
     clip = write_clip(tmp_path / "a.mkv", noise(1))
     assert Recogniser(str(copy)).text(clip).isalpha()
-
-
-# What is kept.
 
 
 def test_the_second_time_no_model_is_loaded(
@@ -330,19 +316,6 @@ def test_what_a_model_from_the_hub_has_said_needs_no_hub(
     assert kept.relative_to(cache).parts[:2] == ("transcripts", kept.stem[:2])
 
 
-def test_a_damaged_file_of_the_cache_is_made_again(
-    tmp_path: Path, whisper: Path, cache: Path
-) -> None:
-    clip = write_clip(tmp_path / "a.mkv", noise(1))
-    recogniser = Recogniser(str(whisper))
-    text = recogniser.text(clip)
-    (kept,) = cache.rglob("*.json")
-    for content in ("", '{"text', "[]", '{"text": null}', "{}"):
-        kept.write_text(content)
-        assert recogniser.text(clip) == text
-        assert json.loads(kept.read_text())["text"] == text
-
-
 def test_transcripts_come_from_the_source_that_is_asked_for(tmp_path: Path, whisper: Path) -> None:
     write_clip(tmp_path / "b.mkv", noise(1))
     nan = [math.nan] * 2
@@ -359,9 +332,6 @@ def test_transcripts_come_from_the_source_that_is_asked_for(tmp_path: Path, whis
     assert found("speech") == ["Hello.", Recogniser(str(whisper)).text(tmp_path / "b.mkv")]
 
 
-# Models that cannot be had.
-
-
 def refusal(clip: Path, model: str) -> str:
     with pytest.raises(UserError) as caught:
         Recogniser(model).text(clip)
@@ -373,17 +343,8 @@ def clip(tmp_path: Path) -> Path:
     return write_clip(tmp_path / "clip.mkv", noise(1))
 
 
-def test_a_model_that_is_not_pinned_or_cannot_be_fetched_is_refused(
-    clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for model in ("no/such/folder", "openai/whisper", "someone/whisper@main", ""):
-        assert re.search(r"train\.language\.speech.*openai/whisper-small", refusal(clip, model))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    assert re.search("HF_HOME.*or name a folder", refusal(clip, f"nobody/nothing@{'0' * 40}"))
-
-
-def test_a_folder_that_is_no_complete_whisper_is_refused(
-    clip: Path, whisper: Path, tmp_path: Path
+def test_a_model_that_is_not_pinned_or_not_complete_is_refused(
+    clip: Path, whisper: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights, norm = "model.safetensors", "model.decoder.layer_norm.weight"
     tensors = load_file(whisper / weights)
@@ -402,6 +363,10 @@ def test_a_folder_that_is_no_complete_whisper_is_refused(
         damage(folder)
         message = refusal(clip, str(folder))
         assert message.startswith(f"the speech recogniser {folder} cannot be loaded (")
+    for model in ("no/such/folder", "openai/whisper", "someone/whisper@main", ""):
+        assert re.search(r"train\.language\.speech.*openai/whisper-small", refusal(clip, model))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert re.search("HF_HOME.*or name a folder", refusal(clip, f"nobody/nothing@{'0' * 40}"))
 
 
 def test_code_beside_a_recogniser_is_never_run(

@@ -226,7 +226,7 @@ def test_sequence_models_see_the_order_of_steps() -> None:
         assert accuracy(module, replace(test, inputs_nND=test.inputs_nND[:, order])) < 0.8
 
 
-def test_calibration_lowers_the_loss_and_changes_no_answer() -> None:
+def test_calibration_lowers_the_loss_within_bounds_and_changes_no_answer() -> None:
     codes = [0, 1, 2]
     train, val = (samples(codes, 60, seed, distance=0.5) for seed in (1, 2))
     for kind in LEARNERS:
@@ -243,17 +243,11 @@ def test_calibration_lowers_the_loss_and_changes_no_answer() -> None:
         for other_val in (EMPTY, samples([5, 6], 20, seed=2)):
             module = fitted(kind, train, other_val, epochs=2).module
             assert module.temperature.item() == 1
-
-
-def test_classes_without_training_clips_do_not_heat_the_others() -> None:
     train, val = (samples([0, 1], 60, seed, distance=0.5) for seed in (1, 2))
     inputs = torch.cat([val.inputs_nND, val.inputs_nND[:9]])
     with_others = as_samples(inputs, torch.cat([val.codes_n, torch.full((9,), 4)]))
     alone, beside = (fitted("logistic", train, part) for part in (val, with_others))
     assert alone.weights() == beside.weights()
-
-
-def test_temperatures_are_bounded() -> None:
     for scale, codes_n, bound in ((0.1, [0, 1], 0.1), (90.0, [1, 0], 10.0)):
         nothing = torch.zeros(2)
         val = Prepared(scale * torch.eye(2), torch.tensor(codes_n), nothing, nothing)
@@ -261,7 +255,7 @@ def test_temperatures_are_bounded() -> None:
         assert temperature == pytest.approx(bound, rel=1e-3)
 
 
-def test_early_stopping_keeps_the_epoch_of_lowest_validation_loss() -> None:
+def test_the_epoch_of_lowest_validation_loss_stays_or_else_the_last() -> None:
     train, val = (samples(list(range(7)), n, seed, 0.8) for n, seed in ((60, 1), (40, 2)))
     stopped = fitted("mlp", train, val, epochs=100, patience=4).uncalibrated()
     curve = [figures["val_loss"] for figures in stopped.history]
@@ -271,6 +265,12 @@ def test_early_stopping_keeps_the_epoch_of_lowest_validation_loss() -> None:
     assert validation_loss(stopped.module, val) == pytest.approx(curve[best], abs=1e-7)
     shorter = fitted("mlp", train, val, epochs=best + 1, patience=100).uncalibrated()
     assert shorter.weights() == stopped.weights()
+    train = samples([0, 1, 2], 60, seed=1)
+    last = fitted("mlp", train, epochs=5, lr=0.001)
+    # Far from overfitting, the training part as validation chooses the last epoch, too.
+    same = fitted("mlp", train, train, epochs=5, lr=0.001).uncalibrated()
+    assert last.weights() == same.weights()
+    assert last.weights() != fitted("mlp", train, epochs=4, lr=0.001).weights()
 
 
 def test_the_figures_of_an_epoch_are_those_of_its_module() -> None:
@@ -288,15 +288,6 @@ def test_the_figures_of_an_epoch_are_those_of_its_module() -> None:
     assert done.history == [{"train_loss": pytest.approx(validation_loss(done.module, train))}]
 
 
-def test_without_validation_the_last_epoch_stays() -> None:
-    train = samples([0, 1, 2], 60, seed=1)
-    last = fitted("mlp", train, epochs=5, lr=0.001)
-    # Far from overfitting, the training part as validation chooses the last epoch, too.
-    same = fitted("mlp", train, train, epochs=5, lr=0.001).uncalibrated()
-    assert last.weights() == same.weights()
-    assert last.weights() != fitted("mlp", train, epochs=4, lr=0.001).weights()
-
-
 def test_a_seed_fixes_every_weight() -> None:
     train, val = samples([0, 1, 2], 60, seed=1), samples([0, 1, 2], 30, seed=2)
     for kind in ("svm", "trees", *NETWORKS):
@@ -310,7 +301,7 @@ def test_a_seed_fixes_every_weight() -> None:
             assert first.weights() != fitted(kind, train, val, epochs=3, seed=6).weights()
 
 
-def test_what_precedes_the_head_is_learnt_from_the_training_part_alone() -> None:
+def test_what_precedes_the_head_and_baselines_are_learnt_from_the_training_part_alone() -> None:
     codes = [0, 1, 2]
     train, other = samples(codes, 60, seed=1), samples(codes, 60, seed=4, distance=9)
     vals = (samples(codes, 30, seed=2), samples(codes, 50, seed=3, distance=40), EMPTY)
@@ -323,9 +314,13 @@ def test_what_precedes_the_head_is_learnt_from_the_training_part_alone() -> None
         elsewhere = fitted(kind, other, **options).weights(*before_head)
         assert elsewhere["standardize.mean"] != found[0]["standardize.mean"]
         assert elsewhere["project.components"] != found[0]["project.components"]
-
-
-def test_more_components_than_there_are_is_a_user_error() -> None:
+    train, val = samples([0, 1, 2], 60, seed=1), samples([0, 1], 30, seed=2)
+    for kind in ("majority", "logistic", "svm", "trees"):
+        with_val = fitted(kind, train, val)
+        if kind != "majority":
+            with_val.uncalibrated()
+        assert with_val.weights() == fitted(kind, train).weights()
+        assert with_val.history == []
     with pytest.raises(UserError, match=r"train\.pca is 4, but .* 3 channels have 3 principal"):
         fitted("logistic", samples([0, 1], 30, seed=1), pca=4)
 
@@ -363,13 +358,3 @@ def test_smoothed_and_soft_targets_are_what_is_learnt() -> None:
     for code, expected in ((0, 0.6), (1, 0.1)):
         of_class = found[train.codes_n == code]
         np.testing.assert_allclose(np.median(of_class[:, 0]), expected, atol=0.05)
-
-
-def test_but_for_the_temperature_baselines_do_not_look_at_validation() -> None:
-    train, val = samples([0, 1, 2], 60, seed=1), samples([0, 1], 30, seed=2)
-    for kind in ("majority", "logistic", "svm", "trees"):
-        with_val = fitted(kind, train, val)
-        if kind != "majority":
-            with_val.uncalibrated()
-        assert with_val.weights() == fitted(kind, train).weights()
-        assert with_val.history == []

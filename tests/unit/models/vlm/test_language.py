@@ -75,7 +75,9 @@ def model(request: pytest.FixtureRequest, kind: LanguageModelKind) -> LanguageMo
 
 
 @torch.inference_mode()
-def test_nothing_added_is_the_stock_model_token_by_token(kind: LanguageModelKind) -> None:
+def test_nothing_added_and_a_fresh_lora_are_the_stock_model_and_no_hook_stays(
+    kind: LanguageModelKind,
+) -> None:
     model, stock = language_model(kind, adapter=None), load(kind, "hub")
     inputs = model.backbone.inputs(PLAIN[:1])
     given = model.log_likelihoods(inputs, answers_of(model))
@@ -87,31 +89,25 @@ def test_nothing_added_is_the_stock_model_token_by_token(kind: LanguageModelKind
             logits = stock.model(**so_far, use_cache=False).logits[0, -1]
             by_hand += logits.log_softmax(-1)[token]
         torch.testing.assert_close(found, by_hand, **NEAR)
-
-
-@torch.inference_mode()
-def test_lora_begins_as_the_stock_model(kind: LanguageModelKind) -> None:
-    fresh = language_model(kind, adapter=None, lora=True, disturbed=False)
-    inputs, stock = fresh.backbone.inputs(PLAIN), load(kind, "hub")
-    logits = fresh.model(**inputs).logits
-    assert torch.equal(logits, stock.model(**inputs).logits)
-    changed = language_model(kind, adapter=None, lora=True)
-    assert not torch.allclose(logits, changed.model(**inputs).logits, atol=1e-3)
-
-
-@torch.inference_mode()
-def test_a_model_that_has_been_asked_leaves_no_hook_behind(kind: LanguageModelKind) -> None:
-    model, stock = language_model(kind, adapter="cross", prefix=4), load(kind, "hub")
+    plain = stock.inputs(PLAIN)
+    logits = stock.model(**plain).logits
+    fresh, changed = (
+        language_model(kind, adapter=None, lora=True, disturbed=d) for d in (False, True)
+    )
+    assert torch.equal(fresh.model(**plain).logits, logits)
+    assert not torch.allclose(changed.model(**plain).logits, logits, atol=1e-3)
+    model = language_model(kind, adapter="cross", prefix=4)
     inputs = inputs_of(model)
     model.log_likelihoods(inputs, answers_of(model))
     model.write(inputs, 2)
     loss(model, inputs, answers_of(model)[:2])
-    plain = stock.inputs(PLAIN)
-    assert torch.equal(model.model(**plain).logits, stock.model(**plain).logits)
+    assert torch.equal(model.model(**plain).logits, logits)
 
 
 @torch.inference_mode()
-def test_a_prompt_read_once_scores_as_each_answer_behind_it_alone(model: LanguageModel) -> None:
+def test_a_clip_is_answered_alike_alone_in_a_padded_batch_and_without_a_cache(
+    model: LanguageModel,
+) -> None:
     inputs, answers = inputs_of(model, pair_of(model)), answers_of(model)
     cached_nC = model.log_likelihoods(inputs, answers)
     assert cached_nC.shape == (2, len(WORDS))
@@ -122,13 +118,6 @@ def test_a_prompt_read_once_scores_as_each_answer_behind_it_alone(model: Languag
     # Answers of two lengths in one batch: a mean over clips.
     both = -loss(model, inputs, [answers[0], answers[2]])
     torch.testing.assert_close(both, (cached_nC[0, 0] + cached_nC[1, 2]) / 2, **NEAR)
-
-
-@torch.inference_mode()
-def test_a_clip_is_answered_alike_alone_in_a_padded_batch_and_without_a_cache(
-    model: LanguageModel,
-) -> None:
-    inputs = inputs_of(model, pair_of(model))
     assert (inputs["attention_mask"] == 0).any()
     spell(model)
     texts = model.write(inputs, 5)
@@ -164,7 +153,7 @@ def test_a_regression_reads_the_same_alone_in_a_batch_and_loaded(kind: LanguageM
 
 @torch.inference_mode()
 @pytest.mark.parametrize("adapter", ADAPTERS)
-def test_the_answer_follows_the_numbers_their_order_and_the_face(
+def test_the_answer_follows_the_numbers_and_the_face_of_every_clip_shown(
     kind: LanguageModelKind, adapter: AdapterKind
 ) -> None:
     model = language_model(kind, adapter)
@@ -184,14 +173,6 @@ def test_the_answer_follows_the_numbers_their_order_and_the_face(
     assert torch.equal(without, scores(numbers + ~absent[..., None, None] * 7, absent))
     with pytest.raises(ValueError, match="a model with face tokens needs the clips' numbers"):
         model.log_likelihoods(model.backbone.inputs(PAIR), answers)
-
-
-@torch.inference_mode()
-@pytest.mark.parametrize("adapter", ADAPTERS)
-def test_each_example_has_its_own_face_tokens(
-    kind: LanguageModelKind, adapter: AdapterKind
-) -> None:
-    model = language_model(kind, adapter)
     example = [turn(answer="sad", seed=2), turn("Now?" + PLACES, answer="happy", seed=3)]
     talks = [[*example, turn()], [*example, turn("Well?" + PLACES, seed=1)]]
     numbers = numbers_of(2, 3)
@@ -213,7 +194,9 @@ def test_each_example_has_its_own_face_tokens(
 
 
 @torch.inference_mode()
-def test_cross_attends_to_words_and_pictures_but_not_to_the_answer(kind: LanguageModelKind) -> None:
+def test_cross_attends_to_words_and_pictures_but_not_to_answers_or_placeholders(
+    kind: LanguageModelKind,
+) -> None:
     model, seen = language_model(kind, "cross"), []
     assert model.faces
     model.faces.register_forward_hook(lambda *call: seen.append(call[2]))
@@ -235,10 +218,6 @@ def test_cross_attends_to_words_and_pictures_but_not_to_the_answer(kind: Languag
     own = tokens([turn()])
     assert not torch.allclose(own, tokens([turn("How?" + PLACES)]), atol=1e-5)
     assert not torch.allclose(own, tokens([turn(seed=4)]), atol=1e-5)
-
-
-@torch.inference_mode()
-def test_cross_does_not_attend_to_placeholders(kind: LanguageModelKind) -> None:
     model, seen = language_model(kind, "cross", prefix=2), []
     assert model.faces
     model.faces.register_forward_hook(lambda *call: seen.append(call[2]))
@@ -382,7 +361,20 @@ def test_what_was_trained_makes_the_same_model_again(
 
 
 @torch.inference_mode()
-def test_a_prefix_begins_as_words_before_the_prompt(kind: LanguageModelKind) -> None:
+def test_a_prefix_begins_as_words_before_the_prompt_and_all_of_it_has_an_effect(
+    kind: LanguageModelKind,
+) -> None:
+    model = language_model(kind, adapter=None, prefix=3)
+    inputs, answers = inputs_of(model, PLAIN), answers_of(model)
+    own = model.log_likelihoods(inputs, answers)
+    assert model.prefix
+    learnt = model.prefix.learnt
+    n_layers = len(model.model.get_decoder().layers)
+    assert learnt.shape[:3] == (2, n_layers, 3)
+    for at in torch.cartesian_prod(torch.arange(2), torch.arange(n_layers), torch.arange(3)):
+        learnt[tuple(at)] += 1
+        assert (model.log_likelihoods(inputs, answers) - own).abs().max() > 1e-4
+        learnt[tuple(at)] -= 1
     if kind == "tiny-paligemma2":
         pytest.skip("its prompt is read in both directions: there words would see what follows")
     model, stock = language_model(kind, adapter=None, prefix=7, disturbed=False), load(kind, "hub")
@@ -401,22 +393,7 @@ def test_a_prefix_begins_as_words_before_the_prompt(kind: LanguageModelKind) -> 
     assert (given - plain).abs() > 1e-3
 
 
-@torch.inference_mode()
-def test_every_virtual_token_of_every_layer_has_an_effect(kind: LanguageModelKind) -> None:
-    model = language_model(kind, adapter=None, prefix=3)
-    inputs, answers = inputs_of(model, PLAIN), answers_of(model)
-    own = model.log_likelihoods(inputs, answers)
-    assert model.prefix
-    learnt = model.prefix.learnt
-    n_layers = len(model.model.get_decoder().layers)
-    assert learnt.shape[:3] == (2, n_layers, 3)
-    for at in torch.cartesian_prod(torch.arange(2), torch.arange(n_layers), torch.arange(3)):
-        learnt[tuple(at)] += 1
-        assert (model.log_likelihoods(inputs, answers) - own).abs().max() > 1e-4
-        learnt[tuple(at)] -= 1
-
-
-def test_the_prefix_stands_between_padding_and_prompt() -> None:
+def test_prefixes_stand_before_prompts_and_answers_behind() -> None:
     inputs = {
         "input_ids": torch.tensor([[0, 0, 5, 6, 7, 0], [1, 2, 3, 4, 8, 9]]),
         "attention_mask": torch.tensor([[0, 0, 1, 1, 1, 0], [1] * 6]),
@@ -428,9 +405,6 @@ def test_the_prefix_stands_between_padding_and_prompt() -> None:
     assert found["attention_mask"].tolist() == [[0, 0, 1, 1, 1, 1, 1, 0], [1] * 8]
     assert found["token_type_ids"].tolist() == [[0, 0, 0, 0, 0, 0, 1, 1], [0] * 5 + [1] * 3]
     assert found["pixel_values"] is inputs["pixel_values"]
-
-
-def test_answers_stand_behind_their_prompts() -> None:
     inputs = {
         "input_ids": torch.tensor([[0, 5], [6, 7]]),
         "attention_mask": torch.tensor([[0, 1], [1, 1]]),
