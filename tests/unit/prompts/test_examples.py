@@ -46,7 +46,7 @@ def examples(clips: PromptClips, settings: Language, **more: Any) -> Examples:
     return Examples(clips, clips.select([2, 3, 4]), WORDS, (), settings, 0, **more)
 
 
-def test_a_clip_is_asked_about_with_its_frames_face_and_words(
+def test_a_clip_is_asked_about_with_its_frames_face_and_words_after_examples(
     clips: PromptClips, settings: Language
 ) -> None:
     example, without_face = (examples(clips, settings)[row] for row in (0, 1))
@@ -65,11 +65,6 @@ def test_a_clip_is_asked_about_with_its_frames_face_and_words(
     assert [picture.shape for picture in turn.pictures] == [(112, 112, 3)]
     [turn] = examples(clips, replace(settings, frames=0))[0].turns
     assert (turn.pictures, turn.duration) == ([], 0)
-
-
-def test_examples_come_first_with_answers_and_never_the_clip_itself(
-    clips: PromptClips, settings: Language
-) -> None:
     for row, shown in ((0, [2, 3]), (2, [3, 4]), (3, [2, 4])):
         example = examples(clips, replace(settings, examples=2))[row]
         for at, turn in zip([*shown, row], example.turns, strict=True):
@@ -78,11 +73,6 @@ def test_examples_come_first_with_answers_and_never_the_clip_itself(
         assert given == [*clips.table["actual"].iloc[shown], ""]
         expected = np.stack([clips.numbers(at) for at in [*shown, row]])
         np.testing.assert_array_equal(example.numbers_SKD, expected)
-
-
-def test_a_blank_has_the_same_shape_and_nothing_to_see(
-    clips: PromptClips, settings: Language
-) -> None:
     some = examples(clips, replace(settings, examples=1))
     blank, example = some.blanks()[0], some[0]
     assert [len(turn.pictures) for turn in blank.turns] == [2, 2]
@@ -91,11 +81,6 @@ def test_a_blank_has_the_same_shape_and_nothing_to_see(
     assert "Words of" not in blank.turns[-1].question
     assert blank.turns[-1].question.count(FACE) == 10
     assert np.array_equal(blank.turns[0].pictures[0], example.turns[0].pictures[0])
-
-
-def test_random_frames_are_others_in_every_epoch_and_the_same_in_one(
-    clips: PromptClips, settings: Language
-) -> None:
     some = examples(clips, replace(settings, sampling="random"))
 
     def first(epoch: int) -> Any:
@@ -136,8 +121,8 @@ def test_an_answer_is_behind_its_prompt_and_only_it_is_learnt(
     assert "labels" not in plain
 
 
-def test_probabilities_add_up_and_follow_the_options(
-    clips: PromptClips, settings: Language, model: LanguageModel
+def test_probabilities_add_up_follow_the_options_and_are_numbers(
+    clips: PromptClips, settings: Language, model: LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some = examples(clips, settings)
     found = {
@@ -162,12 +147,6 @@ def test_probabilities_add_up_and_follow_the_options(
     assert found[True, True][0] == pytest.approx(by_both.numpy(), abs=1e-4)
     singly = answers.probabilities(model, some, WORDS, replace(settings, batch_size=1))
     assert singly == pytest.approx(plain, abs=1e-4)
-
-
-def test_what_is_no_answer_is_reported(
-    clips: PromptClips, settings: Language, model: LanguageModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    some = examples(clips, settings)
     assert answers.written(model, some, WORDS, settings) == [""] * 6
     nothing = torch.full((6, len(WORDS)), torch.nan)
     monkeypatch.setattr(LanguageModel, "log_likelihoods", lambda *_: nothing)

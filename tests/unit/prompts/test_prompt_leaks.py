@@ -35,9 +35,6 @@ def with_texts(words: list[str], there: list[bool]) -> pd.DataFrame:
     )
 
 
-# Whether there is a text.
-
-
 def test_a_class_without_texts_among_others_that_have_them_is_refused() -> None:
     words = ["neutral"] * 10 + ["happy"] * 30 + ["sad"] * 20
     message = refusal(with_texts(words, [word != "neutral" for word in words]))
@@ -49,9 +46,6 @@ def test_a_class_without_texts_among_others_that_have_them_is_refused() -> None:
     words = ["neutral"] * 30 + ["happy"] * 10 + ["sad"] * 20
     message = refusal(with_texts(words, [word == "happy" for word in words]))
     assert "10 of 10 clips of happy have one, and 0 of the 50 others" in message
-
-
-def test_a_few_exceptions_hide_nothing() -> None:
     words = ["neutral"] * 100 + ["happy"] * 300
     there = [i % 20 == 0 if word == "neutral" else i % 20 != 0 for i, word in enumerate(words)]
     message = refusal(with_texts(words, there))
@@ -105,26 +99,17 @@ def test_what_is_no_leak() -> None:
         check(rows, "transcript")
 
 
-# What the text is.
-
-
-def test_captions_as_texts_are_refused() -> None:
+def test_captions_and_the_class_s_word_as_texts_are_refused() -> None:
     words = ["happy"] * 50 + ["sad"] * 50
     captions = said(100)
     texts = [f"  {c.upper()}! " if i < 5 else f"another {i}" for i, c in enumerate(captions)]
     message = refusal(table(words, texts, captions))
     assert "5 of 100 texts are the clip's caption (happy 5)" in message
     assert "4 of 4 texts" in refusal(table(words[:4], captions[:4], captions[:4]), "caption")
-
-
-def test_the_class_s_word_as_text_is_refused() -> None:
     words = ["happy", "sad", "angry"] * 10
     texts = [word.title() + "." if word != "angry" else "Oh." for word in words]
     message = refusal(table(words, texts))
     assert "20 of 30 texts are the class's own word (happy 10, sad 10)" in message
-
-
-def test_one_may_be_an_accident_and_of_many_a_hundredth() -> None:
     words, captions = ["happy"] * 30, [f"a face {i}" for i in range(30)]
     for telling in (captions, words):
         check(table(words, telling[:1] + said(30)[1:], captions), "transcript")

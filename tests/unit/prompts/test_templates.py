@@ -12,16 +12,13 @@ WORDS = ("happy", "sadness_helplessness", "sad")
 TEMPLATE = "One.{face}{transcript} Of {labels} or {targets}?"
 
 
-def test_all_places_are_filled() -> None:
+def test_all_places_are_filled_in_the_project_s_own_prompt_too() -> None:
     said = question(TEMPLATE, WORDS, ("valence", "score.phq9"), "I am fine.", 2)
     assert said == (
         f'One. How the face moves: {FACE}{FACE}. The person says: "I am fine."'
         " Of happy, sadness and helplessness, sad or valence, phq9?"
     )
     assert question("One.{face}{transcript} Two.", WORDS) == "One. Two."
-
-
-def test_the_projects_own_prompt_names_all_labels() -> None:
     template = params.load(ROOT / "params.yaml").train.language.prompt
     said = question(template, WORDS, (), "", 10)
     assert said.count(FACE) == 10

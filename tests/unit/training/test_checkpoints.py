@@ -46,15 +46,12 @@ def test_only_other_folders_are_removed(tmp_path: Path) -> None:
     remove_all_but([], tmp_path / "nowhere")
 
 
-def test_a_digest_tells_values_types_and_shapes_apart() -> None:
+def test_digests_and_fingerprints_are_of_data_settings_and_code(tmp_path: Path) -> None:
     x = torch.arange(6.0)
     variants: list[list[torch.Tensor]] = [[x], [x + 1e-6], [x.reshape(2, 3)], [x.double()]]
     variants += [[x, x], [x.flip(0)], []]
     assert len({digest(tensors) for tensors in variants}) == 7
     assert digest([x.reshape(3, 2).T]) == digest([x.reshape(3, 2).T.contiguous()])
-
-
-def test_a_fingerprint_is_of_data_settings_and_code(tmp_path: Path) -> None:
     (tmp_path / "room").mkdir()
     code = [tmp_path / "room/heads.py", tmp_path / "fit.py"]
     seen = set()

@@ -250,8 +250,8 @@ def test_calibration_lowers_the_loss_within_bounds_and_changes_no_answer() -> No
     assert alone.weights() == beside.weights()
     for scale, codes_n, bound in ((0.1, [0, 1], 0.1), (90.0, [1, 0], 10.0)):
         nothing = torch.zeros(2)
-        val = Prepared(scale * torch.eye(2), torch.tensor(codes_n), nothing, nothing)
-        temperature = _temperature(nn.Flatten(), val, torch.ones(2))
+        two = Prepared(scale * torch.eye(2), torch.tensor(codes_n), nothing, nothing)
+        temperature = _temperature(nn.Flatten(), two, torch.ones(2))
         assert temperature == pytest.approx(bound, rel=1e-3)
 
 

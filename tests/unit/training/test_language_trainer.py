@@ -31,16 +31,13 @@ def test_only_what_is_trained_is_saved_and_damaged_checkpoints_are_removed(tmp_p
     assert not (checkpoint / "training_args.bin").exists()
 
 
-def test_without_validation_the_last_epoch_stays(tmp_path: Path) -> None:
+def test_the_epoch_of_least_validation_loss_stays_or_else_the_last(tmp_path: Path) -> None:
     module, quick = model(KIND), settings(epochs=1)
     before = {name: x.clone() for name, x in module.trained().items()}
     clips, nothing = Toy(16, 1, "face"), Toy(0, 2, "face")
     language_trainer.fit(module, clips, nothing, quick, 0, tmp_path, lambda *_: None)
     assert not (tmp_path / "best.json").exists()
     assert any(not torch.equal(x, before[name]) for name, x in module.trained().items())
-
-
-def test_the_epoch_of_least_validation_loss_stays(tmp_path: Path) -> None:
     module = model(KIND)
     curve: list[float] = []
 

@@ -58,26 +58,12 @@ def test_soft_and_smoothed_targets_are_torch_s(seed: int, share: float) -> None:
     torch.testing.assert_close(losses.cross_entropy(logits, smoothed), expected)
 
 
-def test_focal_by_hand() -> None:
+def test_focal_and_multi_dice_by_hand() -> None:
     logits = torch.log(torch.tensor([[0.7, 0.2, 0.1], [0.25, 0.25, 0.5]]))
     targets = torch.tensor([[1.0, 0, 0], [0, 0.5, 0.5]])
-    second = -0.5 * 0.75**2 * np.log(0.25) - 0.5 * 0.5**2 * np.log(0.5)
-    by_hand = [-(0.3**2) * np.log(0.7), second]
+    shared = -0.5 * 0.75**2 * np.log(0.25) - 0.5 * 0.5**2 * np.log(0.5)
+    by_hand = [-(0.3**2) * np.log(0.7), shared]
     np.testing.assert_allclose(losses.focal(logits, targets), by_hand, rtol=1e-5)
-
-
-def test_balanced_adds_the_log_prior_with_one_clip_where_there_is_none() -> None:
-    logits, codes, _ = drawn(1, c=3)
-    prior = torch.log(torch.tensor([6, 1, 3]) / 10)
-    ours = losses.balanced(logits, losses.one_hot(codes, 3), torch.tensor([6, 0, 3]))
-    expected = functional.cross_entropy(logits + prior, codes, reduction="none")
-    torch.testing.assert_close(ours, expected)
-    logits, _, soft = drawn(2)  # with even classes it is cross-entropy
-    ours = losses.balanced(logits, soft, torch.full((5,), 8))
-    torch.testing.assert_close(ours, losses.cross_entropy(logits, soft))
-
-
-def test_multi_dice_by_hand() -> None:
     logits = torch.log(torch.tensor([[0.6, 0.4], [0.1, 0.9]]))
     targets = torch.tensor([[1.0, 0], [1, 0]])
     first = [2.2 / 2.6, 1 / 1.4]  # (2 p t + 1) / (p + t + 1) of either class
@@ -90,7 +76,15 @@ def test_multi_dice_by_hand() -> None:
     assert weighted.item() == pytest.approx(np.mean([0.4, 1.6] * np.array(per_clip)), rel=1e-5)
 
 
-def test_balanced_dice_is_the_sum_of_both() -> None:
+def test_balanced_losses_add_the_log_prior_and_dice() -> None:
+    logits, codes, _ = drawn(1, c=3)
+    prior = torch.log(torch.tensor([6, 1, 3]) / 10)
+    ours = losses.balanced(logits, losses.one_hot(codes, 3), torch.tensor([6, 0, 3]))
+    expected = functional.cross_entropy(logits + prior, codes, reduction="none")
+    torch.testing.assert_close(ours, expected)
+    logits, _, soft = drawn(2)  # with even classes it is cross-entropy
+    ours = losses.balanced(logits, soft, torch.full((5,), 8))
+    torch.testing.assert_close(ours, losses.cross_entropy(logits, soft))
     logits, _, soft = drawn(0)
     counts, weights = torch.tensor([5, 4, 3, 2, 1]), torch.linspace(0.5, 1.5, 9)
     both = chosen(logits, soft, weights, counts, loss="balanced_dice")

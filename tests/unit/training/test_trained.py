@@ -148,7 +148,7 @@ def test_damaged_and_missing_folders_are_refused(tmp_path: Path) -> None:
             schema.load(tmp_path)
 
 
-def test_features_that_were_made_differently_are_refused() -> None:
+def test_a_model_checks_features_and_knows_its_role_and_what_it_learnt_from() -> None:
     class Made:
         config = WAVELETS
 
@@ -163,9 +163,6 @@ def test_features_that_were_made_differently_are_refused() -> None:
     made.config = WAVELETS | {"blendshapes": ["b", "a"]}
     with pytest.raises(UserError, match=r"differs in blendshapes .*\(as now\)"):
         trained.check(made, "demo")
-
-
-def test_roles_follow_from_the_settings() -> None:
     train = params.load(Path(__file__).parents[3] / "params.yaml").train
     chosen = replace(train, model="mlp", baselines=["svm", "logistic"])
     expected = {"model": "mlp", "majority": "majority", "svm": "svm", "logistic": "logistic"}
@@ -177,9 +174,6 @@ def test_roles_follow_from_the_settings() -> None:
     trained = classifier("majority")
     trained.about = ABOUT | {"before": before}
     assert trained.learnt_from == {("demo", "split"), *before}
-
-
-# Language models.
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +194,7 @@ def language_model(folder: Path, **options: Any) -> tuple[Trained, Clips]:
     return trained, Dataset("demo", params.load()).clips().select([0, 1, 2])
 
 
-def test_a_language_model_answers_in_every_way_it_can(
+def test_a_language_model_answers_in_every_way_it_can_and_says_how_it_is_prompted(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project)
@@ -231,11 +225,6 @@ def test_a_language_model_answers_in_every_way_it_can(
     assert list(found) == ["answered_from", "predicted_valence", "predicted_arousal"]
     assert np.isfinite(found[["predicted_valence", "predicted_arousal"]]).all(axis=None)
 
-
-def test_a_language_model_is_described_as_it_is_prompted(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(project)
     prompt = "{labels}?{face}{transcript}"
     trained: Any = language_model(
         project, faces=True, mode="pretrain", prompt=prompt, transcript="speech"

@@ -60,7 +60,7 @@ def shuffled_test_part(made: Toy, part: str | int) -> Toy:
     return Toy(table, made.usable, blendshapes)
 
 
-def test_every_partition_has_every_role(trained: Path) -> None:
+def test_every_partition_has_every_role_and_the_prior_of_its_training_clips(trained: Path) -> None:
     for partition in ("split", 1, 2):
         for role in ROLES:
             found = load(partition, role, trained)
@@ -74,9 +74,6 @@ def test_every_partition_has_every_role(trained: Path) -> None:
         curve = trained / f"metrics/train/{partition}/plots/metrics/val_loss.tsv"
         assert len(curve.read_text().splitlines()) == 1 + 12
     assert len(contents(trained / "models/trained")) == 3 * len(ROLES) * 2
-
-
-def test_the_prior_counts_the_usable_training_clips(trained: Path) -> None:
     table = toy().table
     # Clip 000 has no face; it is in the split's test part, and in fold 2's training part.
     for partition, is_train in (("split", table["split"] == "train"), (2, table["fold"] == 1)):
@@ -87,7 +84,7 @@ def test_the_prior_counts_the_usable_training_clips(trained: Path) -> None:
             np.testing.assert_allclose(prior.log_prior.exp(), expected, rtol=1e-5)
 
 
-def test_test_parts_leave_no_trace_and_bytes_repeat(trained: Path, project: Path) -> None:
+def test_training_parts_alone_leave_a_trace_and_bytes_repeat(trained: Path, project: Path) -> None:
     for partition in ("split", 1):
         settings(partitions=[partition])
         write_toy(project, shuffled_test_part(toy(), partition))
@@ -97,9 +94,6 @@ def test_test_parts_leave_no_trace_and_bytes_repeat(trained: Path, project: Path
             before = contents(trained / folder / str(partition))
             assert contents(project / folder / str(partition)) == before
             assert [path.name for path in (project / folder).iterdir()] == [str(partition)]
-
-
-def test_training_parts_do_leave_a_trace(trained: Path, project: Path) -> None:
     settings(partitions=[2])
     write_toy(project, shuffled_test_part(toy(), 1))  # fold 1 trains where fold 2 is the test
     train()

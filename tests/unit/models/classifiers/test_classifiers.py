@@ -48,7 +48,7 @@ def made(config: ClassifierConfig) -> Classifier:
     return module.eval()
 
 
-def test_one_shape_for_all() -> None:
+def test_one_shape_for_all_and_dropout_acts_in_training_only() -> None:
     assert set(BY_KIND) == set(get_args(ClassifierKind))
     for config in CONFIGS:
         for n in (0, 1, 7):
@@ -58,9 +58,6 @@ def test_one_shape_for_all() -> None:
         assert ("compress.matrices" in state) == bool(config.kept)
     with pytest.raises(ValueError, match="Input should be"):
         ClassifierConfig("forest", CLASSES)  # type: ignore[arg-type]
-
-
-def test_dropout_acts_in_training_only() -> None:
     inputs = torch.randn(4, *SHAPE)
     for config in CONFIGS[-3:]:
         module = build(config).train()
@@ -134,7 +131,7 @@ def test_each_block_has_steps_of_its_own() -> None:
         assert not torch.equal(module.matrices[0], module.matrices[1])
 
 
-def test_projection_equals_scikit_learn_and_keeps_what_varies() -> None:
+def test_projection_equals_scikit_learn_and_is_learnt_from_what_it_is_applied_to() -> None:
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(30, 4, 2, generator=generator) @ torch.randn(2, 6, generator=generator) + 1
     module = Project(6, 2)
@@ -144,19 +141,14 @@ def test_projection_equals_scikit_learn_and_keeps_what_varies() -> None:
     np.testing.assert_allclose(module(inputs).flatten(0, 1), expected, atol=1e-4)
     back = module(inputs) @ module.components + module.mean
     torch.testing.assert_close(back, inputs, rtol=1e-4, atol=1e-4)  # two directions are all it has
-
-
-def test_components_are_learnt_from_what_they_are_applied_to() -> None:
-    """Of compressed, standardised and balanced steps: only of these are they uncorrelated."""
-    generator = torch.Generator().manual_seed(0)
+    # Of compressed, standardised and balanced steps: only of these are they uncorrelated.
     inputs = torch.randn(50, *SHAPE, generator=generator)
     inputs[:, :, 3] += inputs[:, :, 0]
-    module = build(BY_KIND["gru"])
-    assert isinstance(module, Classifier)
-    module.fit_inputs(inputs, "pca")
-    covariance = np.cov(module.prepare(inputs).flatten(0, 1).T)
+    whole = made(BY_KIND["gru"])
+    whole.fit_inputs(inputs, "pca")
+    covariance = np.cov(whole.prepare(inputs).flatten(0, 1).T)
     np.testing.assert_allclose(covariance, np.diag(np.diag(covariance)), atol=1e-5)
     assert (np.diff(np.diag(covariance)) < 0).all()
-    assert module.compress
-    kept = module.standardize(module.compress(inputs))
+    assert whole.compress
+    kept = whole.standardize(whole.compress(inputs))
     np.testing.assert_allclose(kept.std(0, correction=0), 1, rtol=1e-4)

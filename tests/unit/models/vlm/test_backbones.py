@@ -41,7 +41,7 @@ def test_tiny_models_do_not_depend_on_the_seed_and_leave_it_alone() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_tiny_models_read_any_text_any_number_of_frames_and_placeholders(
+def test_tiny_models_read_any_text_number_of_frames_and_placeholders_and_pad_left(
     kind: LanguageModelKind,
 ) -> None:
     backbone = load(kind, "hub")
@@ -54,6 +54,19 @@ def test_tiny_models_read_any_text_any_number_of_frames_and_placeholders(
     ids = tokenizer(f"a{FACE}{FACE}b{PREFIX}", add_special_tokens=False)["input_ids"]
     assert ids[1:3] == [backbone.face_id] * 2
     assert (ids[4], len(ids)) == (backbone.prefix_id, 5)
+
+    inputs = backbone.inputs(PAIR)
+    assert "labels" not in inputs
+    mask = inputs["attention_mask"]
+    assert mask[:, -1].tolist() == [1, 1]
+    assert (mask.diff(dim=1) >= 0).all()
+    short, long = (int(row) for row in mask.sum(1))
+    assert short < long == mask.shape[1]
+    single = backbone.inputs(PAIR[:1])["input_ids"][0]
+    assert torch.equal(inputs["input_ids"][0, -short:], single)
+    answer = backbone.answer_ids("very sad")
+    assert tokenizer.decode(answer[:-1]).strip() == "very sad"
+    assert answer[-1] == tokenizer.eos_token_id
 
 
 @torch.inference_mode()
@@ -161,24 +174,6 @@ def test_what_transformers_raises_becomes_a_sentence(monkeypatch: pytest.MonkeyP
         assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_conversations_are_padded_left_and_answers_end(kind: LanguageModelKind) -> None:
-    backbone = load(kind, "hub")
-    tokenizer = backbone.processor.tokenizer
-    inputs = backbone.inputs(PAIR)
-    assert "labels" not in inputs
-    mask = inputs["attention_mask"]
-    assert mask[:, -1].tolist() == [1, 1]
-    assert (mask.diff(dim=1) >= 0).all()
-    short, long = (int(row) for row in mask.sum(1))
-    assert short < long == mask.shape[1]
-    single = backbone.inputs(PAIR[:1])["input_ids"][0]
-    assert torch.equal(inputs["input_ids"][0, -short:], single)
-    answer = backbone.answer_ids("very sad")
-    assert tokenizer.decode(answer[:-1]).strip() == "very sad"
-    assert answer[-1] == tokenizer.eos_token_id
-
-
 EXAMPLES = [
     Turn([np.zeros((30, 30, 3), np.uint8)] * 2, 1.0, "What?", "sad"),
     Turn([np.full((30, 30, 3), 255, np.uint8)] * 2, 3.0, "And now?"),
@@ -198,7 +193,9 @@ TALKS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_conversation_has_the_format_of_its_family(kind: LanguageModelKind) -> None:
+def test_a_conversation_has_the_format_of_its_family(
+    kind: LanguageModelKind,
+) -> None:
     backbone = load(kind, "hub")
     inputs = backbone.inputs([EXAMPLES])
     text = backbone.processor.tokenizer.decode(inputs["input_ids"][0])

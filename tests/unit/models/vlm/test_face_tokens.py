@@ -59,7 +59,9 @@ def test_tokens_have_the_size_of_the_text(backbone: Backbone) -> None:
     assert size == pytest.approx(expected, rel=0.2)
 
 
-def test_the_hooks_see_what_is_read_and_go_away(backbone: Backbone) -> None:
+def test_the_hooks_see_what_is_read_take_as_many_tokens_as_placeholders_and_go_away(
+    backbone: Backbone,
+) -> None:
     inputs = backbone.inputs([[turn()], [turn("Who is it?" + PLACES)]])
     before = backbone.model(**inputs).logits
     tokens = torch.randn(2, TOKENS, HIDDEN)
@@ -87,9 +89,6 @@ def test_the_hooks_see_what_is_read_and_go_away(backbone: Backbone) -> None:
     pictured_nL = torch.isin(inputs["input_ids"], torch.tensor(shown))
     assert pictured_nL.any()
     assert torch.equal(~torch.isclose(read_nLH, text).all(2), pictured_nL)
-
-
-def test_as_many_placeholders_as_tokens(backbone: Backbone) -> None:
     with (
         pytest.raises(ValueError, match=r"2 face tokens for each of 1 prompts, but \[3\] place"),
         placed(backbone.model, backbone.face_id, lambda *_: torch.ones(1, 2, HIDDEN)),
