@@ -46,9 +46,7 @@ def examples(clips: PromptClips, settings: Language, **more: Any) -> Examples:
     return Examples(clips, clips.select([2, 3, 4]), WORDS, (), settings, 0, **more)
 
 
-def test_a_clip_is_asked_about_with_its_frames_face_and_words_after_examples(
-    clips: PromptClips, settings: Language
-) -> None:
+def test_a_clip_is_asked_about_after_examples(clips: PromptClips, settings: Language) -> None:
     example, without_face = (examples(clips, settings)[row] for row in (0, 1))
     [turn] = example.turns
     assert [picture.shape for picture in turn.pictures] == [(56, 56, 3)] * 2
@@ -107,9 +105,7 @@ def model() -> LanguageModel:
     return language_model(KIND, disturbed=False, words=WORDS, faces=(10, (52,), 10))
 
 
-def test_an_answer_is_behind_its_prompt_and_only_it_is_learnt(
-    clips: PromptClips, settings: Language, model: LanguageModel
-) -> None:
+def test_answers_end_prompts(clips: PromptClips, settings: Language, model: LanguageModel) -> None:
     pair = [examples(clips, settings)[row] for row in (0, 2)]
     batch, plain = (collate(model, pair, answered=answered) for answered in (True, False))
     length = plain["input_ids"].shape[1]

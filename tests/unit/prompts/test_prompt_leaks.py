@@ -56,9 +56,7 @@ def test_a_class_without_texts_among_others_that_have_them_is_refused() -> None:
     st.lists(st.booleans(), min_size=2, max_size=8).filter(lambda some: len(set(some)) == 2),
     st.data(),
 )
-def test_texts_that_follow_the_class_are_refused_whatever_the_classes(
-    have: list[bool], data: st.DataObject
-) -> None:
+def test_texts_that_follow_the_class_are_refused(have: list[bool], data: st.DataObject) -> None:
     sizes = data.draw(st.lists(st.integers(8, 60), min_size=len(have), max_size=len(have)))
     words = [name for name, n in zip(EIGHT, sizes, strict=False) for _ in range(n)]
     there = [flag for flag, n in zip(have, sizes, strict=True) for _ in range(n)]

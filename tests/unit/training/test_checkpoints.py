@@ -9,9 +9,7 @@ import torch
 from facewave.training.checkpoints import ROOT, Finished, digest, fingerprint, remove_all_but
 
 
-def test_a_role_is_finished_while_its_files_and_fingerprint_stay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_role_is_finished_as_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     model, record = Path("trained"), ROOT / "1/model.json"
     model.mkdir()

@@ -82,7 +82,7 @@ def by_hand(trained: TrainedClassifier, some: Clips, row: int) -> np.ndarray:
         return trained.module(torch.from_numpy(numbers)[None])[0].softmax(0).numpy()
 
 
-def test_a_classifier_answers_each_clip_from_its_own_numbers_or_the_prior() -> None:
+def test_a_classifier_answers_from_numbers_or_the_prior_also_when_loaded(tmp_path: Path) -> None:
     assert SIZES.keys() == set(get_args(ClassifierKind))
     for kind in SIZES:
         for inputs in (INPUTS, INPUTS[::-1], INPUTS[1:]):
@@ -102,10 +102,6 @@ def test_a_classifier_answers_each_clip_from_its_own_numbers_or_the_prior() -> N
                 assert len({tuple(row) for row in numbers}) == 8
             pd.testing.assert_frame_equal(trained.answer(some.select([4, 3])), found.iloc[[4, 3]])
             assert trained.answer(some.select([])).empty
-
-
-def test_a_saved_classifier_comes_back_equal_and_gives_the_same_bytes(tmp_path: Path) -> None:
-    for kind in SIZES:
         a, b, c = (tmp_path / kind / name for name in "abc")
         classifier(kind).save(a)
         classifier(kind).save(b)
@@ -194,9 +190,7 @@ def language_model(folder: Path, **options: Any) -> tuple[Trained, Clips]:
     return trained, Dataset("demo", params.load()).clips().select([0, 1, 2])
 
 
-def test_a_language_model_answers_in_every_way_it_can_and_says_how_it_is_prompted(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_language_models_answer_as_prompted(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
     trained, some = language_model(project, shots=("003", "004", "005"), by_length=True)
     found = trained.answer(some)

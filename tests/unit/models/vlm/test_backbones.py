@@ -41,9 +41,7 @@ def test_tiny_models_do_not_depend_on_the_seed_and_leave_it_alone() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_tiny_models_read_any_text_number_of_frames_and_placeholders_and_pad_left(
-    kind: LanguageModelKind,
-) -> None:
+def test_tiny_models_read_any_text_and_frames_and_pad_left(kind: LanguageModelKind) -> None:
     backbone = load(kind, "hub")
     tokenizer = backbone.processor.tokenizer
     assert len(tokenizer) <= backbone.model.get_input_embeddings().num_embeddings
@@ -193,9 +191,7 @@ TALKS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_conversation_has_the_format_of_its_family(
-    kind: LanguageModelKind,
-) -> None:
+def test_a_conversation_has_the_format_of_its_family(kind: LanguageModelKind) -> None:
     backbone = load(kind, "hub")
     inputs = backbone.inputs([EXAMPLES])
     text = backbone.processor.tokenizer.decode(inputs["input_ids"][0])

@@ -59,9 +59,7 @@ def test_tokens_have_the_size_of_the_text(backbone: Backbone) -> None:
     assert size == pytest.approx(expected, rel=0.2)
 
 
-def test_the_hooks_see_what_is_read_take_as_many_tokens_as_placeholders_and_go_away(
-    backbone: Backbone,
-) -> None:
+def test_hooks_put_as_many_tokens_as_placeholders_and_go_away(backbone: Backbone) -> None:
     inputs = backbone.inputs([[turn()], [turn("Who is it?" + PLACES)]])
     before = backbone.model(**inputs).logits
     tokens = torch.randn(2, TOKENS, HIDDEN)

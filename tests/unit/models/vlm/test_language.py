@@ -75,9 +75,7 @@ def model(request: pytest.FixtureRequest, kind: LanguageModelKind) -> LanguageMo
 
 
 @torch.inference_mode()
-def test_nothing_added_and_a_fresh_lora_are_the_stock_model_and_no_hook_stays(
-    kind: LanguageModelKind,
-) -> None:
+def test_what_adds_nothing_is_the_stock_model_and_no_hook_stays(kind: LanguageModelKind) -> None:
     model, stock = language_model(kind, adapter=None), load(kind, "hub")
     inputs = model.backbone.inputs(PLAIN[:1])
     given = model.log_likelihoods(inputs, answers_of(model))
@@ -105,9 +103,7 @@ def test_nothing_added_and_a_fresh_lora_are_the_stock_model_and_no_hook_stays(
 
 
 @torch.inference_mode()
-def test_a_clip_is_answered_alike_alone_in_a_padded_batch_and_without_a_cache(
-    model: LanguageModel,
-) -> None:
+def test_a_clip_is_answered_alike_alone_in_a_batch_and_uncached(model: LanguageModel) -> None:
     inputs, answers = inputs_of(model, pair_of(model)), answers_of(model)
     cached_nC = model.log_likelihoods(inputs, answers)
     assert cached_nC.shape == (2, len(WORDS))
@@ -153,9 +149,7 @@ def test_a_regression_reads_the_same_alone_in_a_batch_and_loaded(kind: LanguageM
 
 @torch.inference_mode()
 @pytest.mark.parametrize("adapter", ADAPTERS)
-def test_the_answer_follows_the_numbers_and_the_face_of_every_clip_shown(
-    kind: LanguageModelKind, adapter: AdapterKind
-) -> None:
+def test_answers_follow_every_face_shown(kind: LanguageModelKind, adapter: AdapterKind) -> None:
     model = language_model(kind, adapter)
     numbers, answers = numbers_of(2), answers_of(model)
     absent = torch.tensor([[False], [True]])
@@ -194,9 +188,7 @@ def test_the_answer_follows_the_numbers_and_the_face_of_every_clip_shown(
 
 
 @torch.inference_mode()
-def test_cross_attends_to_words_and_pictures_but_not_to_answers_or_placeholders(
-    kind: LanguageModelKind,
-) -> None:
+def test_cross_attends_to_the_prompt_but_its_placeholders(kind: LanguageModelKind) -> None:
     model, seen = language_model(kind, "cross"), []
     assert model.faces
     model.faces.register_forward_hook(lambda *call: seen.append(call[2]))
@@ -331,9 +323,7 @@ def test_checkpointing_changes_neither_loss_nor_gradients(kind: LanguageModelKin
 
 
 @pytest.mark.parametrize("added", ADDED)
-def test_what_was_trained_makes_the_same_model_again(
-    kind: LanguageModelKind, added: str, tmp_path: Path
-) -> None:
+def test_what_was_trained_is_loaded(kind: LanguageModelKind, added: str, tmp_path: Path) -> None:
     model, fresh = (language_model(kind, **ADDED[added], disturbed=d) for d in (True, False))
     assert model.faces
     model.faces.standardize.fit(numbers_of(9)[:, 0])  # buffers are learnt before
@@ -361,9 +351,7 @@ def test_what_was_trained_makes_the_same_model_again(
 
 
 @torch.inference_mode()
-def test_a_prefix_begins_as_words_before_the_prompt_and_all_of_it_has_an_effect(
-    kind: LanguageModelKind,
-) -> None:
+def test_a_prefix_begins_as_words_and_all_of_it_has_an_effect(kind: LanguageModelKind) -> None:
     model = language_model(kind, adapter=None, prefix=3)
     inputs, answers = inputs_of(model, PLAIN), answers_of(model)
     own = model.log_likelihoods(inputs, answers)
