@@ -4,6 +4,7 @@ Legend of names: n clips, S clips shown in a conversation, K steps, D channels, 
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
@@ -80,7 +81,6 @@ class Examples(TorchDataset[Example]):
         targets: what is regressed; none: the answer is a label.
         settings: section ``train.language``; a prompt has ``face_tokens`` placeholders.
         seed: of randomly drawn frames.
-        blank: whether the clips are shown with grey pictures, no words and no face.
     """
 
     def __init__(
@@ -91,12 +91,10 @@ class Examples(TorchDataset[Example]):
         targets: Sequence[str],
         settings: Language,
         seed: int,
-        blank: bool = False,
     ) -> None:
-        self._arguments = clips, shots, words, targets, settings, seed
         self._clips, self._shots, self._words = clips, shots, words
         self._targets, self._settings, self._seed = targets, settings, seed
-        self._blank, self._epoch = blank, 0
+        self._blank, self._epoch = False, 0
 
     def __len__(self) -> int:
         return len(self._clips.table)
@@ -106,8 +104,10 @@ class Examples(TorchDataset[Example]):
         self._epoch = epoch
 
     def blanks(self) -> "Examples":
-        """The same questions with nothing to see."""
-        return Examples(*self._arguments, blank=True)
+        """The same questions with nothing to see: grey pictures, no words and no face."""
+        blanks = copy(self)
+        blanks._blank = True
+        return blanks
 
     def __getitem__(self, row: int) -> Example:
         name = self._clips.table["video_idx"].iloc[row]
@@ -185,8 +185,7 @@ def choose_shots(table: pd.DataFrame, count: int, words: Sequence[str]) -> list[
     order = np.argsort(table["rank"].to_numpy(), kind="stable").tolist()
     names = table["actual"].tolist()
     queues = [[at for at in order if names[at] == word] for word in words] or [order]
-    turns = zip_longest(*queues)
-    return [at for turn in turns for at in turn if at is not None][:count]
+    return [at for turn in zip_longest(*queues) for at in turn if at is not None][:count]
 
 
 def collate(model: LanguageModel, examples: Sequence[Example], *, answered: bool = False) -> Inputs:

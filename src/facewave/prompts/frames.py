@@ -76,16 +76,14 @@ def show(
 ) -> Shown:
     """The pictures of a row's clip, always ``settings.frames`` of them.
 
-    With a trajectory they are frames that the extraction looked at: at each moment the last that
-    had begun, so that its points are of this very picture. Without one, it is the first to begin.
-    Frames that cannot be decoded are black, as are all of a clip that cannot be opened or ends
-    before the row begins: one damaged clip should not stop a run. If a clip ends too early, its
-    last picture is repeated.
+    With a trajectory they are the last frames to begin before each moment that the extraction
+    looked at, so that its points are of these very pictures; without one, the first to begin after
+    it. What cannot be decoded is black: one damaged clip should not stop a run. If a clip ends too
+    early, its last picture is repeated.
 
     Faces are cut out in squares, all as large as the largest face shown with a margin, each around
-    the middle of its own face, so that the face neither jumps in size nor leaves the picture. The
-    squares are shifted into the frame; what is still outside is black. A frame without the face is
-    cut where the nearest frame has it; without any face, whole frames are shown.
+    its own face and shifted into the frame; what is still outside is black. A frame without the
+    face is cut where the nearest frame has it; without any face, whole frames are shown.
 
     Args:
         clip: a video, a picture or a folder of pictures.
@@ -112,11 +110,9 @@ def show(
         times_F = times_T[np.maximum(begun_F, 0)]
     pictures = _decoded(clip, fps, start, times_F)
     faces_FP2 = None if settings.picture == "whole" else _faces(trajectory, start + times_F)
-    if faces_FP2 is None:
-        fitted = [_fitted(picture, settings.side) for picture in pictures]
-    else:
-        squares = _cut_out(pictures, faces_FP2)
-        fitted = [_fitted(square, settings.side) for square in squares]
+    if faces_FP2 is not None:
+        pictures = _cut_out(pictures, faces_FP2)
+    fitted = [_fitted(picture, settings.side) for picture in pictures]
     return Shown(_of_one_size(fitted), times_F, duration)
 
 
@@ -128,8 +124,7 @@ def grid(pictures: Sequence[Picture]) -> Picture:
     Raises:
         ValueError: there is no picture.
     """
-    columns = math.ceil(math.sqrt(len(pictures)))
-    cells = _of_one_size(pictures)
+    columns, cells = math.ceil(math.sqrt(len(pictures))), _of_one_size(pictures)
     cells += [np.zeros_like(cells[0])] * (-len(cells) % columns)
     rows = [np.hstack(cells[at : at + columns]) for at in range(0, len(cells), columns)]
     return np.vstack(rows)
@@ -192,8 +187,7 @@ def _fitted(picture: Picture, side: int) -> Picture:
     scale = side / max(picture.shape[:2])
     size = [max(1, round(scale * length)) for length in picture.shape[1::-1]]
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    resized = cv2.resize(picture, size, interpolation=interpolation)
-    return resized.astype(np.uint8, copy=False)
+    return cv2.resize(picture, size, interpolation=interpolation).astype(np.uint8, copy=False)
 
 
 def _of_one_size(pictures: Sequence[Picture]) -> list[Picture]:

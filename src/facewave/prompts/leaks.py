@@ -22,16 +22,11 @@ _WORD = re.compile(r"\w+")
 def check(table: pd.DataFrame, column: str) -> None:
     """Check that the texts of ``column`` do not give the label away.
 
-    They do so if
-      - they are the clips' class words;
-      - they are the clips' captions;
-      - having a text tells the class: of one class far more (or fewer) clips have a text than of
-        the others: by half of the clips, since in large tables any difference is significant (some
-        emotions do speak more than others); and more than if texts were missing at random, by a
-        Monte Carlo test of Pearson's chi-square over tables with the same margins, which holds for
-        tables and classes of any size.
-
-    Case, punctuation and spaces do not count.
+    They do so if they are the clips' class words or captions (case, punctuation and spaces do not
+    count), or if having a text tells the class: of one class far more (or fewer) clips have a text
+    than of the others: by half of the clips, since in large tables any difference is significant;
+    and more than if texts were missing at random, by a Monte Carlo test of Pearson's chi-square
+    over tables with the same margins, which holds for tables and classes of any size.
 
     Args:
         table: rows of training, with ``actual`` and ``caption`` (labels/schema.py).

@@ -37,7 +37,6 @@ REVISIONS = {
     "openai/whisper-large-v3-turbo": "41f01f3fe87f28c78e2fbf8b568835947dd65ed9",
 }
 _NAME_AT_COMMIT = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
-_START = "<|startoftranscript|>"
 _SAVED = ("*.safetensors", "*.json", "*.txt")  # the files that a model is loaded from
 
 # As in facewave.video: containers only, for a playlist could have other files opened.
@@ -246,7 +245,9 @@ def _load(source: str, revision: str | None) -> tuple[Any, Any]:
     if info["missing_keys"] or info["mismatched_keys"]:  # they would be random
         raise UserError(_advice(source, "some of its weights are missing"))
     start = model.generation_config.decoder_start_token_id
-    if processor.tokenizer.convert_ids_to_tokens(start) != _START:  # transformers made up one
+    if (
+        processor.tokenizer.convert_ids_to_tokens(start) != "<|startoftranscript|>"
+    ):  # transformers made up one
         raise UserError(_advice(source, "its tokenizer is missing"))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return processor, model.to(device).eval()

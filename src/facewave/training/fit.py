@@ -82,7 +82,13 @@ def fit(
     module.prior.fit(train.codes_n)
     if isinstance(module, Majority):
         return module.eval()
-    _check_pca(config, train)
+    channels, steps = train.inputs_nND.shape[2], config.kept or config.steps
+    most = min(channels, len(train.codes_n) * steps)
+    if config.pca > most:
+        raise UserError(
+            f"params.yaml: train.pca is {config.pca}, but {len(train.codes_n)} training clips of "
+            f"{steps} steps and {channels} channels have {most} principal components at most."
+        )
     module.fit_inputs(train.inputs_nND, reduction)
     counts_C = torch.bincount(train.codes_n, minlength=len(config.classes))
     prepared, validating = (_prepare(module, part, counts_C, settings) for part in (train, val))
@@ -97,16 +103,6 @@ def fit(
     module.eval()
     module.temperature.fill_(_temperature(module.head, validating, counts_C))
     return module
-
-
-def _check_pca(config: ClassifierConfig, train: Samples) -> None:
-    channels, steps = train.inputs_nND.shape[2], config.kept or config.steps
-    most = min(channels, len(train.codes_n) * steps)
-    if config.pca > most:
-        raise UserError(
-            f"params.yaml: train.pca is {config.pca}, but {len(train.codes_n)} training clips of "
-            f"{steps} steps and {channels} channels have {most} principal components at most."
-        )
 
 
 def _prepare(module: Classifier, part: Samples, counts_C: Tensor, settings: Train) -> Prepared:

@@ -104,12 +104,10 @@ class TrainedLanguageModel(Trained):
     def describe(self) -> dict[str, Any]:
         """How it was made and is prompted.
 
-        Returns:
-            kind; weights: the hub's id or a folder, "" if they are random; revision; mode;
-            parameters and trained: how many; inputs: of the face tokens; prompt: a question as it
-            is asked, without examples, one ``<face>`` for all face tokens and "..." for what is
-            said; adapter and lora (None without), face_tokens, prefix, projector, quantized; and
-            settings: section train.language as it was in training.
+        ``weights`` is the hub's id or a folder, "" if they are random; ``parameters`` and
+        ``trained`` are how many; ``prompt`` is a question as it is asked, without examples, with
+        one ``<face>`` for all face tokens and "..." for what is said; ``settings`` is section
+        train.language as it was in training.
         """
         config, settings = self.module.config, self.settings
         trainable, parameters = self.module.counts()

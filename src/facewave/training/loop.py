@@ -12,11 +12,10 @@ from typing import Any
 import torch
 from sklearn.metrics import recall_score
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 
 from facewave.errors import UserError
-from facewave.params import Network, Train
+from facewave.params import Train
 from facewave.training.losses import Loss
 
 # Called after each epoch with its number (from 0) and figures.
@@ -32,10 +31,6 @@ class Prepared:
     targets_nC: Tensor
     weights_n: Tensor
 
-    def to(self, device: torch.device) -> "Prepared":
-        """The same on a device."""
-        return Prepared(**{name: tensor.to(device) for name, tensor in vars(self).items()})
-
 
 def train_head(
     head: nn.Module, train: Prepared, val: Prepared, loss: Loss, settings: Train, report: Report
@@ -50,12 +45,16 @@ def train_head(
     network = settings.network
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     head.to(device)
-    val = val.to(device)
-    optimizer = torch.optim.AdamW(
-        head.parameters(), lr=network.lr, weight_decay=network.weight_decay
-    )
+    val = Prepared(*(tensor.to(device) for tensor in vars(val).values()))
+    optimizer = torch.optim.AdamW(head.parameters(), network.lr, weight_decay=network.weight_decay)
     batches = _batches(train, settings)
-    schedule = _schedule(optimizer, network, network.epochs * len(batches))
+    schedule = None
+    if network.schedule == "cosine":
+        from transformers import get_cosine_schedule_with_warmup  # takes seconds to load
+
+        steps = network.epochs * len(batches)
+        warmup = round(network.warmup * steps)
+        schedule = get_cosine_schedule_with_warmup(optimizer, warmup, steps)
     best, best_loss, best_epoch = copy.deepcopy(head.state_dict()), math.inf, 0
     for epoch in range(network.epochs):
         head.train()
@@ -87,16 +86,6 @@ def train_head(
     head.cpu()
 
 
-def _schedule(optimizer: torch.optim.Optimizer, network: Network, steps: int) -> LRScheduler | None:
-    """What changes the learning rate after every step, if anything does."""
-    if network.schedule == "constant":
-        return None
-    from transformers import get_cosine_schedule_with_warmup  # takes seconds to load
-
-    warmup = round(network.warmup * steps)
-    return get_cosine_schedule_with_warmup(optimizer, warmup, steps)
-
-
 def _batches(train: Prepared, settings: Train) -> DataLoader[Any]:
     generator = torch.Generator().manual_seed(settings.seed)
     dataset = TensorDataset(train.inputs_nKP, train.targets_nC, train.weights_n)
@@ -116,8 +105,5 @@ def _validate(head: nn.Module, val: Prepared, loss: Loss) -> dict[str, float]:
     actual, predicted = val.codes_n.cpu(), logits_nC.argmax(1).cpu()
     present = actual.unique().numpy()
     uar = recall_score(actual, predicted, labels=present, average="macro", zero_division=0)
-    return {
-        "val_loss": value,
-        "val_war": (predicted == actual).double().mean().item(),
-        "val_uar": float(uar),
-    }
+    war = (predicted == actual).double().mean().item()
+    return {"val_loss": value, "val_war": war, "val_uar": float(uar)}

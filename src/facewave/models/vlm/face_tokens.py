@@ -151,12 +151,9 @@ def watching(backbone: nn.Module, placeholder: int) -> Iterator[Callable[[], Ten
         here_nL = arguments[0] == placeholder
         mask_nL = here_nL if here_nL.any() else None
 
-    get_embedding: Any = backbone.get_input_embeddings
-    handle = get_embedding().register_forward_pre_hook(watch)
-    try:
+    model: Any = backbone
+    with model.get_input_embeddings().register_forward_pre_hook(watch):
         yield lambda: mask_nL
-    finally:
-        handle.remove()
 
 
 @contextmanager
@@ -180,9 +177,8 @@ def placed(
         mask_nL = get_mask()
         if mask_nL is None:
             return None
-        inputs_nLH = named["inputs_embeds"]
+        inputs_nLH, counts = named["inputs_embeds"], mask_nL.sum(1)
         tokens_nNH = tokens(inputs_nLH)
-        counts = mask_nL.sum(1)
         if len(counts) != len(tokens_nNH) or (counts != tokens_nNH.shape[1]).any():
             raise ValueError(
                 f"{tokens_nNH.shape[1]} face tokens for each of {len(tokens_nNH)} prompts, but "
@@ -192,10 +188,7 @@ def placed(
         inputs_nLH = inputs_nLH.masked_scatter(mask_nL[..., None], tokens_nNH)
         return arguments, named | {"inputs_embeds": inputs_nLH}
 
-    get_decoder: Any = backbone.get_decoder
-    handle = get_decoder().register_forward_pre_hook(put, with_kwargs=True)
-    try:
-        with watching(backbone, placeholder) as get_mask:
-            yield
-    finally:
-        handle.remove()
+    model: Any = backbone
+    hooked = model.get_decoder().register_forward_pre_hook(put, with_kwargs=True)
+    with hooked, watching(backbone, placeholder) as get_mask:
+        yield

@@ -33,7 +33,7 @@ class Prefix(nn.Module):
             for projections in _projections(backbone):
                 for projection, outputs in zip(projections, (keys, values), strict=True):
                     hook = partial(_record, outputs)
-                    stack.callback(projection.register_forward_hook(hook).remove)
+                    stack.enter_context(projection.register_forward_hook(hook))
             mask_1P = torch.ones_like(ids_1P)
             model(input_ids=ids_1P, attention_mask=mask_1P, use_cache=False, logits_to_keep=1)
         self.learnt = nn.Parameter(torch.stack([torch.stack(keys), torch.stack(values)]))
@@ -55,8 +55,8 @@ class Prefix(nn.Module):
             learnt_B2PW = self.learnt.transpose(0, 1)
             for projections, learnt_2PW in zip(_projections(backbone), learnt_B2PW, strict=True):
                 for projection, learnt_PW in zip(projections, learnt_2PW, strict=True):
-                    handle = projection.register_forward_hook(partial(hook, learnt_PW))
-                    stack.callback(handle.remove)
+                    hooked = projection.register_forward_hook(partial(hook, learnt_PW))
+                    stack.enter_context(hooked)
             yield
 
 
