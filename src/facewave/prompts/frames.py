@@ -144,10 +144,7 @@ def _decoded(clip: Path, fps: float, start: float, times_F: NDArray[np.float64])
 def _faces(
     trajectory: Trajectory | None, times_F: NDArray[np.float64]
 ) -> NDArray[np.float32] | None:
-    """The points of the face nearest in time (s from the first frame), (F, P, 2), if there is one.
-
-    x and y are in picture widths and heights.
-    """
+    """The points of the face nearest in time, (F, P, 2) in picture widths and heights, if any."""
     if trajectory is None or not trajectory.valid_T.any():
         return None
     valid = np.flatnonzero(trajectory.valid_T)
@@ -183,7 +180,6 @@ def _square(picture: Picture, middle_2: NDArray[np.float32], length: int) -> Pic
 
 
 def _fitted(picture: Picture, side: int) -> Picture:
-    """The picture, resized to a longer side of ``side`` pixels."""
     scale = side / max(picture.shape[:2])
     size = [max(1, round(scale * length)) for length in picture.shape[1::-1]]
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR

@@ -220,11 +220,7 @@ def _cached(path: Path) -> str | None:
 
 
 def _load(source: str, revision: str | None) -> tuple[Any, Any]:
-    """A Whisper's processor and model, in float32, on the GPU if there is one.
-
-    Raises:
-        UserError: it cannot be loaded, or is not a complete Whisper.
-    """
+    """A Whisper's processor and model, in float32, on the GPU if there is one."""
     # These take seconds to import, and are not needed if every text is in the cache.
     import torch
     from safetensors import SafetensorError
@@ -244,10 +240,9 @@ def _load(source: str, revision: str | None) -> tuple[Any, Any]:
     model, info = loaded
     if info["missing_keys"] or info["mismatched_keys"]:  # they would be random
         raise UserError(_advice(source, "some of its weights are missing"))
-    start = model.generation_config.decoder_start_token_id
-    if (
-        processor.tokenizer.convert_ids_to_tokens(start) != "<|startoftranscript|>"
-    ):  # transformers made up one
+    start_id = model.generation_config.decoder_start_token_id
+    start = processor.tokenizer.convert_ids_to_tokens(start_id)
+    if start != "<|startoftranscript|>":  # transformers made one up
         raise UserError(_advice(source, "its tokenizer is missing"))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return processor, model.to(device).eval()

@@ -5,8 +5,7 @@ Reads   data/features/<train.dataset>/ and data/labels/<train.dataset>.csv; for 
 Writes  models/trained/<partition>/<role>/   config.json, model.safetensors
         metrics/train/<partition>/           DVCLive's curves of the model
         models/checkpoints/                  what a killed run resumes from
-A finished role is trained again only if something that it follows from has changed. Test parts are
-not read: each clip's part is looked up, and only train and val are used.
+Test parts are not read: each clip's part is looked up, and only train and val are used.
 ``accelerate launch -m facewave.training`` trains a language model on several GPUs.
 """
 
@@ -74,7 +73,6 @@ def main() -> None:
 
 @contextmanager
 def _curves(partition: str | int, wanted: bool) -> Iterator[Report]:
-    """Log the model's losses with DVCLive."""
     if not wanted:
         yield lambda step, figures: None
         return

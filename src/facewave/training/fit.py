@@ -106,7 +106,6 @@ def fit(
 
 
 def _prepare(module: Classifier, part: Samples, counts_C: Tensor, settings: Train) -> Prepared:
-    """A part as the head sees it, with its weights."""
     weights_n = torch.ones(len(part.codes_n))
     if settings.imbalance == "weights":
         weights_n = losses.class_weights(counts_C)[part.codes_n].float()
@@ -117,7 +116,6 @@ def _prepare(module: Classifier, part: Samples, counts_C: Tensor, settings: Trai
 
 
 def _weights(train: Prepared, settings: Train) -> NDArray[np.float64] | None:
-    """The clips' weights for scikit-learn."""
     return train.weights_n.double().numpy() if settings.imbalance == "weights" else None
 
 

@@ -138,9 +138,8 @@ class _Trainer(Trainer):
         inputs = to_device(inputs, self._module)
         targets_nT = inputs.pop("targets_nT", None)
         outputs = model(**inputs)
-        if targets_nT is None:
-            loss = outputs["loss"]
-        else:
+        loss = outputs.get("loss")
+        if targets_nT is not None:
             loss = _regression_loss(self._module, self._settings, outputs["values"], targets_nT)
         return (loss, outputs) if return_outputs else loss
 

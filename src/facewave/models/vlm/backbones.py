@@ -41,16 +41,16 @@ class Turn:
     answer: str = ""  # "" if the model is to give it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Family:
     """How a family's models are loaded and prompted."""
 
     hub: str  # the id of the default weights
-    revision: str  # their pinned commit; "": the newest, which is then recorded
-    terms: str  # where a person accepts the terms of gated weights; "" if there are none
+    revision: str = ""  # their pinned commit; "": the newest, which is then recorded
+    terms: str = ""  # where a person accepts the terms of gated weights; "" if there are none
     # Of its processor, for conversations, without padding.
     arguments: Callable[[Any, Sequence[Sequence[Turn]]], dict[str, Any]]
-    lead: str  # what comes between a prompt and its answer
+    lead: str = ""  # what comes between a prompt and its answer
     projector: str  # the submodule that brings image features to the text's width
     type: str  # transformers' name for such a model
     tiny: Callable[[], tuple[Any, Any]]  # makes a random model and its processor
@@ -64,16 +64,8 @@ class Backbone:
     processor: Any  # its processor, whose tokenizer has ``FACE`` and ``PREFIX``
     family: Family  # how it is prompted
     revision: str  # the weights' commit, "" for a folder or a tiny model
-
-    @property
-    def face_id(self) -> int:
-        """The id of ``FACE``."""
-        return int(self.processor.tokenizer.convert_tokens_to_ids(FACE))
-
-    @property
-    def prefix_id(self) -> int:
-        """The id of ``PREFIX``."""
-        return int(self.processor.tokenizer.convert_tokens_to_ids(PREFIX))
+    face_id: int  # the id of ``FACE``
+    prefix_id: int  # the id of ``PREFIX``
 
     @property
     def hidden(self) -> int:
@@ -172,10 +164,8 @@ def _pictures(conversations: Sequence[Sequence[Turn]]) -> list[list[NDArray[np.u
 FAMILIES: dict[str, Family] = {
     "paligemma2": Family(
         hub="google/paligemma2-3b-mix-448",
-        revision="",
         terms="https://huggingface.co/google/paligemma2-3b-mix-448",
         arguments=_paligemma,
-        lead="",
         projector="model.multi_modal_projector",
         type="paligemma",
         tiny=tiny.paligemma2,
@@ -183,17 +173,13 @@ FAMILIES: dict[str, Family] = {
     "qwen2.5-vl": Family(
         hub="Qwen/Qwen2.5-VL-3B-Instruct",
         revision="66285546d2b821cf421d4f5eb2576359d3770cd3",
-        terms="",
         arguments=_qwen,
-        lead="",
         projector="model.visual.merger",
         type="qwen2_5_vl",
         tiny=tiny.qwen2_5_vl,
     ),
     "smolvlm": Family(
         hub="HuggingFaceTB/SmolVLM-256M-Instruct",
-        revision="",
-        terms="",
         arguments=_idefics,
         lead=" ",
         projector="model.connector",
@@ -216,15 +202,15 @@ def load(kind: LanguageModelKind, weights: str, quantized: bool = False) -> Back
     """
     family = FAMILIES[kind.removeprefix("tiny-")]
     if kind.startswith("tiny-"):
-        model, processor = family.tiny()
-        revision = ""
+        model, processor, revision = *family.tiny(), ""
     else:
         model, processor, revision = _pretrained(family, weights, quantized)
     processor.tokenizer.add_tokens([FACE, PREFIX], special_tokens=True)
+    ids = processor.tokenizer.convert_tokens_to_ids([FACE, PREFIX])
     _add_rows(model, processor.tokenizer)
     if not quantized:  # quantized weights are on the GPU already
         model.to(PartialState().device)  # each of several processes has its own
-    return Backbone(model.eval().requires_grad_(False), processor, family, revision)
+    return Backbone(model.eval().requires_grad_(False), processor, family, revision, *ids)
 
 
 def precision() -> torch.dtype:
@@ -275,22 +261,21 @@ def _pretrained(family: Family, weights: str, quantized: bool) -> tuple[Any, Any
             source, revision=revision or None, trust_remote_code=False
         )
         commit = _commit(source, revision)
-        options |= {"revision": commit or None, "trust_remote_code": False}
+        pinned: dict[str, Any] = {"revision": commit or None, "trust_remote_code": False}
         if config.model_type != family.type:
             raise UserError(
                 f"params.yaml: train.language.weights: {source} is a model of type "
                 f"{config.model_type}, not {family.type}. Name weights of that type, or another "
                 "train.model."
             )
-        processor = AutoProcessor.from_pretrained(
-            source, revision=commit or None, trust_remote_code=False
-        )
+        processor = AutoProcessor.from_pretrained(source, **pinned)
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
             source,
             use_safetensors=True,  # other files of weights are pickles
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # reported below
             **options,
+            **pinned,
         )
     except (OSError, HFValidationError, KeyError, ValueError, SafetensorError) as error:
         raise UserError(_advice(family, source, str(error))) from None

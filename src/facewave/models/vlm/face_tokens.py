@@ -113,15 +113,9 @@ class _Cross(nn.Module):
         )
 
     def forward(self, steps_nKE: Tensor, context_nMH: Tensor, mask_nM: Tensor) -> Tensor:
-        """Steps (n, K, E), context (n, M, H) and its mask (n, M) -> (n, K, E)."""
         context_nMH = self.context_norm(context_nMH.float())
-        seen_nKE, _ = self.attention(
-            self.norm(steps_nKE),
-            context_nMH,
-            context_nMH,
-            key_padding_mask=~mask_nM,
-            need_weights=False,
-        )
+        steps_and_context = self.norm(steps_nKE), context_nMH, context_nMH
+        seen_nKE, _ = self.attention(*steps_and_context, ~mask_nM, need_weights=False)
         attended: Tensor = steps_nKE + seen_nKE
         return attended
 

@@ -80,15 +80,13 @@ class Regression(nn.Module):
 class LanguageModel(nn.Module):
     """A backbone and what is trained beside it; the backbone's own weights are frozen.
 
-    Called with a batch of prompts and answers it returns their loss, as Trainer expects.
+    Called with a batch of prompts and answers it returns their loss, as Trainer expects. New
+    weights are drawn from torch's global generator.
     """
 
     def __init__(self, config: LanguageModelConfig, backbone: Backbone) -> None:
-        """Put the parts together; new weights are drawn from torch's global generator."""
         super().__init__()
-        self.config = config
-        self.backbone = backbone
-        self.model = backbone.model
+        self.config, self.backbone, self.model = config, backbone, backbone.model
         self.faces: FaceTokens | None = None
         if config.faces:
             self.faces = FaceTokens(config.faces)
@@ -235,12 +233,16 @@ class LanguageModel(nn.Module):
             ids = ids_CA[:, :-1].repeat(n, 1)
             mask = inputs["attention_mask"].repeat_interleave(n_answers, 0)
             mask = torch.cat([mask, known_CA[:, :-1].to(mask.dtype).repeat(n, 1)], 1)
+            more = torch.arange(1, ids.shape[1] + 1, device=device)  # positions after the prompt's
             rest = self.model(
                 input_ids=ids,
                 attention_mask=mask,
                 past_key_values=cache,
                 use_cache=True,
-                **{name: _next(x, ids.shape[1], n_answers) for name, x in positions.items()},
+                **{
+                    name: (x[:, :, -1:] + more).repeat_interleave(n_answers, 1)
+                    for name, x in positions.items()
+                },
             )
             logs = functional.log_softmax(rest.logits.float(), -1).unflatten(0, (n, n_answers))
             next_nCA = ids_CA[:, 1:].expand(n, -1, -1)
@@ -298,12 +300,6 @@ class LanguageModel(nn.Module):
             return {}
         names = signature(get_positions).parameters
         return {"position_ids": get_positions(**{n: inputs[n] for n in names if n in inputs})[0]}
-
-
-def _next(positions_3nL: Tensor, new: int, copies: int) -> Tensor:
-    """The positions of ``new`` tokens behind each prompt, which is repeated ``copies`` times."""
-    more = torch.arange(1, new + 1, device=positions_3nL.device)
-    return (positions_3nL[:, :, -1:] + more).repeat_interleave(copies, 1)
 
 
 def _check_targets(model: nn.Module, targets: Sequence[str]) -> None:
