@@ -23,6 +23,7 @@ from facewave.prompts import leaks
 from facewave.prompts.examples import Examples, PromptClips, choose_shots
 from facewave.training import checkpoints, language_trainer, schema
 from facewave.training.language_model import TrainedLanguageModel, read
+from facewave.training.loop import Report
 from facewave.wavelets.schema import Features
 from facewave.workspace import Clips, Dataset
 
@@ -42,7 +43,7 @@ class Run:
     settings: Train  # section ``train``
     fingerprint: str  # of all that the outcome follows from
 
-    def fit(self, report: language_trainer.Report) -> None:
+    def fit(self, report: Report) -> None:
         """Train, resuming from this run's checkpoints.
 
         Raises:

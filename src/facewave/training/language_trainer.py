@@ -7,7 +7,7 @@ losses. Checkpoints hold what is trained, never the backbone.
 import json
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,7 @@ from facewave.params import Language
 from facewave.prompts.answers import to_device, workers
 from facewave.prompts.examples import Example, Examples, collate
 from facewave.training import losses
-
-# Called with the number of optimizer steps and figures.
-Report = Callable[[int, dict[str, float]], None]
+from facewave.training.loop import Report
 
 _REPORTS, _SAVES = 20, 4  # per epoch, at most
 _WEIGHTS = "model.safetensors"

@@ -18,7 +18,7 @@ from facewave.errors import UserError
 from facewave.params import Train
 from facewave.training.losses import Loss
 
-# Called after each epoch with its number (from 0) and figures.
+# Called with the number of an epoch (from 0), or of optimizer steps, and figures.
 Report = Callable[[int, dict[str, float]], None]
 
 

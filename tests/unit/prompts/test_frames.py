@@ -76,9 +76,7 @@ def followed(boxes: Sequence[Box | None], fps: float = FPS) -> schema.Trajectory
 
 def levels(shown: Shown) -> list[int]:
     """Each picture's level, in its middle."""
-    return [
-        int(picture[picture.shape[0] // 2, picture.shape[1] // 2, 0]) for picture in shown.pictures
-    ]
+    return [int(p[p.shape[0] // 2, p.shape[1] // 2, 0]) for p in shown.pictures]
 
 
 def extent(picture: Picture) -> Box:
@@ -128,12 +126,11 @@ def test_seeds_decide_random_moments_alone_and_differ() -> None:
 
 def test_the_first_frames_from_the_moments_on_are_shown_or_the_last(tmp_path: Path) -> None:
     clip = write_pictures(tmp_path, range(10, 20))
-    shown = show(clip, FPS, NAN, 1.0, None, WHOLE, 0)  # at 0.125, 0.375, 0.625, 0.875 s
+    shown = show(clip, FPS, NAN, 1.0, None, WHOLE, 0)
     assert levels(shown) == [12, 14, 17, 19]
     assert shown.times_F == pytest.approx([0.125, 0.375, 0.625, 0.875])
     assert shown.duration == 1
     assert {picture.shape for picture in shown.pictures} == {(48, 64, 3)}
-    clip = write_pictures(tmp_path, range(10, 20))
     assert levels(show(clip, FPS, NAN, 3.0, None, WHOLE, 0)) == [14, 14, 14, 14]
     assert levels(show(clip, FPS, 0.5, 1.0, None, WHOLE, 0)) == [17, 19, 19, 19]
     longer = followed([(0.2, 0.2, 0.8, 0.8)] * 20)  # as a file that was whole once
@@ -160,16 +157,15 @@ def test_a_row_shows_frames_of_its_part_that_the_extraction_looked_at(tmp_path: 
         options = replace(LANGUAGE, frames=16)
         first = 10 + round(10 * start)
         assert levels(show(clip, FPS, start, 1.6, part, options, 0)) == [*range(first, first + 16)]
-    clip = write_pictures(tmp_path, range(10, 40))
-    whole = followed([(0.2, 0.2, 0.8, 0.8)] * 30)
     part = schema.between(whole, 1.0, 2.0)
-    for trajectory in (part, whole):
+    for trajectory, times, expected in (
+        (part, [0.1, 0.3, 0.6, 0.8], [21, 23, 26, 28]),
+        (whole, [0.1, 0.3, 0.6, 0.8], [21, 23, 26, 28]),
+        (None, [0.125, 0.375, 0.625, 0.875], [22, 24, 27, 29]),
+    ):
         shown = show(clip, FPS, 1.0, 1.0, trajectory, LANGUAGE, 0)
-        assert shown.times_F == pytest.approx([0.1, 0.3, 0.6, 0.8])
-        assert levels(shown) == [21, 23, 26, 28]
-    shown = show(clip, FPS, 1.0, 1.0, None, LANGUAGE, 0)
-    assert shown.times_F == pytest.approx([0.125, 0.375, 0.625, 0.875])
-    assert levels(shown) == [22, 24, 27, 29]
+        assert shown.times_F == pytest.approx(times)
+        assert levels(shown) == expected
     # A row that begins between two frames begins with the second; at 0.75, 1.25, 1.75, 2.25 s.
     part = schema.between(followed([(0.2, 0.2, 0.8, 0.8)] * 4, fps=1), 0.5, 2.5)
     shown = show(clip, 1, 0.5, 2.0, part, LANGUAGE, 0)
@@ -231,9 +227,8 @@ def test_pictures_are_resized_red_first_and_of_one_size(tmp_path: Path) -> None:
     clip, options = write(tmp_path, stripes), replace(WHOLE, side=28, frames=1)
     (picture,) = show(clip, FPS, NAN, 0.1, None, options, 0).pictures
     assert (picture == 50).all()
-    clip = write(
-        tmp_path, np.full((48, 64, 3), (60, 20, 200), np.uint8)
-    )  # OpenCV writes blue first
+    red = np.full((48, 64, 3), (60, 20, 200), np.uint8)  # OpenCV writes blue first
+    clip = write(tmp_path, red)
     for options in (LANGUAGE, WHOLE):
         shown = show(clip, FPS, NAN, 0.1, followed([(0.4, 0.4, 0.6, 0.6)]), options, 0)
         assert shown.pictures[0][24, 32].tolist() == [200, 20, 60]
@@ -328,12 +323,7 @@ def test_a_grid_has_every_picture_at_its_place(count: int) -> None:
 
 def test_smaller_pictures_of_a_grid_have_black_around_them() -> None:
     found = grid([np.full((2, 4, 3), 7, np.uint8), np.full((4, 2, 3), 9, np.uint8)])
-    expected = [
-        [0, 0, 0, 0, 0, 9, 9, 0],
-        [7, 7, 7, 7, 0, 9, 9, 0],
-        [7, 7, 7, 7, 0, 9, 9, 0],
-        [0, 0, 0, 0, 0, 9, 9, 0],
-    ]
-    assert found[..., 0].tolist() == expected
+    rows = [[0, 0, 0, 0, 0, 9, 9, 0], [7, 7, 7, 7, 0, 9, 9, 0]]
+    assert found[..., 0].tolist() == [*rows, *rows[::-1]]
     with pytest.raises(ValueError, match=r".+"):
         grid([])

@@ -56,7 +56,9 @@ def names(examples: Any) -> set[str]:
     return set(examples._clips.table["video_idx"])
 
 
-def test_it_learns_from_its_slice_of_the_training_part_alone_or_not_at_all(project: Path) -> None:
+def test_it_learns_from_its_slice_of_the_training_part_with_targets_or_not_at_all(
+    project: Path,
+) -> None:
     ready = run(subset=(0, 0.5), examples=2)
     table = labels.read(Path("data/labels/demo.csv"))
     in_train = table[table["split"] == "train"]
@@ -77,14 +79,9 @@ def test_it_learns_from_its_slice_of_the_training_part_alone_or_not_at_all(proje
     assert ready.trained.module.counts()[0] == 0
     assert len(ready.trained.shots) == len(ready.trained.about["learnt"]) == 3
     assert ready.trained.about["validated"] == []
-
-
-def test_a_regression_learns_from_clips_whose_targets_are_known(project: Path) -> None:
-    path = Path("data/labels/demo.csv")
-    table = labels.read(path)
     table["valence"], table["arousal"] = np.arange(len(table)) / 10, 0.5
     table.loc[table.index % 2 == 0, "valence"] = np.nan
-    labels.write(path, table, WORDS)
+    labels.write(Path("data/labels/demo.csv"), table, WORDS)
     ready = run(objective="mse", prompt="{face} {targets}?", targets=["valence", "arousal"])
     learnt = table[(table["split"] == "train") & table["valence"].notna()]
     assert names(ready.train) == set(learnt["video_idx"])

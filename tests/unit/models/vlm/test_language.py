@@ -125,11 +125,8 @@ def test_a_clip_is_answered_alike_alone_in_a_batch_and_uncached(model: LanguageM
 
 @torch.inference_mode()
 def test_a_regression_reads_the_same_alone_in_a_batch_and_loaded(kind: LanguageModelKind) -> None:
-    added: dict[str, Any] = {"lora": True, "prefix": 4, "adapter": "cross"}
-    targets = ("valence", "arousal")
-    model, fresh = (
-        language_model(kind, targets=targets, disturbed=d, **added) for d in (True, False)
-    )
+    added: dict[str, Any] = {"lora": True, "prefix": 4, "targets": ("valence", "arousal")}
+    model, fresh = (language_model(kind, "cross", disturbed=d, **added) for d in (True, False))
     assert model.head
     model.head.fit(torch.tensor([[3.0, 0.0], [5.0, 0.0], [9.0, 1.0]]))
     inputs = inputs_of(model)
@@ -239,15 +236,14 @@ def test_a_clip_of_many_frames(kind: LanguageModelKind, added: str) -> None:
 @torch.inference_mode()
 def test_no_frames(kind: LanguageModelKind) -> None:
     model = language_model(kind)
-    shown, unseen = inputs_of(model), [[turn(frames=0)], [turn("And now?" + PLACES, frames=0)]]
+    unseen = [[turn(frames=0)], [turn("And now?" + PLACES, frames=0)]]
     if kind == "tiny-paligemma2":
         with pytest.raises(UserError, match=r"train\.language\.frames is 0.*Show at least one"):
             model.backbone.inputs(unseen)
         return
     blind = inputs_of(model, unseen)
     first = model.log_likelihoods(blind, answers_of(model))
-    model.write(shown, 3)
-    # Nothing of the clips before is left.
+    model.write(inputs_of(model), 3)  # nothing of other clips is left afterwards
     torch.testing.assert_close(model.log_likelihoods(blind, answers_of(model)), first)
     for at in (0, 1):
         single = inputs_of(model, unseen[at : at + 1], numbers_of(2)[at : at + 1])
@@ -340,11 +336,9 @@ def test_what_was_trained_is_loaded(kind: LanguageModelKind, added: str, tmp_pat
     fresh.load_trained(kept)
     assert torch.equal(scores(fresh), scores(model))
     name = next(iter(kept))
-    for wrong in (
-        {n: x for n, x in kept.items() if n != name},
-        kept | {"model.lm_head.weight": torch.zeros(2)},
-        kept | {name: torch.zeros(*kept[name].shape, 2)},
-    ):
+    absent = {n: x for n, x in kept.items() if n != name}
+    odd = ({"model.lm_head.weight": torch.zeros(2)}, {name: torch.zeros(*kept[name].shape, 2)})
+    for wrong in (absent, *(kept | tensor for tensor in odd)):
         with pytest.raises(ValueError, match="its tensors are not those of its configuration"):
             fresh.load_trained(wrong)
     assert torch.equal(scores(fresh), scores(model))
