@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import chdir
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -121,18 +122,14 @@ def test_probabilities_add_up_follow_the_options_and_are_numbers(
     clips: PromptClips, settings: Language, model: LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some = examples(clips, settings)
-    found = {
-        (length, prior): answers.probabilities(
-            model, some, WORDS, replace(settings, by_length=length, by_prior=prior)
-        )
-        for length in (False, True)
-        for prior in (False, True)
-    }
-    for probabilities in found.values():
-        assert probabilities.shape == (6, len(WORDS))
-        assert probabilities.sum(1) == pytest.approx(1, abs=1e-5)
-    plain = found[False, False]
-    assert all(not np.allclose(plain, found[key]) for key in found if key != (False, False))
+    found = {}
+    for length, prior in product((False, True), repeat=2):
+        changed = replace(settings, by_length=length, by_prior=prior)
+        found[length, prior] = answers.probabilities(model, some, WORDS, changed)
+        assert found[length, prior].shape == (6, len(WORDS))
+        assert found[length, prior].sum(1) == pytest.approx(1, abs=1e-5)
+    plain, *others = found.values()
+    assert all(not np.allclose(plain, other) for other in others)
     # By hand, for the first clip.
     ids = [model.backbone.answer_ids(word) for word in WORDS]
     batch, blank = (collate(model, [example]) for example in (some[0], some.blanks()[0]))

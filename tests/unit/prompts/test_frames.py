@@ -29,6 +29,7 @@ LANGUAGE = replace(
     side=64,
 )
 WHOLE = replace(LANGUAGE, picture="whole")
+LEFT, RIGHT = (0.1, 0.4, 0.2, 0.6), (0.8, 0.4, 0.9, 0.6)  # faces: left, top, right, bottom
 FPS = 10.0
 GREY, FACE = 100, 200
 
@@ -171,27 +172,21 @@ def test_a_row_shows_frames_of_its_part_that_the_extraction_looked_at(tmp_path: 
     shown = show(clip, 1, 0.5, 2.0, part, LANGUAGE, 0)
     assert levels(shown) == [11, 11, 11, 12]
     assert shown.times_F == pytest.approx([0.5, 0.5, 0.5, 1.5])
-    left, right = (0.1, 0.4, 0.2, 0.6), (0.8, 0.4, 0.9, 0.6)
-    faces: list[Box] = [left] * 10 + [right] * 10
+    faces: list[Box] = [LEFT] * 10 + [RIGHT] * 10
     clip = write_faces(tmp_path, faces, 400, 200)
     for picture in show(clip, FPS, 1.0, 1.0, followed(faces), LANGUAGE, 0).pictures:
         assert extent(picture) == pytest.approx((12, 12, 52, 52), abs=1)
 
 
-def damaged(folder: Path) -> list[Path]:
-    """Clips that cannot be decoded."""
-    (folder / "empty").mkdir()
-    (folder / "text.mp4").write_text("no video")
-    (folder / "text.png").write_text("no picture")
-    write_video(folder / "whole.mp4")
-    (folder / "cut.mp4").write_bytes((folder / "whole.mp4").read_bytes()[:600])
-    return [folder / name for name in ("empty", "text.mp4", "text.png", "cut.mp4")]
-
-
 def test_what_cannot_be_decoded_is_black_and_a_missing_clip_is_named(tmp_path: Path) -> None:
     trajectories = (None, schema.EMPTY, followed([(0.2, 0.2, 0.8, 0.8)] * 20))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "text.png").write_text("no picture")
+    write_video(tmp_path / "cut.mp4")
+    (tmp_path / "cut.mp4").write_bytes((tmp_path / "cut.mp4").read_bytes()[:600])
     for clip, trajectory, duration, options in product(
-        damaged(tmp_path), trajectories, (2.0, 0.0, NAN), (LANGUAGE, WHOLE)
+        list(tmp_path.iterdir()), trajectories, (2.0, 0.0, NAN), (LANGUAGE, WHOLE)
     ):
         shown = show(clip, FPS, NAN, duration, trajectory, options, 0)
         assert [picture.shape for picture in shown.pictures] == [(64, 64, 3)] * 4
@@ -286,12 +281,11 @@ def test_the_face_is_in_the_square_at_one_scale(faces: list[Box], size: tuple[in
 
 
 def test_squares_are_where_the_face_is_nearest_in_time_if_anywhere(tmp_path: Path) -> None:
-    left, right = (0.1, 0.4, 0.2, 0.6), (0.8, 0.4, 0.9, 0.6)
-    clip = write_faces(tmp_path, [left, left, right, right], 400, 200)
-    seen = followed([left, None, None, right])
+    clip = write_faces(tmp_path, [LEFT, LEFT, RIGHT, RIGHT], 400, 200)
+    seen = followed([LEFT, None, None, RIGHT])
     shown = show(clip, FPS, NAN, 0.4, seen, LANGUAGE, 0)
     assert [extent(p) for p in shown.pictures] == [pytest.approx((12, 12, 52, 52), abs=1)] * 4
-    seen = followed([left, None, None, None])
+    seen = followed([LEFT, None, None, None])
     shown = show(clip, FPS, NAN, 0.4, seen, LANGUAGE, 0)
     assert [bool((p > 150).any()) for p in shown.pictures] == [True, True, False, False]
     half_out: Box = (-0.2, 0.3, 0.2, 0.7)

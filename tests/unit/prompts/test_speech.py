@@ -274,21 +274,9 @@ def test_long_clips_and_models_of_one_language(tmp_path: Path, whisper: Path, co
     assert Recogniser(str(copy)).text(clip).isalpha()
 
 
-def test_the_second_time_no_model_is_loaded(
-    tmp_path: Path, whisper: Path, monkeypatch: pytest.MonkeyPatch
+def test_cached_texts_need_no_model(
+    tmp_path: Path, whisper: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clip = write_clip(tmp_path / "a.mkv", noise(1.5, seed=2))
-    text = Recogniser(str(whisper)).text(clip, 0.25, 1.0)
-    moved = Path(shutil.copy(clip, tmp_path / "moved.mkv"))
-    elsewhere = Path(shutil.copytree(whisper, tmp_path / "elsewhere"))
-    with monkeypatch.context() as context:
-        context.delattr(speech, "_load")
-        assert Recogniser(str(elsewhere)).text(moved, 0.25, 1.0) == text
-    write_clip(clip, noise(1.5, seed=1))
-    assert Recogniser(str(whisper)).text(clip, 0.25, 1.0) != text  # of other bytes
-
-
-def test_cached_texts_need_no_hub(tmp_path: Path, whisper: Path, cache: Path) -> None:
     clip = write_clip(tmp_path / "a.mkv", noise(1))
     known = Recogniser("openai/whisper-small")
     known._loaded = speech._load(str(whisper), None)  # as if it had been downloaded
@@ -298,6 +286,15 @@ def test_cached_texts_need_no_hub(tmp_path: Path, whisper: Path, cache: Path) ->
     assert Recogniser(str(f"openai/whisper-small@{commit}")).text(clip) == text
     (kept,) = cache.rglob("*.json")
     assert kept.relative_to(cache).parts[:2] == ("transcripts", kept.stem[:2])
+    clip = write_clip(tmp_path / "a.mkv", noise(1.5, seed=2))
+    text = Recogniser(str(whisper)).text(clip, 0.25, 1.0)
+    moved = Path(shutil.copy(clip, tmp_path / "moved.mkv"))
+    elsewhere = Path(shutil.copytree(whisper, tmp_path / "elsewhere"))
+    with monkeypatch.context() as context:
+        context.delattr(speech, "_load")
+        assert Recogniser(str(elsewhere)).text(moved, 0.25, 1.0) == text
+    write_clip(clip, noise(1.5, seed=1))
+    assert Recogniser(str(whisper)).text(clip, 0.25, 1.0) != text  # of other bytes
 
 
 def test_transcripts_come_from_the_source_that_is_asked_for(tmp_path: Path, whisper: Path) -> None:

@@ -135,9 +135,7 @@ def test_finetuning_starts_from_a_run_that_shares_no_clips(project: Path) -> Non
         with pytest.raises(UserError, match=message):
             run(**start | change)
     run(subset=(0, 0.5), projector=True).trained.save(folder)
-    with pytest.raises(
-        UserError, match=r"pretrained/split/model trained model.* which this run does"
-    ):
+    with pytest.raises(UserError, match=r"split/model trained model.* which this run does"):
         run(subset=(0.5, 1), **start)
     config = folder / "config.json"
     config.write_text(config.read_text().replace('"language_model"', '"classifier"'))

@@ -40,33 +40,6 @@ def test_tiny_models_do_not_depend_on_the_seed_and_leave_it_alone() -> None:
         assert torch.equal(torch.rand(3), drawn)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_tiny_models_read_any_text_and_frames_and_pad_left(kind: LanguageModelKind) -> None:
-    backbone = load(kind, "hub")
-    tokenizer = backbone.processor.tokenizer
-    assert len(tokenizer) <= backbone.model.get_input_embeddings().num_embeddings
-    text = "Wie heißt das? 😀"
-    assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
-    few, many = (backbone.inputs([[turn(frames=n)]])["input_ids"].shape[1] for n in (4, 8))
-    assert many > few
-    ids = tokenizer(f"a{FACE}{FACE}b{PREFIX}", add_special_tokens=False)["input_ids"]
-    assert ids[1:3] == [backbone.face_id] * 2
-    assert (ids[4], len(ids)) == (backbone.prefix_id, 5)
-
-    inputs = backbone.inputs(PAIR)
-    assert "labels" not in inputs
-    mask = inputs["attention_mask"]
-    assert mask[:, -1].tolist() == [1, 1]
-    assert (mask.diff(dim=1) >= 0).all()
-    short, long = (int(row) for row in mask.sum(1))
-    assert short < long == mask.shape[1]
-    single = backbone.inputs(PAIR[:1])["input_ids"][0]
-    assert torch.equal(inputs["input_ids"][0, -short:], single)
-    answer = backbone.answer_ids("very sad")
-    assert tokenizer.decode(answer[:-1]).strip() == "very sad"
-    assert answer[-1] == tokenizer.eos_token_id
-
-
 @torch.inference_mode()
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_folder_gives_the_model_that_was_saved(kind: LanguageModelKind, tmp_path: Path) -> None:
@@ -206,6 +179,29 @@ def test_a_conversation_has_the_format_of_its_family(kind: LanguageModelKind) ->
     assert text.replace(*shown[kind]) == TALKS[kind]
     if kind == "tiny-qwen2.5-vl":  # two frames a grid, over one and over three seconds
         assert [float(x) for x in inputs["second_per_grid_ts"]] == [1.0, 3.0]
+
+    tokenizer = backbone.processor.tokenizer
+    assert len(tokenizer) <= backbone.model.get_input_embeddings().num_embeddings
+    text = "Wie heißt das? 😀"
+    assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
+    few, many = (backbone.inputs([[turn(frames=n)]])["input_ids"].shape[1] for n in (4, 8))
+    assert many > few
+    ids = tokenizer(f"a{FACE}{FACE}b{PREFIX}", add_special_tokens=False)["input_ids"]
+    assert ids[1:3] == [backbone.face_id] * 2
+    assert (ids[4], len(ids)) == (backbone.prefix_id, 5)
+
+    inputs = backbone.inputs(PAIR)
+    assert "labels" not in inputs
+    mask = inputs["attention_mask"]
+    assert mask[:, -1].tolist() == [1, 1]
+    assert (mask.diff(dim=1) >= 0).all()
+    short, long = (int(row) for row in mask.sum(1))
+    assert short < long == mask.shape[1]
+    single = backbone.inputs(PAIR[:1])["input_ids"][0]
+    assert torch.equal(inputs["input_ids"][0, -short:], single)
+    answer = backbone.answer_ids("very sad")
+    assert tokenizer.decode(answer[:-1]).strip() == "very sad"
+    assert answer[-1] == tokenizer.eos_token_id
 
 
 def test_frames_of_the_usual_size_stay_as_they_are_in_qwen() -> None:

@@ -221,10 +221,8 @@ def test_cross_attends_to_the_prompt_but_its_placeholders(kind: LanguageModelKin
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("added", ADDED)
-def test_a_clip_of_many_frames(kind: LanguageModelKind, added: str) -> None:
+def test_a_clip_of_many_frames(model: LanguageModel) -> None:
     """Longer than the window of PaliGemma's layers, and Qwen's time runs ahead of its words."""
-    model = language_model(kind, **ADDED[added])
     said = "Who?" + PLACES * bool(model.faces)
     inputs = inputs_of(model, [[turn(said, frames=64)], [turn(said + "!", frames=32)]])
     given = model.log_likelihoods(inputs, answers_of(model))
