@@ -37,18 +37,11 @@ class Shown:
 def moments(
     duration: float, count: int, sampling: Literal["uniform", "random", "middle"], seed: int
 ) -> NDArray[np.float64]:
-    """When to look at a clip.
+    """When to look at a clip: (count,) seconds in [0, duration), rising; 0 without a duration.
 
-    Args:
-        duration: seconds; if it is not above 0, every moment is 0.
-        count: how many.
-        sampling: uniform: the middles of ``count`` equal parts of the clip; random: anywhere in
-            each of these parts, as in temporal segment networks (Wang et al., ECCV 2016); middle:
-            the middles of equal parts of the clip's middle third.
-        seed: of random moments.
-
-    Returns:
-        (count,) seconds in [0, duration), rising, float64.
+    uniform: in the middles of ``count`` equal parts of the clip; random: anywhere in each of these
+    parts, as in temporal segment networks (Wang et al., ECCV 2016); middle: in the middles of equal
+    parts of the clip's middle third.
     """
     if not duration > 0:
         return np.zeros(count)

@@ -28,9 +28,7 @@ def check(table: pd.DataFrame, column: str) -> None:
     and more than if texts were missing at random, by a Monte Carlo test of Pearson's chi-square
     over tables with the same margins, which holds for tables and classes of any size.
 
-    Args:
-        table: rows of training, with ``actual`` and ``caption`` (labels/schema.py).
-        column: the texts, "" for none.
+    ``table`` has rows of training (labels/schema.py).
 
     Raises:
         UserError: they give it away.

@@ -83,14 +83,10 @@ class Recogniser:
         self._loaded: tuple[Any, Any] | None = None
 
     def text(self, clip: Path, start: float = 0.0, end: float = math.inf) -> str:
-        """What is said in a part of a clip, on one line.
+        """What is said in a part of a video, on one line.
 
-        "" for pictures, without sound, for silence, and for a track that cannot be decoded.
-
-        Args:
-            clip: a video, a picture or a folder of pictures.
-            start: of the part, s from the clip's first frame; NaN: 0.
-            end: of the part; NaN: the clip's.
+        "" for pictures, without sound, for silence, and for a track that cannot be decoded. Times
+        are in s from the clip's first frame; NaN: the clip's own start or end.
 
         Raises:
             UserError: the model cannot be loaded.
@@ -144,16 +140,10 @@ class Recogniser:
 
 
 def read_sound(clip: Path, rate: int, start: float, end: float) -> NDArray[np.float32]:
-    """The sound of a clip from ``start`` to ``end``, its channels mixed into one.
+    """The sound of a video's first audio track from ``start`` to ``end``, mixed into one channel.
 
-    Args:
-        clip: a video; its first audio track is read.
-        rate: samples a second.
-        start: s from the clip's first frame.
-        end: likewise; infinity: the clip's end.
-
-    Returns:
-        (n,) float32 in [-1, 1]; empty without sound; of a damaged file, what can be decoded.
+    ``rate`` is in samples a second, times in s from the clip's first frame; the end may be infinite.
+    Returns (n,) float32 in [-1, 1]; empty without sound; of a damaged file, what can be decoded.
     """
     resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
     first_time: float | None = None

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast
 
 import numpy as np
 import peft
@@ -96,7 +96,8 @@ def prepare(
     shots = train_clips.select(choose_shots(train_clips.table, n_shots, dataset.classes))
 
     torch.manual_seed(settings.seed)
-    backbone = backbones.load(_kind(settings), language.weights, language.quantized)
+    kind = cast(LanguageModelKind, settings.model)
+    backbone = backbones.load(kind, language.weights, language.quantized)
     config = _configure(backbone, dataset.classes, targets, clips.clips, settings)
     module = LanguageModel(config, backbone)
     prompting = language if config.faces else replace(language, face_tokens=0)
@@ -182,7 +183,7 @@ def _configure(
         widths, tokens = clips.widths(settings.inputs), language.face_tokens
         faces = FaceTokensConfig(language.adapter, steps, widths, tokens, backbone.hidden)
     return LanguageModelConfig(
-        kind=_kind(settings),
+        kind=cast(LanguageModelKind, settings.model),
         weights=language.weights,
         revision=backbone.revision,
         mode=language.mode,
@@ -264,7 +265,3 @@ def _digest(*parts: PromptClips) -> str:
         tensors = checkpoints.digest(torch.from_numpy(array) for array in arrays)
         digests.append(checkpoints.fingerprint(tensors, [], *texts))
     return " ".join(digests)
-
-
-def _kind(settings: Train) -> LanguageModelKind:
-    return next(kind for kind in get_args(LanguageModelKind) if kind == settings.model)

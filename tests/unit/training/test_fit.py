@@ -22,14 +22,7 @@ from facewave.models.classifiers.classifier import Classifier, ClassifierConfig,
 from facewave.models.classifiers.heads import Trees
 from facewave.params import ClassifierKind, Train
 from facewave.training import losses
-from facewave.training.fit import (
-    NETWORKS,
-    Samples,
-    _fit_trees,
-    _temperature,
-    configure,
-    fit,
-)
+from facewave.training.fit import NETWORKS, Samples, _fit_trees, _temperature, configure, fit
 from facewave.training.loop import Prepared
 from making import REPOSITORY
 

@@ -220,22 +220,22 @@ def test_language_models_answer_as_prompted(project: Path, monkeypatch: pytest.M
     assert np.isfinite(found[["predicted_valence", "predicted_arousal"]]).all(axis=None)
 
     prompt = "{labels}?{face}{transcript}"
-    trained: Any = language_model(
+    described: Any = language_model(
         project, faces=True, mode="pretrain", prompt=prompt, transcript="speech"
     )[0]
-    assert trained.needs_transcript
-    found = trained.describe()
+    assert described.needs_transcript
+    found = described.describe()
     assert found["prompt"] == (
-        f'{", ".join(trained.classes)}? How the face moves: <face>. The person says: "..."'
+        f'{", ".join(described.classes)}? How the face moves: <face>. The person says: "..."'
     )
     assert (found["weights"], found["kind"], found["lora"]) == ("", "tiny-qwen2.5-vl", None)
     face = (found["face_tokens"], found["adapter"], found["inputs"])
     assert face == (3, "linear", ["blendshapes"])
     assert 0 < found["trained"] < found["parameters"]
     json.dumps(found)
-    config = trained.module.config
-    trained.module.config = replace(config, kind="smolvlm", mode="zero_shot")
-    found = trained.describe()
+    config = described.module.config
+    described.module.config = replace(config, kind="smolvlm", mode="zero_shot")
+    found = described.describe()
     assert (found["weights"], found["trained"]) == ("HuggingFaceTB/SmolVLM-256M-Instruct", 0)
-    trained.settings = replace(trained.settings, transcript="none")
-    assert "..." not in trained.describe()["prompt"]
+    described.settings = replace(described.settings, transcript="none")
+    assert "..." not in described.describe()["prompt"]

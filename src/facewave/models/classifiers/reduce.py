@@ -19,13 +19,8 @@ def largest(moments_nNN: Floats, k: int) -> Floats:
     """Keep a decomposition's coarsest number and the K - 1 positions that carry the most energy.
 
     They are the same for all clips and channels; every clip counts the same, however much it moves.
-
-    Args:
-        moments_nNN: of coefficients of orthonormal functions, the first of which is a mean.
-        k: at most N.
-
-    Returns:
-        (K, N), rows of the identity, positions rising.
+    The moments are of coefficients of orthonormal functions, the first of which is a mean; K is at
+    most N. Returns (K, N) rows of the identity, positions rising.
     """
     energy_nN = moments_nNN.diagonal(axis1=1, axis2=2).copy()
     energy_nN[:, 0] = 0
@@ -39,14 +34,9 @@ def principal(moments_nNN: Floats, k: int) -> Floats:
     """Keep a channel's mean and the K - 1 leading directions of its movement around it.
 
     Temporal PCA (Pearson, 1901): no other K - 1 directions that are the same for all clips and
-    channels explain more of these clips; every clip counts the same, however much it moves.
-
-    Args:
-        moments_nNN: of values at equal distances in time.
-        k: at most N.
-
-    Returns:
-        (K, N), orthonormal rows, each with its largest entry positive.
+    channels explain more of these clips; every clip counts the same, however much it moves. The
+    moments are of values at equal distances in time; K is at most N. Returns (K, N) orthonormal
+    rows, each with its largest entry positive.
     """
     size = moments_nNN.shape[1]
     centre_NN = np.eye(size) - 1 / size

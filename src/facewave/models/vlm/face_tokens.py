@@ -70,13 +70,9 @@ class FaceTokens(nn.Module):
         context_nMH: Tensor | None = None,
         mask_nM: Tensor | None = None,
     ) -> Tensor:
-        """The face tokens, (n, N, H).
+        """The face tokens, (n, N, H), of numbers that are NaN where ``faces_n`` says there is none.
 
-        Args:
-            numbers_nKD: the clips' numbers, NaN without a face.
-            faces_n: whether there is one.
-            context_nMH: what the adapter ``cross`` attends to; the others ignore it.
-            mask_nM: where the context is not padding.
+        ``cross`` attends to the context where the mask is true; the other adapters ignore it.
 
         Raises:
             ValueError: the adapter ``cross`` has no context.
@@ -156,12 +152,8 @@ def placed(
 ) -> Iterator[None]:
     """Replace placeholders by face tokens before the backbone's decoder reads them.
 
-    Args:
-        backbone: a vision-language model of transformers.
-        placeholder: a token's id; each prompt has N of them, or, when generation continues from a
-            cache, none.
-        tokens: called with the decoder's input, (n, L, H), which has the pictures; returns the
-            face tokens, (n, N, H).
+    Each prompt has N placeholders or, when generation continues from a cache, none. ``tokens`` is
+    called with the decoder's input, (n, L, H), which has the pictures, and returns (n, N, H).
 
     Raises:
         ValueError: a prompt has more or fewer placeholders than there are tokens.

@@ -209,12 +209,7 @@ class LanguageModel(nn.Module):
         return self(**inputs)["values"]
 
     def log_likelihoods(self, inputs: Inputs, answers: Sequence[Sequence[int]]) -> Tensor:
-        """Of each answer after each prompt, in nats, (n, C); prompts are read once.
-
-        Args:
-            inputs: of n prompts, padded left.
-            answers: the tokens of C answers.
-        """
+        """Of C answers (tokens) after each of n prompts (padded left, read once), in nats, (n, C)."""
         n, n_answers = len(inputs["input_ids"]), len(answers)
         device = inputs["input_ids"].device
         with self._reading(inputs) as inputs:

@@ -259,8 +259,7 @@ def prepared(model: LanguageModel) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("adapter", "targets"),
-    [("linear", ()), ("transformer", ("valence", "arousal")), ("cross", ())],
+    ("adapter", "targets"), [("linear", ()), ("transformer", ("valence", "arousal")), ("cross", ())]
 )
 def test_gradients_reach_what_is_trained_and_nothing_else(
     kind: LanguageModelKind, adapter: AdapterKind, targets: tuple[str, ...]
