@@ -84,8 +84,7 @@ def show(
         start: of the row, in seconds from the first frame; NaN: the clip's.
         duration: of the row, in seconds.
         trajectory: the row's, if it has one; its times are from the clip's first frame.
-        settings: frames, sampling, picture, and side: pixels of a face's square, or of a whole
-            picture's longer side.
+        settings: ``side`` is that of a face's square or a whole picture's longer side, in pixels.
         seed: of random moments (``draw_seed``).
 
     Raises:

@@ -28,7 +28,7 @@ def check(table: pd.DataFrame, column: str) -> None:
     and more than if texts were missing at random, by a Monte Carlo test of Pearson's chi-square
     over tables with the same margins, which holds for tables and classes of any size.
 
-    ``table`` has rows of training (labels/schema.py).
+    ``table`` has rows of training (labels/schema.py), with "" where there is no text.
 
     Raises:
         UserError: they give it away.

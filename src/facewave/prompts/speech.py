@@ -142,7 +142,7 @@ class Recogniser:
 def read_sound(clip: Path, rate: int, start: float, end: float) -> NDArray[np.float32]:
     """The sound of a video's first audio track from ``start`` to ``end``, mixed into one channel.
 
-    ``rate`` is in samples a second, times in s from the clip's first frame; the end may be infinite.
+    ``rate`` is in samples a second, times are in s from the first frame; the end may be infinite.
     Returns (n,) float32 in [-1, 1]; empty without sound; of a damaged file, what can be decoded.
     """
     resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)

@@ -63,7 +63,7 @@ def test_texts_that_follow_the_class_are_refused(have: list[bool], data: st.Data
     assert "whether there is a text" in refusal(with_texts(words, there))
 
 
-def test_texts_that_are_missing_by_chance_are_no_leak() -> None:
+def test_texts_of_all_classes_or_missing_by_chance_are_no_leak() -> None:
     rng = np.random.default_rng(0)
     balanced, uneven = np.full(8, 1 / 8), 0.5 ** np.arange(1, 9) / (1 - 0.5**8)
     refused = 0
@@ -75,9 +75,6 @@ def test_texts_that_are_missing_by_chance_are_no_leak() -> None:
             except UserError:
                 refused += 1
     assert refused <= 1  # one in a thousand
-
-
-def test_what_is_no_leak() -> None:
     both, none = ["happy", "sad"] * 20, [""] * 40
     speaking = ["neutral"] * 1000 + ["happy"] * 1000  # one class speaks less
     rare = [i % 10 < (3 if word == "neutral" else 7) for i, word in enumerate(speaking)]

@@ -248,7 +248,19 @@ def test_calibration_lowers_the_loss_within_bounds_and_changes_no_answer() -> No
         assert temperature == pytest.approx(bound, rel=1e-3)
 
 
-def test_the_epoch_of_lowest_validation_loss_stays_or_else_the_last() -> None:
+def test_epochs_have_their_module_s_figures_and_the_best_stays_or_else_the_last() -> None:
+    train, val = samples([0, 2, 3], 60, seed=1, distance=0.5), samples([0, 2], 30, 2, 0.5)
+    done = fitted("mlp", train, val, epochs=1).uncalibrated()
+    (figures,) = done.history
+    answers, actual = logits_of(done.module, val.inputs_nND).argmax(axis=1), val.codes_n.numpy()
+    uar = recall_score(actual, answers, labels=[0, 2], average="macro")
+    assert figures["val_uar"] == pytest.approx(uar)
+    assert figures["val_war"] == pytest.approx((answers == actual).mean())
+    assert figures["val_loss"] == pytest.approx(validation_loss(done.module, val))
+    # The last batch is smaller than the others: the training loss is a mean over clips.
+    train = samples([0, 1, 2], 33, seed=1)
+    done = fitted("mlp", train, epochs=1, lr=1e-12, weight_decay=0.0, dropout=0.0)
+    assert done.history == [{"train_loss": pytest.approx(validation_loss(done.module, train))}]
     train, val = (samples(list(range(7)), n, seed, 0.8) for n, seed in ((60, 1), (40, 2)))
     stopped = fitted("mlp", train, val, epochs=100, patience=4).uncalibrated()
     curve = [figures["val_loss"] for figures in stopped.history]
@@ -264,21 +276,6 @@ def test_the_epoch_of_lowest_validation_loss_stays_or_else_the_last() -> None:
     same = fitted("mlp", train, train, epochs=5, lr=0.001).uncalibrated()
     assert last.weights() == same.weights()
     assert last.weights() != fitted("mlp", train, epochs=4, lr=0.001).weights()
-
-
-def test_the_figures_of_an_epoch_are_those_of_its_module() -> None:
-    train, val = samples([0, 2, 3], 60, seed=1, distance=0.5), samples([0, 2], 30, 2, 0.5)
-    done = fitted("mlp", train, val, epochs=1).uncalibrated()
-    (figures,) = done.history
-    answers, actual = logits_of(done.module, val.inputs_nND).argmax(axis=1), val.codes_n.numpy()
-    uar = recall_score(actual, answers, labels=[0, 2], average="macro")
-    assert figures["val_uar"] == pytest.approx(uar)
-    assert figures["val_war"] == pytest.approx((answers == actual).mean())
-    assert figures["val_loss"] == pytest.approx(validation_loss(done.module, val))
-    # The last batch is smaller than the others: the training loss is a mean over clips.
-    train = samples([0, 1, 2], 33, seed=1)
-    done = fitted("mlp", train, epochs=1, lr=1e-12, weight_decay=0.0, dropout=0.0)
-    assert done.history == [{"train_loss": pytest.approx(validation_loss(done.module, train))}]
 
 
 def test_a_seed_fixes_every_weight() -> None:

@@ -114,21 +114,18 @@ def test_inputs_are_compressed_standardized_balanced_and_projected_and_logits_co
     logits = module.head(module.prepare(inputs)) / 1.5  # the temperature
     torch.testing.assert_close(module(inputs), logits)
     assert (Balance([4]).factor == 1).all()
-
-
-def test_each_block_has_steps_of_its_own() -> None:
     generator = torch.Generator().manual_seed(3)
     inputs = torch.randn(20, *SHAPE, generator=generator)
     inputs[:, 2, :3] *= 9
     inputs[:, 5, 3:] *= 9
-    module = Compress(STEPS, WIDTHS, 2)
+    compress = Compress(STEPS, WIDTHS, 2)
     reductions: dict[Reduction, Any] = {"largest": reduce.largest, "pca": reduce.principal}
     for reduction, choose in reductions.items():
-        module.fit(inputs, reduction)
-        for matrix, block in zip(module.matrices, inputs.split(WIDTHS, dim=2), strict=True):
+        compress.fit(inputs, reduction)
+        for matrix, block in zip(compress.matrices, inputs.split(WIDTHS, dim=2), strict=True):
             expected = choose(reduce.moments(block.numpy()), 2)
             np.testing.assert_allclose(matrix, expected, atol=1e-6)
-        assert not torch.equal(module.matrices[0], module.matrices[1])
+        assert not torch.equal(compress.matrices[0], compress.matrices[1])
 
 
 def test_projection_equals_scikit_learn_and_is_learnt_from_what_it_is_applied_to() -> None:
