@@ -167,8 +167,7 @@ def _train_language_models(
 
 
 def _is_first_process() -> bool:
-    """Whether this is the first of the processes that accelerate has launched."""
-    return os.environ.get("RANK", "0") == "0"
+    return os.environ.get("RANK", "0") == "0"  # of the processes that accelerate has launched
 
 
 if __name__ == "__main__":

@@ -198,7 +198,6 @@ def _configure(
 
 
 def _fit_buffers(module: LanguageModel, clips: PromptClips) -> None:
-    """Take the means and spreads of numbers and targets from the training part."""
     if module.faces is not None:
         usable = clips.clips.select(clips.table["usable"])
         if not len(usable):

@@ -119,8 +119,6 @@ class _Wrapped(nn.Module):
 
 
 class _Trainer(Trainer):
-    """A Trainer of a module that is not one of transformers' models."""
-
     def __init__(self, settings: Language, model: _Wrapped, **arguments: Any) -> None:
         super().__init__(model=model, **arguments)
         self._settings, self._module = settings, model.module
@@ -193,8 +191,6 @@ class _Epochs(TrainerCallback):
 
 
 class _Reporter(TrainerCallback):
-    """Reports the losses and shows a progress bar."""
-
     def __init__(self, report: Report) -> None:
         self._report = report
         self._bar: tqdm[Any] | None = None

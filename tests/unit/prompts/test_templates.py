@@ -12,7 +12,7 @@ WORDS = ("happy", "sadness_helplessness", "sad")
 TEMPLATE = "One.{face}{transcript} Of {labels} or {targets}?"
 
 
-def test_all_places_are_filled_in_the_project_s_own_prompt_too() -> None:
+def test_places_are_filled_and_the_project_s_own_prompt_names_all_labels() -> None:
     said = question(TEMPLATE, WORDS, ("valence", "score.phq9"), "I am fine.", 2)
     assert said == (
         f'One. How the face moves: {FACE}{FACE}. The person says: "I am fine."'

@@ -209,7 +209,7 @@ class LanguageModel(nn.Module):
         return self(**inputs)["values"]
 
     def log_likelihoods(self, inputs: Inputs, answers: Sequence[Sequence[int]]) -> Tensor:
-        """Of C answers (tokens) after n prompts each (padded left, read once), in nats, (n, C)."""
+        """Of C answers (tokens) after each of n prompts (padded left), in nats, (n, C)."""
         n, n_answers = len(inputs["input_ids"]), len(answers)
         device = inputs["input_ids"].device
         with self._reading(inputs) as inputs:
