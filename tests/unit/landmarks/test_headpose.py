@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from facewave.landmarks.headpose import Head, angles, separate
+from facewave.landmarks.headpose import angles, separate
 from facewave.landmarks.schema import POINTS
 
 Floats = NDArray[np.float64]
