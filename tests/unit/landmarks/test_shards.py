@@ -214,15 +214,15 @@ def test_rows_that_share_a_clip_keep_it_once_and_are_judged_apart(out: Path) -> 
 
 
 def test_a_long_clip_comes_back_whole_and_its_parts_are_measured_alone(out: Path) -> None:
-    clips = {AA: random_trajectory(2500), BB: replace(schema.blank(5), times_T=np.arange(5) / 10)}
+    clips = {BB: random_trajectory(2500), AA: replace(schema.blank(5), times_T=np.arange(5) / 10)}
     for key, clip in clips.items():
         remember(key, clip, FACTS)
-    places: list[Any] = [(AA, NAN, 40), (AA, 10.0, 12.5), (BB, NAN, NAN), (AA, 30.0, NAN)]
+    places: list[Any] = [(BB, NAN, 40), (BB, 10.0, 12.5), (AA, NAN, NAN), (BB, 30.0, NAN)]
     rows = pd.DataFrame(places, columns=["key", "start", "end"])
     shards.index(rows.assign(video_idx=list("abcd"), file_path=list("aaba")), out, LIMITS, {})
     index = schema.read_index(out)
     (shard,) = set(index["shard"])
-    assert schema.read_names(out / shard) == NAMES  # a clip without a face has none of its own
+    assert schema.read_names(out / shard) == NAMES  # the first clip, without a face, has none
     with pq.ParquetFile(out / shard) as file:
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
     assert sorted(sizes) == [5, 2500 - 2048, 1024, 1024]
