@@ -29,8 +29,7 @@ def each(
     ``work`` may be called twice with the same arguments, when a worker is lost.
 
     Raises:
-        UserError: Dask is not installed; the scheduler cannot be reached or is lost; there are no
-            workers, or they may not start processes.
+        UserError: no Dask, no scheduler, no workers, or they may not start processes.
         OSError: a task could not write or read a file.
     """
     try:
