@@ -95,20 +95,17 @@ INDEX = (
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What was seen of one clip, frame by frame, as in a shard's columns.
-
-    Times are strictly increasing seconds from the first frame; ``names`` are the blendshapes'.
-    """
+    """What was seen of one clip, frame by frame, as in a shard's columns."""
 
     frames_T: NDArray[np.int32]
-    times_T: NDArray[np.float64]
+    times_T: NDArray[np.float64]  # s from the first frame, strictly increasing
     valid_T: NDArray[np.bool_]
     faces_T: NDArray[np.int16]
     sharpness_T: NDArray[np.float32]
     landmarks_TPC: NDArray[np.float32]
     blendshapes_TB: NDArray[np.float32]
     pose_T44: NDArray[np.float32]
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # of the blendshapes
 
     def __getitem__(self, frames: slice) -> "Trajectory":
         """The trajectory in some frames only."""

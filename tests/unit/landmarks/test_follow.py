@@ -114,7 +114,7 @@ def test_the_most_prominent_is_followed_and_who_comes_back_is_the_same_person() 
     several = ((0, 0, 1), (1, 0, 1), (5, 1, 0.3), (5, 2, 0.7), (6, 1, 0.3), (8, 3, 0.1))
     assert choose(*several) == [0, 1, 3, 5]
     assert choose((0, 0, 0.5), (0, 1, 0.5)) == [0]
-    assert len(followed(*np.zeros((2, 0), np.int64), np.zeros(0))) == 0
+    assert len(followed(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))) == 0
 
 
 @given(

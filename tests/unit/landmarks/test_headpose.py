@@ -69,8 +69,8 @@ def test_what_is_left_is_the_made_face_upright_and_from_the_front(seed: int, asp
     centred /= np.sqrt((centred[:, RIGID] ** 2).sum(axis=2).mean())
     # All but how far it looks up, of which a made head knows nothing.
     np.testing.assert_allclose(found[..., 0], centred[..., 0], atol=1e-5)
-    distances = [np.hypot(points[..., 1], points[..., 2]) for points in (found, centred)]
-    np.testing.assert_allclose(*distances, atol=1e-5)
+    actual, expected = (np.hypot(points[..., 1], points[..., 2]) for points in (found, centred))
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
     up = found[:, RIM].mean(axis=1) - found[:, BRIDGE].mean(axis=1)
     back = np.degrees(np.arctan2(-up[:, 2], up[:, 1]))
     np.testing.assert_allclose(back, 17, atol=1e-3)  # as foreheads lean

@@ -39,7 +39,7 @@ def test_the_worst_by_each_measure_with_its_value() -> None:
     }
     flawless = worst_by_measure(index_of({}, {}))
     assert flawless == {0: [f"{name} {FLAWLESS[name]:g}" for name in ALWAYS]}
-    nothing: dict[str, object] = dict.fromkeys(ALWAYS, np.nan) | {"face_share": 0.0}
+    nothing: dict[str, object] = {"face_share": 0.0, **dict.fromkeys(ALWAYS, np.nan)}
     index = index_of({"shard": ""} | nothing, {"still": None} | nothing, {"yaw": 9.0})
     assert worst_by_measure(index)[1] == ["face_share 0"]  # what has no frames is skipped
     assert "yaw 9" in worst_by_measure(index)[2]
