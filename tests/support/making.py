@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import chdir
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -127,11 +127,7 @@ def write_landmarks(
                 "start": start,
                 "end": end,
                 **quality.measure(frames, start, end),
-                "fps": 30.0,
-                "width": 64,
-                "height": 48,
-                "declared_frames": len(clip.times_T),
-                "problem": "",
+                **asdict(entry.facts),
                 "usable": name not in unusable,
                 "reason": "too few faces" if name in unusable else "",
             }
@@ -148,22 +144,19 @@ def write_to_shard(
     facts: landmarks.ClipFacts | None = None,
 ) -> None:
     """Write a clip to a shard in row groups of up to ``CHUNK`` frames, with its measures."""
-    n_frames = len(clip.times_T)
-    facts = facts or landmarks.ClipFacts(30.0, 64, 48, n_frames)
+    facts = facts or landmarks.ClipFacts(30.0, 64, 48, len(clip.times_T))
     for chunk in chunked(clip):
         writer.add(chunk)
-    measures = quality.measure(quality.frames_of(clip, facts)) if n_frames else {}
+    measures = quality.measure(quality.frames_of(clip, facts)) if len(clip.times_T) else {}
     writer.end_clip(key, facts, measures)
 
 
 def chunked(
     clip: landmarks.Trajectory, size: int = landmarks.CHUNK
 ) -> Iterator[landmarks.Trajectory]:
-    """A trajectory in pieces of so many frames."""
+    """A trajectory in pieces of ``size`` frames."""
     for start in range(0, len(clip.times_T), size):
-        arrays = {name: value for name, value in vars(clip).items() if name != "names"}
-        pieces: Any = {name: value[start : start + size] for name, value in arrays.items()}
-        yield replace(clip, **pieces)
+        yield clip[start : start + size]
 
 
 def remember(key: str, clip: landmarks.Trajectory, facts: landmarks.ClipFacts) -> None:
@@ -174,17 +167,11 @@ def remember(key: str, clip: landmarks.Trajectory, facts: landmarks.ClipFacts) -
 
 @dataclass(frozen=True, eq=False)
 class Toy:
-    """What a toy project's clips are.
+    """What a toy project's n clips are."""
 
-    Attributes:
-        table: the rows of the label table that are not excluded.
-        usable: for each of these rows, whether the clip shows a face.
-        blendshapes: (n, 10, 52).
-    """
-
-    table: pd.DataFrame
-    usable: NDArray[np.bool_]
-    blendshapes: Floats32
+    table: pd.DataFrame  # the rows of the label table that are not excluded
+    usable: NDArray[np.bool_]  # (n,), whether the clip shows a face
+    blendshapes: Floats32  # (n, 10, 52)
 
 
 def toy(n_subjects: int = 20, seed: int = 0) -> Toy:
@@ -270,11 +257,8 @@ def write_features(
 def write_toy_project(project: Path) -> Toy:
     """All that the stages train and evaluate read, with small settings."""
     made = toy()
-    write_params(
-        project,
-        train=TOY_TRAIN | {"partitions": ["split", 1, 2]},
-        evaluate={"resamples": 100},
-    )
+    training = TOY_TRAIN | {"partitions": ["split", 1, 2]}
+    write_params(project, train=training, evaluate={"resamples": 100})
     write_toy(project, made)
     names = made.table["video_idx"]
     clips = {name: trajectory(12, seed=i) for i, name in enumerate(names)}

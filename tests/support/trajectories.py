@@ -52,13 +52,12 @@ def assert_equal(a: Trajectory, b: Trajectory) -> None:
 
 def use_clips(project: Path, count: int) -> None:
     """Copy the first of the demo's clips and write the label table that names them."""
-    raw = project / "data/raw/demo/clips"
-    raw.mkdir(parents=True, exist_ok=True)
-    names = [str(number) for number in range(1, count + 1)]
-    for name in names:
-        shutil.copy(ROOT / f"data/raw/demo/clips/{name}.mp4", raw)
-    table = pd.DataFrame({"video_idx": names, "excluded": ""})
-    table["file_path"] = [f"clips/{name}.mp4" for name in names]
+    raw, names = Path("data/raw/demo"), [str(number) for number in range(1, count + 1)]
+    paths = [f"clips/{name}.mp4" for name in names]
+    (project / raw / "clips").mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        shutil.copy(ROOT / raw / path, project / raw / path)
+    table = pd.DataFrame({"video_idx": names, "file_path": paths, "excluded": ""})
     labels.write(project / "data/labels/demo.csv", table, WORDS)
 
 

@@ -13,15 +13,8 @@ SUBJECTS = 12
 COLUMNS = (*(f"{i}{word}" for i, word in enumerate(EMOTIONS, 1)), "order", "label", "subject")
 GOOD = len(EMOTIONS) * SUBJECTS  # ordinary clips: 1 to GOOD
 
-# The faulty clips, by order.
-UNDECIDED = (85, 86)
-TIE = 87
-CONTRADICTED = 88
-COPY = 89
-MISSING = 90
-NO_INDEX = 91
-CUT_SHORT = 92
-NO_FACE = 93
+# The faulty clips, by order; 85 and 86 are undecided.
+TIE, CONTRADICTED, COPY, MISSING, NO_INDEX, CUT_SHORT, NO_FACE = range(87, 94)
 COPIED, REPEATED, EMPTY_AFTER = 17, 52, 42  # ordinary orders: see README.md
 
 KEPT = {NO_INDEX: 0.4, CUT_SHORT: 0.75}  # share of the bytes left of a truncated file
@@ -57,11 +50,9 @@ Row = tuple[int | str, ...]
 def plans(seed: int) -> dict[int, Plan]:
     """All clips by order: each subject shows each emotion once; every clip has its own seed."""
     shuffled = np.random.default_rng(_seed(seed, 0)).permutation(GOOD)
-    cast = [(emotion, subject) for emotion in EMOTIONS for subject in range(SUBJECTS)]
-    shows = [({cast[i][0]: 1.0}, cast[i][1]) for i in shuffled]
-    blends = dict(enumerate(shows, 1)) | {
-        order: (blend, order % SUBJECTS) for order, (blend, _, _) in _DIRT.items()
-    }
+    cast = [({emotion: 1.0}, subject) for emotion in EMOTIONS for subject in range(SUBJECTS)]
+    blends = {order: cast[i] for order, i in enumerate(shuffled, 1)}
+    blends |= {order: (blend, order % SUBJECTS) for order, (blend, _, _) in _DIRT.items()}
     plans = {}
     for order, (blend, subject) in blends.items():
         clip_seed = _seed(seed, order)
@@ -76,8 +67,7 @@ def rows(clips: dict[int, Plan]) -> list[Row]:
     for order, plan in clips.items():
         _, votes, label = _DIRT.get(order, (None, None, EMOTIONS.index(next(iter(plan.blend))) + 1))
         rows[order] = (*(votes or _vote(plan)), order, label, f"s{plan.subject + 1:02d}")
-    copied = rows[COPIED]
-    rows[COPY] = (*copied[:-3], COPY, *copied[-2:])
+    rows[COPY] = (*rows[COPIED][:-3], COPY, *rows[COPIED][-2:])
     table = [rows[order] for order in sorted(rows)] + [rows[REPEATED]]
     table.insert(EMPTY_AFTER, ("",) * len(COLUMNS))
     return table

@@ -29,13 +29,8 @@ def key(clip: Path, fps: float, settings: Landmarks, digest: Callable[[Path], st
     It depends on ``fps``, for pictures, on the settings that change what is detected, and on the
     ``digest`` (SHA-256) of each file.
     """
-    identity: dict[str, object] = {
-        "landmarker": model_file.SHA256,
-        "version": VERSION,
-        "rate": settings.fps,
-        "max_side": settings.max_side,
-        "whose": settings.whose,
-    }
+    identity: dict[str, object] = {"landmarker": model_file.SHA256, "version": VERSION}
+    identity |= {"rate": settings.fps, "max_side": settings.max_side, "whose": settings.whose}
     if is_pictures(clip):  # their names give their times
         identity |= {"clip": [(file.name, digest(file)) for file in files_of(clip)], "fps": fps}
     else:

@@ -29,8 +29,7 @@ def each(
     ``work`` may be called twice with the same arguments, when a worker is lost.
 
     Raises:
-        UserError: Dask is not installed; the scheduler cannot be reached or is lost; there are no
-            workers, or they may not start processes.
+        UserError: no Dask, no scheduler, no workers, or they may not start processes.
         OSError: a task could not write or read a file.
     """
     try:
@@ -54,11 +53,10 @@ def each(
         workers = sum(client.nthreads().values())
         size = max(1, min(_LARGEST, len(tasks) // (_ROUNDS * workers)))
         count = math.ceil(len(tasks) / size)
-        batches = [tasks[at::count] for at in range(count)]  # the longest clips go to several
-        names = {
-            client.submit(_batch, work, batch, limit, pure=False): [name for name, _ in batch]
-            for batch in batches
-        }
+        names = {}
+        for batch in (tasks[start::count] for start in range(count)):  # mixes long and short clips
+            future = client.submit(_batch, work, batch, limit, pure=False)
+            names[future] = [name for name, _ in batch]
         waiting = set(names)
         try:
             while waiting:

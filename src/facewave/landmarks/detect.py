@@ -116,23 +116,26 @@ class Detection:
         return schema.joined(list(self.chunks()))
 
 
-def detect(clip: Path, model: Path, fps: float, settings: Landmarks) -> Detection:
-    """Detect the face in the frames of a clip.
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MediaPipe's native log, which no setting silences, off the terminal."""
+    stderr = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+@_quiet()
+def detect(clip: Path, model: Path, fps: float, settings: Landmarks, faces: int = 1) -> Detection:
+    """Detect the face in the frames of a clip: a video, a picture or a folder of pictures.
 
     First as if the clip had a single face, which is fast and smooth; if a second face appears, once
-    more for up to ``FACES`` faces.
-
-    Args:
-        clip: a video, a picture or a folder of pictures.
-        model: the landmarker's file.
-        fps: of pictures.
-        settings: fps, max_side and whose.
+    more for up to ``FACES`` faces. ``model`` is the landmarker's file, ``fps`` is of pictures.
     """
-    with _quiet():
-        return _detect(clip, model, fps, settings, 1)
-
-
-def _detect(clip: Path, model: Path, fps: float, settings: Landmarks, faces: int) -> Detection:
     source = Clip(clip, fps)
     frames: list[tuple[int, float, int]] = []  # number, time, faces
     sightings = _Sightings(settings.whose)
@@ -146,7 +149,7 @@ def _detect(clip: Path, model: Path, fps: float, settings: Landmarks, faces: int
                 if faces == 1 and time >= next_look:
                     next_look = time + _LOOK_OUT_S
                     if _lookout(model).several(picture):
-                        return _detect(clip, model, fps, settings, FACES)
+                        return detect(clip, model, fps, settings, FACES)
                 # The landmarker wants whole, increasing milliseconds.
                 milliseconds = max(milliseconds + 1, round(time * 1000))
                 seen = landmarker.look(picture, milliseconds)
@@ -169,19 +172,6 @@ def _shrink(picture: NDArray[np.uint8], side: float | str) -> NDArray[np.uint8]:
 @cache
 def _lookout(model: Path) -> Lookout:
     return Lookout(model.read_bytes())
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep MediaPipe's native log, which no setting silences, off the terminal."""
-    stderr = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
 
 
 def _facts(source: Clip, times_T: NDArray[np.float64]) -> ClipFacts:

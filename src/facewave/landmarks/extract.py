@@ -34,16 +34,11 @@ def ensure(
 
     Each clip is cached as soon as it is done, so an interrupted run resumes where it stopped.
 
-    Args:
-        clips: videos, pictures and folders of pictures that exist.
-        what: the progress bar's title.
-        fps: of pictures.
-        settings: how to detect, how long a clip may take, and where the work is done.
-        shard_folders: the clips that these hold are not detected.
+    ``clips`` are videos, pictures and folders of pictures that exist, ``fps`` is of pictures, and
+    ``what`` is the progress bar's title. Clips that ``shard_folders`` hold are not detected.
 
     Raises:
-        UserError: the landmarker's file is needed and cannot be had, or the cluster cannot be
-            reached.
+        UserError: the landmarker's file cannot be had, or the cluster cannot be reached.
     """
     bar = tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)
     with hashes.remembered(cache.folder() / "hashes.sqlite") as digest:

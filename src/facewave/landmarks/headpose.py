@@ -28,10 +28,7 @@ _BRIDGE, _RIM = (6, 197, 195), (10, 109, 338, 67, 297)
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """A trajectory's parts; NaN in frames without a face.
-
-    ``landmarks = translation + scale * rotation @ pose_free`` for each frame and point.
-    """
+    """The parts of ``landmarks = translation + scale * rotation @ pose_free``; NaN: no face."""
 
     pose_free_TPC: Floats  # from the front, at scale 1: the eyes' outer corners are about 1.5 apart
     rotation_T33: Floats  # from the front to the head's orientation
@@ -50,19 +47,12 @@ def separate(
     whose own left, right and top give the front: the matrix is off by up to 6 degrees, depending on
     where in the picture the face is.
 
-    Args:
-        landmarks_TPC: (T, 478, 3), as in the trajectories: x in picture widths, y in heights, down.
-        pose_T44: (T, 4, 4), the facial transformation matrix.
-        aspect: the picture's width over its height.
+    ``landmarks_TPC`` and ``pose_T44`` are those of a Trajectory, of pictures whose width over their
+    height is ``aspect``.
     """
-    n_frames = len(landmarks_TPC)
     seen = np.isfinite(landmarks_TPC).all(axis=(1, 2)) & _rotates(pose_T44)
-    head = Head(
-        np.full(landmarks_TPC.shape, np.nan),
-        np.full((n_frames, 3, 3), np.nan),
-        np.full((n_frames, 3), np.nan),
-        np.full(n_frames, np.nan),
-    )
+    shapes = landmarks_TPC.shape[1:], (3, 3), (3,), ()
+    head = Head(*(np.full((len(seen), *shape), np.nan) for shape in shapes))
     if not seen.any():
         return head
     points = landmarks_TPC[seen] * np.array([1.0, -1.0 / aspect, -1.0])
@@ -99,9 +89,8 @@ def angles(pose_T44: NDArray[np.float32]) -> Floats:
 
 def _rotates(pose_T44: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which matrices are finite and roughly rotations: no mirror images, nothing flat."""
-    finite = np.isfinite(pose_T44.reshape(-1, 16)).all(axis=1)
-    sizes = np.linalg.det(np.nan_to_num(pose_T44[:, :3, :3]))
-    return np.logical_and(finite, sizes > 0)
+    finite = np.isfinite(pose_T44).all(axis=(1, 2))
+    return np.logical_and(finite, np.linalg.det(np.nan_to_num(pose_T44[:, :3, :3])) > 0)
 
 
 def _rotations(reference_SC: Floats, points_TSC: Floats) -> Floats:
@@ -114,10 +103,9 @@ def _rotations(reference_SC: Floats, points_TSC: Floats) -> Floats:
 
 def _front(reference_SC: Floats) -> Floats:
     """The rotation (3, 3) from the front to the orientation of the mean of the stable points."""
-    at = {point: reference_SC[i] for i, point in enumerate(STABLE)}
 
     def middle(points: tuple[int, ...]) -> Floats:
-        return np.mean([at[point] for point in points], axis=0)
+        return np.mean(reference_SC[[STABLE.index(point) for point in points]], axis=0)
 
     right = middle(_LEFT) - middle(_RIGHT)  # the picture's
     right /= np.linalg.norm(right)

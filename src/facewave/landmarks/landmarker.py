@@ -30,11 +30,11 @@ class Face:
 class Landmarker:
     """Follows up to ``faces`` faces through one clip; use it in a ``with`` block.
 
-    ``names`` has the blendshapes' names, once a face was seen.
+    ``model`` is its file's bytes, as native code opens paths of its own; ``names`` has the
+    blendshapes' names, once a face was seen.
     """
 
     def __init__(self, model: bytes, faces: int) -> None:
-        """Load the landmarker from its file's bytes: native code opens paths of its own."""
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=model),
             running_mode=vision.RunningMode.VIDEO,
@@ -47,11 +47,9 @@ class Landmarker:
         self.names: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
-        """The landmarker itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Free what native code holds."""
         self._inner.close()
 
     def look(self, picture: NDArray[np.uint8], milliseconds: int) -> list[Face]:
@@ -132,7 +130,7 @@ class Lookout:
     """
 
     def __init__(self, model: bytes) -> None:
-        """Load both from the landmarker's file, a zip archive."""
+        # The landmarker's file is a zip archive.
         detector = zipfile.ZipFile(io.BytesIO(model)).read("face_detector.tflite")
         self._detector = vision.FaceDetector.create_from_options(
             vision.FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=detector))

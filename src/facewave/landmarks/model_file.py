@@ -32,8 +32,7 @@ def get() -> Path:
     Raises:
         UserError: it cannot be downloaded, or its SHA-256 is wrong.
     """
-    path = find()
-    if path is None:
+    if (path := find()) is None:
         return _download()
     if (actual := sha256(path)) != SHA256:
         raise UserError(

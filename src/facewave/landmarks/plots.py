@@ -23,7 +23,7 @@ _SHOWN_S = 30.0  # frames come from the first seconds, since decoding must begin
 
 
 def worst(index: pd.DataFrame, root: Path, folder: Path, fps: float, path: Path) -> None:
-    """Draw the worst clip by each measure: frames with the followed face's points.
+    """Draw frames of the worst clip by each measure, with the followed face's points.
 
     ``index`` is that of the shards in ``folder``, ``root`` has the clips, ``fps`` is of pictures.
     """

@@ -20,10 +20,8 @@ def each(
 ) -> Iterator[tuple[str, str]]:
     """Call ``work``, which processes can import, with the arguments of every task, in any order.
 
-    A task may take ``limit`` seconds; there is one process per core unless told otherwise.
-
-    Yields:
-        Each task's name as it ends, and what went wrong with it ("" for nothing).
+    Yields each task's name as it ends, and what went wrong with it ("" for nothing), such as taking
+    longer than ``limit`` seconds. There is one process per core, or ``processes``.
 
     Raises:
         OSError: a task could not write or read a file: a full disk is no fault of a clip.

@@ -48,8 +48,7 @@ def sharpness(picture: NDArray[np.uint8], face: Spot) -> float:
     Its square is the focus measure of Pech-Pacheco et al. (2000, ICPR), at one size for all faces.
     NaN for a face outside the picture.
     """
-    x, y, size = face
-    half = size / 2
+    x, y, half = face.x, face.y, face.size / 2
     rows = slice(max(0, round(y - half)), max(0, round(y + half)))
     columns = slice(max(0, round(x - half)), max(0, round(x + half)))
     if not picture[rows, columns].size:
@@ -77,10 +76,7 @@ def frames_of(chunk: Trajectory, facts: ClipFacts) -> NDArray[Any]:
 def measure(
     frames: NDArray[Any], start: float = math.nan, end: float = math.nan
 ) -> dict[str, float]:
-    """The measures (schema.MEASURES) of a clip, or of its part with start <= time < end (s).
-
-    NaN where there is nothing to measure.
-    """
+    """The MEASURES of a clip, or of its part with start <= time < end (s); NaN: of nothing."""
     frames = frames[schema.within(frames["time"], start, end)]
     seen = np.flatnonzero(frames["valid"])
     count, length, faces = len(frames), schema.duration(frames["time"]), frames[seen]

@@ -95,20 +95,17 @@ INDEX = (
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What was seen of one clip, frame by frame, as in a shard's columns.
-
-    Times are strictly increasing seconds from the first frame; ``names`` are the blendshapes'.
-    """
+    """What was seen of one clip, frame by frame, as in a shard's columns."""
 
     frames_T: NDArray[np.int32]
-    times_T: NDArray[np.float64]
+    times_T: NDArray[np.float64]  # s from the first frame, strictly increasing
     valid_T: NDArray[np.bool_]
     faces_T: NDArray[np.int16]
     sharpness_T: NDArray[np.float32]
     landmarks_TPC: NDArray[np.float32]
     blendshapes_TB: NDArray[np.float32]
     pose_T44: NDArray[np.float32]
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # of the blendshapes
 
     def __getitem__(self, frames: slice) -> "Trajectory":
         """The trajectory in some frames only."""
@@ -236,7 +233,13 @@ def chunks(path: Path, first: int = 0, count: int | None = None) -> Iterator[Tra
         names = tuple(json.loads(file.schema_arrow.metadata[b"blendshapes"]))
         end = file.num_row_groups if count is None else first + count
         for row_group in range(first, end):
-            yield _trajectory(file.read_row_group(row_group), names)
+            table = file.read_row_group(row_group)
+            arrays: Any = {}
+            for name, (column, _, shape) in _COLUMNS.items():
+                flat = table[column].combine_chunks()
+                flat = (flat.flatten() if shape else flat).to_numpy(zero_copy_only=False)
+                arrays[name] = flat.reshape(-1, *shape)
+            yield Trajectory(**arrays, names=names)
 
 
 def read_clip(path: Path, first: int = 0, count: int | None = None) -> Trajectory:
@@ -252,15 +255,6 @@ def joined(parts: list[Trajectory]) -> Trajectory:
         name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS
     }
     return replace(parts[0], **whole)
-
-
-def _trajectory(table: pa.Table, names: tuple[str, ...]) -> Trajectory:
-    arrays: Any = {}
-    for name, (column, _, shape) in _COLUMNS.items():
-        flat = table[column].combine_chunks()
-        flat = (flat.flatten() if shape else flat).to_numpy(zero_copy_only=False)
-        arrays[name] = flat.reshape(-1, *shape)
-    return Trajectory(**arrays, names=names)
 
 
 def within(times_T: NDArray[np.float64], start: float, end: float) -> slice:

@@ -46,11 +46,8 @@ def index(
 ) -> pd.DataFrame:
     """Gather the rows' clips, judge them, and write the index (schema.INDEX) beside them.
 
-    Args:
-        rows: video_idx, file_path, key, start and end; rows may share a clip, which is kept once.
-        folder: of the shards.
-        limits: what makes a clip usable.
-        problems: key -> why a clip is not in the cache.
+    ``rows`` has video_idx, file_path, key, start and end, and may name a clip several times;
+    ``problems`` has the keys of clips that are not in the cache, and why.
     """
     clips = gather((key for key in rows["key"] if key not in problems), folder)
     loaded, frames = "", quality.NONE  # the last clip of which a row is a part

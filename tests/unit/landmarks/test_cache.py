@@ -32,13 +32,11 @@ def test_the_key_is_of_all_that_changes_a_detection_and_of_nothing_else(
         return cache.key(path, FPS, replace(SETTINGS, **changes))
 
     assert key(Path(shutil.copy(clip, clip.with_name("b.mp4")))) == key()
-    other = clip.with_name("c.mp4")
-    other.write_bytes(b"two")
+    (other := clip.with_name("c.mp4")).write_bytes(b"two")
     same: Any = {"at_least": {}, "at_most": {"yaw": 9}, "scheduler": "tcp://a:1"}
     assert key(time_limit_s=1.0, **same) == key()
-    changes: list[Any] = [{}, {"fps": 10.0}, {"max_side": 640}]
-    changes += [{"whose": whose} for whose in ("largest", "longest")]
-    keys = {key(other)} | {key(**change) for change in changes}
+    keys = {key(), key(other), key(fps=10.0), key(max_side=640)}
+    keys |= {key(whose="largest"), key(whose="longest")}
     monkeypatch.setattr(model_file, "SHA256", "0" * 64)
     keys.add(key())
     monkeypatch.setattr(cache, "VERSION", 99)

@@ -75,9 +75,9 @@ def test_the_cache_then_shards_then_the_pool_with_the_longest_first(
 def test_a_cluster_gets_the_same_tasks(
     clips: list[Path], detected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def each(_: Work, tasks: Iterable[Any], limit: float, address: str) -> Iterator[Any]:
+    def each(work: Work, tasks: Iterable[Any], limit: float, address: str) -> Iterator[Any]:
         assert address == "tcp://a:1"
-        yield from pool.each(_, tasks, limit)
+        return pool.each(work, tasks, limit)
 
     monkeypatch.setattr("facewave.landmarks.cluster.each", each)
     settings = replace(SETTINGS, scheduler="tcp://a:1")
@@ -94,17 +94,16 @@ def test_a_worker_refuses_what_is_no_fault_of_the_clip(clips: list[Path], tmp_pa
     assert not target.exists()
 
 
-def run(project: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, dict[str, Any]]:
-    """What the stage prints and counts."""
-    with chdir(project):
-        main("demo")
-    counts = json.loads((project / "metrics/extract/demo.json").read_text("utf-8"))
-    return capsys.readouterr().out, counts
-
-
 def test_the_stage_counts_names_and_judges(
     tmp_path: Path, detected: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def run() -> tuple[str, dict[str, Any]]:
+        """What the stage prints and counts."""
+        with chdir(tmp_path):
+            main("demo")
+        counts = json.loads((tmp_path / "metrics/extract/demo.json").read_text("utf-8"))
+        return capsys.readouterr().out, counts
+
     use_clips(tmp_path, 4)
     limits: dict[str, Any] = {"at_least": {"face_frames": 2, "face_share": 0, "face_px": 0}}
     write_params(tmp_path, landmarks=limits)
@@ -112,7 +111,7 @@ def test_the_stage_counts_names_and_judges(
     pack = tmp_path / "data/trajectories/demo/part-00000.parquet"
     with schema.shard(pack, ("a",)) as writer:
         write_to_shard(writer, key, random_trajectory(3), FACTS)
-    printed, counts = run(tmp_path, capsys)
+    printed, counts = run()
     assert sorted(detected) == ["1", "2", "3"]
     assert "demo: 4 clips: 1 came with the dataset (data/trajectories/demo), 0 from" in printed
     assert "3 detected now\n  detected now: clips/1.mp4, clips/2.mp4, clips/3.mp4\n" in printed
@@ -128,7 +127,7 @@ def test_the_stage_counts_names_and_judges(
     entry: dict[str, Any] = {"reader": "dfew", "root": "data/raw/demo", "about": "synthetic"}
     entry |= {"at_least": {"face_frames": 5}}
     write_params(tmp_path, datasets={"demo": entry}, landmarks=limits)
-    printed, counts = run(tmp_path, capsys)
+    printed, counts = run()
     assert "2 from the cache" in printed
     assert counts["left_out"]["4"].startswith("face_frames is 2, less than 5")
     assert counts["usable"] == 2

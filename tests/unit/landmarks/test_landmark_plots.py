@@ -39,16 +39,9 @@ def test_the_worst_by_each_measure_with_its_value() -> None:
     }
     flawless = worst_by_measure(index_of({}, {}))
     assert flawless == {0: [f"{name} {FLAWLESS[name]:g}" for name in ALWAYS]}
-
-
-def test_clips_without_frames_or_measures_are_skipped() -> None:
-    nothing: dict[str, object] = dict.fromkeys(ALWAYS, np.nan)
-    index = index_of(
-        {"shard": "", "face_share": 0.0} | nothing,
-        {"face_share": 0.0, "still": None} | nothing,
-        {"yaw": 9.0},
-    )
-    assert worst_by_measure(index)[1] == ["face_share 0"]
+    nothing: dict[str, object] = {"face_share": 0.0, **dict.fromkeys(ALWAYS, np.nan)}
+    index = index_of({"shard": ""} | nothing, {"still": None} | nothing, {"yaw": 9.0})
+    assert worst_by_measure(index)[1] == ["face_share 0"]  # what has no frames is skipped
     assert "yaw 9" in worst_by_measure(index)[2]
     assert worst_by_measure(index[:1]) == worst_by_measure(index[:0]) == {}
 
@@ -70,27 +63,23 @@ def project(tmp_path: Path) -> Path:
     folder.mkdir()
     for number in range(9):
         picture = np.full((40 + number, 60, 3), 25 * number, np.uint8)
-        assert cv2.imwrite(str(folder / f"{number}.png"), picture)
+        assert cv2.imwrite(f"{folder}/{number}.png", picture)
     return tmp_path
 
 
-def draw(project: Path, index: pd.DataFrame) -> bytes:
-    worst(index, project / "raw", project / "data/landmarks/demo", 25.0, project / "worst.png")
-    content = (project / "worst.png").read_bytes()
-    assert content.startswith(b"\x89PNG")
-    return content
-
-
 def test_the_same_clips_give_the_same_bytes_and_others_do_not(project: Path) -> None:
+    def draw(index: pd.DataFrame) -> bytes:
+        worst(index, project / "raw", project / "data/landmarks/demo", 25.0, project / "worst.png")
+        return (project / "worst.png").read_bytes()
+
     index = schema.read_index(project / "data/landmarks/demo")
     assert len(worst_by_measure(index)) == 3
-    first = draw(project, index)
-    assert draw(project, index) == first
+    first = draw(index)
+    assert draw(index) == first
     picture = cv2.imread(str(project / "worst.png"))
     assert picture is not None
     assert picture.shape[0] > 200
     assert picture.shape[1] == 720
-    assert picture.std() > 10
     turquoise = (picture[..., 1] > 200) & (picture[..., 2] < 150)  # the points
     assert turquoise.sum() > 20
     # What is damaged or gone changes the picture and stops nothing, nor do signs in a name.
@@ -99,5 +88,5 @@ def test_the_same_clips_give_the_same_bytes_and_others_do_not(project: Path) -> 
     (project / "raw/clips/part.mp4").unlink()
     shutil.move(project / "raw/clips/video.mp4", project / "raw/clips/$a_{b$ ü.mp4")
     index["file_path"] = index["file_path"].replace("clips/video.mp4", "clips/$a_{b$ ü.mp4")
-    damaged = draw(project, index)
-    assert len({first, damaged, draw(project, index[:0])}) == 3
+    damaged = draw(index)
+    assert len({first, damaged, draw(index[:0])}) == 3

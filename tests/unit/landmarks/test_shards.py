@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from facewave.landmarks import cache, quality, schema, shards
+from facewave.landmarks import quality, schema, shards
 from facewave.landmarks.schema import EMPTY, ClipFacts
 from making import SETTINGS, contents, remember, write_to_shard
 from trajectories import NAMES, assert_equal, random_trajectory
@@ -42,18 +42,17 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return KEYS
 
 
+def gathered(keys: Iterable[str], folder: Path) -> dict[str, bytes]:
+    """Gather; return what the folder then holds."""
+    shards.gather(keys, folder)
+    return contents(folder)
+
+
 def written(folder: Path, keys: Iterable[str]) -> list[str]:
     """Gather; say which shards were written."""
     before = {path.name: path.stat().st_mtime_ns for path in folder.glob("part-*")}
-    shards.gather(keys, folder)
-    after = {path.name: path.stat().st_mtime_ns for path in folder.glob("part-*")}
+    after = {name: (folder / name).stat().st_mtime_ns for name in gathered(keys, folder)}
     return sorted(name for name, time in after.items() if before.get(name) != time)
-
-
-def fresh(keys: Iterable[str], folder: Path) -> dict[str, bytes]:
-    """The bytes that these clips give in an empty folder."""
-    shards.gather(keys, folder)
-    return contents(folder)
 
 
 def rows_of(keys: list[str]) -> pd.DataFrame:
@@ -69,6 +68,7 @@ def test_the_index_says_where_each_clip_is(out: Path, keys: list[str]) -> None:
     index = schema.read_index(out)
     assert tuple(index) == tuple(returned) == schema.INDEX
     assert index["key"].tolist() == keys
+    assert index["video_idx"].tolist() == [f"{i:03}" for i in range(40)]  # text
     assert len(list(out.glob("part-*"))) == 16
     entries = shards.gather(keys, out)
     assert set(entries) == set(keys)
@@ -84,10 +84,18 @@ def test_the_index_says_where_each_clip_is(out: Path, keys: list[str]) -> None:
         else:
             clip = random_trajectory(3, seed=i)
             assert_equal(schema.read_row(out, row), clip)
-            assert (row.frames, row.face_frames, row.usable) == (3, 2, True)
+            assert (row.frames, row.face_frames, row.problem, row.usable) == (3, 2, "", True)
             assert (shard, entry.key, entry.facts) == (row.shard, keys[i], FACTS)
             measures = quality.measure(quality.frames_of(clip, FACTS))
             assert entry.measures == pytest.approx(measures, nan_ok=True)
+    (out / ".part-00000.parquet.x1y2z3.parquet").write_bytes(b"half a shard, left by a kill")
+    slow = "it took longer than 3 s"
+    index = shards.index(rows_of([AA]).assign(end=2.0), out, LIMITS, {AA: slow})
+    for column, value in (("shard", ""), ("usable", False), ("problem", slow), ("reason", slow)):
+        assert index[column].tolist() == [value]
+    assert tuple(shards.index(rows_of([]), out, LIMITS, {})) == schema.INDEX
+    assert [path.name for path in out.iterdir()] == ["index.csv"]
+    assert len(schema.read_index(out)) == 0
 
 
 def test_only_shards_of_added_and_removed_clips_are_written(
@@ -103,39 +111,40 @@ def test_only_shards_of_added_and_removed_clips_are_written(
     left = [key for key in others if key != keys[17]]
     assert len(written(folder, left)) == 1
     mixed = np.random.default_rng(0).permutation(left).tolist()
-    assert contents(folder) == fresh(mixed + mixed[:5], tmp_path / "c")
+    assert contents(folder) == gathered(mixed + mixed[:5], tmp_path / "c")
 
 
 def test_any_number_of_clips_from_any_other(tmp_path: Path, keys: list[str]) -> None:
     """Beyond a power of two times four there are twice as many shards."""
     folder = tmp_path / "changing"
     for count in (0, 40, 1, 33, 4, 5, 32, 8, 9, 0):
-        expected = fresh(keys[:count], tmp_path / str(count))
-        shards.gather(keys[:count], folder)
-        assert contents(folder) == expected
+        expected = gathered(keys[:count], tmp_path / str(count))
+        assert gathered(keys[:count], folder) == expected
         assert len(expected) <= (1 if count <= 4 else 2 ** math.ceil(math.log2(count / 4)))
         held = [entry.key for name in expected for entry in schema.entries(folder / name)]
         assert sorted(held) == sorted(keys[:count])
 
 
-def of_another_format(path: Path) -> None:
+def rewrite(path: Path, version: str) -> None:
+    """Write the same clips as if they were of another version."""
     with pytest.MonkeyPatch.context() as patch:
         keys = [entry.key for entry in schema.entries(path)]
-        patch.setattr(schema, "FORMAT", "0")
+        patch.setattr(schema, version, "0")
         with schema.shard(path, NAMES) as writer:
             for key in keys:
                 write_to_shard(writer, key, random_trajectory(3), FACTS)
 
 
 def test_a_spoilt_shard_alone_is_written_again(out: Path, keys: list[str]) -> None:
-    whole = fresh(keys, out)
+    whole = gathered(keys, out)
     name = sorted(whole)[5]
     spoil: Callable[[Path], object]
     for spoil in (
         lambda path: path.write_bytes(path.read_bytes()[:-50]),
         lambda path: path.write_bytes(b""),
         lambda path: schema.write_clip(path, FACTS, [random_trajectory(3)], NAMES),
-        of_another_format,
+        lambda path: rewrite(path, "FORMAT"),
+        lambda path: rewrite(path, "MEASURED"),
         Path.unlink,
     ):
         spoil(out / name)
@@ -205,59 +214,22 @@ def test_rows_that_share_a_clip_keep_it_once_and_are_judged_apart(out: Path) -> 
 
 
 def test_a_long_clip_comes_back_whole_and_its_parts_are_measured_alone(out: Path) -> None:
-    clips = {AA: random_trajectory(2500), BB: random_trajectory(5, seed=1)}
+    clips = {BB: random_trajectory(2500), AA: replace(schema.blank(5), times_T=np.arange(5) / 10)}
     for key, clip in clips.items():
         remember(key, clip, FACTS)
-    places: list[Any] = [(AA, NAN, NAN), (AA, 10.0, 12.5), (BB, NAN, NAN), (AA, 30.0, NAN)]
+    places: list[Any] = [(BB, NAN, 40), (BB, 10.0, 12.5), (AA, NAN, NAN), (BB, 30.0, NAN)]
     rows = pd.DataFrame(places, columns=["key", "start", "end"])
     shards.index(rows.assign(video_idx=list("abcd"), file_path=list("aaba")), out, LIMITS, {})
     index = schema.read_index(out)
     (shard,) = set(index["shard"])
+    assert schema.read_names(out / shard) == NAMES  # the first clip, without a face, has none
     with pq.ParquetFile(out / shard) as file:
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
     assert sorted(sizes) == [5, 2500 - 2048, 1024, 1024]
     assert index["row_groups"].tolist() == [3, 3, 1, 3]
     for row, (key, start, end) in zip(index.itertuples(), places, strict=True):
-        part = schema.between(clips[key], start, end)
+        part = replace(schema.between(clips[key], start, end), names=NAMES)
         assert_equal(schema.read_row(out, row), part)
         measures = {name: getattr(row, name) for name in schema.MEASURES}
         expected = quality.measure(quality.frames_of(part, FACTS))
         assert measures == pytest.approx(expected, nan_ok=True)
-
-
-def test_clips_without_frames_stay_with_their_reason(out: Path) -> None:
-    remember(BB, EMPTY, BROKEN)
-    slow = "it took longer than 3 s"
-    index = shards.index(rows_of([AA, BB]).assign(end=2.0), out, LIMITS, {AA: slow})
-    for column, values in (("shard", ["", ""]), ("usable", [False, False]), ("frames", [0, 0])):
-        assert index[column].tolist() == values
-    assert index["problem"].tolist() == index["reason"].tolist() == [slow, BROKEN.problem]
-
-
-def test_clips_with_and_without_a_face_have_the_blendshapes_names(out: Path) -> None:
-    """A clip without a face has no names of its own."""
-    remember(min(AA, BB), replace(schema.blank(4), times_T=np.arange(4) / 10), FACTS)
-    remember(max(AA, BB), random_trajectory(4), FACTS)
-    assert {name for name, _ in shards.gather([AA, BB], out).values()} == {"part-00000.parquet"}
-    assert schema.read_names(out / "part-00000.parquet") == NAMES
-
-
-def test_no_clips_leave_an_index_alone(out: Path) -> None:
-    remember(AA, random_trajectory(4), FACTS)
-    shards.index(rows_of([AA]), out, LIMITS, {})
-    (out / ".part-00000.parquet.x1y2z3.parquet").write_bytes(b"half a shard, left by a kill")
-    assert tuple(shards.index(rows_of([]), out, LIMITS, {})) == schema.INDEX
-    assert [path.name for path in out.iterdir()] == ["index.csv"]
-    assert len(schema.read_index(out)) == 0
-
-
-def test_measures_of_another_meaning_are_taken_again(
-    out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    remember(AA, random_trajectory(4), FACTS)
-    shards.index(rows_of([AA]), out, LIMITS, {})
-    monkeypatch.setattr(schema, "MEASURED", "next")
-    assert not schema.is_measured(out / "part-00000.parquet")
-    shards.index(rows_of([AA]), out, LIMITS, {})
-    assert schema.is_measured(out / "part-00000.parquet")
-    assert cache.has(AA)  # nothing is detected anew
