@@ -38,11 +38,11 @@ def predict_all(clips: list[Path], folder: Path | None, fps: float) -> bool:
     if not 0 < fps < math.inf:
         raise UserError(f"--fps is {fps:g}; pictures need more than 0 frames a second.")
     settings = params.load()
+    model = training.load(folder or training.folder(settings.train.partitions[0], training.MODEL))
     seen = see(clips, fps, settings)
     if seen.problems:
         key, problem = next(iter(seen.problems.items()))
         raise UserError(f"{clips[seen.keys.index(key)]}: {problem}. Try again without it.")
-    model = training.load(folder or training.folder(settings.train.partitions[0], training.MODEL))
     pairs = zip(clips, seen.keys, strict=True)
     return all([_show(clip, fps, cache.place(key), model, settings) for clip, key in pairs])
 
