@@ -65,8 +65,8 @@ def runs() -> dict[str, dict[str, Any]]:
     """
     types = dict.fromkeys(("k", "n", "groups", "folds"), "Int64")  # integers, whatever is missing
     try:
-        texts = dict.fromkeys(("uar_by_fold", "val_uar_by_fold"), str)  # "50.00" is no number here
-        rows = pd.read_csv(RUNS, dtype=types | {"key": "str"}, converters=texts)
+        texts = dict.fromkeys(("uar_by_fold", "val_uar_by_fold", "key"), str)  # "50.00" stays so
+        rows = pd.read_csv(RUNS, dtype=types | texts).fillna(dict.fromkeys(texts, "nan"))
     except (FileNotFoundError, TypeError, ValueError):  # pandas' own errors are ValueErrors
         return {}
     return {row["key"]: row for row in rows.to_dict("records")} if "key" in rows else {}
