@@ -52,18 +52,19 @@ def test_a_face_found_twice_counts_once() -> None:
 
 
 def test_the_sum_of_the_moves_decides_among_possible_pairs() -> None:
-    tracks = Tracks()
-    tracks.place(0, [Spot(0, 0, 100), Spot(60, 0, 100)])
-    # The second face is nearest to where the second was, but only it can be the first one's.
-    assert tracks.place(0.04, [Spot(50, 0, 100), Spot(130, 0, 100)]) == [0, 1]
+    for faces, expected in (
+        # The first is nearest to where the second was, which only the second can reach.
+        ([Spot(50, 0, 100), Spot(130, 0, 100)], [0, 1]),
+        # The first is too large to be either; were its way counted, the second would be exchanged.
+        ([Spot(90, 0, 250), Spot(58, 0, 100)], [2, 1]),
+    ):
+        tracks = Tracks()
+        tracks.place(0, [Spot(0, 0, 100), Spot(60, 0, 100)])
+        assert tracks.place(0.04, faces) == expected
     tracks = Tracks()
     tracks.place(0, [Spot(0, 0, 100), Spot(1000, 0, 100)])
     assert tracks.place(0.04, [Spot(500, 300, 100), Spot(20, 0, 100)]) == [2, 0]
     assert tracks.place(0.08, [Spot(1000, 0, 100)]) == [1]
-    tracks = Tracks()
-    tracks.place(0, [Spot(0, 0, 100), Spot(60, 0, 100)])
-    # The first is too large to be either; were its way counted, the second would be exchanged.
-    assert tracks.place(0.04, [Spot(90, 0, 250), Spot(58, 0, 100)]) == [2, 1]
 
 
 spots = st.builds(
