@@ -17,7 +17,7 @@ import numpy as np
 
 from facewave.errors import UserError
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, clip_path, code, first_there, track_name
+from facewave.labels.corpus import Corpus, Track, clip_path, code, first_there
 from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -38,7 +38,7 @@ _COLUMNS = ("subDirectory_filePath", "expression", "valence", "arousal")
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """The annotations of the newer download, or the lists of the older one."""
-    listed = track_name(CORPUS, entry) == "list"
+    listed = CORPUS.track_name(entry) == "list"
     return list(_lists(root, entry) if listed else _folders(root, entry))
 
 

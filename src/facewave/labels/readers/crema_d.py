@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, clip_path, first_there, track_name
+from facewave.labels.corpus import Corpus, Track, clip_path, first_there
 from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -37,7 +37,7 @@ _NAME = re.compile(r"(1\d{3})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX?)")
 def read(root: Path, entry: Dataset) -> list[Record]:
     """The clips of the list of names, or those of the crowd's votes."""
     clips = entry.clips or first_there(root, "VideoFlash/{clip}.flv", "VideoMP4/{clip}.mp4")
-    if track_name(CORPUS, entry) == "perceived":
+    if CORPUS.track_name(entry) == "perceived":
         table = entry.table or first_there(
             root, "processedResults/summaryTable.csv", "summaryTable.csv"
         )

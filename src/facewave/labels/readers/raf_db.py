@@ -10,15 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from facewave.errors import UserError
 from facewave.labels import tables
-from facewave.labels.corpus import (
-    Corpus,
-    Track,
-    clip_path,
-    code,
-    expect_codes,
-    first_there,
-    track_name,
-)
+from facewave.labels.corpus import Corpus, Track, clip_path, code, expect_codes, first_there
 from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -35,7 +27,7 @@ _NAME = re.compile(r"((train|test)_[0-9]+)\.jpg")
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """The list of one half."""
-    track = track_name(CORPUS, entry)
+    track = CORPUS.track_name(entry)
     table = entry.table or first_there(root, f"{track}/{_LIST}", _LIST)
     half = PurePosixPath(table).parent.parent  # where its EmoLabel and Image lie
     clips = entry.clips or first_there(
