@@ -66,14 +66,9 @@ def _classes(axes: Axes, kept: pd.DataFrame, words: tuple[str, ...]) -> None:
 def _plane(axes: Axes, kept: pd.DataFrame, words: tuple[str, ...]) -> None:
     known = kept[kept["valence"].notna() & kept["arousal"].notna()]
     image = axes.hexbin(
-        known["valence"],
-        known["arousal"],
-        gridsize=20,
-        extent=(-1, 1, -1, 1),
-        mincnt=1,
-        cmap="viridis",
-        bins="log" if len(known) > 200 else None,
-    )
+        known["valence"], known["arousal"], gridsize=20, extent=(-1, 1, -1, 1), mincnt=1,
+        cmap="viridis", bins="log" if len(known) > 200 else None,
+    )  # fmt: skip
     axes.axhline(0, color="black", lw=0.6)
     axes.axvline(0, color="black", lw=0.6)
     axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xlabel="valence", ylabel="arousal")

@@ -39,12 +39,7 @@ _TOUCHING = 0.02  # s between a rolling caption's cues, at most
 
 @dataclass(frozen=True)
 class Cue:
-    """A piece of what is said.
-
-    Attributes:
-        start, end: s.
-        lines: its text, each line without markup and with single blanks.
-    """
+    """A piece of what is said, in seconds, and its lines without markup and with single blanks."""
 
     start: float
     end: float
@@ -52,12 +47,7 @@ class Cue:
 
 
 def fill(raw: pd.DataFrame, facts: Mapping[str, FileFact], root: Path) -> pd.DataFrame:
-    """Give rows without a transcript the one beside their clip.
-
-    Args:
-        raw: the records of a corpus (records.py), windows being set.
-        facts: for each file_path that was looked at.
-        root: what the paths are below.
+    """Give records without a transcript, windows being set, the one beside their clip.
 
     Raises:
         UserError: a file beside a clip is not UTF-8, or no subtitles.

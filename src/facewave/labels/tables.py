@@ -132,12 +132,8 @@ def lines(
 ) -> list[Row]:
     """The lines of a list without a header, as fields "0", "1", ...; empty lines are skipped.
 
-    Args:
-        path: the list.
-        separator: between the fields; the last field may contain it.
-        count: how many fields a line has.
-        encoding: where there is no byte-order mark.
-        least: how many fields a line must have, if not all; the others are then "".
+    A line has ``count`` fields, the last of which may contain the separator; all but the first
+    ``least`` may be missing, and are then "".
 
     Raises:
         UserError: no such file, not in the encoding, or a line with fewer fields.

@@ -135,15 +135,13 @@ def _voted(values: Mapping[str, str]) -> dict[str, Any]:
     return label | {"word": word}
 
 
+_PUBLISHED = {"clips": 35887, "train": 28709, "val": 3589, "test": 3589}
+
 CORPUS = Corpus(
     name="fer2013",
     title="FER2013 (Goodfellow et al., 2013), with the votes of FER+ (Barsoum et al., ICMI 2016)",
     tracks={
-        "fer2013": Track(
-            words=WORDS,
-            knows=("split",),
-            published={"clips": 35887, "train": 28709, "val": 3589, "test": 3589},
-        ),
+        "fer2013": Track(words=WORDS, knows=("split",), published=_PUBLISHED),
         "ferplus": Track(words=FERPLUS, knows=("split", "votes")),
     },
     home="https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-"

@@ -30,11 +30,8 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     track = CORPUS.track_name(entry)
     table = entry.table or first_there(root, f"{track}/{_LIST}", _LIST)
     half = PurePosixPath(table).parent.parent  # where its EmoLabel and Image lie
-    clips = entry.clips or first_there(
-        root,
-        str(half / "Image/aligned/{clip}_aligned.jpg"),
-        str(half / "Image/original/{clip}.jpg"),
-    )
+    pictures = ("Image/aligned/{clip}_aligned.jpg", "Image/original/{clip}.jpg")
+    clips = entry.clips or first_there(root, *(str(half / path) for path in pictures))
     rows = tables.lines(root / table, " ", 2)
     _check_half(rows, track, root / table)
     words = COMPOUND if track == "compound" else WORDS
