@@ -4,7 +4,9 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -55,11 +57,8 @@ def folds(
     found = {}
     for fold in range(1, 6):
         for part in ("train", "test"):
-            lines = [
-                row
-                for i, row in enumerate(rows.values())
-                if (i % 5 + 1 == fold) == (part == "test")
-            ]
+            chosen = [(i % 5 + 1 == fold) == (part == "test") for i in range(len(rows))]
+            lines = compress(rows.values(), chosen)
             found[path.format(part=part, fold=fold)] = text(*header, *lines, **saved)
     return found
 
@@ -143,222 +142,120 @@ def emotion(labels: object, apart: bool) -> dict[str, object]:
     return {"ytb_id": "x", "attributes": {"emotion": {"sep_flag": apart, "labels": labels}}}
 
 
+LIST: dict[str, Any] = {"header": False, "csv": False}
+ACTED = text('"Stimulus_Number","Filename"', *(f'{i},"{name}"' for i, name in enumerate(CREMA)))
+PERCEIVED = text(
+    '"","FileName","VoiceVote","FaceVote"',
+    *(f'"1","{n}","A","{v}"' for n, v in zip(CREMA, ("N", "H", "S", "N:S"), strict=True)),
+)
+AFEW = {f"{i:05d}": {"valence": i - 2, "arousal": i, "landmarks": [[1.5, 2]]} for i in range(3)}
+HAPPY = {"emotion": "happy", "start_sec": 0, "end_sec": 1}
+CELEBV = {
+    "a_0": emotion("neutral", False),
+    "b_0": emotion(["sadness"], False),
+    "c_0": emotion([HAPPY], True),
+}
 MINIATURES = {
     "dfew annotation": Miniature(
-        {"reader": "dfew", "table": "a.csv"}, {"a.csv": DFEW_ANNOTATION}, ("a.csv",)
-    ),
+        {"reader": "dfew", "table": "a.csv"}, {"a.csv": DFEW_ANNOTATION}, ("a.csv",)),
     "dfew official lists": Miniature(
-        {"reader": "dfew"},
-        DFEW_OFFICIAL,
-        tuple(DFEW_LISTS.format(part=part) + "set_1.csv" for part in ("train", "test")),
-    ),
+        {"reader": "dfew"}, DFEW_OFFICIAL,
+        tuple(DFEW_LISTS.format(part=part) + "set_1.csv" for part in ("train", "test"))),
     "dfew redistributed lists": Miniature(
         {"reader": "dfew"},
         folds(
             DFEW_LISTS + "{part}_set_{fold}.csv",
-            {str(clip): f"{clip:05d},{clip - 1}" for clip in range(1, 8)},
-            ("video_name,label",),
-        ),
-        tuple(DFEW_LISTS.format(part=part) + f"{part}_set_2.csv" for part in ("train", "test")),
-    ),
+            {str(clip): f"{clip:05d},{clip - 1}" for clip in range(1, 8)}, ("video_name,label",)),
+        tuple(DFEW_LISTS.format(part=part) + f"{part}_set_2.csv" for part in ("train", "test"))),
     "dfew annotation and lists": Miniature(
-        {"reader": "dfew"},
-        DFEW_OFFICIAL | {"Annotation/annotation.csv": DFEW_ANNOTATION},
-        ("Annotation/annotation.csv", DFEW_LISTS.format(part="test") + "set_1.csv"),
-    ),
+        {"reader": "dfew"}, DFEW_OFFICIAL | {"Annotation/annotation.csv": DFEW_ANNOTATION},
+        ("Annotation/annotation.csv", DFEW_LISTS.format(part="test") + "set_1.csv")),
     "ferv39k official": Miniature(
         {"reader": "ferv39k"},
-        {
-            "train_All.csv": text(*(f"{clip} {word}" for clip, word in FERV.items())),
-            "test_All.csv": text("Crime/Sad/0007 Sad"),
-        },
-        ("train_All.csv", "test_All.csv"),
-        header=False,
-        csv=False,
-    ),
+        {"train_All.csv": text(*(f"{clip} {word}" for clip, word in FERV.items())),
+         "test_All.csv": text("Crime/Sad/0007 Sad")},
+        ("train_All.csv", "test_All.csv"), **LIST),
     "ferv39k redistributed": Miniature(
         {"reader": "ferv39k"},
-        {
-            "train.csv": text(
-                "path,id", *(f"{clip},{FERV_WORDS.index(word)}" for clip, word in FERV.items())
-            ),
-            "test.csv": text("path,id", "Crime/Sad/0007,5"),
-        },
-        ("train.csv", "test.csv"),
-    ),
+        {"train.csv": text(
+            "path,id", *(f"{clip},{FERV_WORDS.index(word)}" for clip, word in FERV.items())),
+         "test.csv": text("path,id", "Crime/Sad/0007,5")},
+        ("train.csv", "test.csv")),
     "mafw": Miniature(
-        {"reader": "mafw"},
-        MAFW_PLAIN,
-        ("single/no_caption/set_1/train.txt", "single/no_caption/set_1/test.txt"),
-        header=False,
-        csv=False,
-    ),
+        {"reader": "mafw"}, MAFW_PLAIN,
+        ("single/no_caption/set_1/train.txt", "single/no_caption/set_1/test.txt"), **LIST),
     "mafw with captions": Miniature(
-        {"reader": "mafw"},
-        MAFW_CAPTIONS,
+        {"reader": "mafw"}, MAFW_CAPTIONS,
         ("single/with_caption/set_1/train.txt", "single/with_caption/set_1/test.txt"),
-        header=False,
-        csv=False,
-        encoding="gb18030",
-    ),
+        encoding="gb18030", **LIST),
     "mafw compound": Miniature(
-        {"reader": "mafw", "track": "compound"},
-        MAFW_COMPOUND,
-        ("compound/no_caption/set_1/test.txt",),
-        header=False,
-        csv=False,
-    ),
+        {"reader": "mafw", "track": "compound"}, MAFW_COMPOUND,
+        ("compound/no_caption/set_1/test.txt",), **LIST),
     "mafw wild": Miniature({"reader": "mafw", "table": "w.csv"}, {"w.csv": MAFW_WILD}, ("w.csv",)),
     "crema_d acted": Miniature(
-        {"reader": "crema_d"},
-        {
-            "SentenceFilenames.csv": text(
-                '"Stimulus_Number","Filename"', *(f'{i},"{name}"' for i, name in enumerate(CREMA))
-            )
-        },
-        ("SentenceFilenames.csv",),
-    ),
+        {"reader": "crema_d"}, {"SentenceFilenames.csv": ACTED}, ("SentenceFilenames.csv",)),
     "crema_d perceived": Miniature(
         {"reader": "crema_d", "track": "perceived"},
-        {
-            "summaryTable.csv": text(
-                '"","FileName","VoiceVote","FaceVote"',
-                *(
-                    f'"1","{name}","A","{vote}"'
-                    for name, vote in zip(CREMA, ("N", "H", "S", "N:S"), strict=True)
-                ),
-            )
-        },
-        ("summaryTable.csv",),
-    ),
+        {"summaryTable.csv": PERCEIVED}, ("summaryTable.csv",)),
     "table of words": Miniature(
-        {
-            "reader": "table",
-            "table": "t.csv",
-            "columns": {"file_path": "clip", "actual": "said", "votes.sad": "n", "valence": "v"},
-            "words": ["happy", "sad", "calm"],
-        },
+        {"reader": "table", "table": "t.csv", "words": ["happy", "sad", "calm"], "columns":
+         {"file_path": "clip", "actual": "said", "votes.sad": "n", "valence": "v"}},
         {"t.csv": text("clip;said;n;v", "a.mp4;happy;1;0.5", "b.mp4;sad;3;-1", "c.mp4;calm;0;0")},
-        ("t.csv",),
-    ),
-    "table of codes": Miniature(
-        {
-            "reader": "table",
-            "table": "t.tsv",
-            "columns": {"file_path": "clip", "label": "code"},
-            "words": ["happy", "sad", "calm"],
-        },
-        # Several of the first code, for the codes as a whole tell where they start.
-        {
-            "t.tsv": text(
-                "clip\tcode", *(f"{i}.mp4\t{code}" for i, code in enumerate("0000012121200000"))
-            )
-        },
-        ("t.tsv",),
-    ),
+        ("t.csv",)),
+    "table of codes": Miniature(  # many of the first code: all codes show where they start
+        {"reader": "table", "table": "t.tsv", "words": ["happy", "sad", "calm"],
+         "columns": {"file_path": "clip", "label": "code"}},
+        {"t.tsv": text(
+            "clip\tcode", *(f"{i}.mp4\t{code}" for i, code in enumerate("0000012121200000")))},
+        ("t.tsv",)),
     "omg": Miniature(
         {"reader": "omg"},
-        {
-            "omg_TrainVideos.csv": OMG,
-            "omg_ValidationVideos.csv": OMG.replace(b"utterance_1", b"utterance_2"),
-            "omg_TestVideos_WithLabels.csv": OMG.replace(b"utterance_1", b"utterance_3"),
-        },
-        ("omg_TrainVideos.csv",),
-    ),
+        {"omg_TrainVideos.csv": OMG,
+         "omg_ValidationVideos.csv": OMG.replace(b"utterance_1", b"utterance_2"),
+         "omg_TestVideos_WithLabels.csv": OMG.replace(b"utterance_1", b"utterance_3")},
+        ("omg_TrainVideos.csv",)),
     "fer2013": Miniature(
         {"reader": "fer2013"},
         {"fer2013.csv": text("emotion,pixels,Usage", *(f"{i},{GREY},Training" for i in range(7)))},
-        ("fer2013.csv",),
-        numbered=True,
-    ),
+        ("fer2013.csv",), numbered=True),
     "ferplus": Miniature(
-        {"reader": "fer2013", "track": "ferplus"},
-        {"fer2013new.csv": FERPLUS},
-        ("fer2013new.csv",),
-        numbered=True,
-    ),
+        {"reader": "fer2013", "track": "ferplus"}, {"fer2013new.csv": FERPLUS},
+        ("fer2013new.csv",), numbered=True),
     "raf_db": Miniature(
         {"reader": "raf_db"},
-        {
-            "EmoLabel/list_patition_label.txt": text(
-                *(f"train_{i:05d}.jpg {i}" for i in range(1, 8)), "test_0001.jpg 4"
-            )
-        },
-        ("EmoLabel/list_patition_label.txt",),
-        header=False,
-        csv=False,
-    ),
+        {"EmoLabel/list_patition_label.txt": text(
+            *(f"train_{i:05d}.jpg {i}" for i in range(1, 8)), "test_0001.jpg 4")},
+        ("EmoLabel/list_patition_label.txt",), **LIST),
     "abaw_compound": Miniature(
         {"reader": "abaw_compound", "table": "p.txt"},
         {"p.txt": text(SEVEN, *(f"01/{i + 1:05d}.jpg,{i}" for i in range(7)))},
-        ("p.txt",),
-        csv=False,
-    ),
+        ("p.txt",), csv=False),
     "aff_wild2": Miniature(
         {"reader": "aff_wild2", "track": "expr"},
-        {
-            f"{EXPR}/Train_Set/a.txt": text(EIGHT, *"01234567", "-1", end="\r\n"),
-            f"{EXPR}/Validation_Set/b.txt": text(EIGHT, "0", end="\r\n"),
-        },
-        (f"{EXPR}/Train_Set/a.txt",),
-        csv=False,
-        numbered=True,
-    ),
+        {f"{EXPR}/Train_Set/a.txt": text(EIGHT, *"01234567", "-1", end="\r\n"),
+         f"{EXPR}/Validation_Set/b.txt": text(EIGHT, "0", end="\r\n")},
+        (f"{EXPR}/Train_Set/a.txt",), csv=False, numbered=True),
     "sewa": Miniature(
         {"reader": "sewa"},
-        {
-            f"{SEWA}/{SEWA}_{side}_AV_Aligned.csv": text(
-                f"frame_idx,{side.lower()}", *(f"{4803 + i},0.{i}" for i in range(4))
-            )
-            for side in ("Valence", "Arousal")
-        },
-        (f"{SEWA}/{SEWA}_Arousal_AV_Aligned.csv",),
-    ),
+        {f"{SEWA}/{SEWA}_{side}_AV_Aligned.csv": text(
+            f"frame_idx,{side.lower()}", *(f"{4803 + i},0.{i}" for i in range(4)))
+         for side in ("Valence", "Arousal")},
+        (f"{SEWA}/{SEWA}_Arousal_AV_Aligned.csv",)),
     "afew_va": Miniature(
         {"reader": "afew_va"},
-        {
-            "001/001.json": json.dumps(
-                {
-                    "actor": "A",
-                    "frames": {
-                        f"{i:05d}": {"valence": i - 2, "arousal": i, "landmarks": [[1.5, 2]]}
-                        for i in range(3)
-                    },
-                    "video_id": "001",
-                }
-            ).encode(),
-            **{f"001/{i:05d}.png": b"" for i in range(3)},
-        },
-        ("001/001.json",),
-        lines=False,
-    ),
+        {"001/001.json": json.dumps({"actor": "A", "frames": AFEW, "video_id": "001"}).encode(),
+         **{f"001/{i:05d}.png": b"" for i in range(3)}},
+        ("001/001.json",), lines=False),
     "celebv_hq": Miniature(
-        {"reader": "celebv_hq"},
-        {
-            "celebvhq_info.json": json.dumps(
-                {
-                    "clips": {
-                        "a_0": emotion("neutral", False),
-                        "b_0": emotion(["sadness"], False),
-                        "c_0": emotion([{"emotion": "happy", "start_sec": 0, "end_sec": 1}], True),
-                    }
-                }
-            ).encode()
-        },
-        ("celebvhq_info.json",),
-        lines=False,
-    ),
+        {"reader": "celebv_hq"}, {"celebvhq_info.json": json.dumps({"clips": CELEBV}).encode()},
+        ("celebvhq_info.json",), lines=False),
     "affectnet": Miniature(
         {"reader": "affectnet"},
-        {
-            f"{part}/annotations/7_{kind}.npy": npy(value)
-            for part in ("train_set", "val_set")
-            for kind, value in (("exp", "3"), ("val", "0.5"), ("aro", "-0.25"))
-        },
-        ("train_set/annotations/7_exp.npy", "train_set/annotations/7_val.npy"),
-        lines=False,
-    ),
-}
+        {f"{part}/annotations/7_{kind}.npy": npy(value)
+         for part in ("train_set", "val_set")
+         for kind, value in (("exp", "3"), ("val", "0.5"), ("aro", "-0.25"))},
+        ("train_set/annotations/7_exp.npy", "train_set/annotations/7_val.npy"), lines=False),
+}  # fmt: skip
 CASES = [(name, path) for name, miniature in MINIATURES.items() for path in miniature.damaged]
 
 SPLINTERS = st.sampled_from(

@@ -59,11 +59,7 @@ def show_one(name: str) -> None:
 
 
 def check(name: str, root: Path | None) -> bool:
-    """Look at a corpus's folder, or at an entry of params.yaml, and report.
-
-    Args:
-        name: of a reader, if ``root`` is given; else of an entry.
-        root: the corpus's folder.
+    """Look at the folder of a reader's corpus, or without one at an entry of params.yaml.
 
     Returns:
         Whether all is there and as published.

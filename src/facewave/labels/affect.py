@@ -47,11 +47,7 @@ def weights(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def summary(table: pd.DataFrame) -> dict[str, object]:
-    """Counts of the quadrants and bins; for the bins the weights in the split's training part.
-
-    Args:
-        table: rows with valence, arousal, quadrant and split.
-    """
+    """Counts of the quadrants and bins; for the bins the weights in the split's training part."""
     known = table[table["valence"].notna() & table["arousal"].notna()]
     train = known[known["split"] == "train"]
     of_quadrants = known["quadrant"].value_counts()
@@ -60,9 +56,7 @@ def summary(table: pd.DataFrame) -> dict[str, object]:
         "on_an_axis": int(of_quadrants.get("", 0)),
     }
     for name in ("valence", "arousal"):
-        weight_of = dict(
-            zip(bins(train[name]).tolist(), weights(train[name]).tolist(), strict=True)
-        )
+        weight_of = pd.Series(weights(train[name]), bins(train[name])).to_dict()
         counts[name] = {
             "bins": np.bincount(bins(known[name]), minlength=BINS).tolist(),
             "train_weights": [round(weight_of.get(b, 0.0), 4) for b in range(BINS)],

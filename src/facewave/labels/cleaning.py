@@ -35,12 +35,9 @@ class FileFact:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """The parameters of cleaning one corpus.
+    """The parameters of cleaning one corpus: words, annotators and majority are its Track's.
 
     Attributes:
-        words: the corpus's words, none if it has only numbers.
-        annotators: the number of votes of each clip, if it is always the same.
-        majority: a word needs more votes than this.
         min_agreement: the share of the votes that a word needs.
         common: word -> its counterpart in the common vocabulary, "" for none; None: keep the words.
     """
@@ -111,9 +108,7 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
 
     return table.assign(
         actual=table["word"],
-        votes=table["votes"].map(_json),
-        aus=table["aus"].map(_json),
-        scores=table["scores"].map(_json),
+        **{name: table[name].map(_json) for name in ("votes", "aus", "scores")},
         quadrant=affect.quadrants(table["valence"], table["arousal"]),
     ).drop(columns=["word", "problem"])
 

@@ -22,14 +22,11 @@ def inspect(root: Path, paths: list[str]) -> dict[str, FileFact]:
         if exists(root / path):
             opened[path] = inspect_clip(root / path)
             if not opened[path].problem:
-                by_size[_size(root / path)].append(path)
+                files = files_of(root / path)
+                by_size[len(files), sum(file.stat().st_size for file in files)].append(path)
     # Only clips of equal size can be copies, so few must be read.
-    twins = {
-        path: _digest(root / path)
-        for same_size in by_size.values()
-        if len(same_size) > 1
-        for path in same_size
-    }
+    suspects = [path for same_size in by_size.values() if len(same_size) > 1 for path in same_size]
+    twins = {path: _digest(root / path) for path in suspects}
     missing = FileFact(exists=False)
     return {path: replace(opened.get(path, missing), twin=twins.get(path, "")) for path in paths}
 
@@ -59,12 +56,6 @@ def inspect_clip(path: Path) -> FileFact:
     problem = "" if next(frames, None) else "no frame can be decoded"
     frames.close()
     return FileFact(exists=True, problem=problem, fps=clip.fps)
-
-
-def _size(path: Path) -> tuple[int, int]:
-    """Number of files and bytes."""
-    files = files_of(path)
-    return len(files), sum(file.stat().st_size for file in files)
 
 
 def _digest(path: Path) -> str:

@@ -67,12 +67,11 @@ class Corpus:
             raise UserError(
                 f"params.yaml: {self.name} has no track {name!r}; it has {', '.join(self.tracks)}."
             )
-        return self.tracks[name] if name else next(iter(self.tracks.values()))
+        return self.tracks[name or next(iter(self.tracks))]
 
-
-def track_name(corpus: Corpus, entry: Dataset) -> str:
-    """The name of an entry's track, by default the first."""
-    return entry.track or next(iter(corpus.tracks))
+    def track_name(self, entry: Dataset) -> str:
+        """The name of an entry's track, by default the first."""
+        return entry.track or next(iter(self.tracks))
 
 
 def first_there(root: Path, *patterns: str) -> str:
@@ -121,8 +120,7 @@ def first_code(codes: set[int], count: int, where: str) -> int:
     Raises:
         UserError: neither 0 nor ``count`` occurs, or both do, so the codes do not show it.
     """
-    zero, last = 0 in codes, count in codes
-    if zero == last:
+    if (zero := 0 in codes) == (count in codes):
         evidence = f"both 0 and {count} occur" if zero else f"neither 0 nor {count} occurs"
         raise UserError(
             f"{where}: the labels may count from 0 or from 1 ({evidence}). Put files of one origin "
@@ -149,5 +147,4 @@ def expect_codes(codes: Iterable[int | None], count: int, first: int, where: str
 
 def known(words: tuple[str, ...], written: str) -> str:
     """The word in the corpus's spelling, matched regardless of case; "" if unknown."""
-    spelt = {word.casefold(): word for word in words}
-    return spelt.get(written.casefold(), "")
+    return {word.casefold(): word for word in words}.get(written.casefold(), "")

@@ -15,11 +15,7 @@ _NAMED = 3
 
 
 def check(table: pd.DataFrame, what: str) -> None:
-    """Check the split and every fold of a label table.
-
-    Args:
-        table: rows that are not excluded.
-        what: the table's name, for the message.
+    """Check the split and every fold of the kept rows of the label table named ``what``.
 
     Raises:
         UserError: a clip, a file, a subject or a source is in two parts of a partition.
@@ -61,18 +57,12 @@ def _partitions(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
 def shared(one: pd.DataFrame, other: pd.DataFrame) -> str:
     """A description of what two sets of rows have in common; "" for nothing.
 
-    Args:
-        one: rows with video_idx, file_path, subject and source, and twin if it is known.
-        other: the same of others.
+    Both have video_idx, file_path, subject and source, and twin if it is known.
     """
     texts = []
     for column, name in _KEYS.items():
-        both = sorted(_keys(one, column) & _keys(other, column)) if column in one else []
+        both = sorted((set(one[column]) & set(other[column])) - {""}) if column in one else []
         if both:
             more = f" and {len(both) - _NAMED} more" if len(both) > _NAMED else ""
             texts.append(f"{len(both)} {name}s ({', '.join(both[:_NAMED])}{more})")
     return ", ".join(texts)
-
-
-def _keys(rows: pd.DataFrame, column: str) -> set[str]:
-    return set(rows.loc[rows[column] != "", column])

@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -87,22 +88,16 @@ def _entry(name: str) -> dict[str, Any]:
 def label_files(entry: dict[str, Any]) -> tuple[str, ...]:
     """Patterns (fnmatch) of the label files of an entry in params.yaml."""
     named = [str(one["table"]) for one in (entry, *entry.get("parts", [])) if one.get("table")]
-    tables = [f"*{glob}" for name in named for glob in (_escape(name), f"{_escape(name)}/*")]
+    tables = [f"*{glob}" for name in named for glob in (escape(name), f"{escape(name)}/*")]
     if entry["reader"] == "union":  # its parts lie in folders of their own
         return (*tables, *(f"*/{glob}" for globs in LABEL_FILES.values() for glob in globs))
     return (*tables, *LABEL_FILES.get(entry["reader"], ()))
 
 
-def _escape(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)
-
-
 def listing(root: Path, patterns: tuple[str, ...]) -> str:
     """The listing of a folder: a header, and a row each of its label files and of its clips.
 
-    Args:
-        root: the corpus's folder; links are followed, hidden files are passed over.
-        patterns: of the label files, below the root.
+    Links are followed, hidden files are passed over; ``patterns`` are of the label files.
 
     Returns:
         CSV with the columns kind, files, bytes and sha256: of label files the digest of all names

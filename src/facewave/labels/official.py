@@ -39,13 +39,8 @@ def folds(lists: Lists, where: str, words: tuple[str, ...]) -> dict[str, Listed]
     A sound clip is in exactly one test list and in the training lists of all other folds, always
     with the same word.
 
-    Args:
-        lists: of all folds.
-        where: the lists' folder, for messages.
-        words: the words there are.
-
     Returns:
-        Each clip by its id, in order of the ids.
+        Each clip by its id, in order of the ids; ``where`` is the lists' folder, for messages.
 
     Raises:
         UserError: a list is missing: figures on some of the official folds compare with no others.
@@ -69,10 +64,8 @@ def _judge(entries: list[tuple[int, str, Position, str]], known: tuple[str, ...]
     first: dict[tuple[int, str], Position] = {}
     repeats = []
     for fold, part, at, _ in entries:
-        if (fold, part) in first:
+        if first.setdefault((fold, part), at) != at:
             repeats.append(at)
-        else:
-            first[fold, part] = at
     tests = [fold for fold, part in first if part == "test"]
     trains = [fold for fold, part in first if part == "train"]
     words = sorted({word for _, _, _, word in entries})

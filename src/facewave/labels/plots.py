@@ -49,6 +49,7 @@ def _classes(axes: Axes, kept: pd.DataFrame, words: tuple[str, ...]) -> None:
         axes.invert_yaxis()
         axes.set_xlabel("clips")
         axes.margins(y=0.01)
+        axes.legend(frameon=False, fontsize=8, loc="lower right")
     else:
         width = 0.8 / len(names)
         for k, name in enumerate(names):
@@ -57,25 +58,17 @@ def _classes(axes: Axes, kept: pd.DataFrame, words: tuple[str, ...]) -> None:
         axes.set_ylabel("clips")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylim(0, 1.15 * counts.to_numpy().max())  # room for the legend
+        axes.legend(frameon=False, fontsize=8, loc="upper right", ncols=len(names))
     axes.set_title("words in the test part of each fold" if in_folds else "words in each part",
                    fontsize=9)  # fmt: skip
-    if len(words) > _MANY:
-        axes.legend(frameon=False, fontsize=8, loc="lower right")
-    else:
-        axes.legend(frameon=False, fontsize=8, loc="upper right", ncols=len(names))
 
 
 def _plane(axes: Axes, kept: pd.DataFrame, words: tuple[str, ...]) -> None:
     known = kept[kept["valence"].notna() & kept["arousal"].notna()]
     image = axes.hexbin(
-        known["valence"],
-        known["arousal"],
-        gridsize=20,
-        extent=(-1, 1, -1, 1),
-        mincnt=1,
-        cmap="viridis",
-        bins="log" if len(known) > 200 else None,
-    )
+        known["valence"], known["arousal"], gridsize=20, extent=(-1, 1, -1, 1), mincnt=1,
+        cmap="viridis", bins="log" if len(known) > 200 else None,
+    )  # fmt: skip
     axes.axhline(0, color="black", lw=0.6)
     axes.axvline(0, color="black", lw=0.6)
     axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xlabel="valence", ylabel="arousal")

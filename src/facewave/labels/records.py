@@ -74,10 +74,8 @@ _NUMBERS = ("valence", "arousal", "valence_raw", "arousal_raw", "start", "end")
 def frame(records: Sequence[Record]) -> pd.DataFrame:
     """The records as a table with a column per field; fold nullable, numbers float."""
     names = [field.name for field in fields(Record)]
-    columns = {name: [getattr(record, name) for record in records] for name in names}
-    table = pd.DataFrame(
-        {name: pd.Series(values, dtype=object) for name, values in columns.items()}
-    )
+    rows = [[getattr(record, name) for name in names] for record in records]
+    table = pd.DataFrame(rows, columns=names, dtype=object)
     return table.astype(
         dict.fromkeys(("row", "fold", "frame"), "Int64") | dict.fromkeys(_NUMBERS, float)
     )

@@ -118,7 +118,7 @@ def write(path: Path, table: pd.DataFrame, words: Sequence[str]) -> None:
     table = table.round(dict.fromkeys(("rank", "agreement", "entropy"), _DECIMALS))
     table["rank"] = table["rank"].clip(upper=1 - 10**-_DECIMALS)  # [0, 1), rounded or not
     write_csv(path, table)
-    write_json(_words_path(path), list(words))
+    write_json(path.with_suffix(".words.json"), list(words))
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -151,17 +151,13 @@ def read_words(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: the list is missing or damaged.
     """
-    path = _words_path(path)
+    path = path.with_suffix(".words.json")
     try:
         return TypeAdapter(tuple[str, ...]).validate_json(path.read_bytes())
     except FileNotFoundError:
         raise UserError(f"{path} is not here. Make it: dvc repro clean") from None
     except ValidationError:
         raise UserError(f"{path} is damaged. Make it again: dvc repro -f clean") from None
-
-
-def _words_path(path: Path) -> Path:
-    return path.with_suffix(".words.json")
 
 
 def with_trajectories(table: pd.DataFrame) -> pd.DataFrame:
@@ -175,15 +171,10 @@ def single_label(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def subset(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
-    """The rows in one slice of the stratified order.
+    """The rows in the slice [first, last) of the stratified order, itself within [0, 1].
 
     Slices from 0 are nested, slices that do not overlap share no clip, and each has the classes
     in the proportions of the whole, in every part.
-
-    Args:
-        table: rows with ``rank``.
-        first: where the slice begins, in [0, 1].
-        last: where it ends, itself not included.
     """
     return table[(table["rank"] >= first) & (table["rank"] < last)]
 

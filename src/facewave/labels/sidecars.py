@@ -27,24 +27,19 @@ _SUFFIXES = (".vtt", ".srt", ".txt")
 
 _TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})(?:[.,](\d{1,3}))?"
 _TIMING = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
-_ARROW = "-->"
 # Of WebVTT (<c>, <v Speaker>, </i>, <00:01.500>) and SubRip (<font ...>, {\an8}); "a < b" is text.
 _TAGS = re.compile(r"<(?:/?[A-Za-z]|\d+:)[^<>]*>|\{\\[^{}]*\}")
 _SILENT_BLOCKS = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _SEPARATORS = re.compile(r"[,;:|()\[\]]")
 _TABLE_LINE = re.compile(r"[-+]?[\d.]+(?:\t|[,;](?! ))")
+_ADVICE = "Correct the subtitles, or take the file away."
 _TOUCHING = 0.02  # s between a rolling caption's cues, at most
 
 
 @dataclass(frozen=True)
 class Cue:
-    """A piece of what is said.
-
-    Attributes:
-        start, end: s.
-        lines: its text, each line without markup and with single blanks.
-    """
+    """A piece of what is said, in seconds, and its lines without markup and with single blanks."""
 
     start: float
     end: float
@@ -52,17 +47,15 @@ class Cue:
 
 
 def fill(raw: pd.DataFrame, facts: Mapping[str, FileFact], root: Path) -> pd.DataFrame:
-    """Give rows without a transcript the one beside their clip.
-
-    Args:
-        raw: the records of a corpus (records.py), windows being set.
-        facts: for each file_path that was looked at.
-        root: what the paths are below.
+    """Give records without a transcript, windows being set, the one beside their clip.
 
     Raises:
         UserError: a file beside a clip is not UTF-8, or no subtitles.
     """
-    listed = label_folders(raw["table"])
+    # Some corpora have a label file for each clip, named after it: in the folders of label files
+    # that are .txt no .txt is a transcript.
+    tables_used = map(PurePosixPath, raw["table"].unique())
+    listed = {str(table.parent) for table in tables_used if table.suffix.lower() == ".txt"}
     beside = cache(lambda path: _read(root, path, listed))
 
     def transcript(path: str, start: float, end: float) -> str:
@@ -76,15 +69,6 @@ def fill(raw: pd.DataFrame, facts: Mapping[str, FileFact], root: Path) -> pd.Dat
     return raw.assign(transcript=pd.Series(texts, raw.index, dtype=object))
 
 
-def label_folders(names: Collection[str]) -> frozenset[str]:
-    """The folders of those label files that are .txt files; no .txt there is a transcript.
-
-    Some corpora have a label file for each clip, named after it.
-    """
-    paths = (PurePosixPath(name) for name in set(names))
-    return frozenset(str(path.parent) for path in paths if path.suffix.lower() == ".txt")
-
-
 def text_between(cues: list[Cue], start: float, end: float) -> str:
     """The text of the cues that overlap [start, end), on one line; NaN is the file's own limit."""
     first = -math.inf if math.isnan(start) else start
@@ -94,11 +78,7 @@ def text_between(cues: list[Cue], start: float, end: float) -> str:
 
 
 def parse(content: str, where: str) -> list[Cue]:
-    """The cues of WebVTT or SubRip in the order of their times; rolling lines occur once.
-
-    Args:
-        content: it is WebVTT if it begins with the word.
-        where: the file, for messages.
+    """The cues of WebVTT (which begins with that word) or SubRip by time; rolling lines occur once.
 
     Raises:
         UserError: a line that is neither a cue's nor a comment's, or times that run backwards.
@@ -159,11 +139,11 @@ def _blocks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
 
 def _cues(block: list[str], first: int, where: str, *, strict: bool) -> list[Cue]:
     """The cues of a block; several if the empty line between them is missing."""
-    arrows = [i for i, line in enumerate(block) if _ARROW in line]
+    arrows = [i for i, line in enumerate(block) if "-->" in line]
     if strict and (not arrows or arrows[0] > 1):  # a cue's id takes one line
         raise UserError(
             f"{where}, line {first}: {block[0].strip()[:60]!r} stands where a cue should begin, "
-            "with its number or its times. Correct the subtitles, or take the file away."
+            f"with its number or its times. {_ADVICE}"
         )
     cues = []
     for at, following in pairwise([*arrows, len(block)]):
@@ -181,7 +161,7 @@ def _times(line: str, where: str) -> tuple[float, float]:
     if match is None:
         raise UserError(
             f"{where}: {line.strip()[:60]!r} are no times of a cue, such as 00:01:02.500 --> "
-            "00:01:04.000. Correct the subtitles, or take the file away."
+            f"00:01:04.000. {_ADVICE}"
         )
     parts = match.groups("0")
     start, end = (
@@ -189,9 +169,7 @@ def _times(line: str, where: str) -> tuple[float, float]:
         for hours, minutes, seconds, part in (parts[:4], parts[4:])
     )
     if end < start:
-        raise UserError(
-            f"{where}: the cue ends before it begins. Correct the subtitles, or take the file away."
-        )
+        raise UserError(f"{where}: the cue ends before it begins. {_ADVICE}")
     return start, end
 
 

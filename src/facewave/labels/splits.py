@@ -150,9 +150,7 @@ def _draw(
     drawn = dict(zip(names, number.tolist(), strict=True))
     if "train" not in shares:
         return dict(drawn)
-    tenths: dict[int, Part] = {2: "val"}
-    if "test" in shares:
-        tenths[1] = "test"
+    tenths: dict[int, Part] = {1: "test", 2: "val"} if "test" in shares else {2: "val"}
     return {name: tenths.get(k, "train") for name, k in drawn.items()}
 
 
@@ -162,6 +160,5 @@ def _load(store: Path) -> _Stored | None:
     except FileNotFoundError:
         return None
     except ValidationError as error:
-        raise UserError(
-            f"{store} is damaged ({error.error_count()} wrong entries). {_ADVICE}"
-        ) from None
+        wrong = f"{error.error_count()} wrong entries"
+        raise UserError(f"{store} is damaged ({wrong}). {_ADVICE}") from None

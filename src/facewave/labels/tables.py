@@ -12,6 +12,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,8 @@ _BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")  # in a cell: on
 SHEETS = (".xlsx", ".xls")
 _CELLS = 20_000_000  # more than any list of clips has, and what memory holds
 _DIGITS = 9  # more is no clip, no fold and no count
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig"}
+_MARKS |= dict.fromkeys((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-16")
 
 
 class Unusable(ValueError):  # noqa: N818  (it describes a row)
@@ -134,12 +132,8 @@ def lines(
 ) -> list[Row]:
     """The lines of a list without a header, as fields "0", "1", ...; empty lines are skipped.
 
-    Args:
-        path: the list.
-        separator: between the fields; the last field may contain it.
-        count: how many fields a line has.
-        encoding: where there is no byte-order mark.
-        least: how many fields a line must have, if not all; the others are then "".
+    A line has ``count`` fields, the last of which may contain the separator; all but the first
+    ``least`` may be missing, and are then "".
 
     Raises:
         UserError: no such file, not in the encoding, or a line with fewer fields.
@@ -236,11 +230,8 @@ def _check_extent(path: Path) -> None:
     """Refuse an .xlsx with a stray cell far away: reading it takes memory for all cells before."""
     try:
         with zipfile.ZipFile(path) as parts:
-            sheets = [
-                parts.read(name)
-                for name in parts.namelist()
-                if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name)
-            ]
+            pattern = re.compile(r"xl/worksheets/[^/]+\.xml")
+            sheets = [parts.read(name) for name in filter(pattern.fullmatch, parts.namelist())]
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
         return  # damaged, or an .xls, of which no cell is far: for the reader to say
     for sheet in sheets:
@@ -256,10 +247,7 @@ def _check_extent(path: Path) -> None:
 
 def _column(letters: bytes) -> int:
     """The number of a sheet's column: A is 1, AA is 27."""
-    number = 0
-    for letter in letters:
-        number = 26 * number + letter - ord("A") + 1
-    return number
+    return reduce(lambda number, letter: 26 * number + letter - ord("A") + 1, letters, 0)
 
 
 def _cell(value: Any) -> str:

@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from corpora import write
 from facewave.files import write_csv
 from facewave.labels import schema as labels
 from facewave.labels.readers import CORPORA
 from facewave.labels.readers.dfew import WORDS
 from making import REPOSITORY, Toy, toy, write_params, write_toy, write_video
+from miniatures import folds
 from running import facewave
-
-FOLDS = range(1, 6)
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,10 @@ def write_dfew(root: Path, n: int = 10) -> None:
     annotation["4angry"] = 10 - annotation["1happy"]
     write_csv(root / "Annotation/annotation.csv", annotation)
     codes = np.where(angry, 3, 0)  # from 0, as in redistributed lists
-    for fold in FOLDS:
-        tested = order % 5 + 1 == fold
-        for part, chosen in (("train", ~tested), ("test", tested)):
-            table = pd.DataFrame({"video_name": order[chosen], "label": codes[chosen]})
-            path = root / f"EmoLabel_DataSplit/{part}(single-labeled)/{part}_set_{fold}.csv"
-            write_csv(path, table)
+    rows = {f"{i}": f"{i},{code}" for i, code in zip(order, codes, strict=True)}
+    path = "EmoLabel_DataSplit/{part}(single-labeled)/{part}_set_{fold}.csv"
+    for name, content in folds(path, rows, ("video_name,label",)).items():
+        write(root, name, content)
     for number in order:
         write_video(root / f"Clip/original/{number}.mp4", n_frames=2)
 
@@ -201,8 +199,7 @@ def write_entries(project: Path, **entries: dict[str, Any]) -> None:
     yaml = YAML(typ="safe", pure=True)
     content = yaml.load((project / "params.yaml").read_text("utf-8"))
     content["datasets"] |= {name: {"about": "-"} | entry for name, entry in entries.items()}
-    with (project / "params.yaml").open("w", encoding="utf-8") as file:
-        yaml.dump(content, file)
+    yaml.dump(content, project / "params.yaml")
 
 
 def test_an_entry_of_params_yaml_is_checked_with_its_own_places(
@@ -235,10 +232,9 @@ def test_each_corpus_of_a_union_is_checked_in_its_folder(command: Command, tmp_p
 
 def write_tables(project: Path, test: Toy, reader: str = "dfew") -> None:
     """Two datasets: the toy as ``train`` of DFEW's reader, and ``test``."""
-    entries = {"train": "dfew", "test": reader}
-    write_entries(
-        project, **{name: {"reader": r, "root": f"data/raw/{name}"} for name, r in entries.items()}
-    )
+    readers = {"train": "dfew", "test": reader}
+    entries = {name: {"reader": r, "root": f"data/raw/{name}"} for name, r in readers.items()}
+    write_entries(project, **entries)
     for name, made in (("train", toy()), ("test", test)):
         labels.write(project / f"data/labels/{name}.csv", made.table, WORDS)
 

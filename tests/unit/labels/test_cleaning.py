@@ -1,6 +1,6 @@
 """The rules of cleaning: each once, their order, and that no row is ever lost."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -10,21 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewave.errors import UserError
-from facewave.labels.cleaning import (
-    FileFact,
-    Rules,
-    check_inside,
-    clean,
-    exclude_copies,
-    report,
-    where,
-)
+from facewave.labels import cleaning
+from facewave.labels.cleaning import FileFact, Rules, check_inside, clean, exclude_copies, report
 from facewave.labels.records import Record, frame
 from facewave.labels.schema import LABEL_REASONS, Reason, single_label, with_trajectories
 
 WORDS = ("happy", "sad", "fear")
 RULES = Rules(words=WORDS)
-TEN = Rules(words=WORDS, annotators=10, majority=5)
 HERE = FileFact(exists=True)
 GONE = FileFact(exists=False)
 BROKEN = FileFact(exists=True, problem="0 bytes")
@@ -84,17 +76,6 @@ def test_what_is_known_beside_the_label_stays() -> None:
     assert not {"word", "problem"} & set(table.columns)
 
 
-@dataclass(frozen=True)
-class Case:
-    """Rows, and of each the reason and note it comes out with (``reason: note``, "" if kept)."""
-
-    name: str
-    rows: list[Record]
-    expected: list[str]
-    facts: dict[str, FileFact] = field(default_factory=dict)
-    rules: Rules = RULES
-
-
 def outcomes(table: pd.DataFrame) -> list[str]:
     pairs = zip(table["excluded"], table["note"], strict=True)
     return [f"{reason}: {note}" if note else reason for reason, note in pairs]
@@ -104,245 +85,153 @@ def twins(*names: int, twin: str = "ab12") -> dict[str, FileFact]:
     return {f"{name}.mp4": FileFact(exists=True, twin=twin) for name in names}
 
 
-def part_of(number: int, word: str, start: float, end: float) -> Record:
-    return clip(number, word, file_path="a.mp4", start=start, end=end)
-
-
 NO_PART = {"problem": Reason.NO_OFFICIAL_PART, "note": "in no test part"}
 COMMON = Rules(
     words=("joy", "delight", "fear", "contempt"),
     common={"joy": "happy", "delight": "happy", "fear": "fear", "contempt": ""},
 )
-OUTSIDE: list[tuple[dict[str, Any], str]] = [
-    ({"valence": 1.01}, "valence 1.01"),
-    ({"valence": -1.5, "valence_raw": -6.0}, "valence -6.0"),
-    ({"arousal": 2.0, "valence": 0.0}, "arousal 2.0"),
-    ({"arousal": 2.0, "valence": 3.0}, "valence 3.0"),
-]
-THREE = "rows t.csv:2, t.csv:4, t.csv:5"
-BYTES = "the same bytes as 1.mp4, 2.mp4"
-CASES = [
-    Case("a note without a problem", [clip(1, note="by the way")], [""]),
-    *(
-        Case(
-            "a reader's problem goes before all others",
-            [clip(1, "odd", problem=problem, note="why", valence=7.0), clip(2)],
-            [f"{problem.value}: why", ""],
-            {"1.mp4": GONE},
-        )
-        for problem in (Reason.BAD_VALUE, Reason.MARKED_INVALID, Reason.NO_PICTURE)
-    ),
-    Case("empty rows", [clip(1), empty(), empty(), clip(4)], ["", "empty row", "empty row", ""]),
-    Case(
-        "words that the corpus does not have",
-        [clip(1, "odd"), clip(2, "Happy"), clip(3, "happy")],
-        ["unknown word: odd", "unknown word: Happy", ""],
-    ),
-    Case(
-        "equal rows count once",
-        [clip(1), clip(2), clip(1), clip(1)],
-        ["", "", f"duplicate row: {THREE}", f"duplicate row: {THREE}"],
-    ),
-    Case(
-        "captions are no labels",
-        [clip(1, caption="one"), clip(1, caption="two")],
-        ["", "duplicate row: rows t.csv:2, t.csv:3"],
-    ),
-    *(
-        Case(
-            f"rows that differ in {next(iter(other))}",
-            [clip(1), clip(2), replace(clip(1), **other), clip(1)],
-            [f"conflicting rows: {THREE}", "", *[f"conflicting rows: {THREE}"] * 2],
-        )
-        for other in (
-            {"word": "sad"},
-            {"word": ""},
-            {"votes": votes(10)},
-            {"valence": 0.3},
-            {"arousal": 0.3},
-            {"aus": {"AU1": 1}},
-            {"scores": {"stress": 3.0}},
-        )
-    ),
-    *(
-        Case(
-            f"a clip in two parts: {one}, {other}",
-            [clip(1, **one), clip(2, part="train", fold=1), replace(clip(1), **other)],
-            ["in two parts: rows t.csv:2, t.csv:4", "", "in two parts: rows t.csv:2, t.csv:4"],
-        )
-        for one, other in (
-            ({"part": "train"}, {"part": "test"}),
-            ({"part": "train"}, {"part": ""}),
-            ({"fold": 1}, {"fold": 2}),
-            ({"fold": 1}, {"fold": None}),
-            ({"part": "val"}, {"part": "test", "word": "sad"}),
-        )
-    ),
-    Case(
-        "an excluded row makes no other a repeat",
-        [clip(1, "", problem=Reason.BAD_VALUE, note="bad"), clip(1), clip(1, "odd")],
-        ["unreadable value: bad", "", "unknown word: odd"],
-    ),
-    *(
-        Case(note, [clip(1, **values), clip(2)], [f"value out of range: {note}", ""])
-        for values, note in OUTSIDE
-    ),
-    Case(
-        "values at the edges, and missing ones",
-        [clip(1, valence=-1.0, arousal=1.0), clip(2, arousal=0.5), clip(3, valence=0.5)],
-        ["", "", ""],
-    ),
-    Case("a missing file", [clip(1), clip(2)], ["", "missing file: 2.mp4"], {"2.mp4": GONE}),
-    Case(
-        "an unreadable file",
-        [clip(1), clip(2)],
-        ["unreadable file: 1.mp4: 0 bytes", ""],
-        {"1.mp4": BROKEN},
-    ),
-    Case(
-        "copies of two files",
-        [clip(1), clip(2, "sad"), clip(3), clip(4, "sad"), clip(5)],
-        ["", "", *(f"duplicate clip: the same bytes as {i}.mp4, {i + 2}.mp4" for i in (1, 2)), ""],
-        twins(1, 3) | twins(2, 4, twin="cd34"),
-    ),
-    Case(
-        "copies with two words",
-        [clip(1), clip(2, "sad"), clip(3), clip(4)],
-        [*["conflicting clips: the same bytes as 1.mp4, 2.mp4, 3.mp4"] * 3, ""],
-        twins(1, 2, 3),
-    ),
-    *(
-        Case(
-            f"the copy that stays of {parts}",
-            [clip(i, part=part) for i, part in enumerate(parts)],
-            [
-                "" if i == stays else "duplicate clip: the same bytes as 0.mp4, 1.mp4, 2.mp4"
-                for i in range(3)
-            ],
-            twins(0, 1, 2),
-        )
-        for parts, stays in (
-            (["train", "val", "test"], 2),
-            (["train", "test", "test"], 1),
-            (["val", "train", "train"], 0),
-            (["test", "train", "val"], 0),
-        )
-    ),
-    Case(
-        "one file under two ids",
-        [clip(1), clip(2, file_path="1.mp4")],
-        ["", "duplicate clip: the same bytes as 1.mp4, 1.mp4"],
-    ),
-    *(
-        Case(
-            "parts of one file",
-            [part_of(1, "happy", 0, 2), part_of(2, "sad", 2, 4), part_of(3, "fear", 0, 4)],
-            ["", "", ""],
-            {"a.mp4": fact},
-        )
-        for fact in (HERE, TWIN)
-    ),
-    Case(
-        "the same part of two copies",
-        [clip(i, start=start, end=start + 2) for i, start in ((1, 0.0), (2, 0.0), (3, 2.0))],
-        ["", f"duplicate clip: {BYTES}", ""],
-        twins(1, 2, 3),
-    ),
-    Case(
-        "an excluded clip makes no other a duplicate",
-        [clip(1, "sad"), clip(2), clip(3)],
-        ["unreadable file: 1.mp4: broken", "", "unreadable file: 3.mp4: broken"],
-        twins(2) | dict.fromkeys(("1.mp4", "3.mp4"), replace(TWIN, problem="broken")),
-    ),
-    Case(
-        "votes that do not add up",
+AGAINST = "label contradicts votes: "
+NO_SUM = "votes do not add up: "
+# Rules -> rows with the reason and note they get ("" if kept); 0.mp4 is missing, 99.mp4 is damaged.
+BY_RULES: list[tuple[Rules, list[tuple[Record, str]]]] = [
+    (
+        RULES,
         [
-            clip(i, votes=v)
-            for i, v in enumerate((votes(9), votes(10), votes(10, 1), votes(), None))
-        ],
-        [
-            "votes do not add up: happy:9 add up to 9",
-            "",
-            "votes do not add up: happy:10 sad:1 add up to 11",
-            "votes do not add up: no votes add up to 0",
-            "",
-        ],
-        rules=Rules(words=WORDS, annotators=10),
-    ),
-    Case(
-        "no single label",
-        [clip(1), clip(2, "", votes=votes(4, 4, 2)), clip(3, "", votes=votes())],
-        ["", "no single label: happy:4 sad:4 fear:2", "no single label: no votes"],
-    ),
-    Case("a corpus without words", [clip(1, "", valence=0.5)], [""], rules=Rules(words=())),
-    Case(
-        "a tie of the highest votes, and one below them",
-        [clip(1, votes=votes(4, 4, 2)), clip(2, votes=votes(4, 3, 3))],
-        ["vote tie: happy:4 sad:4 fear:2", ""],
-    ),
-    Case(
-        "labels against the votes",
-        [clip(1, "sad", votes=votes(9, 1)), clip(2), clip(3, "fear", votes={"happy": 3})],
-        [
-            "label contradicts votes: label sad, votes happy:9 sad:1",
-            "",
-            "label contradicts votes: label fear, votes happy:3",
+            (clip(1, note="by the way"), ""),
+            (clip(0, "odd", problem=Reason.BAD_VALUE, note="why", valence=7.0, votes={}),
+             "unreadable value: why"),
+            *((clip(2 + i, problem=problem, note="why"), f"{problem}: why")
+              for i, problem in enumerate((Reason.MARKED_INVALID, Reason.NO_PICTURE))),
+            (empty(), "empty row"),
+            (empty(), "empty row"),
+            (clip(4, "odd"), "unknown word: odd"),
+            (clip(5, "Happy"), "unknown word: Happy"),
+            (clip(6, valence=1.01), "value out of range: valence 1.01"),
+            (clip(7, valence=-1.5, valence_raw=-6.0), "value out of range: valence -6.0"),
+            (clip(8, arousal=2.0, valence=0.0), "value out of range: arousal 2.0"),
+            (clip(9, arousal=2.0, valence=3.0), "value out of range: valence 3.0"),
+            (clip(10, valence=-1.0, arousal=1.0), ""),
+            (clip(11, arousal=0.5), ""),
+            (clip(18, file_path="0.mp4"), "missing file: 0.mp4"),
+            (clip(99), "unreadable file: 99.mp4: 0 bytes"),
+            (clip(12, "", votes=votes(4, 4, 2)), "no single label: happy:4 sad:4 fear:2"),
+            (clip(13, "", votes=votes()), "no single label: no votes"),
+            (clip(14, votes=votes(4, 4, 2)), "vote tie: happy:4 sad:4 fear:2"),
+            (clip(15, votes=votes(4, 3, 3)), ""),
+            (clip(16, "sad", votes=votes(9, 1)), AGAINST + "label sad, votes happy:9 sad:1"),
+            (clip(17, "fear", votes={"happy": 3}), AGAINST + "label fear, votes happy:3"),
         ],
     ),
-    Case(
-        "the majority that a corpus asks for",
+    (Rules(words=()), [(clip(1, "", valence=0.5), "")]),
+    (
+        Rules(words=WORDS, annotators=10),
         [
-            clip(1, votes=votes(6, 4)),
-            clip(2, votes=votes(5, 3, 2)),
-            clip(3, "", votes=votes(6, 4)),
-            clip(4, "", votes=votes(5, 4, 1)),
+            (clip(1, votes=votes(9)), NO_SUM + "happy:9 add up to 9"),
+            (clip(2, votes=votes(10)), ""),
+            (clip(3, votes=votes(10, 1)), NO_SUM + "happy:10 sad:1 add up to 11"),
+            (clip(4, votes=votes()), NO_SUM + "no votes add up to 0"),
+            (clip(5), ""),
         ],
+    ),
+    (
+        Rules(words=WORDS, annotators=10, majority=5),
         [
-            "",
-            "label contradicts votes: label happy, votes happy:5 sad:3 fear:2",
-            "label contradicts votes: no single label, votes happy:6 sad:4",
-            "no single label: happy:5 sad:4 fear:1",
+            (clip(1, votes=votes(6, 4)), ""),
+            (clip(2, votes=votes(5, 3, 2)), AGAINST + "label happy, votes happy:5 sad:3 fear:2"),
+            (clip(3, "", votes=votes(6, 4)), AGAINST + "no single label, votes happy:6 sad:4"),
+            (clip(4, "", votes=votes(5, 4, 1)), "no single label: happy:5 sad:4 fear:1"),
         ],
-        rules=TEN,
     ),
-    Case(
-        "a label without any vote",
-        [clip(1, votes=votes()), clip(2, votes=None)],
-        ["", ""],
-        rules=Rules(words=WORDS, majority=5, min_agreement=0.9),
+    (
+        Rules(words=WORDS, majority=5, min_agreement=0.7),
+        [
+            (clip(1, votes=votes()), ""),
+            (clip(2, votes=None), ""),
+            (clip(3, votes=votes(6, 4)), "low agreement: happy:6 sad:4"),
+            (clip(4, votes=votes(7, 3)), ""),
+            (clip(5, votes=votes(8, 2)), ""),
+        ],
     ),
-    Case(
-        "low agreement",
-        [clip(1, votes=votes(6, 4)), clip(2, votes=votes(7, 3)), clip(3, votes=votes(8, 2))],
-        ["low agreement: happy:6 sad:4", "", ""],
-        rules=Rules(words=WORDS, min_agreement=0.7),
-    ),
-    Case(
-        "common words; votes are judged in the corpus's own",
-        [clip(1, "contempt"), clip(2, "fear"), clip(3, "joy", votes={"joy": 4, "delight": 4})],
-        ["no counterpart: contempt", "", "vote tie: joy:4 delight:4"],
-        rules=COMMON,
+    (
+        COMMON,  # votes are judged in the corpus's own words
+        [
+            (clip(1, "contempt"), "no counterpart: contempt"),
+            (clip(2, "fear"), ""),
+            (clip(3, "joy", votes={"joy": 4, "delight": 4}), "vote tie: joy:4 delight:4"),
+        ],
     ),
     *(
-        Case(
-            f"an official part for some: {part}",
-            [clip(1, **part), clip(2), clip(3, **part)],
-            ["", "no official part", ""],
-        )
+        (RULES, [(clip(1, **part), ""), (clip(2), "no official part"), (clip(3, **part), "")])
         for part in ({"fold": 2}, {"part": "train"})
     ),
-]
+]  # fmt: skip
 
 
-def test_each_rule_excludes_what_it_says() -> None:
-    for case in CASES:
-        assert outcomes(cleaned(case.rows, case.facts, case.rules)) == case.expected, case.name
+def test_each_rule_excludes_the_rows_it_should() -> None:
+    for rules, rows in BY_RULES:
+        table = cleaned([row for row, _ in rows], {"0.mp4": GONE, "99.mp4": BROKEN}, rules)
+        assert outcomes(table) == [expected for _, expected in rows]
+
+
+def test_rows_about_one_clip_are_repeats_or_contradict_each_other() -> None:
+    three = "rows t.csv:2, t.csv:4, t.csv:5"
+    differing: list[dict[str, Any]] = [
+        {"word": "sad"}, {"word": ""}, {"votes": votes(10)}, {"valence": 0.3}, {"arousal": 0.3},
+        {"aus": {"AU1": 1}}, {"scores": {"stress": 3.0}},
+    ]  # fmt: skip
+    for other in differing:
+        rows = [clip(1), clip(2), replace(clip(1), **other), clip(1)]
+        conflict = f"conflicting rows: {three}"
+        assert outcomes(cleaned(rows)) == [conflict, "", conflict, conflict], other
+    equal = [clip(1), clip(2), clip(1, caption="a caption is no label"), clip(1)]
+    assert outcomes(cleaned(equal)) == ["", "", *[f"duplicate row: {three}"] * 2]
+    parts: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"part": "train"}, {"part": "test"}), ({"part": "train"}, {"part": ""}),
+        ({"fold": 1}, {"fold": 2}), ({"fold": 1}, {"fold": None}),
+        ({"part": "val"}, {"part": "test", "word": "sad"}),
+    ]  # fmt: skip
+    for part, other in parts:
+        rows = [clip(1, **part), clip(2, part="train", fold=1), replace(clip(1), **other)]
+        both = "in two parts: rows t.csv:2, t.csv:4"
+        assert outcomes(cleaned(rows)) == [both, "", both], other
+    rows = [clip(1, "", problem=Reason.BAD_VALUE, note="bad"), clip(1), clip(1, "odd")]
+    assert outcomes(cleaned(rows)) == ["unreadable value: bad", "", "unknown word: odd"]
+
+
+def test_of_files_with_the_same_bytes_one_is_kept_or_none() -> None:
+    same = "duplicate clip: the same bytes as "
+    table = cleaned([clip(1), clip(2, "sad"), clip(3), clip(4, "sad"), clip(5)],
+                    twins(1, 3) | twins(2, 4, twin="cd34"))  # fmt: skip
+    assert outcomes(table) == ["", "", same + "1.mp4, 3.mp4", same + "2.mp4, 4.mp4", ""]
+    table = cleaned([clip(1), clip(2, "sad"), clip(3), clip(4)], twins(1, 2, 3))
+    conflict = "conflicting clips: the same bytes as 1.mp4, 2.mp4, 3.mp4"
+    assert outcomes(table) == [conflict, conflict, conflict, ""]
+    for parts, kept in (
+        (["train", "val", "test"], 2), (["train", "test", "test"], 1),
+        (["val", "train", "train"], 0), (["test", "train", "val"], 0),
+    ):  # fmt: skip
+        table = cleaned([clip(i, part=part) for i, part in enumerate(parts)], twins(0, 1, 2))
+        excluded = same + "0.mp4, 1.mp4, 2.mp4"
+        assert outcomes(table) == ["" if i == kept else excluded for i in range(3)], parts
+    table = cleaned([clip(1), clip(2, file_path="1.mp4")])
+    assert outcomes(table) == ["", same + "1.mp4, 1.mp4"]
+    spans = [(1, "happy", 0, 2), (2, "sad", 2, 4), (3, "fear", 0, 4)]
+    of_one = [clip(i, word, file_path="a.mp4", start=a, end=b) for i, word, a, b in spans]
+    for fact in (HERE, TWIN):
+        assert outcomes(cleaned(of_one, {"a.mp4": fact})) == ["", "", ""]
+    spans_of_copies = [clip(i, start=s, end=s + 2) for i, s in ((1, 0.0), (2, 0.0), (3, 2.0))]
+    table = cleaned(spans_of_copies, twins(1, 2, 3))
+    assert outcomes(table) == ["", same + "1.mp4, 2.mp4", ""]
+    # An excluded clip makes no other a duplicate.
+    broken = dict.fromkeys(("1.mp4", "3.mp4"), replace(TWIN, problem="broken"))
+    table = cleaned([clip(1, "sad"), clip(2), clip(3)], twins(2) | broken)
+    assert reasons(table) == [Reason.UNREADABLE_FILE, "", Reason.UNREADABLE_FILE]
 
 
 def test_a_row_is_named_by_file_and_line_or_by_its_clip() -> None:
     rows = [clip(1, table="a.csv", row=7, part="train"), clip(1, table="b.csv", row=2, part="test")]
     assert judged(rows)["note"].tolist() == ["rows a.csv:7, b.csv:2"] * 2
-    assert where(clip(3, table="", row=0)) == "3"
+    assert cleaning.where(clip(3, table="", row=0)) == "3"
     assert reasons(clean(frame([clip(1)]), {}, RULES)) == [Reason.MISSING_FILE]  # nobody looked
 
 
@@ -524,10 +413,10 @@ def test_no_row_is_lost_and_none_is_kept_or_extracted_without_right(
         assert not facts[record.file_path].problem
         assert max(abs(record.valence or 0), abs(record.arousal or 0)) <= 1
         counted = record.votes or {}
-        top = max(counted.values(), default=0)
-        assert not top or [word for word, n in counted.items() if n == top] == [record.word]
-        assert not top or top > (rules.majority or 0)
-        assert not top or top / sum(counted.values()) >= rules.min_agreement
+        if top := max(counted.values(), default=0):
+            assert [word for word, n in counted.items() if n == top] == [record.word]
+            assert top > (rules.majority or 0)
+            assert top / sum(counted.values()) >= rules.min_agreement
         assert record.votes is None or rules.annotators in (None, sum(counted.values()))
         assert record.part
     extracted = with_trajectories(table)

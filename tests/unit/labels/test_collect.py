@@ -5,17 +5,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 
-from corpora import write_clip, write_lines, write_pictures
+from corpora import write, write_clip, write_lines, write_pictures
 from facewave.errors import UserError
 from facewave.labels import collect, schema
 from facewave.labels.cleaning import FileFact, clean
 from facewave.labels.readers.dfew import VOTE_COLUMNS
 from facewave.labels.schema import SEVEN, Reason
 from facewave.params import Dataset, Labels, Part
+from miniatures import folds
 
 SETTINGS = Labels(folds=5, seed=0, min_agreement=0.0, on_problem="exclude")
 
@@ -70,15 +69,9 @@ def write_mafw(root: Path, each: int = 10) -> None:
     clips = [(f"{i:05}.mp4", words[i % 3]) for i in range(3 * each)]
     for i, (clip, _) in enumerate(clips):
         write_clip(root / "data/clips" / clip, 80 + 2 * i)
-    for fold in range(1, 6):
-        folder = root / f"Train & Test Set/single/no_caption/set_{fold}"
-        for part in ("train", "test"):
-            own = [
-                f"{clip} {word}"
-                for i, (clip, word) in enumerate(clips)
-                if (i % 5 + 1 == fold) == (part == "test")
-            ]
-            write_lines(folder, f"{part}.txt", *own)
+    path = "Train & Test Set/single/no_caption/set_{fold}/{part}.txt"
+    for name, content in folds(path, {clip: f"{clip} {word}" for clip, word in clips}).items():
+        write(root, name, content)
 
 
 @pytest.fixture(scope="module")
@@ -290,14 +283,8 @@ def own(root: Path, **options: Any) -> Dataset:
 def test_a_table_of_one_s_own_comes_through_columns_and_words(tmp_path: Path) -> None:
     for i, name in enumerate(("a", "b", "c")):
         write_clip(tmp_path / f"clips/{name}.mp4", 10 * i)
-    write_lines(
-        tmp_path,
-        "own.csv",
-        "name;word;who;calm votes;tense votes",
-        "a;Calm;Ann;3;1",
-        "b;tense;Bo;0;4",
-        "c;angry;Cy;2;2",
-    )
+    rows = ("a;Calm;Ann;3;1", "b;tense;Bo;0;4", "c;angry;Cy;2;2")
+    write_lines(tmp_path, "own.csv", "name;word;who;calm votes;tense votes", *rows)
     columns = {"video_idx": "name", "actual": "word", "subject": "who"}
     columns |= {"votes.calm": "calm votes", "votes.tense": "tense votes"}
     what = own(tmp_path, columns=columns, clips="clips/{clip}.mp4")
@@ -329,9 +316,7 @@ def test_a_table_of_one_s_own_may_use_the_common_words_or_none(tmp_path: Path) -
 
 def test_a_window_lies_around_its_frame_by_the_rate_of_the_entry(tmp_path: Path) -> None:
     names = [f"{t:05}" for t in range(3)]
-    for name in names:
-        (tmp_path / "001").mkdir(exist_ok=True)
-        assert cv2.imwrite(str(tmp_path / f"001/{name}.png"), np.zeros((4, 4, 3), np.uint8))
+    write_pictures(tmp_path / "001", [f"{name}.png" for name in names], 0)
     frames = {name: {"valence": 1, "arousal": 1} for name in names}
     content = {"actor": "a", "video_id": "001", "frames": frames}
     (tmp_path / "001/001.json").write_text(json.dumps(content), "utf-8")
@@ -344,10 +329,8 @@ def test_a_window_lies_around_its_frame_by_the_rate_of_the_entry(tmp_path: Path)
 
 def test_a_share_takes_all_rows_of_a_clip_or_none(tmp_path: Path) -> None:
     """A clip that contradicts itself must not pass because one of its rows was not drawn."""
-    folder = tmp_path / "own"
-    folder.mkdir()
     lines = [f"{i}.mp4,{word}" for i in range(40) for word in ("happy", "sad")]
-    (folder / "t.csv").write_text("\n".join(["p,w", *lines]), "utf-8")
+    write_lines(tmp_path, "own/t.csv", "p,w", *lines)
     columns = {"file_path": "p", "actual": "w"}
     parts = [Part(reader="table", root="own", share=0.5, table="t.csv", columns=columns)]
     (source,) = collect.sources(entry(tmp_path, "union", parts=parts), "demo")

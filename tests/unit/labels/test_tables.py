@@ -89,17 +89,12 @@ def test_lines_and_fields_come_without_what_surrounds_them(tmp_path: Path) -> No
         assert found == [(2, {"a": "1", "b": "x"}), (3, {"a": "2", "b": "y"})]
 
 
-def test_a_tab_separates_in_a_tsv(tmp_path: Path) -> None:
+def test_a_tab_separates_in_a_tsv_and_a_cell_of_several_lines_becomes_one(tmp_path: Path) -> None:
     path = write(tmp_path, "a\tb\n1,5\tx\n", "t.TSV")
     assert tables.rows(path, ("a",)) == [(2, {"a": "1,5", "b": "x"})]
-
-
-def test_a_cell_of_several_lines_becomes_one(tmp_path: Path) -> None:
     path = write(tmp_path, 'a,b\n1,"x\r\n\ny"\n2,"say ""hi"", ok"\n')
-    assert tables.rows(path, ("a",)) == [
-        (2, {"a": "1", "b": "x y"}),
-        (5, {"a": "2", "b": 'say "hi", ok'}),
-    ]
+    cells = [(2, {"a": "1", "b": "x y"}), (5, {"a": "2", "b": 'say "hi", ok'})]
+    assert tables.rows(path, ("a",)) == cells
 
 
 def test_an_empty_row_stays(tmp_path: Path) -> None:
@@ -108,28 +103,21 @@ def test_an_empty_row_stays(tmp_path: Path) -> None:
         assert found == [(2, {"a": "", "b": ""}), (3, {"a": "2", "b": "y"})]
 
 
-def test_a_ragged_row_is_named(tmp_path: Path) -> None:
-    for row, fields in [("1,x,", 3), ("1", 1), ("1,x,y,z", 4)]:
-        path = write(tmp_path, f"{SIMPLE}{row}\n")
-        assert f"row 4 has {fields} fields, its header 2" in refusal(path, "a")
-
-
-def test_what_is_no_csv_is_refused(tmp_path: Path) -> None:
-    for text in ['a,b\n1,"x\n', 'a,b\n1,"x"y\n', f"a,b\n1,{'x' * 200_000}\n"]:
-        assert "is no regular CSV: row 2: " in refusal(write(tmp_path, text), "a")
-
-
-def test_a_wrong_header_is_told(tmp_path: Path) -> None:
+def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     cases: list[tuple[str, tuple[str, ...], str]] = [
+        *((f"{SIMPLE}{row}\n", ("a",), f"row 4 has {fields} fields, its header 2")
+          for row, fields in [("1,x,", 3), ("1", 1), ("1,x,y,z", 4)]),
+        *((f"a,b\n{row}\n", ("a",), "is no regular CSV: row 2: ")
+          for row in ('1,"x', '1,"x"y', f"1,{'x' * 200_000}")),
         ("", ("a",), "is empty"),
         ("a,b\n", ("a",), "has no rows below its header"),
         (SIMPLE, ("a", "c"), "column 'c' is missing; it has a, b."),
         (SIMPLE.replace(",", ";"), ("a",), "column 'a' is missing; it has a;b."),
         ("\n" + SIMPLE, ("a",), "column 'a' is missing"),
         ("a, a\n1,2\n", ("a",), "column 'a' is there twice"),
-    ]
-    for content, needed, told in cases:
-        assert told in refusal(write(tmp_path, content), *needed)
+    ]  # fmt: skip
+    for content, needed, message in cases:
+        assert message in refusal(write(tmp_path, content), *needed)
 
 
 def test_only_columns_that_are_read_must_not_be_there_twice(tmp_path: Path) -> None:
@@ -165,22 +153,11 @@ def test_a_line_with_fewer_fields_is_named(tmp_path: Path) -> None:
 
 
 def test_a_spreadsheet_says_what_a_text_would(tmp_path: Path) -> None:
-    path = sheet(
-        tmp_path / "t.xlsx",
-        ["a", "b", None],
-        [1, "x"],
-        [2.0, 0.5],
-        [None, None],
-        ["007", " two\nlines "],
-        [-3, 123456789012],
-    )
-    assert tables.rows(path, ("a",)) == [
-        (2, {"a": "1", "b": "x"}),
-        (3, {"a": "2", "b": "0.5"}),
-        (4, {"a": "", "b": ""}),
-        (5, {"a": "007", "b": "two lines"}),
-        (6, {"a": "-3", "b": "123456789012"}),
-    ]
+    cells: list[list[object]] = [["a", "b", None], [1, "x"], [2.0, 0.5], [None, None]]
+    cells += [["007", " two\nlines "], [-3, 123456789012]]
+    texts = [("1", "x"), ("2", "0.5"), ("", ""), ("007", "two lines"), ("-3", "123456789012")]
+    rows = [(line, {"a": a, "b": b}) for line, (a, b) in enumerate(texts, start=2)]
+    assert tables.rows(sheet(tmp_path / "t.xlsx", *cells), ("a",)) == rows
 
 
 def test_what_is_no_table_in_a_spreadsheet_is_refused(tmp_path: Path) -> None:

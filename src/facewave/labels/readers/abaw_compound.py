@@ -13,7 +13,7 @@ from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import frames, tables
-from facewave.labels.corpus import Corpus, Track, clip_path, code
+from facewave.labels.corpus import Corpus, Track, clip_path, code, first_there
 from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -43,11 +43,9 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         )
     if not below:
         raise UserError(f"{path} has no rows below its header.")
-    clips = entry.clips or (
-        "cropped_aligned/{video}" if (root / "cropped_aligned").is_dir() else "{video}"
-    )
+    clips = entry.clips or first_there(root, "cropped_aligned/{video}", "{video}")
     seen: Counter[str] = Counter()
-    pictures: dict[str, list[int] | None] = {}  # of each video, None without a folder
+    pictures: dict[str, list[int] | None] = {}  # by video, None without a folder
     records = []
     for row, values in below:
         parts = _PICTURE.fullmatch(values["0"])

@@ -75,15 +75,12 @@ def _label(name: str, label: object) -> dict[str, Any]:
     return values
 
 
+_KNOWS = ("subject", "source", "valence", "arousal", "start", "end")
+
 CORPUS = Corpus(
     name="afew_va",
     title="AFEW-VA database for valence and arousal estimation in-the-wild (Kossaifi et al., 2017)",
-    tracks={
-        "va": Track(
-            knows=("subject", "source", "valence", "arousal", "start", "end"),
-            published={"sources": 600},
-        )
-    },
+    tracks={"va": Track(knows=_KNOWS, published={"sources": 600})},
     home="https://ibug.doc.ic.ac.uk/resources/afew-va-database/",
     access="from the iBUG group: see the page",
     licence="research only; see the agreement",

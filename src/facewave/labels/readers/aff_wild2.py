@@ -15,7 +15,7 @@ from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import frames, tables
-from facewave.labels.corpus import Corpus, Track, clip_path, code, track_name
+from facewave.labels.corpus import Corpus, Track, clip_path, code
 from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.labels.tables import Unusable
@@ -48,7 +48,7 @@ Words = tuple[str, ...]  # a header's
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """Every n-th frame of all videos of a track."""
-    track = track_name(CORPUS, entry)
+    track = CORPUS.track_name(entry)
     folder = entry.table or _folder(root, track)
     records: list[Record] = []
     for name, part in _PARTS.items():

@@ -17,7 +17,7 @@ import numpy as np
 
 from facewave.errors import UserError
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, clip_path, code, first_there, track_name
+from facewave.labels.corpus import Corpus, Track, clip_path, code, first_there
 from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -31,14 +31,14 @@ _DAMAGE = (  # what numpy says of damaged headers and contents
     OSError, ValueError, TypeError, SyntaxError, SystemError, MemoryError, tokenize.TokenError,
 )  # fmt: skip
 _SETS = {"train_set": "train", "val_set": "test"}
-_PICTURES = "Manually_Annotated_Images"
+_CLIPS = ("Manually_Annotated_Images/{file}", "Manually_Annotated/Manually_Annotated_Images/{file}")
 _LISTS = {"training": "train", "validation": "test"}
 _COLUMNS = ("subDirectory_filePath", "expression", "valence", "arousal")
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """The annotations of the newer download, or the lists of the older one."""
-    listed = track_name(CORPUS, entry) == "list"
+    listed = CORPUS.track_name(entry) == "list"
     return list(_lists(root, entry) if listed else _folders(root, entry))
 
 
@@ -77,9 +77,7 @@ def _number(path: Path) -> float:
 
 
 def _lists(root: Path, entry: Dataset) -> Iterator[Record]:
-    clips = entry.clips or first_there(
-        root, f"{_PICTURES}/{{file}}", f"Manually_Annotated/{_PICTURES}/{{file}}"
-    )
+    clips = entry.clips or first_there(root, *_CLIPS)
     for name, part in _LISTS.items():
         table = f"Manually_Annotated_file_lists/{name}.csv"
         for row, values in tables.rows(root / table, _COLUMNS):

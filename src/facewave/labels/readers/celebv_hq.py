@@ -73,10 +73,8 @@ def _segment(clip: str, name: str, segment: Any) -> dict[str, Any]:
         start, end = (_seconds(segment[key], key) for key in ("start_sec", "end_sec"))
         if end <= start:
             raise tables.Unusable(f"it ends at {end:g} s and starts at {start:g} s")
-    except tables.Unusable as error:
-        return {"video_idx": f"{clip}@{name}", **_bad(tables.Unusable(f"{name}: {error}"))}
-    except (KeyError, TypeError) as error:
-        return {"video_idx": f"{clip}@{name}", **_bad(error, name)}
+    except (KeyError, TypeError, tables.Unusable) as error:
+        return {"video_idx": f"{clip}@{name}", **_bad(error, name, f"{name}: ")}
     return {"video_idx": f"{clip}@{start:g}", "start": start, "end": end, **_word(written)}
 
 
@@ -86,10 +84,9 @@ def _word(written: str) -> dict[str, Any]:
     return {"problem": Reason.UNKNOWN_WORD, "note": repr(written[:40])}
 
 
-def _bad(error: Exception, entry: str = "") -> dict[str, Any]:
-    note = (
-        str(error) if isinstance(error, tables.Unusable) else f"{entry} is incomplete: {error}"[:80]
-    )
+def _bad(error: Exception, entry: str, prefix: str = "") -> dict[str, Any]:
+    incomplete = f"{entry} is incomplete: {error}"[:80]
+    note = f"{prefix}{error}" if isinstance(error, tables.Unusable) else incomplete
     return {"problem": Reason.BAD_VALUE, "note": tables.clean(note)}
 
 

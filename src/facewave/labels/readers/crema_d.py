@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, clip_path, first_there, track_name
+from facewave.labels.corpus import Corpus, Track, clip_path, first_there
 from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -31,26 +31,23 @@ _SENTENCES = {
     "TSI": "The surface is slick.",
     "WSI": "We'll stop in a couple of minutes.",
 }
+_VOTES = ("processedResults/summaryTable.csv", "summaryTable.csv")
 _NAME = re.compile(r"(1\d{3})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX?)")
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """The clips of the list of names, or those of the crowd's votes."""
     clips = entry.clips or first_there(root, "VideoFlash/{clip}.flv", "VideoMP4/{clip}.mp4")
-    if track_name(CORPUS, entry) == "perceived":
-        table = entry.table or first_there(
-            root, "processedResults/summaryTable.csv", "summaryTable.csv"
-        )
-        rows = tables.rows(root / table, ("FileName", "FaceVote"))
-        return [_record(table, row, v["FileName"], clips, v["FaceVote"]) for row, v in rows]
-    table = entry.table or "SentenceFilenames.csv"
-    return [
-        _record(table, row, values["Filename"], clips)
-        for row, values in tables.rows(root / table, ("Filename",))
-    ]
+    lists: tuple[str, ...] = ("SentenceFilenames.csv",)
+    columns: tuple[str, ...] = ("Filename",)
+    if CORPUS.track_name(entry) == "perceived":
+        lists, columns = _VOTES, ("FileName", "FaceVote")
+    table = entry.table or first_there(root, *lists)
+    rows = tables.rows(root / table, columns)
+    return [_record(table, row, clips, *(values[c] for c in columns)) for row, values in rows]
 
 
-def _record(table: str, row: int, clip: str, clips: str, vote: str | None = None) -> Record:
+def _record(table: str, row: int, clips: str, clip: str, vote: str | None = None) -> Record:
     if not clip and not vote:
         return Record(table, row, "")
     parts = _NAME.fullmatch(clip)
@@ -72,14 +69,14 @@ def _label(clip: str, emotion: str, vote: str | None) -> dict[str, str]:
     raise tables.Unusable(repr(written[:40]), Reason.UNKNOWN_WORD)
 
 
+_KNOWS = ("subject", "transcript")
+
 CORPUS = Corpus(
     name="crema_d",
     title="CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset (Cao et al., 2014)",
     tracks={
-        "acted": Track(
-            words=WORDS, knows=("subject", "transcript"), published={"clips": 7442, "subjects": 91}
-        ),
-        "perceived": Track(words=WORDS, knows=("subject", "transcript")),
+        "acted": Track(words=WORDS, knows=_KNOWS, published={"clips": 7442, "subjects": 91}),
+        "perceived": Track(words=WORDS, knows=_KNOWS),
     },
     home="https://github.com/CheyneyComputerScience/CREMA-D",
     access="open download (git with LFS)",

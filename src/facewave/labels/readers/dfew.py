@@ -9,6 +9,7 @@ redistributed ones (``train_set_1.csv``) from 0. Which, the lists as a whole mus
 """
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +38,12 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     )
     clips = entry.clips or first_there(root, *_CLIPS)
     listed = _folds(root)
-    if not listed or entry.table or (root / table).exists():
-        return official.join(_annotated(root, table, clips), listed, str(root))
-    return official.records(listed, lambda order: clip_path(clips, order=int(order)))
-
-
-def _annotated(root: Path, table: str, clips: str) -> list[Record]:
-    rows = tables.rows(
-        root / table, (*VOTE_COLUMNS, "order", "label"), ("subject", "fold", "file_path")
-    )
-    return [_annotation(table, row, values, clips) for row, values in rows]
+    if listed and not entry.table and not (root / table).exists():
+        return official.records(listed, lambda order: clip_path(clips, order=int(order)))
+    needed, optional = (*VOTE_COLUMNS, "order", "label"), ("subject", "fold", "file_path")
+    rows = tables.rows(root / table, needed, optional)
+    records = [_annotation(table, row, values, clips) for row, values in rows]
+    return official.join(records, listed, str(root))
 
 
 def _annotation(table: str, row: int, values: Mapping[str, str], clips: str) -> Record:
@@ -74,18 +71,16 @@ def _annotation(table: str, row: int, values: Mapping[str, str], clips: str) -> 
 
 def _folds(root: Path) -> dict[str, official.Listed]:
     coded: dict[tuple[int, str], list[tuple[official.Position, str, int]]] = {}
-    for part in ("train", "test"):
-        for fold in range(1, official.FOLDS + 1):
-            for name in (f"set_{fold}.csv", f"{part}_set_{fold}.csv"):
-                path = f"{_LISTS}/{part}(single-labeled)/{name}"
-                if (root / path).exists():
-                    coded[fold, part] = _list(root, path)
+    for fold, part in product(range(1, official.FOLDS + 1), ("train", "test")):
+        for name in (f"set_{fold}.csv", f"{part}_set_{fold}.csv"):
+            path = f"{_LISTS}/{part}(single-labeled)/{name}"
+            if (root / path).exists():
+                coded[fold, part] = _list(root, path)
     if not coded:
         return {}
     where = str(root / _LISTS)
-    first = first_code(
-        {number for rows in coded.values() for _, _, number in rows}, len(WORDS), where
-    )
+    codes = {number for rows in coded.values() for _, _, number in rows}
+    first = first_code(codes, len(WORDS), where)
     lists: official.Lists = {}
     for key, rows in coded.items():
         for at, order, number in rows:

@@ -21,15 +21,7 @@ from tqdm import tqdm
 from facewave.errors import UserError
 from facewave.files import replacing
 from facewave.labels import tables
-from facewave.labels.corpus import (
-    Corpus,
-    Track,
-    clip_path,
-    code,
-    expect_codes,
-    first_there,
-    track_name,
-)
+from facewave.labels.corpus import Corpus, Track, clip_path, code, expect_codes, first_there
 from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -53,25 +45,21 @@ _USAGES = {  # -> our part, FER+'s folder
 def read(root: Path, entry: Dataset) -> list[Record]:
     """The rows of FER2013, or those of FER+."""
     clips = entry.clips or _CLIPS
-    if track_name(CORPUS, entry) == "ferplus":
+    if votes := CORPUS.track_name(entry) == "ferplus":
         table = entry.table or "fer2013new.csv"
         rows = tables.rows(root / table, ("Usage", "Image name", *FERPLUS, *NO_EMOTION))
-        return [_record(table, row, i, values, clips, True) for i, (row, values) in enumerate(rows)]
-    table = entry.table or first_there(root, *_TABLES)
-    rows = tables.rows(root / table, _COLUMNS)
-    codes = (tables.digits(values["emotion"]) for _, values in rows)
-    expect_codes(codes, len(WORDS), 0, str(root / table))
-    return [_record(table, row, i, values, clips, False) for i, (row, values) in enumerate(rows)]
+    else:
+        table = entry.table or first_there(root, *_TABLES)
+        rows = tables.rows(root / table, _COLUMNS)
+        codes = (tables.digits(values["emotion"]) for _, values in rows)
+        expect_codes(codes, len(WORDS), 0, str(root / table))
+    return [_record(table, row, i, values, clips, votes) for i, (row, values) in enumerate(rows)]
 
 
 def unpack(root: Path) -> int:
-    """Write the pictures of FER2013's table below ``root``; those that are there are left alone.
+    """Write the pictures of FER2013's table below ``root``, where it lies, and count them.
 
-    Args:
-        root: where the table lies.
-
-    Returns:
-        How many were written. Rows that cannot be read have none.
+    Those that are there are left alone; rows that cannot be read have none.
 
     Raises:
         UserError: there is no such table, or a picture cannot be written.
@@ -147,15 +135,13 @@ def _voted(values: Mapping[str, str]) -> dict[str, Any]:
     return label | {"word": word}
 
 
+_PUBLISHED = {"clips": 35887, "train": 28709, "val": 3589, "test": 3589}
+
 CORPUS = Corpus(
     name="fer2013",
     title="FER2013 (Goodfellow et al., 2013), with the votes of FER+ (Barsoum et al., ICMI 2016)",
     tracks={
-        "fer2013": Track(
-            words=WORDS,
-            knows=("split",),
-            published={"clips": 35887, "train": 28709, "val": 3589, "test": 3589},
-        ),
+        "fer2013": Track(words=WORDS, knows=("split",), published=_PUBLISHED),
         "ferplus": Track(words=FERPLUS, knows=("split", "votes")),
     },
     home="https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-"

@@ -66,16 +66,12 @@ def _record(table: str, row: int, clip: str, word: str, part: str, path: str) ->
     return Record(table, row, clip, path, part=part, **label)
 
 
+_PUBLISHED = {"clips": 38935, "train": 31088, "test": 7847, "scenes": 22}
+
 CORPUS = Corpus(
     name="ferv39k",
     title="FERV39k: A Large-Scale Multi-Scene Dataset for FER in Videos (Wang et al., CVPR 2022)",
-    tracks={
-        "single": Track(
-            words=WORDS,
-            knows=("scene", "split"),
-            published={"clips": 38935, "train": 31088, "test": 7847, "scenes": 22},
-        )
-    },
+    tracks={"single": Track(words=WORDS, knows=("scene", "split"), published=_PUBLISHED)},
     home="https://wangyanckxx.github.io/Proj_CVPR2022_FERV39k.html",
     access="password by e-mail, from a university account",
     licence="non-commercial research; no copies beyond one's own site",

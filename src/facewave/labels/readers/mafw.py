@@ -16,7 +16,7 @@ from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import official, tables
-from facewave.labels.corpus import Corpus, Track, clip_path, code, first_there, known, track_name
+from facewave.labels.corpus import Corpus, Track, clip_path, code, first_there, known
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -46,7 +46,7 @@ Words = tuple[str, ...]
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """The official folds, with captions where they are there, or a table that is named."""
-    track = track_name(CORPUS, entry)
+    track = CORPUS.track_name(entry)
     words = COMPOUND if track == "compound" else WORDS
     lists = first_there(root, f"Train & Test Set/{track}", track)
     clips = entry.clips or first_there(root, "data/clips/{clip}", "data/frames/{number}")

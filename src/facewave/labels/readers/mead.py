@@ -42,14 +42,13 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 def _record(path: str) -> Record:
     parts = _PATH.fullmatch(path)
     actor, view, emotion = parts.groups() if parts else ("", "", "")
-    fields: dict[str, Any] = {"word": known(WORDS, emotion), "subject": actor, "scene": view}
-    problem, note = None, ""
+    label: dict[str, Any] = {"word": known(WORDS, emotion)}
     if parts is None:
-        problem = Reason.BAD_VALUE
         note = f"{path[:60]!r} is not actor/video/view/emotion/level_k/number.mp4"
-    elif not fields["word"]:
-        problem, note = Reason.UNKNOWN_WORD, repr(emotion[:40])
-    return Record("", 0, path.removesuffix(".mp4"), path, problem=problem, note=note, **fields)
+        label = {"problem": Reason.BAD_VALUE, "note": note}
+    elif not label["word"]:
+        label = {"problem": Reason.UNKNOWN_WORD, "note": repr(emotion[:40])}
+    return Record("", 0, path.removesuffix(".mp4"), path, subject=actor, scene=view, **label)
 
 
 CORPUS = Corpus(

@@ -36,10 +36,8 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         rows = tables.rows(root / table, _COLUMNS, ("start", "end"))
         codes = (tables.digits(values["EmotionMaxVote"]) for _, values in rows)
         expect_codes(codes, len(WORDS), 0, str(root / table))
-        records += [
-            _record(table, row, values, part, entry.clips or _CLIPS, transcripts)
-            for row, values in rows
-        ]
+        clips = entry.clips or _CLIPS
+        records += [_record(table, row, v, part, clips, transcripts) for row, v in rows]
     return records
 
 

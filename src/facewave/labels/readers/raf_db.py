@@ -10,15 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from facewave.errors import UserError
 from facewave.labels import tables
-from facewave.labels.corpus import (
-    Corpus,
-    Track,
-    clip_path,
-    code,
-    expect_codes,
-    first_there,
-    track_name,
-)
+from facewave.labels.corpus import Corpus, Track, clip_path, code, expect_codes, first_there
 from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -35,14 +27,11 @@ _NAME = re.compile(r"((train|test)_[0-9]+)\.jpg")
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """The list of one half."""
-    track = track_name(CORPUS, entry)
+    track = CORPUS.track_name(entry)
     table = entry.table or first_there(root, f"{track}/{_LIST}", _LIST)
     half = PurePosixPath(table).parent.parent  # where its EmoLabel and Image lie
-    clips = entry.clips or first_there(
-        root,
-        str(half / "Image/aligned/{clip}_aligned.jpg"),
-        str(half / "Image/original/{clip}.jpg"),
-    )
+    pictures = ("Image/aligned/{clip}_aligned.jpg", "Image/original/{clip}.jpg")
+    clips = entry.clips or first_there(root, *(str(half / path) for path in pictures))
     rows = tables.lines(root / table, " ", 2)
     _check_half(rows, track, root / table)
     words = COMPOUND if track == "compound" else WORDS

@@ -25,9 +25,8 @@ _NAME = re.compile(r"(0[1-3])-(0[12])-([0-9]{2})-0[12]-(0[12])-0[12]-([0-9]{2})"
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """All clips below the root, by their names."""
-    paths = sorted(
-        path.relative_to(root) for path in find(root, "**/*") if path.suffix.lower() in _FILES
-    )
+    files = [path for path in find(root, "**/*") if path.suffix.lower() in _FILES]
+    paths = [path.relative_to(root) for path in files]
     if not paths:
         raise UserError(
             f"{root} has no clips such as Actor_01/02-01-06-01-02-01-12.mp4. Unpack the archives "
@@ -56,14 +55,12 @@ def _record(path: Path, names: set[str]) -> Record:
     return Record("", 0, clip, file, subject=actor, **label)
 
 
+_KNOWS = ("subject", "scene", "transcript")
+
 CORPUS = Corpus(
     name="ravdess",
     title="RAVDESS: Ryerson Audio-Visual Database of Emotional Speech and Song (2018)",
-    tracks={
-        "acted": Track(
-            words=WORDS, knows=("subject", "scene", "transcript"), published={"subjects": 24}
-        )
-    },
+    tracks={"acted": Track(words=WORDS, knows=_KNOWS, published={"subjects": 24})},
     home="https://zenodo.org/record/1188976",
     access="open download",
     licence="CC BY-NC-SA 4.0: not commercial, share alike, with attribution; commercial ones sold",

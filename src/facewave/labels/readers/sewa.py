@@ -18,7 +18,7 @@ from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import frames, tables
-from facewave.labels.corpus import Corpus, Track, clip_path, find, track_name
+from facewave.labels.corpus import Corpus, Track, clip_path, find
 from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -36,7 +36,7 @@ Values = dict[str, set[str]]  # valence, arousal -> what the files say of one fr
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """Every n-th label of all segments, or of all files of the challenge."""
-    if track_name(CORPUS, entry) == "avec":
+    if CORPUS.track_name(entry) == "avec":
         paths = sorted((root / "labels").glob("*.csv"))
         files = [(path, parts) for path in paths if (parts := _NAME.fullmatch(path.stem))]
         if not files:

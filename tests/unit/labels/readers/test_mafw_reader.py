@@ -9,6 +9,7 @@ from facewave.errors import UserError
 from facewave.labels.readers.mafw import COMPOUND, CORPUS, WORDS, read
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
+from miniatures import folds
 
 TOP = "Train & Test Set"
 ORDER = [
@@ -40,14 +41,13 @@ def lists(
     root: Path, words: dict[str, str], top: str = f"{TOP}/single", captions: str = ""
 ) -> Path:
     """Ten lists: one space between the fields, or tabs and captions in the given encoding."""
-    for fold in range(1, 6):
-        for part in ("train", "test"):
-            clips = [c for c in words if (c == f"{fold:05d}.mp4") == (part == "test")]
-            rows = [(c, words[c], *SAID[c]) if captions else (c, words[c]) for c in clips]
-            content = "".join(("\t" if captions else " ").join(row) + "\r\n" for row in rows)
-            kind = "with_caption" if captions else "no_caption"
-            path = f"{top}/{kind}/set_{fold}/{part}.txt"
-            write(root, path, content.encode(captions or "utf-8"))
+    kind = "with_caption" if captions else "no_caption"
+    rows = {c: f"{c} {word}" for c, word in words.items()}
+    if captions:
+        rows = {c: "\t".join((c, word, *SAID[c])) for c, word in words.items()}
+    path, encoding = f"{top}/{kind}/set_{{fold}}/{{part}}.txt", captions or "utf-8"
+    for name, content in folds(path, rows, end="\r\n", encoding=encoding).items():
+        write(root, name, content)
     return root
 
 
@@ -186,8 +186,5 @@ def test_a_table_gets_the_folds_of_the_lists(tmp_path: Path) -> None:
 
 def test_the_words_and_the_published_counts() -> None:
     assert list(WORDS) == ORDER
-    assert len(set(COMPOUND)) == len(COMPOUND) == 43
-    single, compound = (CORPUS.track(name).published for name in ("single", "compound"))
-    assert sum(single[word] for word in ORDER) == single["clips"] == 9172
-    assert sum(single[f"fold {k}"] for k in range(1, 6)) == 9172
-    assert sum(compound[f"fold {k}"] for k in range(1, 6)) == compound["clips"] == 8996
+    assert len(COMPOUND) == 43
+    assert [CORPUS.tracks[name].published["clips"] for name in CORPUS.tracks] == [9172, 8996]

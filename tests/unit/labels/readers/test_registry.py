@@ -74,6 +74,9 @@ def test_words_columns_and_counts_of_a_track() -> None:
         assert set(published) <= counted | set(words)
         assert all(number > 0 for number in published.values())
         assert published.get("classes", len(words)) == len(words)
+        for keys in (words, [f"fold {k}" for k in range(1, 6)], ["train", "val", "test"]):
+            counts = [published[key] for key in keys if key in published]
+            assert not counts or sum(counts) == published.get("clips", sum(counts))
         if track.annotators is not None and track.majority is not None:
             assert track.annotators / 2 <= track.majority < track.annotators
 
