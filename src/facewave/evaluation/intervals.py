@@ -39,10 +39,7 @@ class Estimate:
     high: Floats | None = None
 
     def ends(self) -> dict[str, Floats]:
-        """The value and, where there is an interval, both its ends, by the suffix of their names.
-
-        The suffixes are "", "_low" and "_high".
-        """
+        """The value and, where there is an interval, both its ends: "", "_low" and "_high"."""
         ends = {"": self.value, "_low": self.low, "_high": self.high}
         return {suffix: value for suffix, value in ends.items() if value is not None}
 

@@ -56,9 +56,9 @@ def headline(summary: Json, targets: Sequence[str]) -> str:
     words = len(model["recall"])
     return (
         f"The {kind(model['name'])} names the emotion of {_figure(model, 'war')} of the test clips "
-        f"(WAR, 95 % interval {_between(model, 'war')}); always naming the most frequent emotion gets "
-        f"{_figure(majority, 'war')}. With each of the {words} emotions counting the same it is "
-        f"{_figure(model, 'uar')} (UAR, 95 % interval {_between(model, 'uar')})."
+        f"(WAR, 95 % interval {_between(model, 'war')}); always naming the most frequent emotion "
+        f"gets {_figure(majority, 'war')}. With each of the {words} emotions counting the same it "
+        f"is {_figure(model, 'uar')} (UAR, 95 % interval {_between(model, 'uar')})."
     )
 
 

@@ -19,7 +19,6 @@ Floats = NDArray[np.float64]
 Pairs = list[tuple[int, int]]
 
 N_CLASSES = 7
-OF_COUNTS = {"war": measures.war, "uar": measures.uar, "macro_f1": measures.macro_f1}
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(max_examples=50, deadline=None)
 
@@ -83,7 +82,7 @@ def bootstrap(name: str, made: Answers, resamples: int = 300, seed: int = 0) -> 
 
 def of_counts(made: Answers) -> list[float]:
     found = measures.overall(made)
-    return [float(found[name]) for name in OF_COUNTS]
+    return [float(found[name]) for name in ("war", "uar", "macro_f1")]
 
 
 @quick
@@ -103,31 +102,8 @@ def test_auc_is_how_often_a_clip_of_the_class_has_more_of_it(
     )
 
 
-@quick
-@given(seeds, st.integers(3, 8), st.sampled_from([16, 2]))
-def test_figures_equal_scikit_learn(seed: int, n_classes: int, digits: int) -> None:
-    made = random_answers(seed, 60, n_classes, digits=digits)
-    made.actual[:n_classes] = range(n_classes)  # every class occurs, for theirs
-    a, p, q = made.actual, made.predicted, made.probabilities
-    found = {name: float(value) for name, value in measures.overall(made).items() if value.ndim < 1}
-    assert list(found) == list(MEASURES)
-    del found["calibration_error"]
-    assert found == pytest.approx(
-        {
-            "war": sk.accuracy_score(a, p),
-            "uar": sk.recall_score(a, p, average="macro"),
-            "macro_f1": sk.f1_score(a, p, average="macro"),
-            "auc": sk.roc_auc_score(a, q, multi_class="ovr", average="macro"),
-            "log_loss": sk.log_loss(a, q),
-        }
-    )
-
-
 def test_a_class_that_all_clips_have_or_none_has_no_auc() -> None:
-    made = answers([(2, 2), (2, 1), (2, 0)])
-    assert np.isnan(measures.auc(made)).all()
-    assert np.isnan(bootstrap("auc", made)).all()
-    assert measures.overall(made)["war"] == pytest.approx(1 / 3)
+    assert np.isnan(bootstrap("auc", answers([(2, 2), (2, 1), (2, 0)]))).all()
     made = random_answers(0, 60, n_folds=2)
     made.actual[made.fold == 1] = 3
     assert measures.overall(made)["auc"] == measures.auc(made)[0]
@@ -281,15 +257,6 @@ def test_an_interval_has_95_of_100_draws() -> None:
     assert np.isnan(intervals.interval(with_gaps)[:, 1]).all()
 
 
-def test_an_interval_is_around_its_figure_and_follows_from_the_seed() -> None:
-    made = random_answers(0, 60, 3, n_folds=3)
-    for name in set(MEASURES) - {"calibration_error"}:
-        low, high = bootstrap(name, made)
-        assert low < measures.overall(made)[name] < high
-        assert 0.05 < high - low < 0.5
-        assert (low, high) == bootstrap(name, made) != bootstrap(name, made, seed=2)
-
-
 def test_a_resample_is_measured_as_its_clips_are() -> None:
     made = replace(random_answers(0, 60, 3, n_folds=3), group=np.arange(60) // 4)
     drawn = intervals.resampled(partial(measures.overall, made), made.group, 5, seed=3)
@@ -309,6 +276,7 @@ def test_memory_is_bounded_and_the_draws_do_not_depend_on_it(
     parts = list(intervals.draws(group, 10, seed=0))
     assert [len(part) for part in parts] == [4, 4, 2]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert (next(intervals.draws(group, 4, seed=1)) != parts[0]).any()
 
 
 def test_a_resample_has_as_many_whole_subjects_as_there_are() -> None:
