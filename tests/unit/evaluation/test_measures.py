@@ -1,4 +1,4 @@
-"""The figures, each by scikit-learn or counting as well; intervals, by simulation."""
+"""The figures, each by scikit-learn or counting as well, and what intervals are drawn from."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -239,16 +239,6 @@ def test_means_are_over_the_folds_with_clips_and_the_classes_that_occur() -> Non
     assert np.isnan(recall[2:]).all()
 
 
-def simulated(
-    rng: np.random.Generator, n_subjects: int, per_subject: int, spread: float = 50.0
-) -> Answers:
-    """A model of accuracy 0.7; a small spread makes a subject's clips right or wrong together."""
-    accuracy = rng.beta(0.7 * spread, 0.3 * spread, n_subjects)
-    right = rng.random((n_subjects, per_subject)) < accuracy[:, None]
-    group = np.repeat(np.arange(n_subjects), per_subject)
-    return answers([(0, int(not ok)) for ok in right.ravel()], group=group.tolist())
-
-
 def test_an_interval_has_95_of_100_draws() -> None:
     drawn = np.arange(1001.0)
     assert intervals.interval(drawn).tolist() == [25, 975]
@@ -295,20 +285,8 @@ def test_a_resample_has_as_many_whole_subjects_as_there_are() -> None:
 
 def test_whole_subjects_are_drawn_where_there_are_ten_else_single_clips() -> None:
     for n_subjects in (9, 10):
-        made = simulated(np.random.default_rng(0), n_subjects, 10, spread=0.01)
+        n = 10 * n_subjects
+        made = replace(random_answers(0, n), group=np.arange(n) // 10)
         assert intervals.enough_groups(made.group) == (n_subjects == 10)
-        alone = replace(made, group=np.arange(len(made.group)))
+        alone = replace(made, group=np.arange(n))
         assert (bootstrap("war", made) == bootstrap("war", alone)) == (n_subjects == 9)
-
-
-def test_intervals_cover_the_truth_as_often_as_they_say_but_not_by_single_clips() -> None:
-    rng = np.random.default_rng(5)
-    covered, alone = [], []
-    for _ in range(200):
-        made = simulated(rng, 30, 4, spread=1.0)
-        low, high = bootstrap("war", made, 200)
-        covered.append(low <= 0.7 <= high)
-        low, high = bootstrap("war", replace(made, group=np.arange(120)), 200)
-        alone.append(low <= 0.7 <= high)
-    assert 0.88 <= np.mean(covered) <= 0.99
-    assert np.mean(alone) < 0.85

@@ -70,17 +70,6 @@ def test_a_transform_may_bring_its_wavelet_or_takes_that_of_the_wavelets() -> No
             assert run.transform == Transform(name, wavelet, "periodic", 8)
 
 
-def test_a_run_is_named_by_its_four_settings() -> None:
-    settings = study(transforms=["energy haar"], inputs=[["blendshapes", "head"]], models=["svm"])
-    (run,) = runs(settings, WAVELETS)
-    assert run.named == {
-        "transform": "energy haar",
-        "k": 8,
-        "inputs": "blendshapes + head",
-        "model": "svm",
-    }
-
-
 def test_one_transform_by_two_names_is_one() -> None:
     for transforms, names in (
         (["approximation", "approximation bior3.1"], ["approximation bior3.1 periodic"]),
