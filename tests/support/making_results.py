@@ -1,13 +1,17 @@
 """What the stages leave of a few clips: their own figures wherever these are quick to make."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
+from matplotlib.figure import Figure
 
-from facewave import params
+from facewave import figures, params
 from facewave.evaluation.robustness import CONDITIONS, robustness
 from facewave.evaluation.tasks import task
 from facewave.files import write_csv, write_json
@@ -89,6 +93,21 @@ def language(**changes: Any) -> dict[str, Any]:
     return description | own | {"settings": settings | changes}
 
 
+@contextmanager
+def drawn_figures() -> Iterator[dict[str, Figure]]:
+    """The figures that are saved meanwhile, by their files' names."""
+    drawn: dict[str, Figure] = {}
+    save = figures.save
+
+    def keep(figure: Figure, path: Path, dpi: int = 110) -> None:
+        drawn[path.stem] = figure
+        save(figure, path, dpi)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "save", keep)
+        yield drawn
+
+
 def classifiers(**roles: dict[str, Any]) -> Models:
     """The models of ``answers``, some described otherwise."""
     described = {role: {"kind": kind} for role, kind in ROLES.items()} | roles
@@ -145,13 +164,13 @@ def scored(**named: Any) -> dict[str, Any]:
 
 def runs() -> pd.DataFrame:
     """Three runs: validation chooses the second, the third is best on test."""
-    figures = {
+    settings = {
         "transform": ["approximation haar", "approximation haar", "dct"],
         "k": [5, 10, 10],
         "val_uar": [55.0, 66.0, 60.0],
         "uar": [50.0, 60.0, 62.25],
     }
-    return pd.DataFrame(scored(inputs="blendshapes", model="logistic", **figures))
+    return pd.DataFrame(scored(inputs="blendshapes", model="logistic", **settings))
 
 
 def reconstruction() -> pd.DataFrame:
@@ -213,8 +232,8 @@ def write(project: Path) -> None:
         **{"clips": 36, "channels": 2929, "numbers_per_channel": 10, "filled_share": 0.0},
         **{"mean_frames_per_clip": 44.73, "compression_ratio": 4.47},
     }
-    for stage, figures in (("clean", clean), ("extract", extract), ("wavelet", wavelet)):
-        write_json(metrics / stage / "demo.json", figures)
+    for stage, content in (("clean", clean), ("extract", extract), ("wavelet", wavelet)):
+        write_json(metrics / stage / "demo.json", content)
     write_json(metrics / "evaluate/report.json", report())
     model = answers().query("role == 'model'")
     measured = dict.fromkeys(CONDITIONS, 1.0) | {"yaw": np.arange(len(model), dtype=float)}

@@ -284,7 +284,6 @@ def setting(section: str, **values: Any) -> Callable[[Path], None]:
     return change
 
 
-EMPTY = pd.DataFrame(columns=["uar"])
 RUN, CLASSIFIERS = "energy haar 2", ["importance", "removed", "leakage"]
 CHANGES: list[tuple[Callable[[Path], None], list[str]]] = [
     (relabel, [*CLASSIFIERS, RUN]),
@@ -306,8 +305,9 @@ def test_what_follows_from_a_change_is_made_anew_and_nothing_else(
     chosen = list(grid.runs(params.load().study, params.load().wavelets))[4:5]
     assert f"{chosen[0].transform.name} {chosen[0].transform.k}" == RUN
     monkeypatch.setattr(grid, "runs", lambda *_: chosen)
+    empty = pd.DataFrame(columns=["uar"])
     for name, (module, function) in MAKERS.items():
-        monkeypatch.setattr(module, function, lambda *_, name=name: made.append(name) or EMPTY)  # type: ignore[func-returns-value]
+        monkeypatch.setattr(module, function, lambda *_, name=name: made.append(name) or empty)  # type: ignore[func-returns-value]
     monkeypatch.setattr(reconstruction, "unexplained", lambda *_: {})
     before = outputs(project)
     data = {path: path.read_bytes() for path in (project / "data").rglob("*.csv")}

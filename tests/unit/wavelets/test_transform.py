@@ -206,6 +206,22 @@ def test_haar_gives_means_over_equal_parts_of_as_many_frames(
     np.testing.assert_allclose(numbers, slow_means(clip, k), atol=1e-9)
 
 
+def test_frames_at_any_times_give_nearly_the_same_numbers() -> None:
+    rng = np.random.default_rng(0)
+    times = np.concatenate([rng.uniform(0.005, 0.02, 200), rng.uniform(0.02, 0.1, 100)]).cumsum()
+    start, *_, end = frame_edges(times)
+    dense = start + (np.arange(3000) + 0.5) / 3000 * (end - start)
+    shares = [(at - start) / (end - start) for at in (times, dense)]
+    uneven, even = (np.stack([np.sin(2 * np.pi * at + 1), np.cos(5 * at) * at], 1) for at in shares)
+    for wavelet in SHORT:
+        change = {}
+        for name in ("approximation", "pyramid", "block"):
+            transform = Transform(name, wavelet)
+            change[name] = np.abs(transform(uneven, times) - transform(even, dense)).max()
+        assert max(change["approximation"], change["pyramid"]) < 0.03
+        assert change["block"] > 0.3  # it ignores the times
+
+
 def test_cosines_are_those_of_the_discrete_cosine_transform() -> None:
     """DCT-II of 64 frames, divided by what of a cosine is left in a frame's mean."""
     clip = make_clip(64, seed=0, even=True)
