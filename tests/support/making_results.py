@@ -1,15 +1,19 @@
 """What the stages leave of a few clips: their own figures wherever these are quick to make."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
+from matplotlib.figure import Figure
 
-from facewave import params
+from facewave import figures, params
 from facewave.evaluation.robustness import CONDITIONS, robustness
-from facewave.evaluation.tasks import TABLES, task
+from facewave.evaluation.tasks import task
 from facewave.files import write_csv, write_json
 from facewave.prediction.schema import Models
 from making import ABOUT, REPOSITORY, write_params
@@ -89,6 +93,21 @@ def language(**changes: Any) -> dict[str, Any]:
     return description | own | {"settings": settings | changes}
 
 
+@contextmanager
+def drawn_figures() -> Iterator[dict[str, Figure]]:
+    """The figures that are saved meanwhile, by their files' names."""
+    drawn: dict[str, Figure] = {}
+    save = figures.save
+
+    def keep(figure: Figure, path: Path, dpi: int = 110) -> None:
+        drawn[path.stem] = figure
+        save(figure, path, dpi)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "save", keep)
+        yield drawn
+
+
 def classifiers(**roles: dict[str, Any]) -> Models:
     """The models of ``answers``, some described otherwise."""
     described = {role: {"kind": kind} for role, kind in ROLES.items()} | roles
@@ -129,9 +148,7 @@ def regress(project: Path) -> None:
     metrics = project / "metrics"
     write_json(metrics / "evaluate/report.json", regressed())
     write_json(metrics / "study/summary.json", {"dataset": f"demo: {ABOUT}", "runs": 0})
-    emptied = [metrics / f"evaluate/{name}.csv" for name in TABLES if name != "confusion"]
-    emptied += [metrics / f"study/{name}.csv" for name in ("runs", "leakage", "removed")]
-    for path in (*emptied, metrics / "study/importance.csv"):
+    for path in {*metrics.glob("*/*.csv")} - {metrics / "study/reconstruction.csv"}:
         write_csv(path, pd.read_csv(path, dtype=str).head(0))
     kept = ("clean", "extract", "curves", "reconstruction", "clip")
     for name in PICTURES.keys() - set(kept):
@@ -141,32 +158,19 @@ def regress(project: Path) -> None:
 
 def scored(**named: Any) -> dict[str, Any]:
     """Columns that all tables of stage study have, in percent."""
-    figures: dict[str, Any] = {"n": 36, "groups": 12, "folds": 3}
-    figures |= {"war": 60.0, "war_low": 50.0, "war_high": 70.0}
-    figures |= {"uar": 61.0, "uar_low": 51.5, "uar_high": 71.0}
-    return figures | named
+    war = {"war": 60.0, "war_low": 50.0, "war_high": 70.0}
+    return {"n": 36, **war, "uar": 61.0, "uar_low": 51.5, "uar_high": 71.0} | named
 
 
 def runs() -> pd.DataFrame:
     """Three runs: validation chooses the second, the third is best on test."""
-    return pd.DataFrame(
-        scored(
-            transform=transform,
-            k=k,
-            inputs="blendshapes",
-            model="logistic",
-            val_uar=val_uar,
-            uar=uar,
-            uar_by_fold=f"{uar} {uar}",
-            val_uar_by_fold=f"{val_uar} {val_uar}",
-            key="0",
-        )
-        for transform, k, val_uar, uar in (
-            ("approximation haar", 5, 55.0, 50.0),
-            ("approximation haar", 10, 66.0, 60.0),
-            ("dct", 10, 60.0, 62.25),
-        )
-    )
+    settings = {
+        "transform": ["approximation haar", "approximation haar", "dct"],
+        "k": [5, 10, 10],
+        "val_uar": [55.0, 66.0, 60.0],
+        "uar": [50.0, 60.0, 62.25],
+    }
+    return pd.DataFrame(scored(inputs="blendshapes", model="logistic", **settings))
 
 
 def reconstruction() -> pd.DataFrame:
@@ -228,36 +232,38 @@ def write(project: Path) -> None:
         **{"clips": 36, "channels": 2929, "numbers_per_channel": 10, "filled_share": 0.0},
         **{"mean_frames_per_clip": 44.73, "compression_ratio": 4.47},
     }
-    for stage, figures in (("clean", clean), ("extract", extract), ("wavelet", wavelet)):
-        write_json(metrics / stage / "demo.json", figures)
+    for stage, content in (("clean", clean), ("extract", extract), ("wavelet", wavelet)):
+        write_json(metrics / stage / "demo.json", content)
     write_json(metrics / "evaluate/report.json", report())
     model = answers().query("role == 'model'")
-    index = model[["video_idx"]].assign(**dict.fromkeys(CONDITIONS, 1.0))
-    index["yaw"] = np.arange(len(index), dtype=float)
+    measured = dict.fromkeys(CONDITIONS, 1.0) | {"yaw": np.arange(len(model), dtype=float)}
+    index = model[["video_idx"]].assign(**measured)
     found = robustness(model, index, WORDS, resamples=50, seed=0)
-    write_csv(metrics / "evaluate/robustness.csv", found)
     importance = [
-        ("blendshape", "jawOpen", 0.02, 0.01, -0.01, 0.05),
-        ("blendshape", "mouthSmileLeft", 0.125, 0.01, 0.1, 0.15),
-        ("part", "1 of 2", 0.01, 0.01, 0.0, 0.02),
-        ("part", "2 of 2", 0.2, 0.01, 0.1, 0.3),
+        ("blendshape", "jawOpen", 0.02, -0.01, 0.05),
+        ("blendshape", "mouthSmileLeft", 0.125, 0.1, 0.15),
+        ("part", "1 of 2", 0.01, 0.0, 0.02),
+        ("part", "2 of 2", 0.2, 0.1, 0.3),
     ]
-    columns = ["kind", "name", "importance", "spread", "low", "high"]
-    write_csv(metrics / "study/importance.csv", pd.DataFrame(importance, columns=columns))
-    doubted = model.head(2)[["video_idx", "file_path", "actual"]].assign(
-        suggested="sad", quality=0.1, p_label=0.125, p_suggested=0.75, votes="", table="list.csv"
-    )
-    doubted = doubted.assign(row=[2, 3], start="", end="")
-    write_csv(metrics / "evaluate/suspects.csv", doubted)
-    write_csv(metrics / "study/reconstruction.csv", reconstruction())
-    write_csv(metrics / "study/runs.csv", runs())
-    write_csv(metrics / "study/leakage.csv", leakage())
+    columns = ["kind", "name", "importance", "low", "high"]
+    doubts = {"suggested": "sad", "p_label": 0.125, "p_suggested": 0.75, "table": "list.csv"}
+    doubted = model.head(2)[["video_idx", "file_path", "actual"]].assign(**doubts, row=[2, 3])
     removed = [
         scored(condition=condition, role=role, model=kind)
         for condition in ("all frames", "50% removed")
         for role, kind in ROLES.items()
     ]
-    write_csv(metrics / "study/removed.csv", pd.DataFrame(removed))
+    tables = {
+        "evaluate/robustness": found,
+        "evaluate/suspects": doubted.assign(start="", end=""),
+        "study/importance": pd.DataFrame(importance, columns=columns),
+        "study/reconstruction": reconstruction(),
+        "study/runs": runs(),
+        "study/leakage": leakage(),
+        "study/removed": pd.DataFrame(removed),
+    }
+    for name, table in tables.items():
+        write_csv(metrics / f"{name}.csv", table)
     write_json(metrics / "study/summary.json", study())
     for path in PICTURES.values():
         (metrics / path).parent.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ def annotate(
 
     Args:
         name: a dataset of params.yaml.
-        track: the track's name.
+        track: its name.
         kind: of language model; None: ``train.model``.
         prompt: the question, verbatim.
         examples_of: the dataset whose captioned clips are drawn (with ``train.seed``); None: none.

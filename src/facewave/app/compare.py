@@ -20,27 +20,19 @@ _CLIP = ["partition", "video_idx", "file_path"]
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One model's answers.
+    """One model's answers."""
 
-    Attributes:
-        name: as the command was called with.
-        rows: of the table of answers, one per test clip and partition.
-        words: the classes, in the order of their codes.
-    """
-
-    name: str
-    rows: pd.DataFrame
-    words: tuple[str, ...]
+    name: str  # as the command was called with
+    rows: pd.DataFrame  # of the table of answers, one per test clip and partition
+    words: tuple[str, ...]  # the classes, in the order of their codes
 
 
 def compare(first: str, second: str) -> None:
     """Print the differences of WAR and UAR, and the sentence that can be written about them.
 
-    Args:
-        first: a run: a role of the present data/answers (model, logistic), or REV or REV:ROLE,
-            where REV is a git revision, a DVC experiment, or another folder with answers. A role
-            takes precedence over a revision of the same name; REV:ROLE is always a revision.
-        second: another run.
+    A run is a role of the present data/answers (model, logistic), or REV or REV:ROLE, where REV is
+    a git revision, a DVC experiment, or another folder with answers. A role takes precedence over a
+    revision of the same name; REV:ROLE is always a revision.
 
     Raises:
         UserError: there is no such run, or they were not tested on the same clips with the same

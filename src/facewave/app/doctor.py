@@ -41,19 +41,12 @@ if torch.cuda.is_available():
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check.
+    """The result of one check."""
 
-    Attributes:
-        what: was checked.
-        state: it is in.
-        advice: what to do, or "" if all is well.
-        blocking: whether ``make repro`` cannot work like this.
-    """
-
-    what: str
+    what: str  # was checked
     state: str
-    advice: str = ""
-    blocking: bool = False
+    advice: str = ""  # "" if all is well
+    blocking: bool = False  # make repro cannot work like this
 
 
 def examine() -> list[Finding]:

@@ -32,19 +32,12 @@ MEASURES = ("ccc", "pcc", "rmse", "sagr")
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """A model's predictions for the test clips.
+    """A model's predictions for the test clips; codes are (n)."""
 
-    Attributes:
-        actual_nT: the targets, NaN where a clip has none.
-        predicted_nT: the model's numbers.
-        fold: the fold in whose test part the clip is, from 0, (n); all 0 if there is one part.
-        group: the clip's subject or source, from 0, (n).
-    """
-
-    actual_nT: Floats
+    actual_nT: Floats  # NaN where a clip has no such target
     predicted_nT: Floats
-    fold: Codes
-    group: Codes
+    fold: Codes  # in whose test part the clip is, from 0; all 0 if there is one part
+    group: Codes  # the clip's subject or source, from 0
 
     @property
     def n_folds(self) -> int:
@@ -92,9 +85,8 @@ def by_fold(values: Values, weights: Floats | None = None) -> dict[str, Floats]:
 
 def overall(values: Values, weights: Floats | None = None) -> dict[str, Floats]:
     """Each of ``MEASURES`` of every target, mean over folds, (..., T)."""
-    return {
-        name: mean(np.swapaxes(value, -1, -2)) for name, value in by_fold(values, weights).items()
-    }
+    figures = by_fold(values, weights).items()
+    return {name: mean(np.swapaxes(value, -1, -2)) for name, value in figures}
 
 
 def _figures(actual_m: Floats, predicted_m: Floats, weights: Floats) -> dict[str, Floats]:

@@ -39,10 +39,7 @@ class Estimate:
     high: Floats | None = None
 
     def ends(self) -> dict[str, Floats]:
-        """The value and, where there is an interval, both its ends, by the suffix of their names.
-
-        The suffixes are "", "_low" and "_high".
-        """
+        """The value and, where there is an interval, both its ends: "", "_low" and "_high"."""
         ends = {"": self.value, "_low": self.low, "_high": self.high}
         return {suffix: value for suffix, value in ends.items() if value is not None}
 
@@ -56,14 +53,7 @@ class Estimate:
 
 
 def estimates(measure: Measure, group: Codes, resamples: int, seed: int) -> dict[str, Estimate]:
-    """What is measured of the clips, with intervals.
-
-    Args:
-        measure: of weighted clips.
-        group: of each clip, (n).
-        resamples: R.
-        seed: of the draws.
-    """
+    """What is measured of the clips, whose groups are (n), with intervals."""
     drawn = resampled(measure, group, resamples, seed)
     return {name: Estimate(value, *interval(drawn[name])) for name, value in measure(None).items()}
 
@@ -99,11 +89,7 @@ def interval(drawn: Floats) -> Floats:
 
 
 def groups(rows: pd.DataFrame) -> Codes:
-    """The clips' groups, from 0 in the order of their first clips.
-
-    Args:
-        rows: video_idx, file_path, subject and source of each clip.
-    """
+    """Groups by video_idx, file_path, subject and source, from 0 in the order of first clips."""
     return pd.factorize(labels.groups(rows))[0]
 
 
@@ -119,12 +105,7 @@ def grouped_by(rows: pd.DataFrame) -> str:
 
 
 def interval_over(rows: pd.DataFrame, group: Codes | None = None) -> str:
-    """What the intervals of these clips' figures are drawn over: subjects, sources or clips.
-
-    Args:
-        rows: of the clips.
-        group: of each clip, where they are known.
-    """
+    """What the intervals of these clips' figures are drawn over: subjects, sources or clips."""
     return grouped_by(rows) if enough_groups(groups(rows) if group is None else group) else "clips"
 
 

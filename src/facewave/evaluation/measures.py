@@ -49,21 +49,13 @@ _BINS = 15
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """A model's answers to the test clips.
-
-    Attributes:
-        actual: class codes, (n).
-        predicted: class codes, (n); C for an unreadable answer.
-        probabilities: of the classes, (n, C), rows adding up to 1.
-        fold: the fold in whose test part the clip is, from 0, (n); all 0 if there is one part.
-        group: the clip's subject or source, from 0, (n).
-    """
+    """A model's answers to the test clips; codes are (n)."""
 
     actual: Codes
-    predicted: Codes
-    probabilities: Floats
-    fold: Codes
-    group: Codes
+    predicted: Codes  # C for an unreadable answer
+    probabilities: Floats  # (n, C), rows adding up to 1
+    fold: Codes  # in whose test part the clip is, from 0; all 0 if there is one part
+    group: Codes  # the clip's subject or source, from 0
 
     @property
     def n_folds(self) -> int:

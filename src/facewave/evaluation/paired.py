@@ -29,21 +29,13 @@ _FEWEST_GROUPS = 6  # 2 of the 2^G ways to swap change nothing but the sign
 
 @dataclass(frozen=True)
 class Difference:
-    """Of one measure, as shares of 1.
+    """Of one measure, as shares of 1."""
 
-    Attributes:
-        first: the first model's figure.
-        second: the second model's.
-        low: lower end of the 95 % interval of first - second.
-        high: its upper end.
-        p: two-sided.
-    """
-
-    first: float
+    first: float  # the first model's figure
     second: float
-    low: float
+    low: float  # of the 95 % interval of first - second
     high: float
-    p: float
+    p: float  # two-sided
 
     @property
     def value(self) -> float:
@@ -58,34 +50,20 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same clips.
+    """Two models on the same clips."""
 
-    Attributes:
-        differences: by measure, "war" and "uar".
-        clips: n.
-        folds: in how many test parts.
-        groups: G.
-        over_groups: whether the interval draws whole groups, or single clips.
-    """
-
-    differences: dict[str, Difference]
+    differences: dict[str, Difference]  # by measure, "war" and "uar"
     clips: int
     folds: int
     groups: int
-    over_groups: bool
+    over_groups: bool  # whether the interval draws whole groups, or single clips
 
 
 def compare(first: Answers, second: Answers, resamples: int, seed: int) -> Comparison:
-    """Compare two models' answers, which are in the same order of clips.
-
-    Args:
-        first: of one model.
-        second: of the other; actual, fold and group are the same.
-        resamples: bootstrap resamples, and random swaps.
-        seed: of both.
+    """Compare two models' answers, by as many bootstrap resamples as random swaps.
 
     Raises:
-        ValueError: the clips are not the same.
+        ValueError: the clips (actual, fold, group) are not the same, in the same order.
     """
     for name in ("actual", "fold", "group"):
         if not np.array_equal(getattr(first, name), getattr(second, name)):
@@ -113,10 +91,7 @@ def compare(first: Answers, second: Answers, resamples: int, seed: int) -> Compa
 def sentence(names: tuple[str, str], found: Comparison, grouped_by: str) -> str:
     """What can be written about the comparison: by UAR, which was chosen beforehand.
 
-    Args:
-        names: of the first and the second model.
-        found: their comparison.
-        grouped_by: what the groups are, in the plural: subjects.
+    ``grouped_by`` is what the groups are, in the plural: subjects.
     """
     uar = found.differences["uar"]
     better, worse = names if uar.value >= 0 else names[::-1]

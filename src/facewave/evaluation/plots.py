@@ -24,14 +24,9 @@ _BAR, _DARK, _PALE = "#f0a868", "#7a3b12", "#8c8c8c"
 
 
 def confusion(counts: Floats, classes: Sequence[str], title: str, path: Path) -> None:
-    """Rows are the actual classes: counts, coloured by each row's shares.
+    """Rows are the C actual classes: counts, coloured by each row's shares.
 
-    Args:
-        counts: (C, A), see ``measures.confusion``: unreadable answers, if any, are in the last
-            column.
-        classes: C words.
-        title: of the whole.
-        path: the PNG.
+    Counts are (C, A) as of ``measures.confusion``: unreadable answers are in a last column.
     """
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     with mpl.rc_context(figures.STYLE):
@@ -52,15 +47,7 @@ def confusion(counts: Floats, classes: Sequence[str], title: str, path: Path) ->
 
 
 def scatter(values: Values, ccc_T: Floats, targets: Sequence[str], title: str, path: Path) -> None:
-    """Predicted against actual numbers, a panel per target; on the line they are equal.
-
-    Args:
-        values: of all folds.
-        ccc_T: the CCC of each target, mean over folds.
-        targets: their names.
-        title: of the whole.
-        path: the PNG.
-    """
+    """Predicted against actual numbers of all folds, a panel per target with its mean CCC."""
     columns = min(3, len(targets))
     rows = math.ceil(len(targets) / columns)
     with mpl.rc_context(figures.STYLE):
@@ -83,11 +70,7 @@ def scatter(values: Values, ccc_T: Floats, targets: Sequence[str], title: str, p
 def curves(folders: dict[str, Path], labels: tuple[str, str], title: str, path: Path) -> None:
     """Training and validation loss in the course of training, one colour per partition.
 
-    Args:
-        folders: DVCLive's, by partition; without curves in any of them nothing is drawn.
-        labels: of the axes.
-        title: of the whole.
-        path: the PNG.
+    ``folders`` are DVCLive's, by partition; without curves in any of them nothing is drawn.
     """
     with mpl.rc_context(figures.STYLE):
         figure = Figure((6, 3.6), layout="constrained")
@@ -110,13 +93,7 @@ def curves(folders: dict[str, Path], labels: tuple[str, str], title: str, path: 
 
 
 def robustness(table: pd.DataFrame, title: str, path: Path) -> None:
-    """UAR with its interval under each condition, against that of all clips.
-
-    Args:
-        table: what ``robustness.robustness`` returns.
-        title: of the whole.
-        path: the PNG.
-    """
+    """What ``robustness.robustness`` returns: UAR with its interval, against that of all clips."""
     conditions = {str(name): rows for name, rows in table.groupby("condition", sort=False)}
     everything = conditions.pop(ALL).iloc[0]
     wide = [name for name in conditions if name in NAMED]

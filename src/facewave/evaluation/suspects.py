@@ -51,12 +51,7 @@ def suspects(answers: pd.DataFrame, table: pd.DataFrame, words: tuple[str, ...])
 
 
 def likely_errors(codes: Codes, probabilities: Floats) -> NDArray[np.bool_]:
-    """Which labels are likely wrong, (n).
-
-    Args:
-        codes: the labels, (n).
-        probabilities: of the C classes, (n, C).
-    """
+    """Which labels are likely wrong, by their codes, (n), and the probabilities, (n, C); (n)."""
     n_classes = probabilities.shape[1]
     labelled = codes[:, None] == np.arange(n_classes)
     # A clip is counted as the likeliest class that gets at least its mean among clips labelled so.

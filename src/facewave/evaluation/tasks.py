@@ -28,15 +28,10 @@ Tables = dict[str, pd.DataFrame]
 
 
 class Task(ABC):
-    """What is measured, tabulated and drawn of the answers of some models.
+    """What is measured, tabulated and drawn of the answers of some models."""
 
-    Attributes:
-        module: ``measures`` or ``continuous``: it reads answers and measures them.
-        names: the classes, or the targets.
-    """
-
-    module: Any
-    names: tuple[str, ...]
+    module: Any  # measures or continuous: it reads answers and measures them
+    names: tuple[str, ...]  # the classes, or the targets
 
     def __init__(self, models: Models, settings: Evaluate) -> None:
         self.models = models
@@ -44,10 +39,7 @@ class Task(ABC):
         self.bootstrap = asdict(settings)
 
     def summarize(self, answers: pd.DataFrame) -> Figures:
-        """The figures of every role on the same test clips.
-
-        Args:
-            answers: of all roles, in the partitions of one protocol.
+        """The figures of every role on the test clips of one protocol.
 
         Returns:
             n, subjects (None where not all are known), unusable (answered unseen), interval_over,
@@ -93,12 +85,9 @@ class Task(ABC):
         """The few figures of one protocol that fit a table of experiments."""
 
     def tables(self, model: pd.DataFrame, table: pd.DataFrame, index: pd.DataFrame) -> Tables:
-        """Tables of the model's answers, by their names in ``TABLES``.
+        """Tables of the model's answers, one per test clip, by their names in ``TABLES``.
 
-        Args:
-            model: its answers, one per test clip.
-            table: the rows of the label table with a label.
-            index: of the landmarks.
+        ``table`` has the rows of the label table with a label, ``index`` is that of the landmarks.
         """
         return {}
 

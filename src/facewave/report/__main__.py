@@ -80,13 +80,7 @@ def main() -> None:
 
 
 def draw(dataset: Dataset, suspects: Records, n: int) -> None:
-    """Write ``PICTURES``.
-
-    Args:
-        dataset: whose clips are drawn.
-        suspects: the lines of suspects.csv.
-        n: the number of test clips.
-    """
+    """Write ``PICTURES``, given the lines of suspects.csv and the number of test clips."""
     shutil.rmtree(PICTURES, ignore_errors=True)
     PICTURES.mkdir(parents=True)
     answers, models = prediction.read()

@@ -12,17 +12,11 @@ UNKNOWN = "-"
 
 
 class Figure(NamedTuple):
-    """A figure as a cell shows it.
-
-    Attributes:
-        text: the figure.
-        interval: both ends of its interval, or nothing.
-        bar: lower end, figure, upper end; None: no bar is drawn.
-    """
+    """A figure as a cell shows it."""
 
     text: str
-    interval: str
-    bar: tuple[float, float, float] | None
+    interval: str  # both ends, or nothing
+    bar: tuple[float, float, float] | None  # lower end, figure, upper end
 
 
 def value_of(value: float | str | None) -> float:

@@ -28,13 +28,7 @@ def picture(png: bytes) -> Picture:
 
 
 def render(results: Results, settings: Params, settings_text: str) -> str:
-    """The page as HTML, whole in itself.
-
-    Args:
-        results: of the stages.
-        settings: params.yaml.
-        settings_text: the same as it is written, with its comments.
-    """
+    """The page as HTML, whole in itself; ``settings_text`` is params.yaml with its comments."""
     # A corpus's words, paths and reasons are other people's text: everything is escaped.
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent, "utf-8"),
@@ -44,15 +38,9 @@ def render(results: Results, settings: Params, settings_text: str) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {
-        "best": cells.best,
-        "counted": cells.counted,
-        "figure_of": cells.figure,
-        "kind": tables.kind,
-        "number": cells.number,
-        "tables": tables,
-        "sentences": sentences,
-    }
+    environment.globals |= {"tables": tables, "sentences": sentences, "kind": tables.kind}
+    environment.globals |= {"best": cells.best, "counted": cells.counted}
+    environment.globals |= {"figure_of": cells.figure, "number": cells.number}
     report, name = results.report, settings.train.dataset
     about, targets = settings.datasets[name].about, report.get("targets", [])
     main = report[sentences.protocol(report)]

@@ -30,13 +30,7 @@ def clip(
 ) -> None:
     """From face to numbers: frames with points, blendshapes and what N numbers keep, a scalogram.
 
-    Args:
-        trajectory: the clip's.
-        numbers_NB: the blendshapes' numbers.
-        functions_PN: what they are coefficients of, over the clip's time; P may be 0.
-        video: the clip.
-        title: of the whole.
-        path: the PNG.
+    ``functions_PN`` is what the numbers are coefficients of, over the clip's time; P may be 0.
     """
     times = trajectory.times_T
     spread = np.nan_to_num(np.nanstd(trajectory.blendshapes_TB, axis=0))
@@ -63,13 +57,7 @@ def clip(
 
 
 def sheet(clips: list[tuple[Clip, float, str]], title: str, path: Path) -> None:
-    """A frame of each clip with a text above it; the sheet has room for ``SHEET``.
-
-    Args:
-        clips: clip, time of the frame (s from the first one; NaN: the clip's middle), text.
-        title: of the whole.
-        path: the PNG.
-    """
+    """A frame of each clip, its time in s from the first one (NaN: the middle), below a text."""
     columns = min(4, max(1, len(clips)))
     rows = max(1, math.ceil(len(clips) / columns))
     with mpl.rc_context(figures.STYLE):

@@ -11,23 +11,13 @@ Records = Sequence[Record]
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """The contents of the stages' files.
+    """The contents of the stages' files in metrics/."""
 
-    Attributes:
-        clean: metrics/clean/<dataset>.json.
-        extract: metrics/extract/<dataset>.json.
-        wavelet: metrics/wavelet/<dataset>.json.
-        report: metrics/evaluate/report.json.
-        study: metrics/study/summary.json.
-        records: lines of CSVs, column -> text, by the files' names.
-        pictures: PNGs: those of clean and extract by the stages' names, the others by the files'.
-            The page says which are missing.
-    """
-
-    clean: Json
+    clean: Json  # clean/<dataset>.json, as are the next two
     extract: Json
     wavelet: Json
-    report: Json
-    study: Json
-    records: Mapping[str, Records]
+    report: Json  # evaluate/report.json
+    study: Json  # study/summary.json
+    records: Mapping[str, Records]  # lines of CSVs by the files' names
+    # By the files' names, those of clean and extract by the stages'; the page says what is missing.
     pictures: Mapping[str, bytes]

@@ -49,21 +49,16 @@ def shown(language: Json) -> str:
 
 
 def headline(summary: Json, targets: Sequence[str]) -> str:
-    """How good the model is, next to the floor.
-
-    Args:
-        summary: one protocol of the evaluation's report.
-        targets: of a regression; none for a classification.
-    """
+    """How good the model is, next to the floor; ``targets`` are those of a regression."""
     if targets:
         return _regressed(summary["model"], targets)
     model, majority = summary["model"], summary["majority"]
     words = len(model["recall"])
     return (
         f"The {kind(model['name'])} names the emotion of {_figure(model, 'war')} of the test clips "
-        f"({_between(model, 'war', 'WAR')}); always naming the most frequent emotion gets "
-        f"{_figure(majority, 'war')}. With each of the {words} emotions counting the same it is "
-        f"{_figure(model, 'uar')} ({_between(model, 'uar', 'UAR')})."
+        f"(WAR, 95 % interval {_between(model, 'war')}); always naming the most frequent emotion "
+        f"gets {_figure(majority, 'war')}. With each of the {words} emotions counting the same it "
+        f"is {_figure(model, 'uar')} (UAR, 95 % interval {_between(model, 'uar')})."
     )
 
 
@@ -82,30 +77,22 @@ def _regressed(model: Json, targets: Sequence[str]) -> str:
 
 def baseline(summary: Json) -> str:
     """The best of the other classifiers, or nothing where there is none."""
-    others = {
-        role: figures
-        for role, figures in by_role(summary).items()
-        if role not in ("model", "majority")
-    }
+    others = by_role(summary)
+    del others["model"], others["majority"]
     if not others:
         return ""
     role = max(others, key=lambda name: others[name]["uar"])
     best = others[role]
     return (
         f"Of the other classifiers {kind(best['name'])} has the highest UAR, "
-        f"{_figure(best, 'uar')} ({interval(*_ends(best, 'uar'))}). "
+        f"{_figure(best, 'uar')} ({_between(best, 'uar')}). "
         "Overlapping intervals do not decide which is better; "
         f"facewave compare model {role} tests it on the same clips."
     )
 
 
 def doubts(results: Results, about: str) -> list[Doubt]:
-    """What speaks against the figures.
-
-    Args:
-        results: of the stages.
-        about: the dataset's description.
-    """
+    """What speaks against the figures; ``about`` is the dataset's description."""
     report = results.report
     summary = report[protocol(report)]
     found = [*_data(results, about)]
@@ -273,9 +260,5 @@ def _figure(figures: Json, name: str) -> str:
     return f"{number(100 * figures[name])}\u00a0%"  # the sign stays on the number's line
 
 
-def _between(figures: Json, name: str, title: str) -> str:
-    return f"{title}, 95 % interval {interval(*_ends(figures, name))}"
-
-
-def _ends(figures: Json, name: str) -> tuple[float, float]:
-    return 100 * figures[f"{name}_low"], 100 * figures[f"{name}_high"]
+def _between(figures: Json, name: str) -> str:
+    return interval(100 * figures[f"{name}_low"], 100 * figures[f"{name}_high"])

@@ -65,10 +65,7 @@ def by_role(summary: Json) -> dict[str, Json]:
 
 
 def left_out(extract: Json) -> list[tuple[str, str, int]]:
-    """Reason, clips and their number, the most frequent first.
-
-    Reasons that differ only in their numbers are one.
-    """
+    """Reason without its numbers, clips and how many, the most frequent first."""
     clips: dict[str, list[str]] = {}
     for clip, reason in extract["left_out"].items():
         clips.setdefault(re.sub(r"\d+(?:\.\d+)?", "…", reason), []).append(clip)
@@ -127,12 +124,10 @@ def importance(records: Records) -> dict[str, Records]:
 
 def run_tags(record: Record, study: Json) -> list[str]:
     """What a run of the study is notable for."""
-    notable = {
-        "chosen by validation": study["chosen_by_validation"],
-        "best on test": study["best_on_test"],
-    }
     return [
-        tag for tag, run in notable.items() if all(record[name] == str(run[name]) for name in _RUN)
+        tag.replace("_", " ")
+        for tag in ("chosen_by_validation", "best_on_test")
+        if all(record[name] == str(study[tag][name]) for name in _RUN)
     ]
 
 
@@ -142,12 +137,7 @@ def whole(text: str) -> str:
 
 
 def prompting(language: Json, model: Json) -> dict[str, tuple[str, str]]:
-    """How a language model was prompted: what -> how, and a note.
-
-    Args:
-        language: section ``language`` of the evaluation's report.
-        model: figures of its answers.
-    """
+    """How a language model was prompted: what -> how, and a note; ``model`` has its figures."""
     settings, finetuned = language["settings"], language["mode"] == "finetune"
     transcripts = {"none": "not given", "known": "the corpus's", "speech": "recognised"}
     extras = {

@@ -47,11 +47,6 @@ def random_values(seed: int, n: int = 40, n_folds: int = 1, digits: int = 16) ->
     return Values(actual, predicted, rng.integers(0, n_folds, n), np.arange(n))
 
 
-def rows(made: Values, chosen: NDArray[Any]) -> Values:
-    """Some of the clips, or some several times; folds without clips stay."""
-    return Values(**{name: value[chosen] for name, value in vars(made).items()})
-
-
 def of_one(name: str, made: Values, weights: Floats | None = None) -> float:
     """A figure of the only target."""
     return float(continuous.overall(made, weights)[name][..., 0])
@@ -126,7 +121,9 @@ def test_a_weight_is_how_often_a_clip_is_there(seed: int, n_folds: int, digits: 
     times[:, made.fold.argmax()] = 1  # the last fold has a clip, so that their number stays
     weighted = continuous.by_fold(made, times.astype(float))
     for r, one in enumerate(times):
-        expected = continuous.by_fold(rows(made, np.repeat(np.arange(25), one)))
+        clips = np.repeat(np.arange(25), one)
+        repeated = Values(**{name: value[clips] for name, value in vars(made).items()})
+        expected = continuous.by_fold(repeated)
         for name in MEASURES:
             np.testing.assert_allclose(weighted[name][r], expected[name], atol=1e-12)
 
@@ -182,13 +179,3 @@ def test_values_from_a_table() -> None:
     np.testing.assert_array_equal(made.predicted_nT, [[-0.1, 2.5], [-0.2, 3.5], [-0.3, 4.5]])
     assert made.fold.tolist() == [0, 0, 1]
     assert made.group.tolist() == [0, 1, 0]
-
-
-def test_an_interval_is_around_its_figure() -> None:
-    made = random_values(1, 60, n_folds=2)
-    found = intervals.estimates(partial(continuous.overall, made), made.group, 300, seed=0)
-    for name in MEASURES:
-        value, low, high = found[name].ends().values()
-        assert (low < value).all()
-        assert (value < high).all()
-        assert (high - low < 0.6).all()

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from contextlib import chdir
 from dataclasses import replace
 from functools import partial
@@ -14,7 +13,6 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from facewave import figures as pictures
 from facewave.evaluation import measures, robustness, suspects
 from facewave.evaluation.__main__ import main
 from facewave.evaluation.intervals import interval, resampled
@@ -33,6 +31,7 @@ from making_results import (
     WORDS,
     answers,
     classifiers,
+    drawn_figures,
     language,
     numbers,
     regressors,
@@ -40,7 +39,6 @@ from making_results import (
 
 OUT = Path("metrics/evaluate")
 DOUBTED = "4"  # sad, and surely taken for happy
-Drawn = dict[str, Figure]
 
 
 def both(make: Any, n_subjects: int = 12) -> pd.DataFrame:
@@ -66,30 +64,15 @@ def write(project: Path, rows: pd.DataFrame, models: Models, scene: str = "") ->
         (folder / f"{name}.tsv").write_text(text)
 
 
-@pytest.fixture(scope="module")
-def drawn() -> Iterator[Drawn]:
+def evaluate(project: Path) -> dict[str, Figure]:
     """The figures that the stage draws, by their names."""
-    kept: Drawn = {}
-    save = pictures.save
-
-    def keep(figure: Figure, path: Path, dpi: int = 110) -> None:
-        kept[path.name] = figure
-        save(figure, path, dpi)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pictures, "save", keep)
-        yield kept
-
-
-def evaluate(project: Path, drawn: Drawn) -> Drawn:
-    drawn.clear()
-    with chdir(project):
+    with chdir(project), drawn_figures() as drawn:
         main()
-    return dict(drawn)
+    return drawn
 
 
 @pytest.fixture(scope="module")
-def project(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """After the stage: three classifiers, one label that the model doubts."""
     folder = tmp_path_factory.mktemp("evaluated")
     rows = both(answers)
@@ -97,11 +80,11 @@ def project(drawn: Drawn, tmp_path_factory: pytest.TempPathFactory) -> Path:
     sure = [f"p_{word}" for word in WORDS]
     rows.loc[doubted, ["predicted", *sure]] = ["happy", 0.97, 0.01, 0.01, 0.01]
     write(folder, rows, classifiers())
-    found = evaluate(folder, drawn)
-    assert set(found) == {"confusion.png", "robustness.png", "curves.png"}
-    axes = found["curves.png"].axes[0]
+    found = evaluate(folder)
+    assert set(found) == {"confusion", "robustness", "curves"}
+    axes = found["curves"].axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "cross-entropy (nats)")
-    assert found["confusion.png"].axes[0].get_title().startswith(f"mlp on demo ({ABOUT})\nn = 36")
+    assert found["confusion"].axes[0].get_title().startswith(f"mlp on demo ({ABOUT})\nn = 36")
     return folder
 
 
@@ -194,14 +177,14 @@ def test_tables_are_of_the_models_answers_over_folds(project: Path) -> None:
 
 
 def test_a_second_run_writes_the_same_bytes_and_a_seed_changes_them(
-    project: Path, tmp_path: Path, drawn: Drawn
+    project: Path, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copytree(project, tmp_path / "copy"))
     (copy / OUT / "plots/stale.txt").write_text("of an earlier run")
-    evaluate(copy, drawn)
+    evaluate(copy)
     assert contents(copy) == contents(project)
     write_params(copy, evaluate={"resamples": 50, "seed": 1})
-    evaluate(copy, drawn)
+    evaluate(copy)
     for name in ("report.json", "robustness.csv"):
         assert (copy / OUT / name).read_bytes() != (project / OUT / name).read_bytes()
     assert (copy / OUT / "suspects.csv").read_bytes() == (
@@ -209,16 +192,14 @@ def test_a_second_run_writes_the_same_bytes_and_a_seed_changes_them(
     ).read_bytes()
 
 
-def test_a_language_models_unreadable_answers_scenes_and_a_split_alone(
-    tmp_path: Path, drawn: Drawn
-) -> None:
+def test_a_language_models_unreadable_answers_scenes_and_a_split_alone(tmp_path: Path) -> None:
     rows = answers(("split",), 12)
     rows.loc[rows["role"] == "model", "predicted"] = ""
     rows["answered_from"] = rows["answered_from"].replace("face", "frames")
     described = language(mode="zero_shot")
     write(tmp_path, rows, classifiers(model=described), scene="street")
     shutil.rmtree(tmp_path / "metrics/train")
-    assert set(evaluate(tmp_path, drawn)) == {"confusion.png", "robustness.png"}  # no curves
+    assert set(evaluate(tmp_path)) == {"confusion", "robustness"}  # no curves
     report = read_json(tmp_path, "report")
     assert list(report) == ["dataset", "classes", "language", "split"]
     assert report["language"] == described
@@ -231,12 +212,12 @@ def test_a_language_models_unreadable_answers_scenes_and_a_split_alone(
     assert read_json(tmp_path, "metrics")["n"] == 36
 
 
-def test_a_regression(tmp_path: Path, drawn: Drawn) -> None:
+def test_a_regression(tmp_path: Path) -> None:
     rows = both(numbers)
     write(tmp_path, rows, regressors())
-    figures = evaluate(tmp_path, drawn)
-    assert set(figures) == {"regression.png", "curves.png"}
-    axes = figures["curves.png"].axes[0]
+    figures = evaluate(tmp_path)
+    assert set(figures) == {"regression", "curves"}
+    axes = figures["curves"].axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "1 - CCC")
     report, short = read_json(tmp_path, "report"), read_json(tmp_path, "metrics")
     assert list(report) == ["dataset", "targets", "language", "split", "folds"]

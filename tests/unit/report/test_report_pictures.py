@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from facewave import figures, params
+from facewave import params
 from facewave.prediction import schema as prediction
 from facewave.report.__main__ import PICTURES, draw
 from facewave.workspace import Dataset
 from making import ABOUT, toy, trajectory, write_landmarks, write_params, write_toy, write_video
-from making_results import FOLDS, answers, classifiers, numbers, regressors
+from making_results import FOLDS, answers, classifiers, drawn_figures, numbers, regressors
 
 SQUARE = (40, 180, 220)  # of the clips, BGR
 
@@ -34,23 +34,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def drawn(
-    project: Path, monkeypatch: pytest.MonkeyPatch, suspects: list[dict[str, str]]
-) -> dict[str, Figure]:
+def drawn(project: Path, suspects: list[dict[str, str]]) -> dict[str, Figure]:
     """The figures by their names."""
-    kept: dict[str, Figure] = {}
-    save = figures.save
-
-    def keep(figure: Figure, path: Path, dpi: int = 110) -> None:
-        kept[path.stem] = figure
-        save(figure, path, dpi)
-
-    monkeypatch.setattr(figures, "save", keep)
-    with chdir(project):
+    with chdir(project), drawn_figures() as figures:
         (PICTURES / "stale").mkdir(parents=True, exist_ok=True)
         draw(Dataset("demo", params.load()), suspects, 6)
-        assert {path.stem for path in PICTURES.iterdir()} == set(kept)
-    return kept
+        assert {path.stem for path in PICTURES.iterdir()} == set(figures)
+    return figures
 
 
 def write_answers(project: Path, predicted: str = "") -> None:
@@ -63,15 +53,13 @@ def write_answers(project: Path, predicted: str = "") -> None:
     prediction.write(rows, classifiers(), project / prediction.ROOT)
 
 
-def test_the_liveliest_clip_of_those_answered_right(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_liveliest_clip_of_those_answered_right_else_of_all(project: Path) -> None:
     write_answers(project)
     suspect = {"file_path": "clips/002.mp4", "table": "list.csv", "row": "7", "actual": "sad"}
-    suspect |= {"suggested": "fear", "p_label": "0.1234", "p_suggested": "0.5", "start": ""}
-    suspect |= {"end": ""}
+    suspect |= {"suggested": "fear", "p_label": "0.1234", "p_suggested": "0.5"}
+    suspect |= {"start": "", "end": ""}
     gone = suspect | {"file_path": "gone.mp4", "start": "0.1", "end": "0.3"}
-    found = drawn(project, monkeypatch, [suspect, gone] * 5)
+    found = drawn(project, [suspect, gone] * 5)
     title = found["clip"].get_suptitle()
     assert title == f"demo ({ABOUT})\nclip 001: sad, the model says sad"
     captions = [axes.get_title() for axes in found["suspects"].axes]
@@ -84,23 +72,16 @@ def test_the_liveliest_clip_of_those_answered_right(
         picture = cv2.imread(str(project / PICTURES / f"{name}.png"))
         assert picture is not None
         assert (np.abs(picture.astype(int) - SQUARE).max(axis=2) < 30).sum() > 100, name
-
-
-def test_the_liveliest_of_all_where_none_is_right(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_answers(project, "fear")
-    title = drawn(project, monkeypatch, [])["clip"].get_suptitle()
+    write_answers(project, "fear")  # none is right
+    title = drawn(project, [])["clip"].get_suptitle()
     assert title.endswith("clip 003: happy, the model says fear")
 
 
-def test_a_regression_and_answers_without_a_face(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_regression_and_answers_without_a_face(project: Path) -> None:
     rows = numbers(("split",), 2)
     rows["video_idx"] = rows["video_idx"].str.zfill(3)
     prediction.write(rows, regressors(), project / prediction.ROOT)
-    found = drawn(project, monkeypatch, [])
+    found = drawn(project, [])
     assert set(found) == {"clip"}
     row = rows.set_index(["role", "video_idx"]).loc[("model", "003")]
     for target in ("valence", "score.stress"):
@@ -109,4 +90,4 @@ def test_a_regression_and_answers_without_a_face(
             found["clip"].get_suptitle()
         )
     prediction.write(rows.assign(answered_from="frames"), regressors(), project / prediction.ROOT)
-    assert drawn(project, monkeypatch, []) == {}
+    assert drawn(project, []) == {}

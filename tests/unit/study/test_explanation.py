@@ -74,7 +74,9 @@ def lines(axes: Any) -> list[list[float]]:
     ]
 
 
-def test_the_most_important_blendshapes_come_first(draw: Callable[..., Figure]) -> None:
+def test_the_most_important_come_first_but_parts_and_scales_in_their_order(
+    draw: Callable[..., Figure],
+) -> None:
     figure = draw(KINDS)
     axes = titled(figure, "Blendshapes, 12 of 52")
     assert ticks(axes) == [f"mouth{i}" for i in range(51, 39, -1)]
@@ -85,10 +87,6 @@ def test_the_most_important_blendshapes_come_first(draw: Callable[..., Figure]) 
     assert found[12] == [19, 21]  # the spread
     bottom, top = axes.get_ylim()
     assert bottom > top  # so the first is on top
-
-
-def test_parts_and_scales_are_in_their_order(draw: Callable[..., Figure]) -> None:
-    figure = draw(KINDS)
     scales = titled(figure, "Time scales")
     assert ticks(scales) == list(SCALES)
     assert lengths(scales) == [-2, 9, 20]

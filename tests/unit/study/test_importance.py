@@ -63,7 +63,7 @@ def ranked(found: pd.DataFrame) -> dict[str, float]:
     return dict(zip(found["name"], found["importance"], strict=True))
 
 
-def test_the_one_blendshape_that_matters_is_found() -> None:
+def test_only_the_blendshape_parts_and_region_that_matter_are_found() -> None:
     found = importance(folds(lambda x: thirds(x[:, 2, 3])), named("blendshape"), **QUICK)
     values = ranked(found)
     assert values.pop("jawOpen") > 0.4
@@ -73,9 +73,6 @@ def test_the_one_blendshape_that_matters_is_found() -> None:
     own = found.set_index("name").loc["jawOpen"]
     assert own["low"] < own["importance"] < own["high"]
     assert 0 < own["spread"] < 0.2
-
-
-def test_only_parts_and_regions_that_matter_are_found() -> None:
     matter = folds(lambda x: thirds(x[:, : STEPS // 2, 4].sum(1) / 2))
     parts = importance(matter, named("part"), **QUICK)["importance"]
     assert (parts[: STEPS // 2] > 0.05).all()
@@ -89,30 +86,24 @@ def to_and_fro(x: Array) -> Array:
     return thirds((x[:, ::2, 1].sum(1) - x[:, 1::2, 1].sum(1)) / np.sqrt(STEPS))
 
 
-@pytest.mark.parametrize(
-    ("tell", "scale"),
-    [
-        (lambda x: thirds(x[:, :, 1].sum(1) / np.sqrt(STEPS)), "level"),
-        (lambda x: thirds(dct(x[:, :, 1], axis=1, norm="ortho")[:, 1]), "1"),
-        (to_and_fro, "1/7 to 1/4"),
-    ],
-)
-def test_the_one_time_scale_that_matters_is_found(
-    tell: Callable[[Array], Array], scale: str
-) -> None:
-    def of(transform: TransformName) -> pd.DataFrame:
-        made = folds(tell)
-        return importances(made, ["blendshapes"], SHAPES, REGION_P, transform, **QUICK)
-
-    assert list(of("pca")["kind"].unique())[-1] == "place"  # no scales
-    table = of("approximation")
-    values = ranked(table[table["kind"] == "scale"])
-    assert max(values, key=lambda name: values[name]) == scale
-    own = values.pop(scale)
-    assert own > 0.3
-    # To and fro has other cosines in it too; the other two are one each.
-    rest = np.abs(list(values.values())).max()
-    assert rest < own / 2 if tell is to_and_fro else rest == 0
+def test_the_one_time_scale_that_matters_is_found() -> None:
+    about: Any = (["blendshapes"], SHAPES, REGION_P)
+    tells: dict[str, Callable[[Array], Array]] = {
+        "level": lambda x: thirds(x[:, :, 1].sum(1) / np.sqrt(STEPS)),
+        "1": lambda x: thirds(dct(x[:, :, 1], axis=1, norm="ortho")[:, 1]),
+        "1/7 to 1/4": to_and_fro,
+    }
+    for scale, tell in tells.items():
+        table = importances(folds(tell), *about, "approximation", **QUICK)
+        values = ranked(table[table["kind"] == "scale"])
+        assert max(values, key=lambda name: values[name]) == scale
+        own = values.pop(scale)
+        assert own > 0.3
+        # To and fro has other cosines in it too; the other two are one each.
+        rest = np.abs(list(values.values())).max()
+        assert rest < own / 2 if tell is to_and_fro else rest == 0
+    learnt = importances(folds(to_and_fro), *about, "pca", **QUICK)
+    assert list(learnt["kind"].unique())[-1] == "place"  # no scales
 
 
 def test_with_a_seed_it_is_the_same_whatever_else_is_asked() -> None:

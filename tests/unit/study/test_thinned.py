@@ -46,11 +46,11 @@ def test_two_faces_stay_and_what_stays_is_as_it_was(
     assert kept == only(whole, without(share, whole, seed))
 
 
-@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
-def test_a_share_of_the_frames_is_taken_away(share: float) -> None:
-    gone = [1 - len(without(share, LONG, seed).times_T) / 400 for seed in range(10)]
-    assert np.mean(gone) == pytest.approx(share, abs=0.03)
-    assert all(abs(one - share) < 0.12 for one in gone)
+def test_a_share_of_the_frames_is_taken_away() -> None:
+    for share in (0.25, 0.5, 0.75):
+        gone = [1 - len(without(share, LONG, seed).times_T) / 400 for seed in range(10)]
+        assert np.mean(gone) == pytest.approx(share, abs=0.03)
+        assert all(abs(one - share) < 0.12 for one in gone)
 
 
 def test_frames_with_and_without_a_face_go_alike_and_all_over_the_clip() -> None:

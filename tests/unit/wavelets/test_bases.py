@@ -88,13 +88,6 @@ def test_the_constant_in_a_pyramid() -> None:
         assert not one[coarsest:].any()
 
 
-def test_cells_are_reconstructed_from_a_decomposition() -> None:
-    cells = np.random.default_rng(0).normal(size=(64, 2))
-    for wavelet in WAVELETS:
-        numbers = np.concatenate(bases.decompose(cells, wavelet, "periodic")) / 8
-        np.testing.assert_allclose(bases.cells(wavelet) @ numbers, cells, atol=1e-9)
-
-
 def test_lines_are_1_in_the_middle_of_their_part() -> None:
     lines = bases.lines(4)
     at = (np.arange(1024) + 0.5) / 1024

@@ -15,12 +15,7 @@ from numpy.typing import NDArray
 from facewave.errors import UserError
 from facewave.params import Boundary, TransformName
 from facewave.wavelets import bases
-from facewave.wavelets.transform import (
-    Transform,
-    block_level,
-    fill_gaps,
-    frame_edges,
-)
+from facewave.wavelets.transform import Transform, block_level, fill_gaps, frame_edges
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +28,6 @@ ORTHOGONAL = [
 BIORTHOGONAL = pywt.wavelist("bior") + pywt.wavelist("rbio")
 NAMES: tuple[TransformName, ...] = get_args(TransformName)
 FITTED: tuple[TransformName, ...] = ("approximation", "pyramid", "dct")
-LINEAR = [name for name in NAMES if name not in ("energy", "mean_std")]
 SHORT = ("haar", "bior3.1", "db2")  # wavelets whose functions all lie in the clip
 quick = settings(max_examples=60, deadline=None)
 
@@ -113,16 +107,6 @@ def test_as_many_numbers_as_told_whatever_the_length(clip: Clip, transform: Tran
     assert np.isfinite(again).all()
 
 
-@quick
-@given(clips, transforms(*LINEAR), st.floats(-5, 5), st.floats(-5, 5))
-def test_linear(clip: Clip, transform: Transform, a: float, b: float) -> None:
-    other = np.cos(clip.values)
-    one, two = transform(clip.values, clip.times), transform(other, clip.times)
-    together = transform(a * clip.values + b * other, clip.times)
-    size = 1 + np.abs(one).max() + np.abs(two).max()
-    np.testing.assert_allclose(together, a * one + b * two, atol=1e-9 * size)
-
-
 @pytest.mark.filterwarnings("ignore:Level value")
 @quick
 @given(clips, transforms(), st.floats(-1e3, 1e3))
@@ -149,15 +133,6 @@ def test_a_constant_stays_that_constant(clip: Clip, transform: Transform, consta
         np.testing.assert_allclose(numbers[values], constant, atol=slack)
     moving = numbers[values.stop :] if values.stop else numbers[:0]
     np.testing.assert_allclose(moving, 0, atol=slack)
-
-
-@quick
-@given(clips, transforms(*(m for m in NAMES if m not in ("block", "uniform"))), st.data())
-def test_every_frame_matters(clip: Clip, transform: Transform, data: st.DataObject) -> None:
-    before = transform(clip.values, clip.times)
-    at = data.draw(st.sampled_from([-1, 0]) | st.integers(0, len(clip.times) - 1))
-    clip.values[at] += 1000
-    assert np.abs(transform(clip.values, clip.times) - before).max() > 1e-3
 
 
 @quick
@@ -189,20 +164,16 @@ def test_what_the_functions_can_show_comes_back(
     assert lost <= 0.011 * shown[0] * (np.linalg.norm(wanted) + one) + 1e-9
 
 
-def assert_numbers_come_back(transform: Transform, times: Floats) -> None:
-    wanted = np.random.default_rng(0).normal(size=(12, 3))
-    again = transform(transform.inverse(wanted, times), times)
-    np.testing.assert_allclose(again, wanted, atol=1e-9, err_msg=transform.name)
-
-
 def test_numbers_come_back_with_periodic_ends_and_from_short_wavelets_with_open_ones() -> None:
-    even, uneven = (make_clip(150, 0, even).times for even in (True, False))
-    for wavelet in (*ORTHOGONAL, *BIORTHOGONAL):
-        for name in ("approximation", "pyramid"):
-            assert_numbers_come_back(Transform(name, wavelet, "periodic", 12), even)
-    for wavelet in SHORT:
-        for times in (even, uneven):
-            assert_numbers_come_back(Transform("approximation", wavelet, "open", 12), times)
+    wanted = np.random.default_rng(0).normal(size=(12, 3))
+    for even in (True, False):
+        times = make_clip(150, 0, even).times
+        tried = [Transform("approximation", wavelet, "open", 12) for wavelet in SHORT]
+        for wavelet in (*ORTHOGONAL, *BIORTHOGONAL) if even else ():
+            tried += [Transform(name, wavelet, "periodic", 12) for name in FITTED[:2]]
+        for transform in tried:
+            again = transform(transform.inverse(wanted, times), times)
+            np.testing.assert_allclose(again, wanted, atol=1e-9, err_msg=transform.name)
 
 
 @quick
@@ -235,19 +206,13 @@ def test_haar_gives_means_over_equal_parts_of_as_many_frames(
     np.testing.assert_allclose(numbers, slow_means(clip, k), atol=1e-9)
 
 
-def slow_movement(at: Floats) -> Floats:
-    """Of a share of the clip's time."""
-    return np.stack([np.sin(2 * np.pi * at + 1), np.cos(5 * at) * at], axis=1)
-
-
 def test_frames_at_any_times_give_nearly_the_same_numbers() -> None:
     rng = np.random.default_rng(0)
-    gaps = np.concatenate([rng.uniform(0.005, 0.02, 200), rng.uniform(0.02, 0.1, 100)])
-    times = gaps.cumsum()
-    edges = frame_edges(times)
-    start, length = edges[0], edges[-1] - edges[0]
-    dense = start + (np.arange(3000) + 0.5) / 3000 * length
-    uneven, even = (slow_movement((at - start) / length) for at in (times, dense))
+    times = np.concatenate([rng.uniform(0.005, 0.02, 200), rng.uniform(0.02, 0.1, 100)]).cumsum()
+    start, *_, end = frame_edges(times)
+    dense = start + (np.arange(3000) + 0.5) / 3000 * (end - start)
+    shares = [(at - start) / (end - start) for at in (times, dense)]
+    uneven, even = (np.stack([np.sin(2 * np.pi * at + 1), np.cos(5 * at) * at], 1) for at in shares)
     for wavelet in SHORT:
         change = {}
         for name in ("approximation", "pyramid", "block"):
@@ -336,19 +301,6 @@ def test_energies_share_out_the_variance_within_parts(clip: Clip, k: int) -> Non
     np.testing.assert_allclose(squares, cells.var(axis=1).mean(axis=0), atol=1e-9)
 
 
-def test_energies_say_that_there_was_movement_not_when() -> None:
-    times = np.arange(320) / 30  # 5 parts of 64 frames
-    burst = np.zeros((320, 2))
-    burst[10:50] = np.random.default_rng(0).normal(size=(40, 2))
-    for wavelet, parts in product(SHORT, (1, 2, 3)):
-        later = np.roll(burst, 64 * parts, axis=0)
-        energy, approximation = Transform("energy", wavelet), Transform("approximation", wavelet)
-        before, after = energy(burst, times), energy(later, times)
-        assert (before[5:] > 0.01).all()
-        np.testing.assert_allclose(after[5:], before[5:], atol=1e-9)
-        assert np.abs(approximation(later, times) - approximation(burst, times)).max() > 0.05
-
-
 def test_the_slowest_octave_comes_first() -> None:
     """With Haar, K = 10 and 5 parts, the octaves turn after 1/10, 1/20 ... of the clip."""
     times = np.arange(320) / 30
@@ -408,24 +360,6 @@ def test_values_that_are_not_finite_and_single_frames_are_refused() -> None:
             Transform(name)(np.zeros((n_frames, 3)), np.arange(float(n_frames)))
 
 
-@pytest.mark.parametrize(
-    ("wavelet", "k"), [("db4", 6), ("bior3.1", 2), ("sym8", 14), ("db8", 4), ("coif3", 1)]
-)
-def test_too_few_functions_for_a_wavelet_are_refused(wavelet: str, k: int) -> None:
-    clip = make_clip(30, seed=0, even=True)
-    needed = int(pywt.Wavelet(wavelet).rec_len) - 1
-    message = rf"wavelets\.k {k} is too few for .*{wavelet}.* needs at least {needed}"
-    for name in ("approximation", "pyramid"):
-        with pytest.raises(UserError, match=message):
-            Transform(name, wavelet, k=k)(clip.values, clip.times)
-        for possible in (
-            Transform(name, wavelet, k=needed),
-            Transform(name, wavelet, "periodic", k),
-            Transform("energy", wavelet, k=k),
-        ):
-            assert len(possible(clip.values, clip.times)) == possible.k
-
-
 def test_impossible_settings_and_gaps_are_refused() -> None:
     clip = make_clip(30, seed=0, even=True)
     for wavelet in ("morlet", "mexh", ""):
@@ -435,6 +369,9 @@ def test_impossible_settings_and_gaps_are_refused() -> None:
         assert Transform(name, k=64).numbers == 64
         with pytest.raises(UserError, match=r"wavelets\.k 65 exceeds the 64 numbers"):
             Transform(name, k=65)
+    for name in FITTED[:2]:
+        with pytest.raises(UserError, match=r"wavelets\.k 6 is too few for .*db4.* at least 7"):
+            Transform(name, "db4", k=6)(clip.values, clip.times)
     with pytest.raises(UserError, match=r"wavelets\.k 65 exceeds the 64 functions"):
         Transform("pyramid", k=65)(clip.values, clip.times)
     unbounded: tuple[TransformName, ...] = ("approximation", "uniform", "dct", "block", "energy")
