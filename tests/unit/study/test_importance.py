@@ -87,14 +87,17 @@ def to_and_fro(x: Array) -> Array:
 
 
 def test_the_one_time_scale_that_matters_is_found() -> None:
-    about: Any = (["blendshapes"], SHAPES, REGION_P)
+    def of(tell: Callable[[Array], Array], transform: TransformName) -> pd.DataFrame:
+        made = folds(tell)
+        return importances(made, ["blendshapes"], SHAPES, REGION_P, transform, **QUICK)
+
     tells: dict[str, Callable[[Array], Array]] = {
         "level": lambda x: thirds(x[:, :, 1].sum(1) / np.sqrt(STEPS)),
         "1": lambda x: thirds(dct(x[:, :, 1], axis=1, norm="ortho")[:, 1]),
         "1/7 to 1/4": to_and_fro,
     }
     for scale, tell in tells.items():
-        table = importances(folds(tell), *about, "approximation", **QUICK)
+        table = of(tell, "approximation")
         values = ranked(table[table["kind"] == "scale"])
         assert max(values, key=lambda name: values[name]) == scale
         own = values.pop(scale)
@@ -102,8 +105,7 @@ def test_the_one_time_scale_that_matters_is_found() -> None:
         # To and fro has other cosines in it too; the other two are one each.
         rest = np.abs(list(values.values())).max()
         assert rest < own / 2 if tell is to_and_fro else rest == 0
-    learnt = importances(folds(to_and_fro), *about, "pca", **QUICK)
-    assert list(learnt["kind"].unique())[-1] == "place"  # no scales
+    assert list(of(to_and_fro, "pca")["kind"].unique())[-1] == "place"  # no scales
 
 
 def test_with_a_seed_it_is_the_same_whatever_else_is_asked() -> None:
