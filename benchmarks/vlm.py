@@ -115,7 +115,8 @@ def language_model(kind: LanguageModelKind) -> LanguageModel:
         with torch.device(DEVICE):
             model = build(config, dtype=torch.bfloat16)
     processor.tokenizer.add_tokens([FACE, PREFIX], special_tokens=True)
-    backbone = Backbone(model.eval().requires_grad_(False), processor, family, "")
+    ids = processor.tokenizer.convert_tokens_to_ids([FACE, PREFIX])
+    backbone = Backbone(model.eval().requires_grad_(False), processor, family, "", *ids)
     lora = Lora(8, 16, 0.05, ["q_proj", "v_proj"])
     return LanguageModel(
         LanguageModelConfig(kind, "hub", "", "finetune", ("happy", "sad"), lora=lora), backbone
