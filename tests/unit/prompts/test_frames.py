@@ -162,6 +162,7 @@ def test_a_row_shows_frames_of_its_part_that_the_extraction_looked_at(tmp_path: 
     for trajectory, times, expected in (
         (part, [0.1, 0.3, 0.6, 0.8], [21, 23, 26, 28]),
         (whole, [0.1, 0.3, 0.6, 0.8], [21, 23, 26, 28]),
+        (followed([LEFT] * 17, fps=8), [0.125, 0.375, 0.625, 0.875], [22, 24, 27, 29]),
         (None, [0.125, 0.375, 0.625, 0.875], [22, 24, 27, 29]),
     ):
         shown = show(clip, FPS, 1.0, 1.0, trajectory, LANGUAGE, 0)
