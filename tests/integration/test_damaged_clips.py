@@ -44,7 +44,7 @@ def strange(folder: Path, good: bytes) -> list[str]:
     """Write files of every other kind; return their names."""
     contents = {
         "empty.mp4": b"",
-        "text.mp4": b"this is no video\n" * 50,
+        "text.mp4": b"this is not a video\n" * 50,
         "zeros.mp4": bytes(20_000),
         "ünïcødé 视频.mp4": good + b"1",
         "two words & 'quotes' \"\".mp4": good + b"2",

@@ -90,7 +90,7 @@ def test_codes_that_are_no_emotion(root: Path) -> None:
         record = read(root, entry())[-1]
         assert (record.word, record.problem, record.note) == ("", reason, note)
         assert record.valence is record.arousal is record.valence_raw is record.arousal_raw is None
-    write(root, "val_set/9", "6", -2.0, 0.75)  # -2 is no number and leaves the word
+    write(root, "val_set/9", "6", -2.0, 0.75)  # -2 marks a missing number; the word stays
     record = read(root, entry())[-1]
     assert (record.word, record.problem) == ("Anger", None)
     assert (record.valence, record.valence_raw) == (None, None)
