@@ -107,7 +107,7 @@ def test_a_full_disk_is_reported_and_finished_clips_stay(
         subprocess.run(["umount", str(small)], check=True)
 
 
-def test_shipped_trajectories_come_out_again_when_detected_afresh(landmarker: Path) -> None:
+def test_shipped_trajectories_come_out_again_when_detected_again(landmarker: Path) -> None:
     """The committed trajectories are what this machine's landmarker sees."""
     folder = ROOT / pack("demo")
     shipped = schema.read_index(folder)[::8]

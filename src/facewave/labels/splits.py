@@ -2,7 +2,7 @@
 
 Drawn parts share no subject and no source (no clip, where neither is named), are stratified by
 word, and are stored. Stored parts win over what would be drawn, so an added clip moves no other;
-only another seed or another number of folds draws anew.
+only another seed or another number of folds draws again.
 """
 
 import warnings

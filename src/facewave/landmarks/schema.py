@@ -58,7 +58,7 @@ _WRITING = {
     "use_dictionary": False,
     "column_encoding": dict.fromkeys(_ARRAYS, "BYTE_STREAM_SPLIT"),
 }
-FORMAT = "1"  # of the files: raise it with every change, and every clip is detected anew
+FORMAT = "1"  # of the files: raise it with every change, and every clip is detected again
 MEASURED = "1"  # the meaning of MEASURES: raise it with every change, and all clips are remeasured
 CHUNK = 1024  # frames, 6 MB: what is held in memory of a clip, however long it is
 # What is measured of each row's part of its clip; params.yaml may limit any of them.

@@ -1,4 +1,4 @@
-"""A dataset's labelled clips with features that are made anew: other transforms, fewer frames."""
+"""A dataset's labelled clips with recomputed features: other transforms, fewer frames."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any

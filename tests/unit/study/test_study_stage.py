@@ -1,4 +1,4 @@
-"""Stage study on a toy project: its files, what is made anew, and what is kept."""
+"""Stage study on a toy project: its files, what is recomputed, and what is kept."""
 
 import json
 import shutil
