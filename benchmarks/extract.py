@@ -21,8 +21,8 @@ import mediapipe as mp
 from mediapipe.tasks.python import BaseOptions, vision
 from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarkerResultC
 
-from facewave import files, params
-from facewave.landmarks import extract, model_file
+from facewave import assets, files, params
+from facewave.landmarks import extract
 from facewave.landmarks.detect import _LOOK_OUT_S, _Sightings, detect
 from facewave.landmarks.landmarker import Landmarker, Lookout
 from facewave.landmarks.schema import write_clip
@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=6, help="of each clip, for the pool")
     parser.add_argument("--rounds", type=int, default=5, help="of everything; medians are printed")
     given = parser.parse_args()
-    clips, place = given.clips, model_file.get()
+    clips, place = given.clips, assets.get(assets.LANDMARKER)
     model, cores = place.read_bytes(), joblib.cpu_count()
     settings = params.load().landmarks
     frames = sum(decode(clip) for clip in clips)

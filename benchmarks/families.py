@@ -1,4 +1,4 @@
-"""Which wavelet loses least: ``python benchmarks/families.py DATASET [--k 10]``.
+"""Which wavelet reconstructs best: ``python benchmarks/families.py DATASET [--k 10]``.
 
 Reads data/landmarks/DATASET, so run it from the repository's root after ``dvc repro extract``. For
 every discrete wavelet of PyWavelets, with open and with periodic ends, as an approximation: the
@@ -28,7 +28,7 @@ def main() -> None:
     arguments = parser.parse_args()
     loaded = params.load()
     dataset = Dataset(arguments.dataset, loaded)
-    clips = moments_of(Trajectories(dataset, loaded.wavelets.max_gap_s))
+    clips = moments_of(Trajectories(dataset))
     racing = {
         f"{wavelet} {boundary}": Transform("approximation", wavelet, boundary, arguments.k)
         for wavelet in pywt.wavelist(kind="discrete")

@@ -20,8 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewave import params
-from facewave.landmarks import model_file
+from facewave import assets, params
 from facewave.landmarks.detect import detect
 from facewave.landmarks.schema import Trajectory
 from facewave.video import Clip
@@ -74,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What sampling and shrinking cost.")
     parser.add_argument("clips", nargs="+", type=Path)
     clips = parser.parse_args().clips
-    settings, model = params.load().landmarks, model_file.get()
+    settings, model = params.load().landmarks, assets.get(assets.LANDMARKER)
     detect(clips[0], model, FPS, settings)  # what is loaded once
     start = time.perf_counter()
     full = [detect(clip, model, FPS, settings).trajectory() for clip in clips]

@@ -28,8 +28,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from facewave import figures, params
-from facewave.landmarks import headpose, model_file
+from facewave import assets, figures, params
+from facewave.landmarks import headpose
 from facewave.landmarks.detect import detect
 from facewave.params import Landmarks
 from facewave.video import Clip
@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("clips", nargs="+", type=Path)
     parser.add_argument("--figure", type=Path, help="a PNG of the first clip's chin")
     given = parser.parse_args()
-    model, settings = model_file.get(), params.load().landmarks
+    model, settings = assets.get(assets.LANDMARKER), params.load().landmarks
     clips = [
         {name: look(clip, move, model, settings) for name, move in MOVES.items()}
         for clip in given.clips

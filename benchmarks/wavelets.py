@@ -1,12 +1,12 @@
 """What the transform costs: ``python benchmarks/wavelets.py``.
 
 Synthetic clips of 90 frames and 1,486 channels (478 points, 52 blendshapes), random walks. In each
-round, so that ratios hold on a machine that others share: the default transform of many clips at
-once of all channels, with frame times that all clips share and with times of each clip's own (whose
-fit must be computed anew); transform block; PyWavelets called for each channel, on a few clips; and
-reading clips, from shards as stage wavelet does and from plain .npy, one file per clip. Then how
-time and peak memory grow when clips are read and transformed one after the other, the same hundred
-over and over. One thread, except for reading parquet.
+round, so that ratios hold on a machine that others share: an approximation of many clips at once of
+all channels, with frame times that all clips share and with times of each clip's own (whose fit
+must be computed anew); transforms energy and block; PyWavelets called for each channel, on a few
+clips; and reading clips, from shards as stage wavelet does and from plain .npy, one file per clip.
+Then how time and peak memory grow when clips are read and transformed one after the other, the same
+hundred over and over. One thread, except for reading parquet.
 """
 
 import argparse
@@ -96,17 +96,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What the transform costs.")
     parser.add_argument("--rounds", type=int, default=3, help="medians are printed")
     arguments = parser.parse_args()
-    default = Transform()
-    block = Transform("block", default.wavelet)
+    fit = Transform("approximation")
+    energy, block = Transform("energy", "haar"), Transform("block", fit.wavelet)
     with tempfile.TemporaryDirectory() as name, threadpool_limits(1):
         folder = Path(name)
         rows = write(folder)
         values = [flat(made(i)) for i in range(DISTINCT)]
         works: dict[str, tuple[int, Callable[[int], object]]] = {
-            "transform, times shared": (DISTINCT, lambda i: default(values[i], TIMES)),
-            "transform, own times": (DISTINCT, lambda i: default(values[i], own_times(i))),
+            "approximation, times shared": (DISTINCT, lambda i: fit(values[i], TIMES)),
+            "approximation, own times": (
+                DISTINCT,
+                lambda i: fit(values[i], own_times(i)),
+            ),
+            "energy": (DISTINCT, lambda i: energy(values[i], TIMES)),
             "block": (DISTINCT, lambda i: block(values[i], TIMES)),
-            "PyWavelets by channel": (BY_CHANNEL, lambda i: by_channel(values[i], default.wavelet)),
+            "PyWavelets by channel": (
+                BY_CHANNEL,
+                lambda i: by_channel(values[i], fit.wavelet),
+            ),
             "reading from shards": (DISTINCT, lambda i: schema.read_row(folder, rows[i])),
             "reading from .npy": (DISTINCT, lambda i: np.load(folder / f"{i}.npy")),
         }
@@ -114,7 +121,7 @@ def main() -> None:
             {name: each(count, work) for name, (count, work) in works.items()}
             for _ in range(arguments.rounds)
         ]
-        print(f"{default.name}; {FRAMES} frames, {values[0].shape[1]} channels", end="; ")
+        print(f"{fit.name}; {FRAMES} frames, {values[0].shape[1]} channels", end="; ")
         print(f"medians of {arguments.rounds} rounds")
         shown = ("PyWavelets by channel", "reading from shards", "reading from .npy")
         print(f"{'':26} {'ms/clip':>8}  over: " + "  ".join(f"{other:>21}" for other in shown))
@@ -131,7 +138,7 @@ def main() -> None:
                 marks[0] = time.perf_counter()
                 clip = schema.read_row(folder, rows[i % DISTINCT])
                 marks[1] = time.perf_counter()
-                default(flat(clip), own_times(i))
+                fit(flat(clip), own_times(i))
                 marks[2] = time.perf_counter()
                 seconds += np.diff(marks)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

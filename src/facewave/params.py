@@ -44,8 +44,13 @@ Measure = Literal[
     "sharpness", "yaw", "pitch", "roll", "jumps", "still",
 ]  # fmt: skip
 
+# How a face is cut out; faces/align.py says how.
+Align = Literal["box", "points"]
+
 # What training can take in; wavelets/schema.py says what they are.
-Block = Literal["blendshapes", "landmarks", "pose_free", "head", "timing"]
+Block = Literal[
+    "blendshapes", "landmarks", "pose_free", "head", "timing", "expression", "appearance"
+]
 
 # How trajectories become numbers; wavelets/transform.py says how.
 TransformName = Literal[
@@ -53,9 +58,12 @@ TransformName = Literal[
     "pca",
 ]  # fmt: skip
 Boundary = Literal["open", "periodic"]
+# Whether left and right of a face are transformed apart; wavelets/schema.py says what merged is.
+Sides = Literal["apart", "merged"]
 
 # What can be trained; models/ says what they are.
 ClassifierKind = Literal["majority", "logistic", "svm", "trees", "mlp", "gru", "transformer"]
+UntrainedKind = Literal["pretrained", "knowledge", "ensemble"]  # they answer without training
 LanguageModelKind = Literal[
     "paligemma2", "qwen2.5-vl", "smolvlm", "tiny-paligemma2", "tiny-qwen2.5-vl", "tiny-smolvlm"
 ]
@@ -129,11 +137,14 @@ class Dataset:
     reader: Name
     root: str
     about: str
+    licence: str = ""  # for the cards of models that learn from it
+    synthetic: bool = False  # its faces are nobody's, and a model of them says nothing about people
     table: str = ""  # the label table below root, unless it is where the corpus has it
     clips: str = ""  # where a clip lies below root, unless it is where the corpus has it
     track: str = ""  # which of the corpus's labels, unless the first
     encoding: str = ""  # of its texts, unless the corpus's own
     words: Literal["own", "seven"] | Annotated[list[str], Field(min_length=1), Once] = "own"
+    min_count: Annotated[int, Field(ge=0)] = 0  # a word with fewer clips is left out
     official: bool = True  # take the corpus's own folds and parts; else ours are drawn
     folds: Folds | None = None  # how many are drawn, unless labels.folds
     every: Count = 1  # of labels for every frame, each n-th makes a row
@@ -179,6 +190,24 @@ class Landmarks:
 
 
 @dataclass(frozen=True, config=_strict)
+class Faces:
+    """Stage crop. All of it changes what is cut out."""
+
+    fps: Positive
+    align: Align
+    margin: Annotated[float, Field(ge=0, le=2)]
+    side: Annotated[int, Field(ge=48)]
+    quality: Annotated[int, Field(ge=1, le=100)]
+
+
+@dataclass(frozen=True, config=_strict)
+class Appearance:
+    """Stage embed."""
+
+    encoder: str
+
+
+@dataclass(frozen=True, config=_strict)
 class Wavelets:
     """Stage wavelet."""
 
@@ -186,6 +215,7 @@ class Wavelets:
     wavelet: str
     boundary: Boundary
     k: Numbers
+    sides: Sides
     max_gap_s: Annotated[float, Field(ge=0)]
 
 
@@ -274,22 +304,50 @@ class Network:
 
 
 @dataclass(frozen=True, config=_strict)
+class Pretrained:
+    """The frame encoder's own answers."""
+
+    correction: Literal["none", "train", "test"]
+
+
+@dataclass(frozen=True, config=_strict)
+class Knowledge:
+    """Rules on facial actions."""
+
+    standardise: Literal["faces", "train"]
+
+
+@dataclass(frozen=True, config=_strict)
+class Ensemble:
+    """Several roles as one."""
+
+    roles: Annotated[
+        list[ClassifierKind | Literal["pretrained", "knowledge"]], Field(min_length=1), Once
+    ]
+    by: Literal["mean", "weighted", "vote"]
+
+
+@dataclass(frozen=True, config=_strict)
 class Train:
     """Stage train. A kind of model reads the settings above ``logistic`` and its own group."""
 
     dataset: str
     subset: Annotated[list[Share], Field(min_length=2, max_length=2), AfterValidator(_rising)]
     partitions: Annotated[list[Literal["split"] | Count], Field(min_length=1), Once]
-    model: ClassifierKind | LanguageModelKind
-    baselines: Annotated[list[ClassifierKind], Once]
+    model: ClassifierKind | UntrainedKind | LanguageModelKind
+    baselines: Annotated[list[ClassifierKind | UntrainedKind], Once]
     inputs: Inputs
     pca: Annotated[int, Field(ge=0)]
     imbalance: Literal["none", "weights", "sampler"]
+    mirror: bool
     seed: Seed
     logistic: Linear
     svm: Linear
     trees: Trees
     network: Network
+    pretrained: Pretrained
+    knowledge: Knowledge
+    ensemble: Ensemble
     language: Language
 
     @property
@@ -330,6 +388,8 @@ class Params:
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
     labels: Labels
     landmarks: Landmarks
+    faces: Faces
+    appearance: Appearance
     wavelets: Wavelets
     train: Train
     evaluate: Evaluate
@@ -359,6 +419,20 @@ def load(path: Path = PARAMS_FILE) -> Params:
         raise UserError(
             f"{path}: train.dataset is {params.train.dataset!r}, but datasets has only "
             f"{', '.join(params.datasets)}."
+        )
+    if params.train.mirror and params.wavelets.sides == "merged":
+        raise UserError(
+            f"{path}: train.mirror: true changes nothing with wavelets.sides: merged, where a clip "
+            "and its mirror image have the same numbers. Set train.mirror: false, or "
+            "wavelets.sides: apart."
+        )
+    settings = params.train
+    absent = [role for role in settings.ensemble.roles if role not in settings.baselines]
+    if absent and "ensemble" in (settings.model, *settings.baselines):
+        raise UserError(
+            f"{path}: train.ensemble.roles has {absent[0]!r}, but only what is trained beside the "
+            f"ensemble can be in it: {', '.join(settings.baselines) or 'nothing'}. Add it to "
+            "train.baselines."
         )
     return params
 

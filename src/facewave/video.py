@@ -5,7 +5,7 @@ A clip is a video, one picture, or a folder of pictures in the order of their nu
 
 import math
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,6 +120,20 @@ class Clip:
             if len(stills) == len(wanted):
                 break
         return stills
+
+    def pictures(self, numbers: Iterable[int]) -> Iterator[NDArray[np.uint8] | None]:
+        """The frames with these increasing numbers, RGB; None for those that cannot be decoded."""
+        wanted = iter(numbers)
+        following = next(wanted, None)
+        for number, _ in enumerate(self._read() if following is not None else ()):
+            self.decoded = number + 1
+            if number == following:
+                yield self._picture(number)
+                if (following := next(wanted, None)) is None:
+                    return
+        while following is not None:
+            yield None
+            following = next(wanted, None)
 
     def _read(self) -> Generator[float]:
         """Advance frame by frame; yield the container's times."""

@@ -3,9 +3,11 @@
 Nothing else builds paths below data/.
 """
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib import import_module
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from facewave import params
+from facewave import params, shards
+from facewave.errors import UserError
 from facewave.params import Block, Params
 
 if TYPE_CHECKING:
+    from facewave.appearance.schema import Appearance
+    from facewave.appearance.schema import Config as Encoder
+    from facewave.faces.schema import Faces
     from facewave.landmarks.schema import Trajectory
     from facewave.video import Clip
     from facewave.wavelets.schema import Features
@@ -43,6 +49,8 @@ class Dataset:
         self.labels = DATA / "labels" / f"{name}.csv"
         self.folds = DATA / "labels" / f"{name}.folds.json"
         self.landmarks = DATA / "landmarks" / name
+        self.faces = DATA / "faces" / name
+        self.appearance = DATA / "appearance" / name
         self.features = DATA / "features" / name
         self.tracks = DATA / "tracks" / name
         self.pack = pack(name)
@@ -98,6 +106,9 @@ class Dataset:
             self.entry.fps,
             self.landmarks,
             self.read_index().set_index("video_idx"),
+            features.config,
+            Stored(self.faces, "faces"),
+            Stored(self.appearance, "appearance"),
         )
 
 
@@ -110,17 +121,82 @@ def pack(name: str) -> Path:
     return DATA / "trajectories" / name
 
 
+class Stored:
+    """Where clips lie in a folder of shards, read when it is first needed.
+
+    Args:
+        folder: of the shards.
+        room: whose shards they are: "faces" or "appearance".
+        index: by video_idx (shards.INDEX); None: the folder's.
+        config: how they were made; None: the folder's.
+    """
+
+    def __init__(
+        self, folder: Path, room: str, index: pd.DataFrame | None = None, config: Any = None
+    ) -> None:
+        self.folder, self._room = folder, room
+        self._last: dict[str, Any] = {}
+        if index is not None:
+            self.index, self.config = index, config
+
+    @cached_property
+    def index(self) -> pd.DataFrame:
+        """Where each clip lies, by video_idx.
+
+        Raises:
+            UserError: there is none.
+        """
+        return self._schema.KIND.read_index(self.folder)
+
+    @cached_property
+    def config(self) -> Any:
+        """How they were made, as the room's schema has it.
+
+        Raises:
+            UserError: its file is missing or damaged.
+        """
+        return self._schema.read_config(self.folder)
+
+    def column(self, name: str, clips: pd.Series) -> list[Any]:
+        """A column of the index for some clips, NaN for those it knows nothing of."""
+        try:
+            return self.index[name].reindex(clips).tolist()
+        except UserError:  # the room has not been there
+            return [math.nan] * len(clips)
+
+    def read(self, video_idx: str) -> Any:
+        """What the room knows of a clip's row, None where it knows nothing."""
+        if video_idx not in self.index.index:
+            return None
+        row: Any = self.index.loc[video_idx]
+        if not row["shard"]:
+            return None
+        place = (self.folder / row["shard"], int(row["row_group"]), int(row["row_groups"]))
+        if self._last.get("place") != place:  # rows may be parts of one long clip
+            self._last.update(place=place, clip=self._schema.read_clip(*place))
+        clip = self._last["clip"]
+        return clip[shards.within(clip.times_F, row["start"], row["end"])]
+
+    @property
+    def _schema(self) -> Any:
+        return import_module(f"facewave.{self._room}.schema")
+
+
 @dataclass(frozen=True, eq=False)
 class Clips:
     """Clips as models learn from them and answer them.
 
     Attributes:
-        table: rows of a label table, with ``usable`` and ``at``, their position in ``blocks``.
+        table: rows of a label table, with ``usable``, ``face_share``, and ``at``, their position in
+            ``blocks``.
         blocks: features of the whole dataset, name -> (n, N, ...) float32.
         root: the folder that ``file_path`` is relative to.
         fps: of clips that are folders of pictures.
         trajectories: the folder of their landmarks.
         index: where in it each clip lies, by video_idx (landmarks/schema.py).
+        wavelets: how the features were made: their config.json (wavelets/schema.py).
+        stored_faces: where their cut-out faces are.
+        stored_appearance: where their appearance is.
     """
 
     table: pd.DataFrame
@@ -129,6 +205,10 @@ class Clips:
     fps: float
     trajectories: Path
     index: pd.DataFrame
+    wavelets: Mapping[str, Any]
+    stored_faces: Stored | None = None
+    stored_appearance: Stored | None = None
+    _last: dict[str, Any] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -141,7 +221,18 @@ class Clips:
         return replace(self, table=self.table.iloc[chosen.astype(int)])
 
     def inputs(self, names: Sequence[Block]) -> NDArray[np.float32]:
-        """The chosen blocks side by side, (n, N, D); NaN for clips that are not usable."""
+        """The chosen blocks side by side, (n, N, D); NaN for clips that are not usable.
+
+        Raises:
+            UserError: the features lack one: no encoder has looked at the faces, or it has no such
+                answers.
+        """
+        if lacking := [name for name in names if name not in self.blocks]:
+            raise UserError(
+                f"params.yaml: train.inputs names {lacking[0]}, which the features do not have. "
+                "Set appearance.encoder to one that gives it, run dvc repro -f embed, or take it "
+                "out."
+            )
         at = self.table["at"].to_numpy()
         return side_by_side([self.blocks[name][at] for name in names])
 
@@ -149,12 +240,48 @@ class Clips:
         """The channels of each chosen block; their sum is D."""
         return tuple(prod(self.blocks[name].shape[2:]) for name in names)
 
+    def origins(self) -> pd.DataFrame:
+        """What the clips' trajectories and pictures follow from: keys in the caches, and the part.
+
+        One row per clip, with the columns key, start and end (of the landmarks' index), faces and
+        appearance.
+        """
+        names = self.table["video_idx"]
+        table = self.index.loc[names, ["key", "start", "end"]]
+        stored = {"faces": self.stored_faces, "appearance": self.stored_appearance}
+        return table.assign(
+            **{name: kept.column("key", names) for name, kept in stored.items() if kept}
+        )
+
     def trajectory(self, video_idx: str) -> "Trajectory | None":
         """A clip's trajectory, None where nothing was detected."""
         from facewave.landmarks import schema
 
         row: Any = self.index.loc[video_idx]
-        return None if pd.isna(row["row_group"]) else schema.read_row(self.trajectories, row)
+        if pd.isna(row["row_group"]):
+            return None
+        place = (self.trajectories / row["shard"], int(row["row_group"]), int(row["row_groups"]))
+        if self._last.get("place") != place:  # rows may be parts of one long clip
+            self._last.update(place=place, clip=schema.read_clip(*place))
+        return schema.between(self._last["clip"], row["start"], row["end"])
+
+    def faces(self, video_idx: str) -> "Faces | None":
+        """A clip's cut-out faces, None where there are none."""
+        return self.stored_faces.read(video_idx) if self.stored_faces else None
+
+    def appearance(self, video_idx: str) -> "Appearance | None":
+        """What an encoder saw of a clip, None where it saw nothing."""
+        return self.stored_appearance.read(video_idx) if self.stored_appearance else None
+
+    def encoder(self) -> "Encoder":
+        """What looked at the clips' faces.
+
+        Raises:
+            UserError: stage embed has not run.
+        """
+        from facewave.appearance.schema import Config
+
+        return self.stored_appearance.config if self.stored_appearance else Config("none")
 
     def video(self, file_path: str) -> "Clip":
         """A clip's pictures."""

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from facewave.cluster import each
 from facewave.errors import UserError
-from facewave.landmarks.cluster import each
 from trajectories import (
     CLIPS,
     extract,
@@ -102,7 +102,7 @@ def test_a_lost_worker_changes_no_byte_and_a_lost_scheduler_loses_no_clip(
 def test_there_must_be_a_scheduler_and_workers_without_a_nanny_that_stay(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("facewave.landmarks.cluster._PATIENCE_S", 5)
+    monkeypatch.setattr("facewave.cluster._PATIENCE_S", 5)
     nowhere = "tcp://127.0.0.1:9"
     with pytest.raises(UserError, match=f"no Dask cluster with workers answers at {nowhere}"):
         list(each(time.sleep, [("a", (0,))], 600, nowhere))

@@ -15,14 +15,14 @@ def test_this_machine_is_fit() -> None:
     assert "✗" not in output
 
 
-@pytest.mark.usefixtures("landmarker")
+@pytest.mark.usefixtures("landmarker", "encoder")
 def test_real_clips_are_answered_and_drawn(workspace: Path, real_clips: Path) -> None:
     clips = sorted(path for path in real_clips.iterdir() if path.suffix in {".mp4", ".mov"})
     assert clips
     output = run(workspace, "facewave", "predict", *map(str, clips), ok=False)
     for clip in clips:
         assert clip.name in output
-    assert output.count("no answer") == 2  # a title, and a full-body shot
+    assert output.count("no answer:") == 2  # a title, and a full-body shot
     assert "a face in 43%" in output
     portrait = min(real_clips.glob("*_d*.mp4"), key=lambda clip: clip.stat().st_size)
     output = run(workspace, "facewave", "trajectories", str(portrait), "--out", "portrait.png")
@@ -32,7 +32,9 @@ def test_real_clips_are_answered_and_drawn(workspace: Path, real_clips: Path) ->
 
 def test_a_mistake_is_one_sentence(tmp_path: Path) -> None:
     output = run(tmp_path, "facewave", "predict", "nowhere.mp4", ok=False)
-    assert output == ("facewave: nowhere.mp4 is not here. Name a video, or a folder of pictures.\n")
+    assert output == (
+        "facewave: nowhere.mp4 is not here. Name a video, a picture, or a folder of either.\n"
+    )
 
 
 def test_a_killed_description_is_resumed(tmp_path: Path) -> None:

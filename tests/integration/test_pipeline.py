@@ -57,7 +57,7 @@ def test_what_changed_runs_and_no_more(workspace: Path) -> None:
     assert "train.network.lr" in difference
     assert "train.network.epochs" not in difference
 
-    change_params(workspace, **{"wavelets.k": 12})
+    change_params(workspace, **{"wavelets.k": 5})
     output = run(workspace, "dvc", "repro", "evaluate")
     assert {"wavelet@demo", "train", "evaluate"} <= set(stages_run(output))
     assert not {"clean@demo", "extract@demo"} & set(stages_run(output))
@@ -117,7 +117,7 @@ def test_plots_and_artifacts_are_where_dvc_yaml_says(workspace: Path, tmp_path: 
     run(workspace, "git", *AS_SOMEBODY, "tag", "-a", *version)
     run(workspace, "dvc", "artifacts", "get", ".", "emotion-classifier", "-o", f"{tmp_path}/model")
     files = {file.name for file in (tmp_path / "model").iterdir()}
-    assert files == {"config.json", "model.safetensors"}
+    assert files == {"README.md", "config.json", "model.safetensors"}
 
 
 @pytest.fixture

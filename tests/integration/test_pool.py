@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from facewave.landmarks.pool import each
+from facewave.pool import each
 
 
 def act(path: Path, kind: str) -> None:

@@ -54,7 +54,7 @@ def test_a_failed_stage_lets_nothing_private_into_git(tmp_path: Path) -> None:
 
     yaml = YAML()
     params = yaml.load(project / "params.yaml")
-    params["labels"]["folds"] = 20  # more than there are subjects
+    params["labels"]["on_problem"] = "fail"  # and the demo has problems
     yaml.dump(params, project / "params.yaml")
     output = run(project, "dvc", "repro", "extract", env=environment, ok=False)
     assert "failed to reproduce" in output

@@ -24,6 +24,7 @@ from making import (
     REPOSITORY,
     toy,
     trajectory,
+    write_faces,
     write_landmarks,
     write_params,
     write_toy,
@@ -51,6 +52,7 @@ def write_project(project: Path, model: str = KIND, **language: Any) -> pd.DataF
     names = ["undecided", *made.table["video_idx"]]
     clips = {name: trajectory(12, seed=i) for i, name in enumerate(names)}
     write_landmarks(project, clips, unusable=(names[1],))
+    write_faces(project, names)
     index = project / "data/landmarks/demo/index.csv"
     table = labels.read(project / "data/labels/demo.csv")
     table.loc[0, "caption"] = ""
@@ -72,12 +74,15 @@ def settings(project: Path, model: str = KIND, **language: Any) -> None:
 
 def second_dataset(project: Path) -> None:
     """The same clips, known by other names and keys, as dataset ``other``."""
-    for kind in ("landmarks", "features", "raw"):
+    for kind in ("landmarks", "faces", "features", "raw"):
         shutil.copytree(project / f"data/{kind}/demo", project / f"data/{kind}/other")
     table = labels.read(project / "data/labels/demo.csv")
     table["video_idx"] = "o" + table["video_idx"]
     labels.write(project / "data/labels/other.csv", table, WORDS)
-    for path in ("data/landmarks/other/index.csv", "data/features/other/clips.csv"):
+    for path in (
+        *(f"data/{room}/other/index.csv" for room in ("landmarks", "faces")),
+        "data/features/other/clips.csv",
+    ):
         rows = pd.read_csv(project / path, dtype=str, keep_default_na=False)
         rows["video_idx"] = "o" + rows["video_idx"]
         if "key" in rows:

@@ -1,11 +1,12 @@
 """Tiny true folder layouts for tests, and the commands run on them as a person would."""
 
 import atexit
+import hashlib
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import chdir
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from facewave import params
+from facewave.faces import schema as faces_schema
 from facewave.files import write_csv, write_json
 from facewave.labels import schema as labels
 from facewave.labels import subsets
@@ -33,7 +35,13 @@ DEMO = REPOSITORY / "data/trajectories/demo/part-00000.parquet"
 NAMES = landmarks.read_names(DEMO)
 ABOUT = "synthetic numbers of a test"
 SETTINGS = params.load(REPOSITORY / "params.yaml").landmarks
-TOY_TRAIN = {"network": {"epochs": 12, "hidden": 8, "lr": 0.01}, "logistic": {"c": 0.1}}
+NO_ENCODER: dict[str, Any] = {"name": "none", "identity": None, "channels": {}}
+TOY_TRAIN: dict[str, Any] = {
+    "model": "mlp",
+    "baselines": ["logistic"],
+    "network": {"epochs": 12, "hidden": 8, "lr": 0.01},
+    "logistic": {"c": 0.1},
+}
 
 Floats32 = NDArray[np.float32]
 
@@ -106,6 +114,7 @@ def write_landmarks(
 
     ``parts`` has start and end (s) of the clips of which only a part counts.
     """
+    write_json(project / "data/appearance/demo/config.json", {"encoder": "none"})
     folder = project / "data/landmarks/demo"
     with landmarks.shard(folder / "part-00000.parquet", NAMES) as writer:
         for name, clip in clips.items():
@@ -135,6 +144,43 @@ def write_landmarks(
     whole = ["row_group", "row_groups", "frames", "face_frames", "jumps", "still"]
     table = pd.DataFrame(rows, columns=list(landmarks.INDEX)).astype(dict.fromkeys(whole, "Int64"))
     write_csv(folder / "index.csv", table)
+
+
+def write_faces(project: Path, names: Iterable[str], without: Collection[str] = ()) -> None:
+    """data/faces/demo/: twelve faces of each clip, 30 a second; ``without``: clips without any."""
+    rows: list[dict[str, Any]] = []
+    for seed, name in enumerate(names):
+        key = hashlib.sha256(f"faces {name}".encode()).hexdigest()
+        faces_schema.write_clip(faces_schema.KIND.place(key), [faces(12, 30, seed)])
+        rows.append({"video_idx": name, "file_path": f"clips/{name}.mp4", "key": key,
+                     "start": np.nan, "end": np.nan})  # fmt: skip
+    problems = {row["key"]: "none" for row in rows if row["video_idx"] in without}
+    settings = {"margin": 0.5, "side": 64}
+    write_json(project / "data/faces/demo/config.json", settings)
+    faces_schema.KIND.gather(pd.DataFrame(rows), project / "data/faces/demo", problems)
+
+
+def faces(count: int, fps: float, seed: int = 0, gaps: tuple[int, ...] = ()) -> faces_schema.Faces:
+    """Random patches, 64 x 64 pixels, that grow lighter; rows in ``gaps`` have no face."""
+    rng = np.random.default_rng(seed)
+    pictures: list[bytes | None] = []
+    for row in range(count):
+        patches = rng.integers(0, 160 + 90 * row // count, (4, 4, 3), dtype=np.uint8)
+        picture = np.kron(patches, np.ones((16, 16, 1), np.uint8))
+        pictures.append(None if row in gaps else cv2.imencode(".png", picture)[1].tobytes())
+    squares = np.tile(np.array([20, 20, 16, 0, 0.4], np.float32), (count, 1))
+    squares[list(gaps)] = np.nan
+    numbers = np.arange(count, dtype=np.int32)
+    return faces_schema.Faces(numbers, numbers / fps, pictures, squares)
+
+
+def in_turn(
+    work: Callable[..., None], tasks: Iterable[Any], limit: float, processes: int | None = None
+) -> Iterator[tuple[str, str]]:
+    """What ``pool.each`` does, in this process."""
+    for name, arguments in tasks:
+        work(*arguments)
+        yield name, ""
 
 
 def write_to_shard(
@@ -251,7 +297,10 @@ def write_features(
         filled=np.where(usable, 0.0, np.nan),
     )
     write_csv(folder / "clips.csv", clips)
-    write_json(folder / "config.json", asdict(transform) | {"blendshapes": list(NAMES)})
+    write_json(
+        folder / "config.json",
+        asdict(transform) | {"blendshapes": list(NAMES), "encoder": NO_ENCODER},
+    )
 
 
 def write_toy_project(project: Path) -> Toy:

@@ -159,7 +159,7 @@ def regress(project: Path) -> None:
 def scored(**named: Any) -> dict[str, Any]:
     """Columns that all tables of stage study have, in percent."""
     war = {"war": 60.0, "war_low": 50.0, "war_high": 70.0}
-    return {"n": 36, **war, "uar": 61.0, "uar_low": 51.5, "uar_high": 71.0} | named
+    return {"n": 36, **war, "uar": 61.0, "uar_low": 51.5, "uar_high": 71.0, "chance": 33.33} | named
 
 
 def runs() -> pd.DataFrame:
@@ -198,8 +198,11 @@ def leakage() -> pd.DataFrame:
 
 def study() -> dict[str, Any]:
     """study/summary.json of ``runs`` and ``leakage``."""
-    names = ("transform", "k", "inputs", "model", "val_uar", "uar", "uar_low", "uar_high", "n")
-    _, chosen, best = runs()[list(names)].to_dict("records")
+    names = [
+        *("transform", "k", "inputs", "model", "val_uar"),
+        *("uar", "uar_low", "uar_high", "chance", "n"),
+    ]
+    _, chosen, best = runs()[names].to_dict("records")
     return {
         "dataset": f"demo: {ABOUT}",
         "runs": 3,
@@ -230,7 +233,7 @@ def write(project: Path) -> None:
     }
     wavelet = {
         **{"clips": 36, "channels": 2929, "numbers_per_channel": 10, "filled_share": 0.0},
-        **{"mean_frames_per_clip": 44.73, "compression_ratio": 4.47},
+        **{"mean_frames_per_clip": 44.73, "compression_ratio": 4.47, "compression_of_60_s": 180.0},
     }
     for stage, content in (("clean", clean), ("extract", extract), ("wavelet", wavelet)):
         write_json(metrics / stage / "demo.json", content)

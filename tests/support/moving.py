@@ -30,7 +30,7 @@ STUDY: dict[str, Any] = {
     "every": [3],
 }
 SECTIONS: dict[str, dict[str, Any]] = {
-    "wavelets": {"transform": "approximation", "wavelet": "haar", "k": 4},
+    "wavelets": {"transform": "approximation", "wavelet": "haar", "k": 4, "sides": "apart"},
     "train": TOY_TRAIN | {"network": TOY_NETWORK, "partitions": PARTITIONS},
     "evaluate": {"resamples": 40},
 }

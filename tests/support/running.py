@@ -17,6 +17,8 @@ AS_SOMEBODY = ("-c", "user.name=t", "-c", "user.email=t@example.org")
 # A pipeline that runs through every stage in little time: one partition, a study of one run.
 QUICK = {
     "train.partitions": ["split"],
+    "train.model": "mlp",  # it has learning curves
+    "train.baselines": ["logistic"],
     "train.network.epochs": 5,
     "evaluate.resamples": 50,
     "study.transforms": ["dct"],

@@ -31,6 +31,8 @@ LEAVES = leaves(CONTENT)
 GROUPS = [f"train.{key}" for key, value in CONTENT["train"].items() if isinstance(value, dict)]
 SECTIONS = [*CONTENT, "datasets.demo", *GROUPS, "train.language.lora"]
 LIMITS = {key for key in LEAVES if key.startswith("landmarks.at_")}
+OF_DATASETS = ("table", "clips", "licence", "synthetic")  # keys that an entry may leave out
+OPTIONAL = {*LIMITS, *(f"datasets.demo.{key}" for key in OF_DATASETS)}
 LISTS = [key for key, value in LEAVES.items() if isinstance(value, list)]
 CHOICES = {  # a wrong value, and some of the right ones
     "labels.on_problem": ("ignore", ["exclude", "fail"]),
@@ -39,10 +41,13 @@ CHOICES = {  # a wrong value, and some of the right ones
     "landmarks.max_side": ("none", ["source"]),
     "wavelets.transform": ("aproximation", ["approximation", "pyramid", "block", "pca"]),
     "wavelets.boundary": ("symmetric", ["open", "periodic"]),
-    "train.model": ("forest", ["majority", "logistic", "svm", "trees", "gru", "smolvlm"]),
+    "train.model": ("forest", ["majority", "logistic", "gru", "knowledge", "smolvlm"]),
     "train.imbalance": ("weight", ["none", "weights", "sampler"]),
     "train.network.loss": ("crossentropy", ["cross_entropy", "focal", "balanced_dice"]),
     "train.network.schedule": ("cos", ["constant", "cosine"]),
+    "train.pretrained.correction": ("yes", ["none", "train", "test"]),
+    "train.knowledge.standardise": ("clips", ["faces", "train"]),
+    "train.ensemble.by": ("median", ["mean", "weighted", "vote"]),
     "train.language.mode": ("zero-shot", ["zero_shot", "pretrain", "finetune"]),
     "train.language.sampling": ("all", ["uniform", "random", "middle"]),
     "train.language.picture": ("faces", ["face", "whole"]),
@@ -53,16 +58,18 @@ CHOICES = {  # a wrong value, and some of the right ones
 }
 IN_LISTS = {
     "datasets.demo.words": ("eight", ["own", "seven"]),
-    "train.baselines.0": ("mpl", ["logistic", "mlp"]),
+    "train.baselines.0": ("mpl", ["logistic", "mlp", "pretrained"]),
     "train.inputs.0": ("blendshape", ["blendshapes", "landmarks"]),
     "train.partitions.1": ("all", ["split"]),
-    "study.models.0": ("forest", ["majority", "logistic", "transformer"]),
+    "train.ensemble.roles.0": ("ensemble", ["pretrained", "trees"]),
+    "study.models.0": ("knowledge", ["majority", "logistic", "transformer"]),
     "study.inputs.1.0": ("blendshape", ["blendshapes", "landmarks"]),
 }
 SWITCHES = [key for key, value in LEAVES.items() if isinstance(value, bool)]
 NUMBERS = [key for key, value in LEAVES.items() if type(value) in (int, float)]
 # Numbers that are written there as whole ones.
-REAL = {"labels.min_agreement", "landmarks.time_limit_s", "train.network.label_smoothing", *LIMITS}
+REAL = {"labels.min_agreement", "landmarks.time_limit_s", "train.network.label_smoothing",
+        "faces.fps", *LIMITS}  # fmt: skip
 COUNTS = [key for key in NUMBERS if isinstance(LEAVES[key], int) and key not in REAL]
 TEXTS = [key for key, value in LEAVES.items() if isinstance(value, str) and key not in CHOICES]
 MISSING = object()
@@ -142,7 +149,7 @@ def complaints(message: str) -> dict[str, str]:
 
 
 def test_missing_and_unknown_keys_are_named(refusal: Refusal) -> None:
-    needed = set(LEAVES) - {"datasets.demo.table", "datasets.demo.clips", *LIMITS}
+    needed = set(LEAVES) - OPTIONAL
     for keys in (needed, CONTENT):
         message = refusal(everywhere(dict.fromkeys(keys, MISSING)))
         assert complaints(message) == dict.fromkeys(keys, "this key is missing")
@@ -316,6 +323,22 @@ def test_datasets_exist(refusal: Refusal) -> None:
         params.dataset(params.load(COMMITTED), "mafw")
 
 
+def test_an_ensemble_has_only_what_is_trained_beside_it(load: Load, refusal: Refusal) -> None:
+    ensemble = changed("train.model", "ensemble")
+    assert refusal(ensemble) == (
+        ": train.ensemble.roles has 'pretrained', but only what is trained beside the ensemble can "
+        "be in it: trees. Add it to train.baselines."
+    )
+    ensemble["train"]["baselines"] = []
+    assert "can be in it: nothing. Add" in refusal(ensemble)
+    ensemble["train"]["baselines"] = ["knowledge", "pretrained"]
+    assert load(ensemble).train.model == "ensemble"
+    ensemble["train"] |= {"model": "mlp", "baselines": ["ensemble", "knowledge"]}
+    assert "'pretrained'" in refusal(ensemble)
+    ensemble["train"]["ensemble"]["roles"] = ["ensemble"]
+    assert "train.ensemble.roles.0" in refusal(ensemble)
+
+
 def test_entries_and_their_parts_are_strict(load: Load, refusal: Refusal) -> None:
     minimal = {"reader": "my-own_2", "root": "data/raw/mine", "about": "my clips"}
     entry = load(changed("datasets.mine", minimal)).datasets["mine"]
@@ -339,12 +362,19 @@ def test_entries_and_their_parts_are_strict(load: Load, refusal: Refusal) -> Non
 
 def test_numbers_are_read_as_yaml_1_2_has_them(load: Load) -> None:
     text = COMMITTED.read_text("utf-8")
-    assert text.count("lr: 0.001\n") == text.count("face_share: 0.9") == 1
+    assert text.count("lr: 0.001\n") == text.count("face_share: 0.3") == 1
     for number in ("1e-3", "1.0e-3", "1E-3", "1.e-3"):
         loaded = load(text.replace("lr: 0.001\n", f"lr: {number}\n"))
         assert loaded.train.network.lr == 1e-3
-    loaded = load(text.replace("face_share: 0.9", "face_share: 1"))
+    loaded = load(text.replace("face_share: 0.3", "face_share: 1"))
     assert loaded.landmarks.at_least["face_share"] == 1.0
+
+
+def test_mirror_images_need_sides_apart(load: Load, refusal: Refusal) -> None:
+    mirrored = COMMITTED.read_text("utf-8").replace("mirror: false", "mirror: true")
+    assert "train.mirror: true changes nothing with wavelets.sides: merged" in refusal(mirrored)
+    apart = load(mirrored.replace("sides: merged ", "sides: apart "))
+    assert apart.train.mirror
 
 
 def test_unreadable_files_are_user_errors(refusal: Refusal, load: Load, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_a_clip_has_its_trajectory_and_its_pictures(dataset: Dataset) -> None:
     assert found is not None
     np.testing.assert_array_equal(found.times_T, trajectory(12, seed=2).times_T)
     nowhere = clips.index.assign(row_group=pd.NA)
-    bare = Clips(clips.table, {}, clips.root, 25.0, clips.trajectories, nowhere)
+    bare = Clips(clips.table, {}, clips.root, 25.0, clips.trajectories, nowhere, {})
     assert bare.trajectory("001") is None
     assert len(list(clips.video("clips/001.mp4").frames())) == 12
 

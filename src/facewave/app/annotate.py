@@ -20,7 +20,7 @@ from facewave.errors import UserError
 from facewave.files import sha256
 from facewave.labels import schema as labels
 from facewave.params import LanguageModelKind
-from facewave.workspace import Clips, Dataset
+from facewave.workspace import Clips, Dataset, Stored
 
 if TYPE_CHECKING:
     from facewave.models.vlm.backbones import Backbone
@@ -134,6 +134,8 @@ def _clips(table: pd.DataFrame, dataset: Dataset) -> "PromptClips":
         dataset.entry.fps,
         dataset.landmarks,
         dataset.read_index().set_index("video_idx"),
+        {},
+        Stored(dataset.faces, "faces"),
     )
     # Without the marks that mean something to a model.
     captions = [_line(caption.replace("<", " ")) for caption in table["caption"]]

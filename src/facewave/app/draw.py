@@ -1,10 +1,22 @@
-"""``facewave draw CLIP``: a video of what was seen: points, blendshapes as bars, gaps."""
+"""``facewave draw CLIP``: a video of what was seen: points, blendshapes with their values, gaps.
 
+Right of the picture are the blendshapes that move most, from 0 to 1; below is the clip's time, with
+hatched gaps: red without a face, amber where there were other faces only.
+"""
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import av
 import cv2
 import numpy as np
+from matplotlib import get_data_path
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from facewave import params
@@ -14,104 +26,219 @@ from facewave.files import replacing
 from facewave.landmarks.schema import Trajectory, duration
 from facewave.video import Clip
 
-_BARS = 16  # the blendshapes that move most
-_PANEL = 300  # pixels, right of the picture
-_TIMELINE = 24  # pixels, below it
-_MIN_HEIGHT = 360  # of the picture: smaller ones are enlarged, to be legible
-_GREEN, _AMBER, _RED = (90, 200, 90), (40, 170, 240), (70, 70, 220)  # BGR
-_GREY, _WHITE = (60, 60, 60), (235, 235, 235)
+# By the file's suffix: what browsers play, and its options. The same frames give the same bytes:
+# on one thread, and of x264 without the macroblock tree, which differs from run to run, and without
+# what differs between CPUs.
+_ENCODERS = {
+    ".mp4": ("libx264", {"crf": "24", "preset": "veryfast", "threads": "1",
+                         "x264-params": "mbtree=0:cpu-independent=1"}),
+    ".webm": ("libvpx-vp9", {"crf": "30", "b": "0", "cpu-used": "6", "threads": "1"}),
+}  # fmt: skip
+_TIME_BASE = Fraction(1, 90_000)  # s: that of MPEG
+_BT601 = 5  # how RGB becomes YUV, in FFmpeg's and swscale's numbers
+_LIMITED = 1  # the range of YUV
+
+_BARS = 14  # the blendshapes that move most
+_LOWEST, _HIGHEST = 480, 720  # pixels of the picture's height: others are scaled, to be legible
+_PANEL, _STRIP = 400, 58  # pixels, right of the picture and below it
+_MARGIN, _NAME, _VALUE = 14, 182, 44  # pixels: of the panel, of a name and of a value in it
+_TEXT = 15  # pixels
+_GREEN, _AMBER, _RED = (80, 200, 110), (245, 175, 60), (235, 85, 85)  # RGB
+_BACK, _GREY, _PALE, _WHITE = (24, 26, 30), (62, 66, 74), (150, 156, 166), (238, 240, 244)
+_HATCH = 5  # pixels between a gap's lines
 
 Picture = NDArray[np.uint8]
+Color = tuple[int, int, int]
 
 
 def draw(clip: Path, out: Path, fps: float) -> None:
-    """Write an .mp4 file of the frames that were looked at, in order, at their mean rate.
+    """Write a video of the frames that were looked at, at the times that they have in the clip.
 
-    ``fps`` is that of a folder of pictures.
+    A .mp4 file is H.264, a .webm file VP9, both in yuv420p. ``fps`` is that of a folder of
+    pictures.
 
     Raises:
         UserError: the clip cannot be decoded, or the video cannot be written.
     """
     settings = params.load()
+    if out.suffix not in _ENCODERS:
+        raise UserError(f"{out}: no video can be written there. Name a .mp4 or .webm file.")
     seen, facts = look(clip, fps, settings)
     if facts.problem:
         print(f"{clip}: {facts.problem}")
     if not len(seen.times_T):
         raise UserError(f"{clip}: there is no frame to draw.")
-    rows = range(len(seen.times_T))
-    rate = len(seen.times_T) / duration(seen.times_T) if len(seen.times_T) > 1 else 1.0
-    moving = np.argsort(-np.nan_to_num(seen.blendshapes_TB).std(axis=0), kind="stable")
     source = Clip(clip, fps)
-    writer = None
+    frames = tqdm(
+        source.frames(settings.landmarks.rate), "draw", len(seen.times_T), unit="frame", leave=False
+    )
+    pictures = (frame.picture for frame in frames)
     with replacing(out) as temporary:
-        frames = tqdm(source.frames(settings.landmarks.rate), "draw", len(rows), unit="frame")
-        for t, (_, _, picture) in zip(rows, frames, strict=False):
-            if picture is None:
-                picture = np.zeros((source.height, source.width, 3), np.uint8)
-            drawn = _frame(picture, seen, t, moving[:_BARS])
-            if writer is None:
-                height, width = drawn.shape[:2]
-                code = cv2.VideoWriter.fourcc(*"mp4v")
-                writer = cv2.VideoWriter(str(temporary), code, rate, (width, height))
-                if not writer.isOpened():
-                    raise UserError(f"{out}: no video can be written there. Name an .mp4 file.")
-            # Pictures of a folder may differ in size.
-            writer.write(cv2.resize(drawn, (width, height)))
-        if writer is not None:
-            writer.release()
+        _encode(_drawn(pictures, seen), seen.times_T, temporary)
     gaps_T = ~seen.valid_T
     others = int((gaps_T & (seen.faces_T > 0)).sum())
     only_others = f" ({others} with other faces only)" if others else ""
     print(f"{out}: {len(gaps_T)} frames, {gaps_T.sum()} of them without the face{only_others}")
 
 
-def _frame(picture: Picture, seen: Trajectory, t: int, shown: NDArray[np.intp]) -> Picture:
-    """One frame: the picture with points, the panel beside it, the timeline below both."""
-    scale = max(1.0, _MIN_HEIGHT / picture.shape[0])
-    size = (2 * round(picture.shape[1] * scale / 2), 2 * round(picture.shape[0] * scale / 2))
-    canvas = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), size)
-    if seen.valid_T[t]:
-        points = np.round(seen.landmarks_TPC[t, :, :2] * size).astype(int)
-        for x, y in points.tolist():
-            cv2.circle(canvas, (x, y), 1, _GREEN, -1, cv2.LINE_AA)
-        (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
-        cv2.rectangle(canvas, (left, top), (right, bottom), _GREEN, 1)
-    else:
-        _text(canvas, "another face" if seen.faces_T[t] else "no face", (10, 24), _RED, 0.7)
-    width, height = size
-    whole = np.full((height + _TIMELINE, width + _PANEL, 3), 24, np.uint8)
-    whole[:height, :width] = canvas
-    _bars(whole[:height, width:], seen, t, shown)
-    _timeline(whole[height:], seen, t)
+def default_out(clip: Path) -> Path:
+    """Where the video of a clip is written, unless it is said: VP9 where FFmpeg lacks H.264."""
+    return Path(f"{clip.stem}.seen{'.mp4' if 'libx264' in av.codecs_available else '.webm'}")
+
+
+def _encode(pictures: Iterable[Picture], times_T: NDArray[np.float64], path: Path) -> None:
+    """Write RGB pictures, all of one size, at their times (s from the first)."""
+    codec, options = _ENCODERS[path.suffix]
+    if codec not in av.codecs_available:
+        others = ", ".join(s for s, (name, _) in _ENCODERS.items() if name in av.codecs_available)
+        raise UserError(f"PyAV has no {codec} here. Name a file with another suffix: {others}")
+    ticks = [round(time / _TIME_BASE) for time in [*times_T, duration(times_T) or 1.0]]
+    lasting = {start: end - start for start, end in pairwise(ticks)}
+    flags = {"fflags": "+bitexact"} | ({"movflags": "+faststart"} if path.suffix == ".mp4" else {})
+    with av.open(path, "w", options=flags) as container:
+        stream: Any = None
+
+        def encode(frame: av.VideoFrame | None) -> None:
+            for packet in stream.encode(frame):
+                packet.duration = lasting[packet.pts]  # else the last frame would be a flash
+                container.mux(packet)
+
+        for start, picture in zip(ticks, pictures, strict=False):
+            if stream is None:
+                stream = container.add_stream(codec, options=options)
+                stream.height, stream.width = picture.shape[:2]
+                stream.pix_fmt, stream.codec_context.time_base = "yuv420p", _TIME_BASE
+                stream.codec_context.colorspace = _BT601
+                stream.codec_context.color_range = _LIMITED
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame = frame.reformat(format="yuv420p", dst_colorspace=_BT601)
+            frame.pts, frame.time_base = start, _TIME_BASE
+            encode(frame)
+        encode(None)
+
+
+def _drawn(pictures: Iterable[Picture | None], seen: Trajectory) -> Iterator[Picture]:
+    """The frames of the video; a picture that cannot be decoded is black."""
+    moving = np.argsort(-np.nan_to_num(seen.blendshapes_TB).std(axis=0), kind="stable")[:_BARS]
+    canvas: Picture | None = None
+    for t, picture in enumerate(pictures):
+        if canvas is None:
+            canvas = _background(picture, seen, moving)
+            edges = _edges(seen, _MARGIN, canvas.shape[1] - _MARGIN)
+        if picture is None:
+            picture = np.zeros((2, 2, 3), np.uint8)
+        whole = canvas.copy()
+        height, width = canvas.shape[0] - _STRIP, canvas.shape[1] - _PANEL
+        whole[:height, :width] = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        _points(whole[:height, :width], seen, t)
+        _bars(whole[:height, width:], seen, t, moving)
+        whole[height + 6 : height + 28, edges[t] - 1 : edges[t] + 2] = _WHITE  # the present
+        yield whole
+
+
+def _background(first: Picture | None, seen: Trajectory, moving: NDArray[np.intp]) -> Picture:
+    """What is the same in every frame: the bars' names and scale, and the timeline."""
+    height, width = (9, 16) if first is None else first.shape[:2]
+    scale = min(max(_LOWEST, height), _HIGHEST) / height
+    width, height = 2 * round(width * scale / 2), 2 * round(height * scale / 2)
+    whole = np.full((height + _STRIP, width + _PANEL, 3), _BACK, np.uint8)
+    panel, strip = whole[:height, width:], whole[height:]
+    top, step, left, right = _layout(panel)
+    for share in (0.0, 0.5, 1.0):
+        x = left + round(share * (right - left))
+        panel[top - 6 : top + len(moving) * step, x] = _GREY
+        _text(panel, f"{share:g}", (x, top - 10), _PALE, "ms")
+    for row, channel in enumerate(moving):
+        middle = top + row * step + step // 2
+        name = seen.names[channel] if seen.names else ""
+        _text(panel, name, (_MARGIN, middle), _WHITE, "lm")
+        panel[middle - 5 : middle + 6, left : right + 1] = _GREY
+    _timeline(strip, seen)
     return whole
 
 
-def _bars(panel: Picture, seen: Trajectory, t: int, shown: NDArray[np.intp]) -> None:
-    """The blendshapes' values, [0, 1], of one frame."""
-    step = panel.shape[0] // (len(shown) + 1)
-    _text(panel, f"{seen.times_T[t]:.2f} s", (10, step - 6), _WHITE)
-    for row, channel in enumerate(shown, start=1):
-        bottom = (row + 1) * step - 6
-        value = float(np.nan_to_num(seen.blendshapes_TB[t, channel]))
-        cv2.rectangle(panel, (150, bottom - 9), (_PANEL - 10, bottom), _GREY, -1)
-        end = 150 + round(value * (_PANEL - 160))
-        cv2.rectangle(panel, (150, bottom - 9), (end, bottom), _GREEN, -1)
-        _text(panel, seen.names[channel] if seen.names else "", (10, bottom), _WHITE)
+def _layout(panel: Picture) -> tuple[int, int, int, int]:
+    """Of the bars: their top, the height of each with its gap, their left and right ends."""
+    top = 64
+    step = (panel.shape[0] - top - _MARGIN) // _BARS
+    return top, step, _MARGIN + _NAME, panel.shape[1] - _MARGIN - _VALUE
 
 
-def _timeline(strip: Picture, seen: Trajectory, t: int) -> None:
-    """Frames with the face in green, with other faces only in amber, with none in red; and t."""
-    width, count = strip.shape[1], len(seen.valid_T)
-    for i, (valid, faces) in enumerate(zip(seen.valid_T, seen.faces_T, strict=True)):
-        left = i * width // count
-        strip[8:16, left : max((i + 1) * width // count, left + 1)] = (
-            _GREEN if valid else _AMBER if faces else _RED
-        )
-    at = t * width // count
-    strip[2:22, at : at + 3] = _WHITE
+def _points(canvas: Picture, seen: Trajectory, t: int) -> None:
+    """The face's points and the box around them, or why there are none."""
+    if not seen.valid_T[t]:
+        cv2.rectangle(canvas, (0, 0), (canvas.shape[1] - 1, canvas.shape[0] - 1), _RED, 4)
+        text = "another face" if seen.faces_T[t] else "no face"
+        canvas[10:38, 10 : 20 + 9 * len(text)] = _BACK
+        _text(canvas, text, (16, 24), _AMBER if seen.faces_T[t] else _RED, "lm")
+        return
+    points = np.round(seen.landmarks_TPC[t, :, :2] * canvas.shape[1::-1]).astype(int)
+    (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
+    for x, y in points.tolist():
+        cv2.circle(canvas, (x, y), 1, _GREEN, -1, cv2.LINE_AA)
+    cv2.rectangle(canvas, (left, top), (right, bottom), _GREEN, 2)
 
 
-def _text(
-    canvas: Picture, text: str, at: tuple[int, int], color: tuple[int, int, int], size: float = 0.4
-) -> None:
-    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA)
+def _bars(panel: Picture, seen: Trajectory, t: int, moving: NDArray[np.intp]) -> None:
+    """The time, and the blendshapes' values, [0, 1], of one frame."""
+    top, step, left, right = _layout(panel)
+    _text(panel, f"{seen.times_T[t]:.2f} s", (_MARGIN, 24), _WHITE, "lm")
+    for row, channel in enumerate(moving):
+        middle = top + row * step + step // 2
+        value = float(seen.blendshapes_TB[t, channel])
+        known = bool(seen.valid_T[t])
+        if known:
+            end = left + round(min(max(value, 0.0), 1.0) * (right - left))
+            panel[middle - 5 : middle + 6, left : end + 1] = _GREEN
+        shown = f"{value:.2f}" if known else "-"
+        _text(panel, shown, (panel.shape[1] - _MARGIN, middle), _WHITE if known else _PALE, "rm")
+
+
+def _timeline(strip: Picture, seen: Trajectory) -> None:
+    """Where the face is (green), where others are (amber), where none is (red), in the clip's time.
+
+    Gaps are hatched, so that they can be told apart without colours.
+    """
+    left, right = _MARGIN, strip.shape[1] - _MARGIN
+    edges = _edges(seen, left, right)
+    rows, columns = np.indices((14, strip.shape[1]))
+    hatched = (rows + columns) % _HATCH < 2
+    for t, (valid, faces) in enumerate(zip(seen.valid_T, seen.faces_T, strict=True)):
+        some = slice(edges[t], max(edges[t + 1], edges[t] + 1))
+        bar = strip[10:24, some]
+        bar[:] = _GREEN if valid else _GREY
+        if not valid:
+            bar[hatched[:, some]] = _AMBER if faces else _RED
+    length = duration(seen.times_T)
+    step = next((s for s in _STEPS if length / s <= 12), _STEPS[-1])
+    for tick in np.arange(0, length + step / 1000, step):
+        x = left + round(tick / max(length, 1e-9) * (right - left))
+        strip[25:30, x : x + 1] = _PALE
+        anchor = "lt" if tick == 0 else "rt" if right - x < 12 else "mt"
+        _text(strip, f"{tick:g} s" if tick == 0 else f"{tick:g}", (x, 33), _PALE, anchor)
+
+
+_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)  # s
+
+
+def _edges(seen: Trajectory, left: int, right: int) -> list[int]:
+    """Where each frame begins in the timeline, and where the last one ends, in pixels."""
+    length = max(duration(seen.times_T), 1e-9)
+    shares = np.append((seen.times_T - seen.times_T[0]) / length, 1.0)
+    return np.round(left + shares * (right - left)).astype(int).tolist()
+
+
+@cache
+def _font() -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(Path(get_data_path()) / "fonts/ttf/DejaVuSans.ttf", _TEXT)
+
+
+def _text(canvas: Picture, text: str, at: tuple[int, int], color: Color, anchor: str) -> None:
+    """Write on a picture; ``anchor`` is Pillow's: where in the text ``at`` (x, y) is."""
+    left, top, right, bottom = _font().getbbox(text, anchor=anchor)
+    x0, y0 = max(0, at[0] + int(left) - 1), max(0, at[1] + int(top) - 1)
+    x1, y1 = at[0] + int(right) + 2, at[1] + int(bottom) + 2
+    part = canvas[y0:y1, x0:x1]
+    image = Image.fromarray(part)
+    ImageDraw.Draw(image).text((at[0] - x0, at[1] - y0), text, color, _font(), anchor)
+    part[:] = np.asarray(image)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from facewave import params
+from facewave.errors import UserError
 from facewave.files import replacing
 from facewave.workspace import Dataset
 
@@ -15,8 +16,18 @@ def export(dataset: str, out: Path) -> None:
     Each is ``{'file_path': str, 'landmarks': (K, 478, 3), 'blendshapes': (K, 52)}``, float32. Such
     a file is a pickle inside: reading it needs ``np.load(..., allow_pickle=True)``, which runs any
     code that its maker put in. This project writes the format for others and never reads it.
+
+    Raises:
+        UserError: there are no features, or left and right are merged in them.
     """
     features = Dataset(dataset, params.load()).read_features()
+    if features.config["sides"] == "merged":
+        raise UserError(
+            "the exchange format has 478 points and 52 blendshapes, but data/features/"
+            f"{dataset} has left and right merged. Set wavelets.sides: apart (and, for numbers in "
+            "temporal order, wavelets.transform: approximation) in params.yaml, and run: dvc repro "
+            f"wavelet@{dataset}"
+        )
     usable = np.flatnonzero(features.clips["usable"])
     blocks = {name: features.blocks[name] for name in ("landmarks", "blendshapes")}
     records = np.empty(len(usable), object)

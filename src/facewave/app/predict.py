@@ -1,120 +1,179 @@
-"""``facewave predict CLIP``: the classes with probabilities, and how well the face was seen."""
+"""``facewave predict CLIP``: what a model makes of a person's own clips, as a whole and over time.
 
+A clip that the pipeline would leave out is refused with the reason. One that is longer than a
+window is also answered window by window: each is a part of the clip, as datasets have them.
+"""
+
+import hashlib
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
 
 from facewave import params
-from facewave.app.seen import see
+from facewave.app import answers
+from facewave.app.models import choose
+from facewave.app.seen import as_clips, see
 from facewave.errors import UserError
-from facewave.labels import sidecars
-from facewave.labels.cleaning import FileFact
+from facewave.files import sha256
 from facewave.landmarks import cache, quality
 from facewave.landmarks import schema as landmarks
+from facewave.params import Params
+from facewave.pictures import files_of
 from facewave.prediction.schema import UNREADABLE
-from facewave.training import schema as training
+from facewave.training import cards
 from facewave.training.schema import Trained
-from facewave.wavelets.features import features, unusable
-from facewave.wavelets.schema import BLOCKS
-from facewave.wavelets.transform import Transform
-from facewave.workspace import Clips
+from facewave.wavelets.features import unusable
+
+_NO_FACE = "the model finds no face to judge by"
+_UNREADABLE = "what the model wrote is none of its labels"
+_ROUNDING = 1e-6  # of a hop
 
 
-def predict_all(clips: list[Path], folder: Path | None, fps: float) -> bool:
-    """Print each clip's answer, or why there is none, which stops no other clip.
+@dataclass(frozen=True)
+class Options:
+    """How clips are answered, and where the answers go.
 
-    A regression answers with its targets' values, a language model that writes with its word.
+    Attributes:
+        model: see ``models.choose``.
+        fps: of clips that are folders of pictures.
+        window, hop: length of a window and time from one to the next (s).
+        force: answer a clip that the pipeline would leave out.
+        card: print the model's card, not its line alone.
+        stdout: the form of what goes there: "text" for people, "json" or "csv" alone.
+        out: a .json or .csv file, as well.
+    """
+
+    model: str | None = None
+    fps: float = 25.0
+    window: float = 3.0
+    hop: float = 1.0
+    force: bool = False
+    card: bool = False
+    stdout: str = "text"
+    out: Path | None = None
+
+    def check(self) -> None:
+        """Raise a UserError if they make no sense."""
+        if not 0 < self.fps < math.inf:
+            raise UserError(f"--fps is {self.fps:g}; pictures need more than 0 frames a second.")
+        if not 0 < self.hop <= self.window < math.inf:
+            raise UserError(
+                f"--window is {self.window:g} s and --hop {self.hop:g} s; a hop is more than 0 and "
+                "no longer than a window, else moments would be left out."
+            )
+        if self.out and self.out.suffix not in (".json", ".csv"):
+            raise UserError(f"--out is {self.out}; name a .json or .csv file.")
+
+
+def predict_all(clips: Sequence[Path], options: Options) -> bool:
+    """Answer each clip, or say why there is no answer, which stops no other clip.
 
     Returns:
         Whether every clip was answered.
 
     Raises:
-        UserError: a file is missing, or there is no trained model.
+        UserError: there is no such model, or the options make no sense.
     """
-    if not 0 < fps < math.inf:
-        raise UserError(f"--fps is {fps:g}; pictures need more than 0 frames a second.")
+    options.check()
     settings = params.load()
-    model = training.load(folder or training.folder(settings.train.partitions[0], training.MODEL))
-    seen = see(clips, fps, settings)
-    if seen.problems:
-        key, problem = next(iter(seen.problems.items()))
-        raise UserError(f"{clips[seen.keys.index(key)]}: {problem}. Try again without it.")
-    pairs = zip(clips, seen.keys, strict=True)
-    return all([_show(clip, fps, cache.place(key), model, settings) for clip, key in pairs])
+    model = choose(options.model)
+    for_people = options.stdout == "text"
+    console = Console(highlight=False, markup=False, soft_wrap=True, stderr=not for_people)
+    console.print(model.card() if options.card else f"model: {model.line()}")
+    if model.about.get("synthetic"):
+        console.print(f"beware: {cards.SYNTHETIC}", style="bold yellow")
+    seen = see(clips, options.fps, settings)
+    tables = []
+    for clip, key in zip(clips, seen.keys, strict=True):
+        problem = seen.problems.get(key, "")
+        tables.append(_answer(clip, cache.place(key), problem, model, settings, options))
+        if for_people:
+            answers.show(tables[-1], model, console)
+    if tables and not for_people:
+        print(answers.text(tables, model, options.stdout), end="")
+    if tables and options.out:
+        answers.write(tables, model, options.out)
+    return all(table["answered_from"].iloc[0] for table in tables)
 
 
-def _show(clip: Path, fps: float, file: Path, model: Trained, settings: params.Params) -> bool:
-    trajectory, facts = landmarks.read_clip(file), landmarks.read_facts(file)
-    measures = quality.measure(quality.frames_of(trajectory, facts))
-    reason = quality.judge(measures, facts.problem, settings.landmarks)
-    reason = unusable(measures | {"reason": reason}, settings.wavelets.max_gap_s)
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    console.print(
-        f"{clip}: {measures['frames']:.0f} frames, {measures['duration']:.2f} s, "
-        f"a face in {measures['face_share']:.0%} of the frames"
+def windows(duration: float, window: float, hop: float) -> Iterator[tuple[float, float]]:
+    """Where the windows of a clip begin and end (s), none if it is not longer than one.
+
+    Together they are the whole clip: the last ends with it, and may be shorter by less than a hop.
+    """
+    if duration > window + _ROUNDING * hop:
+        for number in range(math.ceil((duration - window) / hop - _ROUNDING) + 1):
+            yield number * hop, min(number * hop + window, duration)
+
+
+def _answer(
+    clip: Path, file: Path, problem: str, model: Trained, settings: Params, options: Options
+) -> pd.DataFrame:
+    """What a model makes of a clip as a whole, and of its windows (answers.COLUMNS).
+
+    ``file`` is the clip's trajectory in the cache, unless there was a ``problem`` in detecting it.
+    """
+    parts = _parts(file, problem, bool(model.inputs), settings, options)
+    has_face = parts["usable"] | (options.force & (parts["face_frames"] >= 2))
+    # A model that looks at frames answers clips without a usable face, in the pipeline, too.
+    asked = has_face if model.needs_face else has_face | (parts["frames"] > 0)
+    parts["forced"] = has_face & ~parts["usable"]
+    if not asked.iloc[0]:
+        parts, asked = parts.head(1), asked.head(1)
+    if asked.any():
+        some = parts[asked].assign(usable=has_face)
+        try:
+            clips = as_clips(clip, options.fps, file, some, model, settings)
+        except ValueError as error:
+            parts["reason"] = f"its faces cannot be cut out: {error}"
+        else:
+            parts = parts.join(model.answer(clips).set_axis(some.index))
+    table = parts.assign(file=str(clip), sha256=_digest(clip), model=model.line())
+    text = ["answered_from", "predicted"]
+    table = table.reindex(columns=answers.columns(model)).astype(
+        {"frames": int} | dict.fromkeys(answers.numbers(model), float) | dict.fromkeys(text, object)
     )
-    if reason:
-        console.print(f"  warning: {reason}")
-    has_face = measures["face_frames"] >= 2
-    if not has_face and (model.needs_face or not measures["frames"]):
-        console.print("  no answer: there is no face to judge by")
-        return False
-    answer = model.answer(_clips(clip, fps, file, trajectory, facts, has_face, model)).iloc[0]
-    if model.targets:
-        table = Table("target", "value", box=None, padding=(0, 2))
-        for target in model.targets:
-            table.add_row(target, f"{answer[f'predicted_{target}']:.3f}")
-    elif answer["predicted"] == UNREADABLE:
-        console.print("  no answer: what the model wrote is none of its labels")
-        return False
-    elif model.writes:
-        console.print(f"  emotion, as the model wrote it: {answer['predicted']}")
-        return True
-    else:
-        table = Table("emotion", "probability", box=None, padding=(0, 2))
-        for name in sorted(model.classes, key=lambda name: -answer[f"p_{name}"]):
-            probability = answer[f"p_{name}"]
-            table.add_row(name, f"{probability:6.1%} {'█' * round(30 * probability)}")
-    console.print(table)
-    return True
+    table[text] = table[text].fillna("")
+    numbers, unreadable = list(answers.numbers(model)), table["predicted"] == UNREADABLE
+    for reason, rows in (
+        (_NO_FACE, table["answered_from"] == "prior"),
+        (_UNREADABLE, (table["answered_from"] != "") & unreadable & (not model.targets)),
+    ):
+        table.loc[rows, numbers] = math.nan
+        table.loc[rows, [*text, "reason"]] = "", "", reason
+    return table
 
 
-def _clips(
-    clip: Path,
-    fps: float,
-    file: Path,
-    trajectory: landmarks.Trajectory,
-    facts: landmarks.ClipFacts,
-    has_face: bool,
-    model: Trained,
-) -> Clips:
-    """A clip that is in no dataset, as models take clips."""
-    config = ("transform", "wavelet", "boundary", "k")
-    transform = Transform(**{name: model.wavelets[name] for name in config})
-    if has_face and model.inputs:
-        if list(trajectory.names) != model.wavelets["blendshapes"]:
-            raise UserError(
-                "the model was trained on other blendshapes. Train it again: dvc repro train"
-            )
-        numbers = features(trajectory, facts, transform)
-    else:
-        numbers = {
-            name: np.full((transform.numbers, *shape), np.nan, np.float32)
-            for name, shape in BLOCKS.items()
-        }
-    row = dict.fromkeys(("subject", "source", "actual", "transcript", "table", "scores"), "")
-    row |= {"video_idx": clip.name, "file_path": clip.name}
-    table = pd.DataFrame([row | {"start": math.nan, "end": math.nan, "at": 0, "usable": has_face}])
-    if model.needs_transcript:
-        table = sidecars.fill(table, {clip.name: FileFact(exists=True)}, clip.parent)
-    (entry,) = landmarks.entries(file)
-    location = {"shard": file.name, "row_groups": entry.row_groups, "start": math.nan,
-                "end": math.nan, "duration": landmarks.duration(trajectory.times_T),
-                "row_group": entry.row_group if entry.row_groups else None}  # fmt: skip
-    index = pd.DataFrame([location], pd.Index([clip.name]))
-    blocks = {name: block[None] for name, block in numbers.items()}
-    return Clips(table, blocks, clip.parent, fps, file.parent, index)
+def _parts(
+    file: Path, problem: str, interpolates: bool, settings: Params, options: Options
+) -> pd.DataFrame:
+    """A clip and its windows: start, end, their measures, and whether a dataset would have them.
+
+    The length of gaps matters if the model ``interpolates``: takes wavelet numbers.
+    """
+    frames, length = quality.NONE, 0.0
+    if not problem:
+        trajectory, facts = landmarks.read_clip(file), landmarks.read_facts(file)
+        frames, problem = quality.frames_of(trajectory, facts), facts.problem
+        length = landmarks.duration(trajectory.times_T)
+    rows = []
+    for start, end in [(math.nan, math.nan), *windows(length, options.window, options.hop)]:
+        measures = quality.measure(frames, start, end)
+        reason = quality.judge(measures, problem, settings.landmarks)
+        if interpolates:
+            reason = unusable(measures | {"reason": reason}, settings.wavelets.max_gap_s)
+        rows.append({"start": start, "end": end, **measures, "reason": reason})
+    parts = pd.DataFrame(rows)
+    return parts.assign(usable=parts["reason"] == "")
+
+
+def _digest(clip: Path) -> str:
+    """The SHA-256 of a file; of a folder of pictures that of what ``sha256sum`` prints of them."""
+    if not clip.is_dir():
+        return sha256(clip)
+    lines = (f"{sha256(picture)}  {picture.name}\n" for picture in files_of(clip))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -31,7 +31,8 @@ def pseudo_label(name: str, folder: Path | None, track: str) -> None:
 
     Columns: ``tracks.CLIP``, then predicted, ``p_<class>`` for each of the model's classes, and
     answered_from, as in data/answers. Rows count as unlabelled if they were left out for their
-    label alone (labels.schema.LABEL_REASONS) or have no class.
+    label alone (labels.schema.LABEL_REASONS) or have no class; not if their word is known and was
+    not chosen.
 
     Args:
         name: a dataset of params.yaml.
@@ -53,7 +54,8 @@ def pseudo_label(name: str, folder: Path | None, track: str) -> None:
     rows = tracks.keyed(labels.with_trajectories(dataset.read_labels()), dataset)
     clips = dataset.clips(rows, features)
     table = clips.table
-    unlabelled = (table["excluded"] != "") | (table["actual"] == "")
+    of_other_words = table["excluded"].isin([labels.Reason.NOT_CHOSEN, labels.Reason.RARE_WORD])
+    unlabelled = ((table["excluded"] != "") & ~of_other_words) | (table["actual"] == "")
     known = table["actual"].isin(model.classes) & ~unlabelled & _unseen(table, model, loaded)
     clips = clips.select(unlabelled | known)
 
@@ -104,6 +106,8 @@ def _agreement(answers: pd.DataFrame, words: tuple[str, ...], settings: params.E
     for name, found in estimates(measure, coded.group, **asdict(settings)).items():
         value, low, high = (100 * figure for figure in found.named(name).values())
         figures.append(f"{name.upper()} {value:.1f} % [{low:.0f}, {high:.0f}]")
+    chance = 100 * float(measures.chance(measures.confusion(coded).sum(0)))
+    figures[-1] += f" (chance {chance:.1f} %)"
     return (
         f"agreement with {len(answers)} known labels: {', '.join(figures)} (95 % intervals by "
         f"bootstrap over {interval_over(answers)})"

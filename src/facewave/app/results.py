@@ -37,6 +37,8 @@ def show() -> None:
             heading = "80/10/10 split" if key == "split" else f"Mean over folds {folds}"
             console.print(f"\n{heading}: {_clips(summary)}")
             console.print(_regression(summary, targets) if targets else _classification(summary))
+            if not targets:
+                console.print(_classes(summary))
     console.print(f"\nmetrics  {REPORT.parent}/metrics.json, report.json")
     console.print("answers  data/answers/answers.csv")
     console.print(f"plots    {REPORT.parent}/plots/")
@@ -53,12 +55,30 @@ def _clips(summary: dict[str, Any]) -> str:
     return f"{text}; in brackets 95 % intervals by bootstrap over {summary['interval_over']}"
 
 
+def _classes(summary: dict[str, Any]) -> str:
+    """Which classes UAR is over."""
+    n = summary["classes"]
+    text = f"UAR is the mean recall of {n} class{'es' * (n != 1)}"
+    if summary["absent"]:
+        text += f"; no test clip is {escape(', '.join(summary['absent']))}"
+    folds = {
+        fold: [word for word in figures["absent"] if word not in summary["absent"]]
+        for fold, figures in summary["model"].get("fold", {}).items()
+    }
+    lacking = (
+        f"{escape(', '.join(words))} in fold {fold}" for fold, words in folds.items() if words
+    )
+    if listed := "; ".join(lacking):
+        text += f". Where a fold lacks some, its UAR is over the others: no {listed}"
+    return f"{text}."
+
+
 def _roles(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {role: figures for role, figures in summary.items() if isinstance(figures, dict)}
 
 
 def _empty_table(*headings: str, title: str | None = None) -> Table:
-    table = Table(title=title, box=box.SIMPLE_HEAD)
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for place, heading in enumerate(headings):
         table.add_column(heading, justify="right" if place else "left")
     return table
@@ -76,6 +96,8 @@ def _classification(summary: dict[str, Any]) -> Table:
         alone = ("-" if value is None else f"{100 * value:.1f}" for value in values)
         name = role if role == figures["name"] else f"{role} ({figures['name']})"
         table.add_row(name, *cells, *alone)
+    chance = f"{100 * summary['chance']:.1f}"
+    table.add_row("chance", *(chance if name == "uar" else "" for name in _WITH_INTERVALS))
     return table
 
 

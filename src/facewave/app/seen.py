@@ -1,16 +1,33 @@
 """A person's own clips, detected as a dataset's clips are: once, and then read from the cache."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
-from facewave import params
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from facewave.appearance import embed, encoders
+from facewave.appearance import schema as appearance
 from facewave.errors import UserError
+from facewave.faces import crop
+from facewave.faces import schema as faces
+from facewave.labels import sidecars
+from facewave.labels.cleaning import FileFact
 from facewave.landmarks import cache, extract
+from facewave.landmarks import schema as landmarks
 from facewave.landmarks.schema import ClipFacts, Trajectory, read_clip, read_facts
-from facewave.workspace import pack
+from facewave.params import Block, Params
+from facewave.training.schema import Trained
+from facewave.wavelets.features import features, seen_features
+from facewave.wavelets.schema import channels_of, shapes
+from facewave.wavelets.transform import Transform
+from facewave.workspace import Clips, Stored, pack
 
 
-def see(clips: Sequence[Path], fps: float, settings: params.Params) -> extract.Ensured:
+def see(clips: Sequence[Path], fps: float, settings: Params) -> extract.Ensured:
     """Detect those clips that are neither in the cache nor among a dataset's shipped trajectories.
 
     ``fps`` is that of folders of pictures.
@@ -19,7 +36,7 @@ def see(clips: Sequence[Path], fps: float, settings: params.Params) -> extract.E
     return extract.ensure(clips, "clips", fps, settings.landmarks, packs)
 
 
-def look(clip: Path, fps: float, settings: params.Params) -> tuple[Trajectory, ClipFacts]:
+def look(clip: Path, fps: float, settings: Params) -> tuple[Trajectory, ClipFacts]:
     """What is seen in one clip.
 
     Raises:
@@ -30,3 +47,98 @@ def look(clip: Path, fps: float, settings: params.Params) -> tuple[Trajectory, C
     if key in ensured.problems:
         raise UserError(f"{clip}: {ensured.problems[key]}. Try again.")
     return read_clip(cache.place(key)), read_facts(cache.place(key))
+
+
+def as_clips(
+    clip: Path, fps: float, file: Path, parts: pd.DataFrame, model: Trained, settings: Params
+) -> Clips:
+    """Parts of a clip that is in no dataset, as a model takes clips.
+
+    Args:
+        clip: a video, or pictures.
+        fps: of pictures.
+        file: its trajectory in the cache.
+        parts: ``start`` and ``end`` of each (s from the first frame; NaN: no limit), and
+            ``usable``, whether its face is good enough to answer by.
+        model: which is to answer; only what it takes is made.
+        settings: params.yaml.
+
+    Raises:
+        UserError: the model learnt from other blendshapes or another version of the encoder, or
+            the encoder cannot be had.
+    """
+    trajectory, facts = read_clip(file), read_facts(file)
+    names = [f"{clip.name}#{i}" for i in range(len(parts))]
+    row = dict.fromkeys(("subject", "source", "actual", "transcript", "table", "scores"), "")
+    table = pd.DataFrame([row] * len(parts)).assign(
+        video_idx=names,
+        file_path=clip.name,
+        at=range(len(parts)),
+        **{name: parts[name].to_numpy() for name in ("start", "end", "usable")},
+    )
+    if model.needs_transcript:
+        table = sidecars.fill(table, {clip.name: FileFact(exists=True)}, clip.parent)
+    (entry,) = landmarks.entries(file)
+
+    def stored(path: Path, row_groups: int) -> pd.DataFrame:
+        """Where every part lies in a file of the cache."""
+        first = 0 if row_groups else None
+        place = {"key": path.stem, "shard": path.name if row_groups else "",
+                 "row_group": first, "row_groups": row_groups}  # fmt: skip
+        return table[["start", "end"]].assign(**place).set_axis(names)
+
+    index = stored(file, entry.row_groups).assign(
+        duration=landmarks.duration(trajectory.times_T), width=facts.width, height=facts.height
+    )
+    clips = Clips(table, {}, clip.parent, fps, file.parent, index, model.wavelets)
+    if entry.row_groups and (model.encoder or model.needs_pictures):
+        source = crop.Source(clip.absolute(), file.stem, file, 0, entry.row_groups)
+        cut_out = faces.KIND.place(crop.key(file.stem, settings.faces))
+        crop.one(cut_out, source, fps, settings.faces)
+        (faces_entry,) = faces.KIND.entries(cut_out)
+        where = stored(cut_out, faces_entry.row_groups)
+        clips = replace(clips, stored_faces=Stored(cut_out.parent, "faces", where))
+        if model.encoder:
+            encoder = encoders.load(model.encoder)
+            looked = appearance.KIND.place(embed.key(cut_out.stem, encoder))
+            face_source = embed.Source(cut_out, 0, faces_entry.row_groups, settings.faces.margin)
+            embed.one(looked, face_source, encoder)
+            where, config = stored(looked, faces_entry.row_groups), embed.describe(encoder)
+            of_encoder = Stored(looked.parent, "appearance", where, config)
+            clips = replace(clips, stored_appearance=of_encoder)
+    blocks = _blocks(trajectory, facts, clips, model) if model.inputs else {}
+    return replace(clips, blocks=blocks)
+
+
+def _blocks(
+    trajectory: Trajectory, facts: ClipFacts, clips: Clips, model: Trained
+) -> dict[Block, NDArray[np.float32]]:
+    """The features that a model takes, of each part: name -> (n, N, ...), NaN if not usable."""
+    options = {option.name: model.wavelets[option.name] for option in fields(Transform)}
+    transform, encoder = Transform(**options), clips.encoder()
+    seen_shapes = {name: (len(channels),) for name, channels in encoder.channels.items()}
+    if model.encoder and model.wavelets["encoder"] != encoder.described:
+        raise UserError(
+            f"the model was trained on what another version of the encoder {model.encoder} saw. "
+            "Train it again: dvc repro train"
+        )
+    shape_of, usable = shapes(transform.sides) | seen_shapes, clips.table["usable"]
+    named = channels_of(trajectory.names, transform.sides)
+    if usable.any() and named != model.wavelets["blendshapes"]:
+        raise UserError(
+            "the model was trained on other blendshapes. Train it again: dvc repro train"
+        )
+    blocks = {
+        name: np.full((len(usable), transform.numbers, *shape_of[name]), math.nan, np.float32)
+        for name in model.inputs
+    }
+    for at, part in enumerate(clips.table.itertuples()):
+        if part.usable:
+            seen = landmarks.between(trajectory, part.start, part.end)
+            numbers = features(seen, facts, transform, model.inputs)
+            looked = clips.appearance(part.video_idx) if model.encoder else None
+            if looked is not None and looked.valid_F.any():
+                numbers |= seen_features(looked, transform, model.inputs)
+            for name, values in numbers.items():
+                blocks[name][at] = values
+    return blocks

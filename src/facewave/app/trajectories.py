@@ -1,5 +1,6 @@
 """``facewave trajectories CLIP``: a plot of trajectories, and of what K numbers keep of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from facewave import params
@@ -8,6 +9,7 @@ from facewave.errors import UserError
 from facewave.report import pictures
 from facewave.video import Clip
 from facewave.wavelets.features import features
+from facewave.wavelets.schema import TIMELESS
 from facewave.wavelets.transform import Transform
 
 _POINTS = 512  # of time at which the inverse is drawn
@@ -16,7 +18,8 @@ _POINTS = 512  # of time at which the inverse is drawn
 def draw(clip: Path, out: Path, fps: float) -> None:
     """Draw frames, the blendshapes that move most with their inverse, and a scalogram.
 
-    ``fps`` is that of a folder of pictures.
+    Left and right are drawn apart, and an approximation where params.yaml has a transform whose
+    numbers have no place in time (``energy``). ``fps`` is that of a folder of pictures.
 
     Raises:
         UserError: the clip cannot be decoded or has fewer than two frames with a face, or the file
@@ -28,7 +31,9 @@ def draw(clip: Path, out: Path, fps: float) -> None:
     trajectory, facts = look(clip, fps, settings)
     if trajectory.valid_T.sum() < 2:
         raise UserError(f"{clip}: a face in fewer than two frames: there is no trajectory.")
-    transform = Transform.of(settings.wavelets)
+    transform = replace(Transform.of(settings.wavelets), sides="apart")
+    if transform.transform in TIMELESS:
+        transform = Transform("approximation")
     pictures.clip(
         trajectory,
         features(trajectory, facts, transform)["blendshapes"],

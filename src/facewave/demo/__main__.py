@@ -1,6 +1,6 @@
 """Makes the synthetic demo dataset: ``python -m facewave.demo [--out data/raw/demo]``.
 
-Reads   the landmarker's file (see landmarks/model_file.py)
+Reads   the landmarker's file (see assets.py)
 Writes  <out>/annotation.csv, <out>/clips/<order>.mp4, <out>/README.md; the same bytes every time
 """
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from facewave import assets
 from facewave.errors import UserError, explain
 from facewave.files import replacing
-from facewave.landmarks import model_file
 
 SEED = 20240601
 
@@ -27,7 +27,7 @@ def main(out: Path) -> None:
             f"the demo's clips need {error.name}: pip install -r requirements-dev.txt"
         ) from None
     plans = table.plans(SEED)
-    cast = faces.people(model_file.get(), SEED, range(table.SUBJECTS))
+    cast = faces.people(assets.get(assets.LANDMARKER), SEED, range(table.SUBJECTS))
     for order, plan in tqdm(plans.items(), desc=f"film {out}", unit="clip"):
         if order != table.MISSING:
             still = faces.backdrop() if order == table.NO_FACE else cast[plan.subject]

@@ -26,7 +26,7 @@ from facewave.evaluation.tasks import TABLES, task
 from facewave.files import write_csv, write_json
 from facewave.labels import schema as labels
 from facewave.prediction import schema as prediction
-from facewave.workspace import Dataset
+from facewave.workspace import Dataset, Stored
 
 OUT = Path("metrics/evaluate")
 
@@ -53,7 +53,9 @@ def main() -> None:
     write_json(OUT / "metrics.json", evaluated.headline(summaries[fullest]))
     shown = protocols[fullest]
     model = shown[shown["role"] == prediction.MODEL]
-    tables = evaluated.tables(model, table, dataset.read_index())
+    index, faces = dataset.read_index(), Stored(dataset.faces, "faces")
+    index["brightness"] = faces.column("brightness", index["video_idx"])
+    tables = evaluated.tables(model, table, index)
     for name, columns in TABLES.items():
         content = tables.get(name, pd.DataFrame(columns=list(columns)))
         write_csv(OUT / f"{name}.csv", content.round(4))
@@ -66,6 +68,7 @@ def _about(models: prediction.Models) -> dict[str, Any]:
     """What report.json says of the models."""
     about: dict[str, Any] = {"dataset": models.title}
     about |= {"targets": models.targets} if models.targets else {"classes": models.classes}
+    about |= {"transductive": models.transductive} if models.transductive else {}
     return about | ({"language": models.language} if models.language else {})
 
 

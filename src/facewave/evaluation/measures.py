@@ -13,16 +13,19 @@
   more so the fewer clips, and in resamples twice: its interval can lie above it.
 - Probabilities come from the table of answers, which keeps four digits; rows are normalised again.
   A 0 there is anything below 0.00005, hence the floor of the log loss.
-- A mean over classes is over those that occur in the test part; a class that does not occur has
-  no recall, and is not counted as 0.
+- A mean over classes is over those that occur in the test part, here and wherever else facewave
+  takes one (validation, study); a class that does not occur has no recall, and is not counted as 0.
+  A fold's mean is over the classes of the fold, and that of pooled clips over the classes of all.
+- Chance, the level of UAR, is 1 / the number of these classes: the expectation of every answer that
+  does not depend on the clip. Over folds it is the mean of the folds' chances, as UAR is.
 - Every test clip with a label counts: one without a usable face is answered from the training
   part's class frequencies, so all models have the same denominator. An unreadable answer of a
   language model is wrong: it counts like any other but belongs to no class, and its probabilities
   are those of the table.
 - Over folds the figure is the plain mean of the folds' figures; a class's recall is that over the
   clips of all folds.
-- Intervals are those of intervals.py. A resample without a clip of some fold has the mean over the
-  others.
+- Intervals are those of intervals.py. A resample without a clip of some fold or class has the mean
+  over the others.
 
 Legend of names: n clips, F folds, C classes, A answers (C, or C + 1 where some are unreadable), R
 resamples. Counts have the actual class in rows.
@@ -118,6 +121,12 @@ def recalls(counts: Floats) -> Floats:
 def uar(counts: Floats) -> Floats:
     """Mean recall over the classes that occur; (..., C, A) -> (...)."""
     return mean(recalls(counts))
+
+
+def chance(counts: Floats) -> Floats:
+    """What UAR is by guessing: 1 / the number of classes that occur; (..., C, A) -> (...)."""
+    n_classes = (counts.sum(-1) > 0).sum(-1)
+    return divide(np.ones(n_classes.shape), n_classes)
 
 
 def macro_f1(counts: Floats) -> Floats:

@@ -56,6 +56,8 @@ class Comparison:
     clips: int
     folds: int
     groups: int
+    classes: int  # that occur: UAR is over those of each fold
+    chance: float  # of UAR, mean over folds
     over_groups: bool  # whether the interval draws whole groups, or single clips
 
 
@@ -71,6 +73,7 @@ def compare(first: Answers, second: Answers, resamples: int, seed: int) -> Compa
     found = estimates(partial(_difference, first, second), first.group, resamples, seed)
     swapped = _swapped(first, second, resamples, seed)
     figures = [measures.war_and_uar(answers) for answers in (first, second)]
+    chances = measures.chance(measures.confusion(first))
     differences = {}
     for name, estimate in found.items():
         # Sums in another order differ in their last digits.
@@ -84,6 +87,8 @@ def compare(first: Answers, second: Answers, resamples: int, seed: int) -> Compa
         clips=len(first.actual),
         folds=len(np.unique(first.fold)),
         groups=len(np.unique(first.group)),
+        classes=len(np.unique(first.actual)),
+        chance=float(chances.mean()),
         over_groups=enough_groups(first.group),
     )
 
@@ -111,7 +116,8 @@ def sentence(names: tuple[str, str], found: Comparison, grouped_by: str) -> str:
         units += f" in {found.groups} groups"
     if found.folds > 1:
         units += f", {found.folds} folds"
-    verdict += f" ({details}; paired over {units})."
+    level = f"{found.classes} classes, chance {_points(found.chance)} %"
+    verdict += f" ({details}; paired over {units}; {level})."
     if not found.over_groups and found.groups < found.clips:
         verdict += (
             f" With fewer than {FEWEST_GROUPS} groups the interval is over single "

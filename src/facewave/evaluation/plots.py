@@ -77,13 +77,14 @@ def curves(folders: dict[str, Path], labels: tuple[str, str], title: str, path: 
         axes = figure.add_subplot()
         for number, (name, folder) in enumerate(folders.items()):
             color = f"C{number}"
-            label = name if name == "split" else f"fold {name}"
-            for loss, style, shown in (("train_loss", ":", None), ("val_loss", "-", label)):
+            label: str | None = name if name == "split" else f"fold {name}"
+            for loss, style in (("train_loss", ":"), ("val_loss", "-")):
                 file = folder / "plots/metrics" / f"{loss}.tsv"
                 if file.exists():  # only gradient descent has steps
                     table = pd.read_csv(file, sep="\t")
                     style += "." if len(table) <= _FEW else ""
-                    axes.plot(table["step"], table[loss], style, color=color, label=shown)
+                    axes.plot(table["step"], table[loss], style, color=color, label=label)
+                    label = None  # once, whether there is validation or not
         if not axes.has_data():
             return
         axes.set(xlabel=labels[0], ylabel=labels[1])
@@ -92,8 +93,11 @@ def curves(folders: dict[str, Path], labels: tuple[str, str], title: str, path: 
         figures.save(figure, path)
 
 
-def robustness(table: pd.DataFrame, title: str, path: Path) -> None:
-    """What ``robustness.robustness`` returns: UAR with its interval, against that of all clips."""
+def robustness(table: pd.DataFrame, chance: float, title: str, path: Path) -> None:
+    """What ``robustness.robustness`` returns: UAR with its interval, against that of all clips.
+
+    ``chance`` is that of all clips; a range that lacks a class has a higher one.
+    """
     conditions = {str(name): rows for name, rows in table.groupby("condition", sort=False)}
     everything = conditions.pop(ALL).iloc[0]
     wide = [name for name in conditions if name in NAMED]
@@ -107,6 +111,7 @@ def robustness(table: pd.DataFrame, title: str, path: Path) -> None:
         for name, place in zip([*small, *wide], places, strict=True):
             axes = figure.add_subplot(place)
             axes.axhline(everything["uar"] * 100, color=_DARK, lw=0.8, ls="--")
+            axes.axhline(chance * 100, color=_PALE, lw=0.8, ls=":")
             axes.axhspan(
                 everything["uar_low"] * 100, everything["uar_high"] * 100, color=_BAR, alpha=0.2
             )
@@ -116,7 +121,7 @@ def robustness(table: pd.DataFrame, title: str, path: Path) -> None:
                 axes.set_ylabel("UAR (%)")
         figure.suptitle(
             f"{title}\nUAR by condition with 95 % intervals; dashed: all {everything['n']} test "
-            "clips. Without interval: too few clips",
+            f"clips; dotted: chance, {100 * chance:.1f} %. Without interval: too few clips",
             fontsize=9,
         )
         figures.save(figure, path)

@@ -1,8 +1,9 @@
 """Where a model holds: its scores by thirds of what is measured of clips, by scene, by subject.
 
-- The test clips are divided into thirds by one measure (``landmarks.schema.MEASURES``) or the frame
-  rate. Equal values stay together, so thirds differ in size; few distinct values are a bin each. A
-  measure that does not vary is left out, and clips without a value are a row of their own.
+- The test clips are divided into thirds by one measure (``landmarks.schema.MEASURES``), the frame
+  rate or the face's brightness. Equal values stay together, so thirds differ in size; few distinct
+  values are a bin each. A measure that does not vary is left out, and clips without a value are a
+  row of their own.
 - Clips are pooled over folds, since a third may have none in some fold; so these are not the means
   over folds of measures.py. UAR is over the classes that occur in the row. Rows also differ in
   their mix of classes and subjects: a low figure does not prove that its condition is the cause.
@@ -31,6 +32,7 @@ CONDITIONS = {
     "fps": (" frames/s", 1),
     "face_px": (" px", 1),
     "sharpness": ("", 1),
+    "brightness": (" %", 100),
     "face_share": (" %", 100),
     "others_share": (" %", 100),
     "longest_gap": (" s", 1),

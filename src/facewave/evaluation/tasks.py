@@ -1,7 +1,7 @@
 """How classifications and regressions are evaluated: the one place where the two differ."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import pandas as pd
 from facewave.evaluation import continuous, measures, plots
 from facewave.evaluation import robustness as robust
 from facewave.evaluation import suspects as doubtful
-from facewave.evaluation.intervals import Estimate, estimates, interval_over, n_subjects
+from facewave.evaluation.intervals import Estimate, estimates, interval_over, mean, n_subjects
 from facewave.params import Evaluate
 from facewave.prediction.schema import MODEL, UNREADABLE, Models
 
@@ -43,19 +43,24 @@ class Task(ABC):
 
         Returns:
             n, subjects (None where not all are known), unusable (answered unseen), interval_over,
-            and each role's figures: ``name`` is its kind; over several folds ``fold`` has the
-            figures of each.
+            what is ``tested``, and each role's figures: ``name`` is its kind, ``fingerprints``
+            tells the models by partition; over several folds ``fold`` has what is tested in each,
+            and the figures.
         """
         model = answers[answers["role"] == MODEL]
+        coded = self.module.from_table(model, self.names)
         summary: Figures = {
             "n": len(model),
             "subjects": n_subjects(model),
             "unusable": int((model["answered_from"] == "prior").sum()),
             "interval_over": interval_over(model),
-        }
+        } | self.tested(coded, range(coded.n_folds))
         for role, description in self.models.roles.items():
             rows = answers[answers["role"] == role]
-            summary[role] = {"name": description["kind"]} | self._measured(rows)
+            asked = {"name": description["kind"]}
+            if known := description.get("fingerprints"):
+                asked["fingerprints"] = {name: known[name] for name in rows["partition"].unique()}
+            summary[role] = asked | self._measured(rows)
         return summary
 
     def _measured(self, rows: pd.DataFrame) -> Figures:
@@ -67,6 +72,7 @@ class Task(ABC):
             by_fold = self.module.by_fold(coded)
             figures["fold"] = {
                 partition: {"n": int((coded.fold == fold).sum())}
+                | self.tested(coded, [fold])
                 | self.figures({name: Estimate(value[fold]) for name, value in by_fold.items()})
                 for fold, partition in enumerate(rows["partition"].unique())
             }
@@ -78,6 +84,10 @@ class Task(ABC):
 
     def details(self, coded: Any) -> Figures:
         """Whatever else report.json has of a role."""
+        return {}
+
+    def tested(self, coded: Any, folds: Sequence[int]) -> Figures:
+        """What the figures of some folds are over, beside the number of clips."""
         return {}
 
     @abstractmethod
@@ -118,10 +128,19 @@ class Classification(Task):
         """The confusion, a row per actual class."""
         return {"confusion": measures.confusion(coded).astype(int).sum(0).tolist()}
 
+    def tested(self, coded: measures.Answers, folds: Sequence[int]) -> Figures:
+        """The number of classes that occur, those that do not, and chance, the mean over folds."""
+        counts = measures.confusion(coded)[list(folds)]
+        occurs = counts.sum((0, 2)) > 0
+        absent = [name for name, is_there in zip(self.names, occurs, strict=True) if not is_there]
+        chance = float(mean(measures.chance(counts)))
+        return {"classes": int(occurs.sum()), "absent": absent} | _rounded({"chance": chance})
+
     def headline(self, summary: Figures) -> Figures:
-        """n, three measures of the model, and the UAR of the others."""
+        """n, chance, three measures of the model, and the UAR of the others."""
         model = summary[MODEL]
-        short = {"n": summary["n"]} | {name: model[name] for name in ("war", "uar", "macro_f1")}
+        short = {name: summary[name] for name in ("n", "chance")}
+        short |= {name: model[name] for name in ("war", "uar", "macro_f1")}
         others = (role for role in self.models.roles if role != MODEL)
         return short | {role: {"uar": summary[role]["uar"]} for role in others}
 
@@ -140,7 +159,8 @@ class Classification(Task):
         """The confusion, and where the model holds."""
         counts = measures.confusion(measures.from_table(model, self.names)).sum(0)
         plots.confusion(counts, self.names, title, folder / "confusion.png")
-        plots.robustness(tables["robustness"], title, folder / "robustness.png")
+        chance = float(measures.chance(counts))  # of all clips pooled, as the table's are
+        plots.robustness(tables["robustness"], chance, title, folder / "robustness.png")
 
 
 class Regression(Task):

@@ -8,6 +8,7 @@ Writes  data/labels/<dataset>.csv         one row per row of the files (labels/s
         metrics/clean/<dataset>.png       classes per part, and the valence-arousal plane
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +17,7 @@ from facewave import params
 from facewave.errors import UserError, explain
 from facewave.files import write_json
 from facewave.labels import cleaning, leaks, plots, schema, splits, subsets
-from facewave.labels.collect import collect, words_of
+from facewave.labels.collect import collect
 from facewave.workspace import Dataset
 
 _NAMED = 20  # up to this many rows are named one by one
@@ -27,9 +28,8 @@ def main(name: str) -> None:
     settings = params.load()
     dataset = Dataset(name, settings)
     entry, report = dataset.entry, Path("metrics/clean")
-    words = words_of(entry)
 
-    table = collect(entry, name, settings.labels)
+    table, words = collect(entry, name, settings.labels)
     kept = schema.single_label(table)
     if kept.empty:
         _print(name, table, 0)
@@ -46,8 +46,6 @@ def main(name: str) -> None:
     table["split"] = table["split"].fillna("")
     kept = table.loc[kept.index]
     leaks.check(kept, name)
-    for partition, missing in leaks.empty_parts(kept):
-        print(f"{name}, {partition}: no clip is in {missing}; too few subjects, or none published")
     table["rank"] = pd.Series(
         subsets.rank(kept.assign(word=kept["actual"], part=kept["split"]), settings.labels.seed),
         kept.index,
@@ -60,6 +58,12 @@ def main(name: str) -> None:
     write_json(report / f"{name}.json", counts)
     plots.overview(kept, words, f"{name}: {entry.about}", report / f"{name}.png")
     _print(name, table, len(kept))
+    if rare := cleaning.rare_words(table):
+        listed = ", ".join(f"{word} ({n})" for word, n in rare.items())
+        print(f"{name}: words with fewer than {entry.min_count} clips, left out: {listed}")
+    if few := splits.shortage(kept, folds, dataset.folds):
+        print(f"{name}: {few}")
+    _print_parts(name, kept, words)
     problems = table[~table["excluded"].isin(["", *schema.ORDINARY])]
     if settings.labels.on_problem == "fail" and len(problems):
         raise UserError(
@@ -79,6 +83,28 @@ def _print(name: str, table: pd.DataFrame, kept: int) -> None:
     for reason, group in out.groupby("excluded"):
         row = next(group.itertuples())
         print(f"  {len(group)} x {reason}, the first: {cleaning.where(row)} ({row.note})")
+
+
+def _print_parts(name: str, kept: pd.DataFrame, words: Sequence[str]) -> None:
+    """Say which parts are empty, and which words are absent from parts, with what follows."""
+    for partition, missing in leaks.empty_parts(kept):
+        follows = "the last epoch is kept, and probabilities are not calibrated"
+        for part, lost in (("test", "nothing can be tested"), ("train", "nothing can be learnt")):
+            follows = f"{lost} there" if part in missing else follows
+        print(f"{name}, {partition}: no clip is in {missing}; {follows}")
+    present = kept["actual"].unique()
+    if words and len(present) == 1:
+        print(f"{name}: every clip is {present[0]}, so that there is nothing to tell apart")
+    absent = [word for word in words if word not in set(kept["actual"])]
+    if absent:
+        print(f"{name}: no clip is {', '.join(absent)}; min_count: 1 leaves such words out")
+    found = leaks.absent_words(kept, [word for word in words if word not in absent])
+    for word, part, partitions in found:
+        follows = {
+            "train": "it cannot be answered there",
+            "test": "UAR there is over the other words",
+        }[part]
+        print(f"{name}: no {part} clip is {word} in {partitions}; {follows}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The rules of cleaning, each in one place. Pure: facts about files are passed in."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -69,6 +69,9 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
       - the corpus has official folds or parts, and the clip is in none;
       - another kept file has the same bytes (``exclude_copies``).
 
+    The word is not one of those that params.yaml chooses, or too rare, is judged of all corpora of
+    a dataset together (``choose``).
+
     Args:
         raw: the readers' records (records.py).
         facts: for each file_path.
@@ -133,6 +136,22 @@ def exclude_copies(table: pd.DataFrame) -> None:
             stays = in_test[0] if len(in_test) else group.index[0]
             rows, reason = group.index.drop(stays), Reason.DUPLICATE_CLIP
         table.loc[rows, ["excluded", "note"]] = [reason.value, note]
+
+
+def choose(table: pd.DataFrame, words: Sequence[str], min_count: int) -> tuple[str, ...]:
+    """Exclude, in place, kept rows of words that are not chosen, or that have too few of them.
+
+    Returns:
+        The words that remain, in the order of ``words``; without words nothing is excluded.
+    """
+    if not words:
+        return ()
+    _exclude(table, ~table["actual"].isin(list(words)), Reason.NOT_CHOSEN, table["actual"])
+    kept = table.loc[table["excluded"] == "", "actual"]
+    n_clips = table["actual"].map(kept.value_counts()).fillna(0).astype(int)
+    note = table["actual"] + ": " + n_clips.astype(str) + f", fewer than {min_count}"
+    _exclude(table, n_clips < min_count, Reason.RARE_WORD, note)
+    return tuple(word for word in words if (kept == word).sum() >= min_count)
 
 
 def _repeated_rows(table: pd.DataFrame) -> None:
@@ -239,11 +258,21 @@ def report(table: pd.DataFrame) -> dict[str, object]:
     }
     if kept["valence"].notna().any():
         counts["affect"] = affect.summary(kept)
+    if rare := rare_words(table):
+        counts["rare_words"] = rare
     counts["reasons"] = {
         str(reason): {"count": len(group), "rows": _listing(group)}
         for reason, group in out.groupby("excluded")
     }
     return counts
+
+
+def rare_words(table: pd.DataFrame) -> dict[str, int]:
+    """The words that are left out because they have too few clips, with their counts."""
+    return {
+        word: int(n)
+        for word, n in _counts(table.loc[table["excluded"] == Reason.RARE_WORD, "actual"]).items()
+    }
 
 
 def _listing(rows: pd.DataFrame) -> str:

@@ -57,12 +57,19 @@ def sources(entry: Dataset, name: str) -> list[Source]:
                 f"params.yaml: datasets.{name}.{option}: the reader {entry.reader} has no use for "
                 f"it; it takes {takes}."
             )
-    if not isinstance(entry.words, str) and entry.reader != "table":
+    unknown = [word for word in words_of(entry) if word not in native_words(entry)]
+    if unknown and not set(words_of(entry)) <= set(SEVEN):
+        known = ", ".join(native_words(entry)) or "none"
         raise UserError(
-            f"params.yaml: datasets.{name}.words: {entry.reader} has words of its own. Use own, or "
-            "seven for those that the corpora have in common."
+            f"params.yaml: datasets.{name}.words: {', '.join(map(repr, unknown))}: not among the "
+            f"words of {entry.reader}, which are {known}. List some of these, or some of the seven "
+            f"({', '.join(SEVEN)}) alone."
         )
-    if entry.words == "seven" and not words_of(entry, native=True):
+    if entry.min_count and not words_of(entry):
+        raise UserError(
+            f"params.yaml: datasets.{name}.min_count: there are no words to count. Remove it."
+        )
+    if _is_common(entry) and not native_words(entry):
         raise UserError(
             f"params.yaml: datasets.{name}: {entry.reader} has no words there that the seven could "
             "stand for. Use words: own, or another track."
@@ -76,13 +83,27 @@ def sources(entry: Dataset, name: str) -> list[Source]:
     return parts
 
 
-def words_of(entry: Dataset, *, native: bool = False) -> tuple[str, ...]:
-    """The words of an entry's cleaned clips (``native``: of its corpus), in order of codes."""
-    if entry.words == "seven" and not native:
-        return SEVEN
+def native_words(entry: Dataset) -> tuple[str, ...]:
+    """All words of an entry's corpus as its files have them, in the order of their codes."""
     if entry.reader == "table":
         return table.words_of(entry)
     return get(entry.reader).track(entry.track).words
+
+
+def words_of(entry: Dataset) -> tuple[str, ...]:
+    """The words that an entry chooses for its cleaned clips, in the order of the codes."""
+    if not isinstance(entry.words, str):
+        return tuple(entry.words)
+    return SEVEN if entry.words == "seven" else native_words(entry)
+
+
+def _is_common(entry: Dataset) -> bool:
+    """Whether an entry's words are of the seven, so that its corpus's words are mapped to them.
+
+    A list may be read either way where the corpus's words are spelt like the seven; both readings
+    choose the same clips, since no two words of a corpus have one counterpart.
+    """
+    return entry.words == "seven" or not set(words_of(entry)) <= set(native_words(entry))
 
 
 def read(source: Source, seed: int) -> pd.DataFrame:
@@ -114,8 +135,8 @@ def read(source: Source, seed: int) -> pd.DataFrame:
     return raw
 
 
-def collect(entry: Dataset, name: str, settings: Labels) -> pd.DataFrame:
-    """The cleaned rows of all corpora of an entry (cleaning.clean)."""
+def collect(entry: Dataset, name: str, settings: Labels) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The cleaned rows of all corpora of an entry (cleaning.clean), and the words they have."""
     read_sources = [(source, read(source, settings.seed)) for source in sources(entry, name)]
     wanted: set[str] = set()
     for _, raw in read_sources:
@@ -129,7 +150,7 @@ def collect(entry: Dataset, name: str, settings: Labels) -> pd.DataFrame:
         tables.append(cleaning.clean(filled, facts, rules(source, settings)))
     whole = pd.concat(tables, ignore_index=True)
     cleaning.exclude_copies(whole)  # of two corpora
-    return whole
+    return whole, cleaning.choose(whole, words_of(entry), entry.min_count)
 
 
 def with_windows(
@@ -149,13 +170,13 @@ def with_windows(
 def rules(source: Source, settings: Labels) -> cleaning.Rules:
     """The rules for a source's rows."""
     track = source.corpus.track(source.entry.track)
-    words = words_of(source.entry, native=True)
+    words = native_words(source.entry)
     return cleaning.Rules(
         words=words,
         annotators=track.annotators,
         majority=track.majority,
         min_agreement=settings.min_agreement,
         common=vocabulary.to_seven(source.corpus.name, words)
-        if source.entry.words == "seven" and source.corpus.name != "table"
+        if _is_common(source.entry) and source.corpus.name != "table"
         else None,
     )

@@ -1,7 +1,7 @@
 """Leak check: nothing in the test part, and nobody, is also in training or validation."""
 
-from collections.abc import Iterator
-from itertools import combinations
+from collections.abc import Iterator, Sequence
+from itertools import combinations, product
 
 import pandas as pd
 
@@ -43,6 +43,22 @@ def empty_parts(table: pd.DataFrame) -> Iterator[tuple[str, str]]:
     for title, part in _partitions(table):
         if missing := [name for name in ("train", "val", "test") if not (part == name).any()]:
             yield title, " and ".join(missing)
+
+
+def absent_words(table: pd.DataFrame, words: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Each word, "train" or "test", and the partitions, joined, in which that part has none of it.
+
+    Parts without any clip are left to ``empty_parts``.
+    """
+    partitions = dict(_partitions(table))
+    for word, name in product(words, ("train", "test")):
+        titles = [
+            title
+            for title, part in partitions.items()
+            if (part == name).any() and not ((part == name) & (table["actual"] == word)).any()
+        ]
+        if titles:
+            yield word, name, ", ".join(titles)
 
 
 def _partitions(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:

@@ -5,9 +5,13 @@ between repositories; the list stands beside the table, in <dataset>.words.json.
 out stays as a row with a reason.
 """
 
+import csv
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from functools import cache
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +31,7 @@ SEVEN = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
 COLUMNS = (
     "file_path",  # below the dataset's root: a video, a picture or a folder of pictures
     "video_idx",  # the clip's id, unique among the rows that are not excluded
-    "label",  # code: position of the word in the word list, from 0; empty if there is no word
+    "label",  # code: position of the word in the word list, from 0; empty if it is not in it
     "actual",  # the word
     "dataset",
     "subject",
@@ -90,10 +94,12 @@ class Reason(StrEnum):
     LOW_AGREEMENT = "low agreement"
     NO_COUNTERPART = "no counterpart"
     NO_OFFICIAL_PART = "no official part"
+    NOT_CHOSEN = "word not chosen"
+    RARE_WORD = "rare word"
 
 
-# Clips whose label alone is in doubt: their trajectories are worth extracting, and their votes may
-# still be learnt from.
+# Clips left out because of their label alone: their trajectories are worth extracting, and their
+# votes may still be learnt from.
 LABEL_REASONS = (
     Reason.NO_SINGLE_LABEL,
     Reason.VOTE_TIE,
@@ -101,6 +107,8 @@ LABEL_REASONS = (
     Reason.LOW_AGREEMENT,
     Reason.NO_COUNTERPART,
     Reason.NO_OFFICIAL_PART,
+    Reason.NOT_CHOSEN,
+    Reason.RARE_WORD,
 )
 
 # Left out by the corpus's or params.yaml's own rules; every other reason is a problem, at which
@@ -160,6 +168,33 @@ def read_words(path: Path) -> tuple[str, ...]:
         raise UserError(f"{path} is damaged. Make it again: dvc repro -f clean") from None
 
 
+@cache
+def _counterparts() -> dict[str, str]:
+    """Every word of vocabulary.csv, in lower case, and what it is among the seven."""
+    content = resources.files("facewave.labels").joinpath("vocabulary.csv").read_text("utf-8")
+    rows = csv.DictReader(content.splitlines())
+    return {row["word"].lower(): row["common"] for row in rows if row["common"]}
+
+
+def common(words: Iterable[str]) -> dict[str, str]:
+    """Each word's counterpart among the seven, whatever corpus it is from.
+
+    Adverbs, as compounds have them, count as their adjectives. A word without a counterpart, such
+    as "contempt", is its own, in lower case.
+    """
+    counterparts = {}
+    for word in words:
+        adjective = re.sub("ly$", "", re.sub("ily$", "y", word.lower()))
+        known = _counterparts()
+        counterparts[word] = known.get(word.lower(), known.get(adjective, word.lower()))
+    return counterparts
+
+
+def components(word: str) -> frozenset[str]:
+    """The emotions that a word names, by ``common``: one, or a compound's ("sadness_anger")."""
+    return frozenset(common(re.split("[_ ]", word)).values())
+
+
 def with_trajectories(table: pd.DataFrame) -> pd.DataFrame:
     """The rows whose clip is to be extracted: one a clip, its file readable."""
     return table[table["excluded"].isin(["", *LABEL_REASONS])]
@@ -201,10 +236,14 @@ def parts(table: pd.DataFrame, partition: str | int) -> pd.Series:
     folds = sorted(int(fold) for fold in table["fold"].dropna().unique())
     if not folds:
         raise UserError(
-            "train.partitions: this dataset has no folds, only its official split. Use [split]."
+            "train.partitions: this dataset has no folds, only a split. Set it to [split]."
         )
     if partition not in folds:
-        raise UserError(f"train.partitions: there is no fold {partition}; there are {folds}.")
+        known = ", ".join(map(str, folds))
+        raise UserError(
+            f"train.partitions: there is no fold {partition}; there are {known}. Set it to "
+            f"[split, {known}], or to some of these."
+        )
     if table["validation"].notna().any():
         aside = table["validation"].fillna(False).map({True: "val", False: "train"})
         return aside.where(table["fold"] != partition, "test")

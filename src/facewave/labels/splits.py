@@ -2,7 +2,8 @@
 
 Drawn parts share no subject and no source (no clip, where neither is named), are stratified by
 word, and are stored. Stored parts win over what would be drawn, so an added clip moves no other;
-only another seed or another number of folds draws again.
+only another seed or another number of folds draws again. Of few clips fewer folds are drawn, or
+none, and a split without validation or without a test part (``shortage`` says so).
 """
 
 import warnings
@@ -24,6 +25,7 @@ Part = int | Literal["train", "val", "test"]
 SHARES: dict[Part, float] = {"train": 0.8, "val": 0.1, "test": 0.1}
 CARVED: dict[Part, float] = {"train": 0.9, "val": 0.1}  # of what an official test part leaves
 _TENTHS = 10
+_FEWEST_FOLDS = 3  # test, validation, train
 _ADVICE = "Restore it with git, or delete it to draw new folds."
 
 
@@ -50,14 +52,15 @@ def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFra
         kept: dataset, video_idx, subject, source, actual, quadrant, and fold or part, of the clips
             that are not excluded; official folds or parts are given for all clips of a dataset.
         store: JSON file of the groups' parts; read if it fits ``folds`` and ``seed``, else made.
-        folds: how many to make where there are no official ones.
+        folds: how many to make where there are no official ones; fewer if the clips do not suffice,
+            and none if they do not suffice for three.
         seed: of the drawing.
 
     Returns:
         Columns fold (Int64), split and validation (boolean), with ``kept``'s index.
 
     Raises:
-        UserError: fewer groups than folds or than three parts need, or a damaged store.
+        UserError: there is nothing to train on, or a damaged store.
     """
     stored = _load(store)
     if stored is None or (stored.seed, stored.folds) != (seed, folds):
@@ -69,9 +72,13 @@ def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFra
     in_parts = bool((kept["part"] != "").any())
     in_folds = bool(kept["fold"].notna().any())
     carves = (in_folds or in_parts) and not (kept["part"] == "val").any()
-    equal: dict[Part, float] = {k: 1 / folds for k in range(1, folds + 1)}
+    n_folds = min(folds, _most_parts(clips))
+    if stored.fold:
+        n_folds = max(_FEWEST_FOLDS, *stored.fold.values())
+    equal: dict[Part, float] = {k: 1 / n_folds for k in range(1, n_folds + 1)}
     split = {} if in_parts else _complete(dict(stored.split), clips, SHARES, seed)
-    fold = {} if in_parts or in_folds else _complete(dict(stored.fold), clips, equal, seed)
+    drawn_folds = n_folds >= _FEWEST_FOLDS and not in_parts and not in_folds
+    fold = _complete(dict(stored.fold), clips, equal, seed) if drawn_folds else {}
     left = clips[kept["part"] != "test"]
     if carves and left.empty:
         raise UserError("every clip is in the official test part: there is none to train on.")
@@ -93,6 +100,42 @@ def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFra
     )
 
 
+def shortage(kept: pd.DataFrame, folds: int, store: Path) -> str:
+    """What to know where fewer than ``folds`` folds are drawn, with what to do; "" where all are.
+
+    ``kept`` is as for ``assign``, with the folds that it gives; ``store`` is its store.
+    """
+    n_folds = kept["fold"].nunique()
+    is_official = (kept["part"] != "").any() or kept["validation"].notna().any()
+    if is_official or n_folds >= folds:
+        return ""
+    clips = pd.DataFrame({"strata": kept["actual"], "group": groups(kept)})
+    n_groups, largest = clips["group"].nunique(), int(clips["strata"].value_counts().max())
+    kinds = clips["group"].str.partition(" ")[0].unique()
+    named = " or ".join(f"{kind}s" for kind in ("subject", "source", "clip") if kind in kinds)
+    has = (
+        f"the clips are of {n_groups} {named}"
+        if named != "clips"
+        else f"there are {n_groups} clips"
+    )
+    has += f", and at most {largest} clips have the same word"
+    if n_folds:
+        known = ", ".join(map(str, range(1, n_folds + 1)))
+        return (
+            f"{n_folds} folds instead of {folds}, because {has}. Set train.partitions to "
+            f"[split, {known}]; once there are more clips, delete {store} to draw {folds}."
+        )
+    return (
+        f"no folds, only a split, because {has}, and {_FEWEST_FOLDS} folds (test, "
+        "validation, train) need as many of both. Set train.partitions to [split], or add clips."
+    )
+
+
+def _most_parts(clips: pd.DataFrame) -> int:
+    """How many parts can be drawn that share no group, each with a clip of the largest class."""
+    return min(clips["group"].nunique(), int(max(clips["strata"].value_counts(), default=0)))
+
+
 def _complete(
     stored: dict[str, Part], clips: pd.DataFrame, shares: dict[Part, float], seed: int
 ) -> dict[str, Part]:
@@ -106,7 +149,7 @@ def _complete(
         if owner in stored:
             parts.setdefault(group, stored[owner])
     if not parts:
-        parts = _draw(clips["strata"], clips["group"], shares, seed)
+        parts = _draw(clips, shares, seed)
     # Each new group goes where its classes are furthest below their share.
     sizes = pd.crosstab(clips["group"], clips["strata"])  # clips of each group and class
     placed = sizes.index.map(parts.get)
@@ -121,36 +164,32 @@ def _complete(
     return dict(sorted(({owner: parts[group] for owner, group in owners.items()} | stored).items()))
 
 
-def _draw(
-    labels: pd.Series, names: pd.Series, shares: dict[Part, float], seed: int
-) -> dict[str, Part]:
-    n_groups = names.nunique()
-    largest_class = int(max(labels.value_counts(), default=0))
-    cuts = len(shares)
-    if "train" in shares:  # one tenth is the test part, one validation, the others train
-        cuts = max(cuts, min(_TENTHS, n_groups, largest_class))
-    if min(n_groups, largest_class) < cuts:
-        nobody = n_groups and names.str.startswith("clip ").all()
-        few = f"{n_groups} {'clips' if nobody else 'subjects'}"
-        if n_groups >= cuts:
-            few = f"{largest_class} clips of one word"
-        raise UserError(
-            f"{few} cannot fill {cuts} parts that share none. Lower labels.folds, or add clips."
-        )
-    # Where every clip is its own group both give the same kind of folds, and this one in seconds.
-    alone = n_groups == len(names)
-    kind = StratifiedKFold if alone else StratifiedGroupKFold
-    cut = kind(cuts, shuffle=True, random_state=seed)
-    number = np.zeros(len(labels), int)
-    with warnings.catch_warnings():
-        # A word with fewer clips than parts is no mistake: some parts have none of it.
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        for k, (_, test) in enumerate(cut.split(labels, labels, None if alone else names), start=1):
-            number[test] = k
+def _draw(clips: pd.DataFrame, shares: dict[Part, float], seed: int) -> dict[str, Part]:
+    """The part of each group: folds, or tenths of which one tests, one validates, the others train.
+
+    Of two parts one trains and the other tests (or validates, where nothing tests); one trains.
+    """
+    cuts = min(_TENTHS if "train" in shares else len(shares), _most_parts(clips))
+    labels, names = clips["strata"], clips["group"]
+    number = np.zeros(len(clips), int)
+    if cuts > 1:
+        # Where every clip is its own group both give the same kind of folds, and this one in
+        # seconds.
+        alone = names.nunique() == len(names)
+        kind = StratifiedKFold if alone else StratifiedGroupKFold
+        cut = kind(cuts, shuffle=True, random_state=seed)
+        with warnings.catch_warnings():
+            # A word with fewer clips than parts is no mistake: some parts have none of it.
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            numbered = cut.split(labels, labels, None if alone else names)
+            for k, (_, held_out) in enumerate(numbered, start=1):
+                number[held_out] = k
     drawn = dict(zip(names, number.tolist(), strict=True))
     if "train" not in shares:
         return dict(drawn)
     tenths: dict[int, Part] = {1: "test", 2: "val"} if "test" in shares else {2: "val"}
+    if cuts < len(shares):
+        tenths.pop(2)
     return {name: tenths.get(k, "train") for name, k in drawn.items()}
 
 

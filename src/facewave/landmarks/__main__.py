@@ -78,6 +78,7 @@ def _report(dataset: Dataset, index: pd.DataFrame, detected: set[str]) -> None:
         print(f"  detected now: {', '.join(now)}")
     for row in index[~index["usable"]].itertuples():
         print(f"  left out: {row.file_path}: {row.reason}")
+    print(f"{dataset.name}: {index['usable'].sum()} of {len(index)} usable")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from facewave import assets
 from facewave.files import cache_folder, sha256
-from facewave.landmarks import model_file
 from facewave.landmarks.schema import chunks, entries, read_names, write_clip
 from facewave.params import Landmarks
 from facewave.pictures import files_of, is_pictures
@@ -29,7 +29,7 @@ def key(clip: Path, fps: float, settings: Landmarks, digest: Callable[[Path], st
     It depends on ``fps``, for pictures, on the settings that change what is detected, and on the
     ``digest`` (SHA-256) of each file.
     """
-    identity: dict[str, object] = {"landmarker": model_file.SHA256, "version": VERSION}
+    identity: dict[str, object] = {"landmarker": assets.LANDMARKER.sha256, "version": VERSION}
     identity |= {"rate": settings.fps, "max_side": settings.max_side, "whose": settings.whose}
     if is_pictures(clip):  # their names give their times
         identity |= {"clip": [(file.name, digest(file)) for file in files_of(clip)], "fps": fps}

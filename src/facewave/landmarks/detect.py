@@ -5,11 +5,9 @@ to a temporary file until then.
 """
 
 import math
-import os
 import tempfile
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -19,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewave.errors import native_log_off
 from facewave.landmarks import follow, quality, schema
 from facewave.landmarks.landmarker import Face, Landmarker, Lookout
 from facewave.landmarks.schema import CHUNK, ClipFacts, Trajectory
@@ -116,20 +115,7 @@ class Detection:
         return schema.joined(list(self.chunks()))
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep MediaPipe's native log, which no setting silences, off the terminal."""
-    stderr = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-
-
-@_quiet()
+@native_log_off()
 def detect(clip: Path, model: Path, fps: float, settings: Landmarks, faces: int = 1) -> Detection:
     """Detect the face in the frames of a clip: a video, a picture or a folder of pictures.
 

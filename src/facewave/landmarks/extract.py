@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from facewave import assets, hashes
 from facewave.errors import UserError
 from facewave.files import CACHE
-from facewave.landmarks import cache, hashes, model_file
+from facewave.landmarks import cache
 from facewave.landmarks.schema import entries, write_clip
 from facewave.params import Landmarks
 from facewave.pictures import files_of
@@ -49,20 +50,16 @@ def ensure(
             del missing[key]
     if not missing:
         return Ensured(keys, set(), {})
-    from facewave.landmarks import cluster, pool  # not loaded for clips that are all cached
+    from facewave import pool  # not loaded for clips that are all cached
 
-    model = model_file.get().absolute()
+    model = assets.get(assets.LANDMARKER).absolute()
     # Longest first, so that no core is left alone with a long clip at the end.
     sizes = {key: sum(f.stat().st_size for f in files_of(clip)) for key, clip in missing.items()}
     tasks = [
         (key, (cache.place(key), missing[key].absolute(), model, fps, settings, cache.VERSION))
         for key in sorted(missing, key=lambda key: -sizes[key])
     ]
-    if settings.scheduler == "local":
-        done = pool.each(_detect, tasks, settings.time_limit_s)
-    else:
-        done = cluster.each(_detect, tasks, settings.time_limit_s, settings.scheduler)
-    problems = dict(tqdm(done, total=len(tasks), desc=f"detect {what}", unit="clip"))
+    problems = pool.run(_detect, tasks, settings.time_limit_s, settings.scheduler, f"detect {what}")
     elsewhere = f"its worker uses another cache folder than {cache.folder()}; {CACHE} sets it"
     failed = {key: why or elsewhere for key, why in problems.items() if not cache.has(key)}
     return Ensured(keys, set(missing), failed)
@@ -71,13 +68,11 @@ def ensure(
 def _detect(
     target: Path, clip: Path, model: Path, fps: float, settings: Landmarks, version: int
 ) -> None:
+    from facewave import pool
     from facewave.landmarks.detect import detect  # loads MediaPipe
 
     if version != cache.VERSION:
-        raise UserError(
-            "a worker runs another version of facewave than this machine. Restart the workers "
-            "from the same installation."
-        )
+        raise UserError(pool.OTHER_VERSION)
     # A file that is gone or a share that is not mounted stops the run: no fault of the clip.
     for file in files_of(clip):
         file.open("rb").close()

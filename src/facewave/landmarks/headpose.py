@@ -14,12 +14,12 @@ Floats = NDArray[np.float64]
 
 # Points of MediaPipe's mesh that expressions hardly move, in the same order on the person's right
 # and left: corners of the eyes, side of the nose, temples (two), rim of the forehead (three).
-_RIGHT = (33, 133, 198, 127, 234, 109, 67, 54)
-_LEFT = (263, 362, 420, 356, 454, 338, 297, 284)
+RIGHT = (33, 133, 198, 127, 234, 109, 67, 54)
+LEFT = (263, 362, 420, 356, 454, 338, 297, 284)
 _MIDDLE = (10, 168, 6, 197, 195, 4)  # rim of the forehead, bridge of the nose downwards, its tip
 # Of thirty sets compared on eight real clips, turned, shifted and shrunk, this one leaves the least
 # motion in other rigid points among those that leave the brows theirs.
-STABLE = (*_RIGHT, *_MIDDLE, *_LEFT)
+STABLE = (*RIGHT, *_MIDDLE, *LEFT)
 # Degrees by which the line from the bridge to the rim leans back in a face seen from the front: the
 # mean of eight clips (15 to 21), where the facial transformation matrix defines the front.
 _LEANING = 17.0
@@ -107,7 +107,7 @@ def _front(reference_SC: Floats) -> Floats:
     def middle(points: tuple[int, ...]) -> Floats:
         return np.mean(reference_SC[[STABLE.index(point) for point in points]], axis=0)
 
-    right = middle(_LEFT) - middle(_RIGHT)  # the picture's
+    right = middle(LEFT) - middle(RIGHT)  # the picture's
     right /= np.linalg.norm(right)
     up = middle(_RIM) - middle(_BRIDGE)
     up -= (up @ right) * right

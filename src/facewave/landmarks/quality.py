@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewave import shards
 from facewave.landmarks import schema
 from facewave.landmarks.follow import Spot
 from facewave.landmarks.headpose import angles
@@ -77,7 +78,7 @@ def measure(
     frames: NDArray[Any], start: float = math.nan, end: float = math.nan
 ) -> dict[str, float]:
     """The MEASURES of a clip, or of its part with start <= time < end (s); NaN: of nothing."""
-    frames = frames[schema.within(frames["time"], start, end)]
+    frames = frames[shards.within(frames["time"], start, end)]
     seen = np.flatnonzero(frames["valid"])
     count, length, faces = len(frames), schema.duration(frames["time"]), frames[seen]
     sharp = frames["sharpness"][np.isfinite(frames["sharpness"])]

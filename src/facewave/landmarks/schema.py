@@ -15,7 +15,7 @@ Legend of names: T frames, P points, C coordinates, B blendshapes.
 import json
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from facewave import shards
 from facewave.errors import UserError
-from facewave.files import replacing
 from facewave.landmarks.headpose import Head, separate
 from facewave.params import Measure
 
@@ -107,7 +106,7 @@ class Trajectory:
     pose_T44: NDArray[np.float32]
     names: tuple[str, ...]  # of the blendshapes
 
-    def __getitem__(self, frames: slice) -> "Trajectory":
+    def __getitem__(self, frames: slice | NDArray[np.bool_]) -> "Trajectory":
         """The trajectory in some frames only."""
         some: Any = {name: getattr(self, name)[frames] for name in _COLUMNS}
         return replace(self, **some)
@@ -155,49 +154,26 @@ class Entry:
     measures: dict[str, float]  # of the whole clip (MEASURES); empty in the cache
 
 
-class ShardWriter:
-    """Appends clips to one parquet file, each in row groups of its own."""
+class ShardWriter(shards.Writer):
+    """Appends clips to one shard."""
 
     def __init__(self, file: Path, names: tuple[str, ...]) -> None:
-        schema = _SCHEMA.with_metadata(
-            {"blendshapes": json.dumps(names), "format": FORMAT, "measured": MEASURED}
-        )
-        self._writer = pq.ParquetWriter(file, schema, **_WRITING)
-        self._row_groups = 0
-        self._entries: list[Entry] = []
+        metadata = {"blendshapes": json.dumps(names), "format": FORMAT, "measured": MEASURED}
+        super().__init__(file, _SCHEMA.with_metadata(metadata), _WRITING)
 
     def add(self, trajectory: Trajectory) -> None:
         """Write the next chunk of a clip."""
-        columns = []
-        for name, (_, _, shape) in _COLUMNS.items():
-            flat = pa.array(getattr(trajectory, name).ravel())
-            size = math.prod(shape)
-            columns.append(pa.FixedSizeListArray.from_arrays(flat, size) if shape else flat)
-        table = pa.table(columns, schema=self._writer.schema)
-        self._writer.write_table(table, row_group_size=len(trajectory.times_T))
-        self._row_groups += 1
+        columns = [shards.column(getattr(trajectory, name)) for name in _COLUMNS]
+        self.add_rows(pa.table(columns, schema=self.schema))
 
     def end_clip(self, key: str, facts: ClipFacts, measures: dict[str, float]) -> None:
         """End a clip, of which all chunks have been added; ``measures`` are of the whole clip."""
-        first = self._entries[-1].row_group + self._entries[-1].row_groups if self._entries else 0
-        self._entries.append(Entry(key, first, self._row_groups - first, facts, measures))
-
-    def close(self) -> None:
-        """Finish the file."""
-        entries = json.dumps([asdict(entry) for entry in self._entries])
-        self._writer.add_key_value_metadata({"clips": entries})
-        self._writer.close()
+        self.end(key, {"facts": asdict(facts), "measures": measures})
 
 
-@contextmanager
-def shard(path: Path, names: tuple[str, ...]) -> Iterator[ShardWriter]:
+def shard(path: Path, names: tuple[str, ...]) -> AbstractContextManager[ShardWriter]:
     """A shard that replaces ``path`` when the block ends without an error."""
-    with replacing(path) as temporary:
-        writer = ShardWriter(temporary, names)
-        try:
-            yield writer
-        finally:
-            writer.close()
+    return shards.shard(path, lambda file: ShardWriter(file, names))
 
 
 def write_clip(
@@ -212,34 +188,30 @@ def write_clip(
 
 def entries(path: Path) -> list[Entry]:
     """The clips of a shard; none if it is missing, damaged or of another format."""
-    try:
-        metadata = pq.read_metadata(path).metadata
-    except (FileNotFoundError, pa.ArrowInvalid):
-        return []
-    if metadata.get(b"format") != FORMAT.encode():
-        return []
-    clips = json.loads(metadata[b"clips"])
-    return [Entry(**clip | {"facts": ClipFacts(**clip["facts"])}) for clip in clips]
+    return [
+        Entry(
+            *(entry.key, entry.row_group, entry.row_groups),
+            ClipFacts(**entry.about["facts"]),
+            entry.about["measures"],
+        )
+        for entry in shards.entries(path, FORMAT)
+    ]
 
 
 def is_measured(path: Path) -> bool:
     """Whether a shard's measures have today's meaning."""
-    return bool(pq.read_metadata(path).metadata.get(b"measured") == MEASURED.encode())
+    return bool(shards.metadata(path).get(b"measured") == MEASURED.encode())
 
 
 def chunks(path: Path, first: int = 0, count: int | None = None) -> Iterator[Trajectory]:
     """A clip of a shard, row group by row group: ``count`` from ``first`` on (None: all)."""
-    with pq.ParquetFile(path) as file:
-        names = tuple(json.loads(file.schema_arrow.metadata[b"blendshapes"]))
-        end = file.num_row_groups if count is None else first + count
-        for row_group in range(first, end):
-            table = file.read_row_group(row_group)
-            arrays: Any = {}
-            for name, (column, _, shape) in _COLUMNS.items():
-                flat = table[column].combine_chunks()
-                flat = (flat.flatten() if shape else flat).to_numpy(zero_copy_only=False)
-                arrays[name] = flat.reshape(-1, *shape)
-            yield Trajectory(**arrays, names=names)
+    for table in shards.tables(path, first, count):
+        names = tuple(json.loads(table.schema.metadata[b"blendshapes"]))
+        arrays: Any = {
+            name: shards.array(table, column, shape)
+            for name, (column, _, shape) in _COLUMNS.items()
+        }
+        yield Trajectory(**arrays, names=names)
 
 
 def read_clip(path: Path, first: int = 0, count: int | None = None) -> Trajectory:
@@ -257,17 +229,9 @@ def joined(parts: list[Trajectory]) -> Trajectory:
     return replace(parts[0], **whole)
 
 
-def within(times_T: NDArray[np.float64], start: float, end: float) -> slice:
-    """The frames with start <= time < end (s from the first frame); NaN: no limit."""
-    return slice(
-        0 if np.isnan(start) else int(np.searchsorted(times_T, start)),
-        len(times_T) if np.isnan(end) else int(np.searchsorted(times_T, end)),
-    )
-
-
 def between(trajectory: Trajectory, start: float, end: float) -> Trajectory:
     """The part of a trajectory with start <= time < end (s from the first frame); NaN: no limit."""
-    return trajectory[within(trajectory.times_T, start, end)]
+    return trajectory[shards.within(trajectory.times_T, start, end)]
 
 
 def read_row(folder: Path, row: Any) -> Trajectory:
@@ -283,7 +247,7 @@ def without_pose(trajectory: Trajectory, row: Any) -> Head:
 
 def read_names(path: Path) -> tuple[str, ...]:
     """The blendshapes' names in a shard."""
-    return tuple(json.loads(pq.read_schema(path).metadata[b"blendshapes"]))
+    return tuple(json.loads(shards.metadata(path)[b"blendshapes"]))
 
 
 def read_facts(path: Path) -> ClipFacts:

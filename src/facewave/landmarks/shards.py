@@ -1,11 +1,6 @@
-"""data/landmarks/<dataset>/: many clips in few files, of which only the changed ones are rewritten.
-
-Which shard holds a clip, and where, follows from the keys of all clips alone: the same clips give
-the same bytes, whatever was there before, and one more clip changes one shard.
-"""
+"""data/landmarks/<dataset>/: the shards of the cached clips, measured, and their index."""
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,32 +8,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from facewave import shards
 from facewave.files import write_csv
 from facewave.landmarks import cache, quality, schema
 from facewave.landmarks.schema import ClipFacts, Entry
 from facewave.params import Landmarks
 
-_CLIPS = 500  # of a shard, at most on average: about 250 MB; few files keep DVC fast
-
 
 def gather(keys: Iterable[str], folder: Path) -> dict[str, tuple[str, Entry]]:
     """Make a folder's shards hold these cached clips alone; return each one's shard and entry."""
-    wanted = sorted(set(keys))
-    bits = max(0, (len(wanted) - 1) // _CLIPS).bit_length()
-    shards: dict[str, list[str]] = defaultdict(list)
-    for key in wanted:
-        shards[f"part-{int(key[:8], 16) >> (32 - bits):05d}.parquet"].append(key)
-    clips: dict[str, tuple[str, Entry]] = {}
-    for name, shard_keys in shards.items():
-        present = [entry.key for entry in schema.entries(folder / name)]
-        if present != shard_keys or not schema.is_measured(folder / name):
-            _write(folder / name, shard_keys)
-        clips |= {entry.key: (name, entry) for entry in schema.entries(folder / name)}
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in folder.iterdir():  # superfluous shards, and halves that a kill has left
-        if file.name not in {*shards, "index.csv"}:
-            file.unlink()
-    return clips
+    files = shards.gather(keys, folder, _is_current, _write)
+    return {entry.key: (file.name, entry) for file in files for entry in schema.entries(file)}
+
+
+def _is_current(file: Path, keys: list[str]) -> bool:
+    return [entry.key for entry in schema.entries(file)] == keys and schema.is_measured(file)
 
 
 def index(

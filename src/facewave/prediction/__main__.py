@@ -1,7 +1,8 @@
 """Stage predict: ``python -m facewave.prediction``.
 
 Reads   models/trained/, data/features/ and data/labels/ of train.dataset; for a language model also
-        the clips, and data/landmarks/<train.dataset>/, where their faces are
+        the clips, and data/landmarks/<train.dataset>/, where their faces are; for a pretrained
+        encoder's answers data/appearance/<train.dataset>/
 Writes  data/answers/answers.csv   one row per test clip, partition and role (prediction/schema.py)
         data/answers/models.json   what the models are
         models/checkpoints/answers/   while it runs: the answers that a killed run resumes from
@@ -33,7 +34,11 @@ _PARTS = Path("models/checkpoints/answers")
 _COPIED = ("video_idx", "file_path", "subject", "source")
 _TRAINING = Path(training.__file__).parent
 _CODE = [Path(room.__path__[0]) for room in (models, prompts)] + [
-    _TRAINING / f"{name}.py" for name in ("schema", "classifier", "language_model")
+    _TRAINING / f"{name}.py"
+    for name in (
+        *("schema", "classifier", "language_model"),
+        *("untrained", "pretrained", "knowledge", "ensemble"),
+    )
 ]
 
 
@@ -55,13 +60,17 @@ def main() -> None:
     for partition in tqdm(settings.partitions, "predict", unit="partition"):
         test = clips.select(labels.parts(clips.table, partition) == "test")
         if not len(test):
-            raise UserError(f"partition {partition} has no test clip; metrics/clean has the parts.")
+            raise UserError(
+                f"partition {partition} has no test clip; metrics/clean has the parts. Add clips "
+                "of other subjects, or name another partition in train.partitions."
+            )
         known = test.table[[*_COPIED, *(actual or ["actual"])]].assign(partition=str(partition))
         for role in training.roles(settings):
             folder = training.folder(partition, role)
             trained = training.load(folder)
             trained.check(features, dataset.name)
-            roles.setdefault(role, trained.describe())  # the partitions' are alike
+            described = roles.setdefault(role, trained.describe())  # the partitions' are alike
+            described.setdefault("fingerprints", {})[str(partition)] = training.fingerprint(folder)
             tables.append(known.assign(role=role).join(_answer(trained, test, folder)))
             if targets:  # the floor: every clip is answered with the training part's means
                 means = zip(targets, trained.about["means"], strict=True)
@@ -86,8 +95,7 @@ def _answer(trained: Trained, test: Clips, folder: Path) -> pd.DataFrame:
 
 def _fingerprint(trained: Trained, test: Clips, folder: Path) -> str:
     """The SHA-256 of all that answers follow from: model, clips, numbers, code."""
-    found_in = test.index.loc[test.table["video_idx"]]
-    hashed = hashlib.sha256((test.table.to_csv() + found_in.to_csv()).encode())
+    hashed = hashlib.sha256((test.table.to_csv() + test.origins().to_csv()).encode())
     if trained.inputs:
         hashed.update(np.ascontiguousarray(test.inputs(trained.inputs)).data)
     for path in (folder, *_CODE):

@@ -52,8 +52,9 @@ class Models:
         about: what the dataset says of itself.
         classes: words in the order of their codes; () for a regression.
         targets: what a regression predicts; () for a classification.
-        roles: role -> the model's description: ``kind``, and of a language model how it was
-            prompted (with ``prompt`` among the keys).
+        roles: role -> the model's description: ``kind``, of what was trained ``fingerprints``
+            (partition -> training.schema.fingerprint), and of a language model how it was prompted
+            (with ``prompt`` among the keys).
     """
 
     dataset: str
@@ -71,6 +72,11 @@ class Models:
     def kind(self) -> str:
         """The kind of the model that train.model names."""
         return str(self.roles[MODEL]["kind"])
+
+    @property
+    def transductive(self) -> list[str]:
+        """The roles whose answer to a clip also follows from other test clips, without labels."""
+        return [role for role, about in self.roles.items() if about.get("transductive")]
 
     @property
     def language(self) -> dict[str, Any] | None:

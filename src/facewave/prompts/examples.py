@@ -150,7 +150,7 @@ class Examples(TorchDataset[Example]):
             clips.fps,
             float(row["start"]),
             float(clips.index.at[name, "duration"]),
-            clips.trajectory(name),
+            clips.faces(name) if self._settings.picture == "face" else None,
             self._settings,
             draw_seed(self._seed, self._epoch, name),
         )

@@ -1,7 +1,6 @@
-"""What a language model sees of a clip: a few frames, whole or cut out around the followed face.
+"""What a language model sees of a clip: a few pictures of the followed face, or whole frames.
 
-Legend of names: T frames of a trajectory, F frames that are shown, P points, C coordinates, 2: x
-and y.
+Legend of names: F pictures that are shown, n rows with a face.
 """
 
 import hashlib
@@ -16,11 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewave.errors import UserError
-from facewave.landmarks.schema import Trajectory
+from facewave.faces.schema import Faces
 from facewave.params import Language
 from facewave.video import Clip
-
-_MARGIN = 0.3  # on each side, as a share of the face
 
 Picture = NDArray[np.uint8]
 
@@ -63,47 +60,42 @@ def show(
     fps: float,
     start: float,
     duration: float,
-    trajectory: Trajectory | None,
+    faces: Faces | None,
     settings: Language,
     seed: int,
 ) -> Shown:
     """The pictures of a row's clip, always ``settings.frames`` of them.
 
-    With a trajectory they are the last frames to begin before each moment that the extraction
-    looked at, so that its points are of these very pictures; without one, the first to begin after
-    it. What cannot be decoded is black: one damaged clip should not stop a run. If a clip ends too
-    early, its last picture is repeated.
-
-    Faces are cut out in squares, all as large as the largest face shown with a margin, each around
-    its own face and shifted into the frame; what is still outside is black. A frame without the
-    face is cut where the nearest frame has it; without any face, whole frames are shown.
+    Faces are those that stage crop cut out, the nearest in time to each moment: no clip is decoded.
+    Whole frames, which also stand for a clip without any face, are the first to begin after each
+    moment. What cannot be decoded is black: one damaged clip should not stop a run. If a clip ends
+    too early, its last picture is repeated.
 
     Args:
         clip: a video, a picture or a folder of pictures.
         fps: of pictures.
         start: of the row, in seconds from the first frame; NaN: the clip's.
         duration: of the row, in seconds.
-        trajectory: the row's, if it has one; its times are from the clip's first frame.
+        faces: the row's, if it has any; their times are from the clip's first frame.
         settings: ``side`` is that of a face's square or a whole picture's longer side, in pixels.
         seed: of random moments (``draw_seed``).
 
     Raises:
-        UserError: the clip is not here.
+        UserError: the clip is needed and not here.
     """
     times_F = moments(duration, settings.frames, settings.sampling, seed)
     if not settings.frames:
         return Shown([], times_F, duration)
-    if not clip.exists():
-        raise UserError(f"{clip} is not here. Put it back, or set train.language.frames to 0.")
     start = 0.0 if math.isnan(start) else start
-    if trajectory is not None and len(trajectory.times_T):
-        times_T = trajectory.times_T - start
-        begun_F = np.searchsorted(times_T, times_F, side="right") - 1
-        times_F = times_T[np.maximum(begun_F, 0)]
-    pictures = _decoded(clip, fps, start, times_F)
-    faces_FP2 = None if settings.picture == "whole" else _faces(trajectory, start + times_F)
-    if faces_FP2 is not None:
-        pictures = _cut_out(pictures, faces_FP2)
+    if settings.picture == "face" and faces is not None and faces.valid.any():
+        seen = np.flatnonzero(faces.valid)
+        times_n = faces.times_F[seen] - start
+        nearest_F = np.abs(times_n[:, None] - times_F).argmin(axis=0)
+        pictures, times_F = faces.decode(seen[nearest_F]), times_n[nearest_F]
+    elif clip.exists():
+        pictures = _decoded(clip, fps, start, times_F)
+    else:
+        raise UserError(f"{clip} is not here. Put it back, or set train.language.frames to 0.")
     fitted = [_fitted(picture, settings.side) for picture in pictures]
     return Shown(_of_one_size(fitted), times_F, duration)
 
@@ -131,44 +123,6 @@ def _decoded(clip: Path, fps: float, start: float, times_F: NDArray[np.float64])
     largest = max(stills, key=lambda picture: picture.size)
     # A picture that cannot be decoded comes as one black pixel.
     return [picture if picture.size > 3 else np.zeros_like(largest) for picture in stills[1:]]
-
-
-def _faces(
-    trajectory: Trajectory | None, times_F: NDArray[np.float64]
-) -> NDArray[np.float32] | None:
-    """The points of the face nearest in time, (F, P, 2) in picture widths and heights, if any."""
-    if trajectory is None or not trajectory.valid_T.any():
-        return None
-    valid = np.flatnonzero(trajectory.valid_T)
-    distances = np.abs(trajectory.times_T[valid, None] - times_F)
-    return trajectory.landmarks_TPC[valid[distances.argmin(axis=0)], :, :2]
-
-
-def _cut_out(pictures: list[Picture], faces_FP2: NDArray[np.float32]) -> list[Picture]:
-    """A square of each picture around its face, as long in terms of the picture's height."""
-    low_F2, high_F2 = faces_FP2.min(axis=1), faces_FP2.max(axis=1)
-    aspect_F = np.array([picture.shape[1] / picture.shape[0] for picture in pictures])
-    widths_F, heights_F = (high_F2 - low_F2).T  # in picture widths, in picture heights
-    length = max((widths_F * aspect_F).max(), heights_F.max()) * (1 + 2 * _MARGIN)
-    middles_F2 = (low_F2 + high_F2) / 2
-    return [
-        _square(picture, middle_2, math.ceil(length * picture.shape[0]))
-        for picture, middle_2 in zip(pictures, middles_F2, strict=True)
-    ]
-
-
-def _square(picture: Picture, middle_2: NDArray[np.float32], length: int) -> Picture:
-    """A square of ``length`` pixels, at most the longer side, shifted into the picture."""
-    height, width = picture.shape[:2]
-    length = min(max(length, 1), max(height, width))
-    left, top = (
-        int(np.clip(round(x * side - length / 2), min(0, side - length), max(0, side - length)))
-        for x, side in zip(middle_2.tolist(), (width, height), strict=True)
-    )
-    part = picture[max(0, top) : top + length, max(0, left) : left + length]
-    square = np.zeros((length, length, 3), np.uint8)
-    square[max(0, -top) :, max(0, -left) :][: part.shape[0], : part.shape[1]] = part
-    return square
 
 
 def _fitted(picture: Picture, side: int) -> Picture:

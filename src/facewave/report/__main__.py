@@ -25,10 +25,11 @@ from facewave.files import replacing
 from facewave.prediction import schema as prediction
 from facewave.prediction.schema import Models
 from facewave.report import pictures
-from facewave.report.cells import number, value_of
+from facewave.report.cells import number
 from facewave.report.page import render
 from facewave.report.results import Json, Records, Results
 from facewave.report.sentences import protocol
+from facewave.wavelets.schema import for_both_sides
 from facewave.workspace import Clips, Dataset
 
 METRICS = Path("metrics")
@@ -91,23 +92,23 @@ def draw(dataset: Dataset, suspects: Records, n: int) -> None:
     if answer is not None and trajectory is not None:
         pictures.clip(
             trajectory,
-            blendshapes_NB,
+            for_both_sides(blendshapes_NB, trajectory.names, features.config["sides"]),
             features.functions_PN,
             clips.video(answer["file_path"]),
             f"{dataset.title}\nclip {answer['video_idx']}: {_verdict(answer, models)}",
             PICTURES / "clip.png",
         )
     if not models.targets:
-        listed = [
-            (
-                clips.video(record["file_path"]),
-                (value_of(record["start"]) + value_of(record["end"])) / 2,
+        listed = []
+        for record in suspects[: pictures.SHEET]:
+            faces = clips.faces(record["video_idx"])
+            middle = faces.times_F.mean() if faces else 0.0
+            text = (
                 f"{record['table']}:{record['row']}\n{record['file_path']}\n"
                 f"label {record['actual']} ({number(record['p_label'], 2)})\n"
-                f"model {record['suggested']} ({number(record['p_suggested'], 2)})",
+                f"model {record['suggested']} ({number(record['p_suggested'], 2)})"
             )
-            for record in suspects[: pictures.SHEET]
-        ]
+            listed.append((faces, middle, text))
         title = f"{dataset.entry.about}\n{len(suspects)} labels of {n} that the models doubt"
         pictures.sheet(listed, title, PICTURES / "suspects.png")
 
@@ -119,7 +120,7 @@ def _telling(
 
     Returns:
         The model's answer, None where no test clip shows a usable face; the numbers of the clip's
-        blendshapes, (N, 52).
+        blendshapes, (N, channels).
     """
     model = answers[answers["role"] == prediction.MODEL]
     in_folds = model[model["partition"] != prediction.SPLIT]

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from facewave import figures
+from facewave.faces.schema import Faces
 from facewave.landmarks.schema import Trajectory, duration
 from facewave.video import Clip
 
@@ -56,35 +57,24 @@ def clip(
         figures.save(figure, path)
 
 
-def sheet(clips: list[tuple[Clip, float, str]], title: str, path: Path) -> None:
-    """A frame of each clip, its time in s from the first one (NaN: the middle), below a text."""
+def sheet(clips: list[tuple[Faces | None, float, str]], title: str, path: Path) -> None:
+    """A face of each clip, the one nearest to a time (s from the first frame), below a text."""
     columns = min(4, max(1, len(clips)))
     rows = max(1, math.ceil(len(clips) / columns))
     with mpl.rc_context(figures.STYLE):
         figure = Figure((max(6.0, 2.4 * columns), 2.9 * rows + 0.5), layout="constrained")
-        for number, (video, time, text) in enumerate(clips, start=1):
+        for number, (faces, time, text) in enumerate(clips, start=1):
             axes = figure.add_subplot(rows, columns, number)
-            if (picture := _picture(video, time)) is not None:
-                axes.imshow(picture)
+            seen = np.flatnonzero(faces.valid) if faces else np.empty(0, int)
+            if faces and len(seen):
+                nearest = seen[np.abs(faces.times_F[seen] - time).argmin()]
+                axes.imshow(faces.decode(nearest[None])[0])
             else:
-                axes.text(0.5, 0.5, "the clip is missing", ha="center", va="center")
+                axes.text(0.5, 0.5, "no face was cut out", ha="center", va="center")
             axes.set_title(text, fontsize=7)
             axes.set_axis_off()
         figure.suptitle(title, fontsize=10)
         figures.save(figure, path, dpi=75)  # photographs make large PNGs
-
-
-def _picture(video: Clip, time: float) -> NDArray[np.uint8] | None:
-    """The frame at a time, or the last one before it that can be decoded."""
-    if math.isnan(time):
-        time = video.declared_frames / video.fps / 2 if video.fps > 0 else 0.0
-    first = latest = None
-    for _, now, picture in video.frames():
-        first = now if first is None else first
-        latest = latest if picture is None else picture
-        if latest is not None and now - first >= time:
-            break
-    return latest
 
 
 def _trajectories(

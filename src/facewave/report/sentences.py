@@ -53,12 +53,12 @@ def headline(summary: Json, targets: Sequence[str]) -> str:
     if targets:
         return _regressed(summary["model"], targets)
     model, majority = summary["model"], summary["majority"]
-    words = len(model["recall"])
     return (
         f"The {kind(model['name'])} names the emotion of {_figure(model, 'war')} of the test clips "
         f"(WAR, 95 % interval {_between(model, 'war')}); always naming the most frequent emotion "
-        f"gets {_figure(majority, 'war')}. With each of the {words} emotions counting the same it "
-        f"is {_figure(model, 'uar')} (UAR, 95 % interval {_between(model, 'uar')})."
+        f"gets {_figure(majority, 'war')}. With each of the {summary['classes']} emotions counting "
+        f"the same it is {_figure(model, 'uar')} (UAR, 95 % interval {_between(model, 'uar')}; "
+        f"chance is {_figure(summary, 'chance')})."
     )
 
 
@@ -85,7 +85,8 @@ def baseline(summary: Json) -> str:
     best = others[role]
     return (
         f"Of the other classifiers {kind(best['name'])} has the highest UAR, "
-        f"{_figure(best, 'uar')} ({_between(best, 'uar')}). "
+        f"{_figure(best, 'uar')} ({_between(best, 'uar')}; chance is "
+        f"{_figure(summary, 'chance')}). "
         "Overlapping intervals do not decide which is better; "
         f"facewave compare model {role} tests it on the same clips."
     )
@@ -98,6 +99,8 @@ def doubts(results: Results, about: str) -> list[Doubt]:
     found = [*_data(results, about)]
     if "targets" not in report:
         found += _answers(summary, len(results.records["suspects"]))
+    if "transductive" in report:
+        found.append(_transductive(report["transductive"], summary))
     if "language" in report:
         found.append(_language(report["language"]))
     found += _subjects(summary)
@@ -158,6 +161,15 @@ def _answers(summary: Json, doubted: int) -> Iterator[Doubt]:
             "The models contradict them. A weak model also contradicts correct labels: look at the "
             "clips below before believing either.",
         )
+
+
+def _transductive(roles: Sequence[str], summary: Json) -> Doubt:
+    names = listed([kind(summary[role]["name"]) for role in roles])
+    return Doubt(
+        f"Corrected by the test clips: {names}",
+        "Its answer to a test clip also follows from what the encoder saw in the others, though "
+        "not from their labels (transductive). It may do worse on a clip alone.",
+    )
 
 
 def _language(language: Json) -> Doubt:
@@ -229,10 +241,10 @@ def _scores(summary: Json) -> Iterator[Doubt]:
             f"No better than {', '.join(better)}",
             f"By UAR the {kind(model['name'])} is not ahead of what is simpler.",
         )
-    if model["uar_low"] <= summary["majority"]["uar"]:
+    if model["uar_low"] <= summary["chance"]:
         yield Doubt(
             "It may be guessing",
-            "The interval of UAR reaches down to what the most frequent emotion alone gets.",
+            f"The interval of UAR reaches down to chance, {_figure(summary, 'chance')}.",
         )
     if model["calibration_error"] > _OFF:
         yield Doubt(

@@ -9,8 +9,8 @@ Writes  metrics/study/reconstruction.csv   what every transform loses of a traje
         metrics/study/keys.json            what the other tables were made from
         metrics/study/summary.json         the main figures
         metrics/study/plots/*.png
-Classifiers are studied: with a language model, those trained beside it; with a regression, none,
-and all tables but the first are empty. Tables and runs whose keys (kept.py) have not changed are
+Classifiers are studied: with another model, those trained beside it; with a regression, none, and
+all tables but the first are empty. Tables and runs whose keys (kept.py) have not changed are
 kept, so that a study that was killed resumes, and a larger grid costs only what is new in it.
 """
 
@@ -49,12 +49,13 @@ def main() -> None:
         for role, kind in training.roles(settings).items()
         if kind in get_args(ClassifierKind)
     }
-    trajectories = Trajectories(dataset, loaded.wavelets.max_gap_s)
-    if settings.is_language_model:
-        print(
-            f"studied: {', '.join(kinds) or 'no classifier, only the transforms'}. For "
-            f"{settings.model}, every condition would take all its training or answers again."
-        )
+    trajectories = Trajectories(dataset)
+    if training.MODEL not in kinds:
+        studied = ", ".join(kinds) or "no classifier, only the transforms"
+        why = "no classifier of wavelet numbers"
+        if settings.is_language_model:
+            why = "a language model: every condition would take all its training or answers again"
+        print(f"studied: {studied}. {settings.model} is {why}.")
     shutil.rmtree(_PLOTS, ignore_errors=True)
     torch.set_num_threads(1)
     with threadpool_limits(1):  # sums in a fixed order: the same clips give the same figures

@@ -1,20 +1,24 @@
 """A dataset's labelled clips with recomputed features: other transforms, fewer frames."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from facewave.appearance import schema as appearance
+from facewave.appearance.schema import Appearance
+from facewave.errors import UserError
 from facewave.labels import schema as labels
 from facewave.landmarks import schema as landmarks
 from facewave.landmarks.schema import Trajectory
 from facewave.params import Block
-from facewave.wavelets.features import features, unusable
-from facewave.wavelets.schema import BLOCKS
+from facewave.wavelets.features import features, seen_features
+from facewave.wavelets.schema import SEEN, channels_of, shapes
 from facewave.wavelets.transform import Transform
-from facewave.workspace import Clips, Dataset
+from facewave.workspace import Clips, Dataset, Stored
 
 _FRAMES = 20_000  # kept in memory (120 MB), so that a small dataset is read once
 
@@ -35,11 +39,11 @@ class Trajectories:
         index: of the landmarks (landmarks/schema.py), with ``usable`` as stage wavelet has it.
     """
 
-    def __init__(self, dataset: Dataset, max_gap_s: float) -> None:
+    def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self.index = dataset.read_index()
-        rows = self.index.to_dict("records")
-        self.index["usable"] = [not unusable(row, max_gap_s) for row in rows]
+        usable = dataset.read_features().clips.set_index("video_idx")["usable"]
+        self.index["usable"] = usable[self.index["video_idx"]].to_numpy(bool)
         self._kept: dict[int, Trajectory] = {}
         self._room = _FRAMES
 
@@ -62,18 +66,44 @@ class Trajectories:
 
         ``change`` is applied to every trajectory first.
         """
-        shape = (len(self.index), transform.numbers)
+        encoder = appearance.read_config(self.dataset.appearance)
+        seen = {name: (len(channels),) for name, channels in encoder.channels.items()}
+        of_block, shape = shapes(transform.sides) | seen, (len(self.index), transform.numbers)
+        if lacking := [name for name in names if name not in of_block]:
+            raise UserError(
+                f"params.yaml: study.inputs names {lacking[0]}, which the encoder "
+                f"{encoder.encoder} does not give. Name another block, or another encoder."
+            )
         blocks: dict[Block, NDArray[np.float32]] = {
-            name: np.full((*shape, *BLOCKS[name]), np.nan, np.float32) for name in names
+            name: np.full((*shape, *of_block[name]), np.nan, np.float32) for name in names
         }
+        blendshapes: tuple[str, ...] = ()
+        stored = Stored(self.dataset.appearance, "appearance")
         for at, row, trajectory in self:
-            for name, numbers in features(change(trajectory, at), row, transform, names).items():
+            blendshapes = trajectory.names
+            changed = change(trajectory, at)
+            for name, numbers in features(changed, row, transform, names).items():
                 blocks[name][at] = numbers
+            if set(SEEN) & set(names):
+                looked = _kept(stored.read(row.video_idx), changed)
+                for name, numbers in seen_features(looked, transform, names).items():
+                    blocks[name][at] = numbers
         dataset, index = self.dataset, self.index.set_index("video_idx")
-        table, root = self.table(), dataset.root
-        return Clips(table, blocks, root, dataset.entry.fps, dataset.landmarks, index)
+        wavelets = asdict(transform) | {
+            "blendshapes": channels_of(blendshapes, transform.sides),
+            "encoder": encoder.described,
+        }
+        table, root, fps = self.table(), dataset.root, dataset.entry.fps
+        return Clips(table, blocks, root, fps, dataset.landmarks, index, wavelets)
 
     def table(self) -> pd.DataFrame:
-        """The labels of these clips, with ``at``, their position in the index, and ``usable``."""
-        positions = self.index[["video_idx", "usable"]].assign(at=range(len(self.index)))
+        """The labels of these clips, with what ``wavelets.schema.join`` adds."""
+        known = self.index[["video_idx", "usable", "face_share"]]
+        positions = known.assign(at=range(len(known)))
         return labels.single_label(self.dataset.read_labels()).merge(positions, on="video_idx")
+
+
+def _kept(looked: Appearance, changed: Trajectory) -> Appearance:
+    """What an encoder saw in the frames that are left; all of it if none of these is."""
+    kept_F = looked.valid_F & np.isin(looked.times_F, changed.times_T[changed.valid_T])
+    return replace(looked, valid_F=kept_F) if kept_F.any() else looked

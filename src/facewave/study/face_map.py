@@ -17,7 +17,7 @@ from matplotlib.path import Path
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay, KDTree
 
-from facewave.wavelets.schema import Features
+from facewave.wavelets.schema import Features, unfolded
 
 Floats = NDArray[np.float64]
 
@@ -102,11 +102,12 @@ def mean_face(features: Features, at: NDArray[np.int64]) -> Floats:
         at: the clips' positions in it.
     """
     functions_PN = features.functions_PN
-    # Where numbers have no functions of time, the first is a mean over the clip's first part.
+    # Where numbers have no functions of time, the first is a mean over the clip or its first part.
     first_N = np.eye(1, functions_PN.shape[1])[0]
     mean_N = functions_PN.mean(axis=0) if len(functions_PN) else first_N
     numbers_NPC = np.mean(features.blocks["pose_free"][at], axis=0, dtype=np.float64)
-    return np.tensordot(mean_N, numbers_NPC, 1)
+    face_PC = np.tensordot(mean_N, numbers_NPC, 1)
+    return unfolded(face_PC) if features.config["sides"] == "merged" else face_PC
 
 
 def draw_mesh(axes: Axes, points_PC: Floats, values_P: Floats, label: str) -> None:

@@ -41,7 +41,11 @@ def runs(study: Study, wavelets: Wavelets) -> Iterator[Run]:
     for text, k in product(study.transforms, study.k):
         name, _, wavelet = text.partition(" ")
         transform = Transform(
-            cast(TransformName, name), wavelet or wavelets.wavelet, wavelets.boundary, k
+            cast(TransformName, name),
+            wavelet or wavelets.wavelet,
+            wavelets.boundary,
+            k,
+            wavelets.sides,
         )
         transform.over_time(2)  # fails now, not after hours, if K does not suit the wavelet
         transforms.setdefault((transform.name, k), transform)
@@ -103,7 +107,7 @@ def joined(by_fold: Iterable[float]) -> str:
 
 
 def _figures(row: pd.Series) -> dict[str, Any]:
-    names = [*COLUMNS, "val_uar", "uar", "uar_low", "uar_high", "n"]
+    names = [*COLUMNS, "val_uar", "uar", "uar_low", "uar_high", "chance", "n"]
     return {name: getattr(row[name], "item", lambda v=row[name]: v)() for name in names}
 
 

@@ -29,7 +29,7 @@ from facewave.params import Block, Evaluate, TransformName
 from facewave.study.face_map import mean_face, region_of_blendshape, region_of_points
 from facewave.training.classifier import TrainedClassifier
 from facewave.training.schema import Trained
-from facewave.wavelets.schema import BLOCKS
+from facewave.wavelets.schema import BLOCKS, POINTS
 from facewave.workspace import Dataset
 
 Inputs = NDArray[Any]  # float32; float64 where they are transformed
@@ -79,12 +79,14 @@ def of_models(
         folds.append(Fold(model.probabilities, inputs_nND, codes_n, group_n[chosen_n]))
     if not any(len(fold.actual_n) for fold in folds):
         return pd.DataFrame(columns=list(COLUMNS))
+    region_P = region_of_points(mean_face(features, clips.table.loc[usable_n, "at"].to_numpy()))
     return importances(
         folds,
         next(iter(classifiers.values())).inputs,
         features.config["blendshapes"],
-        region_of_points(mean_face(features, clips.table.loc[usable_n, "at"].to_numpy())),
+        region_P if features.config["sides"] == "apart" else region_P[POINTS],
         features.config["transform"],
+        seen={name: len(names) for name, names in features.config["encoder"]["channels"].items()},
         repeats=_REPEATS,
         resamples=evaluate.resamples,
         seed=evaluate.seed,
@@ -98,6 +100,7 @@ def importances(
     region_P: NDArray[np.str_],
     transform: TransformName,
     *,
+    seen: Mapping[Block, int],
     repeats: int,
     resamples: int,
     seed: int,
@@ -107,9 +110,10 @@ def importances(
     Args:
         folds: one per partition.
         inputs: the blocks that make up the D channels, in their order.
-        blendshapes: the 52 names.
-        region_P: (478,), the region of each point (``face_map.region_of_points``).
+        blendshapes: the names of that block's channels.
+        region_P: the region of each point of the blocks (``face_map.region_of_points``).
         transform: of the wavelet stage.
+        seen: the channels of the blocks that an encoder gives (wavelets.schema.SEEN).
         repeats: permutations of each group and fold.
         resamples: of the bootstrap.
         seed: of both.
@@ -120,7 +124,7 @@ def importances(
     """
     settings = {"repeats": repeats, "resamples": resamples, "seed": seed}
     n_steps = folds[0].inputs_nND.shape[1]
-    kinds = groups_by_kind(inputs, blendshapes, region_P, n_steps, transform)
+    kinds = groups_by_kind(inputs, blendshapes, region_P, n_steps, transform, seen)
     tables = [importance(folds, masks, **settings).assign(kind=k) for k, masks in kinds.items()]
     if transform in IN_TIME:
         waves = [in_frequencies(fold) for fold in folds]
@@ -186,6 +190,7 @@ def groups_by_kind(
     region_P: NDArray[np.str_],
     n_steps: int,
     transform: TransformName,
+    seen: Mapping[Block, int],
 ) -> dict[str, dict[str, Mask]]:
     """Kind -> name -> which of the (N, D) inputs; arguments and kinds as in ``importances``.
 
@@ -197,8 +202,11 @@ def groups_by_kind(
         "blendshapes": [region_of_blendshape(name) for name in blendshapes],
         "head": ["head"] * BLOCKS["head"][0],
     } | dict.fromkeys(("landmarks", "pose_free"), np.repeat(region_P, 3).tolist())
+    widths: dict[Block, int] = {name: shape[0] for name, shape in BLOCKS.items()} | dict(seen)
+    widths |= dict.fromkeys(("landmarks", "pose_free"), 3 * len(region_P))
+    widths["blendshapes"] = len(blendshapes)
     for block in inputs:
-        width = int(np.prod(BLOCKS[block]))
+        width = widths[block]
         none = [""] * width
         of_D["block"] += [block] * width
         of_D["blendshape"] += list(blendshapes) if block == "blendshapes" else none

@@ -17,6 +17,7 @@ from facewave import figures
 _TITLES = {"blendshapes": "blendshapes", "landmarks": "landmarks", "pose_free": "pose-free points"}
 _LIMITS = {"variance": (0.1, 120), "velocity": (1, 400)}
 _GREY = {"block": ":", "uniform": "--", "dct": "-.", "pca": "-"}
+_CHANCE: dict[str, Any] = {"color": "0.5", "lw": 0.8, "ls": ":"}
 _LEFT_OUT = ("mean", "approximation sym4", "pyramid db2", "largest db2")
 
 
@@ -36,6 +37,7 @@ def ablation(table: pd.DataFrame, title: str, path: Path) -> None:
     first = table.iloc[0]
     folds = f" over {first['folds']} folds" if first["folds"] > 1 else ""
     subtitle = f"{len(table)} runs{folds}, n = {first['n']} test clips; 95 % intervals"
+    subtitle += f"; dotted: chance, {first['chance']:.1f} %"
     height = rows * (0.9 + 0.17 * len(transforms) * (len(ks) + 1)) + 1
     with _figure(3.2 * columns + 2.2, height, f"{title}\n{subtitle}", path) as figure:
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
@@ -46,6 +48,7 @@ def ablation(table: pd.DataFrame, title: str, path: Path) -> None:
                 some = runs[runs["k"] == k].set_index("transform").reindex(transforms)
                 at = np.arange(len(transforms)) + (number - (len(ks) - 1) / 2) * 0.7 / len(ks)
                 _points(axes, some, at, f"C{number}", f"K = {k}")
+            axes.axvline(first["chance"], **_CHANCE)
             axes.set_yticks(range(len(transforms)), transforms)
             axes.grid(axis="x", alpha=0.3)
             axes.set_title(f"{model} on {inputs}", fontsize=9)
@@ -62,7 +65,9 @@ def leakage(table: pd.DataFrame, title: str, path: Path) -> None:
     if table.empty:
         return
     height = 0.6 + 0.6 * table["role"].nunique() + 0.8
+    chance = table["chance"].mean()  # of both kinds of folds
     subtitle = f"what it brings to have seen the person, n = {table['n'].max()}"
+    subtitle += f"; dotted: chance, {chance:.1f} %"
     with _figure(6, height, f"{title}\n{subtitle}", path) as figure:
         axes = figure.add_subplot()
         roles = table["role"].unique()
@@ -71,6 +76,7 @@ def leakage(table: pd.DataFrame, title: str, path: Path) -> None:
             name = "no subject on two sides" if protocol == "disjoint" else "random folds"
             _points(axes, rows.set_index("role").reindex(roles), at, f"C{number}", name)
         kinds = table.drop_duplicates("role").set_index("role")["model"]
+        axes.axvline(chance, **_CHANCE)
         axes.set_yticks(range(len(roles)), [_named(role, kinds[role]) for role in roles])
         axes.invert_yaxis()
         axes.grid(axis="x", alpha=0.3)
@@ -84,7 +90,9 @@ def removed(table: pd.DataFrame, title: str, path: Path) -> None:
     if table.empty:
         return
     conditions = table["condition"].unique()
+    chance = table["chance"].iloc[0]
     subtitle = f"test clips with fewer frames, n = {table['n'].max()}; 95 % intervals"
+    subtitle += f"; dotted: chance, {chance:.1f} %"
     with _figure(7, 3.4, f"{title}\n{subtitle}", path) as figure:
         axes = figure.add_subplot()
         roles = list(table.groupby("role", sort=False))
@@ -96,6 +104,7 @@ def removed(table: pd.DataFrame, title: str, path: Path) -> None:
         axes.set_xticks(
             range(len(conditions)), ["\n".join(name.rsplit(" ", 1)) for name in conditions]
         )
+        axes.axhline(chance, **_CHANCE)
         axes.set_ylabel("UAR (%)")
         axes.grid(axis="y", alpha=0.3)
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))

@@ -24,6 +24,7 @@ from facewave.workspace import Clips
 FIGURES = (
     *("n", "groups", "folds"),
     *(f"{name}{end}" for name in ("war", "uar") for end in ("", "_low", "_high")),
+    "chance",
 )
 _COPIED = ["video_idx", "file_path", "subject", "source", "actual"]
 
@@ -100,7 +101,7 @@ def answer(model: Trained, clips: Clips, partition: str | int) -> pd.DataFrame:
 
 
 def figures(answers: Answers, settings: Evaluate) -> dict[str, Any]:
-    """``FIGURES``: counts, and WAR and UAR with their 95 % intervals, in percent."""
+    """``FIGURES``: counts, WAR and UAR with their 95 % intervals, and chance, in percent."""
     measured = estimates(
         partial(measures.war_and_uar, answers), answers.group, settings.resamples, settings.seed
     )
@@ -110,4 +111,5 @@ def figures(answers: Answers, settings: Evaluate) -> dict[str, Any]:
         "folds": answers.n_folds,
     }
     shares = [estimate.named(name) for name, estimate in measured.items()]
+    shares.append({"chance": float(measures.chance(measures.confusion(answers)).mean())})
     return counts | {name: round(100 * value, 2) for one in shares for name, value in one.items()}

@@ -1,22 +1,24 @@
 """Stage train: ``python -m facewave.training``.
 
 Reads   data/features/<train.dataset>/ and data/labels/<train.dataset>.csv; for a language model
-        also the clips, and data/landmarks/<train.dataset>/, which says where their faces are
-Writes  models/trained/<partition>/<role>/   config.json, model.safetensors
+        also the clips, and data/faces/<train.dataset>/; for what answers without training
+        data/appearance/<train.dataset>/ or the trajectories
+Writes  models/trained/<partition>/<role>/   config.json, model.safetensors, README.md
         metrics/train/<partition>/           DVCLive's curves of the model
         models/checkpoints/                  what a killed run resumes from
-Test parts are not read: each clip's part is looked up, and only train and val are used.
+Nothing is learnt from test parts: each clip's part is looked up, and only train and val are used.
 ``accelerate launch -m facewave.training`` trains a language model on several GPUs.
 """
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
 import joblib
+import numpy as np
 import torch
 from dvclive import Live
 from threadpoolctl import threadpool_limits
@@ -25,17 +27,24 @@ from tqdm import tqdm
 from facewave import models, params, training
 from facewave.errors import UserError, explain
 from facewave.labels import schema as labels
-from facewave.params import ClassifierKind, Params
-from facewave.training import checkpoints, schema
+from facewave.params import ClassifierKind, Params, UntrainedKind
+from facewave.training import checkpoints, ensemble, knowledge, parts, pretrained, schema
 from facewave.training.checkpoints import Finished
 from facewave.training.classifier import TrainedClassifier
 from facewave.training.fit import NETWORKS, fit
 from facewave.training.loop import Report
-from facewave.training.parts import plan, split
+from facewave.training.schema import Trained
+from facewave.training.untrained import Given
 from facewave.wavelets.schema import Features
 from facewave.workspace import Clips, Dataset
 
 CURVES = Path("metrics/train")
+# An ensemble comes last: it is made of the others.
+_UNTRAINED: dict[UntrainedKind, Callable[[Given], Trained]] = {
+    "pretrained": pretrained.learn,
+    "knowledge": knowledge.learn,
+    "ensemble": ensemble.learn,
+}
 _CODE = [Path(models.__path__[0]) / "classifiers"] + [
     Path(training.__path__[0]) / f"{name}.py"
     for name in ("classifier", "fit", "loop", "losses", "parts")
@@ -55,6 +64,7 @@ def main() -> None:
         )
     features = dataset.read_features()
     clips = dataset.clips(features=features)
+    usable = clips.select(clips.table["usable"])
     if settings.is_regression and settings.baselines:
         print("train.baselines are classifiers: none is trained beside a regression")
 
@@ -66,7 +76,8 @@ def main() -> None:
                 checkpoints.remove_all_but(map(str, settings.partitions), folder)
             for partition in tqdm(settings.partitions, "train", unit="partition"):
                 checkpoints.remove_all_but(schema.roles(settings), schema.ROOT / str(partition))
-                _train_classifiers(clips, partition, features, dataset, loaded)
+                _train_classifiers(usable, partition, features, dataset, loaded)
+                _make_untrained(usable, partition, dataset, loaded)
         if settings.is_language_model:
             _train_language_models(clips, features, dataset, loaded)
 
@@ -91,33 +102,31 @@ def _curves(partition: str | int, wanted: bool) -> Iterator[Report]:
 def _train_classifiers(
     clips: Clips, partition: str | int, features: Features, dataset: Dataset, loaded: Params
 ) -> None:
-    """Train all roles that are classifiers, on the clips with a usable face."""
+    """Train all roles that are classifiers; ``clips`` have a usable face."""
     settings = loaded.train
     kinds: tuple[ClassifierKind, ...] = get_args(ClassifierKind)
     names = schema.roles(settings).items()
     roles = [(role, kind) for role, name in names for kind in kinds if kind == name]
     if not roles:
         return
-    clips = clips.select(clips.table["usable"])
-    train, val = split(clips, labels.parts(clips.table, partition), dataset.classes, settings)
+    part = labels.parts(clips.table, partition)
+    train, val = parts.split(clips, part, dataset.classes, settings)
     if not len(train.codes_n):
         raise UserError(
             f"partition {partition} of {dataset.name} has no usable training clip. "
             "metrics/clean and metrics/extract say why clips were left out."
         )
-    about = {
-        "dataset": dataset.name,
-        "description": dataset.entry.about,
-        "partition": str(partition),
-        "subset": settings.subset,
-        "clips": len(train.codes_n),
-    }
+    learnt = clips.select(parts.is_learnt_from(clips, part, settings)).table
+    about = schema.about(dataset, partition, settings.subset, learnt)
     for role, kind in roles:
-        config, reduction = plan(kind, dataset.classes, clips, features.config, settings)
+        config, reduction = parts.plan(kind, dataset.classes, clips, features.config, settings)
         folder, has_curves = schema.folder(partition, role), role == schema.MODEL
-        tensors = [tensor for part in (train, val) for tensor in (part.inputs_nND, part.codes_n)]
-        if kind in NETWORKS:
-            tensors += [train.targets_nC, val.targets_nC]
+        tensors = [
+            tensor
+            for part in (train, val)
+            for name, tensor in vars(part).items()
+            if name != "targets_nC" or kind in NETWORKS  # the others learn codes
+        ]
         used = schema.used_by(kind, settings) | {"partitions": partition, "inputs": settings.inputs}
         follows_from = (config, used, reduction, features.config, about)
         mark = checkpoints.fingerprint(checkpoints.digest(tensors), _CODE, *follows_from)
@@ -126,8 +135,41 @@ def _train_classifiers(
             continue
         with _curves(partition, has_curves) as log:
             module = fit(config, train, val, settings, reduction, log)
-        TrainedClassifier(module, config, settings.inputs, features.config, about).save(folder)
+        trained = TrainedClassifier(module, config, settings.inputs, features.config, about)
+        schema.save(trained, folder)
         finished.write()
+
+
+def _make_untrained(clips: Clips, partition: str | int, dataset: Dataset, loaded: Params) -> None:
+    """Make the roles that answer without training; ``clips`` have a usable face.
+
+    They are made each time: that takes no longer than to find out whether they must be.
+    """
+    settings = loaded.train
+    names = schema.roles(settings).items()
+    roles = [(role, kind) for kind in _UNTRAINED for role, name in names if name == kind]
+    if not roles:
+        return
+    part = labels.parts(clips.table, partition)
+    is_train_n = parts.is_learnt_from(clips, part, settings)
+    codes_n = clips.table["label"].to_numpy(np.int64)[is_train_n]
+    given = Given(
+        clips,
+        is_train_n,
+        (part == "val").to_numpy(),
+        parts.log_prior(codes_n, len(dataset.classes)),
+        dataset.classes,
+        settings,
+        schema.ROOT / str(partition),
+        schema.about(dataset, partition, settings.subset, clips.select(is_train_n).table),
+    )
+    for role, kind in roles:
+        model = _UNTRAINED[kind](given)
+        with _curves(partition, role == schema.MODEL):  # there are none
+            schema.save(model, schema.folder(partition, role))
+        unknown = model.describe().get("unknown")
+        if unknown and partition == settings.partitions[0]:
+            tqdm.write(f"{role}: knows nothing of {', '.join(unknown)}: they get no probability")
 
 
 def _train_language_models(
@@ -157,7 +199,7 @@ def _train_language_models(
         with _curves(partition, _is_first_process()) as log:
             run.fit(log)
         if _is_first_process():
-            run.trained.save(folder)
+            schema.save(run.trained, folder)
             finished.write()
             for used in (checkpoints.ROOT / str(partition)).glob(f"{schema.MODEL}-*"):
                 shutil.rmtree(used)

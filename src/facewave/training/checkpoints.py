@@ -38,7 +38,7 @@ class Finished:
         write_json(self._path, self._record())
 
     def _record(self) -> dict[str, str]:
-        files = ("config.json", "model.safetensors")
+        files = ("config.json", "model.safetensors", "README.md")
         hashes = {name: sha256(self._model / name) for name in files}
         return {"fingerprint": self._fingerprint, **hashes}
 

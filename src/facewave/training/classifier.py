@@ -19,7 +19,7 @@ from torch import Tensor
 from facewave.files import replacing, write_json
 from facewave.models.classifiers.classifier import Classifier, ClassifierConfig, Majority, build
 from facewave.params import Block
-from facewave.training.schema import Trained, damaged
+from facewave.training.schema import Trained, classification, damaged, encoder_of
 from facewave.workspace import Clips
 
 
@@ -40,6 +40,12 @@ class TrainedClassifier(Trained):
         self.module, self.config = module, config
         self.kind, self.classes = config.kind, config.classes
         self.inputs, self.wavelets, self.about = tuple(inputs), wavelets, about
+        self.encoder = encoder_of(inputs, wavelets)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether real people's validation clips have chosen the temperature."""
+        return self.kind != "majority" and self.about.get("synthetic") is False
 
     def probabilities(self, inputs_nND: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, N, D) -> (n, C), rows adding up to 1."""
@@ -78,19 +84,6 @@ class TrainedClassifier(Trained):
         except (SafetensorError, RuntimeError) as error:
             raise damaged(path, error) from None
         return cls(module.eval(), model, config["inputs"], config["wavelets"], config["about"])
-
-
-def classification(
-    clips: Clips,
-    answered_from: NDArray[np.str_],
-    predicted: Sequence[str] | NDArray[Any],
-    classes: Sequence[str],
-    probabilities_nC: NDArray[np.floating],
-) -> pd.DataFrame:
-    """A table of answers as ``Trained.answer`` gives it."""
-    columns: dict[str, Any] = {"answered_from": answered_from, "predicted": predicted}
-    columns |= {f"p_{name}": p for name, p in zip(classes, probabilities_nC.T, strict=True)}
-    return pd.DataFrame(columns, index=clips.table.index)
 
 
 TRAINED = TrainedClassifier

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -36,11 +35,15 @@ _COOLEST, _HOTTEST = 0.1, 10.0  # temperatures; beyond these there is too little
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """One part's inputs (n, N, D) float32, class codes (n,) int64, targets (n, C) float32."""
+    """One part's inputs (n, N, D) float32, class codes (n,) int64, targets (n, C) float32.
+
+    ``quality_n`` (n,) float32 is the share of each clip's frames with the face: its weight.
+    """
 
     inputs_nND: Tensor
     codes_n: Tensor
     targets_nC: Tensor
+    quality_n: Tensor
 
 
 def configure(
@@ -71,8 +74,10 @@ def fit(
 ) -> Classifier | Majority:
     """Fit a classifier on the training part; validation chooses the epoch and the temperature.
 
-    All that precedes the head is fitted on the training part alone. If ``val`` is empty, the last
-    epoch and temperature 1 are kept. ``reduction`` is how the steps are reduced to ``config.kept``.
+    All that precedes the head is fitted on the training part alone. Each clip counts by its
+    quality, and with ``train.imbalance: weights`` also by how rare its class is. If ``val`` is
+    empty, the last epoch and temperature 1 are kept. ``reduction`` is how the steps are reduced to
+    ``config.kept``.
 
     Raises:
         UserError: train.pca is more than the inputs have, or the training diverged.
@@ -106,17 +111,15 @@ def fit(
 
 
 def _prepare(module: Classifier, part: Samples, counts_C: Tensor, settings: Train) -> Prepared:
-    weights_n = torch.ones(len(part.codes_n))
+    weights_n = part.quality_n
     if settings.imbalance == "weights":
-        weights_n = losses.class_weights(counts_C)[part.codes_n].float()
+        weights_n = weights_n * losses.class_weights(counts_C)[part.codes_n].float()
+    if len(weights_n):  # 1 on average, so that a penalty weighs as much as without them
+        weights_n = weights_n / weights_n.mean()
     targets_nC = part.targets_nC
     if settings.network.label_smoothing:
         targets_nC = losses.smooth(targets_nC, settings.network.label_smoothing)
     return Prepared(module.prepare(part.inputs_nND), part.codes_n, targets_nC, weights_n)
-
-
-def _weights(train: Prepared, settings: Train) -> NDArray[np.float64] | None:
-    return train.weights_n.double().numpy() if settings.imbalance == "weights" else None
 
 
 def _fit_linear(head: Linear, train: Prepared, kind: ClassifierKind, settings: Train) -> None:
@@ -131,7 +134,7 @@ def _fit_linear(head: Linear, train: Prepared, kind: ClassifierKind, settings: T
         solver = LogisticRegression(C=settings.logistic.c, max_iter=20_000, tol=1e-8)
         if kind == "svm":
             solver = LinearSVC(C=settings.svm.c, max_iter=10_000, random_state=settings.seed)
-        solver.fit(inputs, train.codes_n.numpy(), sample_weight=_weights(train, settings))
+        solver.fit(inputs, train.codes_n.numpy(), sample_weight=train.weights_n.double().numpy())
         coefficients, intercepts = solver.coef_ @ directions.T, solver.intercept_
     if len(present) == 2:  # scikit-learn has one row for two classes
         coefficients = np.vstack([0 * coefficients, coefficients])
@@ -155,7 +158,7 @@ def _fit_trees(head: Trees, train: Prepared, settings: Train) -> None:
         subsample=_SUBSAMPLE,
         random_state=settings.seed,
     )
-    solver.fit(inputs, train.codes_n.numpy(), sample_weight=_weights(train, settings))
+    solver.fit(inputs, train.codes_n.numpy(), sample_weight=train.weights_n.double().numpy())
     grown = present[1:] if len(present) == 2 else present  # one row of trees for two classes
     for stage, trees in enumerate(solver.estimators_):
         for code, estimator in zip(grown.tolist(), trees, strict=True):

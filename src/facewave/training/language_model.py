@@ -25,8 +25,7 @@ from facewave.params import Block, Language, Lora
 from facewave.prompts import answers
 from facewave.prompts.examples import Examples, PromptClips, gather
 from facewave.prompts.templates import question
-from facewave.training.classifier import classification
-from facewave.training.schema import Trained, damaged
+from facewave.training.schema import Trained, classification, damaged, encoder_of
 from facewave.workspace import Clips, Dataset
 
 
@@ -58,6 +57,8 @@ class TrainedLanguageModel(Trained):
         self.inputs = tuple(inputs) if config.faces else ()
         self.wavelets, self.about = wavelets, about
         self.needs_face = not settings.frames
+        self.encoder = encoder_of(self.inputs, wavelets)
+        self.needs_pictures = bool(settings.frames) and settings.picture == "face"
         self.needs_transcript = settings.transcript != "none"
         self.writes = settings.answers == "generation" and not config.targets
 

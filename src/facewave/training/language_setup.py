@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import peft
@@ -101,13 +101,10 @@ def prepare(
     config = _configure(backbone, dataset.classes, targets, clips.clips, settings)
     module = LanguageModel(config, backbone)
     prompting = language if config.faces else replace(language, face_tokens=0)
-    about: dict[str, Any] = {
-        "dataset": settings.dataset,
-        "description": dataset.entry.about,
-        "partition": str(partition),
-        "subset": settings.subset,
+    learnt = train_clips if learns else shots
+    about = schema.about(dataset, partition, settings.subset, learnt.table) | {
         "means": train_clips.targets_nT.mean(0).tolist() if learns else [],
-        "learnt": _keys(train_clips if learns else shots),
+        "learnt": _keys(learnt),
         "validated": _keys(val_clips) if learns else [],
     }
     trained = TrainedLanguageModel(
@@ -254,11 +251,14 @@ def _keys(clips: PromptClips) -> list[str]:
 
 
 def _digest(*parts: PromptClips) -> str:
-    """Of all that the clips teach, but for their pictures, whose hash is in ``_keys``."""
+    """Of all that the clips teach."""
     columns = ["video_idx", "file_path", "start", "end", "usable"]
     digests = []
     for clips in parts:
-        texts = (clips.table[columns].to_csv(), list(clips.transcripts), list(clips.answers))
+        texts = (
+            *(clips.table[columns].to_csv(), clips.clips.origins().to_csv()),
+            *(list(clips.transcripts), list(clips.answers)),
+        )
         usable = clips.clips.select(clips.table["usable"])
         arrays = [clips.targets_nT, *([usable.inputs(clips.inputs)] if clips.inputs else [])]
         tensors = checkpoints.digest(torch.from_numpy(array) for array in arrays)

@@ -6,23 +6,50 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from facewave.labels import schema as labels
-from facewave.models.classifiers.classifier import ClassifierConfig, Reduction
+from facewave.models.classifiers.classifier import ClassifierConfig, Majority, Reduction
 from facewave.params import ClassifierKind, Train
 from facewave.training import losses
 from facewave.training.fit import Samples, configure
-from facewave.workspace import Clips
+from facewave.wavelets.schema import mirrored
+from facewave.workspace import Clips, side_by_side
 
 
 def split(
     clips: Clips, parts: pd.Series, classes: Sequence[str], settings: Train
 ) -> tuple[Samples, Samples]:
-    """The training part, cut to ``train.subset``, and the validation part of usable clips."""
-    in_subset = clips.table.index.isin(labels.subset(clips.table, *settings.subset).index)
-    train = clips.select((parts == "train").to_numpy() & in_subset)
+    """The training part, cut to ``train.subset``, and the validation part of usable clips.
+
+    With ``train.mirror`` the training part has the mirror image of each clip, too.
+
+    Raises:
+        UserError: the inputs have no exact mirror image (``wavelets.schema.mirrored``).
+    """
+    train = clips.select(is_learnt_from(clips, parts, settings))
     val = clips.select((parts == "val").to_numpy())
-    return _samples(train, classes, settings), _samples(val, classes, settings)
+    samples = _samples(train, classes, settings)
+    if settings.mirror:
+        at = train.table["at"].to_numpy()
+        images = [mirrored(b, train.blocks[b][at], train.wavelets) for b in settings.inputs]
+        inputs = torch.cat([samples.inputs_nND, torch.from_numpy(side_by_side(images))])
+        rest = (samples.codes_n, samples.targets_nC, samples.quality_n)
+        samples = Samples(inputs, *(torch.cat([one, one]) for one in rest))
+    return samples, _samples(val, classes, settings)
+
+
+def is_learnt_from(clips: Clips, parts: pd.Series, settings: Train) -> NDArray[np.bool_]:
+    """Which clips the training part has, (n,), cut to ``train.subset``."""
+    in_subset = clips.table.index.isin(labels.subset(clips.table, *settings.subset).index)
+    return (parts == "train").to_numpy() & in_subset
+
+
+def log_prior(codes_n: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
+    """The classes' shares of some clips as ``Majority`` counts them, (C,), logarithms."""
+    prior = Majority(n_classes)
+    prior.fit(torch.from_numpy(codes_n))
+    return prior.log_prior.double().numpy()
 
 
 def _samples(clips: Clips, classes: Sequence[str], settings: Train) -> Samples:
@@ -30,7 +57,8 @@ def _samples(clips: Clips, classes: Sequence[str], settings: Train) -> Samples:
     targets = losses.one_hot(codes, len(classes))
     if settings.network.soft_labels:
         targets = torch.from_numpy(labels.soft_labels(clips.table, classes)).float()
-    return Samples(torch.from_numpy(clips.inputs(settings.inputs)), codes, targets)
+    quality = torch.from_numpy(clips.table["face_share"].to_numpy(np.float32))
+    return Samples(torch.from_numpy(clips.inputs(settings.inputs)), codes, targets, quality)
 
 
 def plan(

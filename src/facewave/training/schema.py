@@ -1,22 +1,30 @@
-"""The contract of models/trained/<partition>/<role>/: model.safetensors and config.json.
+"""The contract of models/trained/<partition>/<role>/: model.safetensors, config.json, README.md.
 
 ``role`` is "model" (what params.yaml names) or the name of a baseline. config.json alone rebuilds
 the model; it also says which inputs the model takes, how the wavelets made them, and what it
-learnt from. Of a language model only what was trained beside the backbone is stored.
+learnt from. Of a language model only what was trained beside the backbone is stored. README.md is
+the model's card, for people.
 """
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from facewave.errors import UserError
-from facewave.params import Block, ClassifierKind, LanguageModelKind, Train
-from facewave.workspace import Clips
+from facewave.files import replacing
+from facewave.params import Block, ClassifierKind, LanguageModelKind, Train, UntrainedKind
+from facewave.training import cards
+from facewave.wavelets.schema import SEEN
+from facewave.workspace import Clips, Dataset
 
 if TYPE_CHECKING:
     from facewave.wavelets.schema import Features
@@ -28,6 +36,9 @@ PRIOR: Literal["majority"] = "majority"  # trained beside every classifier: the 
 _MODULES = {  # "type" in config.json -> the module with its class ``TRAINED``
     "classifier": "facewave.training.classifier",
     "language_model": "facewave.training.language_model",
+    "pretrained": "facewave.training.pretrained",
+    "knowledge": "facewave.training.knowledge",
+    "ensemble": "facewave.training.ensemble",
 }
 
 
@@ -40,9 +51,12 @@ class Trained(ABC):
         targets: names of what a regression answers; () of a classifier.
         inputs: the blocks of features that it takes, in order; () if it takes none.
         wavelets: how these were made: the transform's settings and the blendshapes' names.
-        about: what it learnt from: dataset, description, partition, subset; ``before``, datasets
-            and partitions of the runs that it started from; and what its type alone has.
+        about: what it learnt from (``schema.about``); ``before``, datasets and partitions of the
+            runs that it started from; what its type alone has; and, where it has been measured,
+            ``figures`` (cards.Figure by measure).
         needs_face: whether all that it can say of a clip without a usable face is the class prior.
+        encoder: the frame encoder whose answers it reads (``Clips.appearance``), "" for none.
+        needs_pictures: whether it looks at pictures (``Clips.faces``).
         needs_transcript: whether it reads what is said.
         writes: whether it answers in its own words, without probabilities.
     """
@@ -55,6 +69,8 @@ class Trained(ABC):
     wavelets: dict[str, Any]
     about: dict[str, Any]
     needs_face: bool = True
+    encoder: str = ""
+    needs_pictures: bool = False
     needs_transcript: bool = False
     writes: bool = False
 
@@ -83,6 +99,22 @@ class Trained(ABC):
         """Rebuild a model from its folder, whose config.json is ``config``."""
 
     @property
+    def calibrated(self) -> bool:
+        """Whether its numbers are probabilities, by clips of real people; else they are scores."""
+        return False
+
+    def line(self) -> str:
+        """What it is, what it learnt from and how well it did, in a line."""
+        return cards.line(self.kind, self.about)
+
+    def card(self) -> str:
+        """The same in full, as Markdown."""
+        return cards.card(
+            self.kind, self.classes or self.targets, self.inputs, self.wavelets, self.calibrated,
+            self.about,
+        )  # fmt: skip
+
+    @property
     def learnt_from(self) -> set[tuple[str, str]]:
         """What it learnt from, directly or before: (dataset, partition)."""
         before = {(dataset, partition) for dataset, partition in self.about.get("before", [])}
@@ -94,7 +126,11 @@ class Trained(ABC):
         Raises:
             UserError: they are not.
         """
-        expected = self.wavelets if self.inputs else {}
+        expected = {
+            name: value
+            for name, value in (self.wavelets if self.inputs else {}).items()
+            if self.encoder or name != "encoder"
+        }
         differing = [name for name in expected if features.config.get(name) != expected[name]]
         if differing:
             settings = [f"{name}: {expected[name]}" for name in differing if name != "blendshapes"]
@@ -106,23 +142,79 @@ class Trained(ABC):
             )
 
 
+def encoder_of(inputs: Sequence[Block], wavelets: dict[str, Any]) -> str:
+    """The frame encoder whose answers are among a model's inputs, "" if none are."""
+    return str(wavelets["encoder"]["name"]) if set(SEEN) & set(inputs) else ""
+
+
+def classification(
+    clips: Clips,
+    answered_from: NDArray[np.str_],
+    predicted: Sequence[str] | NDArray[Any],
+    classes: Sequence[str],
+    probabilities_nC: NDArray[np.floating],
+) -> pd.DataFrame:
+    """A table of answers as ``Trained.answer`` gives it."""
+    columns: dict[str, Any] = {"answered_from": answered_from, "predicted": predicted}
+    columns |= {f"p_{name}": p for name, p in zip(classes, probabilities_nC.T, strict=True)}
+    return pd.DataFrame(columns, index=clips.table.index)
+
+
 def folder(partition: str | int, role: str) -> Path:
     """Where a trained model lies."""
     return ROOT / str(partition) / role
 
 
-def roles(settings: Train) -> dict[str, ClassifierKind | LanguageModelKind]:
-    """What is trained on every partition: role -> kind; beside a regression no classifier."""
+def roles(settings: Train) -> dict[str, ClassifierKind | UntrainedKind | LanguageModelKind]:
+    """What is made for every partition: role -> kind; beside a regression nothing else."""
     if settings.is_regression:
         return {MODEL: settings.model}
-    return {MODEL: settings.model, PRIOR: PRIOR} | {name: name for name in settings.baselines}
+    others = [name for name in settings.baselines if name != settings.model]
+    return {MODEL: settings.model, PRIOR: PRIOR} | {name: name for name in others}
 
 
 def used_by(kind: ClassifierKind, settings: Train) -> dict[str, Any]:
     """The settings that the fit of a kind of classifier follows from, beside its inputs."""
-    shared = ("dataset", "subset", "partitions", "pca", "imbalance", "seed")
+    shared = ("dataset", "subset", "partitions", "pca", "imbalance", "mirror", "seed")
     group = {"majority": (), "logistic": ("logistic",), "svm": ("svm",), "trees": ("trees",)}
     return {name: asdict(settings)[name] for name in (*shared, *group.get(kind, ("network",)))}
+
+
+def about(
+    dataset: Dataset, partition: str | int, subset: list[float], learnt: pd.DataFrame
+) -> dict[str, Any]:
+    """What a model tells of what it learnt from, of which ``learnt`` are the rows, for config.json.
+
+    Returns:
+        dataset, description, licence, synthetic, partition, subset, clips and people, which is None
+        where not all clips' subjects are known.
+    """
+    people = learnt["subject"].nunique() if (learnt["subject"] != "").all() else None
+    return {
+        "dataset": dataset.name,
+        "description": dataset.entry.about,
+        "licence": dataset.entry.licence,
+        "synthetic": dataset.entry.synthetic,
+        "partition": str(partition),
+        "subset": subset,
+        "clips": len(learnt),
+        "people": people,
+    }
+
+
+def save(trained: Trained, path: Path) -> None:
+    """Write a trained model's folder, with its card."""
+    trained.save(path)
+    with replacing(path / "README.md") as temporary:
+        temporary.write_text(trained.card(), "utf-8")
+
+
+def fingerprint(path: Path) -> str:
+    """The SHA-256 of what a model's folder rebuilds it from."""
+    hashed = hashlib.sha256()
+    for name in ("config.json", "model.safetensors"):
+        hashed.update((path / name).read_bytes())
+    return hashed.hexdigest()
 
 
 def load(path: Path) -> Trained:
@@ -135,7 +227,10 @@ def load(path: Path) -> Trained:
     try:
         config = json.loads((path / "config.json").read_text("utf-8"))
         trained: type[Trained] = import_module(_MODULES[config["type"]]).TRAINED
-        return trained.load(path, config)
+        model = trained.load(path, config)
+        if model.inputs and not {"sides", "encoder"} <= set(model.wavelets):
+            raise ValueError("an earlier version of facewave has written it")
+        return model
     except FileNotFoundError as error:
         raise UserError(
             f"{error.filename or path} is not here. Train it with dvc repro, or fetch it: dvc pull"

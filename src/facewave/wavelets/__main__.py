@@ -1,6 +1,7 @@
 """Stage wavelet: ``python -m facewave.wavelets DATASET``.
 
 Reads   data/landmarks/<dataset>/        trajectories (T, 478, 3) and (T, 52), any T
+        data/appearance/<dataset>/       what an encoder saw: (F, W) and (F, E), any F
 Writes  data/features/<dataset>/         blocks (n, N, ...), mask and quality
         metrics/wavelet/<dataset>.json   how much was condensed into how little
 """
@@ -10,20 +11,23 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from facewave import params
+from facewave.appearance import schema as appearance
 from facewave.errors import explain
 from facewave.files import replacing, write_csv, write_json
 from facewave.landmarks import schema as landmarks
-from facewave.wavelets.features import features, unusable
-from facewave.wavelets.schema import BLOCKS, CLIP_COLUMNS
+from facewave.wavelets.features import features, seen_features, unusable
+from facewave.wavelets.schema import CLIP_COLUMNS, channels_of, shapes
 from facewave.wavelets.transform import Transform
-from facewave.workspace import Dataset
+from facewave.workspace import Dataset, Stored
 
 METRICS = Path("metrics/wavelet")
 _POINTS = 256  # of a clip's time, in functions.npy
@@ -34,47 +38,64 @@ def main(name: str) -> None:
     loaded = params.load()
     dataset = Dataset(name, loaded)
     transform = Transform.of(loaded.wavelets)
+    encoder = appearance.read_config(dataset.appearance)
+    seen_blocks = {name: (len(names),) for name, names in encoder.channels.items()}
+    blocks = shapes(transform.sides) | seen_blocks
+    stored = Stored(dataset.appearance, "appearance")
     index = dataset.read_index()
     rows = index.to_dict("records")
     index["reason"] = [unusable(row, loaded.wavelets.max_gap_s) for row in rows]
     index["usable"] = index["reason"] == ""
-    index["filled"] = (1 - index["face_share"]).where(index["usable"]).round(4)
     with ExitStack() as files:
         write = {
             block: files.enter_context(
                 _array(dataset.features / f"{block}.npy", len(index), transform.numbers, *shape)
             )
-            for block, shape in BLOCKS.items()
+            for block, shape in blocks.items()
         }
         for row in tqdm(index.itertuples(), f"wavelet {name}", len(index), unit="clip"):
             numbers = {
                 block: np.full((transform.numbers, *shape), np.nan, np.float32)
-                for block, shape in BLOCKS.items()
+                for block, shape in blocks.items()
             }
-            if row.usable:
+            looked = stored.read(row.video_idx) if row.usable and seen_blocks else None
+            if row.usable and seen_blocks and not (looked and looked.valid_F.any()):
+                index.loc[row.Index, ["usable", "reason"]] = [False, _unseen(row, stored)]
+            elif row.usable:
                 numbers = features(landmarks.read_row(dataset.landmarks, row), row, transform)
+                numbers |= seen_features(looked, transform) if looked else {}
             for block, write_clip in write.items():
                 write_clip(numbers[block])
 
+    index["filled"] = (1 - index["face_share"]).where(index["usable"]).round(4)
     with replacing(dataset.features / "functions.npy") as temporary, temporary.open("wb") as file:
         np.save(file, transform.over_time(_POINTS))
     write_csv(dataset.features / "clips.csv", index[list(CLIP_COLUMNS)])
     shards = index.loc[index["shard"] != "", "shard"].unique()
     read = (landmarks.read_names(dataset.landmarks / shard) for shard in shards)
-    blendshapes = next(filter(None, read), ())
-    write_json(dataset.features / "config.json", asdict(transform) | {"blendshapes": blendshapes})
+    names = channels_of(next(filter(None, read), ()), transform.sides)
+    config = asdict(transform) | {"blendshapes": names, "encoder": encoder.described}
+    write_json(dataset.features / "config.json", config)
     usable = index[index["usable"]]
-    frames = usable["frames"].mean() if len(usable) else 0.0
+    frames, fps = usable[["frames", "fps"]].mean() if len(usable) else (0.0, 0.0)
     k = min(transform.k, transform.numbers)  # of mean and mean_std, whatever wavelets.k is
     condensed = {
         "clips": len(usable),
-        "channels": sum(math.prod(shape) for shape in BLOCKS.values()),
+        "channels": sum(math.prod(shape) for shape in blocks.values()),
         "numbers_per_channel": k,
         "mean_frames_per_clip": round(frames, 2),
         "compression_ratio": round(frames / k, 2),
+        "compression_of_60_s": round(60 * fps / k, 2),
         "filled_share": round(float(usable["filled"].mean()), 4) if len(usable) else 0.0,
     }
     write_json(METRICS / f"{name}.json", condensed)
+    print(f"{name}: {len(usable)} of {len(index)} clips usable")
+
+
+def _unseen(row: Any, stored: Stored) -> str:
+    """Why no encoder has seen a clip whose landmarks are usable."""
+    (problem,) = stored.column("problem", pd.Series([row.video_idx]))
+    return f"not looked at: {problem or 'no face was cut out of it'}"
 
 
 @contextmanager

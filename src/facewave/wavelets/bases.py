@@ -16,7 +16,8 @@ from facewave.params import Boundary
 
 Floats = NDArray[np.float64]
 
-GRID = 64  # cells that a full decomposition starts from
+OCTAVES = 6  # of a full decomposition
+GRID = 2**OCTAVES  # cells that it starts from
 _POINTS = 1024  # of the clip's time, at least, at which functions are sampled
 _MIDDLES = (np.arange(_POINTS) + 0.5) / _POINTS
 _LEAST = 1e-2  # root-mean-square of a function that lies almost wholly outside the clip
@@ -99,6 +100,26 @@ def lines(k: int) -> Floats:
 def decompose(cells_NC: Floats, wavelet: str, boundary: Boundary) -> list[Floats]:
     """PyWavelets' full decomposition along the first axis, down to the coarsest level."""
     return wavedec(cells_NC, wavelet, _EXTENSION[boundary], int(math.log2(len(cells_NC))))
+
+
+def energies(cells_NC: Floats, wavelet: str) -> Floats:
+    """Root-mean-square over the clip of each octave of movement, (OCTAVES, C), slowest first.
+
+    Of the undecimated transform of GRID cells whose end continues into the start. It follows from
+    the cells' power spectrum alone (Parseval), which shifting them in that circle does not change.
+    With an orthogonal wavelet the squares add up to the cells' variance.
+    """
+    spectrum_FC = np.fft.fft(cells_NC, axis=0) / len(cells_NC)
+    return np.sqrt(_gains(wavelet) @ np.abs(spectrum_FC) ** 2)
+
+
+@cache
+def _gains(wavelet: str) -> Floats:
+    """What each octave passes of each frequency's power, (OCTAVES, GRID)."""
+    details_ON = pywt.swt(np.eye(GRID)[0], wavelet, OCTAVES, trim_approx=True)[1:]
+    powers_OF = np.abs(np.fft.fft(details_ON)) ** 2
+    # Each level of PyWavelets' transform doubles the power.
+    return powers_OF / 2.0 ** np.arange(OCTAVES, 0, -1)[:, None]
 
 
 def wavedec(values_TC: Floats, wavelet: str, extension: str, level: int) -> list[Floats]:

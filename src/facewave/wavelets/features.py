@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from facewave.appearance.schema import Appearance
 from facewave.landmarks.schema import Trajectory, duration, without_pose
 from facewave.params import Block
-from facewave.wavelets.schema import BLOCKS
+from facewave.wavelets.schema import BLOCKS, SEEN, merge, shapes
 from facewave.wavelets.transform import Floats, Transform, fill_gaps
 
 
@@ -22,7 +23,7 @@ def features(
     transform: Transform,
     names: Collection[Block] = tuple(BLOCKS),
 ) -> dict[Block, NDArray[np.float32]]:
-    """One clip's numbers, name -> (N, ...), with gaps interpolated.
+    """One clip's numbers, name -> (N, ...), with gaps interpolated (by ``block``: dropped).
 
     Args:
         trajectory: with a face in at least two frames.
@@ -30,15 +31,45 @@ def features(
         transform: what turns a trajectory into numbers.
         names: which blocks.
     """
-    times_T = trajectory.times_T
-    numbers: dict[Block, NDArray[np.float32]] = {
-        name: transform(values_TC, times_T).astype(np.float32).reshape(-1, *BLOCKS[name])
-        for name, values_TC in channels(trajectory, picture, names).items()
-    }
+    seen = trajectory[trajectory.valid_T] if transform.transform == "block" else trajectory
+    numbers: dict[Block, NDArray[np.float32]] = {}
+    for name, values_TC in channels(seen, picture, names).items():
+        if transform.sides == "merged":
+            apart = values_TC.reshape(-1, *BLOCKS[name])
+            values_TC = merge(name, apart, seen.names).reshape(len(values_TC), -1)
+        shape = shapes(transform.sides)[name]
+        numbers[name] = transform(values_TC, seen.times_T).astype(np.float32).reshape(-1, *shape)
     if "timing" in names:
-        seconds = duration(times_T)
-        timing = np.log2([seconds, len(times_T) / seconds]).astype(np.float32)
+        seconds = duration(trajectory.times_T)
+        rate = len(trajectory.times_T) / seconds
+        timing = np.log2([seconds, rate]).astype(np.float32)
         numbers["timing"] = np.tile(timing, (transform.numbers, 1))
+    return numbers
+
+
+def seen_features(
+    appearance: Appearance, transform: Transform, names: Collection[Block] = SEEN
+) -> dict[Block, NDArray[np.float32]]:
+    """What an encoder saw of one clip as numbers, name -> (N, C), with gaps interpolated.
+
+    A face that was seen once only stays as it is.
+
+    Args:
+        appearance: with a face in at least one row.
+        transform: what turns a trajectory into numbers.
+        names: of blocks; those that the encoder has not are left out.
+    """
+    blocks = {"expression": appearance.expression_FW, "appearance": appearance.appearance_FE}
+    valid_F, times_F = appearance.valid_F, appearance.times_F
+    numbers: dict[Block, NDArray[np.float32]] = {}
+    for name in (name for name in SEEN if name in names and blocks[name].shape[1]):
+        values_FC = blocks[name].astype(np.float64)
+        if valid_F.sum() > 1:
+            values_FC = fill_gaps(values_FC, valid_F, times_F)
+            numbers[name] = transform(values_FC, times_F).astype(np.float32)
+        else:
+            still = np.repeat(values_FC[valid_F], 2, axis=0)
+            numbers[name] = transform(still, np.array([0.0, 1.0])).astype(np.float32)
     return numbers
 
 

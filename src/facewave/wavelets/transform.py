@@ -2,11 +2,23 @@
 
 Legend of names: T frames, C channels, K or N numbers per channel.
 
+There are two purposes. To tell emotions apart (recognition), numbers should not depend on when
+something happened, since nothing lines two clips up in time: ``energy``, the default of
+params.yaml. To bring a trajectory back (reconstruction: drawings, a language model's face tokens)
+they must: ``approximation`` and what follows it.
+
 All transforms but ``block`` see the whole clip: nothing is cut off or padded. In all but
 ``uniform`` every frame counts for as long as it lasts (half-way to its neighbours). Time is
 relative to the clip's length: a clip that is played faster gives the same numbers.
 
-``approximation`` (default)
+``energy``
+    The mean over the clip, and for each octave of movement its root-mean-square over the clip, the
+    slowest first: that there was movement, and how fast, not when. The octaves are those of the
+    undecimated wavelet transform (Percival, 1995, Biometrika 82: the wavelet variance) of 64 cells
+    whose end continues into the start, so that a clip that begins elsewhere in the circle gives the
+    same numbers. There are K - 1, six at most; the last has all faster movement in it: with K = 2
+    and an orthogonal wavelet it is the standard deviation.
+``approximation``
     The coefficients of the K scaling functions of ``wavelet`` over the clip's time that come
     nearest to the trajectory, by least squares weighted with the frames' durations. They are in
     the trajectory's own units and in temporal order. With Haar they are the means over K equal
@@ -16,14 +28,11 @@ relative to the clip's length: a clip that is played faster gives the same numbe
 ``largest``
     A full decomposition of 64 cells. Training learns from its training part which K of the 64 are
     kept, the same for all clips (models/classifiers/reduce.py).
-``energy``
-    K - L local means (L: half of K, 5 at most; over equal parts with Haar), and for each of L
-    octaves of faster movement its root-mean-square over the clip, the slowest first: that there
-    was movement, not when.
 ``block``
     An earlier formula, unchanged, for comparison: ``wavedec`` with level
     max(1, int(log2(2**ceil(log2 T) / 10))), the approximation only, / sqrt(2)**level, the first K
-    numbers, padded with zeros. It drops up to 38 % of a clip's end.
+    numbers, padded with zeros. It drops up to 38 % of a clip's end. Frames without a face are
+    dropped first (features.py), not interpolated.
 
 Rivals: ``mean``, ``mean_std``, ``uniform`` (values at K equal distances in time, by linear
 interpolation), ``dct`` (the first K cosines, by least squares), ``pca`` (64 means, of which
@@ -40,8 +49,9 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 
 from facewave.errors import UserError
-from facewave.params import Boundary, TransformName, Wavelets
+from facewave.params import Boundary, Sides, TransformName, Wavelets
 from facewave.wavelets import bases
+from facewave.wavelets.schema import TIMELESS
 
 Floats = NDArray[np.float64]
 
@@ -51,7 +61,6 @@ RIVALS = ("mean", "mean_std", "uniform", "dct", "pca")  # they have no wavelet
 # Combinations of functions that the frames determine by less than this share of the best determined
 # are left at the mean, since they would amplify noise; long filters have some at a clip's ends.
 _LEAST_SHARE = 0.01
-_OCTAVES = 5  # of energy, at most
 
 
 @dataclass(frozen=True)
@@ -64,12 +73,15 @@ class Transform:
         boundary: what approximation and pyramid assume beyond the clip's ends: open: nothing;
             periodic: that the clip repeats.
         k: numbers per channel.
+        sides: whether left and right of the face are transformed apart, or their mean is
+            (features.py does that).
     """
 
     transform: TransformName = "approximation"
     wavelet: str = "bior3.1"
     boundary: Boundary = "open"
     k: int = 10
+    sides: Sides = "apart"
 
     def __post_init__(self) -> None:
         if self.wavelet not in pywt.wavelist(kind="discrete"):
@@ -86,7 +98,9 @@ class Transform:
     @classmethod
     def of(cls, settings: Wavelets) -> "Transform":
         """The transform that section ``wavelets`` of params.yaml describes."""
-        return cls(settings.transform, settings.wavelet, settings.boundary, settings.k)
+        return cls(
+            settings.transform, settings.wavelet, settings.boundary, settings.k, settings.sides
+        )
 
     @property
     def name(self) -> str:
@@ -97,10 +111,18 @@ class Transform:
 
     @property
     def numbers(self) -> int:
-        """Numbers per channel, N: K, except for the means and where training chooses K of N."""
-        return {"mean": 1, "mean_std": 2, "largest": bases.GRID, "pca": bases.GRID}.get(
-            self.transform, self.k
-        )
+        """Numbers per channel, N: K, but no more than there are, and all where training chooses."""
+        match self.transform:
+            case "mean":
+                return 1
+            case "mean_std":
+                return 2
+            case "energy":
+                return min(self.k, 1 + bases.OCTAVES)
+            case "largest" | "pca":
+                return bases.GRID
+            case _:
+                return self.k
 
     def __call__(self, values_TC: Floats, times_T: Floats) -> Floats:
         """Transform every channel of one clip.
@@ -133,10 +155,11 @@ class Transform:
             case "pca":
                 return cell_means(values_TC, times_T, bases.GRID)
             case "energy":
-                cells = cell_means(values_TC, times_T, self._means * 2**self._octaves)
-                means, *details = bases.wavedec(cells, self.wavelet, "periodization", self._octaves)
-                moving = [np.sqrt((part**2).sum(axis=0) / len(cells)) for part in details]
-                return np.vstack([means / math.sqrt(2) ** self._octaves, *moving])
+                cells = cell_means(values_TC, times_T, bases.GRID)
+                energies = bases.energies(cells, self.wavelet)
+                single, rest = np.split(energies, [max(self.numbers - 2, 0)])
+                last = np.sqrt((rest**2).sum(axis=0))
+                return np.vstack([cells.mean(axis=0), *single, last])[: self.numbers]
             case "block":
                 level = block_level(len(values_TC))
                 means = bases.wavedec(values_TC, self.wavelet, "symmetric", level)[0]
@@ -148,7 +171,7 @@ class Transform:
     def inverse(self, numbers_NC: Floats, times_T: Floats) -> Floats:
         """The trajectory that numbers stand for, (T, C), at frames of any times.
 
-        For ``energy`` and ``mean_std`` it is that of the means: the rest has no place in time. For
+        For ``energy`` and ``mean_std`` it is the mean: the rest has no place in time. For
         ``block`` the last value is held where the clip was cut off.
         """
         if self.transform == "block":
@@ -182,7 +205,7 @@ class Transform:
 
         It has no rows if not all numbers are coefficients of functions of time.
         """
-        if self.transform in ("block", "energy", "mean_std"):
+        if self.transform in ("block", *TIMELESS):
             return np.empty((0, self.numbers), np.float32)
         return self.synthesis((np.arange(points) + 0.5) / points).astype(np.float32)
 
@@ -194,8 +217,6 @@ class Transform:
                 return bases.pyramid(self.wavelet, self.boundary, self.k)
             case "largest":
                 return bases.cells(self.wavelet)
-            case "energy":
-                return bases.scaling_functions(self.wavelet, "periodic", self._means)
             case "pca":
                 return bases.lines(bases.GRID)
             case "dct":
@@ -212,14 +233,6 @@ class Transform:
                 return bases.pyramid_of_one(self.wavelet, self.boundary, self.k)
             case _:
                 return np.eye(self.numbers)[0]  # cosines
-
-    @property
-    def _octaves(self) -> int:
-        return min(_OCTAVES, self.k // 2)
-
-    @property
-    def _means(self) -> int:
-        return self.k - self._octaves
 
 
 @lru_cache(maxsize=64)
@@ -265,12 +278,16 @@ def frame_edges(times_T: Floats) -> Floats:
 
 def cell_means(values_TC: Floats, times_T: Floats, n_cells: int) -> Floats:
     """Means over equal parts of the clip's time, (n_cells, C)."""
-    edges = frame_edges(times_T)
-    # The integral is piecewise linear with knots at the edges: interpolating it is exact.
-    parts_TC = values_TC * np.diff(edges)[:, None]
-    integral = make_interp_spline(edges, np.vstack([0 * parts_TC[:1], parts_TC]).cumsum(0), k=1)
-    at = np.linspace(edges[0], edges[-1], n_cells + 1)
-    return np.diff(integral(at), axis=0) * n_cells / (edges[-1] - edges[0])
+    return _averaging(n_cells, times_T.astype(np.float64).tobytes()) @ values_TC
+
+
+@lru_cache(maxsize=64)
+def _averaging(n_cells: int, times: bytes) -> Floats:
+    """Each frame's share of each cell, (n_cells, T), shared by clips of equal times (float64)."""
+    edges = frame_edges(np.frombuffer(times))
+    cells = np.linspace(edges[0], edges[-1], n_cells + 1)[:, None]
+    overlaps = np.minimum(cells[1:], edges[1:]) - np.maximum(cells[:-1], edges[:-1])
+    return np.maximum(overlaps, 0) * n_cells / (edges[-1] - edges[0])
 
 
 def fill_gaps(values_TC: Floats, valid_T: NDArray[np.bool_], times_T: Floats) -> Floats:

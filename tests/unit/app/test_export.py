@@ -40,5 +40,12 @@ def test_usable_clips_as_an_array_of_dicts(
         np.testing.assert_array_equal([record[name] for record in records], block[usable])
     assert {tuple(record) for record in records} == {("file_path", "landmarks", "blendshapes")}
 
+    config = Path("data/features/demo/config.json")
+    apart = config.read_text("utf-8")
+    config.write_text(apart.replace('"sides": "apart"', '"sides": "merged"'), "utf-8")
+    assert facewave("export-npy", "merged/all.npy") == 2
+    assert "left and right merged. Set wavelets.sides: apart" in capsys.readouterr().err
+    assert not Path("merged").exists()
+    config.write_text(apart, "utf-8")
     assert facewave("export-npy", "again/all.npy") == 0
     assert Path("again/all.npy").read_bytes() == Path("out/all.npy").read_bytes()

@@ -1,8 +1,12 @@
 """``facewave predict``: what is printed of a clip, by every kind of model."""
 
+import io
+import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +15,31 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from facewave.app.predict import predict_all
+from facewave.app.predict import Options, predict_all, windows
 from facewave.app.pseudo_label import pseudo_label
 from facewave.errors import UserError
+from facewave.faces.__main__ import main as crop
+from facewave.files import sha256
 from facewave.landmarks import cache as cache_of_detections
 from facewave.landmarks.schema import ClipFacts, Trajectory
 from facewave.prompts import answers
+from facewave.training import schema as training
+from facewave.training.schema import Trained
+from facewave.workspace import Clips
 from language_project import write_model, write_project
-from making import REPOSITORY, SETTINGS, remember, trained_project, trajectory, write_params
+from making import (
+    REPOSITORY,
+    SETTINGS,
+    in_turn,
+    remember,
+    trained_project,
+    trajectory,
+    write_params,
+)
 
 Capture = pytest.CaptureFixture[str]
 WORDS = {"happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"}
+OWN = "models/trained/split/model"
 
 
 def probabilities(output: str) -> dict[str, float]:
@@ -39,49 +57,220 @@ def test_a_demo_clip_needs_no_landmarker_and_a_model_can_be_named(
     found = {}
     for role in ("model", "majority"):
         folder = trained_project() / "models/trained/1" / role
-        assert predict_all([REPOSITORY / "data/raw/demo/clips/1.mp4"], folder, 25.0)
+        assert predict_all([REPOSITORY / "data/raw/demo/clips/1.mp4"], options(str(folder)))
         output = capsys.readouterr().out
+        kind = {"model": "mlp"}.get(role, role)
+        assert (
+            f"model: {kind}, learnt from demo (synthetic numbers of a test; 18 clips, 6 people)"
+            in output
+        )
+        assert "beware: it learnt from synthetic clips and says nothing about real faces" in output
         assert re.search(r"1\.mp4: \d+ frames, [\d.]+ s, a face in 100% of the frames", output)
+        assert "score" in output
+        assert "probability" not in output
         found[role] = probabilities(output)
         assert set(found[role]) == WORDS
         assert sum(found[role].values()) == pytest.approx(100, abs=0.5)
         assert list(found[role].values()) == sorted(found[role].values(), reverse=True)
     assert found["model"] != found["majority"]
     with pytest.raises(UserError, match=r"models/trained/split/model.* is not here\. Train it"):
-        predict_all([REPOSITORY / "data/raw/demo/clips/1.mp4"], None, 25.0)
-    for fps in (0.0, -25.0):
-        with pytest.raises(UserError, match=f"--fps is {fps:g}; pictures need more"):
-            predict_all([Path("params.yaml")], None, fps)
+        predict_all([REPOSITORY / "data/raw/demo/clips/1.mp4"], options())
 
 
-def test_a_gap_is_warned_about_and_answered_all_the_same(
+def options(model: str = OWN, **changes: Any) -> Options:
+    """Of the project's own model."""
+    return Options(model, **changes)
+
+
+def remembered(folder: Path, frames: int, gap: range = range(0), name: str = "a") -> Path:
+    """A clip of 25 frames a second in the cache of detections, without a face in some frames."""
+    clip = folder / f"{name}.mp4"
+    clip.write_text(f"known by its hash {name}")
+    seen = trajectory(frames, seed=1, gaps=tuple(gap))
+    key = cache_of_detections.key(clip, 25.0, SETTINGS)
+    facts = ClipFacts(25.0, 640, 480, frames)
+    remember(key, replace(seen, times_T=np.arange(frames) / 25), facts)
+    return clip
+
+
+def test_a_clip_that_a_dataset_would_leave_out_is_refused_unless_forced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.chdir(trained_project())
-    gap_too_long = "warning: no face for 1.20 s: longer gaps than wavelets.max_gap_s (1)"
-    for gap, warning in (
-        (0, ""),
-        (24, ""),
-        (30, gap_too_long),
-        (60, "warning: face_share is 0.85, less than 0.9"),
-        (400, "warning: no face in any frame"),
+    gap_too_long = "no face for 3.20 s: longer gaps than wavelets.max_gap_s (3)"
+    for gap, reason, can_be_forced in (
+        (0, "", True),
+        (74, "", True),
+        (80, gap_too_long, True),
+        (300, "face_share is 0.25, less than 0.3", True),
+        (400, "no face in any frame", False),
     ):
-        clip = tmp_path / f"{gap}.mp4"
-        clip.write_text(f"known by its hash {gap}")
         start = 100 if gap < 400 else 0
-        seen = trajectory(400, seed=1, gaps=tuple(range(start, start + gap)))
-        key = cache_of_detections.key(clip, 25.0, SETTINGS)
-        remember(key, replace(seen, times_T=np.arange(400) / 25), ClipFacts(25.0, 640, 480, 400))
-        answered = predict_all([clip], None, 25.0)
+        clip = remembered(tmp_path, 400, range(start, start + gap), str(gap))
+        assert predict_all([clip], options()) == (not reason)
         output = capsys.readouterr().out
-        assert ("warning" in output) == bool(warning)
-        assert warning in output
         assert f"a face in {1 - gap / 400:.0%} of the frames" in output
-        assert answered == (gap < 400)
-        if answered:
-            assert sum(probabilities(output).values()) == pytest.approx(100, abs=0.5)
-        else:
-            assert "no answer: there is no face to judge by" in output
+        assert (f"no answer: {reason}" in output) == bool(reason)
+        assert ("--force answers anyway" in output) == (bool(reason) and can_be_forced)
+        assert bool(probabilities(output)) == (not reason)
+
+        assert predict_all([clip], options(force=True)) == can_be_forced
+        output = capsys.readouterr().out
+        assert (f"forced: {reason}" in output) == (bool(reason) and can_be_forced)
+        assert ("no answer: no face in any frame" in output) != can_be_forced
+        assert "--force" not in output
+
+
+def test_windows_are_the_whole_clip_and_the_last_ends_with_it() -> None:
+    assert list(windows(3.0, 3, 1)) == list(windows(3.0000000000000004, 3, 1)) == []
+    assert list(windows(3.5, 3, 1)) == [(0, 3), (1, 3.5)]
+    assert list(windows(6.0, 3, 1)) == [(0, 3), (1, 4), (2, 5), (3, 6)]
+    assert list(windows(1.0, 0.3, 0.1))[-1] == pytest.approx((0.7, 1.0))
+    assert len(list(windows(1.0, 0.3, 0.1))) == 8
+    for duration in (3.01, 5.99, 7.3, 60):
+        spans = list(windows(duration, 3, 2))
+        assert spans[0][0] == 0
+        assert spans[-1][1] == duration
+        assert all(end - start > 1 for start, end in spans)
+        assert all(later[0] <= end for (_, end), later in pairwise(spans))
+
+
+def test_a_window_is_answered_as_that_part_of_the_clip_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(trained_project())
+    clip = remembered(tmp_path, 200, range(130, 190))  # 8 s, the last windows without many faces
+    part = tmp_path / "part.mp4"
+    part.write_text("seconds 2 to 5 of it")
+    seen = replace(trajectory(200, seed=1), times_T=np.arange(200) / 25)[50:125]
+    key = cache_of_detections.key(part, 25.0, SETTINGS)
+    remember(key, seen, ClipFacts(25.0, 640, 480, 75))
+    out = tmp_path / "answers.json"
+    logistic = str(training.folder("split", "logistic"))
+    assert predict_all([clip, part], options(logistic, stdout="json", out=out))
+    printed = capsys.readouterr()
+    assert out.read_text() == printed.out
+    assert "model: logistic" in printed.err
+    whole, alone = json.loads(printed.out)
+    assert [(w["start"], w["end"]) for w in whole["windows"]] == [(s, s + 3) for s in range(6)]
+    assert whole["windows"][2]["scores"] == pytest.approx(alone["scores"], abs=1.5e-4)
+    assert whole["windows"][3]["scores"] != pytest.approx(alone["scores"], abs=1.5e-4)
+    assert alone["windows"] == []
+    last = whole["windows"][5]
+    assert (last["usable"], last["answered_from"], last["scores"]) == (False, "", {})
+    assert "face_share is 0.2, less than 0.3" in last["reason"]
+
+    assert predict_all([clip], options(logistic))
+    output = capsys.readouterr().out
+    assert "in windows of 3 s, one every 1 s:" in output
+    assert len(re.findall(r"^    (\w+) +[ ▁▂▃▄▅▆▇█]{5}·$", output, re.M)) == 7
+    stretches = re.findall(r"^ +([\d.]+) to ([\d.]+) s +(\w+)", output, re.M)
+    assert stretches[0][0] == "0.0"
+    assert stretches[-1] == ("6.0", "8.0", "no")
+    assert all(a[1] == b[0] for a, b in pairwise(stretches))
+
+
+def test_records_say_what_a_program_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(trained_project())
+    clips = [remembered(tmp_path, 100), remembered(tmp_path, 50, range(50), "blind")]
+    assert not predict_all(clips, options(stdout="json", window=2))
+    good, blind = json.loads(capsys.readouterr().out)
+    assert list(good) == [
+        *("file", "sha256", "frames", "duration", "face_share", "usable", "reason", "forced"),
+        *("model", "answered_from", "predicted", "scores", "windows"),
+    ]
+    assert (good["file"], good["sha256"]) == (str(clips[0]), sha256(clips[0]))
+    assert (good["frames"], good["duration"], good["face_share"]) == (100, 4.0, 1.0)
+    assert (good["usable"], good["reason"], good["forced"]) == (True, "", False)
+    assert good["answered_from"] == "face"
+    assert good["predicted"] == max(good["scores"], key=good["scores"].__getitem__)
+    assert set(good["scores"]) == WORDS
+    assert sum(good["scores"].values()) == pytest.approx(1, abs=1e-3)
+    assert (blind["usable"], blind["answered_from"], blind["scores"]) == (False, "", {})
+    assert blind["reason"] == "no face in any frame"
+
+    out = tmp_path / "answers.csv"
+    assert not predict_all(clips, options(stdout="csv", window=2, out=out))
+    text = capsys.readouterr().out
+    assert out.read_text() == text
+    table = pd.read_csv(io.StringIO(text), keep_default_na=False)
+    assert table["file"].tolist() == [str(clips[0])] * 4 + [str(clips[1])]
+    assert table["start"].tolist() == ["", "0.0", "1.0", "2.0", ""]
+    assert table["score_happy"].astype(str).tolist()[0] == str(good["scores"]["happy"])
+    assert table["score_happy"].tolist()[-1] == ""
+    assert [column for column in table if column.startswith("score_")]
+
+
+def test_scores_are_probabilities_once_real_people_have_calibrated_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(trained_project())
+    clip = remembered(tmp_path, 50)
+    for role, noun in (("model", "probability"), ("majority", "score")):
+        folder = tmp_path / role
+        shutil.copytree(training.folder("split", role), folder)
+        config = json.loads((folder / "config.json").read_text())
+        config["about"]["synthetic"] = False
+        (folder / "config.json").write_text(json.dumps(config))
+        assert predict_all([clip], options(str(folder)))
+        output = capsys.readouterr().out
+        assert re.search(rf"emotion +{noun}\b", output)
+        assert "beware" not in output
+    assert predict_all([], options(str(tmp_path / "model"), card=True))
+    card = capsys.readouterr().out
+    assert "# mlp" in card
+    assert "Its numbers are probabilities" in card
+
+
+class Eyes(Trained):
+    """A model without features: it tells the mean of a blendshape over a row's own trajectory."""
+
+    def __init__(self) -> None:
+        self.kind, self.classes, self.targets = "eyes", ("open", "shut"), ()
+        self.inputs, self.wavelets, self.about = (), {}, {}
+
+    def answer(self, clips: Clips) -> pd.DataFrame:
+        rows = [clips.trajectory(name) for name in clips.table["video_idx"]]
+        means = [float(row.blendshapes_TB[:, 9].mean()) for row in rows if row is not None]
+        seen_from = [
+            "prior" if row is not None and row.times_T[0] > 1.9 else "face" for row in rows
+        ]
+        answers = {"answered_from": seen_from, "predicted": "open", "p_open": means}
+        return pd.DataFrame(answers, clips.table.index).assign(p_shut=lambda t: 1 - t["p_open"])
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": self.kind}
+
+    def save(self, path: Path) -> None:
+        raise NotImplementedError
+
+    @classmethod
+    def load(cls, path: Path, config: dict[str, Any]) -> "Eyes":
+        raise NotImplementedError
+
+
+def test_any_model_answers_and_one_that_knows_only_the_prior_has_not_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(trained_project())
+    monkeypatch.setattr("facewave.app.predict.choose", lambda model: Eyes())
+    clip = remembered(tmp_path, 125)
+    assert predict_all([clip], options(stdout="json"))
+    captured = capsys.readouterr()
+    assert "model: eyes\n" in captured.err
+    (answer,) = json.loads(captured.out)
+    values = trajectory(125, seed=1).blendshapes_TB[:, 9]
+    assert answer["scores"]["open"] == pytest.approx(values.mean(), abs=1e-4)
+    first, second, third = answer["windows"]
+    assert first["scores"]["open"] == pytest.approx(values[:75].mean(), abs=1e-4)
+    assert second["scores"]["open"] == pytest.approx(values[25:100].mean(), abs=1e-4)
+    assert (third["scores"], third["answered_from"], third["predicted"]) == ({}, "", "")
+    assert third["reason"] == "the model finds no face to judge by"
+    assert predict_all([clip], options(stdout="csv"))
+    table = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert table["score_open"].isna().tolist() == [False, False, False, True]
 
 
 # Language models.
@@ -94,6 +283,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose train.model is a language model, not yet trained."""
     folder = tmp_path_factory.mktemp("made")
     write_project(folder)
+    with pytest.MonkeyPatch.context() as patch:  # faces cut out of the clips themselves
+        patch.setattr("facewave.pool.each", in_turn)
+        patch.chdir(folder)
+        crop("demo")
     return folder
 
 
@@ -114,7 +307,7 @@ def answer(made: Path, monkeypatch: pytest.MonkeyPatch) -> Answer:
         write_model(made, **model)
         key = cache_of_detections.key(CLIP, 25.0, SETTINGS)
         remember(key, seen or seen_in_003(), ClipFacts(30.0, 64, 48, 12))
-        return predict_all([CLIP], None, 25.0)
+        return predict_all([CLIP], options(force=True))  # its face is small
 
     return run
 
@@ -178,10 +371,10 @@ def test_without_a_face_a_language_model_looks_at_the_frames(
     blind = trajectory(12, seed=4, gaps=tuple(range(12)))
     assert answer(blind, faces=True, mode="pretrain")
     output = capsys.readouterr().out
-    assert "warning: no face in any frame" in output
+    assert "answered without the face: no face in any frame" in output
     assert sum(probabilities(output).values()) == pytest.approx(100, abs=0.5)
     assert not answer(blind, faces=True, mode="pretrain", frames=0)
-    assert "no answer: there is no face to judge by" in capsys.readouterr().out
+    assert "no answer: no face in any frame" in capsys.readouterr().out
 
 
 def test_written_answers_and_numbers_are_printed(
@@ -191,7 +384,7 @@ def test_written_answers_and_numbers_are_printed(
     assert "no answer: what the model wrote is none of its labels" in capsys.readouterr().out
     with monkeypatch.context() as context:
         context.setattr(answers, "texts", lambda *_: iter([" Sad.\n"]))
-        assert predict_all([CLIP], None, 25.0)
+        assert predict_all([CLIP], options())
     assert "emotion, as the model wrote it: sad" in capsys.readouterr().out
     targets = ("valence", "score.stress")
     assert answer(targets=targets, objective="mse", faces=True)

@@ -76,6 +76,21 @@ def table(dataset: str = "demo") -> pd.DataFrame:
     return labels.read(Path(f"data/labels/{dataset}.csv")).set_index("video_idx")
 
 
+def test_clips_of_words_that_are_not_chosen_are_no_unlabelled_clips(project: Path) -> None:
+    path = project / "data/labels/demo.csv"
+    whole = labels.read(path)
+    ask()
+    answered = whole["video_idx"].isin(rows()["video_idx"]) & (whole["excluded"] != "")
+    assert answered.any()
+    other = {"excluded": str(labels.Reason.NOT_CHOSEN), "actual": "contempt"}
+    labels.write(
+        path, whole.assign(**{n: whole[n].mask(answered, v) for n, v in other.items()}), WORDS
+    )
+    TRACK.unlink()
+    ask()
+    assert not set(whole.loc[answered, "video_idx"]) & set(rows()["video_idx"])
+
+
 def test_clips_without_a_label_and_those_of_the_test_part_are_answered(
     project: Path, capsys: Capture
 ) -> None:

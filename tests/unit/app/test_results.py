@@ -23,9 +23,12 @@ MODEL = bounded(0.8125, 0.75, 0.7, auc=0.9, name="mlp")
 SPLIT: dict[str, Any] = {
     **{"n": 12, "subjects": 4, "unusable": 1, "interval_over": "clips", "model": MODEL},
     "majority": bounded(0.25, 0.2, 0.15, auc=None, name="majority"),
+    **{"classes": 5, "absent": ["fear"], "chance": 0.2},
 }
 OVER_FOLDS = SPLIT | {"n": 97, "subjects": 30, "unusable": 0, "interval_over": "subjects"}
-OVER_FOLDS["model"] = MODEL | {"fold": {"1": {}, "2": {}}}
+OVER_FOLDS["model"] = MODEL | {
+    "fold": {"1": {"absent": ["fear"]}, "2": {"absent": ["fear", "[sad]", "angry"]}}
+}
 
 Shown = Callable[[dict[str, Any]], str]
 
@@ -58,8 +61,13 @@ def test_every_protocol_and_role_with_intervals(shown: Shown) -> None:
         "in % WAR UAR macro F1 AUC ECE",
         "model (mlp) 81.2 [71, 86] 75.0 [65, 80] 70.0 [60, 75] 90.0 5.4",
         "majority 25.0 [15, 30] 20.0 [10, 25] 15.0 [5, 20] - 5.4",
+        "chance 20.0",
     ]
     assert [row for row in rows if row in expected] == 2 * expected
+    over = "UAR is the mean recall of 5 classes; no test clip is fear."
+    assert over in rows
+    of_folds = "Where a fold lacks some, its UAR is over the others: no [sad], angry in fold 2."
+    assert f"{over} {of_folds}" in rows
     for text in ("report.json", "data/answers/answers.csv", "metrics/evaluate/plots"):
         assert text in out
     for key in ("split", "folds"):
@@ -83,6 +91,7 @@ def test_a_regressions_targets_with_their_intervals(shown: Shown) -> None:
         "mean": {"name": "mean", "score.stress": floor},
     }
     split = {name: value for name, value in SPLIT.items() if not isinstance(value, dict)} | roles
+    del split["classes"], split["absent"], split["chance"]
     out = shown({"dataset": "demo: x", "targets": ["score.stress"], "split": split})
     rows = [" ".join(line.split()) for line in out.splitlines()]
     expected = [

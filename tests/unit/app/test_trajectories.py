@@ -47,11 +47,14 @@ def test_a_demo_clip_is_drawn_the_same_every_time(capsys: pytest.CaptureFixture[
     assert Path("21.trajectories.png").read_bytes() == Path("again.png").read_bytes()
 
 
-def test_what_the_numbers_keep_follows_the_settings(shipped: Path) -> None:
+def test_what_the_numbers_keep_follows_the_settings_if_they_can_be_turned_back(
+    shipped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pictures = set()
-    for k, transform in ((2, "dct"), (20, "energy")):
+    for k, transform, kept in ((2, "dct", 2), (7, "energy", 10)):  # 10 of an approximation
         write_params(shipped, wavelets={"k": k, "transform": transform})
         pictures.add(drawn(CLIP).tobytes())
+        assert f"29 frames, {kept} numbers a trajectory" in capsys.readouterr().out
     assert len(pictures) == 2
 
 

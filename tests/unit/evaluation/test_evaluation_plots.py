@@ -99,7 +99,9 @@ def test_a_target_without_clips_or_variance_has_no_ccc(saved: list[Any], tmp_pat
 
 def test_each_condition_is_a_panel_with_its_ranges(saved: list[Any], tmp_path: Path) -> None:
     columns = ["condition", "range", "n", "uar", "uar_low", "uar_high"]
-    plots.robustness(pd.DataFrame(ROWS, columns=columns), "mlp on a corpus", tmp_path / "a.png")
+    plots.robustness(
+        pd.DataFrame(ROWS, columns=columns), 0.25, "mlp on a corpus", tmp_path / "a.png"
+    )
     yaw, fps, subject = saved[0].axes
     assert [axes.get_title() for axes in saved[0].axes] == ["yaw", "fps", "subject"]
     assert [axes.get_ylabel() for axes in saved[0].axes] == ["UAR (%)", "", "UAR (%)"]
@@ -111,12 +113,29 @@ def test_each_condition_is_a_panel_with_its_ranges(saved: list[Any], tmp_path: P
     assert heights == [[70, 90], [30, 50]]
     assert points.get_offsets()[:, 1].round(6).tolist() == [80, 40, 20]
     assert len({tuple(colour) for colour in points.get_facecolors()}) == 2  # without an interval
-    assert yaw.lines[0].get_ydata() == [60, 60]
-    assert "all 60 test clips" in saved[0].get_suptitle()
+    assert [list(line.get_ydata()) for line in yaw.lines] == [[60, 60], [25, 25]]
+    assert "all 60 test clips; dotted: chance, 25.0 %" in saved[0].get_suptitle()
     many = [ROWS[0], *(("subject", f"s{i:03}", 6, 0.5, 0.2, 0.9) for i in range(200))]
-    plots.robustness(pd.DataFrame(many, columns=columns), "mlp on a corpus", tmp_path / "a.png")
+    plots.robustness(
+        pd.DataFrame(many, columns=columns), 0.25, "mlp on a corpus", tmp_path / "a.png"
+    )
     (subject,) = saved[1].axes
     assert ticks(subject, "x") == []  # no room for 200 names
     assert len(subject.collections[1].get_offsets()) == 200
-    plots.robustness(pd.DataFrame(ROWS[:1], columns=columns), "a test", tmp_path / "a.png")
+    plots.robustness(pd.DataFrame(ROWS[:1], columns=columns), 0.25, "a test", tmp_path / "a.png")
     assert saved[2].axes == []
+
+
+def test_each_partition_is_named_once_with_or_without_validation(
+    saved: list[Any], tmp_path: Path
+) -> None:
+    for name, losses in (("split", ["train_loss", "val_loss"]), ("1", ["train_loss"])):
+        folder = tmp_path / name / "plots/metrics"
+        folder.mkdir(parents=True)
+        for loss in losses:
+            (folder / f"{loss}.tsv").write_text(f"step\t{loss}\n0\t1.5\n1\t1.0\n", "utf-8")
+    folders = {name: tmp_path / name for name in ("split", "1")}
+    plots.curves(folders, ("epoch", "nats"), "a test", tmp_path / "a.png")
+    (axes,) = saved[0].axes
+    assert axes.get_legend_handles_labels()[1] == ["split", "fold 1"]
+    assert len(axes.lines) == 3

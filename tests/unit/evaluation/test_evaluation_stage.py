@@ -79,7 +79,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     doubted = (rows["role"] == "model") & (rows["video_idx"] == DOUBTED)
     sure = [f"p_{word}" for word in WORDS]
     rows.loc[doubted, ["predicted", *sure]] = ["happy", 0.97, 0.01, 0.01, 0.01]
-    write(folder, rows, classifiers())
+    transductive = {"kind": "logistic", "transductive": True}
+    write(folder, rows, classifiers(logistic=transductive))
     found = evaluate(folder)
     assert set(found) == {"confusion", "robustness", "curves"}
     axes = found["curves"].axes[0]
@@ -104,7 +105,8 @@ def model_over_folds(project: Path) -> pd.DataFrame:
 
 def test_figures_and_intervals_follow_from_the_answers(project: Path) -> None:
     report = read_json(project, "report")
-    assert list(report) == ["dataset", "classes", "split", "folds"]
+    assert list(report) == ["dataset", "classes", "transductive", "split", "folds"]
+    assert report["transductive"] == ["logistic"]
     assert (report["dataset"], report["classes"]) == (f"demo: {ABOUT}", list(WORDS))
     rows, _ = prediction.read(project / prediction.ROOT)
     for key, partitions, n, subjects, over in (
@@ -112,9 +114,11 @@ def test_figures_and_intervals_follow_from_the_answers(project: Path) -> None:
         ("folds", [*FOLDS], 36, 12, "subjects"),
     ):
         summary = report[key]
-        assert list(summary)[:4] == ["n", "subjects", "unusable", "interval_over"]
-        assert [*summary.values()][:4] == [n, subjects, 1, over]
-        assert {role: summary[role]["name"] for role in list(summary)[4:]} == ROLES
+        names = ["n", "subjects", "unusable", "interval_over", "classes", "absent", "chance"]
+        assert list(summary)[:7] == names
+        absent = [word for word in WORDS if word not in set(rows["actual"])]
+        assert [*summary.values()][:7] == [n, subjects, 1, over, 3, absent, 0.3333]
+        assert {role: summary[role]["name"] for role in list(summary)[7:]} == ROLES
         for role in ROLES:
             figures = summary[role]
             own = rows[(rows["role"] == role) & rows["partition"].isin(partitions)]
@@ -137,9 +141,33 @@ def test_figures_and_intervals_follow_from_the_answers(project: Path) -> None:
             assert [fold["n"] for fold in in_folds.values()] == [12] * len(in_folds)
             assert figures["confusion"] == measures.confusion(answered).sum(0).tolist()
     folds = report["folds"]
-    expected = {"n": 36} | {name: folds["model"][name] for name in ("war", "uar", "macro_f1")}
+    expected = {"n": 36, "chance": 0.3333} | {
+        name: folds["model"][name] for name in ("war", "uar", "macro_f1")
+    }
     expected |= {role: {"uar": folds[role]["uar"]} for role in ("majority", "logistic")}
     assert read_json(project, "metrics") == expected
+
+
+def test_uar_and_chance_are_over_the_classes_of_each_fold() -> None:
+    rows = answers(FOLDS).query("role == 'model'")
+    first = FOLDS[0]
+    lacking = rows[(rows["partition"] != first) | (rows["actual"] != "sad")]
+    models = replace(classifiers(), roles={"model": {"kind": "mlp"}})
+    summary = task(models, SETTINGS).summarize(lacking)
+    in_folds = summary["model"]["fold"]
+    assert "sad" not in summary["absent"]
+    for fold, figures in in_folds.items():
+        assert figures["classes"] == (2 if fold == first else 3)
+        assert ("sad" in figures["absent"]) == (fold == first)
+        own = lacking[lacking["partition"] == fold]
+        recall = (own["actual"] == own["predicted"]).groupby(own["actual"]).mean()
+        assert figures["uar"] == pytest.approx(recall.mean(), abs=1e-4)
+        assert figures["chance"] == pytest.approx(1 / len(recall), abs=1e-4)
+    mean = sum(figures["chance"] for figures in in_folds.values()) / len(in_folds)
+    assert summary["chance"] == pytest.approx(mean, abs=1e-4)
+    # Whoever always says the same word of those that every fold has is at chance, exactly.
+    always = task(models, SETTINGS).summarize(lacking.assign(predicted="happy"))
+    assert always["model"]["uar"] == pytest.approx(summary["chance"], abs=1e-4)
 
 
 def test_what_the_clips_do_not_give_is_none() -> None:

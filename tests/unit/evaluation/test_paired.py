@@ -105,17 +105,30 @@ def test_p_is_the_share_of_swaps_of_whole_groups_that_differ_as_much() -> None:
     assert (one.value, one.low, one.high) == (0, 0, 0)
 
 
+def test_chance_is_that_of_the_folds_classes() -> None:
+    rng = np.random.default_rng(3)
+    one, other = simulated(rng, better=0.2)
+    kept = (one.fold > 0) | (one.actual == 0)  # the first fold has one class alone
+    one, other = one.at(kept), other.at(kept)
+    found = paired.compare(one, other, RESAMPLES, seed=0)
+    in_folds = [len(set(one.actual[one.fold == fold])) for fold in range(one.n_folds)]
+    assert found.classes == len(set(one.actual))
+    assert sorted(in_folds) == [1, 2, 2]
+    assert found.chance == pytest.approx(np.mean([1 / n for n in in_folds]))
+
+
 def comparison(uar: Difference, groups: int = 12, folds: int = 5, over: bool = True) -> Comparison:
     # The WAR says the opposite, which the sentence leaves to the table.
     war = Difference(0.1, 0.9, -0.9, -0.7, 0.0005)
-    return Comparison({"war": war, "uar": uar}, 86, folds, groups, over)
+    return Comparison({"war": war, "uar": uar}, 86, folds, groups, 6, 1 / 6, over)
 
 
 def said(found: Comparison, grouped_by: str = "subjects") -> str:
     return paired.sentence(("A", "B"), found, grouped_by)
 
 
-UNITS = "paired over 86 clips of 12 subjects, 5 folds"
+LEVEL = "6 classes, chance 16.7 %"
+UNITS = f"paired over 86 clips of 12 subjects, 5 folds; {LEVEL}"
 
 
 def test_the_sentence_of_a_difference() -> None:
@@ -142,9 +155,17 @@ def test_few_groups_are_told() -> None:
     narrow = "With fewer than 10 groups the interval is over single clips, and too narrow."
     unable = "With fewer than 6 groups no p can be below 0.05."
     end = "p = 0.03; paired over 86 clips of"
-    assert said(comparison(some, 9, over=False)).endswith(f"{end} 9 subjects, 5 folds). {narrow}")
-    assert said(comparison(some, 5, 1, over=False)).endswith(f"5 subjects). {narrow} {unable}")
-    assert said(comparison(some, 1, 1, over=False)).endswith(f"1 subject). {narrow} {unable}")
-    assert said(comparison(some, 40), "sources").endswith(f"{end} 40 sources, 5 folds).")
-    assert said(comparison(some, 86), "clips").endswith("paired over 86 clips, 5 folds).")
-    assert said(comparison(some, 80), "clips").endswith("over 86 clips in 80 groups, 5 folds).")
+    assert said(comparison(some, 9, over=False)).endswith(
+        f"{end} 9 subjects, 5 folds; {LEVEL}). {narrow}"
+    )
+    assert said(comparison(some, 5, 1, over=False)).endswith(
+        f"5 subjects; {LEVEL}). {narrow} {unable}"
+    )
+    assert said(comparison(some, 1, 1, over=False)).endswith(
+        f"1 subject; {LEVEL}). {narrow} {unable}"
+    )
+    assert said(comparison(some, 40), "sources").endswith(f"{end} 40 sources, 5 folds; {LEVEL}).")
+    assert said(comparison(some, 86), "clips").endswith(f"paired over 86 clips, 5 folds; {LEVEL}).")
+    assert said(comparison(some, 80), "clips").endswith(
+        f"over 86 clips in 80 groups, 5 folds; {LEVEL})."
+    )

@@ -24,7 +24,7 @@ def entry(root: Path | str, reader: str, **options: Any) -> Dataset:
 
 
 def collected(given: Dataset, **settings: Any) -> Any:
-    return collect.collect(given, "demo", Labels(**(vars(SETTINGS) | settings)))
+    return collect.collect(given, "demo", Labels(**(vars(SETTINGS) | settings)))[0]
 
 
 def kept(table: Any) -> Any:
@@ -106,7 +106,15 @@ def test_what_an_entry_may_not_say_is_refused() -> None:
         ("afew_va", {"parts": parts}, "datasets.demo.parts: the reader"),
         ("union", {"table": "x.csv"}, "no use for it; it takes parts."),
         ("union", {"parts": parts}, "table: the reader ferv39k has no use for it; it takes clips."),
-        ("dfew", {"words": ["good", "bad"]}, "datasets.demo.words: dfew has words of its own. Use"),
+        (
+            *("dfew", {"words": ["happy", "good", "bad"]}),
+            "datasets.demo.words: 'good', 'bad': not among the words of dfew, which are happy, ",
+        ),
+        ("mafw", {"words": ["happy", "contempt"]}, "words: 'happy': not among the words of mafw"),
+        ("union", {"words": ["happiness"]}, "'happiness': not among the words of union, which are"),
+        ("afew_va", {"words": ["calm"]}, "not among the words of afew_va, which are none"),
+        ("afew_va", {"words": ["happy"]}, "datasets.demo: afew_va has no words there"),
+        ("afew_va", {"min_count": 2}, "min_count: there are no words to count"),
         ("mafw", {"track": "triple"}, "mafw has no track 'triple'; it has single, compound."),
         ("dfew", {"table": "../x.csv"}, "leaves the dataset's folder"),
         ("dfew", {"clips": "/x/{order}.mp4"}, "leaves the dataset's folder"),
@@ -142,6 +150,52 @@ def test_own_words_stay_and_seven_are_the_common_ones(three: Path) -> None:
     without = table[table["excluded"] != ""]
     assert set(without["excluded"]) == {Reason.NO_COUNTERPART}
     assert set(without["note"]) == {"contempt"}
+
+
+def test_a_list_chooses_words_and_orders_their_codes(three: Path) -> None:
+    cases: list[tuple[str, list[str], dict[str, str]]] = [
+        ("mafw", ["sadness", "happiness"], {"sadness": "", "happiness": ""}),  # its own
+        ("mafw", ["sad", "happy"], {"sad": "", "happy": "", "": Reason.NO_COUNTERPART}),
+        ("mafw", ["sad"], {"sad": "", "happy": Reason.NOT_CHOSEN, "": Reason.NO_COUNTERPART}),
+        ("ferv39k", ["Sad", "Happy"], {"Sad": "", "Happy": ""}),
+        ("ferv39k", ["Sad"], {"Sad": "", "Happy": Reason.NOT_CHOSEN}),
+        ("dfew", ["sad"], {"sad": "", "happy": Reason.NOT_CHOSEN, "": Reason.NO_SINGLE_LABEL}),
+    ]
+    for reader, chosen, expected in cases:
+        given = entry(three / reader, reader, words=chosen)
+        assert collect.words_of(given) == tuple(chosen)
+        table, words = collect.collect(given, "demo", SETTINGS)
+        assert words == tuple(chosen)
+        found = table.drop_duplicates(["actual", "excluded"]).set_index("actual")["excluded"]
+        if reader == "mafw" and chosen[0] == "sadness":
+            expected = expected | {"contempt": Reason.NOT_CHOSEN}
+        assert found.to_dict() == expected, (reader, chosen)
+        others = table[table["excluded"] == Reason.NOT_CHOSEN]
+        assert (others["note"] == others["actual"]).all()
+        assert others.index.isin(schema.with_trajectories(table).index).all()
+    union = collected(entry(three, "union", words=["sad"]))
+    assert set(kept(union)["actual"]) == {"sad"}
+    assert set(kept(union)["dataset"]) == {"dfew", "ferv39k", "mafw"}
+
+
+def test_copies_with_a_chosen_and_another_word_contradict_each_other(tmp_path: Path) -> None:
+    for order in (1, 2):
+        write_clip(tmp_path / f"{order}.mp4", 7)
+    votes = ["10,0,0,0,0,0,0,1,1,1.mp4", "0,10,0,0,0,0,0,2,2,2.mp4"]
+    header = ",".join([*VOTE_COLUMNS, "order", "label", "file_path"])
+    write_lines(tmp_path, "Annotation/annotation.csv", header, *votes)
+    table = collected(entry(tmp_path, "dfew", words=["happy"]))
+    assert table["excluded"].tolist() == [Reason.CONFLICTING_CLIPS] * 2
+
+
+def test_a_word_with_too_few_clips_is_left_out(three: Path) -> None:
+    for least, kept_words in ((0, SEVEN), (1, ("happy", "sad")), (20, ("happy", "sad")), (99, ())):
+        given = entry(three / "ferv39k", "ferv39k", words="seven", min_count=least)
+        table, words = collect.collect(given, "demo", SETTINGS)
+        assert words == tuple(word for word in SEVEN if word in kept_words)
+        assert len(kept(table)) == (40 if words else 0)
+    assert set(table["excluded"]) == {Reason.RARE_WORD}
+    assert set(table["note"]) == {f"{word}: 20, fewer than 99" for word in ("happy", "sad")}
 
 
 # Official parts.

@@ -129,7 +129,7 @@ def test_a_word_list_that_is_written_is_read_and_any_other_refused(tmp_path: Pat
 def test_only_what_concerns_the_label_alone_still_has_trajectories() -> None:
     of_the_label = {
         "no single label", "vote tie", "label contradicts votes", "low agreement",
-        "no counterpart", "no official part",
+        "no counterpart", "no official part", "word not chosen", "rare word",
     }  # fmt: skip
     for reason in Reason:
         rows = pd.DataFrame({"excluded": ["", reason.value]})
@@ -192,7 +192,7 @@ def test_an_unknown_fold_and_too_few_folds_are_refused() -> None:
 def test_without_folds_there_is_the_split_alone() -> None:
     rows = in_folds([1, 1], fold=pd.array([None, None], dtype="Int64"))
     assert schema.parts(rows, "split").tolist() == ["train", "train"]
-    with pytest.raises(UserError, match=r"has no folds, only its official split. Use \[split\]"):
+    with pytest.raises(UserError, match=r"has no folds, only a split. Set it to \[split\]"):
         schema.parts(rows, 1)
 
 

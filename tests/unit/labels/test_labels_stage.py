@@ -130,7 +130,9 @@ def test_every_row_is_kept_or_left_out_with_its_reason(good: Path, clips: Path) 
 
     assert lines[0] == "demo: 43 rows, 33 kept, 10 left out"
     left = [reason for _, reason, _ in ODD if reason]
-    for line, reason in zip(lines[1:], left, strict=True):
+    absent = "demo: no clip is neutral, angry, surprise, disgust, fear; min_count: 1 leaves such"
+    assert lines[-1] == f"{absent} words out"
+    for line, reason in zip(lines[1:-1], left, strict=True):
         assert line.startswith("  annotation.csv:")
         assert f": {reason}" in line
     assert tuple(table.columns) == schema.COLUMNS
@@ -198,10 +200,48 @@ def test_without_any_clip_the_missing_files_are_named(
 
 def test_of_many_rows_left_out_each_reason_is_printed_once(good: Path) -> None:
     write_table(good, [*good_rows(), *(row(i, 1) for i in range(50, 71)), row(71), row(72)])
-    assert run(good)[1] == [
+    assert run(good)[1][:-1] == [
         "demo: 53 rows, 30 kept, 23 left out",
         "  23 x missing file, the first: annotation.csv:32 (clips/50.mp4)",
     ]
+
+
+def test_rare_words_and_those_absent_from_a_part_are_named(good: Path) -> None:
+    for i in range(31, 34):
+        write_clip(good / ROOT / f"clips/{i}.mp4", i)
+    rows = [*good_rows(), row(31, 3, "s0"), row(32, 4, "s0"), row(33, 4, "s0")]
+    write_table(good, rows)
+    write_params(good, DEMO | {"words": ["sad", "angry", "happy", "neutral"], "min_count": 2})
+    table, lines = run(good)
+    assert schema.read_words(good / TABLE) == ("sad", "angry", "happy")
+    assert "demo: words with fewer than 2 clips, left out: neutral (1)" in lines
+    report = json.loads((good / REPORT).read_text("utf-8"))
+    assert report["rare_words"] == {"neutral": 1}
+    assert report["reasons"]["rare word"]["rows"] == "annotation.csv: 32"
+    codes = table[table["excluded"] == ""].groupby("actual")["label"].unique().map(list)
+    assert codes.to_dict() == {"sad": [0], "angry": [1], "happy": [2]}
+    assert table.loc[table["actual"] == "neutral", "label"].isna().all()
+    # Its clips are one subject's: in the test part of one fold, and then in no training part.
+    fold = int(table.loc[table["actual"] == "angry", "fold"].iloc[0])
+    in_test = next(line for line in lines if "no test clip is angry" in line)
+    in_train = next(line for line in lines if "no train clip is angry" in line)
+    for k in range(1, 6):
+        assert (f"fold {k}" in in_test) == (k != fold)
+    assert f"fold {fold}" in in_train
+    assert in_train.endswith("; it cannot be answered there")
+    assert in_test.endswith("; UAR there is over the other words")
+
+
+def test_few_clips_have_fewer_folds_or_none_and_it_is_said(good: Path) -> None:
+    for n, folds, parts in ((4, 0, {"train", "test"}), (6, 3, {"train", "val", "test"})):
+        write_table(good, [row(i, 1 + i % 2, subject="") for i in range(1, n + 1)])
+        table, lines = run(good)
+        assert set(table["split"]) == parts
+        assert table["fold"].nunique() == folds
+        said = next(line for line in lines if "Set train.partitions to" in line)
+        assert said.startswith("demo: 3 folds instead of 5, " if folds else "demo: no folds, only")
+        assert ("demo, split: no clip is in val" in "".join(lines)) == (not folds)
+        (good / "data/labels/demo.folds.json").unlink()
 
 
 # labels.on_problem: fail.
@@ -219,7 +259,7 @@ def test_a_problem_fails_the_run_once_all_is_written(
         "demo: 2 rows have problems, and labels.on_problem is fail. They are listed "
         "above and in metrics/clean/demo.json; correct them, or set it to exclude."
     )
-    assert capsys.readouterr().out.splitlines()[1:] == [
+    assert capsys.readouterr().out.splitlines()[1:-1] == [
         "  annotation.csv:32: unreadable file (clips/31.mp4: 0 bytes)",
         "  annotation.csv:33: missing file (clips/32.mp4)",
     ]
@@ -264,7 +304,7 @@ def test_clips_that_are_folders_of_pictures_in_an_official_split(bare: Path) -> 
         (lists / f"{part}_All.csv").write_text(lines, "utf-8")
     write_params(bare, {"reader": "ferv39k"}, on_problem="fail")
     table, lines_out = run(bare)
-    assert lines_out == ["demo: 50 rows, 50 kept, 0 left out"]
+    assert lines_out[0] == "demo: 50 rows, 50 kept, 0 left out"
     assert table["split"].value_counts().to_dict() == {"train": 36, "val": 4, "test": 10}
     assert (table["split"] == "test").tolist() == [False] * 40 + [True] * 10
     assert table["fold"].isna().all()

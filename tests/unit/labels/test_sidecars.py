@@ -303,7 +303,7 @@ def collected(root: Path, clips: str) -> list[str]:
     entry = Dataset(
         reader="aff_wild2", root=str(root), about="a test", track="va", clips=clips, window=0.02
     )
-    table = collect.collect(entry, "wild", SETTINGS)
+    table, _ = collect.collect(entry, "wild", SETTINGS)
     assert set(schema.single_label(table)["file_path"]) == {
         clips.format(video=name) for name in "ab"
     }

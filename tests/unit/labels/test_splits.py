@@ -269,25 +269,78 @@ def test_clips_that_come_later_are_placed_by_their_words(store: Path) -> None:
         assert (counts - 20).abs().max() <= 3
 
 
-def test_too_few_subjects_are_refused(store: Path) -> None:
-    for subjects, folds in [(0, 5), (1, 2), (4, 5), (2, 2)]:
-        with pytest.raises(UserError, match=f"^{subjects} subjects cannot fill"):
-            assign(people(9, each=20).head(20 * subjects), store, folds=folds)
-        assert not store.exists()
+def test_few_subjects_fill_fewer_parts_and_it_is_said_which(tmp_path: Path) -> None:
+    for subjects, folds, parts in [
+        (1, set(), {"train"}),
+        (2, set(), {"train", "test"}),
+        (3, {1, 2, 3}, {"train", "val", "test"}),
+        (4, {1, 2, 3, 4}, {"train", "val", "test"}),
+        (5, {1, 2, 3, 4, 5}, {"train", "val", "test"}),
+    ]:
+        store = tmp_path / f"{subjects}.json"
+        table = assign(people(subjects, each=20), store)
+        assert set(table["fold"].dropna()) == folds
+        assert set(table["split"]) == parts
+        assert_shares_nobody(table.assign(fold=table["fold"].fillna(0)))
+        again = assign(people(subjects, each=20), store)
+        pd.testing.assert_frame_equal(again, table)
+        few = splits.shortage(table.reset_index(), FOLDS, store)
+        has = f"the clips are of {subjects} subjects, and at most {10 * subjects} clips have the "
+        has += "same word"
+        if not folds:
+            assert few == (
+                f"no folds, only a split, because {has}, and 3 folds (test, validation, "
+                "train) need as many of both. Set train.partitions to [split], or add clips."
+            )
+        elif len(folds) < FOLDS:
+            known = ", ".join(map(str, sorted(folds)))
+            assert few == (
+                f"{len(folds)} folds instead of 5, because {has}. Set train.partitions "
+                f"to [split, {known}]; once there are more clips, delete {store} to draw 5."
+            )
+        else:
+            assert few == ""
 
 
-def test_few_clips_of_many_words_are_refused_or_drawn(tmp_path: Path) -> None:
+def test_two_clips_of_each_word_train_and_test_each_word(store: Path) -> None:
+    table = assign(clips([""] * 6, [0, 1, 2] * 2), store)
+    assert table["fold"].isna().all()
+    words = table.groupby("split")["actual"].agg(lambda of_part: sorted(of_part)).to_dict()
+    assert words == dict.fromkeys(("test", "train"), sorted(WORDS[:3]))
+    few = splits.shortage(table.reset_index(), FOLDS, store)
+    assert few.startswith(
+        "no folds, only a split, because there are 6 clips, and at most 2 clips have"
+    )
+    store.unlink()
+    assert set(assign(in_parts(n_train=1, n_test=9), store)["split"]) == {"train", "test"}
+
+
+def test_official_folds_and_parts_are_not_too_few(store: Path) -> None:
+    for kept in (in_folds(folds=3), in_parts()):
+        table = assign(kept, store).reset_index()
+        assert splits.shortage(table, FOLDS, store) == ""
+
+
+def test_few_folds_stay_as_they_are_and_none_are_drawn_once_clips_suffice(store: Path) -> None:
+    first = assign(people(4), store)
+    second = assign(people(30), store)
+    assert set(second["fold"]) == {1, 2, 3, 4}
+    pd.testing.assert_frame_equal(second.loc[first.index, PLACES], first[PLACES])
+    store.unlink()
+    assert assign(people(2), store)["fold"].isna().all()
+    assert set(assign(people(30), store)["fold"]) == {1, 2, 3, 4, 5}
+
+
+def test_few_clips_of_many_words_are_drawn(tmp_path: Path) -> None:
     table = assign(clips([""] * 10, [3] * 10), tmp_path / "one word.json")
     assert counted(table["split"]) == {"train": 8, "val": 1, "test": 1}
     table = assign(nobody(100), tmp_path / "nobody.json")
     assert counted(table["split"]) == {"train": 80, "val": 10, "test": 10}
     assert set(table["fold"].value_counts()) == {20}
-    for n in (10, 12):
-        try:
-            table = assign(clips([""] * n, [i % 7 for i in range(n)]), tmp_path / f"{n}.json")
-        except UserError:
-            continue
-        assert set(table["split"]) == {"train", "val", "test"}
+    for n in range(7, 22):
+        table = assign(clips([""] * n, [i % 7 for i in range(n)]), tmp_path / f"{n}.json")
+        assert set(table["split"]) == {*(["val"] if n > 14 else []), "train", "test"} or n == 7
+        assert table["split"].eq("train").any()
 
 
 def test_a_damaged_store_is_refused_and_left_alone(store: Path) -> None:
@@ -320,7 +373,7 @@ SIZES = st.lists(st.integers(1, 12), min_size=10, max_size=25)
 @given(
     sizes=SIZES,
     words=st.lists(st.integers(0, 1), min_size=400, max_size=400),
-    folds=st.integers(2, 6),
+    folds=st.integers(3, 6),
     new=st.lists(st.integers(0, 30), min_size=1, max_size=8),
     gone=st.sets(st.integers(0, 40), max_size=20),
 )

@@ -8,7 +8,7 @@ import pytest
 
 from facewave.errors import UserError
 from facewave.labels.readers import CORPORA
-from facewave.labels.schema import SEVEN
+from facewave.labels.schema import SEVEN, common, components
 from facewave.labels.vocabulary import to_seven
 
 FILE = resources.files("facewave.labels").joinpath("vocabulary.csv").read_text("utf-8")
@@ -40,8 +40,8 @@ def test_each_word_is_one_of_the_seven_or_says_why_not() -> None:
         assert tuple(found) == words
         assert set(found.values()) <= {*SEVEN, ""}
         why_not = {row["word"]: row["why_not"] for row in ROWS if row["reader"] == reader}
-        for word, common in found.items():
-            assert bool(common) != bool(why_not[word]), word
+        for word, counterpart in found.items():
+            assert bool(counterpart) != bool(why_not[word]), word
 
 
 def test_no_two_words_of_a_track_become_one() -> None:
@@ -80,3 +80,29 @@ def test_the_counterparts_of_one_corpus_as_an_example() -> None:
     assert to_seven("ravdess", words) == dict(zip(words, common, strict=True))
     with pytest.raises(UserError, match="no counterparts for dfew's 'contempt'"):
         to_seven("dfew", ("happy", "contempt"))
+
+
+def test_a_word_of_any_corpus_has_its_counterpart_whatever_the_spelling() -> None:
+    for row in ROWS:
+        for word in (row["word"], row["word"].upper(), row["word"].capitalize()):
+            assert common([word]) == {word: row["common"] or row["word"].lower()}, word
+    spellings = ("Anger", "anger", "angry", "Angrily", "ANGRY")
+    assert common(spellings) == dict.fromkeys(spellings, "angry")
+    others = ("contempt", "Contempt", "boredom", "anxiety", "Other", "family")
+    assert common(others) == {word: word.lower() for word in others}
+
+
+def test_compounds_are_taken_apart() -> None:
+    expected = {
+        "Happily Surprised": {"happy", "surprise"},
+        "Disgustedly Surprised": {"disgust", "surprise"},
+        "Fearfully Angry": {"fear", "angry"},
+        "sadness_helplessness": {"sad", "helplessness"},
+        "anger_disgust_contempt": {"angry", "disgust", "contempt"},
+        "happiness": {"happy"},
+    }
+    assert {word: set(components(word)) for word in expected} == expected
+    for words in COMPOUND.values():
+        assert all(2 <= len(components(word)) <= 4 for word in words if "_" in word or " " in word)
+    adverbs = {name for word in OWN["raf_db", "compound"] for name in components(word)}
+    assert adverbs <= set(SEVEN)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from facewave import assets
 from facewave.errors import UserError
-from facewave.landmarks import cache, model_file, schema
+from facewave.landmarks import cache, schema
 from facewave.landmarks.schema import EMPTY, ClipFacts
 from making import SETTINGS, remember, write_to_shard
 from trajectories import NAMES, assert_equal, random_trajectory
@@ -37,7 +38,7 @@ def test_the_key_is_of_all_that_changes_a_detection_and_of_nothing_else(
     assert key(time_limit_s=1.0, **same) == key()
     keys = {key(), key(other), key(fps=10.0), key(max_side=640)}
     keys |= {key(whose="largest"), key(whose="longest")}
-    monkeypatch.setattr(model_file, "SHA256", "0" * 64)
+    monkeypatch.setattr(assets, "LANDMARKER", replace(assets.LANDMARKER, sha256="0" * 64))
     keys.add(key())
     monkeypatch.setattr(cache, "VERSION", 99)
     keys.add(key())

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from facewave import params
+from facewave import assets, params, pool
 from facewave.errors import UserError
-from facewave.landmarks import cache, extract, model_file, pool, schema
+from facewave.landmarks import cache, extract, schema
 from facewave.landmarks.__main__ import main
 from facewave.landmarks.schema import ClipFacts
 from making import SETTINGS, remember, write_params, write_to_shard, write_video
@@ -36,7 +36,9 @@ def detected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Names of the clips that a pool detects, in its order; clip 2 fails, clip 9 is lost."""
     names: list[str] = []
 
-    def each(_: Work, tasks: Iterable[Any], limit: float) -> Iterator[tuple[str, str]]:
+    def each(
+        _: Work, tasks: Iterable[Any], limit: float, processes: int | None = None
+    ) -> Iterator[tuple[str, str]]:
         assert limit == SETTINGS.time_limit_s
         for key, (target, clip, *_) in tasks:
             assert target == cache.place(key)
@@ -45,8 +47,8 @@ def detected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
                 remember(key, random_trajectory(12, seed=int(clip.stem)), FACTS)
             yield key, "it took longer than 3 s" if clip.stem == "2" else ""
 
-    monkeypatch.setattr("facewave.landmarks.pool.each", each)
-    monkeypatch.setattr(model_file, "get", lambda: tmp_path / model_file.NAME)
+    monkeypatch.setattr("facewave.pool.each", each)
+    monkeypatch.setattr(assets, "get", lambda asset: tmp_path / asset.name)
     return names
 
 
@@ -79,7 +81,7 @@ def test_a_cluster_gets_the_same_tasks(
         assert address == "tcp://a:1"
         return pool.each(work, tasks, limit)
 
-    monkeypatch.setattr("facewave.landmarks.cluster.each", each)
+    monkeypatch.setattr("facewave.cluster.each", each)
     settings = replace(SETTINGS, scheduler="tcp://a:1")
     assert len(extract.ensure(clips, "clips", FPS, settings).detected) == 3
     assert detected == ["3", "2", "1"]
@@ -116,6 +118,7 @@ def test_the_stage_counts_names_and_judges(
     assert "demo: 4 clips: 1 came with the dataset (data/trajectories/demo), 0 from" in printed
     assert "3 detected now\n  detected now: clips/1.mp4, clips/2.mp4, clips/3.mp4\n" in printed
     assert "  left out: clips/2.mp4: it took longer than 3 s\n" in printed
+    assert printed.endswith("\ndemo: 3 of 4 usable\n")
     assert counts == counts | {"clips": 4, "usable": 3, "frames": 27, "face_share": 0.6667}
     assert counts["left_out"] == {"2": "it took longer than 3 s"}
     assert counts["measures"]["frames"] == {"p5": 0.45, "median": 7.5, "p95": 12.0}
@@ -146,9 +149,9 @@ def test_hashes_are_remembered_between_runs(
     clips: list[Path], detected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extract.ensure(clips, "clips", FPS, SETTINGS)
-    monkeypatch.setattr("facewave.landmarks.hashes._SETTLED_S", -1.0)
+    monkeypatch.setattr("facewave.hashes._SETTLED_S", -1.0)
     extract.ensure(clips, "clips", FPS, SETTINGS)
     read: list[Path] = []
-    monkeypatch.setattr("facewave.landmarks.hashes.sha256", read.append)
+    monkeypatch.setattr("facewave.hashes.sha256", read.append)
     extract.ensure(clips, "clips", FPS, SETTINGS)
     assert read == []

@@ -202,8 +202,8 @@ def judged(clip: Trajectory, problem: str = "", **limits: Any) -> str:
 def test_a_problem_comes_first_then_limits_below_and_above() -> None:
     share = "(share of the frames with the followed face)"
     for frames, faces, reason in (
-        (50, 45, ""),
-        (50, 44, f"face_share is 0.88, less than 0.9 {share}"),
+        (50, 15, ""),
+        (50, 14, f"face_share is 0.28, less than 0.3 {share}"),
         (9, 9, "face_frames is 9, less than 10 (frames with the followed face)"),
         (10, 10, ""),
         (50, 0, "no face in any frame"),

@@ -14,6 +14,7 @@ import pytest
 
 from facewave.landmarks import quality, schema, shards
 from facewave.landmarks.schema import EMPTY, ClipFacts
+from facewave.shards import PER_SHARD
 from making import SETTINGS, contents, remember, write_to_shard
 from trajectories import NAMES, assert_equal, random_trajectory
 
@@ -35,8 +36,8 @@ def out(tmp_path: Path) -> Path:
 @pytest.fixture
 def keys(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Forty cached clips; four of them make a shard."""
-    assert shards._CLIPS == 500
-    monkeypatch.setattr(shards, "_CLIPS", 4)
+    assert PER_SHARD == 500
+    monkeypatch.setattr("facewave.shards.PER_SHARD", 4)
     for i, key in enumerate(KEYS):
         remember(key, random_trajectory(3, seed=i) if i % 9 else EMPTY, FACTS if i % 9 else BROKEN)
     return KEYS

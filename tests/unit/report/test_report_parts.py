@@ -81,17 +81,18 @@ def test_the_headline_has_the_model_beside_the_majority() -> None:
     assert sentences.protocol(report(split=answers(("split",), 2))) == "split"
     ends = {"war_low": 0.457, "war_high": 0.607, "uar_low": 0.467, "uar_high": 0.629}
     model = {"name": "mlp", "war": 0.532, "uar": 0.548, "recall": dict.fromkeys("abcdefg")} | ends
-    summary = {"model": model, "majority": {"name": "majority", "war": 0.139}}
+    summary: dict[str, Any] = {"model": model, "majority": {"name": "majority", "war": 0.139}}
+    summary |= {"classes": 7, "chance": 1 / 7}
     assert sentences.headline(summary, ()).replace("\u00a0", " ") == (
         "The MLP names the emotion of 53.2 % of the test clips (WAR, 95 % interval 45.7 to 60.7); "
         "always naming the most frequent emotion gets 13.9 %. With each of the 7 emotions counting "
-        "the same it is 54.8 % (UAR, 95 % interval 46.7 to 62.9)."
+        "the same it is 54.8 % (UAR, 95 % interval 46.7 to 62.9; chance is 14.3 %)."
     )
     assert sentences.baseline(summary) == ""
     for name, uar in (("svm", 0.5), ("trees", 0.52)):
         summary[name] = {"name": name, "uar": uar, "uar_low": 0.4, "uar_high": 0.6}
     text = sentences.baseline(summary).replace("\u00a0", " ")
-    assert "boosted trees has the highest UAR, 52.0 % (40.0 to 60.0)" in text
+    assert "boosted trees has the highest UAR, 52.0 % (40.0 to 60.0; chance is 14.3 %)" in text
     assert "facewave compare model trees" in text
 
 
@@ -100,7 +101,8 @@ def good(**report: Any) -> dict[str, Any]:
     return {
         "clean": {"rows": 300, "excluded": 0},
         "extract": {"clips": 300, "usable": 300, "left_out": {}},
-        "report": report | {"folds": {"n": 300, "subjects": 60, "interval_over": "subjects"}},
+        "report": report
+        | {"folds": {"n": 300, "subjects": 60, "interval_over": "subjects", "chance": 0.5}},
         "study": {"leakage": {"model": {"difference": 5.0}, "logistic": {"difference": 9.0}}},
     }
 
@@ -175,7 +177,9 @@ def test_each_doubt_alone() -> None:
         "Fewer than 20 test clips: sad (19)": model(confusion=[[135, 15], [10, 9]]),
         "Not in the test clips: fear": unheard_class,
         "No better than logistic regression: By UAR the MLP": model(uar=0.89),
-        "It may be guessing": model(uar_low=0.5),
+        "It may be guessing: The interval of UAR reaches down to chance, 50.0\u00a0%.": model(
+            uar_low=0.5
+        ),
         "do not measure certainty: They are off by 10.1 points": model(calibration_error=0.101),
         "It also recognises people: Where folds share subjects, UAR is 5.1 points": of(
             "study", **leaking
@@ -212,6 +216,15 @@ def test_doubts_of_a_regression() -> None:
         assert text in "".join(rest)
     contents["report"]["language"]["weights"] = ""
     assert doubted(contents)[0].startswith("The language model's weights are random")
+
+
+def test_what_was_corrected_by_the_test_clips_is_said() -> None:
+    def corrected(contents: dict[str, Any]) -> None:
+        contents["report"]["transductive"] = ["model", "logistic"]
+
+    (said,) = set(recognised(corrected)) - set(recognised())
+    assert said.startswith("Corrected by the test clips: MLP and logistic regression: Its answer")
+    assert "not from their labels (transductive)" in said
 
 
 def test_how_a_language_model_was_prompted() -> None:

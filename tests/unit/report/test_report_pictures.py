@@ -12,7 +12,17 @@ from facewave import params
 from facewave.prediction import schema as prediction
 from facewave.report.__main__ import PICTURES, draw
 from facewave.workspace import Dataset
-from making import ABOUT, toy, trajectory, write_landmarks, write_params, write_toy, write_video
+from making import (
+    ABOUT,
+    faces,
+    toy,
+    trajectory,
+    write_faces,
+    write_landmarks,
+    write_params,
+    write_toy,
+    write_video,
+)
 from making_results import FOLDS, answers, classifiers, drawn_figures, numbers, regressors
 
 SQUARE = (40, 180, 220)  # of the clips, BGR
@@ -29,6 +39,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_toy(folder, made)
     names = made.table["video_idx"]
     write_landmarks(folder, {name: trajectory(12, seed=i) for i, name in enumerate(names)})
+    write_faces(folder, names[:3])
     for name in names[:4]:
         write_video(folder / f"data/raw/demo/clips/{name}.mp4")
     return folder
@@ -57,21 +68,24 @@ def test_the_liveliest_clip_of_those_answered_right_else_of_all(project: Path) -
     write_answers(project)
     suspect = {"file_path": "clips/002.mp4", "table": "list.csv", "row": "7", "actual": "sad"}
     suspect |= {"suggested": "fear", "p_label": "0.1234", "p_suggested": "0.5"}
-    suspect |= {"start": "", "end": ""}
-    gone = suspect | {"file_path": "gone.mp4", "start": "0.1", "end": "0.3"}
+    suspect["video_idx"] = "002"
+    gone = suspect | {"file_path": "gone.mp4", "video_idx": "gone"}
     found = drawn(project, [suspect, gone] * 5)
     title = found["clip"].get_suptitle()
     assert title == f"demo ({ABOUT})\nclip 001: sad, the model says sad"
     captions = [axes.get_title() for axes in found["suspects"].axes]
     assert captions[0] == "list.csv:7\nclips/002.mp4\nlabel sad (0.12)\nmodel fear (0.50)"
     texts = [text.get_text() for axes in found["suspects"].axes for text in axes.texts]
-    assert texts == ["the clip is missing"] * 4
+    assert texts == ["no face was cut out"] * 4
     assert len(captions) == 8  # there is no room for more
     assert found["suspects"].get_suptitle() == f"{ABOUT}\n10 labels of 6 that the models doubt"
-    for name in ("clip", "suspects"):
-        picture = cv2.imread(str(project / PICTURES / f"{name}.png"))
-        assert picture is not None
-        assert (np.abs(picture.astype(int) - SQUARE).max(axis=2) < 30).sum() > 100, name
+    picture = cv2.imread(str(project / PICTURES / "clip.png"))
+    assert picture is not None
+    assert (np.abs(picture.astype(int) - SQUARE).max(axis=2) < 30).sum() > 100
+    expected = faces(12, 30, seed=2).decode(np.array([5]))[0]  # the middle one
+    for axes in found["suspects"].axes:
+        for image in axes.images:
+            np.testing.assert_array_equal(np.asarray(image.get_array()), expected)
     write_answers(project, "fear")  # none is right
     title = drawn(project, [])["clip"].get_suptitle()
     assert title.endswith("clip 003: happy, the model says fear")

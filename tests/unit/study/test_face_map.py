@@ -4,12 +4,14 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from facewave.study import face_map
 from facewave.study.face_map import REGIONS, region_of_blendshape, region_of_points
+from facewave.wavelets import schema
 from making import NAMES
 
 Array = NDArray[Any]
@@ -40,6 +42,18 @@ def test_contours_are_mediapipes() -> None:
             assert {frozenset(pair) for pair in loop} == edges
 
 
+def test_the_mean_face_is_whole_again_where_sides_are_merged(face: Array) -> None:
+    merged = schema.merge("pose_free", face, NAMES)
+    blocks = {"pose_free": np.stack([merged, 0 * merged])[None].astype(np.float32)}
+    clips = pd.DataFrame({"usable": [True]})
+    nothing = np.empty((0, 2), np.float32)  # of energy, whose first number is the mean
+    features = schema.Features(nothing, blocks, clips, {"sides": "merged"})  # type: ignore[arg-type]
+    found = face_map.mean_face(features, np.array([0]))
+    assert found.shape == (478, 3)
+    np.testing.assert_allclose(found, face, atol=0.1)
+    np.testing.assert_allclose(found[list(schema.MIDDLE), 0], 0, atol=1e-6)
+
+
 def test_every_blendshape_has_its_region() -> None:
     found = {name: region_of_blendshape(name) for name in NAMES}
     assert {name for name, region in found.items() if region not in REGIONS} == {"_neutral"}
@@ -54,6 +68,8 @@ def test_every_blendshape_has_its_region() -> None:
         "mouthShrugLower": "mouth",
     }
     assert {name: found[name] for name in expected} == expected
+    for name in schema.channels_of(NAMES, "merged"):
+        assert region_of_blendshape(name) in ("", *REGIONS)
     with pytest.raises(ValueError, match="'tongueOut' is not a blendshape"):
         region_of_blendshape("tongueOut")
 

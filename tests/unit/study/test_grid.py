@@ -17,7 +17,12 @@ from facewave.study.kept import key
 from facewave.wavelets.transform import Transform
 
 WAVELETS = Wavelets(
-    transform="approximation", wavelet="bior3.1", boundary="periodic", k=10, max_gap_s=1.0
+    transform="approximation",
+    wavelet="bior3.1",
+    boundary="periodic",
+    k=10,
+    sides="merged",
+    max_gap_s=1.0,
 )
 
 
@@ -67,7 +72,7 @@ def test_a_transform_may_bring_its_wavelet_or_takes_that_of_the_wavelets() -> No
     for name in get_args(TransformName):
         for text, wavelet in ((f"{name} haar", "haar"), (name, "bior3.1")):
             (run,) = runs(study(transforms=[text]), WAVELETS)
-            assert run.transform == Transform(name, wavelet, "periodic", 8)
+            assert run.transform == Transform(name, wavelet, "periodic", 8, "merged")
 
 
 def test_one_transform_by_two_names_is_one() -> None:

@@ -18,13 +18,14 @@ from facewave.params import Block, TransformName
 from facewave.study import importance as module
 from facewave.study.face_map import REGIONS
 from facewave.study.importance import Fold, groups_by_kind, importance, importances, scales
-from facewave.wavelets.schema import BLOCKS
+from facewave.wavelets.schema import BLOCKS, POINTS
 
 Array = NDArray[Any]
 CLASSES, STEPS = 3, 8
 NAMES = ("_neutral", "browInnerUp", "eyeBlinkLeft", "jawOpen", "mouthPucker", "noseSneerLeft")
 SHAPES = (*NAMES, *(f"mouth{i}" for i in range(46)))
 REGION_P = np.array([REGIONS[i % len(REGIONS)] for i in range(478)])
+SEEN: dict[Block, int] = {"expression": 8, "appearance": 5}
 QUICK: dict[str, int] = {"repeats": 5, "resamples": 200, "seed": 0}
 
 
@@ -56,7 +57,7 @@ def folds(tell: Callable[[Array], Array], channels: int = 52) -> list[Fold]:
 def named(
     kind: str, inputs: tuple[Block, ...] = ("blendshapes",), name: TransformName = "mean"
 ) -> Any:
-    return groups_by_kind(inputs, SHAPES, REGION_P, STEPS, name)[kind]
+    return groups_by_kind(inputs, SHAPES, REGION_P, STEPS, name, {})[kind]
 
 
 def ranked(found: pd.DataFrame) -> dict[str, float]:
@@ -89,7 +90,7 @@ def to_and_fro(x: Array) -> Array:
 def test_the_one_time_scale_that_matters_is_found() -> None:
     def of(tell: Callable[[Array], Array], transform: TransformName) -> pd.DataFrame:
         made = folds(tell)
-        return importances(made, ["blendshapes"], SHAPES, REGION_P, transform, **QUICK)
+        return importances(made, ["blendshapes"], SHAPES, REGION_P, transform, seen={}, **QUICK)
 
     tells: dict[str, Callable[[Array], Array]] = {
         "level": lambda x: thirds(x[:, :, 1].sum(1) / np.sqrt(STEPS)),
@@ -248,12 +249,18 @@ def test_scales_are_called_by_what_a_movement_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    "inputs", [("blendshapes",), ("head", "timing", "blendshapes"), ("pose_free", "landmarks")]
+    "inputs",
+    [
+        ("blendshapes",),
+        ("head", "timing", "blendshapes"),
+        ("pose_free", "landmarks"),
+        ("expression", "head", "appearance"),
+    ],
 )
 def test_every_input_has_its_groups(inputs: tuple[Block, ...]) -> None:
-    found = groups_by_kind(inputs, SHAPES, REGION_P, STEPS, "mean")
-    width = sum(int(np.prod(BLOCKS[block])) for block in inputs)
-    elsewhere = groups_by_kind(inputs, SHAPES, REGION_P, STEPS, "pca")
+    found = groups_by_kind(inputs, SHAPES, REGION_P, STEPS, "mean", SEEN)
+    width = sum(SEEN.get(block) or int(np.prod(BLOCKS[block])) for block in inputs)
+    elsewhere = groups_by_kind(inputs, SHAPES, REGION_P, STEPS, "pca", SEEN)
     assert [kind.replace("place", "part") for kind in elsewhere] == list(found)
     assert "place" in elsewhere  # where numbers are not in temporal order
     for kind in ("block", "part"):  # these share out everything
@@ -261,7 +268,7 @@ def test_every_input_has_its_groups(inputs: tuple[Block, ...]) -> None:
             np.sum(list(found[kind].values()), axis=0), np.ones((STEPS, width))
         )
     assert list(found["block"]) == list(inputs)
-    without = {"blendshapes": 1, "timing": 2}  # _neutral, and what is no part of a face
+    without = {"blendshapes": 1, "timing": 2, **SEEN}  # _neutral, and what is no part of a face
     expected = width - sum(without.get(block, 0) for block in inputs)
     union = np.sum(list(found["region"].values()), axis=0)
     assert union.max() == 1
@@ -271,7 +278,9 @@ def test_every_input_has_its_groups(inputs: tuple[Block, ...]) -> None:
 
 
 def test_groups_lie_where_their_names_say() -> None:
-    found = groups_by_kind(("head", "blendshapes", "pose_free"), SHAPES, REGION_P, STEPS, "mean")
+    found = groups_by_kind(
+        ("head", "blendshapes", "pose_free"), SHAPES, REGION_P, STEPS, "mean", SEEN
+    )
     columns = {
         name: np.flatnonzero(mask[0]).tolist()
         for kind in ("block", "blendshape", "region")
@@ -285,3 +294,13 @@ def test_groups_lie_where_their_names_say() -> None:
     third = found["part"]["3 of 8"]
     assert third[2].all()
     assert third.sum() == third.shape[1]
+
+
+def test_merged_sides_have_their_own_widths() -> None:
+    names = [name.removesuffix("Left") for name in NAMES]
+    inputs: tuple[Block, ...] = ("blendshapes", "pose_free", "head")
+    found = groups_by_kind(inputs, names, REGION_P[POINTS], STEPS, "energy", {})
+    assert [mask[0].sum() for mask in found["block"].values()] == [6, 3 * 253, 7]
+    assert found["blendshape"]["eyeBlink"].sum() == STEPS
+    assert found["region"]["eyes"][0].sum() == 1 + 3 * (REGION_P[POINTS] == "eyes").sum()
+    assert "place" in found

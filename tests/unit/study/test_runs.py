@@ -48,8 +48,8 @@ def clips_of_toy() -> Toy:
 def clips_of(made: Toy) -> Clips:
     """The toy's clips; where there is no face there are no numbers."""
     seen = np.where(made.usable[:, None, None], made.blendshapes, np.nan).astype(np.float32)
-    table = made.table.assign(usable=made.usable, at=range(len(made.table)))
-    return Clips(table, {"blendshapes": seen}, Path(), 25.0, Path(), pd.DataFrame())
+    table = made.table.assign(usable=made.usable, at=range(len(made.table)), face_share=1.0)
+    return Clips(table, {"blendshapes": seen}, Path(), 25.0, Path(), pd.DataFrame(), {})
 
 
 def outcome(

@@ -13,7 +13,7 @@ def test_a_role_is_finished_as_recorded(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     model, record = Path("trained"), ROOT / "1/model.json"
     model.mkdir()
-    files = [model / name for name in ("config.json", "model.safetensors")]
+    files = [model / name for name in ("config.json", "model.safetensors", "README.md")]
     for file in files:
         file.write_bytes(b"as trained")
     assert not Finished(1, "model", model, "a")

@@ -27,7 +27,7 @@ from facewave.training.loop import Prepared
 from making import REPOSITORY
 
 WORDS = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
-TRAIN = params.load(REPOSITORY / "params.yaml").train
+TRAIN = replace(params.load(REPOSITORY / "params.yaml").train, imbalance="none")
 QUICK = {"hidden": 16, "dropout": 0.1, "lr": 0.02, "epochs": 30, "patience": 30, "batch_size": 30}
 STEPS = 4
 LEARNERS = [kind for kind in get_args(ClassifierKind) if kind != "majority"]
@@ -59,7 +59,8 @@ def samples(codes: list[int], n: int, seed: int, distance: float = 2.0, d: int =
 def as_samples(inputs: Any, codes: Any) -> Samples:
     codes_n = torch.as_tensor(codes, dtype=torch.int64)
     targets = losses.one_hot(codes_n, len(WORDS))
-    return Samples(torch.as_tensor(inputs, dtype=torch.float32), codes_n, targets)
+    quality = torch.ones(len(codes_n))
+    return Samples(torch.as_tensor(inputs, dtype=torch.float32), codes_n, targets, quality)
 
 
 EMPTY = as_samples(torch.zeros(0, STEPS, 3), torch.zeros(0))
@@ -329,6 +330,25 @@ def test_rare_classes_get_their_share() -> None:
     ):
         assert share_of_first(kind) > 0.7
         assert all(share_of_first(kind, **change) < 0.5 for change in changes)
+
+
+def test_clips_count_by_the_share_of_their_frames_with_a_face() -> None:
+    """Half of the clips are of other classes than their inputs say, but hardly show a face."""
+    train, test = samples([0, 3, 6], 120, seed=1), samples([0, 3, 6], 100, seed=2)
+    wrong = torch.arange(120) < 70
+    codes = torch.where(wrong, torch.tensor([3, 3, 3, 6, 6, 6, 0])[train.codes_n], train.codes_n)
+    mixed = replace(as_samples(train.inputs_nND, codes), quality_n=torch.where(wrong, 0.01, 1.0))
+    for kind in LEARNERS:
+        module = fitted(kind, mixed, epochs=20, c=0.003).module
+        unweighted = replace(mixed, quality_n=torch.ones(120))
+        assert accuracy(module, test) > 0.8
+        assert accuracy(fitted(kind, unweighted, epochs=20, c=0.003).module, test) < 0.6
+    # One on average: halving all qualities changes nothing, and they multiply classes' weights.
+    halved = replace(mixed, quality_n=mixed.quality_n / 2)
+    for kind in ("logistic", "mlp"):
+        one, other = (fitted(kind, part, epochs=2, imbalance="weights") for part in (mixed, halved))
+        assert one.weights() == other.weights()
+        assert one.weights() != fitted(kind, mixed, epochs=2).weights()
 
 
 def test_smoothed_and_soft_targets_are_what_is_learnt() -> None:

@@ -7,15 +7,18 @@ from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
+import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewave import params
+from facewave.errors import UserError
 from facewave.models.classifiers.classifier import ClassifierConfig, Reduction
 from facewave.params import Block, TransformName
 from facewave.training.parts import plan, split
 from facewave.workspace import Clips
-from making import REPOSITORY
+from making import NAMES, REPOSITORY
 
 WORDS = ("happy", "sad", "angry")
 TRAIN = params.load(REPOSITORY / "params.yaml").train
@@ -34,6 +37,7 @@ def clips(parts: Sequence[str], ranks: Sequence[float] | None = None) -> Clips:
             "votes": '{"sad": 3, "angry": 1}',
             "rank": ranks or [0.5] * n,
             "at": range(n)[::-1],
+            "face_share": np.linspace(0.5, 1, n),
         }
     )
     positions = np.arange(n, dtype=np.float32)[:, None, None]
@@ -42,7 +46,8 @@ def clips(parts: Sequence[str], ranks: Sequence[float] | None = None) -> Clips:
         "pose_free": np.full((n, STEPS, 478, 3), np.nan, np.float32),
         "head": np.tile(positions + 0.5, (1, STEPS, 7)),
     }
-    return Clips(table, blocks, Path(), 25.0, Path(), pd.DataFrame())
+    wavelets = {"transform": "energy", "sides": "apart", "blendshapes": list(NAMES)}
+    return Clips(table, blocks, Path(), 25.0, Path(), pd.DataFrame(), wavelets)
 
 
 @settings(max_examples=30)
@@ -67,6 +72,8 @@ def test_each_part_has_its_clips_and_the_subset_cuts_training_alone(
         assert found.codes_n.tolist() == [i % len(WORDS) for i in rows]
         assert found.targets_nC.argmax(1).tolist() == found.codes_n.tolist()
         assert found.targets_nC.sum(1).tolist() == [1.0] * len(rows)
+        shares = np.linspace(0.5, 1, len(parts))[rows]
+        np.testing.assert_allclose(found.quality_n, shares, rtol=1e-6)
 
 
 def test_votes_are_targets_if_asked_for() -> None:
@@ -79,6 +86,26 @@ def test_votes_are_targets_if_asked_for() -> None:
     assert train.targets_nC.dtype == train.inputs_nND.dtype
     assert train.codes_n.tolist() == [0, 1]
     assert split(some, parts, WORDS, TRAIN)[0].targets_nC.tolist() == [[1, 0, 0], [0, 1, 0]]
+
+
+def test_mirror_images_are_learnt_from_too_but_never_validated_on() -> None:
+    some, parts = clips(["train", "val", "train"]), pd.Series(["train", "val", "train"])
+    some.blocks["blendshapes"][:] = np.random.default_rng(0).random((3, STEPS, 52))
+    chosen = replace(TRAIN, inputs=["blendshapes"], mirror=True)
+    train, val = split(some, parts, WORDS, chosen)
+    alone, same = split(some, parts, WORDS, replace(chosen, mirror=False))
+    assert len(val.codes_n) == 1
+    assert torch.equal(val.inputs_nND, same.inputs_nND)
+    for name in ("codes_n", "targets_nC", "quality_n"):
+        once = getattr(alone, name)
+        assert torch.equal(getattr(train, name), torch.cat([once, once]))
+    assert torch.equal(train.inputs_nND[:2], alone.inputs_nND)
+    left, right = NAMES.index("mouthSmileLeft"), NAMES.index("mouthSmileRight")
+    images, middle = train.inputs_nND[2:], NAMES.index("jawOpen")
+    assert torch.equal(images[:, :, [left, right]], alone.inputs_nND[:, :, [right, left]])
+    assert torch.equal(images[:, :, middle], alone.inputs_nND[:, :, middle])
+    with pytest.raises(UserError, match=r"train\.mirror .* not head"):
+        split(some, parts, WORDS, replace(chosen, inputs=["blendshapes", "head"]))
 
 
 def test_a_plan_has_what_its_kind_needs() -> None:

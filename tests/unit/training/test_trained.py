@@ -19,14 +19,15 @@ from facewave.training import schema
 from facewave.training.classifier import TrainedClassifier
 from facewave.training.schema import Trained
 from facewave.workspace import Clips
-from making import contents
+from making import NO_ENCODER, contents
 
 WORDS = ("happy", "sad", "angry")
 STEPS, WIDTHS = 6, (52, 7)
 INPUTS: tuple[Block, ...] = ("blendshapes", "head")
 PROBABILITIES = [f"p_{word}" for word in WORDS]
 ABOUT = {"dataset": "demo", "partition": "split"}
-WAVELETS = {"transform": "dct", "k": STEPS, "blendshapes": ["a", "b"]}
+WAVELETS = {"transform": "dct", "k": STEPS, "blendshapes": ["a", "b"], "sides": "apart",
+            "encoder": NO_ENCODER}  # fmt: skip
 SIZES: dict[ClassifierKind, dict[str, Any]] = {
     "majority": {},
     "logistic": {},
@@ -71,7 +72,7 @@ def clips() -> Clips:
     }
     for block in blocks.values():
         block[table.loc[~table["usable"], "at"]] = np.nan
-    return Clips(table, blocks, Path(), 25.0, Path(), pd.DataFrame())
+    return Clips(table, blocks, Path(), 25.0, Path(), pd.DataFrame(), {})
 
 
 def by_hand(trained: TrainedClassifier, some: Clips, row: int) -> np.ndarray:
@@ -121,6 +122,10 @@ def test_damaged_and_missing_folders_are_refused(tmp_path: Path) -> None:
     classifier("logistic").save(tmp_path)
     whole = contents(tmp_path)
     config = json.loads(whole["config.json"])
+    older = {name: value for name, value in config["wavelets"].items() if name != "sides"}
+    (tmp_path / "config.json").write_text(json.dumps(config | {"wavelets": older}))
+    with pytest.raises(UserError, match="an earlier version of facewave has written it"):
+        schema.load(tmp_path)
     models: list[dict[str, Any]] = [
         *({"steps": steps} for steps in (STEPS + 1, "six", -1)),
         *({"widths": widths} for widths in ([3], 5)),

@@ -70,10 +70,16 @@ def test_every_partition_has_every_role_and_the_prior_of_its_training_clips(trai
             assert (found.inputs, found.wavelets["wavelet"]) == (("blendshapes",), "haar")
             assert len(found.wavelets["blendshapes"]) == 52
             assert found.learnt_from == {("demo", str(partition))}
+            assert found.about["synthetic"]
+            assert not found.calibrated
+            learnt = found.about["clips"], found.about["people"]
+            assert learnt == {"split": (36, 12), 1: (18, 6), 2: (20, 7)}[partition]
+            card = trained / "models/trained" / str(partition) / role / "README.md"
+            assert card.read_text() == found.card()
             assert all(np.isfinite(x.numpy()).all() for x in found.module.state_dict().values())
         curve = trained / f"metrics/train/{partition}/plots/metrics/val_loss.tsv"
         assert len(curve.read_text().splitlines()) == 1 + 12
-    assert len(contents(trained / "models/trained")) == 3 * len(ROLES) * 2
+    assert len(contents(trained / "models/trained")) == 3 * len(ROLES) * 3
     table = toy().table
     # Clip 000 has no face; it is in the split's test part, and in fold 2's training part.
     for partition, is_train in (("split", table["split"] == "train"), (2, table["fold"] == 1)):

@@ -98,7 +98,7 @@ def slow_means(clip: Clip, n_parts: int) -> Floats:
 @given(clips, transforms())
 def test_as_many_numbers_as_told_whatever_the_length(clip: Clip, transform: Transform) -> None:
     numbers = transform(clip.values, clip.times)
-    other = {"mean": 1, "mean_std": 2, "largest": 64, "pca": 64}
+    other = {"mean": 1, "mean_std": 2, "energy": min(transform.k, 7), "largest": 64, "pca": 64}
     assert numbers.shape == (other.get(transform.transform, transform.k), 2)
     assert transform.numbers == len(numbers)
     assert np.isfinite(numbers).all()
@@ -115,10 +115,8 @@ def test_a_constant_stays_that_constant(clip: Clip, transform: Transform, consta
     numbers = transform(np.full_like(clip.values, constant), clip.times)
     values = slice(None)
     match transform.transform:
-        case "largest" | "dct" | "mean_std":
+        case "largest" | "dct" | "mean_std" | "energy":
             values = slice(1)
-        case "energy":
-            values = slice(transform.k - min(5, transform.k // 2))
         case "block":
             level = block_level(len(clip.times))
             values = slice(len(pywt.wavedec(clip.times, transform.wavelet, level=level)[0]))
@@ -290,32 +288,68 @@ def test_uniform_takes_values_at_equal_distances(clip: Clip, k: int) -> None:
 
 
 @quick
-@given(clips, st.integers(2, 20))
-def test_energies_share_out_the_variance_within_parts(clip: Clip, k: int) -> None:
-    """With Haar: the mean over the parts of the variance of the finer cells in each."""
-    octaves = min(5, k // 2)
-    numbers = Transform("energy", "haar", k=k)(clip.values, clip.times)
-    cells = slow_means(clip, (k - octaves) * 2**octaves).reshape(k - octaves, 2**octaves, 2)
-    np.testing.assert_allclose(numbers[: k - octaves], cells.mean(axis=1), atol=1e-8)
-    squares = (numbers[k - octaves :] ** 2).sum(axis=0)
-    np.testing.assert_allclose(squares, cells.var(axis=1).mean(axis=0), atol=1e-9)
+@given(clips, st.sampled_from(ORTHOGONAL), st.integers(2, 10))
+def test_energies_share_out_the_variance(clip: Clip, wavelet: str, k: int) -> None:
+    """Of the cells, whatever K is: the last octave has all that is faster in it."""
+    numbers = Transform("energy", wavelet, k=k)(clip.values, clip.times)
+    cells = slow_means(clip, 64)
+    np.testing.assert_allclose(numbers[0], cells.mean(axis=0), atol=1e-8)
+    np.testing.assert_allclose((numbers[1:] ** 2).sum(axis=0), cells.var(axis=0), atol=1e-8)
+    fewer = Transform("energy", wavelet, k=max(k - 1, 1))(clip.values, clip.times)
+    np.testing.assert_allclose(numbers[: max(k - 2, 1)], fewer[: max(k - 2, 1)], atol=1e-8)
 
 
 def test_the_slowest_octave_comes_first() -> None:
-    """With Haar, K = 10 and 5 parts, the octaves turn after 1/10, 1/20 ... of the clip."""
-    times = np.arange(320) / 30
-    for octave in range(5):
-        square = np.where(np.arange(320) // (32 >> octave) % 2, 1.0, -1.0)[:, None]
-        numbers = Transform("energy", "haar")(square, times)[:, 0]
-        np.testing.assert_allclose(numbers, np.eye(10)[5 + octave], atol=1e-9)
+    """Octave j, of six, has what turns between 2**(j - 2) and 2**(j - 1) times in a clip."""
+    at = (np.arange(640) + 0.5) / 640
+    for wavelet in ("haar", "db4"):
+        for octave in range(3, 7):
+            turning = np.sin(2 * np.pi * 3 * 2 ** (octave - 3) * at + 0.3)[:, None]
+            numbers = Transform("energy", wavelet)(turning, at)[:, 0]
+            assert numbers[1:].argmax() + 1 == octave
+            assert numbers[0] == pytest.approx(0, abs=1e-9)
+    square = np.where(np.arange(640) // 10 % 2, 1.0, -1.0)[:, None]
+    numbers = Transform("energy", "haar")(square, at)[:, 0]
+    np.testing.assert_allclose(numbers, np.eye(7)[6], atol=1e-9)
 
 
-def test_the_inverse_of_energy_is_that_of_its_means() -> None:
+@quick
+@given(
+    st.builds(make_clip, st.integers(1, 150).map(lambda half: 2 * half), seeds, st.just(True)),
+    st.sampled_from(ORTHOGONAL + BIORTHOGONAL),
+    st.integers(1, 10),
+)
+def test_energy_does_not_depend_on_when(clip: Clip, wavelet: str, k: int) -> None:
+    """A clip cut in the middle whose halves are swapped gives the same numbers; others do not."""
+    swapped = np.roll(clip.values, len(clip.times) // 2, axis=0)
+    energy = Transform("energy", wavelet, k=k)
+    expected = energy(clip.values, clip.times)
+    np.testing.assert_allclose(energy(swapped, clip.times), expected, atol=1e-8)
+    ordered = Transform("approximation", "haar", k=10)
+    if len(clip.times) >= 20:
+        change = ordered(swapped, clip.times) - ordered(clip.values, clip.times)
+        assert np.abs(change).max() > 0.01
+
+
+def test_energy_hardly_depends_on_where_in_a_circle_a_clip_begins() -> None:
+    values = np.random.default_rng(0).normal(size=(300, 20)).cumsum(axis=0)
+    values -= np.linspace(0, 1, 300)[:, None] * (values[-1] - values[0])  # its end meets its start
+    times = np.arange(300) / 30
+    energy = Transform("energy", "haar")
+    numbers = energy(values, times)
+    for begins in (1, 7, 50, 150, 211):
+        shifted = energy(np.roll(values, begins, axis=0), times)
+        np.testing.assert_allclose(shifted[:4], numbers[:4], rtol=0.01)
+        np.testing.assert_allclose(shifted, numbers, rtol=0.1)
+
+
+def test_the_inverse_of_energy_is_the_mean() -> None:
     clip = make_clip(50, seed=0, even=True)
     transform = Transform("energy", "haar")
-    numbers = transform(clip.values, clip.times)
-    again = transform.inverse(numbers, clip.times)
-    np.testing.assert_allclose(again, numbers[:5].repeat(10, axis=0), atol=0.02)
+    again = transform.inverse(transform(clip.values, clip.times), clip.times)
+    np.testing.assert_allclose(again, np.tile(clip.values.mean(axis=0), (50, 1)), atol=1e-9)
+    assert transform.synthesis(clip.times).shape == (50, 1)
+    assert transform.over_time(256).shape == (0, 7)
 
 
 def block_to_the_letter(values: Floats, wavelet: str) -> Floats:
@@ -374,7 +408,7 @@ def test_impossible_settings_and_gaps_are_refused() -> None:
             Transform(name, "db4", k=6)(clip.values, clip.times)
     with pytest.raises(UserError, match=r"wavelets\.k 65 exceeds the 64 functions"):
         Transform("pyramid", k=65)(clip.values, clip.times)
-    unbounded: tuple[TransformName, ...] = ("approximation", "uniform", "dct", "block", "energy")
+    unbounded: tuple[TransformName, ...] = ("approximation", "uniform", "dct", "block")
     for name in unbounded:
         assert len(Transform(name, k=256)(clip.values, clip.times)) == 256
     for n_valid in (0, 1):

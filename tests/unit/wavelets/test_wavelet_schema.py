@@ -1,5 +1,6 @@
-"""The features' contract: what a reader gets, and what it is told of a broken folder."""
+"""The features' contract: what a reader gets, what it is told of a broken folder, and sides."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,15 @@ import pytest
 
 from facewave.errors import UserError
 from facewave.labels import schema as labels
+from facewave.landmarks import schema as landmarks
+from facewave.params import TransformName
+from facewave.study import face_map
 from facewave.wavelets import schema
-from making import NAMES, Toy, toy, write_toy
+from facewave.wavelets.features import features as features_of
+from facewave.wavelets.transform import Transform
+from making import DEMO, NAMES, Toy, toy, trajectory, write_toy
+
+PICTURE = landmarks.ClipFacts(fps=30.0, width=64, height=48, declared_frames=20)
 
 
 @pytest.fixture
@@ -45,6 +53,7 @@ def test_rows_are_joined_by_id_not_by_place(tmp_path: Path, made: Toy) -> None:
             np.testing.assert_array_equal(
                 features.blocks["blendshapes"][row.at], made.blendshapes[at]
             )
+        assert row.face_share == made.usable[at]
 
 
 @pytest.mark.usefixtures("made")
@@ -70,3 +79,75 @@ def test_damaged_folders_are_refused(tmp_path: Path) -> None:
         np.save(folder / name, np.array([{}] * 61, object))
         refused("damaged|object", name)
     schema.read(folder)
+
+
+def mirror_image(clip: landmarks.Trajectory) -> landmarks.Trajectory:
+    """What would be seen of the clip flipped from left to right."""
+    exchanged = [name.replace("Left", "?").replace("Right", "Left").replace("?", "Right")
+                 for name in NAMES]  # fmt: skip
+    flip = np.diag([-1, 1, 1, 1]).astype(np.float32)
+    points = clip.landmarks_TPC[:, schema._PARTNERS].copy()
+    points[:, :, 0] = 1 - points[:, :, 0]
+    return replace(
+        clip,
+        landmarks_TPC=points,
+        blendshapes_TB=clip.blendshapes_TB[:, [NAMES.index(name) for name in exchanged]],
+        pose_T44=(flip @ clip.pose_T44 @ flip).astype(np.float32),
+    )
+
+
+def test_pairs_of_points_are_mirror_images_in_a_face() -> None:
+    left = (face_map.LEFT_EYE, face_map.LEFT_IRIS, face_map.LEFT_BROW)
+    right = (face_map.RIGHT_EYE, face_map.RIGHT_IRIS, face_map.RIGHT_BROW)
+    for one, other in zip(left, right, strict=True):
+        assert set(schema._PARTNERS[list(one)]) == set(other)
+    for line in (face_map.OUTER_LIPS, face_map.INNER_LIPS, face_map.OUTLINE, face_map.BRIDGE):
+        assert set(schema._PARTNERS[list(line)]) == set(line)
+    np.testing.assert_array_equal(schema._PARTNERS[schema._PARTNERS], np.arange(478))
+    clip = landmarks.read_clip(DEMO, 0, 1)
+    (facts,) = (entry.facts for entry in landmarks.entries(DEMO)[:1])
+    face = np.nanmean(landmarks.without_pose(clip, facts).pose_free_TPC, axis=0)
+    merged = schema.merge("pose_free", face, NAMES)
+    assert merged.shape == (253, 3)
+    np.testing.assert_allclose(schema.unfolded(merged), face, atol=0.1)  # the eyes: 1.5 apart
+    assert np.abs(schema.unfolded(merged) - face).mean() < 0.02
+
+
+def test_a_clip_and_its_mirror_image_have_the_same_merged_numbers() -> None:
+    clip = trajectory(20, seed=3, gaps=(4,))
+    for name in ("energy", "approximation", "block"):
+        transform = Transform(name, "haar", k=5, sides="merged")
+        numbers = features_of(clip, PICTURE, transform)
+        image = features_of(mirror_image(clip), PICTURE, transform)
+        for block in ("blendshapes", "landmarks", "pose_free", "timing"):
+            np.testing.assert_allclose(image[block], numbers[block], atol=1e-5)
+        apart = features_of(clip, PICTURE, replace(transform, sides="apart"))
+        of_image = features_of(mirror_image(clip), PICTURE, replace(transform, sides="apart"))
+        assert np.abs(of_image["blendshapes"] - apart["blendshapes"]).max() > 0.01
+
+
+def test_mirrored_numbers_are_those_of_the_mirror_image() -> None:
+    clip = trajectory(20, seed=3, gaps=(4,))
+    names: tuple[TransformName, ...] = ("energy", "mean_std", "approximation", "dct", "largest")
+    for name in names:
+        transform = Transform(name, "haar", k=5)
+        config = asdict(transform) | {"blendshapes": list(NAMES)}
+        numbers = features_of(clip, PICTURE, transform)
+        image = features_of(mirror_image(clip), PICTURE, transform)
+        for block in ("blendshapes", "pose_free", "timing"):
+            mirrored = schema.mirrored(block, numbers[block][None], config)[0]
+            np.testing.assert_allclose(mirrored, image[block], atol=1e-5)
+    for block, sides in (("landmarks", "apart"), ("head", "apart"), ("blendshapes", "merged")):
+        with pytest.raises(UserError, match=rf"train\.mirror .* not {block} with sides {sides}"):
+            schema.mirrored(block, numbers["head"][None], {"sides": sides})  # type: ignore[arg-type]
+
+
+def test_channels_are_named_and_given_back_to_both_sides() -> None:
+    merged = schema.channels_of(NAMES, "merged")
+    assert len(merged) == len(set(merged)) == schema.shapes("merged")["blendshapes"][0]
+    assert {"mouthSmile", "jawOpen", "jaw", "_neutral", "browInnerUp"} < set(merged)
+    assert schema.channels_of(NAMES, "apart") == list(NAMES)
+    numbers = np.arange(len(merged), dtype=np.float32)[None]
+    whole = schema.for_both_sides(numbers, NAMES, "merged")[0]
+    assert [merged[int(number)] for number in whole] == [schema.merged_name(name) for name in NAMES]
+    np.testing.assert_array_equal(schema.for_both_sides(whole[None], NAMES, "apart"), whole[None])

@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Callable
-from contextlib import chdir
+from contextlib import chdir, redirect_stdout
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,7 @@ from facewave.wavelets.__main__ import main
 from facewave.wavelets.features import features as features_of
 from facewave.wavelets.features import unusable
 from facewave.wavelets.transform import Transform
-from making import NAMES, contents, trajectory, write_landmarks, write_params
+from making import NAMES, NO_ENCODER, contents, trajectory, write_landmarks, write_params
 
 CLIPS = {
     "007": trajectory(23, seed=1, gaps=(0, 5, 6)),
@@ -31,7 +32,8 @@ CLIPS = {
     "short": trajectory(4, seed=4),
 }
 K = 6
-SETTINGS = {"transform": "approximation", "wavelet": "haar", "boundary": "open", "k": K}
+SETTINGS = {"transform": "approximation", "wavelet": "haar", "boundary": "open", "k": K,
+            "sides": "apart"}  # fmt: skip
 POINTS = 3000  # of each part of a clip's time, where it is sampled
 
 
@@ -40,8 +42,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     write_params(folder, wavelets=SETTINGS)
     write_landmarks(folder, CLIPS, unusable=("empty", "blind"))
-    with chdir(folder):
+    with chdir(folder), redirect_stdout(StringIO()) as printed:
         main("demo")
+    assert printed.getvalue().splitlines()[-1] == "demo: 3 of 5 clips usable"
     return folder
 
 
@@ -167,16 +170,17 @@ def test_it_writes_its_files_and_what_it_did_and_the_same_bytes_again(project: P
     arrays = [f"{name}.npy" for name in (*schema.BLOCKS, "functions")]
     files = [f"data/features/demo/{name}" for name in (*arrays, "clips.csv", "config.json")]
     before = contents(project)
-    written = {name for name in before if not re.match("params|data/landmarks", name)}
+    written = {name for name in before if not re.match("params|data/(landmarks|appearance)", name)}
     assert written == {*files, "metrics/wavelet/demo.json"}
     config = json.loads((project / "data/features/demo/config.json").read_text("utf-8"))
-    assert config == SETTINGS | {"blendshapes": list(NAMES)}
+    assert config == SETTINGS | {"blendshapes": list(NAMES), "encoder": NO_ENCODER}
     assert figures_of(project) == {
         "clips": 3,
         "channels": 52 + 2 * 1434 + 7 + 2,
         "numbers_per_channel": K,
         "mean_frames_per_clip": 59.33,
         "compression_ratio": 9.89,
+        "compression_of_60_s": 300.0,  # at 30 frames a second
         "filled_share": 0.0435,  # 3 of 23 frames of one of three clips
     }
     (project / "data/features/demo/landmarks.npy").unlink()
@@ -190,11 +194,16 @@ def test_transforms_that_learn_write_all_there_is_to_choose_from(
 ) -> None:
     even = replace(trajectory(64, seed=7), times_T=np.arange(64) / 30)
     clips = {"a": even, "b": trajectory(30, seed=8)}
-    for name, numbers, kept in (("largest", 64, K), ("pca", 64, K), ("mean", 1, 1)):
+    for name, numbers, kept in (
+        ("largest", 64, K),
+        ("pca", 64, K),
+        ("mean", 1, 1),
+        ("energy", K, K),
+    ):
         features = transformed(clips, {"transform": name})
         assert {block.shape[:2] for block in features.blocks.values()} == {(2, numbers)}
         assert features.config["k"] == K  # which training keeps
-        assert features.functions_PN.shape == (256, numbers)
+        assert features.functions_PN.shape == (0 if name == "energy" else 256, numbers)
         figures = figures_of(tmp_path)
         assert figures["numbers_per_channel"] == kept
         assert figures["compression_ratio"] == round(47 / kept, 2)
@@ -281,3 +290,43 @@ def test_only_the_chosen_blocks_are_computed() -> None:
         assert set(some) == set(names)
         for name, block in some.items():
             np.testing.assert_array_equal(block, everything[name])
+
+
+def test_merged_sides_are_written_with_their_own_shapes_and_names(
+    transformed: Callable[..., schema.Features], tmp_path: Path
+) -> None:
+    clip = CLIPS["007"]
+    features = transformed({"a": clip, "b": CLIPS["short"]}, {"sides": "merged"}, unusable=("b",))
+    points = (2, K, 253, 3)
+    assert {name: block.shape for name, block in features.blocks.items()} == {
+        "blendshapes": (2, K, 32),
+        "landmarks": points,
+        "pose_free": points,
+        "head": (2, K, 7),
+        "timing": (2, K, 2),
+    }
+    names = features.config["blendshapes"]
+    assert features.config["sides"] == "merged"
+    assert figures_of(tmp_path)["channels"] == 32 + 2 * 759 + 7 + 2
+    both = clip.blendshapes_TB[:, [NAMES.index("eyeBlinkLeft"), NAMES.index("eyeBlinkRight")]]
+    for name, values in (
+        ("eyeBlink", both.mean(axis=1)),
+        ("jawOpen", clip.blendshapes_TB[:, NAMES.index("jawOpen")]),
+    ):
+        numbers = features.blocks["blendshapes"][0, :, names.index(name)]
+        np.testing.assert_allclose(numbers, steps(clip, values[:, None])[:, 0], atol=2e-3)
+    assert np.isnan(features.blocks["landmarks"][1]).all()
+
+
+def test_block_drops_frames_without_a_face_first() -> None:
+    """As the earlier formula did: its numbers are those of the other frames, joined."""
+    clip, picture = CLIPS["007"], SimpleNamespace(width=64, height=48)
+    numbers = features_of(clip, picture, Transform("block", "haar", k=10))
+    joined = clip.blendshapes_TB[clip.valid_T].astype(np.float64)
+    assert len(joined) == 20
+    expected = joined.reshape(10, 2, 52).mean(axis=1)  # level 1 of 20 frames
+    np.testing.assert_allclose(numbers["blendshapes"], expected, atol=1e-6)
+    interpolated = filled(clip, clip.blendshapes_TB)[:20].reshape(10, 2, 52).mean(axis=1)
+    assert np.abs(interpolated - expected).max() > 0.01
+    rate = len(clip.times_T) / 2 ** numbers["timing"][0, 0]  # of all its frames
+    np.testing.assert_allclose(2 ** numbers["timing"][:, 1], rate, rtol=1e-5)

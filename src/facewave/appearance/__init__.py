@@ -1,0 +1,1 @@
+"""Stage embed: faces -> data/appearance/<dataset>/, what an encoder sees of them over time."""

@@ -1,0 +1,1 @@
+"""Stage crop: clips and landmarks -> data/faces/<dataset>/, aligned pictures of the face."""

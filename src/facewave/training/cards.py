@@ -1,0 +1,118 @@
+"""What a person should know of a model, in a line and as a card. Pure.
+
+Both are made of what a model's config.json has under ``about`` (``schema.about``), of which any key
+may be missing. Cards follow Mitchell et al. (2019), Model Cards for Model Reporting.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+
+class Figure(TypedDict):
+    """A measure on n test clips of some folds (1: of one test part), with its 95 % interval."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    folds: int
+
+
+_PERCENT = ("WAR", "UAR")  # of clips or classes; other measures are numbers of their own
+SYNTHETIC = "it learnt from synthetic clips and says nothing about real faces"
+
+
+def line(kind: str, about: Mapping[str, Any]) -> str:
+    """The kind, what it learnt from, and the first of its figures."""
+    parts = [kind]
+    if "dataset" in about:
+        told = [about.get("description"), _count(about)]
+        particulars = "; ".join(part for part in told if part)
+        parts.append(
+            f"learnt from {about['dataset']}" + (f" ({particulars})" if particulars else "")
+        )
+    parts += [f"{name} {_shown(name, figure)}" for name, figure in _figures(about)[:1]]
+    return ", ".join(parts)
+
+
+def card(
+    kind: str,
+    words: Sequence[str],
+    inputs: Sequence[str],
+    wavelets: Mapping[str, Any],
+    calibrated: bool,
+    about: Mapping[str, Any],
+) -> str:
+    """A model card in Markdown.
+
+    Args:
+        kind: what params.yaml calls the model.
+        words: the classes or targets that it answers with.
+        inputs: the blocks of features that it takes.
+        wavelets: the transform's settings.
+        calibrated: whether its numbers are probabilities.
+        about: see above.
+    """
+    taken = ", ".join(inputs)
+    if taken and wavelets:
+        taken += " as {k} numbers a trajectory ({transform} {wavelet})".format_map(wavelets)
+    facts = {
+        "answers with": ", ".join(words),
+        "takes": taken,
+        "learnt from": ": ".join(filter(None, (about.get("dataset"), about.get("description")))),
+        "clips": _count(about),
+        "part": f"training part of partition {about['partition']}" if "partition" in about else "",
+        "licence of the clips": about.get("licence"),
+    }
+    lines = [f"# {kind}", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {fact} |" for name, fact in facts.items() if fact]
+    lines += ["", "## How far to trust it", ""]
+    if about.get("synthetic"):
+        lines += [f"**{SYNTHETIC[0].upper()}{SYNTHETIC[1:]}.**", ""]
+    figures = _figures(about)
+    lines += ["| measure | |", "|---|---|"] if figures else []
+    lines += [f"| {name} | {_shown(name, figure)} |" for name, figure in figures]
+    if note := about.get("note"):
+        lines += [str(note)]
+    elif not figures:
+        lines += [
+            "Its figures are known once stage evaluate has measured it: `facewave predict --card` "
+            "then prints them here."
+        ]
+    numbers = (
+        "Its numbers are probabilities, calibrated on validation clips of the same dataset; among "
+        "other people and other cameras they hold less well."
+        if calibrated
+        else "Its numbers are scores: they add up to 1, but are not calibrated on real people."
+    )
+    lines += ["", numbers, "", "An answer is about what a face shows, not about what is felt."]
+    return "\n".join(lines) + "\n"
+
+
+def _count(about: Mapping[str, Any]) -> str:
+    """How many clips, and of how many people."""
+    named = {"clip": about.get("clips"), "people": about.get("people")}
+    counts = []
+    if named["clip"] is not None:
+        counts.append(f"{named['clip']} clip{'' if named['clip'] == 1 else 's'}")
+    if named["people"] is not None:
+        counts.append("1 person" if named["people"] == 1 else f"{named['people']} people")
+    return ", ".join(counts)
+
+
+def _figures(about: Mapping[str, Any]) -> list[tuple[str, Figure]]:
+    return list(about.get("figures", {}).items())
+
+
+def _shown(name: str, figure: Figure) -> str:
+    """A figure with its interval and n: 55.7 % [49, 63] on 86 test clips."""
+    in_percent = name in _PERCENT
+    value, low, high = (
+        None if end is None else 100 * end if in_percent else end
+        for end in (figure["value"], figure.get("low"), figure.get("high"))
+    )
+    shown = f"{value:.1f} %" if in_percent else f"{value:.3f}"
+    if low is not None and high is not None:
+        shown += f" [{low:.0f}, {high:.0f}]" if in_percent else f" [{low:.2f}, {high:.2f}]"
+    folds = f" of {figure['folds']} folds" if figure["folds"] > 1 else ""
+    return f"{shown} on {figure['n']} test clips{folds}"

@@ -1,0 +1,51 @@
+"""Cards and lines of models: what is known stands in them, what is not known is missing."""
+
+from facewave.training.cards import SYNTHETIC, Figure, card, line
+
+WAVELETS = {"transform": "energy", "wavelet": "haar", "boundary": "open", "k": 10}
+UAR = Figure(value=0.557, low=0.489, high=0.631, n=86, folds=5)
+ABOUT = {
+    "dataset": "mine",
+    "description": "my recordings",
+    "licence": "CC0-1.0",
+    "synthetic": False,
+    "partition": "1",
+    "clips": 52,
+    "people": 1,
+    "figures": {"UAR": UAR, "CCC of valence": Figure(value=0.4, low=None, high=None, n=9, folds=1)},
+}
+
+
+def test_a_line_has_the_kind_what_it_learnt_from_and_the_first_figure() -> None:
+    assert line("mlp", ABOUT) == (
+        "mlp, learnt from mine (my recordings; 52 clips, 1 person), "
+        "UAR 55.7 % [49, 63] on 86 test clips of 5 folds"
+    )
+    assert line("mlp", {"dataset": "mine", "clips": 1}) == "mlp, learnt from mine (1 clip)"
+    assert line("mlp", {"dataset": "mine", "people": None}) == "mlp, learnt from mine"
+    assert line("mlp", {}) == "mlp"
+
+
+def test_a_card_has_what_is_known() -> None:
+    full = card("mlp", ("happy", "sad"), ("blendshapes",), WAVELETS, True, ABOUT)
+    for fact in (
+        "# mlp",
+        "| answers with | happy, sad |",
+        "| takes | blendshapes as 10 numbers a trajectory (energy haar) |",
+        "| learnt from | mine: my recordings |",
+        "| clips | 52 clips, 1 person |",
+        "| licence of the clips | CC0-1.0 |",
+        "| UAR | 55.7 % [49, 63] on 86 test clips of 5 folds |",
+        "| CCC of valence | 0.400 on 9 test clips |",
+        "Its numbers are probabilities",
+    ):
+        assert fact in full
+    assert SYNTHETIC[3:] not in full
+    assert "Its figures are known once" not in full
+
+    bare = card("mlp", (), (), {}, False, {"synthetic": True})
+    assert SYNTHETIC[3:] in bare
+    assert "Its numbers are scores" in bare
+    assert "Its figures are known once" in bare
+    for absent in ("learnt from |", "clips |", "licence", "takes", "None"):
+        assert absent not in bare
