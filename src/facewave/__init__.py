@@ -1,6 +1,10 @@
 """facewave: from a clip of a face, through wavelets of its trajectories, to an emotion."""
 
 import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from facewave.app.api import Clip, Dataset, extract, load_model, predict
 
 __version__ = "0.1.0"
 
@@ -11,3 +15,14 @@ if os.uname().machine == "x86_64":
     os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
     os.environ.setdefault("MKL_CBWR", "COMPATIBLE")
     os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
+
+__all__ = ["Clip", "Dataset", "extract", "load_model", "predict"]
+
+
+def __getattr__(name: str) -> Any:
+    """The Python interface (app/api.py), loaded when it is first used."""
+    if name in __all__:
+        from facewave.app import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'facewave' has no attribute {name!r}")

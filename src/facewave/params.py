@@ -8,6 +8,7 @@ import json
 import math
 import re
 import sys
+import sysconfig
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -435,6 +436,35 @@ def load(path: Path = PARAMS_FILE) -> Params:
             "train.baselines."
         )
     return params
+
+
+def for_clips() -> Params:
+    """The params.yaml of this folder, or, where there is none, the project's own.
+
+    For people's own clips, which belong to no dataset.
+
+    Raises:
+        UserError: the file is not readable or has a mistake.
+    """
+    checkout = Path(__file__).parents[2]
+    installed = Path(sysconfig.get_path("data"), "share/facewave")
+    places = (folder / PARAMS_FILE for folder in (Path(), checkout, installed))
+    return load(next((path for path in places if path.is_file()), PARAMS_FILE))
+
+
+def check_wavelets(transform: str, wavelet: str, boundary: str, k: int, sides: str) -> Wavelets:
+    """Section ``wavelets`` of these values.
+
+    Raises:
+        UserError: one of them is none that the section takes.
+    """
+    values = {"transform": transform, "wavelet": wavelet, "boundary": boundary, "k": k,
+              "sides": sides, "max_gap_s": 0.0}  # fmt: skip
+    try:
+        return TypeAdapter(Wavelets).validate_json(json.dumps(values))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise UserError(f"{problem['loc'][0]}: {_say(problem)}") from None
 
 
 def dataset(params: Params, name: str) -> Dataset:

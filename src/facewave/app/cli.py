@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from facewave import __version__
 from facewave.errors import UserError, explain
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="From a clip of a face, through wavelets of its trajectories, to an emotion.",
 )
@@ -26,6 +26,22 @@ DatasetName = Annotated[str, typer.Argument(help="A dataset of params.yaml.")]
 ModelFolder = Annotated[
     Path | None, typer.Option(help="A trained model's folder. Default: the first partition's.")
 ]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"facewave {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Options of the command itself."""
 
 
 @app.command()
@@ -78,7 +94,7 @@ def predict(
         str | None,
         typer.Option(
             help="A trained model's folder, or demo: the one of the synthetic demo. Default: the "
-            "first partition's."
+            "encoder fer and rules on facial actions, which need no training."
         ),
     ] = None,
     card: Annotated[
@@ -115,6 +131,33 @@ def predict(
     form = "json" if json else "csv" if csv else "text"
     options = Options(model, fps, window, hop, force, card, form, out)
     if not predict_all(found, options):
+        raise typer.Exit(1)
+
+
+@app.command()
+def extract(
+    clips: Annotated[
+        list[str],
+        typer.Argument(help="Videos, pictures, folders of either, or quoted patterns."),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to write to.")],
+    form: Annotated[str, typer.Option("--format", help="csv, parquet or json.")] = "csv",
+    blocks: Annotated[
+        str, typer.Option(help="Some of pose,blendshapes,points,quality.")
+    ] = "pose,blendshapes,points,quality",
+    fps: Fps = 25.0,
+) -> None:
+    """Write what is seen of clips, a file a clip and a row a frame, such as for OpenFace's users.
+
+    Example: facewave extract 'clips/*.mp4' --out frames --format parquet
+    """
+    from facewave.app.inputs import clips_of
+
+    found = clips_of(clips)
+
+    from facewave.app.frames import extract as extract_frames
+
+    if not extract_frames(found, out, form, blocks.split(","), fps):
         raise typer.Exit(1)
 
 

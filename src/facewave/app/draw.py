@@ -60,7 +60,7 @@ def draw(clip: Path, out: Path, fps: float) -> None:
     Raises:
         UserError: the clip cannot be decoded, or the video cannot be written.
     """
-    settings = params.load()
+    settings = params.for_clips()
     if out.suffix not in _ENCODERS:
         raise UserError(f"{out}: no video can be written there. Name a .mp4 or .webm file.")
     seen, facts = look(clip, fps, settings)

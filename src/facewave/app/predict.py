@@ -78,26 +78,41 @@ def predict_all(clips: Sequence[Path], options: Options) -> bool:
     Raises:
         UserError: there is no such model, or the options make no sense.
     """
-    options.check()
-    settings = params.load()
-    model = choose(options.model)
+    model, answered = ask(clips, options)
     for_people = options.stdout == "text"
     console = Console(highlight=False, markup=False, soft_wrap=True, stderr=not for_people)
     console.print(model.card() if options.card else f"model: {model.line()}")
     if model.about.get("synthetic"):
         console.print(f"beware: {cards.SYNTHETIC}", style="bold yellow")
-    seen = see(clips, options.fps, settings)
     tables = []
-    for clip, key in zip(clips, seen.keys, strict=True):
-        problem = seen.problems.get(key, "")
-        tables.append(_answer(clip, cache.place(key), problem, model, settings, options))
+    for table in answered:
+        tables.append(table)
         if for_people:
-            answers.show(tables[-1], model, console)
+            answers.show(table, model, console)
     if tables and not for_people:
         print(answers.text(tables, model, options.stdout), end="")
     if tables and options.out:
         answers.write(tables, model, options.out)
     return all(table["answered_from"].iloc[0] for table in tables)
+
+
+def ask(clips: Sequence[Path], options: Options) -> tuple[Trained, Iterator[pd.DataFrame]]:
+    """The model, and its answer to each clip (answers.py) as soon as there is one.
+
+    Raises:
+        UserError: there is no such model, or the options make no sense.
+    """
+    options.check()
+    model = choose(options.model)
+    return model, _answers(clips, model, options)
+
+
+def _answers(clips: Sequence[Path], model: Trained, options: Options) -> Iterator[pd.DataFrame]:
+    settings = params.for_clips()
+    seen = see(clips, options.fps, settings)
+    for clip, key in zip(clips, seen.keys, strict=True):
+        problem = seen.problems.get(key, "")
+        yield _answer(clip, cache.place(key), problem, model, settings, options)
 
 
 def windows(duration: float, window: float, hop: float) -> Iterator[tuple[float, float]]:

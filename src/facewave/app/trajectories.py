@@ -25,7 +25,7 @@ def draw(clip: Path, out: Path, fps: float) -> None:
         UserError: the clip cannot be decoded or has fewer than two frames with a face, or the file
             is no .png.
     """
-    settings = params.load()
+    settings = params.for_clips()
     if out.suffix != ".png":
         raise UserError(f"{out} is no .png file; name one.")
     trajectory, facts = look(clip, fps, settings)

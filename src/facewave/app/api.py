@@ -1,0 +1,192 @@
+"""The Python interface: ``import facewave as fw``.
+
+>>> import facewave as fw
+>>> clip = fw.extract("data/raw/demo/clips/21.mp4")
+>>> clip
+Clip(data/raw/demo/clips/21.mp4: 29 frames, 1.21 s, a face in 100% of them)
+>>> clip.landmarks.shape
+(29, 478, 3)
+>>> clip.frames[["frame", "timestamp", "success"]].head(2)
+   frame  timestamp  success
+0      1   0.000000        1
+1      2   0.041667        1
+>>> clip.features(transform="energy", k=7)["blendshapes"].shape
+(7, 32)
+
+It works in any folder: where there is no params.yaml, with the project's own settings.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from facewave import params
+from facewave.app import seen
+from facewave.app.frames import table
+from facewave.app.inputs import clip_of, clips_of
+from facewave.landmarks import quality
+from facewave.landmarks.schema import ClipFacts, Trajectory
+from facewave.params import Block
+from facewave.training.schema import Trained
+from facewave.workspace import Dataset as _Dataset
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SHOWN = 6  # blendshapes of a plot
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Clip:
+    """What is seen of a clip. T: its frames, none of which is dropped; NaN without the face.
+
+    Attributes:
+        path: of the video, the picture or the folder of pictures.
+        trajectory: the same as the pipeline has it (landmarks/schema.py).
+        facts: what the file's header says, and what went wrong in decoding.
+    """
+
+    path: Path
+    trajectory: Trajectory
+    facts: ClipFacts
+
+    @cached_property
+    def frames(self) -> pd.DataFrame:
+        """A row per frame with OpenFace's names, as ``facewave extract`` writes it."""
+        return table(self.trajectory, self.facts)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """(T,), s from the first frame."""
+        return self.trajectory.times_T
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """(T,), whether the followed face is there."""
+        return self.trajectory.valid_T
+
+    @property
+    def landmarks(self) -> NDArray[np.float32]:
+        """(T, 478, 3), x and y in picture widths and heights, z on x's scale."""
+        return self.trajectory.landmarks_TPC
+
+    @cached_property
+    def blendshapes(self) -> pd.DataFrame:
+        """(T, 52) by name, in [0, 1]; the index is the time in s."""
+        index = pd.Index(self.times, name="time")
+        return pd.DataFrame(self.trajectory.blendshapes_TB, index, list(self.trajectory.names))
+
+    @property
+    def pose(self) -> NDArray[np.float32]:
+        """(T, 4, 4), the facial transformation matrices (cm)."""
+        return self.trajectory.pose_T44
+
+    @cached_property
+    def quality(self) -> dict[str, float]:
+        """What a dataset measures of the clip (landmarks.schema.MEASURES)."""
+        measures = quality.measure(quality.frames_of(self.trajectory, self.facts))
+        return {str(name): value for name, value in measures.items()}
+
+    def features(
+        self,
+        transform: str = "energy",
+        k: int = 7,
+        wavelet: str = "haar",
+        sides: str = "merged",
+        boundary: str = "open",
+    ) -> dict[Block, NDArray[np.float32]]:
+        """The wavelet numbers by block, each (N, ...); arguments as in ``wavelets`` of params.yaml.
+
+        Raises:
+            UserError: there is no such transform or wavelet.
+            ValueError: the face is in fewer than two frames.
+        """
+        from facewave.wavelets.features import features
+        from facewave.wavelets.transform import Transform
+
+        settings = params.check_wavelets(transform, wavelet, boundary, k, sides)
+        return features(self.trajectory, self.facts, Transform.of(settings))
+
+    def plot(self) -> "Figure":
+        """The blendshapes that move most, over time; gaps are where the face is not seen."""
+        from matplotlib.figure import Figure
+
+        moving = self.blendshapes.std().sort_values(ascending=False, kind="stable").index[:_SHOWN]
+        figure = Figure((8, 3.5), layout="constrained")
+        axes = figure.add_subplot()
+        for name in moving:
+            axes.plot(self.times, self.blendshapes[name], label=name)
+        axes.set(xlabel="time (s)", ylabel="blendshape", ylim=(0, 1), title=self.path.name)
+        axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        return figure
+
+    def __repr__(self) -> str:
+        share = self.quality["face_share"]
+        length = f"{self.quality['duration']:.2f} s, a face in {share:.0%} of them"
+        return f"Clip({self.path}: {len(self.times)} frames, {length})"
+
+
+def extract(clip: str | Path, fps: float = 25.0) -> Clip:
+    """Detect the face in a clip, or take what is cached of it.
+
+    Args:
+        clip: a video, a picture, or a folder of pictures.
+        fps: of a folder of pictures.
+
+    Raises:
+        UserError: it is not there, or could not be detected.
+    """
+    path = clip_of(str(clip))
+    return Clip(path, *seen.look(path, fps, params.for_clips()))
+
+
+def predict(
+    clips: str | Path | Sequence[str | Path], model: str | Path | None = None, **options: Any
+) -> pd.DataFrame:
+    """What a model makes of clips, a row per clip and per window of the longer ones.
+
+    Args:
+        clips: files, folders or patterns, as ``facewave predict`` takes them.
+        model: a trained model's folder, or "demo"; None: what needs no training.
+        options: window and hop (s), fps, force, as the command has them.
+
+    Returns:
+        file, start and end (NaN: the whole clip), quality, answered_from, predicted, and a
+        ``score_`` (or ``probability_``) of each class.
+
+    Raises:
+        UserError: a clip is not there, or the model cannot be loaded.
+    """
+    from facewave.app import answers
+    from facewave.app.predict import Options, ask
+
+    named = [clips] if isinstance(clips, str | Path) else list(clips)
+    chosen = Options(None if model is None else str(model), **options)
+    trained, tables = ask(clips_of([str(clip) for clip in named]), chosen)
+    return answers.flat(list(tables), trained)
+
+
+def load_model(folder: str | Path) -> Trained:
+    """A trained model (training/schema.py).
+
+    Raises:
+        UserError: it is not there or damaged.
+    """
+    from facewave.training import schema
+
+    return schema.load(Path(folder))
+
+
+def Dataset(name: str) -> _Dataset:  # noqa: N802 - it makes one
+    """A dataset of the params.yaml of this folder: its labels, index, features and clips.
+
+    Raises:
+        UserError: there is no params.yaml here, or no such dataset in it.
+    """
+    return _Dataset(name, params.load())

@@ -1,0 +1,140 @@
+"""``facewave extract CLIPS --out DIR``: what is seen of clips, one file a clip, one row a frame.
+
+Columns are named as OpenFace names its own where both have the same (Baltrusaitis et al., FG 2018),
+so that what reads one reads the other; a frame without the face is a row whose values are missing.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy.spatial.transform import Rotation
+from tqdm import tqdm
+
+from facewave import params
+from facewave.app.seen import see
+from facewave.errors import UserError
+from facewave.files import replacing, write_csv
+from facewave.landmarks import cache
+from facewave.landmarks.schema import ClipFacts, Trajectory, read_clip, read_facts
+
+Part = Literal["pose", "blendshapes", "points", "quality"]
+PARTS: tuple[Part, ...] = ("pose", "blendshapes", "points", "quality")
+_MM = 10.0  # in a centimetre
+# From the landmarker's axes (y up, z towards the camera) to OpenFace's (y down, z away from it).
+_AXES = np.diag([1.0, -1.0, -1.0])
+
+
+def extract(clips: Sequence[Path], out: Path, form: str, parts: Sequence[str], fps: float) -> bool:
+    """Write a file of each clip below ``out``; what is cached is not detected again.
+
+    Args:
+        clips: videos, pictures and folders of pictures.
+        out: the folder, made if missing.
+        form: csv, parquet or json.
+        parts: some of ``PARTS``.
+        fps: of pictures.
+
+    Returns:
+        Whether every clip could be read.
+
+    Raises:
+        UserError: the form or a part is unknown, or two clips have one name.
+    """
+    if form not in _WRITERS:
+        raise UserError(f"--format is {form}; it is one of {', '.join(_WRITERS)}.")
+    if strange := [part for part in parts if part not in PARTS]:
+        raise UserError(f"--blocks names {strange[0]}; there are {', '.join(PARTS)}.")
+    files = {clip: out / f"{clip.stem}.{form}" for clip in clips}
+    if len(set(files.values())) < len(files):
+        twice = next(f for f in files.values() if list(files.values()).count(f) > 1)
+        raise UserError(f"two clips would be written to {twice}. Extract them to folders apart.")
+    seen = see(clips, fps, params.for_clips())
+    problems = 0
+    for clip, key in zip(tqdm(clips, "write", unit="clip", leave=False), seen.keys, strict=True):
+        problem = seen.problems.get(key, "") or read_facts(cache.place(key)).problem
+        if problem:
+            tqdm.write(f"{clip}: {problem}")
+            problems += 1
+        if key not in seen.problems:
+            trajectory, facts = read_clip(cache.place(key)), read_facts(cache.place(key))
+            _WRITERS[form](files[clip], table(trajectory, facts, parts))
+    print(f"{out}: {len(clips) - problems} of {len(clips)} clips, a .{form} file each")
+    return not problems
+
+
+def table(trajectory: Trajectory, facts: ClipFacts, parts: Sequence[str] = PARTS) -> pd.DataFrame:
+    """A clip's trajectory, a row per frame that was looked at, NaN without the face.
+
+    Returns:
+        frame (from 1, in the source), timestamp (s), success (1: the followed face is there) and
+        confidence (1 or 0 as well: the landmarker gives none), faces (how many were seen); and by
+        part, pose: pose_Tx to pose_Tz (mm) and pose_Rx to pose_Rz (rad; R = Rx Ry Rz) in OpenFace's
+        axes; blendshapes by their names, in [0, 1]; points: x_0 to z_477 (pixels, z on x's scale);
+        quality: sharpness, face_x, face_y, face_width and face_height (pixels).
+    """
+    success = trajectory.valid_T.astype(int)
+    columns: dict[str, object] = {
+        "frame": trajectory.frames_T + 1,
+        "timestamp": trajectory.times_T.round(6),
+        "success": success,
+        "confidence": success.astype(float),
+        "faces": trajectory.faces_T,
+    }
+    size = np.array([facts.width, facts.height, facts.width], np.float32)
+    points_TPC = trajectory.landmarks_TPC * size
+    if "pose" in parts:
+        columns |= dict(zip(_POSE, _pose(trajectory).T, strict=True))
+    if "blendshapes" in parts:
+        columns |= dict(zip(trajectory.names, trajectory.blendshapes_TB.T, strict=False))
+    if "points" in parts:
+        columns |= {
+            f"{axis}_{point}": points_TPC[:, point, at].round(3)
+            for at, axis in enumerate("xyz")
+            for point in range(points_TPC.shape[1])
+        }
+    if "quality" in parts:
+        low_T2, high_T2 = points_TPC[..., :2].min(axis=1), points_TPC[..., :2].max(axis=1)
+        columns |= {
+            "sharpness": trajectory.sharpness_T,
+            "face_x": low_T2[:, 0].round(3),
+            "face_y": low_T2[:, 1].round(3),
+            "face_width": (high_T2 - low_T2)[:, 0].round(3),
+            "face_height": (high_T2 - low_T2)[:, 1].round(3),
+        }
+    return pd.DataFrame(columns)
+
+
+_POSE = ("pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz")
+
+
+def _pose(trajectory: Trajectory) -> np.ndarray:
+    """Translation (mm) and rotation (rad), (T, 6)."""
+    pose_T6 = np.full((len(trajectory.times_T), 6), math.nan)
+    seen = trajectory.valid_T & np.isfinite(trajectory.pose_T44).all(axis=(1, 2))
+    if seen.any():
+        pose = trajectory.pose_T44[seen].astype(np.float64)
+        pose_T6[seen, :3] = _MM * pose[:, :3, 3] @ _AXES
+        rotation = Rotation.from_matrix(_AXES @ pose[:, :3, :3] @ _AXES)
+        pose_T6[seen, 3:] = rotation.as_euler("XYZ")
+    return pose_T6.round(5)
+
+
+def _write_parquet(path: Path, frames: pd.DataFrame) -> None:
+    with replacing(path) as temporary:
+        frames.to_parquet(temporary, index=False)
+
+
+def _write_json(path: Path, frames: pd.DataFrame) -> None:
+    with replacing(path) as temporary:
+        frames.to_json(temporary, orient="records", double_precision=6)
+
+
+_WRITERS: dict[str, Callable[[Path, pd.DataFrame], None]] = {
+    "csv": write_csv,
+    "parquet": _write_parquet,
+    "json": _write_json,
+}
