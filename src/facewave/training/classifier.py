@@ -23,6 +23,9 @@ from facewave.training.schema import Trained, classification, damaged, encoder_o
 from facewave.workspace import Clips
 
 
+_ENOUGH = 200  # training clips: beside fewer, those for validation say little of a temperature
+
+
 class TrainedClassifier(Trained):
     """A classifier over wavelet numbers: (n, N, D) -> (n, C) logits, in evaluation mode."""
 
@@ -44,8 +47,9 @@ class TrainedClassifier(Trained):
 
     @property
     def calibrated(self) -> bool:
-        """Whether real people's validation clips have chosen the temperature."""
-        return self.kind != "majority" and self.about.get("synthetic") is False
+        """Whether enough clips of real people have chosen the temperature."""
+        is_real = self.about.get("synthetic") is False
+        return self.kind != "majority" and is_real and self.about.get("clips", 0) >= _ENOUGH
 
     def probabilities(self, inputs_nND: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, N, D) -> (n, C), rows adding up to 1."""

@@ -208,11 +208,14 @@ def test_scores_are_probabilities_once_real_people_have_calibrated_them(
 ) -> None:
     monkeypatch.chdir(trained_project())
     clip = remembered(tmp_path, 50)
-    for role, noun in (("model", "probability"), ("majority", "score")):
+    for role, clips, noun in (
+        ("model", 199, "score"), ("majority", 200, "score"), ("model", 200, "probability"),
+    ):  # fmt: skip
         folder = tmp_path / role
+        shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(training.folder("split", role), folder)
         config = json.loads((folder / "config.json").read_text())
-        config["about"]["synthetic"] = False
+        config["about"] |= {"synthetic": False, "clips": clips}
         (folder / "config.json").write_text(json.dumps(config))
         assert predict_all([clip], options(str(folder)))
         output = capsys.readouterr().out
