@@ -22,7 +22,6 @@ from facewave.params import Block
 from facewave.training.schema import Trained, classification, damaged, encoder_of
 from facewave.workspace import Clips
 
-
 _ENOUGH = 200  # training clips: beside fewer, those for validation say little of a temperature
 
 
