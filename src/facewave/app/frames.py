@@ -19,7 +19,13 @@ from facewave.app.seen import see
 from facewave.errors import UserError
 from facewave.files import replacing, write_csv
 from facewave.landmarks import cache
-from facewave.landmarks.schema import ClipFacts, Trajectory, read_clip, read_facts
+from facewave.landmarks.schema import (
+    BLENDSHAPES,
+    ClipFacts,
+    Trajectory,
+    read_clip,
+    read_facts,
+)
 
 Part = Literal["pose", "blendshapes", "points", "quality"]
 PARTS: tuple[Part, ...] = ("pose", "blendshapes", "points", "quality")
@@ -89,7 +95,9 @@ def table(trajectory: Trajectory, facts: ClipFacts, parts: Sequence[str] = PARTS
     if "pose" in parts:
         columns |= dict(zip(_POSE, _pose(trajectory).T, strict=True))
     if "blendshapes" in parts:
-        columns |= dict(zip(trajectory.names, trajectory.blendshapes_TB.T, strict=False))
+        # Where no face was seen, nobody has named them.
+        names = trajectory.names or [f"blendshape_{at}" for at in range(BLENDSHAPES)]
+        columns |= dict(zip(names, trajectory.blendshapes_TB.T, strict=True))
     if "points" in parts:
         columns |= {
             f"{axis}_{point}": points_TPC[:, point, at].round(3)

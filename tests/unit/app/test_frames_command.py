@@ -50,6 +50,8 @@ def test_every_frame_is_a_row_and_only_the_face_is_missing() -> None:
     for part in PARTS:
         assert set(table(SEEN, FACTS, [part])) < set(frames)
     assert list(table(SEEN, FACTS, [])) == always
+    nobody = replace(trajectory(3, gaps=(0, 1, 2)), names=())
+    assert table(nobody, FACTS, ["blendshapes"]).shape == (3, 5 + len(NAMES))
 
 
 def test_the_pose_is_in_openface_s_axes_and_units() -> None:

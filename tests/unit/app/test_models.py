@@ -1,4 +1,4 @@
-"""Which model ``--model`` names, and the figures that it is told to have."""
+"""Which model ``--model`` names, and which measured figures belong to it."""
 
 import json
 import shutil

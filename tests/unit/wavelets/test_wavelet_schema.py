@@ -1,4 +1,4 @@
-"""The features' contract: what a reader gets, what it is told of a broken folder, and sides."""
+"""The features' contract: what a reader gets, the message for a broken folder, and sides."""
 
 from dataclasses import asdict, replace
 from pathlib import Path

