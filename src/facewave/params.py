@@ -50,8 +50,12 @@ Align = Literal["box", "points"]
 
 # What training can take in; wavelets/schema.py says what they are.
 Block = Literal[
-    "blendshapes", "landmarks", "pose_free", "head", "timing", "expression", "appearance"
-]
+    "blendshapes", "landmarks", "pose_free", "points68", "head", "timing", "expression",
+    "appearance", "action_units", "gaze", "other", "functionals",
+]  # fmt: skip
+
+# Whose per-frame tables can stand in for what the landmarker finds; landmarks/tools/ reads them.
+Tool = Literal["openface", "py-feat", "libreface", "mediapipe", "live-link", "columns"]
 
 # How trajectories become numbers; wavelets/transform.py says how.
 TransformName = Literal[
@@ -132,6 +136,26 @@ class Part:
 
 
 @dataclass(frozen=True, config=_strict)
+class Tracks:
+    """Per-frame tables of another tool: the clips of a dataset are these files, not videos."""
+
+    tool: Tool
+    fps: Positive | None = None  # of tables that number their frames and have no times
+    time: str = ""  # tool `columns`: the column with the time (s)
+    frame: str = ""  # tool `columns`: the column with the frame's number
+    blocks: dict[Block, list[str]] = Field(default_factory=dict)  # tool `columns`: column patterns
+
+
+@dataclass(frozen=True, config=_strict)
+class FeatureTable:
+    """Numbers of whole clips, one row each: the clips of a dataset are its rows, not videos."""
+
+    table: str  # below root: .csv, .parquet or .npy
+    clip: str = ""  # the column with the clips' names
+    columns: list[str] = Field(default_factory=lambda: ["*"])  # patterns of those that are numbers
+
+
+@dataclass(frozen=True, config=_strict)
 class Dataset:
     """One entry of ``datasets``; ``facewave datasets`` says which options a reader takes."""
 
@@ -153,8 +177,15 @@ class Dataset:
     fps: Positive = 25.0  # of clips that are folders of pictures
     columns: dict[str, str] = Field(default_factory=dict)  # of the reader `table`: ours -> its
     parts: list[Part] = Field(default_factory=list)  # of the reader `union`
+    tracks: Tracks | None = None  # another tool's tables in place of videos
+    features: FeatureTable | None = None  # numbers of whole clips in place of videos
     at_least: dict[Measure, float] = Field(default_factory=dict)  # over landmarks.at_least
     at_most: dict[Measure, float] = Field(default_factory=dict)  # over landmarks.at_most
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether its clips are videos or pictures."""
+        return self.tracks is None and self.features is None
 
 
 @dataclass(frozen=True, config=_strict)
