@@ -160,9 +160,11 @@ class Stored:
     def column(self, name: str, clips: pd.Series) -> list[Any]:
         """A column of the index for some clips, NaN for those it knows nothing of."""
         try:
-            return self.index[name].reindex(clips).tolist()
+            if name in self.index:  # it is not where the room has nothing of any clip
+                return self.index[name].reindex(clips).tolist()
         except UserError:  # the room has not been there
-            return [math.nan] * len(clips)
+            pass
+        return [math.nan] * len(clips)
 
     def read(self, video_idx: str) -> Any:
         """What the room knows of a clip's row, None where it knows nothing."""

@@ -58,7 +58,8 @@ def _take_over(dataset: Dataset, rows: pd.DataFrame, features: params.FeatureTab
 
 def _write_metrics(dataset: Dataset, index: pd.DataFrame) -> None:
     metrics, name = Path("metrics/extract"), dataset.name
-    write_json(metrics / f"{name}.json", _summary(index))
+    measured = {} if dataset.entry.features else _measured(index)
+    write_json(metrics / f"{name}.json", _summary(index) | measured)
     columns = ["video_idx", "file_path", *MEASURES, "usable", "reason"]
     write_csv(metrics / f"{name}.csv", index[columns])
     picture = metrics / f"{name}.png"
@@ -66,11 +67,17 @@ def _write_metrics(dataset: Dataset, index: pd.DataFrame) -> None:
 
 
 def _summary(index: pd.DataFrame) -> dict[str, object]:
-    frames = index["frames"].sum()
-    quantiles = index[list(MEASURES)].astype(float).quantile([0.05, 0.5, 0.95]).round(4)
     return {
         "clips": len(index),
         "usable": int(index["usable"].sum()),
+        "left_out": {row.video_idx: row.reason for row in index[~index["usable"]].itertuples()},
+    }
+
+
+def _measured(index: pd.DataFrame) -> dict[str, object]:
+    frames = index["frames"].sum()
+    quantiles = index[list(MEASURES)].astype(float).quantile([0.05, 0.5, 0.95]).round(4)
+    return {
         "frames": int(frames),
         "face_share": round(float(index["face_frames"].sum() / max(1, frames)), 4),
         "measures": {
@@ -78,7 +85,6 @@ def _summary(index: pd.DataFrame) -> dict[str, object]:
             for name in MEASURES
             if quantiles[name].notna().all()
         },
-        "left_out": {row.video_idx: row.reason for row in index[~index["usable"]].itertuples()},
     }
 
 

@@ -27,7 +27,7 @@ from tqdm import tqdm
 from facewave import models, params, training
 from facewave.errors import UserError, explain
 from facewave.labels import schema as labels
-from facewave.params import ClassifierKind, Params, UntrainedKind
+from facewave.params import ClassifierKind, LanguageModelKind, Params, Train, UntrainedKind
 from facewave.training import checkpoints, ensemble, knowledge, parts, pretrained, schema
 from facewave.training.checkpoints import Finished
 from facewave.training.classifier import TrainedClassifier
@@ -62,6 +62,7 @@ def main() -> None:
             "Name another dataset in train.dataset, or another track in its entry; a language "
             "model can learn numbers: train.language.objective."
         )
+    _check_kinds(dataset, settings)
     features = dataset.read_features()
     clips = dataset.clips(features=features)
     usable = clips.select(clips.table["usable"])
@@ -80,6 +81,29 @@ def main() -> None:
                 _make_untrained(usable, partition, dataset, loaded)
         if settings.is_language_model:
             _train_language_models(clips, features, dataset, loaded)
+
+
+def _check_kinds(dataset: Dataset, settings: Train) -> None:
+    """Refuse what needs more than a dataset has.
+
+    Raises:
+        UserError: a model is named that looks at pictures, and there are none; or rules on
+            blendshapes, and the clips are rows of a table of features.
+    """
+    needs = {}
+    if not dataset.entry.has_pictures:
+        needs["pretrained"] = "an encoder's answers to pictures of the face"
+        if settings.language.frames:
+            needs |= dict.fromkeys(get_args(LanguageModelKind), "pictures (train.language.frames)")
+    if dataset.entry.features:
+        needs["knowledge"] = "blendshapes over time"
+    for kind in schema.roles(settings).values():
+        if kind in needs:
+            raise UserError(
+                f"params.yaml: {kind} needs {needs[kind]}, which {dataset.name} does not have: its "
+                f"clips are {'rows of a table' if dataset.entry.features else 'tables of tracks'}. "
+                "Take it out of train.model and train.baselines."
+            )
 
 
 @contextmanager
