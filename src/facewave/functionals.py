@@ -46,11 +46,6 @@ class Functionals:
     problems: dict[str, str]
 
 
-def names_beside(table: str) -> str:
-    """The file that names the clips of a .npy table; "" for other tables."""
-    return str(Path(table).with_suffix(".txt")) if table.lower().endswith(".npy") else ""
-
-
 def read(root: Path, table: FeatureTable, labels: Collection[str] = ()) -> Functionals:
     """Read a table below ``root``.
 
@@ -136,7 +131,9 @@ def _separated(path: Path, table: FeatureTable, labels: Collection[str]) -> _Tab
             except ValueError:
                 found = pd.to_numeric(pd.Series(cells), errors="coerce").to_numpy(np.float64)
                 strange = np.flatnonzero(np.isnan(found)).tolist()
-                texts |= {(len(rows), column): repr(cells[column][:40]) for column in strange}
+                texts |= {
+                    (len(rows), column): repr(cells[column].strip()[:40]) for column in strange
+                }
                 numbers.append(found)
             rows.append(reader.line_num)
             clips.append(fields[clip].strip().strip("'"))  # openSMILE puts names in quotes

@@ -27,6 +27,7 @@ from tqdm import tqdm
 from facewave import models, params, training
 from facewave.errors import UserError, explain
 from facewave.labels import schema as labels
+from facewave.models.classifiers.classifier import HARDLY
 from facewave.params import ClassifierKind, LanguageModelKind, Params, Train, UntrainedKind
 from facewave.training import checkpoints, ensemble, knowledge, parts, pretrained, schema
 from facewave.training.checkpoints import Finished
@@ -39,6 +40,7 @@ from facewave.wavelets.schema import Features
 from facewave.workspace import Clips, Dataset
 
 CURVES = Path("metrics/train")
+_NAMED = 5  # columns
 # An ensemble comes last: it is made of the others.
 _UNTRAINED: dict[UntrainedKind, Callable[[Given], Trained]] = {
     "pretrained": pretrained.learn,
@@ -56,14 +58,15 @@ def main() -> None:
     loaded = params.load()
     settings = loaded.train
     dataset = Dataset(settings.dataset, loaded)
+    _check_kinds(dataset, settings)
     if not dataset.classes and not settings.is_regression:
         raise UserError(
             f"{dataset.name} has no classes to learn, only valence and arousal or action units. "
             "Name another dataset in train.dataset, or another track in its entry; a language "
             "model can learn numbers: train.language.objective."
         )
-    _check_kinds(dataset, settings)
     features = dataset.read_features()
+    _print_still(features)
     clips = dataset.clips(features=features)
     usable = clips.select(clips.table["usable"])
     if settings.is_regression and settings.baselines:
@@ -103,6 +106,19 @@ def _check_kinds(dataset: Dataset, settings: Train) -> None:
                 f"params.yaml: {kind} needs {needs[kind]}, which {dataset.name} does not have: its "
                 f"clips are {'rows of a table' if dataset.entry.features else 'tables of tracks'}. "
                 "Take it out of train.model and train.baselines."
+            )
+
+
+def _print_still(features: Features) -> None:
+    """Say which columns of a table of features hardly vary, of which classifiers learn nothing."""
+    if "functionals" in features.blocks:
+        spread_D = np.nanstd(features.blocks["functionals"][:, 0], axis=0)
+        still = [features.config["functionals"][at] for at in np.flatnonzero(spread_D <= HARDLY)]
+        if still:
+            named = ", ".join(still[:_NAMED]) + (", ..." if len(still) > _NAMED else "")
+            print(
+                f"nothing is learnt from {len(still)} columns that vary by {HARDLY:g} at most "
+                f"({named}). If they matter, write them in a smaller unit."
             )
 
 
