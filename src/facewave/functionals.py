@@ -115,8 +115,10 @@ def _separated(path: Path, table: FeatureTable, labels: Collection[str]) -> _Tab
         reader = csv.reader(file, delimiter=fits[0] if fits else ",", strict=True)
         names = _stripped(next(reader, []))
         clip, chosen = _clip(path, names, table), _chosen(path, names, table, labels)
-        rows, clips, numbers = [], [], []
-        texts = {}
+        rows: list[int] = []
+        clips: list[str] = []
+        numbers: list[NDArray[np.float64]] = []
+        texts: dict[tuple[int, int], str] = {}
         for fields in reader:
             if not any(fields):
                 continue

@@ -38,7 +38,9 @@ def test_every_format_gives_the_same_rows(tmp_path: Path) -> None:
     for table in tables:
         assert list(table.rows) == ["a", "b"]
         assert table.problems == {}
-        np.testing.assert_array_equal(table.numbers_nD, np.float32([[0.5, 1.25], [0, 0.2]]))
+        np.testing.assert_array_equal(
+            table.numbers_nD, np.array([[0.5, 1.25], [0, 0.2]], np.float32)
+        )
     assert {table.columns for table in tables[:-1]} == {("AU01_r", "AU12_r")}
     assert tables[-1].columns == ("0", "1")
     assert [list(table.rows.values()) for table in tables[1:4]] == [[2, 3], [2, 4], [1, 2]]

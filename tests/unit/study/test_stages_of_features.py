@@ -1,7 +1,6 @@
 """All stages of a dataset whose clips are rows of a table of features, from labels to the page."""
 
 import json
-from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def table() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project after all its stages."""
     project = tmp_path_factory.mktemp("features")
     made = table()
