@@ -171,7 +171,7 @@ class Dataset:
     words: Literal["own", "seven"] | Annotated[list[str], Field(min_length=1), Once] = "own"
     min_count: Annotated[int, Field(ge=0)] = 0  # a word with fewer clips is left out
     official: bool = True  # take the corpus's own folds and parts; else ours are drawn
-    folds: Folds | None = None  # how many are drawn, unless labels.folds
+    folds: Folds | Name | None = None  # how many are drawn, unless labels.folds; or a preset
     every: Count = 1  # of labels for every frame, each n-th makes a row
     window: Positive = 2.0  # seconds of video that such a row is about
     fps: Positive = 25.0  # of clips that are folders of pictures

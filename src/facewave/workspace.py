@@ -160,9 +160,11 @@ class Stored:
     def column(self, name: str, clips: pd.Series) -> list[Any]:
         """A column of the index for some clips, NaN for those it knows nothing of."""
         try:
-            return self.index[name].reindex(clips).tolist()
+            if name in self.index:  # it is not where the room has nothing of any clip
+                return self.index[name].reindex(clips).tolist()
         except UserError:  # the room has not been there
-            return [math.nan] * len(clips)
+            pass
+        return [math.nan] * len(clips)
 
     def read(self, video_idx: str) -> Any:
         """What the room knows of a clip's row, None where it knows nothing."""
@@ -224,14 +226,14 @@ class Clips:
         """The chosen blocks side by side, (n, N, D); NaN for clips that are not usable.
 
         Raises:
-            UserError: the features lack one: no encoder has looked at the faces, or it has no such
-                answers.
+            UserError: the features lack one: the dataset has no such signals, no encoder has looked
+                at the faces, or it has no such answers.
         """
         if lacking := [name for name in names if name not in self.blocks]:
             raise UserError(
-                f"params.yaml: train.inputs names {lacking[0]}, which the features do not have. "
-                "Set appearance.encoder to one that gives it, run dvc repro -f embed, or take it "
-                "out."
+                f"params.yaml: train.inputs names {lacking[0]}, which the features do not have; "
+                f"they have {', '.join(self.blocks)}. Name some of these, or set "
+                "appearance.encoder to one that gives it, and run dvc repro -f embed."
             )
         at = self.table["at"].to_numpy()
         return side_by_side([self.blocks[name][at] for name in names])

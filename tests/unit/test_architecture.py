@@ -21,8 +21,8 @@ ROOMS = ("labels", "landmarks", "faces", "appearance", "models", "wavelets", "wo
 BESIDE = "demo"  # makes the demo's clips: before the pipeline, and no part of it
 SHARED = {"facewave"} | {
     f"facewave.{name}"
-    for name in ("assets", "cluster", "errors", "figures", "files", "hashes", "params", "pictures",
-                 "pool", "shards", "video")
+    for name in ("assets", "cluster", "errors", "figures", "files", "functionals", "hashes",
+                 "params", "pictures", "pool", "shards", "video")
 }  # fmt: skip
 GEOMETRY = {"facewave.landmarks.headpose", "facewave.faces.align"}  # pure, and of use downstream
 FILES = sorted(PACKAGE.rglob("*.py"))

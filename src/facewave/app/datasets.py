@@ -10,8 +10,7 @@ from rich.markup import escape
 from facewave import params, workspace
 from facewave.errors import UserError
 from facewave.labels import leaks, schema
-from facewave.labels.clips import exists
-from facewave.labels.collect import Source, read, sources
+from facewave.labels.collect import Source, present_of, read, sources
 from facewave.labels.corpus import Track
 from facewave.labels.readers import CORPORA, get
 from facewave.params import Dataset
@@ -53,6 +52,9 @@ def show_one(name: str) -> None:
             counts = ", ".join(f"{key}: {count:,}" for key, count in track.published.items())
             lines.append(f"    published  {counts}")
     lines += [f"  files    {pattern}: {what}" for pattern, what in corpus.layout.items()]
+    for preset, folds in corpus.folds.items():
+        parts = "; ".join(" ".join(subjects) for subjects in folds)
+        lines.append(f"  folds    {preset}: the subjects of each test part: {parts}")
     options = "".join(f", [{option}: ...]" for option in corpus.takes)
     lines.append(f"  params   {name}: {{reader: {name}, root: FOLDER, about: WHAT IT IS{options}}}")
     _console.print(escape("\n".join(lines)))
@@ -91,7 +93,8 @@ def _check_source(source: Source, label: str, seed: int) -> bool:
     root = Path(source.entry.root)
     track = source.corpus.track(source.entry.track)
     _console.print(f"[bold]{source.corpus.name}, {escape(label)}[/] in {escape(str(root))}")
-    for pattern, what in source.corpus.layout.items():
+    layout = source.corpus.layout if source.entry.has_pictures else {}
+    for pattern, what in layout.items():
         files = [file for part in pattern.split(" or ") for file in sorted(root.glob(part))]
         found = str(files[0].relative_to(root)) if files else f"no {pattern}"
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
@@ -107,7 +110,7 @@ def _check_source(source: Source, label: str, seed: int) -> bool:
         _console.print(f"  [yellow]![/] {len(rows)} x {problem}: {escape('; '.join(named))}")
     sound = table[table["problem"].isna()]
     paths = sound["file_path"].str.removeprefix(source.below and source.below + "/").unique()
-    present = sum(exists(root / path) for path in paths)
+    present = len(present_of(source.entry, paths))
     missing = len(paths) - present
     _mark(f"{len(table)} rows; {present} clips are there, {missing} are missing", not missing)
     same = True

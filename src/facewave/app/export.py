@@ -18,9 +18,14 @@ def export(dataset: str, out: Path) -> None:
     code that its maker put in. This project writes the format for others and never reads it.
 
     Raises:
-        UserError: there are no features, or left and right are merged in them.
+        UserError: there are no features, none of a face, or left and right are merged in them.
     """
     features = Dataset(dataset, params.load()).read_features()
+    if not {"landmarks", "blendshapes"} <= features.blocks.keys():
+        raise UserError(
+            f"data/features/{dataset} has no landmarks and blendshapes, which the exchange format "
+            f"consists of, but {', '.join(features.blocks)}. Name a dataset of videos."
+        )
     if features.config["sides"] == "merged":
         raise UserError(
             "the exchange format has 478 points and 52 blendshapes, but data/features/"

@@ -123,6 +123,11 @@ def _blocks(
             "Train it again: dvc repro train"
         )
     shape_of, usable = shapes(transform.sides) | seen_shapes, clips.table["usable"]
+    if lacking := [name for name in model.inputs if name not in shape_of]:
+        raise UserError(
+            f"the model takes {lacking[0]}, which other tools make and facewave does not: it can "
+            "answer no clip of one's own. Name a model that takes what facewave sees."
+        )
     named = channels_of(trajectory.names, transform.sides)
     if usable.any() and named != model.wavelets["blendshapes"]:
         raise UserError(

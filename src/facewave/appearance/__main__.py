@@ -58,7 +58,7 @@ def _look(
 ) -> tuple[Config, pd.DataFrame, dict[str, dict[str, Any]]]:
     """What looks at the faces, the index, and what the clips' entries say, by key."""
     name = settings.appearance.encoder
-    if name == NONE:
+    if name == NONE or not dataset.entry.has_pictures:
         return Config(NONE), *KIND.gather(rows.iloc[:0], dataset.appearance, {})
     encoder = encoders.load(name)
     rows = rows[rows["shard"] != ""].rename(columns={"key": "faces_key"})

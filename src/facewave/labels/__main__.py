@@ -39,7 +39,7 @@ def main(name: str) -> None:
             f"{out['excluded']} ({out['note'] or entry.root}). Correct the label files, or the "
             f"entry datasets.{name} in params.yaml."
         )
-    folds = entry.folds or settings.labels.folds
+    folds = entry.folds if isinstance(entry.folds, int) else settings.labels.folds
     parts = splits.assign(kept, dataset.folds, folds, settings.labels.seed)
     for column in parts:
         table[column] = parts[column].reindex(table.index)

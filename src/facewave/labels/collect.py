@@ -1,14 +1,15 @@
 """From an entry of params.yaml to one cleaned table: its corpus, or the several of a union."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from facewave import functionals
 from facewave.errors import UserError
 from facewave.labels import cleaning, frames, sidecars, subsets, vocabulary
-from facewave.labels.clips import inspect
+from facewave.labels.clips import exists, inspect
 from facewave.labels.corpus import Corpus
 from facewave.labels.readers import get, table, union
 from facewave.labels.records import frame
@@ -17,6 +18,7 @@ from facewave.params import Dataset, Labels
 
 # Options that a reader must declare (``Corpus.takes``) for an entry to set them.
 _OPTIONAL = ("table", "clips", "encoding", "every", "window", "columns", "parts")
+_IN_PLACE_OF_VIDEOS = ("tracks", "features")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,9 @@ def sources(entry: Dataset, name: str) -> list[Source]:
     corpus.track(entry.track)
     cleaning.check_inside(entry.table, f"params.yaml: datasets.{name}.table")
     cleaning.check_inside(entry.clips, f"params.yaml: datasets.{name}.clips")
+    _check_stand_in(entry, name)
+    if isinstance(entry.folds, str):
+        corpus.fold_of(entry.folds)
     defaults = Dataset(reader=entry.reader, root=entry.root, about=entry.about)
     for option in _OPTIONAL:
         is_set = getattr(entry, option) != getattr(defaults, option)
@@ -81,6 +86,19 @@ def sources(entry: Dataset, name: str) -> list[Source]:
         below = str(PurePosixPath(Path(part.root).relative_to(entry.root).as_posix()))
         parts += [Source(inner.corpus, part, below, below, share) for inner in sources(part, below)]
     return parts
+
+
+def _check_stand_in(entry: Dataset, name: str) -> None:
+    """Refuse tables in place of videos that cannot be."""
+    stand_ins = [option for option in _IN_PLACE_OF_VIDEOS if getattr(entry, option)]
+    if len(stand_ins) > 1 or (stand_ins and entry.reader == "union"):
+        raise UserError(
+            f"params.yaml: datasets.{name} has {' and '.join(stand_ins)}: a dataset has one of "
+            "these in place of videos, and a union none. Take one out."
+        )
+    if entry.features:
+        where = f"params.yaml: datasets.{name}.features.table"
+        cleaning.check_inside(entry.features.table, where)
 
 
 def native_words(entry: Dataset) -> tuple[str, ...]:
@@ -123,6 +141,9 @@ def read(source: Source, seed: int) -> pd.DataFrame:
         raw = raw.assign(part="", fold=pd.array([pd.NA] * len(raw), dtype="Int64"))
         of_parts = raw["problem"].isin([Reason.IN_TWO_PARTS, Reason.NO_OFFICIAL_PART])
         raw["problem"] = raw["problem"].mask(of_parts, None)
+    if isinstance(source.entry.folds, str):
+        fold = raw["subject"].map(source.corpus.fold_of(source.entry.folds))
+        raw = raw.assign(part="", fold=fold.astype("Int64"))
     if source.below:
         for column in ("video_idx", "file_path", "subject", "source", "table"):
             named = raw[column] != ""
@@ -142,15 +163,30 @@ def collect(entry: Dataset, name: str, settings: Labels) -> tuple[pd.DataFrame, 
     for _, raw in read_sources:
         inspected = raw["problem"].isna() | raw["problem"].isin(LABEL_REASONS)
         wanted |= set(raw.loc[inspected, "file_path"]) - {""}
-    root = Path(entry.root)
-    facts = inspect(root, sorted(wanted))
+    facts = facts_of(entry, sorted(wanted))
     tables = []
     for source, raw in read_sources:
-        filled = sidecars.fill(with_windows(raw, facts, source.entry), facts, root)
+        filled = sidecars.fill(with_windows(raw, facts, source.entry), facts, Path(entry.root))
         tables.append(cleaning.clean(filled, facts, rules(source, settings)))
     whole = pd.concat(tables, ignore_index=True)
     cleaning.exclude_copies(whole)  # of two corpora
     return whole, cleaning.choose(whole, words_of(entry), entry.min_count)
+
+
+def present_of(entry: Dataset, paths: Iterable[str]) -> set[str]:
+    """Those of an entry's clips that are there: as files, or as rows of its table of features."""
+    root = Path(entry.root)
+    if entry.features:
+        return functionals.read(root, entry.features, entry.columns.values()).rows.keys() & paths
+    return {path for path in paths if exists(root / path)}
+
+
+def facts_of(entry: Dataset, paths: list[str]) -> dict[str, cleaning.FileFact]:
+    """What cleaning needs to know of each of an entry's clips."""
+    if entry.features:
+        present = present_of(entry, paths)
+        return {path: cleaning.FileFact(exists=path in present) for path in paths}
+    return inspect(Path(entry.root), paths)
 
 
 def with_windows(

@@ -1,13 +1,16 @@
 """The description of a corpus: the type of every reader's ``CORPUS``."""
 
 import glob
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from facewave import functionals
 from facewave.errors import UserError
 from facewave.labels.records import Record
 from facewave.params import Dataset
+
+TRACK_FILES = (".csv", ".json")  # what other tools write of a clip, a row or an object a frame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,7 @@ class Corpus:
             " or ".
         read: (root, entry) -> records; raises a UserError if the files are not as they should be.
         takes: the optional keys of an entry in params.yaml that it uses.
+        folds: published folds that an entry may name, preset -> the subjects of each test part.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Corpus:
     layout: Mapping[str, str]
     read: Callable[[Path, Dataset], list[Record]]
     takes: tuple[str, ...] = ()
+    folds: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
     def track(self, name: str) -> Track:
         """The track that params.yaml names, "" for the first.
@@ -72,6 +77,24 @@ class Corpus:
     def track_name(self, entry: Dataset) -> str:
         """The name of an entry's track, by default the first."""
         return entry.track or next(iter(self.tracks))
+
+    def fold_of(self, preset: str) -> dict[str, int]:
+        """The fold, from 1, in whose test part each subject is by published folds.
+
+        Raises:
+            UserError: there is no preset of that name.
+        """
+        if preset not in self.folds:
+            raise UserError(
+                f"params.yaml: folds is {preset!r}, but {self.name} has "
+                f"{'the published folds ' + ', '.join(self.folds) if self.folds else 'none'} by "
+                "name. Name one that it has, or say how many to draw, such as 5."
+            )
+        return {
+            subject: number
+            for number, subjects in enumerate(self.folds[preset], start=1)
+            for subject in subjects
+        }
 
 
 def first_there(root: Path, *patterns: str) -> str:
@@ -92,6 +115,26 @@ def find(root: Path, pattern: str) -> list[Path]:
     """
     names = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
     return sorted(root / name for name in names)
+
+
+def clip_paths(root: Path, entry: Dataset, pattern: str, suffixes: Sequence[str]) -> list[str]:
+    """The paths of an entry's clips below ``root``, sorted, where their names are the labels.
+
+    They are videos that match the glob ``pattern`` and have one of the ``suffixes`` (lower case);
+    of ``tracks`` the other tool's files, by the entry's glob ``clips`` if it has one; of
+    ``features`` the names in the table.
+
+    Raises:
+        UserError: the glob leaves the root, or the table of features cannot be read.
+    """
+    if entry.features:
+        return sorted(functionals.read(root, entry.features, entry.columns.values()).rows)
+    if entry.tracks:
+        pattern, suffixes = entry.clips or "**/*", TRACK_FILES
+    if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
+        raise UserError(f"params.yaml: clips is {pattern!r}, which is no glob below the root.")
+    files = [path for path in find(root, pattern) if path.suffix.lower() in suffixes]
+    return [path.relative_to(root).as_posix() for path in files]
 
 
 def clip_path(pattern: str, **values: object) -> str:

@@ -86,8 +86,11 @@ def _entry(name: str) -> dict[str, Any]:
 
 
 def label_files(entry: dict[str, Any]) -> tuple[str, ...]:
-    """Patterns (fnmatch) of the label files of an entry in params.yaml."""
+    """Patterns (fnmatch) of the label files and tables of features of an entry in params.yaml."""
     named = [str(one["table"]) for one in (entry, *entry.get("parts", [])) if one.get("table")]
+    if features := entry.get("features"):
+        table = str(features["table"])
+        named += [table, str(Path(table).with_suffix(".txt"))]  # of .npy, the clips' names
     tables = [f"*{glob}" for name in named for glob in (escape(name), f"{escape(name)}/*")]
     if entry["reader"] == "union":  # its parts lie in folders of their own
         return (*tables, *(f"*/{glob}" for globs in LABEL_FILES.values() for glob in globs))

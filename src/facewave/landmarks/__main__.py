@@ -14,8 +14,9 @@ import pandas as pd
 from facewave import params
 from facewave.errors import explain
 from facewave.files import locked, write_csv, write_json
+from facewave.functionals import read
 from facewave.labels import schema as labels
-from facewave.landmarks import cache, plots, shards
+from facewave.landmarks import cache, functionals, plots, shards
 from facewave.landmarks.extract import ensure
 from facewave.landmarks.schema import MEASURES, entries
 from facewave.workspace import Dataset
@@ -29,6 +30,9 @@ def main(name: str) -> None:
     dataset = Dataset(name, settings)
     fps, folder = dataset.entry.fps, dataset.landmarks
     rows = labels.with_trajectories(dataset.read_labels())
+    if dataset.entry.features:
+        _take_over(dataset, rows, dataset.entry.features)
+        return
     files = rows["file_path"].drop_duplicates()
     clips = [dataset.root / path for path in files]
     with locked(folder):
@@ -38,20 +42,42 @@ def main(name: str) -> None:
         limits = settings.landmarks.for_dataset(dataset.entry)
         index = shards.index(rows, folder, limits, ensured.problems)
 
-    metrics = Path("metrics/extract")
-    write_json(metrics / f"{name}.json", _summary(index))
-    columns = ["video_idx", "file_path", *MEASURES, "usable", "reason"]
-    write_csv(metrics / f"{name}.csv", index[columns])
-    plots.worst(index, dataset.root, folder, fps, metrics / f"{name}.png")
+    _write_metrics(dataset, index)
     _report(dataset, index, ensured.detected)
 
 
+def _take_over(dataset: Dataset, rows: pd.DataFrame, features: params.FeatureTable) -> None:
+    """Take the clips' numbers from the dataset's table of features: there is nothing to detect."""
+    with locked(dataset.landmarks):
+        table = read(dataset.root, features, dataset.entry.columns.values())
+        index = functionals.index(rows, table, dataset)
+    _write_metrics(dataset, index)
+    print(f"{dataset.name}: {len(index)} clips, {len(table.columns)} columns of {table.path}")
+    _print_usable(dataset, index)
+
+
+def _write_metrics(dataset: Dataset, index: pd.DataFrame) -> None:
+    metrics, name = Path("metrics/extract"), dataset.name
+    measured = {} if dataset.entry.features else _measured(index)
+    write_json(metrics / f"{name}.json", _summary(index) | measured)
+    columns = ["video_idx", "file_path", *MEASURES, "usable", "reason"]
+    write_csv(metrics / f"{name}.csv", index[columns])
+    picture = metrics / f"{name}.png"
+    plots.worst(index, dataset.root, dataset.landmarks, dataset.entry.fps, picture)
+
+
 def _summary(index: pd.DataFrame) -> dict[str, object]:
-    frames = index["frames"].sum()
-    quantiles = index[list(MEASURES)].astype(float).quantile([0.05, 0.5, 0.95]).round(4)
     return {
         "clips": len(index),
         "usable": int(index["usable"].sum()),
+        "left_out": {row.video_idx: row.reason for row in index[~index["usable"]].itertuples()},
+    }
+
+
+def _measured(index: pd.DataFrame) -> dict[str, object]:
+    frames = index["frames"].sum()
+    quantiles = index[list(MEASURES)].astype(float).quantile([0.05, 0.5, 0.95]).round(4)
+    return {
         "frames": int(frames),
         "face_share": round(float(index["face_frames"].sum() / max(1, frames)), 4),
         "measures": {
@@ -59,7 +85,6 @@ def _summary(index: pd.DataFrame) -> dict[str, object]:
             for name in MEASURES
             if quantiles[name].notna().all()
         },
-        "left_out": {row.video_idx: row.reason for row in index[~index["usable"]].itertuples()},
     }
 
 
@@ -76,6 +101,10 @@ def _report(dataset: Dataset, index: pd.DataFrame, detected: set[str]) -> None:
     if 0 < len(detected) <= _NAMED:
         now = index.loc[index["key"].isin(detected), "file_path"]
         print(f"  detected now: {', '.join(now)}")
+    _print_usable(dataset, index)
+
+
+def _print_usable(dataset: Dataset, index: pd.DataFrame) -> None:
     for row in index[~index["usable"]].itertuples():
         print(f"  left out: {row.file_path}: {row.reason}")
     print(f"{dataset.name}: {index['usable'].sum()} of {len(index)} usable")

@@ -9,12 +9,15 @@ has its own row groups, of up to ``CHUNK`` frames. The file's metadata has the b
 (``blendshapes``) and an ``Entry`` for each clip (``clips``), as JSON. ``index.csv`` has one row per
 clip or part of a clip: where it lies and how good it is (``INDEX``).
 
+Of a dataset whose clips are rows of a table of features there are no shards; ``functionals.npy``
+(n, D) has their numbers in the order of the index, ``functionals.json`` the columns' names.
+
 Legend of names: T frames, P points, C coordinates, B blendshapes.
 """
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,6 +30,7 @@ from numpy.typing import NDArray
 
 from facewave import shards
 from facewave.errors import UserError
+from facewave.files import replacing, write_json
 from facewave.landmarks.headpose import Head, separate
 from facewave.params import Measure
 
@@ -253,6 +257,38 @@ def read_names(path: Path) -> tuple[str, ...]:
 def read_facts(path: Path) -> ClipFacts:
     """The facts of a one-clip shard."""
     return entries(path)[0].facts
+
+
+def write_functionals(
+    folder: Path, numbers_nD: NDArray[np.float32], columns: Sequence[str]
+) -> None:
+    """Write the numbers of a dataset whose clips are rows of a table of features.
+
+    Args:
+        folder: of the dataset.
+        numbers_nD: in the order of the index, NaN where a clip is not usable.
+        columns: their D names.
+    """
+    with replacing(folder / "functionals.npy") as temporary, temporary.open("wb") as file:
+        np.save(file, numbers_nD)
+    write_json(folder / "functionals.json", list(columns))
+
+
+def read_functionals(folder: Path) -> tuple[NDArray[np.float32], list[str]]:
+    """What ``write_functionals`` wrote.
+
+    Raises:
+        UserError: it is not there, or damaged.
+    """
+    try:
+        numbers_nD = np.load(folder / "functionals.npy", allow_pickle=False)
+        return numbers_nD, list(json.loads((folder / "functionals.json").read_text("utf-8")))
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename} is not here. Make it with: dvc repro extract") from None
+    except ValueError as error:
+        raise UserError(
+            f"{folder} is damaged ({error}). Make it again: dvc repro -f extract"
+        ) from None
 
 
 def read_index(folder: Path) -> pd.DataFrame:

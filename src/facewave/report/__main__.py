@@ -84,6 +84,8 @@ def draw(dataset: Dataset, suspects: Records, n: int) -> None:
     """Write ``PICTURES``, given the lines of suspects.csv and the number of test clips."""
     shutil.rmtree(PICTURES, ignore_errors=True)
     PICTURES.mkdir(parents=True)
+    if not dataset.entry.has_pictures:
+        return
     answers, models = prediction.read()
     features = dataset.read_features()
     clips = dataset.clips(features=features)

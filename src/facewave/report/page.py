@@ -52,6 +52,7 @@ def render(results: Results, settings: Params, settings_text: str) -> str:
         about=about,
         synthetic=sentences.synthetic(about),
         settings=settings,
+        features=settings.datasets[name].features,
         settings_text=settings_text,
         targets=targets,
         words=report.get("classes", []),

@@ -37,6 +37,8 @@ _GROUPS = {
     "block": "kinds of input",
     "region": "regions of the face",
     "blendshape": "blendshapes",
+    "pattern": "patterns of columns",
+    "column": "columns, by what they begin with",
     "part": "parts of the clip",
     "place": "places of the numbers",
     "scale": "time scales, as shares of the clip that a rise or fall takes",

@@ -30,7 +30,7 @@ from facewave.files import sha256, write_csv, write_json
 from facewave.params import ClassifierKind, Params
 from facewave.study import ablation, grid, importance, kept, leakage, plots, reconstruction, thinned
 from facewave.study.clips import Trajectories
-from facewave.study.explanation import explanation
+from facewave.study.explanation import explanation, of_columns
 from facewave.study.face_map import mean_face
 from facewave.training import schema as training
 from facewave.wavelets.transform import Transform
@@ -43,7 +43,11 @@ def main() -> None:
     """Make the study."""
     loaded = params.load()
     settings, dataset = loaded.train, Dataset(loaded.train.dataset, loaded)
-    runs = list(grid.runs(loaded.study, loaded.wavelets))  # fails now if one is impossible
+    if dataset.entry.features:
+        runs = list(grid.of_features(loaded.study, settings, loaded.wavelets))
+        print("A table of features has no trajectories: its models are compared, no transforms.")
+    else:
+        runs = list(grid.runs(loaded.study, loaded.wavelets))  # fails now if one is impossible
     kinds = {
         role: cast(ClassifierKind, kind)
         for role, kind in training.roles(settings).items()
@@ -99,10 +103,15 @@ def _classifiers(
         kept.key(kept.code("importance", "clips"), data, hashes.get(training.MODEL)),
         lambda: importance.of_models(models.get(training.MODEL, {}), dataset, loaded.evaluate),
     )
+    has_frames = dataset.entry.features is None
     removed = kept.table(
         "removed",
         kept.key(kept.code("thinned"), data, hashes, loaded.study.removed, loaded.study.every),
-        lambda: thinned.removal(trajectories, models, loaded.study, loaded.evaluate),
+        lambda: (
+            thinned.removal(trajectories, models, loaded.study, loaded.evaluate)
+            if has_frames
+            else pd.DataFrame(columns=list(thinned.COLUMNS))
+        ),
     )
     leaking = kept.table(
         "leakage",
@@ -127,8 +136,11 @@ def _classifiers(
         at = clips.table.loc[clips.table["usable"], "at"].to_numpy()
         seconds = float(features.clips["duration"].iloc[at].median())
         title = f"{settings.model} on {dataset.title}"
-        face = mean_face(features, at)
-        explanation(important, face, seconds, title, _PLOTS / "explanation.png")
+        if dataset.entry.features:
+            of_columns(important, title, _PLOTS / "explanation.png")
+        else:
+            face = mean_face(features, at)
+            explanation(important, face, seconds, title, _PLOTS / "explanation.png")
     return grid.summary(table, leaking)
 
 
@@ -143,7 +155,8 @@ def _reconstruction(loaded: Params, trajectories: Trajectories) -> dict[str, Any
     )
     measured = len(reconstruction.measured_of(trajectories.index))
     title = f"{dataset.title}, n = {measured} clips"
-    plots.reconstruction(table, title, _PLOTS / "reconstruction.png")
+    if len(table) or dataset.entry.features is None:
+        plots.reconstruction(table, title, _PLOTS / "reconstruction.png")
     unexplained = reconstruction.unexplained(table, loaded.wavelets.k)
     return {"clips_measured": measured, "unexplained": unexplained}
 

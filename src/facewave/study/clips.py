@@ -50,7 +50,7 @@ class Trajectories:
     def __iter__(self) -> Iterator[tuple[int, Any, Trajectory]]:
         """Position, row of the index, and trajectory of each usable clip."""
         for at, row in enumerate(self.index.itertuples()):
-            if row.usable:
+            if row.usable and row.shard:  # rows of a table of features have none
                 trajectory = self._kept.get(at)
                 if trajectory is None:
                     trajectory = landmarks.read_row(self.dataset.landmarks, row)
@@ -64,8 +64,10 @@ class Trajectories:
     ) -> Clips:
         """The clips with one trustworthy label, and their features as stage wavelet makes them.
 
-        ``change`` is applied to every trajectory first.
+        ``change`` is applied to every trajectory first. A table of features stays as it is.
         """
+        if self.dataset.entry.features:
+            return self.dataset.clips()
         encoder = appearance.read_config(self.dataset.appearance)
         seen = {name: (len(channels),) for name, channels in encoder.channels.items()}
         of_block, shape = shapes(transform.sides) | seen, (len(self.index), transform.numbers)

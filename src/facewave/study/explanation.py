@@ -14,6 +14,10 @@ from facewave.study import face_map
 
 _FIRST = 12  # blendshapes that are shown
 _FALL = "fall of UAR (points)"
+_READING = (
+    "How far UAR falls when test clips exchange these inputs. Thick lines: one standard deviation "
+    "over repeats; thin: 95 % interval over test clips"
+)
 _BAR, _DARK = "#f0a868", "#7a3b12"
 
 
@@ -56,11 +60,31 @@ def explanation(
         else:
             axes, order = figure.add_subplot(grid[:, 2]), "place, coarse to fine"
             _columns(axes, kinds["place"], 1.0, "Numbers of each trajectory", order)
-        figure.suptitle(
-            f"{title}\nHow far UAR falls when test clips exchange these inputs. Thick lines: one "
-            "standard deviation over repeats; thin: 95 % interval over test clips",
-            fontsize=9,
-        )
+        figure.suptitle(f"{title}\n{_READING}", fontsize=9)
+        figures.save(figure, path)
+
+
+def of_columns(table: pd.DataFrame, title: str, path: Path) -> None:
+    """What decides of a table of features: the columns of each pattern, and those named alike.
+
+    Args:
+        table: of ``importance.of_models``.
+        title: of the figure.
+        path: the PNG.
+    """
+    titles = {"pattern": "Patterns of columns", "column": "Columns, by what they begin with"}
+    kinds = [(str(kind), rows) for kind, rows in table.groupby("kind", sort=False)]
+    with mpl.rc_context(figures.STYLE):
+        figure = Figure((5 * len(kinds), 4.6), layout="constrained")
+        for axes, (kind, rows) in zip(
+            figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True
+        ):
+            ranked = rows.sort_values("importance", ascending=False, kind="stable")
+            first = ranked.head(_FIRST).set_index("name")[["importance", "spread", "low", "high"]]
+            _bars(axes, first * 100)
+            left_out = f", {len(first)} of {len(rows)}" if len(first) < len(rows) else ""
+            axes.set_title(f"{titles[kind]}{left_out}", fontsize=9)
+        figure.suptitle(f"{title}\n{_READING}", fontsize=9)
         figures.save(figure, path)
 
 

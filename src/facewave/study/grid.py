@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from facewave.errors import UserError
-from facewave.params import Block, ClassifierKind, Study, TransformName, Wavelets
+from facewave.params import Block, ClassifierKind, Study, Train, TransformName, Wavelets
 from facewave.wavelets.transform import Transform
 
 COLUMNS = ("transform", "k", "inputs", "model")
@@ -28,6 +28,8 @@ class Run:
         """Its settings as ``COLUMNS`` of a table."""
         inputs = " + ".join(self.inputs)
         values = (self.transform.name, self.transform.k, inputs, self.model)
+        if self.inputs == ("functionals",):  # which nothing has transformed
+            values = ("none", 1, inputs, self.model)
         return dict(zip(COLUMNS, values, strict=True))
 
 
@@ -52,6 +54,13 @@ def runs(study: Study, wavelets: Wavelets) -> Iterator[Run]:
     for transform in transforms.values():
         for inputs, model in product(study.inputs, study.models):
             yield Run(transform, tuple(inputs), model)
+
+
+def of_features(study: Study, train: Train, wavelets: Wavelets) -> Iterator[Run]:
+    """The runs of a table of features: the classifiers alone, since nothing is transformed."""
+    transform = Transform.of(wavelets)
+    for model in study.models:
+        yield Run(transform, tuple(train.inputs), model)
 
 
 def summary(table: pd.DataFrame, leaking: pd.DataFrame) -> dict[str, Any]:

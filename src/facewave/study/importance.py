@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.fft import dct, idct
 
 from facewave.evaluation.intervals import Codes, Floats, divide, draws, groups, interval, mean
+from facewave.functionals import matches
 from facewave.labels import schema as labels
 from facewave.params import Block, Evaluate, TransformName
 from facewave.study.face_map import mean_face, region_of_blendshape, region_of_points
@@ -39,6 +40,7 @@ Mask = NDArray[np.bool_]  # (N, D), which inputs belong to a group
 IN_TIME: frozenset[TransformName] = frozenset({"approximation", "uniform", "block", "mean"})
 COLUMNS = ("kind", "name", "importance", "spread", "low", "high")
 _REPEATS = 10
+_MOST = 256  # groups of columns: each costs as many answers as there are repeats
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,14 @@ def of_models(
         folds.append(Fold(model.probabilities, inputs_nND, codes_n, group_n[chosen_n]))
     if not any(len(fold.actual_n) for fold in folds):
         return pd.DataFrame(columns=list(COLUMNS))
+    drawn: dict[str, int] = {"resamples": evaluate.resamples, "seed": evaluate.seed}
+    if dataset.entry.features:
+        kinds = columns_by_kind(features.config["functionals"], dataset.entry.features.columns)
+        tables = [
+            importance(folds, masks, repeats=_REPEATS, **drawn).assign(kind=kind)
+            for kind, masks in kinds.items()
+        ]
+        return pd.concat(tables, ignore_index=True)[list(COLUMNS)].round(5)
     region_P = region_of_points(mean_face(features, clips.table.loc[usable_n, "at"].to_numpy()))
     return importances(
         folds,
@@ -88,8 +98,7 @@ def of_models(
         features.config["transform"],
         seen={name: len(names) for name, names in features.config["encoder"]["channels"].items()},
         repeats=_REPEATS,
-        resamples=evaluate.resamples,
-        seed=evaluate.seed,
+        **drawn,
     ).round(5)
 
 
@@ -221,6 +230,25 @@ def groups_by_kind(
         for i, step in enumerate(np.eye(n_steps, dtype=bool))
     }
     return kinds
+
+
+def columns_by_kind(columns: Sequence[str], patterns: Sequence[str]) -> dict[str, dict[str, Mask]]:
+    """Kind -> name -> which of the (1, D) inputs, of a table of features.
+
+    Kind ``pattern`` has the columns of each pattern of params.yaml; kind ``column`` those that
+    are named alike up to their first underscore, as AU01_r and AU01_c are: at most ``_MOST`` such
+    groups, and none where there are more.
+    """
+    starts = [name.partition("_")[0] or name for name in columns]
+    alike = list(dict.fromkeys(starts))
+    kinds = {
+        "pattern": {
+            pattern: np.array([[matches(name, pattern) for name in columns]])
+            for pattern in patterns
+        },
+        "column": {start: np.array([[one == start for one in starts]]) for start in alike},
+    }
+    return {"pattern": kinds["pattern"]} if len(alike) > _MOST else kinds
 
 
 def scales(n_steps: int, n_channels: int) -> dict[str, Mask]:

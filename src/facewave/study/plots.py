@@ -24,11 +24,15 @@ _LEFT_OUT = ("mean", "approximation sym4", "pyramid db2", "largest db2")
 def ablation(table: pd.DataFrame, title: str, path: Path) -> None:
     """UAR of every run with its interval: a panel per inputs and model, a row per transform.
 
+    Of a table of features, which nothing transforms, there is a row per model.
+
     Args:
         table: runs, as in runs.csv.
         title: of the figure.
         path: the PNG.
     """
+    if (table["transform"] == "none").all():
+        table = table.assign(transform=table["model"], model="classifiers")
     panels = list(table.groupby(["inputs", "model"], sort=False))
     transforms = table["transform"].unique()
     ks = table["k"].unique()

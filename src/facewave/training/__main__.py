@@ -27,7 +27,8 @@ from tqdm import tqdm
 from facewave import models, params, training
 from facewave.errors import UserError, explain
 from facewave.labels import schema as labels
-from facewave.params import ClassifierKind, Params, UntrainedKind
+from facewave.models.classifiers.classifier import HARDLY
+from facewave.params import ClassifierKind, LanguageModelKind, Params, Train, UntrainedKind
 from facewave.training import checkpoints, ensemble, knowledge, parts, pretrained, schema
 from facewave.training.checkpoints import Finished
 from facewave.training.classifier import TrainedClassifier
@@ -39,6 +40,7 @@ from facewave.wavelets.schema import Features
 from facewave.workspace import Clips, Dataset
 
 CURVES = Path("metrics/train")
+_NAMED = 5  # columns
 # An ensemble comes last: it is made of the others.
 _UNTRAINED: dict[UntrainedKind, Callable[[Given], Trained]] = {
     "pretrained": pretrained.learn,
@@ -56,6 +58,7 @@ def main() -> None:
     loaded = params.load()
     settings = loaded.train
     dataset = Dataset(settings.dataset, loaded)
+    _check_kinds(dataset, settings)
     if not dataset.classes and not settings.is_regression:
         raise UserError(
             f"{dataset.name} has no classes to learn, only valence and arousal or action units. "
@@ -63,6 +66,7 @@ def main() -> None:
             "model can learn numbers: train.language.objective."
         )
     features = dataset.read_features()
+    _print_still(features)
     clips = dataset.clips(features=features)
     usable = clips.select(clips.table["usable"])
     if settings.is_regression and settings.baselines:
@@ -80,6 +84,42 @@ def main() -> None:
                 _make_untrained(usable, partition, dataset, loaded)
         if settings.is_language_model:
             _train_language_models(clips, features, dataset, loaded)
+
+
+def _check_kinds(dataset: Dataset, settings: Train) -> None:
+    """Refuse what needs more than a dataset has.
+
+    Raises:
+        UserError: a model is named that looks at pictures, and there are none; or rules on
+            blendshapes, and the clips are rows of a table of features.
+    """
+    needs = {}
+    if not dataset.entry.has_pictures:
+        needs["pretrained"] = "an encoder's answers to pictures of the face"
+        if settings.language.frames:
+            needs |= dict.fromkeys(get_args(LanguageModelKind), "pictures (train.language.frames)")
+    if dataset.entry.features:
+        needs["knowledge"] = "blendshapes over time"
+    for kind in schema.roles(settings).values():
+        if kind in needs:
+            raise UserError(
+                f"params.yaml: {kind} needs {needs[kind]}, which {dataset.name} does not have: its "
+                f"clips are {'rows of a table' if dataset.entry.features else 'tables of tracks'}. "
+                "Take it out of train.model and train.baselines."
+            )
+
+
+def _print_still(features: Features) -> None:
+    """Say which columns of a table of features hardly vary, of which classifiers learn nothing."""
+    if "functionals" in features.blocks:
+        spread_D = np.nanstd(features.blocks["functionals"][:, 0], axis=0)
+        still = [features.config["functionals"][at] for at in np.flatnonzero(spread_D <= HARDLY)]
+        if still:
+            named = ", ".join(still[:_NAMED]) + (", ..." if len(still) > _NAMED else "")
+            print(
+                f"nothing is learnt from {len(still)} columns that vary by {HARDLY:g} at most "
+                f"({named}). If they matter, write them in a smaller unit."
+            )
 
 
 @contextmanager

@@ -54,7 +54,9 @@ def card(
         about: see above.
     """
     taken = ", ".join(inputs)
-    if taken and wavelets:
+    if "functionals" in inputs:
+        taken += f", {len(wavelets['functionals'])} columns of a table of features"
+    elif taken and wavelets:
         taken += " as {k} numbers a trajectory ({transform} {wavelet})".format_map(wavelets)
     facts = {
         "answers with": ", ".join(words),

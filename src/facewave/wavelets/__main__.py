@@ -38,6 +38,9 @@ def main(name: str) -> None:
     loaded = params.load()
     dataset = Dataset(name, loaded)
     transform = Transform.of(loaded.wavelets)
+    if dataset.entry.features:
+        _take_over(dataset, transform)
+        return
     encoder = appearance.read_config(dataset.appearance)
     seen_blocks = {name: (len(names),) for name, names in encoder.channels.items()}
     blocks = shapes(transform.sides) | seen_blocks
@@ -90,6 +93,25 @@ def main(name: str) -> None:
     }
     write_json(METRICS / f"{name}.json", condensed)
     print(f"{name}: {len(usable)} of {len(index)} clips usable")
+
+
+def _take_over(dataset: Dataset, transform: Transform) -> None:
+    """Write the numbers of a table of features as block ``functionals``: nothing is transformed."""
+    numbers_nD, columns = landmarks.read_functionals(dataset.landmarks)
+    index = dataset.read_index()
+    index["filled"] = index["face_share"].map(lambda share: 1 - share)
+    for file, array in (("functionals", numbers_nD[:, None]), ("functions", np.empty((0, 1)))):
+        path = dataset.features / f"{file}.npy"
+        with replacing(path) as temporary, temporary.open("wb") as opened:
+            np.save(opened, array.astype(np.float32))
+    write_csv(dataset.features / "clips.csv", index[list(CLIP_COLUMNS)])
+    nothing = {"blendshapes": [], "encoder": appearance.Config(appearance.NONE).described}
+    config = asdict(transform) | nothing | {"blocks": ["functionals"], "functionals": columns}
+    write_json(dataset.features / "config.json", config)
+    n_usable = int(index["usable"].sum())
+    metrics = {"clips": n_usable, "channels": len(columns), "numbers_per_channel": 1}
+    write_json(METRICS / f"{dataset.name}.json", metrics)
+    print(f"{dataset.name}: {n_usable} of {len(index)} clips usable, {len(columns)} numbers each")
 
 
 def _unseen(row: Any, stored: Stored) -> str:

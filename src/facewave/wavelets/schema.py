@@ -10,6 +10,9 @@ n: video_idx, file_path, the mask ``usable`` with its reason, frames, face_share
 settings, the names of the channels of ``blendshapes``, and ``encoder``: its name, identity and
 channels.
 
+Of a table of features (facewave/functionals.py) there is one block, ``functionals`` (n, 1, D), its
+numbers as they are: ``blocks`` of ``config.json`` says so, ``functionals`` names the columns.
+
 Sides. The mirror image of a clip shows the same emotion. With ``sides: merged`` what is paired left
 and right in a face is one trajectory, the mean of a clip and its mirror image: 20 pairs of
 blendshapes (``mouthSmileLeft`` and ``mouthSmileRight`` become ``mouthSmile``) and 225 pairs of
@@ -199,7 +202,8 @@ def read(folder: Path) -> Features:
         clips["reason"] = clips["reason"].fillna("")
         config = json.loads((folder / "config.json").read_text("utf-8"))
         seen = [name for name in SEEN if name in config["encoder"]["channels"]]
-        blocks = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in (*BLOCKS, *seen)}
+        names = config.get("blocks", (*BLOCKS, *seen))
+        blocks = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
         functions_PN = np.load(folder / "functions.npy")
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is not here. Make it with: dvc repro wavelet") from None

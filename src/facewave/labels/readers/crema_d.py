@@ -6,10 +6,10 @@ takes the emotion that was asked for; track ``perceived`` what most viewers saw 
 """
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from facewave.labels import tables
-from facewave.labels.corpus import Corpus, Track, clip_path, first_there
+from facewave.labels.corpus import Corpus, Track, clip_path, clip_paths, first_there
 from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -36,7 +36,12 @@ _NAME = re.compile(r"(1\d{3})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX?)")
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
-    """The clips of the list of names, or those of the crowd's votes."""
+    """The clips of the list of names, or of the crowd's votes; or what stands in for them."""
+    files = {}
+    if not entry.has_pictures:
+        files = {PurePosixPath(path).stem: path for path in clip_paths(root, entry, "", ())}
+        if not entry.table and CORPUS.track_name(entry) == "acted":  # their names are the list
+            return [_record("", 0, path, clip) for clip, path in files.items()]
     clips = entry.clips or first_there(root, "VideoFlash/{clip}.flv", "VideoMP4/{clip}.mp4")
     lists: tuple[str, ...] = ("SentenceFilenames.csv",)
     columns: tuple[str, ...] = ("Filename",)
@@ -44,17 +49,22 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         lists, columns = _VOTES, ("FileName", "FaceVote")
     table = entry.table or first_there(root, *lists)
     rows = tables.rows(root / table, columns)
-    return [_record(table, row, clips, *(values[c] for c in columns)) for row, values in rows]
+    records = []
+    for row, values in rows:
+        clip, *vote = (values[column] for column in columns)
+        path = files.get(clip) or clip_path(clips, clip=clip)
+        records.append(_record(table, row, path, clip, *vote))
+    return records
 
 
-def _record(table: str, row: int, clips: str, clip: str, vote: str | None = None) -> Record:
+def _record(table: str, row: int, path: str, clip: str, vote: str | None = None) -> Record:
     if not clip and not vote:
         return Record(table, row, "")
     parts = _NAME.fullmatch(clip)
     actor, sentence, emotion, _ = parts.groups() if parts else ("",) * 4
     fields = parsed(_label, clip, emotion, vote)
     fields |= {"subject": actor, "transcript": _SENTENCES.get(sentence, "")}
-    return Record(table, row, clip, clip_path(clips, clip=clip) if parts else "", **fields)
+    return Record(table, row, clip, path if parts else "", **fields)
 
 
 def _label(clip: str, emotion: str, vote: str | None) -> dict[str, str]:

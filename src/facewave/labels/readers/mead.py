@@ -6,30 +6,24 @@ params.yaml may be a glob that chooses: ``*/video/front/*/*/*.mp4``.
 """
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from facewave.errors import UserError
-from facewave.labels.corpus import Corpus, Track, known
+from facewave.labels.corpus import Corpus, Track, clip_paths, known
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
 
 WORDS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
 _CLIPS = "*/video/*/*/*/*.mp4"
-_PATH = re.compile(r"(?:.*/)?([MW][0-9]+)/video/(\w+)/(\w+)/level_[1-3]/[0-9]+\.mp4")
+_PATH = re.compile(r"(?:.*/)?([MW][0-9]+)/video/(\w+)/(\w+)/level_[1-3]/[0-9]+(?:\.\w+)?")
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """The clips that ``clips`` chooses, of all views unless it is given."""
     pattern = entry.clips or _CLIPS
-    try:
-        paths = sorted(path.relative_to(root).as_posix() for path in root.glob(pattern))
-    except (NotImplementedError, ValueError) as error:
-        raise UserError(
-            f"params.yaml: clips is {pattern!r}, which is no glob below the root ({error})."
-        ) from None
-    paths = [path for path in paths if not path.rpartition("/")[2].startswith(".")]
+    paths = clip_paths(root, entry, pattern, (".mp4",))
     if not paths:
         raise UserError(
             f"{root} has no clips {pattern}, such as M003/video/front/angry/level_2/001.mp4. "
@@ -44,11 +38,12 @@ def _record(path: str) -> Record:
     actor, view, emotion = parts.groups() if parts else ("", "", "")
     label: dict[str, Any] = {"word": known(WORDS, emotion)}
     if parts is None:
-        note = f"{path[:60]!r} is not actor/video/view/emotion/level_k/number.mp4"
+        note = f"{path[:60]!r} is not actor/video/view/emotion/level_k/number"
         label = {"problem": Reason.BAD_VALUE, "note": note}
     elif not label["word"]:
         label = {"problem": Reason.UNKNOWN_WORD, "note": repr(emotion[:40])}
-    return Record("", 0, path.removesuffix(".mp4"), path, subject=actor, scene=view, **label)
+    clip = str(PurePosixPath(path).with_suffix(""))
+    return Record("", 0, clip, path, subject=actor, scene=view, **label)
 
 
 CORPUS = Corpus(

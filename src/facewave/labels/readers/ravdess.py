@@ -6,11 +6,11 @@ repetition, actor. A performance is there as 01 and as 02 with the same pictures
 """
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from facewave.errors import UserError
-from facewave.labels.corpus import Corpus, Track, code, find
+from facewave.labels.corpus import Corpus, Track, clip_paths, code
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -24,19 +24,19 @@ _NAME = re.compile(r"(0[1-3])-(0[12])-([0-9]{2})-0[12]-(0[12])-0[12]-([0-9]{2})"
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
-    """All clips below the root, by their names."""
-    files = [path for path in find(root, "**/*") if path.suffix.lower() in _FILES]
-    paths = [path.relative_to(root) for path in files]
+    """All clips below the root, by their names; or what stands in for them."""
+    paths = [PurePosixPath(path) for path in clip_paths(root, entry, "**/*", _FILES)]
     if not paths:
         raise UserError(
             f"{root} has no clips such as Actor_01/02-01-06-01-02-01-12.mp4. Unpack the archives "
             "of RAVDESS's videos there, or correct the dataset's root in params.yaml."
         )
-    names = {path.stem for path in paths if path.suffix.lower() != _SOUND}
-    return [_record(path, names) for path in paths]
+    has_sound_alone = entry.features is None  # which is no picture, but may have features
+    names = {path.stem for path in paths if not has_sound_alone or path.suffix.lower() != _SOUND}
+    return [_record(path, names, has_sound_alone) for path in paths]
 
 
-def _record(path: Path, names: set[str]) -> Record:
+def _record(path: PurePosixPath, names: set[str], has_sound_alone: bool) -> Record:
     clip, file = path.stem, path.as_posix()
     parts = _NAME.fullmatch(clip)
     if parts is None:
@@ -47,7 +47,7 @@ def _record(path: Path, names: set[str]) -> Record:
     twin = "01" + clip[2:]
     if not label["word"]:
         label = {"problem": Reason.UNKNOWN_WORD, "note": f"emotion {emotion}, of 01 to 08"}
-    elif modality == "03" or path.suffix.lower() == _SOUND:
+    elif has_sound_alone and (modality == "03" or path.suffix.lower() == _SOUND):
         label = {"problem": Reason.NO_PICTURE, "note": "sound alone"}
     elif modality == "02" and twin in names:
         label = {"problem": Reason.PUBLISHED_TWICE, "note": f"the same pictures as {twin}"}
@@ -56,6 +56,12 @@ def _record(path: Path, names: set[str]) -> Record:
 
 
 _KNOWS = ("subject", "scene", "transcript")
+# Luna-Jimenez et al., Applied Sciences 2022, "A Proposal for Multimodal Emotion Recognition Using
+# Aural Transformers and Action Units on RAVDESS Dataset": the actors of each test part.
+_LUNA_JIMENEZ = (
+    (2, 5, 14, 15, 16), (3, 6, 7, 13, 18), (10, 11, 12, 19, 20), (8, 17, 21, 23, 24),
+    (1, 4, 9, 22),
+)  # fmt: skip
 
 CORPUS = Corpus(
     name="ravdess",
@@ -69,4 +75,5 @@ CORPUS = Corpus(
         "one folder or each into its own"
     },
     read=read,
+    folds={"luna-jimenez": tuple(tuple(f"{n:02}" for n in actors) for actors in _LUNA_JIMENEZ)},
 )

@@ -87,6 +87,6 @@ def test_no_clips_is_an_error_with_advice(tmp_path: Path) -> None:
 
 
 def test_a_glob_that_is_none(tmp_path: Path) -> None:
-    for clips in ["/data/*.mp4", "**x/*.mp4"]:
+    for clips in ["/data/*.mp4", "../*.mp4"]:
         with pytest.raises(UserError, match=r"params\.yaml: clips is .*no glob"):
             read(tmp_path, entry(clips=clips))
