@@ -63,7 +63,13 @@ class TrainedEnsemble(Trained):
         self.classes = first.classes
         self.inputs = tuple(dict.fromkeys(name for m in members.values() for name in m.inputs))
         self.encoder = next(filter(None, (member.encoder for member in members.values())), "")
+        self.normalizes = any(member.normalizes for member in members.values())
         self.wavelets, self.about = wavelets, about
+
+    def taken(self, clips: Clips) -> NDArray[np.float32]:
+        """What its members take, side by side."""
+        members = [member for member in self.members.values() if member.inputs]
+        return np.concatenate([member.taken(clips) for member in members], axis=2)
 
     def answer(self, clips: Clips) -> pd.DataFrame:
         """Answers by the members that saw a face, or else by all."""
