@@ -53,7 +53,7 @@ class Models:
         classes: words in the order of their codes; () for a regression.
         targets: what a regression predicts; () for a classification.
         roles: role -> the model's description: ``kind``, of what was trained ``fingerprints``
-            (partition -> training.schema.fingerprint), and of a language model how it was prompted
+            (partition -> training.schema.fingerprint), ``normalized``, if it is, and of a language model how it was prompted
             (with ``prompt`` among the keys).
     """
 
@@ -77,6 +77,12 @@ class Models:
     def transductive(self) -> list[str]:
         """The roles whose answer to a clip also follows from other test clips, without labels."""
         return [role for role, about in self.roles.items() if about.get("transductive")]
+
+    @property
+    def normalized(self) -> dict[str, str]:
+        """The roles that standardise a clip by the same person's other clips: role -> what of it."""
+        described = self.roles.items()
+        return {role: about["normalized"] for role, about in described if "normalized" in about}
 
     @property
     def language(self) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from facewave.files import replacing, write_json
 from facewave.models.classifiers.classifier import Classifier, ClassifierConfig, Majority, build
 from facewave.models.classifiers.person import Population
 from facewave.params import Block
-from facewave.training import parts
+from facewave.training import cards, parts
 from facewave.training.schema import Trained, classification, damaged, encoder_of
 from facewave.workspace import Clips
 
@@ -80,7 +80,7 @@ class TrainedClassifier(Trained):
     def describe(self) -> dict[str, Any]:
         """The kind, the inputs and what it learnt from."""
         described = {"kind": self.kind, "inputs": list(self.inputs), "about": self.about}
-        return described | ({"normalize": "person"} if self.normalizes else {})
+        return described | ({"normalized": cards.NORMALIZED} if self.normalizes else {})
 
     def save(self, path: Path) -> None:
         """Write the folder; the same weights give the same bytes."""
@@ -106,7 +106,9 @@ class TrainedClassifier(Trained):
             module.load_state_dict(weights)
         except (SafetensorError, RuntimeError) as error:
             raise damaged(path, error) from None
-        return cls(module.eval(), model, config["inputs"], config["wavelets"], config["about"], population)
+        return cls(
+            module.eval(), model, config["inputs"], config["wavelets"], config["about"], population
+        )
 
 
 TRAINED = TrainedClassifier

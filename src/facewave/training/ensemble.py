@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from facewave.errors import UserError
-from facewave.training import schema, untrained
+from facewave.training import cards, schema, untrained
 from facewave.training.schema import Trained, classification
 from facewave.training.untrained import Given
 from facewave.workspace import Clips
@@ -104,7 +104,7 @@ class TrainedEnsemble(Trained):
             "transductive": any(about.get("transductive") for about in described.values()),
             "members": described,
             "about": self.about,
-        }
+        } | ({"normalized": cards.NORMALIZED} if self.normalizes else {})
 
     def save(self, path: Path) -> None:
         """Write the folder: which folders beside it have the members, and the weights."""

@@ -113,13 +113,13 @@ class Trained(ABC):
 
     def line(self) -> str:
         """What it is, what it learnt from and how well it did, in a line."""
-        return cards.line(self.kind, self.about)
+        return cards.line(self.kind, self.about, self.normalizes)
 
     def card(self) -> str:
         """The same in full, as Markdown."""
         return cards.card(
             self.kind, self.classes or self.targets, self.inputs, self.wavelets, self.calibrated,
-            self.about,
+            self.about, self.normalizes,
         )  # fmt: skip
 
     @property
