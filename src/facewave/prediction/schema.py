@@ -53,8 +53,9 @@ class Models:
         classes: words in the order of their codes; () for a regression.
         targets: what a regression predicts; () for a classification.
         roles: role -> the model's description: ``kind``, of what was trained ``fingerprints``
-            (partition -> training.schema.fingerprint), ``normalized``, if it is, and of a language model how it was prompted
-            (with ``prompt`` among the keys).
+            (partition -> training.schema.fingerprint), of what standardises clips by the person's
+            others ``normalized``, a sentence, and of a language model how it was prompted (with
+            ``prompt`` among the keys).
     """
 
     dataset: str
@@ -80,7 +81,7 @@ class Models:
 
     @property
     def normalized(self) -> dict[str, str]:
-        """The roles that standardise a clip by the same person's other clips: role -> what of it."""
+        """Of the roles that standardise a clip by the person's other clips, what is said of it."""
         described = self.roles.items()
         return {role: about["normalized"] for role, about in described if "normalized" in about}
 

@@ -24,8 +24,8 @@ def leakage(
     """The configured models on the dataset's folds and on as many random ones.
 
     With both, the fold after the tested one validates, whatever the dataset's protocol: the two
-    differ only in who is in which fold. Normalised by a person's own clips, each clip is so in both,
-    whatever the fold of the others.
+    differ only in who is in which fold. What normalises by a person's own clips does so in both,
+    whatever these clips' folds.
 
     Returns:
         ``COLUMNS``, a row for each role of ``kinds`` and protocol; none if no two clips share a

@@ -20,8 +20,8 @@ class Figure(TypedDict):
 
 _PERCENT = ("WAR", "UAR")  # of clips or classes; other measures are numbers of their own
 NORMALIZED = (
-    "normalised by each person's own clips (no labels): it needs several unlabelled clips of the test "
-    "person"
+    "normalised by each person's own clips (no labels): it needs several unlabelled clips of the "
+    "test person"
 )
 SYNTHETIC = "it learnt from synthetic clips and says nothing about real faces"
 

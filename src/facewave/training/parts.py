@@ -58,7 +58,7 @@ def split(
 def normalized(
     clips: Clips, names: Sequence[Block], population: Population | None
 ) -> NDArray[np.float32]:
-    """``clips.inputs(names)``, standardised by each person's other clips if ``population`` is given.
+    """``clips.inputs(names)``, standardised by the person's other clips if ``population`` is given.
 
     A clip of somebody of whom no other clip is known is standardised by the population alone.
     """
