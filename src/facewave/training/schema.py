@@ -189,9 +189,8 @@ def settings_of(role: str, settings: Train) -> Train:
 
 def used_by(kind: ClassifierKind, settings: Train) -> dict[str, Any]:
     """The settings that the fit of a kind of classifier follows from, beside its inputs."""
-    shared = ("dataset", "subset", "partitions", "pca", "imbalance", "mirror", "seed")
-    if kind != "majority":
-        shared += ("normalize",)
+    shared = ["dataset", "subset", "partitions", "pca", "imbalance", "mirror", "seed"]
+    shared += [] if kind == PRIOR else ["normalize"]
     group = {"majority": (), "logistic": ("logistic",), "svm": ("svm",), "trees": ("trees",)}
     return {name: asdict(settings)[name] for name in (*shared, *group.get(kind, ("network",)))}
 

@@ -23,6 +23,7 @@ from facewave.faces.__main__ import main as crop
 from facewave.files import sha256
 from facewave.landmarks import cache as cache_of_detections
 from facewave.landmarks.schema import ClipFacts, Trajectory
+from facewave.params import Block
 from facewave.prompts import answers
 from facewave.training import schema as training
 from facewave.training.__main__ import main as train
@@ -433,7 +434,7 @@ def test_a_clip_is_normalised_by_other_clips_of_the_person_that_are_named(
     made_by = {name: model.wavelets[name] for name in ("transform", "k", "wavelet", "sides")}
     numbers = [facewave.extract(clip).features(**made_by)["blendshapes"] for clip in clips]
     table = pd.DataFrame({"video_idx": ["a"], "usable": True, "at": 0, "subject": "me"})
-    blocks = {"blendshapes": np.stack(numbers)}
+    blocks: dict[Block, Any] = {"blendshapes": np.stack(numbers)}
     for found, people in ((by_population, {}), (by_one, {"me": [1]}), (by_both, {"me": [1, 2]})):
         positions = {name: np.array(at) for name, at in people.items()}
         some = Clips(table, blocks, Path(), 25.0, Path(), pd.DataFrame(), {}, people=positions)

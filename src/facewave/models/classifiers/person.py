@@ -64,15 +64,15 @@ class Population:
             (n, N, D).
         """
         # About the population's mean, so that little is lost in the differences.
-        known_mND = known_mND.astype(np.float64) - self.mean_ND
-        sum_ND, squares_ND = known_mND.sum(axis=0), (known_mND**2).sum(axis=0)
+        about_mND = known_mND.astype(np.float64) - self.mean_ND
+        sum_ND, squares_ND = about_mND.sum(axis=0), (about_mND**2).sum(axis=0)
         row_of = {at: row for row, at in enumerate(at_m.tolist())}
         scale_ND = moves(self.mean_ND, np.sqrt(self.variance_ND)).astype(np.float64)
         standardized_nND = np.empty_like(inputs_nND)
         for row, at in enumerate(at_n.tolist()):
-            clips, total_ND, total_squares_ND = len(known_mND), sum_ND, squares_ND
+            clips, total_ND, total_squares_ND = len(about_mND), sum_ND, squares_ND
             if at in row_of:
-                itself_ND = known_mND[row_of[at]]
+                itself_ND = about_mND[row_of[at]]
                 clips -= 1
                 total_ND, total_squares_ND = sum_ND - itself_ND, squares_ND - itself_ND**2
             # k v is the sum of squares about the person's own mean.
