@@ -36,7 +36,7 @@ _TRAINING = Path(training.__file__).parent
 _CODE = [Path(room.__path__[0]) for room in (models, prompts)] + [
     _TRAINING / f"{name}.py"
     for name in (
-        *("schema", "classifier", "parts", "language_model"),
+        *("schema", "classifier", "person", "language_model"),
         *("untrained", "pretrained", "knowledge", "ensemble"),
     )
 ]

@@ -49,7 +49,7 @@ _UNTRAINED: dict[UntrainedKind, Callable[[Given], Trained]] = {
 }
 _CODE = [Path(models.__path__[0]) / "classifiers"] + [
     Path(training.__path__[0]) / f"{name}.py"
-    for name in ("classifier", "fit", "loop", "losses", "parts")
+    for name in ("classifier", "fit", "loop", "losses", "parts", "person")
 ]
 
 

@@ -20,7 +20,8 @@ from facewave.files import replacing, write_json
 from facewave.models.classifiers.classifier import Classifier, ClassifierConfig, Majority, build
 from facewave.models.classifiers.person import Population
 from facewave.params import Block
-from facewave.training import cards, parts
+from facewave.training import cards
+from facewave.training.person import normalized
 from facewave.training.schema import Trained, classification, damaged, encoder_of
 from facewave.workspace import Clips
 
@@ -60,7 +61,7 @@ class TrainedClassifier(Trained):
 
     def taken(self, clips: Clips) -> NDArray[np.float32]:
         """The clips' numbers, normalised as those that it learnt from, (n, N, D)."""
-        return parts.normalized(clips, self.inputs, self.population)
+        return normalized(clips, self.inputs, self.population)
 
     def probabilities(self, inputs_nND: NDArray[np.float32]) -> NDArray[np.float32]:
         """What ``taken`` gives, (n, N, D) -> (n, C), rows adding up to 1."""

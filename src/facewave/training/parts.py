@@ -14,9 +14,10 @@ from facewave.errors import UserError
 from facewave.labels import schema as labels
 from facewave.models.classifiers.classifier import ClassifierConfig, Majority, Reduction
 from facewave.models.classifiers.person import Population
-from facewave.params import Block, ClassifierKind, Train
+from facewave.params import ClassifierKind, Train
 from facewave.training import losses
 from facewave.training.fit import Samples, configure
+from facewave.training.person import normalized
 from facewave.wavelets.schema import mirrored
 from facewave.workspace import Clips
 
@@ -53,25 +54,6 @@ def split(
     samples = [_samples(some, classes, settings, population) for some in learnt]
     joined = Samples(*(torch.cat(one) for one in zip(*map(_tensors, samples), strict=True)))
     return joined, _samples(val, classes, settings, population), population
-
-
-def normalized(
-    clips: Clips, names: Sequence[Block], population: Population | None
-) -> NDArray[np.float32]:
-    """``clips.inputs(names)``, standardised by the person's other clips if ``population`` is given.
-
-    A clip of somebody of whom no other clip is known is standardised by the population alone.
-    """
-    inputs_nND = clips.inputs(names)
-    if population is None:
-        return inputs_nND
-    at_n, subject_n = (clips.table[name].to_numpy() for name in ("at", "subject"))
-    nobody_m = np.zeros(0, np.int64)
-    for subject in pd.unique(subject_n):
-        rows, at_m = np.flatnonzero(subject_n == subject), clips.people.get(subject, nobody_m)
-        known_mND = clips.inputs_at(at_m, names)
-        inputs_nND[rows] = population.standardize(inputs_nND[rows], at_n[rows], known_mND, at_m)
-    return inputs_nND
 
 
 def is_learnt_from(clips: Clips, parts: pd.Series, settings: Train) -> NDArray[np.bool_]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ROOT = Path("models/trained")
 MODEL = "model"
 PRIOR: Literal["majority"] = "majority"  # trained beside every classifier: the floor
-UNNORMALIZED = "model_without_normalization"  # trained beside a model with train.normalize: person
+UNNORMALIZED = "unnormalized"  # trained beside a model with train.normalize: person
 
 _MODULES = {  # "type" in config.json -> the module with its class ``TRAINED``
     "classifier": "facewave.training.classifier",

@@ -449,6 +449,6 @@ def test_a_clip_is_normalised_by_other_clips_of_the_person_that_are_named(
         UserError, match=r"faceless\.mp4 says nothing of the person: no face in any"
     ):
         predict_all([asked], options(baseline=[faceless]))
-    folder = "models/trained/split/model_without_normalization"
+    folder = "models/trained/split/unnormalized"
     with pytest.raises(UserError, match="the model was not trained to normalise by them"):
         predict_all([asked], options(folder, baseline=others))

@@ -233,12 +233,12 @@ def test_what_normalises_by_the_people_who_are_tested_is_named_beside_the_model_
     def normalized(contents: dict[str, Any]) -> None:
         contents["report"]["normalized"] = {"model": "normalised so"}
         without = {"name": "mlp", "uar": 0.99, "uar_low": 0.96, "uar_high": 0.999}
-        contents["report"]["folds"]["model_without_normalization"] = without
+        contents["report"]["folds"]["unnormalized"] = without
 
     (said,) = set(recognised(normalized)) - set(recognised())  # not: "No better than MLP"
     assert said.startswith("It knows other clips of the people it is tested on: MLP: Normalised so")
     assert "The same model without it: 99.0" in said
-    assert "facewave compare model model_without_normalization" in said
+    assert "facewave compare model unnormalized" in said
 
 
 def test_how_a_language_model_was_prompted() -> None:

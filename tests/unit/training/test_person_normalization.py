@@ -7,23 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from facewave import params
 from facewave.errors import UserError
 from facewave.labels import schema as labels
-from facewave.params import Block, Evaluate, Params
+from facewave.params import Params
 from facewave.prediction.__main__ import main as predict
 from facewave.prediction.schema import read
-from facewave.study.runs import figures, run
 from facewave.training import cards, schema
 from facewave.training.__main__ import main as train
 from facewave.training.classifier import TrainedClassifier
-from facewave.training.parts import normalized, plan, split
-from facewave.wavelets.transform import Transform
-from facewave.workspace import Clips, Dataset, people_in
+from facewave.training.parts import plan, split
+from facewave.training.person import normalized
+from facewave.workspace import Clips, Dataset
 from making import (
-    REPOSITORY,
     TOY_TRAIN,
     Toy,
     contents,
@@ -149,30 +146,6 @@ def test_no_label_and_no_test_clip_but_every_usable_clip_of_the_person_leaves_a_
     moved = (after != numbers).any(axis=(1, 2)) & clips.table["usable"].to_numpy()
     assert set(clips.table.loc[moved, "subject"]) == {tested}
     assert moved.sum() == 3
-
-
-def test_it_recognises_more_where_faces_differ_at_rest() -> None:
-    torch.set_num_threads(1)
-    rng = np.random.default_rng(0)
-    person, code = np.arange(360) // 30, np.arange(360) % 3
-    numbers = rng.normal(size=(360, 2, 5)) + 6 * rng.normal(size=(12, 2, 5))[person]
-    numbers[np.arange(360), :, code] += 1.5
-    words = ("happy", "sad", "angry")
-    table = pd.DataFrame({
-        "video_idx": [f"{i}" for i in range(360)], "file_path": "", "source": "", "at": range(360),
-        "subject": person.astype(str), "label": code, "actual": np.array(words)[code],
-        "usable": True, "face_share": 1.0, "rank": 0.5,
-    })  # fmt: skip
-    block: dict[Block, Any] = {"blendshapes": numbers.astype(np.float32)}
-    clips = Clips(table, block, Path(), 25.0, Path(), pd.DataFrame(), {}, people=people_in(table))
-    parts = pd.Series(np.array(["train", "train", "val", "test"])[person % 4])
-    none = replace(params.load(REPOSITORY / "params.yaml").train, inputs=["blendshapes"])
-    uar = {}
-    for settings in (none, replace(none, normalize="person")):
-        outcome = run(clips, Transform("mean", k=2), words, "logistic", settings, [parts])
-        uar[settings.normalize] = figures(outcome.answers, Evaluate(resamples=2, seed=0))["uar"]
-    assert uar["person"] > uar["none"] + 20
-    assert uar["person"] > 75
 
 
 def test_what_it_cannot_be_used_with_is_named(loaded: Params) -> None:
