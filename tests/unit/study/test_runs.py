@@ -177,7 +177,8 @@ def test_normalised_by_the_persons_clips_a_run_recognises_more_where_faces_diffe
     words = ("happy", "sad", "angry")
     table = pd.DataFrame({
         "video_idx": [f"{i}" for i in range(360)], "file_path": "", "source": "", "at": range(360),
-        "subject": person.astype(str), "label": pd.array(code, "Int64"), "actual": np.array(words)[code],
+        "subject": person.astype(str), "label": pd.array(code, "Int64"),
+        "actual": np.array(words)[code],
         "usable": True, "face_share": 1.0, "rank": 0.5,
     })  # fmt: skip
     block: dict[Block, Any] = {"blendshapes": numbers.astype(np.float32)}
