@@ -372,6 +372,7 @@ class Train:
     pca: Annotated[int, Field(ge=0)]
     imbalance: Literal["none", "weights", "sampler"]
     mirror: bool
+    normalize: Literal["none", "person"]
     seed: Seed
     logistic: Linear
     svm: Linear
@@ -459,6 +460,13 @@ def load(path: Path = PARAMS_FILE) -> Params:
             "wavelets.sides: apart."
         )
     settings = params.train
+    trained = [kind for kind in get_args(ClassifierKind) if kind != "majority"]
+    if settings.normalize == "person" and settings.model not in trained:
+        raise UserError(
+            f"{path}: train.normalize: person is for classifiers of a clip's numbers, but "
+            f"train.model is {settings.model}. Set train.normalize: none, or make train.model one "
+            f"of {', '.join(trained)}."
+        )
     absent = [role for role in settings.ensemble.roles if role not in settings.baselines]
     if absent and "ensemble" in (settings.model, *settings.baselines):
         raise UserError(

@@ -98,7 +98,8 @@ class Dataset:
         from facewave.wavelets import schema as wavelets
 
         features = features or self.read_features()
-        rows = labels.single_label(self.read_labels()) if rows is None else rows
+        table = self.read_labels()
+        rows = labels.single_label(table) if rows is None else rows
         return Clips(
             wavelets.join(rows, features),
             features.blocks,
@@ -109,6 +110,7 @@ class Dataset:
             features.config,
             Stored(self.faces, "faces"),
             Stored(self.appearance, "appearance"),
+            people_in(wavelets.join(table, features)),
         )
 
 
@@ -199,6 +201,8 @@ class Clips:
         wavelets: how the features were made: their config.json (wavelets/schema.py).
         stored_faces: where their cut-out faces are.
         stored_appearance: where their appearance is.
+        people: where in ``blocks`` the usable clips of each person are, whatever their labels; a
+            clip's person is its ``subject``.
     """
 
     table: pd.DataFrame
@@ -210,6 +214,7 @@ class Clips:
     wavelets: Mapping[str, Any]
     stored_faces: Stored | None = None
     stored_appearance: Stored | None = None
+    people: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     _last: dict[str, Any] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
@@ -235,7 +240,10 @@ class Clips:
                 f"they have {', '.join(self.blocks)}. Name some of these, or set "
                 "appearance.encoder to one that gives it, and run dvc repro -f embed."
             )
-        at = self.table["at"].to_numpy()
+        return self.inputs_at(self.table["at"].to_numpy(), names)
+
+    def inputs_at(self, at: NDArray[np.int64], names: Sequence[Block]) -> NDArray[np.float32]:
+        """The chosen blocks side by side at some positions, whether they are clips of these."""
         return side_by_side([self.blocks[name][at] for name in names])
 
     def widths(self, names: Sequence[Block]) -> tuple[int, ...]:
@@ -290,6 +298,12 @@ class Clips:
         from facewave.video import Clip
 
         return Clip(self.root / file_path, self.fps)
+
+
+def people_in(table: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
+    """Where the usable clips of each person are: subject -> ``at``, of rows of a label table."""
+    known = table[table["usable"] & (table["subject"] != "")]
+    return {str(name): rows.to_numpy(np.int64) for name, rows in known.groupby("subject")["at"]}
 
 
 def side_by_side(blocks: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -147,13 +147,17 @@ def extract(clip: str | Path, fps: float = 25.0) -> Clip:
 
 
 def predict(
-    clips: str | Path | Sequence[str | Path], model: str | Path | None = None, **options: Any
+    clips: str | Path | Sequence[str | Path],
+    model: str | Path | None = None,
+    baseline: str | Path | Sequence[str | Path] = (),
+    **options: Any,
 ) -> pd.DataFrame:
     """What a model makes of clips, a row per clip and per window of the longer ones.
 
     Args:
         clips: files, folders or patterns, as ``facewave predict`` takes them.
         model: a trained model's folder, or "demo"; None: what needs no training.
+        baseline: other clips of the same person, for a model with ``train.normalize: person``.
         options: window and hop (s), fps, force, as the command has them.
 
     Returns:
@@ -161,14 +165,17 @@ def predict(
         ``score_`` (or ``probability_``) of each class.
 
     Raises:
-        UserError: a clip is not there, or the model cannot be loaded.
+        UserError: a clip is not there, the model cannot be loaded, or it takes no baseline.
     """
     from facewave.app import answers
     from facewave.app.predict import Options, ask
 
-    named = [clips] if isinstance(clips, str | Path) else list(clips)
-    chosen = Options(None if model is None else str(model), **options)
-    trained, tables = ask(clips_of([str(clip) for clip in named]), chosen)
+    named, others = (
+        clips_of([str(clip) for clip in ([some] if isinstance(some, str | Path) else some)])
+        for some in (clips, baseline)
+    )
+    chosen = Options(None if model is None else str(model), baseline=others, **options)
+    trained, tables = ask(named, chosen)
     return answers.flat(list(tables), trained)
 
 

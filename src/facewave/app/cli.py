@@ -112,6 +112,13 @@ def predict(
         bool, typer.Option("--csv", help="Print CSV alone, a row per clip and window.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="A .json or .csv file to write as well.")] = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Other clips of the person, as CLIPS are named; for a model trained with "
+            "train.normalize: person. May be repeated."
+        ),
+    ] = None,
     fps: Fps = 25.0,
 ) -> None:
     """Name the emotion in clips, over time too, and say how far to trust the answer.
@@ -129,7 +136,8 @@ def predict(
     from facewave.app.predict import Options, predict_all
 
     form = "json" if json else "csv" if csv else "text"
-    options = Options(model, fps, window, hop, force, card, form, out)
+    others = clips_of(baseline or [])
+    options = Options(model, fps, window, hop, force, card, form, out, others)
     if not predict_all(found, options):
         raise typer.Exit(1)
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from facewave import params
 from facewave.app import answers
 from facewave.app.models import choose
-from facewave.app.seen import as_clips, see
+from facewave.app.seen import Blocks, as_clips, see
 from facewave.errors import UserError
 from facewave.files import sha256
 from facewave.landmarks import cache, quality
@@ -30,6 +30,10 @@ from facewave.wavelets.features import unusable
 
 _NO_FACE = "the model finds no face to judge by"
 _UNREADABLE = "what the model wrote is none of its labels"
+_UNKNOWN_PERSON = (
+    "no other clip of the person is known, so the people of the training clips stand in: name some "
+    "with --baseline"
+)
 _ROUNDING = 1e-6  # of a hop
 
 
@@ -45,6 +49,8 @@ class Options:
         card: print the model's card, not its line alone.
         stdout: the form of what goes there: "text" for people, "json" or "csv" alone.
         out: a .json or .csv file, as well.
+        baseline: other clips of the person, for a model that normalises by them; no clip counts
+            for itself.
     """
 
     model: str | None = None
@@ -55,6 +61,7 @@ class Options:
     card: bool = False
     stdout: str = "text"
     out: Path | None = None
+    baseline: Sequence[Path] = ()
 
     def check(self) -> None:
         """Raise a UserError if they make no sense."""
@@ -84,6 +91,8 @@ def predict_all(clips: Sequence[Path], options: Options) -> bool:
     console.print(model.card() if options.card else f"model: {model.line()}")
     if model.about.get("synthetic"):
         console.print(f"beware: {cards.SYNTHETIC}", style="bold yellow")
+    if model.normalizes and not options.baseline:
+        console.print(_UNKNOWN_PERSON)
     tables = []
     for table in answered:
         tables.append(table)
@@ -104,15 +113,44 @@ def ask(clips: Sequence[Path], options: Options) -> tuple[Trained, Iterator[pd.D
     """
     options.check()
     model = choose(options.model)
+    if options.baseline and not model.normalizes:
+        raise UserError(
+            "--baseline names clips of the person, but the model was not trained to normalise by "
+            "them. Leave it out, or train a model with train.normalize: person and name it in "
+            "--model."
+        )
     return model, _answers(clips, model, options)
 
 
 def _answers(clips: Sequence[Path], model: Trained, options: Options) -> Iterator[pd.DataFrame]:
     settings = params.for_clips()
-    seen = see(clips, options.fps, settings)
-    for clip, key in zip(clips, seen.keys, strict=True):
+    seen = see([*clips, *options.baseline], options.fps, settings)
+    keys, baseline_keys = seen.keys[: len(clips)], seen.keys[len(clips) :]
+    baseline = {
+        key: _numbers(clip, cache.place(key), seen.problems.get(key, ""), model, settings, options)
+        for clip, key in zip(options.baseline, baseline_keys, strict=True)
+    }
+    for clip, key in zip(clips, keys, strict=True):
         problem = seen.problems.get(key, "")
-        yield _answer(clip, cache.place(key), problem, model, settings, options)
+        others = [numbers for other, numbers in baseline.items() if other != key]
+        yield _answer(clip, cache.place(key), problem, others, model, settings, options)
+
+
+def _numbers(
+    clip: Path, file: Path, problem: str, model: Trained, settings: Params, options: Options
+) -> Blocks:
+    """What a model takes of a clip of the person's, each block (1, N, ...); others as ``_answer``.
+
+    Raises:
+        UserError: a dataset would leave the clip out.
+    """
+    whole = _parts(file, problem, True, settings, options).head(1)
+    if not whole["usable"].iloc[0]:
+        raise UserError(
+            f"--baseline: {clip} says nothing of the person: {whole['reason'].iloc[0]}. Leave it "
+            "out."
+        )
+    return as_clips(clip, options.fps, file, whole, model, settings).blocks
 
 
 def windows(duration: float, window: float, hop: float) -> Iterator[tuple[float, float]]:
@@ -126,11 +164,18 @@ def windows(duration: float, window: float, hop: float) -> Iterator[tuple[float,
 
 
 def _answer(
-    clip: Path, file: Path, problem: str, model: Trained, settings: Params, options: Options
+    clip: Path,
+    file: Path,
+    problem: str,
+    baseline: Sequence[Blocks],
+    model: Trained,
+    settings: Params,
+    options: Options,
 ) -> pd.DataFrame:
     """What a model makes of a clip as a whole, and of its windows (answers.COLUMNS).
 
-    ``file`` is the clip's trajectory in the cache, unless there was a ``problem`` in detecting it.
+    ``file`` is the clip's trajectory in the cache, unless there was a ``problem`` in detecting it;
+    ``baseline`` are the numbers of the person's other clips.
     """
     parts = _parts(file, problem, bool(model.inputs), settings, options)
     has_face = parts["usable"] | (options.force & (parts["face_frames"] >= 2))
@@ -142,7 +187,7 @@ def _answer(
     if asked.any():
         some = parts[asked].assign(usable=has_face)
         try:
-            clips = as_clips(clip, options.fps, file, some, model, settings)
+            clips = as_clips(clip, options.fps, file, some, model, settings, baseline)
         except ValueError as error:
             parts["reason"] = f"its faces cannot be cut out: {error}"
         else:

@@ -39,6 +39,8 @@ def show() -> None:
             console.print(_regression(summary, targets) if targets else _classification(summary))
             if not targets:
                 console.print(_classes(summary))
+    for role, note in report.get("normalized", {}).items():
+        console.print(f"\n{role}: {note}")
     console.print(f"\nmetrics  {REPORT.parent}/metrics.json, report.json")
     console.print("answers  data/answers/answers.csv")
     console.print(f"plots    {REPORT.parent}/plots/")

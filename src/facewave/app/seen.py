@@ -1,7 +1,7 @@
 """A person's own clips, detected as a dataset's clips are: once, and then read from the cache."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -25,6 +25,9 @@ from facewave.wavelets.features import features, seen_features
 from facewave.wavelets.schema import channels_of, shapes
 from facewave.wavelets.transform import Transform
 from facewave.workspace import Clips, Stored, pack
+
+Blocks = Mapping[Block, NDArray[np.float32]]  # features by name, each (n, N, ...)
+_PERSON = "the person"  # whose clips are asked about
 
 
 def see(clips: Sequence[Path], fps: float, settings: Params) -> extract.Ensured:
@@ -50,7 +53,13 @@ def look(clip: Path, fps: float, settings: Params) -> tuple[Trajectory, ClipFact
 
 
 def as_clips(
-    clip: Path, fps: float, file: Path, parts: pd.DataFrame, model: Trained, settings: Params
+    clip: Path,
+    fps: float,
+    file: Path,
+    parts: pd.DataFrame,
+    model: Trained,
+    settings: Params,
+    baseline: Sequence[Blocks] = (),
 ) -> Clips:
     """Parts of a clip that is in no dataset, as a model takes clips.
 
@@ -62,6 +71,7 @@ def as_clips(
             ``usable``, whether its face is good enough to answer by.
         model: which is to answer; only what it takes is made.
         settings: params.yaml.
+        baseline: the features of other clips of the person, one clip each.
 
     Raises:
         UserError: the model learnt from other blendshapes or another version of the encoder, or
@@ -107,12 +117,20 @@ def as_clips(
             of_encoder = Stored(looked.parent, "appearance", where, config)
             clips = replace(clips, stored_appearance=of_encoder)
     blocks = _blocks(trajectory, facts, clips, model) if model.inputs else {}
-    return replace(clips, blocks=blocks)
+    if not baseline:
+        return replace(clips, blocks=blocks)
+    return replace(
+        clips,
+        table=table.assign(subject=_PERSON),
+        blocks={
+            name: np.concatenate([block, *(other[name] for other in baseline)])
+            for name, block in blocks.items()
+        },
+        people={_PERSON: np.arange(len(parts), len(parts) + len(baseline))},
+    )
 
 
-def _blocks(
-    trajectory: Trajectory, facts: ClipFacts, clips: Clips, model: Trained
-) -> dict[Block, NDArray[np.float32]]:
+def _blocks(trajectory: Trajectory, facts: ClipFacts, clips: Clips, model: Trained) -> Blocks:
     """The features that a model takes, of each part: name -> (n, N, ...), NaN if not usable."""
     options = {option.name: model.wavelets[option.name] for option in fields(Transform)}
     transform, encoder = Transform(**options), clips.encoder()

@@ -69,6 +69,7 @@ def _about(models: prediction.Models) -> dict[str, Any]:
     about: dict[str, Any] = {"dataset": models.title}
     about |= {"targets": models.targets} if models.targets else {"classes": models.classes}
     about |= {"transductive": models.transductive} if models.transductive else {}
+    about |= {"normalized": models.normalized} if models.normalized else {}
     return about | ({"language": models.language} if models.language else {})
 
 

@@ -36,7 +36,7 @@ _TRAINING = Path(training.__file__).parent
 _CODE = [Path(room.__path__[0]) for room in (models, prompts)] + [
     _TRAINING / f"{name}.py"
     for name in (
-        *("schema", "classifier", "language_model"),
+        *("schema", "classifier", "person", "language_model"),
         *("untrained", "pretrained", "knowledge", "ensemble"),
     )
 ]
@@ -97,7 +97,7 @@ def _fingerprint(trained: Trained, test: Clips, folder: Path) -> str:
     """The SHA-256 of all that answers follow from: model, clips, numbers, code."""
     hashed = hashlib.sha256((test.table.to_csv() + test.origins().to_csv()).encode())
     if trained.inputs:
-        hashed.update(np.ascontiguousarray(test.inputs(trained.inputs)).data)
+        hashed.update(np.ascontiguousarray(trained.taken(test)).data)
     for path in (folder, *_CODE):
         for file in sorted(path.rglob("*.*")) if path.is_dir() else [path]:
             if file.suffix in (".py", ".json", ".safetensors"):

@@ -53,8 +53,9 @@ class Models:
         classes: words in the order of their codes; () for a regression.
         targets: what a regression predicts; () for a classification.
         roles: role -> the model's description: ``kind``, of what was trained ``fingerprints``
-            (partition -> training.schema.fingerprint), and of a language model how it was prompted
-            (with ``prompt`` among the keys).
+            (partition -> training.schema.fingerprint), of what standardises clips by the person's
+            others ``normalized``, a sentence, and of a language model how it was prompted (with
+            ``prompt`` among the keys).
     """
 
     dataset: str
@@ -77,6 +78,12 @@ class Models:
     def transductive(self) -> list[str]:
         """The roles whose answer to a clip also follows from other test clips, without labels."""
         return [role for role, about in self.roles.items() if about.get("transductive")]
+
+    @property
+    def normalized(self) -> dict[str, str]:
+        """Of the roles that standardise a clip by the person's other clips, what is said of it."""
+        described = self.roles.items()
+        return {role: about["normalized"] for role, about in described if "normalized" in about}
 
     @property
     def language(self) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from facewave.report.cells import counted, interval, number
 from facewave.report.results import Json, Results
-from facewave.report.tables import by_role, kind, left_out, target, unreadable
+from facewave.report.tables import TAGS, WITHOUT, by_role, kind, left_out, target, unreadable
 
 _LEAKED = 5.0  # points of UAR
 _FEW = 20  # clips of a class: the 95 % interval of its recall is some 40 points wide
@@ -78,7 +78,7 @@ def _regressed(model: Json, targets: Sequence[str]) -> str:
 def baseline(summary: Json) -> str:
     """The best of the other classifiers, or nothing where there is none."""
     others = by_role(summary)
-    del others["model"], others["majority"]
+    others = {role: others[role] for role in others if role not in ("majority", *TAGS)}
     if not others:
         return ""
     role = max(others, key=lambda name: others[name]["uar"])
@@ -101,6 +101,8 @@ def doubts(results: Results, about: str) -> list[Doubt]:
         found += _answers(summary, len(results.records["suspects"]))
     if "transductive" in report:
         found.append(_transductive(report["transductive"], summary))
+    if "normalized" in report:
+        found += _normalized(report["normalized"], summary)
     if "language" in report:
         found.append(_language(report["language"]))
     found += _subjects(summary)
@@ -172,6 +174,21 @@ def _transductive(roles: Sequence[str], summary: Json) -> Doubt:
     )
 
 
+def _normalized(notes: dict[str, str], summary: Json) -> Iterator[Doubt]:
+    """What normalisation takes of the people who are tested, for each kind of note."""
+    for note in dict.fromkeys(notes.values()):
+        names = [kind(summary[role]["name"]) for role in notes if notes[role] == note]
+        text = f"{note[0].upper()}{note[1:]}. On a clip of somebody unknown it does worse."
+        if WITHOUT in summary:
+            without = summary[WITHOUT]
+            text += (
+                f" The same model without it: {_figure(without, 'uar')} (UAR, 95 % interval "
+                f"{_between(without, 'uar')}); facewave compare model {WITHOUT} tests both on the "
+                "same clips."
+            )
+        yield Doubt(f"It knows other clips of the people it is tested on: {listed(names)}", text)
+
+
 def _language(language: Json) -> Doubt:
     if not language["weights"]:
         return Doubt(
@@ -235,7 +252,7 @@ def _classes(model: Json, words: list[str]) -> Iterator[Doubt]:
 
 def _scores(summary: Json) -> Iterator[Doubt]:
     model = summary["model"]
-    others = [figures for role, figures in by_role(summary).items() if role != "model"]
+    others = [figures for role, figures in by_role(summary).items() if role not in TAGS]
     if better := [kind(other["name"]) for other in others if other["uar"] >= model["uar"]]:
         yield Doubt(
             f"No better than {', '.join(better)}",

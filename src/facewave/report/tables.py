@@ -24,6 +24,8 @@ KINDS = {
     "qwen2.5-vl": "Qwen2.5-VL",
     "smolvlm": "SmolVLM",
 }
+WITHOUT = "unnormalized"  # the role beside a model that knows the people's clips
+TAGS = {"model": "the model", WITHOUT: "the model without normalisation"}  # of roles
 SHOWN = 20  # lines of a list that may be long
 SHARES = {"war": "WAR", "uar": "UAR", "macro_f1": "macro F1", "auc": "AUC"}
 REGRESSED = {"ccc": "CCC", "pcc": "PCC", "rmse": "RMSE", "sagr": "SAGR"}

@@ -95,7 +95,10 @@ def _classifiers(
     hashes = {role: [_hashes(training.folder(name, role)) for name in partitions] for role in kinds}
     data: list[Any] = [sha256(dataset.labels), sha256(dataset.landmarks / "index.csv")]
     data += [asdict(loaded.evaluate), loaded.wavelets.max_gap_s]
-    fits = {role: training.used_by(kind, settings) for role, kind in kinds.items()}
+    fits = {
+        role: training.used_by(kind, training.settings_of(role, settings))
+        for role, kind in kinds.items()
+    }
     wavelets, seed = asdict(loaded.wavelets), loaded.labels.seed
 
     important = kept.table(

@@ -18,7 +18,7 @@ from facewave.params import Block
 from facewave.wavelets.features import features, seen_features
 from facewave.wavelets.schema import SEEN, channels_of, shapes
 from facewave.wavelets.transform import Transform
-from facewave.workspace import Clips, Dataset, Stored
+from facewave.workspace import Clips, Dataset, Stored, people_in
 
 _FRAMES = 20_000  # kept in memory (120 MB), so that a small dataset is read once
 
@@ -95,14 +95,21 @@ class Trajectories:
             "blendshapes": channels_of(blendshapes, transform.sides),
             "encoder": encoder.described,
         }
-        table, root, fps = self.table(), dataset.root, dataset.entry.fps
-        return Clips(table, blocks, root, fps, dataset.landmarks, index, wavelets)
+        root, fps, people = dataset.root, dataset.entry.fps, people_in(self._joined())
+        return Clips(
+            self.table(),
+            *(blocks, root, fps, dataset.landmarks, index, wavelets),
+            people=people,
+        )
 
     def table(self) -> pd.DataFrame:
         """The labels of these clips, with what ``wavelets.schema.join`` adds."""
+        return labels.single_label(self._joined()).reset_index(drop=True)
+
+    def _joined(self) -> pd.DataFrame:
         known = self.index[["video_idx", "usable", "face_share"]]
         positions = known.assign(at=range(len(known)))
-        return labels.single_label(self.dataset.read_labels()).merge(positions, on="video_idx")
+        return self.dataset.read_labels().merge(positions, on="video_idx")
 
 
 def _kept(looked: Appearance, changed: Trajectory) -> Appearance:

@@ -4,7 +4,8 @@ Permutation importance (Breiman 2001, Machine Learning 45) of groups of inputs, 
 reliance (Fisher, Rudin and Dominici 2019, JMLR 20): within each fold the group's numbers are taken
 from another test clip, all of them from the same one, and everything else stays. It says what this
 model uses, not what tells emotions apart: if two groups carry the same information, the model may
-use either or both, and each alone may look unimportant.
+use either or both, and each alone may look unimportant. A model that normalises by each person's
+own clips has them permuted after that, among clips that are each normalised by its own person.
 
 Importance is the fall of UAR, as a share (0.05: 5 points), mean over folds and repeats; about 0, or
 slightly below by chance, where nothing is lost. Test clips without a usable face are left out.
@@ -77,7 +78,7 @@ def of_models(
         chosen_n = (labels.parts(clips.table, partition) == "test").to_numpy() & usable_n
         test = clips.select(chosen_n)
         codes_n = test.table["label"].to_numpy(np.int64)
-        inputs_nND = test.inputs(model.inputs)
+        inputs_nND = model.taken(test)
         folds.append(Fold(model.probabilities, inputs_nND, codes_n, group_n[chosen_n]))
     if not any(len(fold.actual_n) for fold in folds):
         return pd.DataFrame(columns=list(COLUMNS))

@@ -12,6 +12,7 @@ from facewave.labels import schema as labels
 from facewave.params import ClassifierKind, Params
 from facewave.study.clips import Trajectories
 from facewave.study.runs import FIGURES, figures, run
+from facewave.training.schema import settings_of
 from facewave.wavelets.transform import Transform
 
 COLUMNS = ("protocol", "role", "model", *FIGURES)
@@ -23,7 +24,8 @@ def leakage(
     """The configured models on the dataset's folds and on as many random ones.
 
     With both, the fold after the tested one validates, whatever the dataset's protocol: the two
-    differ only in who is in which fold.
+    differ only in who is in which fold. What normalises by a person's own clips does so in both,
+    whatever these clips' folds.
 
     Returns:
         ``COLUMNS``, a row for each role of ``kinds`` and protocol; none if no two clips share a
@@ -44,7 +46,8 @@ def leakage(
         for protocol, (role, kind) in product(folds, kinds.items()):
             parts = list(partitions(folds[protocol]))
             classes = trajectories.dataset.classes
-            outcome = run(clips, transform, classes, kind, loaded.train, parts)
+            settings = settings_of(role, loaded.train)
+            outcome = run(clips, transform, classes, kind, settings, parts)
             row = {"protocol": protocol, "role": role, "model": kind}
             rows.append(row | figures(outcome.answers, loaded.evaluate))
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -53,6 +53,9 @@ def run(
 ) -> Outcome:
     """Fit on each partition's training part, and answer its test part.
 
+    With ``train.normalize: person`` each clip is normalised by the person's other clips under the
+    run's own transform and inputs.
+
     Args:
         clips: labelled clips.
         transform: what made their features.
@@ -85,9 +88,9 @@ def _fitted(
     wavelets = asdict(transform)
     usable = clips.table["usable"].to_numpy(bool)
     config, reduction = plan(kind, classes, clips, wavelets, settings)
-    train, val = split(clips.select(usable), part[usable], classes, settings)
+    train, val, population = split(clips.select(usable), part[usable], classes, settings)
     module = fit(config, train, val, settings, reduction)
-    model = TrainedClassifier(module, config, settings.inputs, wavelets, {})
+    model = TrainedClassifier(module, config, settings.inputs, wavelets, {}, population)
     validated = answer(model, clips.select((part == "val") & usable), partition)
     right = validated["predicted"] == validated["actual"]
     val_uar = float(right.groupby(validated["actual"]).mean().mean())

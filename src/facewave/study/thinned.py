@@ -28,6 +28,9 @@ def removal(
 ) -> pd.DataFrame:
     """The trained models on test clips with fewer frames than they were trained on.
 
+    A model that normalises by each person's own clips takes these as they are in the condition,
+    with as many frames missing as in the clip that is answered.
+
     Args:
         trajectories: of the dataset.
         models: role -> partition -> model, all with the same inputs.

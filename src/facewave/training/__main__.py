@@ -49,7 +49,7 @@ _UNTRAINED: dict[UntrainedKind, Callable[[Given], Trained]] = {
 }
 _CODE = [Path(models.__path__[0]) / "classifiers"] + [
     Path(training.__path__[0]) / f"{name}.py"
-    for name in ("classifier", "fit", "loop", "losses", "parts")
+    for name in ("classifier", "fit", "loop", "losses", "parts", "person")
 ]
 
 
@@ -150,24 +150,32 @@ def _train_classifiers(
     if not roles:
         return
     part = labels.parts(clips.table, partition)
-    train, val = parts.split(clips, part, dataset.classes, settings)
-    if not len(train.codes_n):
+    is_train_n = parts.is_learnt_from(clips, part, settings)
+    if not is_train_n.any():
         raise UserError(
             f"partition {partition} of {dataset.name} has no usable training clip. "
             "metrics/clean and metrics/extract say why clips were left out."
         )
-    learnt = clips.select(parts.is_learnt_from(clips, part, settings)).table
-    about = schema.about(dataset, partition, settings.subset, learnt)
+    about = schema.about(dataset, partition, settings.subset, clips.select(is_train_n).table)
+
+    samples = {}  # by train.normalize, in which alone the roles' settings differ
     for role, kind in roles:
+        settings = schema.settings_of(role, loaded.train)
         config, reduction = parts.plan(kind, dataset.classes, clips, features.config, settings)
+        if settings.normalize not in samples:
+            samples[settings.normalize] = parts.split(clips, part, dataset.classes, settings)
+        train, val, population = samples[settings.normalize]
+        population = None if kind == schema.PRIOR else population
         folder, has_curves = schema.folder(partition, role), role == schema.MODEL
         tensors = [
             tensor
-            for part in (train, val)
-            for name, tensor in vars(part).items()
+            for one in (train, val)
+            for name, tensor in vars(one).items()
             if name != "targets_nC" or kind in NETWORKS  # the others learn codes
         ]
         used = schema.used_by(kind, settings) | {"partitions": partition, "inputs": settings.inputs}
+        if population:
+            tensors += map(torch.from_numpy, population.tensors().values())
         follows_from = (config, used, reduction, features.config, about)
         mark = checkpoints.fingerprint(checkpoints.digest(tensors), _CODE, *follows_from)
         finished = Finished(partition, role, folder, mark)
@@ -175,7 +183,8 @@ def _train_classifiers(
             continue
         with _curves(partition, has_curves) as log:
             module = fit(config, train, val, settings, reduction, log)
-        trained = TrainedClassifier(module, config, settings.inputs, features.config, about)
+        made = (module, config, settings.inputs, features.config, about, population)
+        trained = TrainedClassifier(*made)
         schema.save(trained, folder)
         finished.write()
 

@@ -19,11 +19,15 @@ class Figure(TypedDict):
 
 
 _PERCENT = ("WAR", "UAR")  # of clips or classes; other measures are numbers of their own
+NORMALIZED = (
+    "normalised by each person's own clips (no labels): it needs several unlabelled clips of the "
+    "test person"
+)
 SYNTHETIC = "it learnt from synthetic clips and says nothing about real faces"
 
 
-def line(kind: str, about: Mapping[str, Any]) -> str:
-    """The kind, what it learnt from, and the first of its figures."""
+def line(kind: str, about: Mapping[str, Any], normalizes: bool = False) -> str:
+    """The kind, what it learnt from, the first of its figures, and whether it ``normalizes``."""
     parts = [kind]
     if "dataset" in about:
         told = [about.get("description"), _count(about)]
@@ -32,6 +36,7 @@ def line(kind: str, about: Mapping[str, Any]) -> str:
             f"learnt from {about['dataset']}" + (f" ({particulars})" if particulars else "")
         )
     parts += [f"{name} {_shown(name, figure)}" for name, figure in _figures(about)[:1]]
+    parts += [NORMALIZED] if normalizes else []
     return ", ".join(parts)
 
 
@@ -42,6 +47,7 @@ def card(
     wavelets: Mapping[str, Any],
     calibrated: bool,
     about: Mapping[str, Any],
+    normalizes: bool = False,
 ) -> str:
     """A model card in Markdown.
 
@@ -52,6 +58,7 @@ def card(
         wavelets: the transform's settings.
         calibrated: whether its numbers are probabilities.
         about: see above.
+        normalizes: whether it standardises a clip by the same person's other clips.
     """
     taken = ", ".join(inputs)
     if "functionals" in inputs:
@@ -61,6 +68,7 @@ def card(
     facts = {
         "answers with": ", ".join(words),
         "takes": taken,
+        "numbers": NORMALIZED if normalizes else "",
         "learnt from": ": ".join(filter(None, (about.get("dataset"), about.get("description")))),
         "clips": _count(about),
         "part": f"training part of partition {about['partition']}" if "partition" in about else "",

@@ -18,7 +18,10 @@ from torch import Tensor
 
 from facewave.files import replacing, write_json
 from facewave.models.classifiers.classifier import Classifier, ClassifierConfig, Majority, build
+from facewave.models.classifiers.person import Population
 from facewave.params import Block
+from facewave.training import cards
+from facewave.training.person import normalized
 from facewave.training.schema import Trained, classification, damaged, encoder_of
 from facewave.workspace import Clips
 
@@ -26,7 +29,11 @@ _ENOUGH = 200  # training clips: beside fewer, those for validation say little o
 
 
 class TrainedClassifier(Trained):
-    """A classifier over wavelet numbers: (n, N, D) -> (n, C) logits, in evaluation mode."""
+    """A classifier over wavelet numbers: (n, N, D) -> (n, C) logits, in evaluation mode.
+
+    ``population`` is what the training part was standardised by beside each person's other clips
+    (``train.normalize: person``); None: nothing was.
+    """
 
     type = "classifier"
     targets = ()
@@ -38,8 +45,10 @@ class TrainedClassifier(Trained):
         inputs: Sequence[Block],
         wavelets: dict[str, Any],
         about: dict[str, Any],
+        population: Population | None = None,
     ) -> None:
-        self.module, self.config = module, config
+        self.module, self.config, self.population = module, config, population
+        self.normalizes = population is not None
         self.kind, self.classes = config.kind, config.classes
         self.inputs, self.wavelets, self.about = tuple(inputs), wavelets, about
         self.encoder = encoder_of(inputs, wavelets)
@@ -50,15 +59,19 @@ class TrainedClassifier(Trained):
         is_real = self.about.get("synthetic") is False
         return self.kind != "majority" and is_real and self.about.get("clips", 0) >= _ENOUGH
 
+    def taken(self, clips: Clips) -> NDArray[np.float32]:
+        """The clips' numbers, normalised as those that it learnt from, (n, N, D)."""
+        return normalized(clips, self.inputs, self.population)
+
     def probabilities(self, inputs_nND: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, N, D) -> (n, C), rows adding up to 1."""
+        """What ``taken`` gives, (n, N, D) -> (n, C), rows adding up to 1."""
         with torch.inference_mode():
             return torch.softmax(self.module(torch.from_numpy(inputs_nND)), dim=1).numpy()
 
     def answer(self, clips: Clips) -> pd.DataFrame:
         """Answers by the face; a clip without a usable one gets the training classes' shares."""
         usable = clips.table["usable"].to_numpy(bool)
-        seen = self.probabilities(np.nan_to_num(clips.inputs(self.inputs)))
+        seen = self.probabilities(np.nan_to_num(self.taken(clips)))
         prior = self.module.prior.log_prior.exp().numpy()
         probabilities = np.where(usable[:, None], seen, prior)
         answered_from = np.where(usable, "face", "prior")
@@ -67,26 +80,36 @@ class TrainedClassifier(Trained):
 
     def describe(self) -> dict[str, Any]:
         """The kind, the inputs and what it learnt from."""
-        return {"kind": self.kind, "inputs": list(self.inputs), "about": self.about}
+        described = {"kind": self.kind, "inputs": list(self.inputs), "about": self.about}
+        return described | ({"normalized": cards.NORMALIZED} if self.normalizes else {})
 
     def save(self, path: Path) -> None:
         """Write the folder; the same weights give the same bytes."""
         weights: dict[str, Tensor] = dict(self.module.state_dict())
+        if self.population:
+            numbers = self.population.tensors()
+            weights |= {name: torch.from_numpy(array) for name, array in numbers.items()}
         with replacing(path / "model.safetensors") as temporary:
             save_file(weights, temporary)
         config = {"type": self.type, "model": asdict(self.config), "inputs": list(self.inputs)}
+        config |= {"normalize": "person"} if self.normalizes else {}
         write_json(path / "config.json", config | {"wavelets": self.wavelets, "about": self.about})
 
     @classmethod
     def load(cls, path: Path, config: dict[str, Any]) -> "TrainedClassifier":
         """Rebuild a classifier from its folder."""
-        model = ClassifierConfig(**config["model"])
+        model, population = ClassifierConfig(**config["model"]), None
         try:
-            module = build(model)
-            module.load_state_dict(load_file(path / "model.safetensors"))
+            module, weights = build(model), load_file(path / "model.safetensors")
+            if config.get("normalize") == "person":
+                names = [name for name in weights if name.startswith("population.")]
+                population = Population.from_tensors({n: weights.pop(n).numpy() for n in names})
+            module.load_state_dict(weights)
         except (SafetensorError, RuntimeError) as error:
             raise damaged(path, error) from None
-        return cls(module.eval(), model, config["inputs"], config["wavelets"], config["about"])
+        return cls(
+            module.eval(), model, config["inputs"], config["wavelets"], config["about"], population
+        )
 
 
 TRAINED = TrainedClassifier

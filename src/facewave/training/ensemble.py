@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from facewave.errors import UserError
-from facewave.training import schema, untrained
+from facewave.training import cards, schema, untrained
 from facewave.training.schema import Trained, classification
 from facewave.training.untrained import Given
 from facewave.workspace import Clips
@@ -63,7 +63,13 @@ class TrainedEnsemble(Trained):
         self.classes = first.classes
         self.inputs = tuple(dict.fromkeys(name for m in members.values() for name in m.inputs))
         self.encoder = next(filter(None, (member.encoder for member in members.values())), "")
+        self.normalizes = any(member.normalizes for member in members.values())
         self.wavelets, self.about = wavelets, about
+
+    def taken(self, clips: Clips) -> NDArray[np.float32]:
+        """What its members take, side by side."""
+        members = [member for member in self.members.values() if member.inputs]
+        return np.concatenate([member.taken(clips) for member in members], axis=2)
 
     def answer(self, clips: Clips) -> pd.DataFrame:
         """Answers by the members that saw a face, or else by all."""
@@ -98,7 +104,7 @@ class TrainedEnsemble(Trained):
             "transductive": any(about.get("transductive") for about in described.values()),
             "members": described,
             "about": self.about,
-        }
+        } | ({"normalized": cards.NORMALIZED} if self.normalizes else {})
 
     def save(self, path: Path) -> None:
         """Write the folder: which folders beside it have the members, and the weights."""

@@ -10,7 +10,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 ROOT = Path("models/trained")
 MODEL = "model"
 PRIOR: Literal["majority"] = "majority"  # trained beside every classifier: the floor
+UNNORMALIZED = "unnormalized"  # trained beside a model with train.normalize: person
 
 _MODULES = {  # "type" in config.json -> the module with its class ``TRAINED``
     "classifier": "facewave.training.classifier",
@@ -59,6 +60,8 @@ class Trained(ABC):
         needs_pictures: whether it looks at pictures (``Clips.faces``).
         needs_transcript: whether it reads what is said.
         writes: whether it answers in its own words, without probabilities.
+        normalizes: whether it standardises a clip by the same person's other clips
+            (``Clips.people``).
     """
 
     type: ClassVar[str]
@@ -73,6 +76,11 @@ class Trained(ABC):
     needs_pictures: bool = False
     needs_transcript: bool = False
     writes: bool = False
+    normalizes: bool = False
+
+    def taken(self, clips: Clips) -> NDArray[np.float32]:
+        """The numbers of clips that it answers by, (n, N, D); NaN for clips that are not usable."""
+        return clips.inputs(self.inputs)
 
     @abstractmethod
     def answer(self, clips: Clips) -> pd.DataFrame:
@@ -105,13 +113,13 @@ class Trained(ABC):
 
     def line(self) -> str:
         """What it is, what it learnt from and how well it did, in a line."""
-        return cards.line(self.kind, self.about)
+        return cards.line(self.kind, self.about, self.normalizes)
 
     def card(self) -> str:
         """The same in full, as Markdown."""
         return cards.card(
             self.kind, self.classes or self.targets, self.inputs, self.wavelets, self.calibrated,
-            self.about,
+            self.about, self.normalizes,
         )  # fmt: skip
 
     @property
@@ -170,12 +178,19 @@ def roles(settings: Train) -> dict[str, ClassifierKind | UntrainedKind | Languag
     if settings.is_regression:
         return {MODEL: settings.model}
     others = [name for name in settings.baselines if name != settings.model]
-    return {MODEL: settings.model, PRIOR: PRIOR} | {name: name for name in others}
+    shared = {MODEL: settings.model, PRIOR: PRIOR} | {name: name for name in others}
+    return shared | ({UNNORMALIZED: settings.model} if settings.normalize == "person" else {})
+
+
+def settings_of(role: str, settings: Train) -> Train:
+    """Section ``train`` as it holds for a role."""
+    return replace(settings, normalize="none") if role == UNNORMALIZED else settings
 
 
 def used_by(kind: ClassifierKind, settings: Train) -> dict[str, Any]:
     """The settings that the fit of a kind of classifier follows from, beside its inputs."""
-    shared = ("dataset", "subset", "partitions", "pca", "imbalance", "mirror", "seed")
+    shared = ["dataset", "subset", "partitions", "pca", "imbalance", "mirror", "seed"]
+    shared += [] if kind == PRIOR else ["normalize"]
     group = {"majority": (), "logistic": ("logistic",), "svm": ("svm",), "trees": ("trees",)}
     return {name: asdict(settings)[name] for name in (*shared, *group.get(kind, ("network",)))}
 

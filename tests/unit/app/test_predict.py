@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+import facewave
 from facewave.app.predict import Options, predict_all, windows
 from facewave.app.pseudo_label import pseudo_label
 from facewave.errors import UserError
@@ -22,19 +23,25 @@ from facewave.faces.__main__ import main as crop
 from facewave.files import sha256
 from facewave.landmarks import cache as cache_of_detections
 from facewave.landmarks.schema import ClipFacts, Trajectory
+from facewave.params import Block
 from facewave.prompts import answers
 from facewave.training import schema as training
+from facewave.training.__main__ import main as train
 from facewave.training.schema import Trained
 from facewave.workspace import Clips
 from language_project import write_model, write_project
 from making import (
     REPOSITORY,
     SETTINGS,
+    TOY_TRAIN,
     in_turn,
     remember,
+    toy,
     trained_project,
     trajectory,
+    write_landmarks,
     write_params,
+    write_toy,
 )
 
 Capture = pytest.CaptureFixture[str]
@@ -395,3 +402,53 @@ def test_written_answers_and_numbers_are_printed(
     found = re.findall(pattern, capsys.readouterr().out, re.M)
     assert [name for name, _ in found] == list(targets)
     assert found[0][1] != found[1][1]
+
+
+def test_a_clip_is_normalised_by_other_clips_of_the_person_that_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    normalizing = TOY_TRAIN | {"model": "logistic", "normalize": "person", "baselines": []}
+    write_params(tmp_path, train=normalizing | {"partitions": ["split"]})
+    made = toy()
+    write_toy(tmp_path, made)
+    write_landmarks(tmp_path, {name: trajectory(12) for name in made.table["video_idx"]})
+    train()
+    clips = [remembered(tmp_path, 100 + 20 * n, name=f"clip{n}") for n in range(3)]
+    asked, *others = clips
+    assert predict_all([asked], options())
+    unknown = capsys.readouterr().out
+    assert "normalised by each person's own clips (no labels)" in unknown
+    assert "no other clip of the person is known" in unknown
+    assert "--baseline" in unknown
+    assert predict_all([asked], options(baseline=others))
+    known = capsys.readouterr().out
+    assert "no other clip" not in known
+    assert probabilities(known) != probabilities(unknown)
+
+    # By hand: the model, and the numbers of these very clips.
+    model = training.load(Path(OWN))
+    by_population, by_one, by_both = (
+        facewave.predict(asked, OWN, baseline=some) for some in ([], others[:1], others)
+    )
+    made_by = {name: model.wavelets[name] for name in ("transform", "k", "wavelet", "sides")}
+    numbers = [facewave.extract(clip).features(**made_by)["blendshapes"] for clip in clips]
+    table = pd.DataFrame({"video_idx": ["a"], "usable": True, "at": 0, "subject": "me"})
+    blocks: dict[Block, Any] = {"blendshapes": np.stack(numbers)}
+    for found, people in ((by_population, {}), (by_one, {"me": [1]}), (by_both, {"me": [1, 2]})):
+        positions = {name: np.array(at) for name, at in people.items()}
+        some = Clips(table, blocks, Path(), 25.0, Path(), pd.DataFrame(), {}, people=positions)
+        expected = model.answer(some).filter(like="p_").to_numpy()
+        np.testing.assert_allclose(found.filter(like="score_").to_numpy()[:1], expected, atol=1e-4)
+    # A clip is no baseline of its own; windows are normalised as the clip is.
+    pd.testing.assert_frame_equal(facewave.predict(asked, OWN, baseline=clips), by_both)
+    assert len(by_both) > 1
+
+    faceless = remembered(tmp_path, 100, range(100), "faceless")
+    with pytest.raises(
+        UserError, match=r"faceless\.mp4 says nothing of the person: no face in any"
+    ):
+        predict_all([asked], options(baseline=[faceless]))
+    folder = "models/trained/split/unnormalized"
+    with pytest.raises(UserError, match="the model was not trained to normalise by them"):
+        predict_all([asked], options(folder, baseline=others))

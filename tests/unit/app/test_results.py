@@ -106,3 +106,9 @@ def test_a_regressions_targets_with_their_intervals(shown: Shown) -> None:
     assert [row for row in rows if row in expected] == expected
     tables = [line for line in out.splitlines() if "0.46" in line or "0.89" in line]
     assert all(len(line) <= 80 for line in tables)
+
+
+def test_what_normalises_by_the_people_who_are_tested_is_said(shown: Shown) -> None:
+    report = {"dataset": "demo", "classes": [], "split": SPLIT}
+    assert "so it is" not in shown(report)
+    assert "\nmodel: so it is\n" in shown(report | {"normalized": {"model": "so it is"}})

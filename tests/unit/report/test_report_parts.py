@@ -227,6 +227,20 @@ def test_what_was_corrected_by_the_test_clips_is_said() -> None:
     assert "not from their labels (transductive)" in said
 
 
+def test_what_normalises_by_the_people_who_are_tested_is_named_beside_the_model_without_it() -> (
+    None
+):
+    def normalized(contents: dict[str, Any]) -> None:
+        contents["report"]["normalized"] = {"model": "normalised so"}
+        without = {"name": "mlp", "uar": 0.99, "uar_low": 0.96, "uar_high": 0.999}
+        contents["report"]["folds"]["unnormalized"] = without
+
+    (said,) = set(recognised(normalized)) - set(recognised())  # not: "No better than MLP"
+    assert said.startswith("It knows other clips of the people it is tested on: MLP: Normalised so")
+    assert "The same model without it: 99.0" in said
+    assert "facewave compare model unnormalized" in said
+
+
 def test_how_a_language_model_was_prompted() -> None:
     found = prompting(
         weights="some/model", revision="abc", answers="generation", frames=2, grid=True,

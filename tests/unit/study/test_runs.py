@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,10 @@ from facewave.evaluation import measures
 from facewave.evaluation.intervals import estimates
 from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
-from facewave.params import ClassifierKind, Evaluate
+from facewave.params import Block, ClassifierKind, Evaluate
 from facewave.study.runs import FIGURES, Outcome, figures, run
 from facewave.wavelets.transform import Transform
-from facewave.workspace import Clips
+from facewave.workspace import Clips, people_in
 from making import REPOSITORY, Toy, toy
 
 TRAIN = params.load(REPOSITORY / "params.yaml").train
@@ -166,3 +167,27 @@ def test_figures_are_those_of_the_evaluation_in_percent() -> None:
             for key, value in measured[name].named(name).items():
                 assert found[key] == round(100 * value, 2)
         assert found["uar_low"] < found["uar_high"]
+
+
+def test_normalised_by_the_persons_clips_a_run_recognises_more_where_faces_differ_at_rest() -> None:
+    rng = np.random.default_rng(0)
+    person, code = np.arange(360) // 30, np.arange(360) % 3
+    numbers = rng.normal(size=(360, 2, 5)) + 6 * rng.normal(size=(12, 2, 5))[person]
+    numbers[np.arange(360), :, code] += 1.5
+    words = ("happy", "sad", "angry")
+    table = pd.DataFrame({
+        "video_idx": [f"{i}" for i in range(360)], "file_path": "", "source": "", "at": range(360),
+        "subject": person.astype(str), "label": pd.array(code, "Int64"),
+        "actual": np.array(words)[code],
+        "usable": True, "face_share": 1.0, "rank": 0.5,
+    })  # fmt: skip
+    block: dict[Block, Any] = {"blendshapes": numbers.astype(np.float32)}
+    clips = Clips(table, block, Path(), 25.0, Path(), pd.DataFrame(), {}, people=people_in(table))
+    parts = pd.Series(np.array(["train", "train", "val", "test"])[person % 4])
+    none = replace(TRAIN, inputs=["blendshapes"])
+    uar = {}
+    for settings in (none, replace(none, normalize="person")):
+        outcome = run(clips, Transform("mean", k=2), words, "logistic", settings, [parts])
+        uar[settings.normalize] = figures(outcome.answers, Evaluate(resamples=2, seed=0))["uar"]
+    assert uar["person"] > uar["none"] + 20
+    assert uar["person"] > 75

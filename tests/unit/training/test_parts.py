@@ -62,7 +62,7 @@ def test_each_part_has_its_clips_and_the_subset_cuts_training_alone(
 ) -> None:
     parts, ranks = zip(*drawn, strict=True)
     chosen = replace(TRAIN, inputs=["blendshapes"], subset=list(subset))
-    train, val = split(clips(parts, ranks), pd.Series(parts), WORDS, chosen)
+    train, val, _ = split(clips(parts, ranks), pd.Series(parts), WORDS, chosen)
     learnt = [
         i for i, (part, r) in enumerate(drawn) if part == "train" and subset[0] <= r < subset[1]
     ]
@@ -80,7 +80,7 @@ def test_votes_are_targets_if_asked_for() -> None:
     some, parts = clips(["train", "train", "val"]), pd.Series(["train", "train", "val"])
     some.table.loc[0, "votes"] = ""
     chosen = replace(TRAIN, network=replace(TRAIN.network, soft_labels=True))
-    train, val = split(some, parts, WORDS, chosen)
+    train, val, _ = split(some, parts, WORDS, chosen)
     assert train.targets_nC.tolist() == [[1, 0, 0], [0, 0.75, 0.25]]
     assert val.targets_nC.tolist() == [[0, 0.75, 0.25]]
     assert train.targets_nC.dtype == train.inputs_nND.dtype
@@ -92,8 +92,8 @@ def test_mirror_images_are_learnt_from_too_but_never_validated_on() -> None:
     some, parts = clips(["train", "val", "train"]), pd.Series(["train", "val", "train"])
     some.blocks["blendshapes"][:] = np.random.default_rng(0).random((3, STEPS, 52))
     chosen = replace(TRAIN, inputs=["blendshapes"], mirror=True)
-    train, val = split(some, parts, WORDS, chosen)
-    alone, same = split(some, parts, WORDS, replace(chosen, mirror=False))
+    train, val, _ = split(some, parts, WORDS, chosen)
+    alone, same, _ = split(some, parts, WORDS, replace(chosen, mirror=False))
     assert len(val.codes_n) == 1
     assert torch.equal(val.inputs_nND, same.inputs_nND)
     for name in ("codes_n", "targets_nC", "quality_n"):

@@ -12,7 +12,9 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
@@ -66,6 +68,12 @@ class Compress(nn.Module):
         return torch.cat([m @ x for m, x in zip(self.matrices, blocks, strict=True)], 2)
 
 
+def moves(mean_KD: NDArray[np.floating], std_KD: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which steps and channels vary enough to be divided by their spread, (K, D)."""
+    most_D = std_KD.max(axis=0)
+    return (most_D > HARDLY) & (std_KD > _ROUNDING * (np.abs(mean_KD) + most_D))
+
+
 class Standardize(nn.Module):
     """(x - mean) / std per step and channel; a channel that hardly varies in any step becomes 0.
 
@@ -83,8 +91,7 @@ class Standardize(nn.Module):
     def fit(self, inputs_nKD: Tensor) -> None:
         """Take mean and scale from the training part."""
         std_KD, mean_KD = inputs_nKD.std(0, correction=0), inputs_nKD.mean(0)
-        most_D = std_KD.amax(0)
-        moves_KD = (most_D > HARDLY) & (std_KD > _ROUNDING * (mean_KD.abs() + most_D))
+        moves_KD = torch.from_numpy(moves(mean_KD.numpy(), std_KD.numpy()))
         self.mean.copy_(mean_KD)
         self.scale.copy_(torch.where(moves_KD, 1 / std_KD, torch.zeros_like(std_KD)))
 
