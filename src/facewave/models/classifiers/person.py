@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from facewave.models.classifiers.classifier import moves
 
-# Clips that the population counts like. On people with 60 clips 1 to 5 are alike; with less than 5,
-# a baseline of neutral clips alone does harm (docs/benchmarks.md).
-KAPPA = 5.0
+# Clips that the population counts like: chosen among training folds, where 1 and 2 are best and
+# alike (docs/benchmarks.md).
+KAPPA = 2.0
 
 Floats = NDArray[np.float64]
 
