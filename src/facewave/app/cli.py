@@ -259,6 +259,27 @@ def export_npy(
     export(dataset, out)
 
 
+@app.command()
+def fetch(
+    name: Annotated[
+        str | None, typer.Argument(help="An open corpus. Without it they are listed.")
+    ] = None,
+    into: Annotated[Path | None, typer.Option(help="Its folder. Default: data/raw/NAME.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to its licence unasked.")] = False,
+) -> None:
+    """Fetch a corpus that is open to all, checked, and add its entry to params.yaml.
+
+    Run it again to go on after an interruption. Example: facewave fetch ravdess-au
+    """
+    from facewave.app.fetch.command import fetch as fetch_corpus
+    from facewave.app.fetch.command import show_all
+
+    if name is None:
+        show_all()
+    else:
+        fetch_corpus(name, into, yes)
+
+
 @datasets.callback(invoke_without_command=True)
 def list_datasets(context: typer.Context) -> None:
     """List the corpora: their words, what their labels know, and where to get them."""
