@@ -309,6 +309,27 @@ def check_dataset(
         raise typer.Exit(1)
 
 
+@datasets.command("add")
+def add_dataset(
+    name: Annotated[str, typer.Argument(help="Its name in params.yaml.")],
+    folder: Annotated[Path, typer.Argument(help="The folder of clips and table.")],
+    table: Annotated[str, typer.Option(help="A .csv, .tsv or .xlsx in it, a row a clip.")],
+    clips: Annotated[
+        str, typer.Option(help="Where a clip lies in it, unless the table has paths.")
+    ] = "",
+    label: Annotated[
+        list[str] | None, typer.Option(help="The column to learn; more of numbers may follow.")
+    ] = None,
+) -> None:
+    """Add clips of your own to params.yaml, once it is sure that they can be learnt from.
+
+    Example: facewave datasets add ours recordings --table labels.csv --clips 'videos/{clip}.mp4'
+    """
+    from facewave.app.add import add
+
+    add(name, folder, table, clips, label or [])
+
+
 @datasets.command("leaks")
 def check_leaks(
     train: Annotated[str, typer.Argument(help="The dataset of params.yaml to train on.")],
