@@ -284,7 +284,7 @@ def _check(name: str, entry: Mapping[str, Any]) -> None:
         counts = kept["actual"].value_counts().reindex(words, fill_value=0)
         print(f"{name}: {', '.join(f'{word} {n}' for word, n in counts.items())}")
     if few:
-        print(f"{name}: {few.replace(str(store), f'data/labels/{name}.folds.json')}")
+        print(f"{name}: {few.replace(str(store), f'{name}.folds.json')}")
     print_parts(name, kept, words)
 
 

@@ -163,8 +163,9 @@ def _fetch(corpus: OpenCorpus, folder: Path) -> None:
             located = lfs.batches(client, corpus.servers, missing) if corpus.servers else [missing]
             for batch in located:
                 client.fetch(batch, folder, ready)
-    texts = {path: (folder / path).stat().st_size for path in corpus.texts}
-    journal.add("", texts, whole=True)
+    corpus.finish(folder)
+    made = {path: (folder / path).stat().st_size for path in corpus.made}
+    journal.add("", made, whole=True)
     print(f"{corpus.name}: {len(remotes)} downloads, all checked, are in {folder}")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facewave.app.fetch import lfs
+from facewave.app.fetch import lfs, published
 from facewave.app.fetch.download import Client, Remote
 from facewave.app.fetch.unpack import unpack
 from facewave.errors import UserError
@@ -35,7 +35,8 @@ class OpenCorpus:
         entry: its entry in params.yaml, without the root.
         then: commands that make use of it.
         unpacks: how much each of its archives may unpack to; 0: its files are no archives.
-        texts: files that the plan itself fetches.
+        finish: what is made of the files in the folder once they are there.
+        made: files that the plan and ``finish`` leave, beside the downloads.
         servers: of git LFS, which have the files that the plan names without addresses.
     """
 
@@ -50,7 +51,8 @@ class OpenCorpus:
     entry: Mapping[str, Any]
     then: str
     unpacks: int = 0
-    texts: tuple[str, ...] = ()
+    finish: Callable[[Path], None] = lambda _: None
+    made: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
 
 
@@ -203,6 +205,8 @@ CORPORA: dict[str, OpenCorpus] = {
             size=sum(file.size or 0 for file in _ACTION_UNITS),
             disk=sum(file.size or 0 for file in _ACTION_UNITS),
             plan=listed(*_ACTION_UNITS),
+            finish=published.write,
+            made=(f"published/{published.MLP}.csv", f"published/{published.BILSTM}.csv"),
             entry={
                 "reader": "ravdess",
                 "about": "acted speech of 24 actors; mean action units of OpenFace 2",
@@ -276,7 +280,7 @@ CORPORA: dict[str, OpenCorpus] = {
             "Computing 5(4): 377-390. doi:10.1109/TAFFC.2014.2336244",
             size=3_000_000_000,
             disk=4_000_000_000,
-            texts=_CREMA_D_TEXTS,
+            made=_CREMA_D_TEXTS,
             # GitHub's has run out of its monthly traffic before; the second is the authors'.
             servers=(
                 "https://github.com/CheyneyComputerScience/CREMA-D.git/info/lfs",
