@@ -188,7 +188,10 @@ _CREMA_D_TEXTS = (
     "SentenceFilenames.csv", "VideoDemographics.csv", "processedResults/summaryTable.csv",
 )  # fmt: skip
 _NC = "CC BY-NC-SA 4.0"
-_TRAIN = "dvc exp run -n {name} -S train.dataset={name} -S 'train.partitions=[1,2,3,4,5]'"
+_TRAIN = (
+    "dvc exp run -n {{name}} -S train.dataset={{name}} -S 'train.inputs=[{inputs}]' "
+    "-S 'train.partitions=[1,2,3,4,5]' evaluate"
+)
 
 CORPORA: dict[str, OpenCorpus] = {
     corpus.name: corpus
@@ -217,7 +220,7 @@ CORPORA: dict[str, OpenCorpus] = {
                     "columns": ["AU*_r", "AU*_c"],
                 },
             },
-            then=f"{_TRAIN} -S 'train.inputs=[functionals]'",
+            then=_TRAIN.format(inputs="functionals"),
         ),
         OpenCorpus(
             name="ravdess-tracks",
@@ -245,7 +248,7 @@ CORPORA: dict[str, OpenCorpus] = {
                 "licence": _NC,
                 "tracks": {"tool": "openface"},
             },
-            then=f"{_TRAIN} -S 'train.inputs=[action_units]'",
+            then=_TRAIN.format(inputs="action_units"),
         ),
         OpenCorpus(
             name="ravdess",
@@ -268,7 +271,7 @@ CORPORA: dict[str, OpenCorpus] = {
                 "about": "acted speech of 24 actors",
                 "licence": _NC,
             },
-            then=_TRAIN,
+            then=_TRAIN.format(inputs="blendshapes"),
         ),
         OpenCorpus(
             name="crema-d",
@@ -297,7 +300,7 @@ CORPORA: dict[str, OpenCorpus] = {
                 "about": "acted speech of 91 actors",
                 "licence": "ODbL 1.0",
             },
-            then=_TRAIN,
+            then=_TRAIN.format(inputs="blendshapes"),
         ),
     )
 }  # fmt: skip
