@@ -32,6 +32,7 @@ class Server(ThreadingHTTPServer):
         self.faults: dict[str, list[Answer]] = defaultdict(list)
         self.posts: dict[str, Callable[[Any], tuple[int, Any]]] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.given_up = threading.Event()  # a client has had enough of ``endless``
         self.scheme = "http"
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -119,12 +120,16 @@ def without_ranges(request: Handler) -> None:
 
 
 def endless(request: Handler) -> None:
-    """Sends no length, and more than there is."""
+    """Sends no length, and the file over and over."""
     request.send_response(200)
     request.send_header("Connection", "close")
     request.end_headers()
-    request.wfile.write(request.server.files[request.path] * 3)
     request.close_connection = True
+    try:
+        for _ in range(200):
+            request.wfile.write(request.server.files[request.path])
+    except ConnectionError:
+        request.server.given_up.set()
 
 
 @contextmanager

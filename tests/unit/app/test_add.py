@@ -109,9 +109,15 @@ def test_clips_are_found_by_name_or_pattern_and_codes_are_classes(add: Add) -> N
     assert "no column says who is seen, so that folds may share people" in printed
     shutil.copy(REPOSITORY / "params.yaml", "params.yaml")
     pattern = ("--clips", "videos/{clip}.mp4", "--label", "phq", "--label", "gad")
-    code, printed = add({"phq": range(N), "x": numbers, "gad": codes}, *pattern)
+    table = {"phq": range(N), "x": numbers, "gad": codes, "Arousal": [n / N for n in range(N)]}
+    code, printed = add(table, *pattern, "--label", "Arousal")
     assert code == 0, printed
-    assert entry()["columns"] == {"video_idx": "x", "score.phq": "phq", "actual": "gad"}
+    assert entry()["columns"] == {
+        "video_idx": "x",
+        "score.phq": "phq",
+        "actual": "gad",
+        "arousal": "Arousal",
+    }
 
 
 def test_what_cannot_be_learnt_from_is_said_and_nothing_is_written(add: Add) -> None:

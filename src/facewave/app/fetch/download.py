@@ -169,10 +169,9 @@ class Client:
 
     def _complete(self, file: Remote, part: Path) -> None:
         """Bring the part to its full size, over as many connections as it takes."""
-        if file.size is None or _size(part) > file.size:
-            self._give_up(part)
         validator: list[str] = []  # of what came first in this run
         if file.size is None:  # there is no telling where to go on
+            self._give_up(part)
             self._again_and_again(file.url, lambda: self._transfer(file, part, validator))
         elif _size(part) < file.size:
             self._again_and_again(

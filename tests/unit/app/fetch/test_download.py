@@ -54,6 +54,7 @@ def test_a_file_comes_whole_whatever_happens_on_the_way(server: Server, folder: 
     cases: tuple[tuple[str, list[Answer], list[str]], ...] = (
         ("/plain", [], [""]),
         ("/cut", [cut(100_000), cut(1), cut(50_000)], ["", "100000", "100001", "150001"]),
+        ("/slow", [cut(10_000)] * 9, ["", *(f"{n}0000" for n in range(1, 10))]),
         ("/no-range", [cut(100_000), without_ranges], ["", "100000"]),
         ("/busy", [status(503), status(429, Retry_After="0"), status(502)], [""] * 4),
         ("/later", [status(503, Retry_After=long_ago)], ["", ""]),
@@ -120,6 +121,7 @@ def test_what_is_not_what_was_published_is_not_kept(server: Server, folder: Path
         with pytest.raises(UserError, match=message):
             fetch(folder, remote)
         assert there(folder) == {}, name
+    assert server.given_up.wait(5)
 
 
 def test_patience_ends(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

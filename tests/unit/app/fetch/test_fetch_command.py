@@ -113,9 +113,14 @@ def test_a_corpus_is_fetched_once_and_its_entry_written(
     assert "it stays as it is" in printed
     assert Path("params.yaml").read_bytes() == entered
     assert len(before) < len(entered)
-    (folder / ALL[1]).unlink()
-    assert run("ravdess", "--yes")[0] == 0
-    assert [path for path, _ in server.asked] == ["/api/records/1", "/Video_Speech_Actor_02.zip"]
+    for remains in (None, b"half of it"):
+        (folder / ALL[1]).unlink()
+        if remains:
+            (folder / ALL[1]).write_bytes(remains)
+        server.asked.clear()
+        assert run("ravdess", "--yes")[0] == 0
+        asked = [path for path, _ in server.asked]
+        assert asked == ["/api/records/1", "/Video_Speech_Actor_02.zip"]
 
 
 def test_an_interrupted_run_keeps_what_is_there(
@@ -164,7 +169,10 @@ def test_nothing_is_fetched_without_consent_room_or_a_record_as_it_was(
     assert (code, server.asked) == (2, [])
     assert "free, and 1.15EB more are wanted" in printed
     put(monkeypatch, small)
+    listing = json.loads(server.files["/api/records/1"])
+    listing["files"][0]["size"] += 1
     for content, message in (
+        (json.dumps(listing).encode(), "Video_Speech_Actor_01.zip should have"),
         (b'{"files": []}', "Video_Speech_Actor_01.zip should have"),
         (b'{"files": [{"key": 1}]}', "lists no files with sizes and checksums"),
     ):

@@ -9,12 +9,12 @@ import pytest
 from facewave.app.fetch import lfs
 from facewave.app.fetch.download import Client, Remote
 from facewave.errors import UserError
-from faulty_server import Server
+from faulty_server import Server, certificate, running
 from lfs_server import CONTENTS, pointer_of, store
 
 
 def pointers(folder: Path) -> list[Remote]:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     files = []
     for path, content in CONTENTS.items():
         (folder / "pointer").write_text(pointer_of(content))
@@ -81,6 +81,21 @@ def test_a_server_without_traffic_left_or_that_speaks_otherwise_is_passed_over(
     server.posts["/hub/objects/batch"] = partial(said, answers[0])
     with pytest.raises(UserError, match=r"5 of 5 files cannot be had.*exceeded its LFS budget"):
         fetched(folder, server.url("/hub"))
+
+
+def test_an_encrypted_server_cannot_send_people_to_open_addresses(
+    server: Server, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = certificate(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+    with running(pem) as secure:
+        hub = store(secure, "hub")
+        assert fetched(folder, hub) == sorted(CONTENTS)
+        store(server, "hub")
+        secure.posts = server.posts
+        with pytest.raises(UserError, match=r"names the open address http://"):
+            fetched(folder / "again", hub)
+    assert server.asked == []
 
 
 def test_what_is_no_pointer_is_refused(tmp_path: Path) -> None:
