@@ -270,7 +270,7 @@ def _check(name: str, entry: Mapping[str, Any]) -> None:
             f"{name}: no clip is left; the first row is left out: {row['excluded']} "
             f"({row['note'] or dataset.root}). Nothing was written."
         )
-    folds = dataset.folds or settings.labels.folds
+    folds = settings.labels.folds
     with tempfile.TemporaryDirectory() as nowhere:
         store = Path(nowhere) / "folds.json"
         parts = splits.assign(kept, store, folds, settings.labels.seed)

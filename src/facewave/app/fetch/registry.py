@@ -187,6 +187,7 @@ _TRACKS_SIZE = 417_163_019
 _CREMA_D_TEXTS = (
     "SentenceFilenames.csv", "VideoDemographics.csv", "processedResults/summaryTable.csv",
 )  # fmt: skip
+_FOLDS = "luna-jimenez"  # of its reader
 _NC = "CC BY-NC-SA 4.0"
 _TRAIN = (
     "dvc exp run -n {{name}} -S train.dataset={{name}} -S 'train.inputs=[{inputs}]' "
@@ -219,6 +220,7 @@ CORPORA: dict[str, OpenCorpus] = {
                     "clip": "name",
                     "columns": ["AU*_r", "AU*_c"],
                 },
+                "folds": _FOLDS,
             },
             then=_TRAIN.format(inputs="functionals"),
         ),
@@ -247,6 +249,7 @@ CORPORA: dict[str, OpenCorpus] = {
                 "about": "acted speech and song of 24 actors; tracks of OpenFace 2.1",
                 "licence": _NC,
                 "tracks": {"tool": "openface"},
+                "folds": _FOLDS,
             },
             then=_TRAIN.format(inputs="action_units"),
         ),
@@ -270,6 +273,7 @@ CORPORA: dict[str, OpenCorpus] = {
                 "reader": "ravdess",
                 "about": "acted speech of 24 actors",
                 "licence": _NC,
+                "folds": _FOLDS,
             },
             then=_TRAIN.format(inputs="blendshapes"),
         ),
