@@ -114,6 +114,11 @@ class Dataset:
         )
 
 
+def corpus_folder(name: str) -> Path:
+    """Where a corpus is kept that the project itself fetches."""
+    return DATA / "raw" / name
+
+
 def pack(name: str) -> Path:
     """Where a dataset's shipped trajectories are, if it has any.
 

@@ -259,6 +259,27 @@ def export_npy(
     export(dataset, out)
 
 
+@app.command()
+def fetch(
+    name: Annotated[
+        str | None, typer.Argument(help="An open corpus. Without it they are listed.")
+    ] = None,
+    into: Annotated[Path | None, typer.Option(help="Its folder. Default: data/raw/NAME.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to its licence unasked.")] = False,
+) -> None:
+    """Fetch a corpus that is open to all, checked, and add its entry to params.yaml.
+
+    Run it again to go on after an interruption. Example: facewave fetch ravdess-au
+    """
+    from facewave.app.fetch.command import fetch as fetch_corpus
+    from facewave.app.fetch.command import show_all
+
+    if name is None:
+        show_all()
+    else:
+        fetch_corpus(name, into, yes)
+
+
 @datasets.callback(invoke_without_command=True)
 def list_datasets(context: typer.Context) -> None:
     """List the corpora: their words, what their labels know, and where to get them."""
@@ -286,6 +307,27 @@ def check_dataset(
 
     if not check(name, root):
         raise typer.Exit(1)
+
+
+@datasets.command("add")
+def add_dataset(
+    name: Annotated[str, typer.Argument(help="Its name in params.yaml.")],
+    folder: Annotated[Path, typer.Argument(help="The folder of clips and table.")],
+    table: Annotated[str, typer.Option(help="A .csv, .tsv or .xlsx in it, a row a clip.")],
+    clips: Annotated[
+        str, typer.Option(help="Where a clip lies in it, unless the table has paths.")
+    ] = "",
+    label: Annotated[
+        list[str] | None, typer.Option(help="The column to learn; more of numbers may follow.")
+    ] = None,
+) -> None:
+    """Add clips of your own to params.yaml, once it is sure that they can be learnt from.
+
+    Example: facewave datasets add ours recordings --table labels.csv --clips 'videos/{clip}.mp4'
+    """
+    from facewave.app.add import add
+
+    add(name, folder, table, clips, label or [])
 
 
 @datasets.command("leaks")

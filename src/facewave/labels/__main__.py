@@ -32,7 +32,7 @@ def main(name: str) -> None:
     table, words = collect(entry, name, settings.labels)
     kept = schema.single_label(table)
     if kept.empty:
-        _print(name, table, 0)
+        print_rows(name, table, 0)
         out = table[table["excluded"] != ""].iloc[0]
         raise UserError(
             f"{name}: no clip is left. The first row, {cleaning.where(out)}, is left out: "
@@ -57,13 +57,13 @@ def main(name: str) -> None:
     counts = cleaning.report(table)
     write_json(report / f"{name}.json", counts)
     plots.overview(kept, words, f"{name}: {entry.about}", report / f"{name}.png")
-    _print(name, table, len(kept))
+    print_rows(name, table, len(kept))
     if rare := cleaning.rare_words(table):
         listed = ", ".join(f"{word} ({n})" for word, n in rare.items())
         print(f"{name}: words with fewer than {entry.min_count} clips, left out: {listed}")
     if few := splits.shortage(kept, folds, dataset.folds):
         print(f"{name}: {few}")
-    _print_parts(name, kept, words)
+    print_parts(name, kept, words)
     problems = table[~table["excluded"].isin(["", *schema.ORDINARY])]
     if settings.labels.on_problem == "fail" and len(problems):
         raise UserError(
@@ -72,7 +72,8 @@ def main(name: str) -> None:
         )
 
 
-def _print(name: str, table: pd.DataFrame, kept: int) -> None:
+def print_rows(name: str, table: pd.DataFrame, kept: int) -> None:
+    """Say how many rows are kept, and which are left out and why."""
     out = table[table["excluded"] != ""]
     print(f"{name}: {len(table)} rows, {kept} kept, {len(out)} left out")
     if len(out) <= _NAMED:
@@ -85,7 +86,7 @@ def _print(name: str, table: pd.DataFrame, kept: int) -> None:
         print(f"  {len(group)} x {reason}, the first: {cleaning.where(row)} ({row.note})")
 
 
-def _print_parts(name: str, kept: pd.DataFrame, words: Sequence[str]) -> None:
+def print_parts(name: str, kept: pd.DataFrame, words: Sequence[str]) -> None:
     """Say which parts are empty, and which words are absent from parts, with what follows."""
     for partition, missing in leaks.empty_parts(kept):
         follows = "the last epoch is kept, and probabilities are not calibrated"

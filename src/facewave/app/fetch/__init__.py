@@ -1,0 +1,1 @@
+"""``facewave fetch``: open corpora from their official addresses, checked and never passed on."""
