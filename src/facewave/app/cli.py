@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="From a clip of a face, through wavelets of its trajectories, to an emotion.",
 )
-datasets = typer.Typer(help="The corpora that can be read, and what is in your copy of one.")
+datasets = typer.Typer()
 app.add_typer(datasets, name="datasets")
 
 
@@ -349,7 +349,7 @@ def fetch(
 
 @datasets.callback(invoke_without_command=True)
 def list_datasets(context: typer.Context) -> None:
-    """List the corpora: their words, what their labels know, and where to get them.
+    """The corpora that can be read, and what is in your copy of one; alone, a list of them.
 
     Example: facewave datasets
     """

@@ -22,7 +22,7 @@ def export(dataset: str, out: Path, blocks: Sequence[str] = ()) -> None:
 
     First the label table's columns (labels/schema.py); then ``usable`` and ``reason``, of the
     features; then the numbers, ``<block>.<step>.<channel>``, steps from 0, which are missing where
-    the clip is not usable or the row excluded.
+    the clip is not usable or was not looked at.
 
     Args:
         dataset: of params.yaml.
@@ -54,7 +54,8 @@ def export(dataset: str, out: Path, blocks: Sequence[str] = ()) -> None:
     of_clips = features.clips.set_index("video_idx")[["usable", "reason"]]
     of_clips = of_clips.join(pd.DataFrame(numbers, of_clips.index, columns))
     # An excluded row may have the id of another one, whose clip these numbers are of.
-    of_rows = of_clips.reindex(labels["video_idx"].where(labels["excluded"] == ""))
+    others = labels["video_idx"].duplicated(keep=False) & (labels["excluded"] != "")
+    of_rows = of_clips.reindex(labels["video_idx"].mask(others))
     of_rows = of_rows.assign(usable=of_rows["usable"].eq(True), reason=of_rows["reason"].fillna(""))
     table = pd.concat([labels, of_rows.set_axis(labels.index)], axis=1)
     if out.suffix == ".csv":

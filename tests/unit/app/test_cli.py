@@ -72,7 +72,7 @@ def test_the_shell_completes(tmp_path: Path) -> None:
         command = [sys.executable, "-c", f"import sys; sys.argv[0] = 'facewave'; {program}", *words]
         return subprocess.check_output(command, env=environment | more, text=True)
 
-    script = ask("--show-completion", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    script = ask("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
     assert "complete -o default -F _facewave_completion facewave" in script
     completed = ask(_FACEWAVE_COMPLETE="complete_bash", COMP_WORDS="facewave ex", COMP_CWORD="1")
     assert completed.split() == ["extract", "export", "export-npy"]

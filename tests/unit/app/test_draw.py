@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from facewave.app.draw import draw
+from facewave.app.draw import suffix as default_suffix
+from facewave.app.draw import suffix as default_suffix
 from facewave.errors import UserError
 from facewave.landmarks import cache
 from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory
@@ -78,7 +80,7 @@ def test_the_videos_are_what_browsers_play_with_the_clips_own_times_and_the_same
             assert stream.codec_context.pix_fmt == "yuv420p"
             found = [frame.time for frame in container.decode(stream)]
         np.testing.assert_allclose(found, times, atol=6e-4)  # WebM's times are whole milliseconds
-    assert suffix() == ".seen.mp4"
+    assert default_suffix() == ".seen.mp4"
 
 
 def test_what_cannot_be_drawn_is_told(tmp_path: Path) -> None:

@@ -63,7 +63,6 @@ def test_labels_and_features_are_one_table(
     write_params(tmp_path)
     write_toy(tmp_path, toy())
     labels = pd.read_csv("data/labels/demo.csv", dtype={"video_idx": str})
-    labels.loc[5, "excluded"] = "no_label"
     labels.loc[[2], "video_idx"] = labels.loc[[7], "video_idx"].to_numpy()
     labels.loc[2, "excluded"] = "duplicate"  # of row 7
     labels.to_csv("data/labels/demo.csv", index=False)
@@ -77,9 +76,10 @@ def test_labels_and_features_are_one_table(
               for name in ("blendshapes", "landmarks", "pose_free", "head", "timing")}  # fmt: skip
     config = json.loads(Path("data/features/demo/config.json").read_text("utf-8"))
     jaw = config["blendshapes"].index("jawOpen")
-    left_out = [2, 5]
-    usable = ~np.isnan(blocks["blendshapes"]).any(axis=(1, 2))
-    usable[left_out] = False
+    ids = pd.read_csv("data/features/demo/clips.csv", dtype={"video_idx": str})["video_idx"]
+    at = [ids.tolist().index(name) for name in whole["video_idx"]]
+    usable = ~np.isnan(blocks["blendshapes"][at]).any(axis=(1, 2))
+    usable[2] = False
     assert whole["usable"].tolist() == usable.tolist()
     for column, values in (
         ("blendshapes.3.jawOpen", blocks["blendshapes"][:, 3, jaw]),
@@ -89,7 +89,7 @@ def test_labels_and_features_are_one_table(
         ("head.0.size", blocks["head"][:, 0, 6]),
         ("timing.0.log2_fps", blocks["timing"][:, 0, 1]),
     ):
-        expected = np.where(usable, values, np.nan)
+        expected = np.where(usable, values[at], np.nan)
         np.testing.assert_allclose(whole[column], expected, rtol=1e-6)
     numbers = [column for column in some if column.count(".") == 2]
     assert {column.split(".")[0] for column in numbers} == {"blendshapes", "head"}
