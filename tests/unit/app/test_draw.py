@@ -9,7 +9,6 @@ import pytest
 
 from facewave.app.draw import draw
 from facewave.app.draw import suffix as default_suffix
-from facewave.app.draw import suffix as default_suffix
 from facewave.errors import UserError
 from facewave.landmarks import cache
 from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory
