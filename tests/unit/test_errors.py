@@ -47,7 +47,11 @@ def test_a_mistake_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
         (lambda: Path("nowhere/at/all").read_text(), 1, "nowhere/at/all: No such file or direc"),
         (lambda: Path("/").write_text(""), 1, "/: Is a directory"),
         (lambda: import_absent("sklearn.svm"), 2, "this needs sklearn, which the light install le"),
-        (lambda: import_absent("peft"), 2, "this needs peft, which the light install leaves out: p"),
+        (
+            lambda: import_absent("peft"),
+            2,
+            "this needs peft, which the light install leaves out",
+        ),
         (fails(KeyboardInterrupt()), 130, "interrupted. Run the same command again to resume; "),
         (fails(OSError(errno.ENOSPC, "no space")), 1, "the disk is full. Free some space"),
         (fails(OSError(errno.EDQUOT, "", "a.csv")), 1, "the disk is full (while writing a.csv)"),

@@ -1,5 +1,7 @@
 """Facial-action rules: faces made by hand get the emotion that they act."""
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,7 @@ from facewave.labels.schema import SEVEN, components
 from facewave.models import knowledge
 from facewave.models.knowledge import BLENDSHAPES, DEAD, LIVE, PROTOTYPES
 from facewave.models.real_faces import FACES
+from making import NAMES, REPOSITORY
 
 MEAN, STD = np.array([FACES[name] for name in BLENDSHAPES]).T
 WORDS = (*SEVEN, "contempt")
