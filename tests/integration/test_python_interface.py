@@ -43,7 +43,7 @@ def test_the_notebook_runs_in_any_folder(tmp_path: Path, monkeypatch: pytest.Mon
     assert not [cell for cell in content["cells"] if cell.get("outputs")]  # none is committed
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": tmp_path}})
     client.execute()
     shown: list[dict[str, Any]] = [

@@ -45,7 +45,7 @@ from facewave.training.schema import Trained
 from facewave.workspace import Dataset as _Dataset
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from facewave.app.plots import Plot
 
 _SHOWN = 6  # blendshapes of a plot
 
@@ -124,7 +124,7 @@ class Clip:
         settings = params.check_wavelets(transform, wavelet, boundary, k, sides)
         return features(self.trajectory, self.facts, Transform.of(settings))
 
-    def plot(self) -> "Figure":
+    def plot(self) -> "Plot":
         """The blendshapes that move most, over time; gaps are where the face is not seen."""
         from facewave.app.plots import Plot
 

@@ -63,7 +63,9 @@ def export(dataset: str, out: Path, blocks: Sequence[str] = ()) -> None:
     else:
         with replacing(out) as temporary:
             table.to_parquet(temporary, index=False)
-    print(f"{out}: {len(table)} clips, {len(columns)} numbers each ({', '.join(chosen)})")
+    usable = int(table["usable"].sum())
+    numbers_of = f"{len(columns)} numbers each ({', '.join(chosen)})"
+    print(f"{out}: {len(table)} clips, {usable} of them usable, {numbers_of}")
 
 
 def channels(name: Block, features: Features) -> list[str]:

@@ -42,7 +42,7 @@ def test_a_clip_knows_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         assert clip.features(**options)["blendshapes"].shape == shape  # type: ignore[arg-type]
     with pytest.raises(UserError, match="transform: it should be 'approximation'"):
-        clip.features(transform="fourier")
+        clip.features(transform="fourier")  # type: ignore[arg-type]
     plot = clip.plot()
     assert plot._repr_png_() == clip.plot()._repr_png_()
     assert plot._repr_png_().startswith(b"\x89PNG")
