@@ -41,8 +41,8 @@ _LIMITED = 1  # the range of YUV
 
 _BARS = 14  # the blendshapes that move most
 _LOWEST, _HIGHEST = 480, 720  # pixels of the picture's height: others are scaled, to be legible
-_PANEL, _STRIP = 400, 58  # pixels, right of the picture and below it
-_MARGIN, _NAME, _VALUE = 14, 210, 44  # pixels: of the panel, of a name and of a value in it
+_PANEL, _STRIP = 440, 58  # pixels, right of the picture and below it
+_MARGIN, _NAME, _VALUE = 14, 242, 44  # pixels: of the panel, of a name and of a value in it
 _TEXT = 15  # pixels
 _GREEN, _AMBER, _RED = (80, 200, 110), (245, 175, 60), (235, 85, 85)  # RGB
 _BACK, _GREY, _PALE, _WHITE = (24, 26, 30), (62, 66, 74), (150, 156, 166), (238, 240, 244)

@@ -43,7 +43,7 @@ def test_every_frame_is_drawn_with_points_bars_and_a_timeline_hatched_without_a_
     draw(DEMO / "21.mp4", tmp_path / "out.mp4", 25)
     drawn, clip = frames(tmp_path / "out.mp4"), frames(DEMO / "21.mp4")
     assert len(drawn) == len(clip) == 29
-    assert drawn[0].shape == (480 + 58, 480 + 400, 3)
+    assert drawn[0].shape == (480 + 58, 480 + 440, 3)
     face, panel = drawn[9][:480, :480], drawn[9][:480, 480:]
     assert share(face, "green") > 0.005
     assert share(panel, "green") > 0.002
