@@ -336,7 +336,9 @@ def fetch(
 ) -> None:
     """Fetch a corpus that is open to all, checked, and add its entry to params.yaml.
 
-    Run it again to go on after an interruption. Example: facewave fetch ravdess-au
+    Run it again to go on after an interruption.
+
+    Example: facewave fetch ravdess-au
     """
     from facewave.app.fetch.command import fetch as fetch_corpus
     from facewave.app.fetch.command import show_all
