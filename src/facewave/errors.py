@@ -8,9 +8,34 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+# The packages that the light install leaves out -> the extra that brings them (pyproject.toml).
+EXTRAS = dict.fromkeys(
+    ("dvc", "dvc_data", "dvclive", "jinja2", "onnxruntime", "sklearn", "torch", "torchvision"),
+    "train",
+) | dict.fromkeys(("accelerate", "peft", "transformers"), "language")
+
 
 class UserError(Exception):
     """Something the user can fix. The message says what is wrong, where, and what to do."""
+
+
+@contextmanager
+def extras() -> Iterator[None]:
+    """Turn the lack of a package that an extra brings into a sentence.
+
+    Raises:
+        UserError: what is done inside needs such a package.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        raise UserError(
+            f"this needs {package}, which the light install leaves out: "
+            f'pip install "facewave[{EXTRAS[package]}]"'
+        ) from None
 
 
 def explain(call: Callable[[], None]) -> None:
@@ -23,7 +48,8 @@ def explain(call: Callable[[], None]) -> None:
             130 for Ctrl-C.
     """
     try:
-        call()
+        with extras():
+            call()
     except UserError as error:
         _stop(str(error), 2)
     except BrokenPipeError:  # whoever read our output, such as ``head``, has stopped

@@ -4,10 +4,13 @@ A process that crashes in native code, is killed or takes too long costs its own
 one replaces it.
 """
 
-import multiprocessing
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, TimeoutError, as_completed
 from contextlib import ExitStack
+from multiprocessing.context import SpawnContext, SpawnProcess
+from threading import Lock
+from types import ModuleType
 
 import joblib
 from pebble import ProcessExpired, ProcessPool
@@ -21,6 +24,29 @@ OTHER_VERSION = (
     "a worker runs another version of facewave than this machine. Restart the workers from the "
     "same installation."
 )
+
+
+class _Process(SpawnProcess):
+    """A fresh process, not a fork, which would inherit locks that some thread holds.
+
+    Of the program that starts it, it knows nothing: ``spawn`` would run a script again that calls
+    us outside of ``if __name__ == "__main__"``.
+    """
+
+    _lock = Lock()
+
+    def start(self) -> None:
+        with self._lock:
+            program = sys.modules["__main__"]
+            sys.modules["__main__"] = ModuleType("__main__")
+            try:
+                super().start()
+            finally:
+                sys.modules["__main__"] = program
+
+
+class _Context(SpawnContext):
+    Process = _Process
 
 
 def run(
@@ -64,10 +90,8 @@ def each(
     Raises:
         OSError: a task could not write or read a file: a full disk is no fault of a clip.
     """
-    # Fresh processes, not forks, which would inherit locks that some thread holds.
-    context = multiprocessing.get_context("spawn")
     with (
-        ProcessPool(processes or joblib.cpu_count(), context=context) as pool,
+        ProcessPool(processes or joblib.cpu_count(), context=_Context()) as pool,
         ExitStack() as on_error,
     ):
         on_error.callback(pool.stop)  # Ctrl-C or a full disk: drop the tasks that have not begun

@@ -1,12 +1,15 @@
 """What the user sees of a mistake: one sentence and an exit code."""
 
 import errno
+import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from facewave.errors import UserError, explain
+from facewave.errors import EXTRAS, UserError, explain
+from running import ROOT
 
 
 def fails(error: BaseException) -> Callable[[], None]:
@@ -16,11 +19,39 @@ def fails(error: BaseException) -> Callable[[], None]:
     return call
 
 
+def import_absent(name: str) -> None:
+    raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def test_what_the_extras_bring_is_in_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    brought = {
+        extra: {re.split(r"[\[>]", line)[0] for line in project["optional-dependencies"][extra]}
+        for extra in ("train", "language")
+    }
+    called = {"sklearn": "scikit-learn", "dvc_data": "dvc"}
+    for package, extra in EXTRAS.items():
+        assert called.get(package, package) in brought[extra]
+    assert set().union(*brought.values()) - {"facewave"} <= {
+        called.get(package, package) for package in EXTRAS
+    }
+    light = {re.split(r"[\[><]", line)[0] for line in project["dependencies"]}
+    assert not light & set().union(*brought.values())
+    with pytest.raises(ModuleNotFoundError):  # a bug, or a broken installation
+        explain(lambda: import_absent("facewave.nothing"))
+
+
 def test_a_mistake_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     cases: list[tuple[Callable[[], object], int, str]] = [
         (fails(UserError("row 3: no label. Add one.")), 2, "row 3: no label. Add one."),
         (lambda: Path("nowhere/at/all").read_text(), 1, "nowhere/at/all: No such file or direc"),
         (lambda: Path("/").write_text(""), 1, "/: Is a directory"),
+        (lambda: import_absent("sklearn.svm"), 2, "this needs sklearn, which the light install le"),
+        (
+            lambda: import_absent("peft"),
+            2,
+            "this needs peft, which the light install leaves out",
+        ),
         (fails(KeyboardInterrupt()), 130, "interrupted. Run the same command again to resume; "),
         (fails(OSError(errno.ENOSPC, "no space")), 1, "the disk is full. Free some space"),
         (fails(OSError(errno.EDQUOT, "", "a.csv")), 1, "the disk is full (while writing a.csv)"),

@@ -58,7 +58,7 @@ def noun(model: Trained) -> str:
 def flat(tables: Sequence[pd.DataFrame], model: Trained) -> pd.DataFrame:
     """All answers as one table, a row per clip and window; numbers are called what they are."""
     names = {column: f"{noun(model)}_{word}" for column, word in numbers(model).items()}
-    return pd.concat(tables).round(_DECIMALS).rename(columns=names)
+    return pd.concat(tables, ignore_index=True).round(_DECIMALS).rename(columns=names)
 
 
 def records(tables: Sequence[pd.DataFrame], model: Trained) -> list[dict[str, Any]]:

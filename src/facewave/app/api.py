@@ -10,17 +10,24 @@ Clip(data/raw/demo/clips/21.mp4: 29 frames, 1.21 s, a face in 100% of them)
    frame  timestamp  success
 0      1   0.000000        1
 1      2   0.041667        1
->>> clip.features(transform="energy", k=7)["blendshapes"].shape
+>>> list(clip.blendshapes.columns[:3])
+['_neutral', 'browDownLeft', 'browDownRight']
+>>> clip.features(k=7, transform="energy")["blendshapes"].shape
 (7, 32)
+>>> fw.predict(["data/raw/demo/clips/21.mp4", "data/raw/demo/clips/30.mp4"], hop=3.0)["file"]
+0    data/raw/demo/clips/21.mp4
+1    data/raw/demo/clips/30.mp4
+Name: file, dtype: str
 
-It works in any folder: where there is no params.yaml, with the project's own settings.
+It works in any folder: where there is no params.yaml, with the project's own settings. In a script
+as in a notebook clips are detected in processes of their own, once: the results are cached.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -30,14 +37,15 @@ from facewave import params
 from facewave.app import seen
 from facewave.app.frames import table
 from facewave.app.inputs import clip_of, clips_of
+from facewave.errors import extras
 from facewave.landmarks import quality
 from facewave.landmarks.schema import ClipFacts, Trajectory
-from facewave.params import Block
+from facewave.params import Block, Boundary, Sides, TransformName
 from facewave.training.schema import Trained
 from facewave.workspace import Dataset as _Dataset
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from facewave.app.plots import Plot
 
 _SHOWN = 6  # blendshapes of a plot
 
@@ -95,13 +103,16 @@ class Clip:
 
     def features(
         self,
-        transform: str = "energy",
+        transform: TransformName = "energy",
         k: int = 7,
         wavelet: str = "haar",
-        sides: str = "merged",
-        boundary: str = "open",
+        sides: Sides = "merged",
+        boundary: Boundary = "open",
     ) -> dict[Block, NDArray[np.float32]]:
         """The wavelet numbers by block, each (N, ...); arguments as in ``wavelets`` of params.yaml.
+
+        N is k, but 7 at most of ``energy``, which has no octave slower than a 64th of a clip, and
+        64 of ``largest`` and ``pca``, of which training keeps k.
 
         Raises:
             UserError: there is no such transform or wavelet.
@@ -113,12 +124,12 @@ class Clip:
         settings = params.check_wavelets(transform, wavelet, boundary, k, sides)
         return features(self.trajectory, self.facts, Transform.of(settings))
 
-    def plot(self) -> "Figure":
+    def plot(self) -> "Plot":
         """The blendshapes that move most, over time; gaps are where the face is not seen."""
-        from matplotlib.figure import Figure
+        from facewave.app.plots import Plot
 
         moving = self.blendshapes.std().sort_values(ascending=False, kind="stable").index[:_SHOWN]
-        figure = Figure((8, 3.5), layout="constrained")
+        figure = Plot((8, 3.5), layout="constrained")
         axes = figure.add_subplot()
         for name in moving:
             axes.plot(self.times, self.blendshapes[name], label=name)
@@ -150,7 +161,11 @@ def predict(
     clips: str | Path | Sequence[str | Path],
     model: str | Path | None = None,
     baseline: str | Path | Sequence[str | Path] = (),
-    **options: Any,
+    *,
+    window: float = 3.0,
+    hop: float = 1.0,
+    fps: float = 25.0,
+    force: bool = False,
 ) -> pd.DataFrame:
     """What a model makes of clips, a row per clip and per window of the longer ones.
 
@@ -158,7 +173,10 @@ def predict(
         clips: files, folders or patterns, as ``facewave predict`` takes them.
         model: a trained model's folder, or "demo"; None: what needs no training.
         baseline: other clips of the same person, for a model with ``train.normalize: person``.
-        options: window and hop (s), fps, force, as the command has them.
+        window: length of the parts of a longer clip that are answered on their own (s).
+        hop: time from one to the next (s).
+        fps: of folders of pictures.
+        force: answer clips that a dataset would leave out.
 
     Returns:
         file, start and end (NaN: the whole clip), quality, answered_from, predicted, and a
@@ -174,20 +192,23 @@ def predict(
         clips_of([str(clip) for clip in ([some] if isinstance(some, str | Path) else some)])
         for some in (clips, baseline)
     )
-    chosen = Options(None if model is None else str(model), baseline=others, **options)
-    trained, tables = ask(named, chosen)
-    return answers.flat(list(tables), trained)
+    name = None if model is None else str(model)
+    chosen = Options(name, fps, window, hop, force, baseline=others)
+    with extras():
+        trained, tables = ask(named, chosen)
+        return answers.flat(list(tables), trained)
 
 
 def load_model(folder: str | Path) -> Trained:
     """A trained model (training/schema.py).
 
     Raises:
-        UserError: it is not there or damaged.
+        UserError: it is not there or damaged, or needs what the light install leaves out.
     """
     from facewave.training import schema
 
-    return schema.load(Path(folder))
+    with extras():
+        return schema.load(Path(folder))
 
 
 def Dataset(name: str) -> _Dataset:  # noqa: N802 - it makes one

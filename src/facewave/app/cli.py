@@ -3,6 +3,7 @@
 Commands import what they need when they run, so that ``--help`` and mistakes are answered at once.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -16,11 +17,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="From a clip of a face, through wavelets of its trajectories, to an emotion.",
 )
-datasets = typer.Typer(help="The corpora that can be read, and what is in your copy of one.")
+datasets = typer.Typer()
 app.add_typer(datasets, name="datasets")
 
 
-Clip = Annotated[str, typer.Argument(help="A video, a picture, or a folder of pictures.")]
+Clips = Annotated[
+    list[str],
+    typer.Argument(
+        help="Videos, pictures, folders of videos (each a clip), folders of pictures (one clip), "
+        "or quoted patterns such as 'clips/**/*.mp4'."
+    ),
+]
 Fps = Annotated[float, typer.Option(help="Frame rate of folders of pictures.")]
 DatasetName = Annotated[str, typer.Argument(help="A dataset of params.yaml.")]
 ModelFolder = Annotated[
@@ -46,7 +53,10 @@ def options(
 
 @app.command()
 def doctor() -> None:
-    """Check this machine, and say what to do about what is wrong."""
+    """Check this machine, and say what to do about what is wrong.
+
+    Example: facewave doctor
+    """
     from facewave.app.doctor import examine, show
 
     findings = examine()
@@ -57,7 +67,10 @@ def doctor() -> None:
 
 @app.command()
 def results() -> None:
-    """Print the table of metrics, and where the plots are."""
+    """Print the table of metrics, and where the plots are.
+
+    Example: facewave results
+    """
     from facewave.app.results import show
 
     show()
@@ -75,7 +88,10 @@ def compare(
     ],
     second: Annotated[str, typer.Argument(metavar="B", help="Another run.")],
 ) -> None:
-    """Test whether one run is better than another on the same test clips."""
+    """Test whether one run is better than another on the same test clips.
+
+    Example: facewave compare model majority
+    """
     from facewave.app.compare import compare as compare_runs
 
     compare_runs(first, second)
@@ -85,10 +101,7 @@ def compare(
 def predict(
     clips: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Videos, pictures, folders of videos (each a clip), folders of pictures (one "
-            "clip), or quoted patterns such as 'clips/*.mp4'."
-        ),
+        typer.Argument(help="As of extract: videos, pictures, folders of either, or patterns."),
     ] = None,
     model: Annotated[
         str | None,
@@ -124,6 +137,8 @@ def predict(
     """Name the emotion in clips, over time too, and say how far to trust the answer.
 
     The exit status is 1 if a clip was not answered, 2 for a mistake.
+
+    Example: facewave predict 'data/raw/demo/clips/2?.mp4' --out answers.csv
     """
     from facewave.app.inputs import clips_of
 
@@ -144,10 +159,7 @@ def predict(
 
 @app.command()
 def extract(
-    clips: Annotated[
-        list[str],
-        typer.Argument(help="Videos, pictures, folders of either, or quoted patterns."),
-    ],
+    clips: Clips,
     out: Annotated[Path, typer.Option(help="The folder to write to.")],
     form: Annotated[str, typer.Option("--format", help="csv, parquet or json.")] = "csv",
     blocks: Annotated[
@@ -157,7 +169,7 @@ def extract(
 ) -> None:
     """Write what is seen of clips, a file a clip and a row a frame, such as for OpenFace's users.
 
-    Example: facewave extract 'clips/*.mp4' --out frames --format parquet
+    Example: facewave extract 'data/raw/demo/clips/2?.mp4' --out frames --format parquet
     """
     from facewave.app.inputs import clips_of
 
@@ -189,7 +201,10 @@ def annotate(
         int | None, typer.Option(min=1, help="Describe at most N clips now, the rest later.")
     ] = None,
 ) -> None:
-    """Have a language model describe the clips of a dataset that have no caption."""
+    """Have a language model describe the clips of a dataset that have no caption.
+
+    Example: facewave annotate demo --model tiny-smolvlm --limit 2
+    """
     from facewave.app.annotate import PROMPT
     from facewave.app.annotate import annotate as annotate_clips
 
@@ -204,7 +219,10 @@ def pseudo_label(
         str, typer.Option(help="Name of the answers: data/tracks/DATASET/TRACK.csv.")
     ] = "pseudo_labels",
 ) -> None:
-    """Have a trained model label the clips that have no label, and say how far to trust it."""
+    """Have a trained model label the clips that have no label, and say how far to trust it.
+
+    Example: facewave pseudo-label demo --track guesses
+    """
     from facewave.app.pseudo_label import pseudo_label as pseudo_label_clips
 
     pseudo_label_clips(dataset, model, track)
@@ -212,40 +230,86 @@ def pseudo_label(
 
 @app.command()
 def draw(
-    clip: Clip,
+    clips: Clips,
     out: Annotated[
         Path | None,
-        typer.Option(help="A .mp4 (H.264) or .webm (VP9) file. Default: CLIP.seen.mp4, here."),
+        typer.Option(
+            help="A .mp4 (H.264) or .webm (VP9) file; of several clips, a folder. Default: "
+            "CLIP.seen.mp4, here."
+        ),
     ] = None,
     fps: Fps = 25.0,
 ) -> None:
-    """Write a video of what was seen in a clip: points, blendshapes with values, gaps."""
-    from facewave.app.inputs import clip_of
+    """Write videos of what was seen in clips: points, blendshapes with values, gaps.
 
-    path = clip_of(clip)
+    Example: facewave draw data/raw/demo/clips/21.mp4 --out seen.mp4
+    """
+    from facewave.app.inputs import clips_of
 
-    from facewave.app.draw import default_out
+    found = clips_of(clips)
+
     from facewave.app.draw import draw as draw_clip
+    from facewave.app.draw import suffix
 
-    draw_clip(path, out or default_out(path), fps)
+    _draw_each(found, out, suffix(), draw_clip, fps)
 
 
 @app.command()
 def trajectories(
-    clip: Clip,
+    clips: Clips,
     out: Annotated[
-        Path | None, typer.Option(help="The .png file. Default: CLIP.trajectories.png, here.")
+        Path | None,
+        typer.Option(
+            help="The .png file; of several clips, a folder. Default: CLIP.trajectories.png, here."
+        ),
     ] = None,
     fps: Fps = 25.0,
 ) -> None:
-    """Plot a clip's trajectories, and what the wavelet numbers keep of them."""
-    from facewave.app.inputs import clip_of
+    """Plot clips' trajectories, and what the wavelet numbers keep of them.
 
-    path = clip_of(clip)
+    Example: facewave trajectories 'data/raw/demo/clips/2?.mp4' --out pictures
+    """
+    from facewave.app.inputs import clips_of
 
+    found = clips_of(clips)
+
+    from facewave.app.trajectories import SUFFIX
     from facewave.app.trajectories import draw as draw_trajectories
 
-    draw_trajectories(path, out or Path(f"{path.stem}.trajectories.png"), fps)
+    _draw_each(found, out, SUFFIX, draw_trajectories, fps)
+
+
+def _draw_each(
+    clips: list[Path],
+    out: Path | None,
+    suffix: str,
+    draw: Callable[[Path, Path, float], None],
+    fps: float,
+) -> None:
+    """Draw one clip into the file ``out``, several into the folder."""
+    from facewave.app.inputs import outputs
+    from facewave.app.seen import each
+
+    files = [out] if out and len(clips) == 1 else outputs(clips, out or Path(), suffix)
+    if not each(clips, files, draw, fps):
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    dataset: DatasetName,
+    out: Annotated[Path, typer.Option(help="The .csv or .parquet file to write.")],
+    blocks: Annotated[
+        str, typer.Option(help="Some of the dataset's features: blendshapes,head. Default: all.")
+    ] = "",
+) -> None:
+    """Write a dataset's labels and features as one table, a row a clip and a column a number.
+
+    Example: facewave export demo --out demo.parquet --blocks blendshapes,head
+    """
+    from facewave.app.export import export as export_table
+
+    export_table(dataset, out, blocks.split(",") if blocks else ())
 
 
 @app.command("export-npy")
@@ -253,10 +317,13 @@ def export_npy(
     out: Annotated[Path, typer.Argument(help="The .npy file to write.")],
     dataset: Annotated[str, typer.Option(help="A dataset of params.yaml.")] = "demo",
 ) -> None:
-    """Write a dataset's features in the exchange format of other projects (a pickled .npy)."""
-    from facewave.app.export import export
+    """Write a dataset's features in the exchange format of other projects (a pickled .npy).
 
-    export(dataset, out)
+    Example: facewave export-npy demo.npy --dataset demo
+    """
+    from facewave.app.export import export_npy as export_array
+
+    export_array(dataset, out)
 
 
 @app.command()
@@ -269,7 +336,9 @@ def fetch(
 ) -> None:
     """Fetch a corpus that is open to all, checked, and add its entry to params.yaml.
 
-    Run it again to go on after an interruption. Example: facewave fetch ravdess-au
+    Run it again to go on after an interruption.
+
+    Example: facewave fetch ravdess-au
     """
     from facewave.app.fetch.command import fetch as fetch_corpus
     from facewave.app.fetch.command import show_all
@@ -282,7 +351,10 @@ def fetch(
 
 @datasets.callback(invoke_without_command=True)
 def list_datasets(context: typer.Context) -> None:
-    """List the corpora: their words, what their labels know, and where to get them."""
+    """The corpora that can be read, and what is in your copy of one; alone, a list of them.
+
+    Example: facewave datasets
+    """
     if context.invoked_subcommand is None:
         from facewave.app.datasets import show_all
 
@@ -291,7 +363,10 @@ def list_datasets(context: typer.Context) -> None:
 
 @datasets.command("show")
 def show_dataset(name: Annotated[str, typer.Argument(help="A reader's name.")]) -> None:
-    """Describe one corpus: words, published counts, files, where to get it, licence."""
+    """Describe one corpus: words, published counts, files, where to get it, licence.
+
+    Example: facewave datasets show ravdess
+    """
     from facewave.app.datasets import show_one
 
     show_one(name)
@@ -302,7 +377,10 @@ def check_dataset(
     name: Annotated[str, typer.Argument(help="A reader; or, alone, a dataset of params.yaml.")],
     root: Annotated[Path | None, typer.Argument(help="The corpus's folder.")] = None,
 ) -> None:
-    """Report what a corpus's folder has, what is missing, and how the counts differ."""
+    """Report what a corpus's folder has, what is missing, and how the counts differ.
+
+    Example: facewave datasets check demo
+    """
     from facewave.app.datasets import check
 
     if not check(name, root):
@@ -335,7 +413,10 @@ def check_leaks(
     train: Annotated[str, typer.Argument(help="The dataset of params.yaml to train on.")],
     test: Annotated[str, typer.Argument(help="The one whose test parts are tested on.")],
 ) -> None:
-    """Tell whether a model trained on one dataset may be tested on another."""
+    """Tell whether a model trained on one dataset may be tested on another.
+
+    Example: facewave datasets leaks demo demo
+    """
     from facewave.app.datasets import shared
 
     if not shared(train, test):
@@ -346,7 +427,10 @@ def check_leaks(
 def unpack_fer2013(
     root: Annotated[Path, typer.Argument(help="The folder of fer2013.csv.")],
 ) -> None:
-    """Write the pictures of FER2013, which its table contains, beside it."""
+    """Write the pictures of FER2013, which its table contains, beside it.
+
+    Example: facewave datasets unpack-fer2013 corpora/fer2013
+    """
     from facewave.labels.readers.fer2013 import unpack
 
     print(f"{unpack(root)} pictures written")

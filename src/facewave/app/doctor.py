@@ -22,9 +22,10 @@ from facewave.errors import UserError
 if TYPE_CHECKING:
     from facewave.assets import Asset
 
-_PACKAGES = ("dvc", "dvclive", "mediapipe", "opencv-contrib-python", "PyWavelets", "numpy",
-             "pandas", "torch", "torchvision", "transformers", "peft", "accelerate",
-             "scikit-learn", "pyarrow", "ai-edge-litert", "onnxruntime")  # fmt: skip
+_PACKAGES = ("mediapipe", "opencv-contrib-python", "PyWavelets", "numpy", "pandas", "pyarrow",
+             "ai-edge-litert")  # fmt: skip
+_OF_EXTRAS = ("dvc", "dvclive", "torch", "torchvision", "transformers", "peft", "accelerate",
+              "scikit-learn", "onnxruntime")  # fmt: skip
 _CV2_OWNERS = ("opencv-contrib-python", "opencv-python", "opencv-python-headless",
                "opencv-contrib-python-headless")  # fmt: skip
 # What the wheels of OpenCV and MediaPipe expect of the system, by their names in Debian and Ubuntu.
@@ -92,12 +93,16 @@ def git() -> Finding:
 
 
 def packages() -> Finding:
-    """All packages are installed."""
-    installed = _versions(_PACKAGES)
-    if missing := [name for name in _PACKAGES if name not in installed]:
+    """All packages are installed; without a pipeline, those that people's own clips need."""
+    installed = _versions((*_PACKAGES, *_OF_EXTRAS))
+    light = not Path("dvc.yaml").exists() and not _versions(("torch", "dvc"))
+    needed = _PACKAGES if light else (*_PACKAGES, *_OF_EXTRAS)
+    if missing := [name for name in needed if name not in installed]:
         advice = "run make setup (or pip install -r requirements.txt)"
         return Finding("packages", f"missing: {', '.join(missing)}", advice, blocking=True)
-    return Finding("packages", ", ".join(map(" ".join, installed.items())))
+    state = ", ".join(map(" ".join, installed.items()))
+    advice = 'this is the light install; for the pipeline: pip install "facewave[language]"'
+    return Finding("packages", state, advice if light else "")
 
 
 def cv2_owner() -> Finding:
@@ -134,6 +139,8 @@ def mediapipe() -> Finding:
 
 def gpu() -> Finding:
     """Torch loads, and may see a GPU."""
+    if not _versions(("torch",)):
+        return Finding("GPU", "not looked for: torch is not installed")
     finding = _loads("torch", _NAME_GPU, blocking=True)
     if finding.advice:
         return finding

@@ -24,6 +24,7 @@ from facewave.app.seen import look
 from facewave.errors import UserError
 from facewave.files import replacing
 from facewave.landmarks.schema import Trajectory, duration
+from facewave.models.knowledge import with_unit
 from facewave.video import Clip
 
 # By the file's suffix: what browsers play, and its options. The same frames give the same bytes:
@@ -40,8 +41,8 @@ _LIMITED = 1  # the range of YUV
 
 _BARS = 14  # the blendshapes that move most
 _LOWEST, _HIGHEST = 480, 720  # pixels of the picture's height: others are scaled, to be legible
-_PANEL, _STRIP = 400, 58  # pixels, right of the picture and below it
-_MARGIN, _NAME, _VALUE = 14, 182, 44  # pixels: of the panel, of a name and of a value in it
+_PANEL, _STRIP = 440, 58  # pixels, right of the picture and below it
+_MARGIN, _NAME, _VALUE = 14, 242, 44  # pixels: of the panel, of a name and of a value in it
 _TEXT = 15  # pixels
 _GREEN, _AMBER, _RED = (80, 200, 110), (245, 175, 60), (235, 85, 85)  # RGB
 _BACK, _GREY, _PALE, _WHITE = (24, 26, 30), (62, 66, 74), (150, 156, 166), (238, 240, 244)
@@ -81,9 +82,9 @@ def draw(clip: Path, out: Path, fps: float) -> None:
     print(f"{out}: {len(gaps_T)} frames, {gaps_T.sum()} of them without the face{only_others}")
 
 
-def default_out(clip: Path) -> Path:
-    """Where the video of a clip is written, unless it is said: VP9 where FFmpeg lacks H.264."""
-    return Path(f"{clip.stem}.seen{'.mp4' if 'libx264' in av.codecs_available else '.webm'}")
+def suffix() -> str:
+    """What a clip's name gets, unless a file is named: VP9 where FFmpeg lacks H.264."""
+    return f".seen{'.mp4' if 'libx264' in av.codecs_available else '.webm'}"
 
 
 def _encode(pictures: Iterable[Picture], times_T: NDArray[np.float64], path: Path) -> None:
@@ -150,7 +151,7 @@ def _background(first: Picture | None, seen: Trajectory, moving: NDArray[np.intp
         _text(panel, f"{share:g}", (x, top - 10), _PALE, "ms")
     for row, channel in enumerate(moving):
         middle = top + row * step + step // 2
-        name = seen.names[channel] if seen.names else ""
+        name = with_unit(seen.names[channel]) if seen.names else ""
         _text(panel, name, (_MARGIN, middle), _WHITE, "lm")
         panel[middle - 5 : middle + 6, left : right + 1] = _GREY
     _timeline(strip, seen)

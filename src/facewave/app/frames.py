@@ -4,20 +4,23 @@ Columns are named as OpenFace names its own where both have the same (Baltrusait
 so that what reads one reads the other; a frame without the face is a row whose values are missing.
 """
 
+import hashlib
+import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from scipy.spatial.transform import Rotation
-from tqdm import tqdm
 
 from facewave import params
+from facewave.app.inputs import outputs
 from facewave.app.seen import see
 from facewave.errors import UserError
-from facewave.files import replacing, write_csv
+from facewave.files import cache_folder, replacing, sha256, write_csv
 from facewave.landmarks import cache
 from facewave.landmarks.schema import (
     BLENDSHAPES,
@@ -29,13 +32,18 @@ from facewave.landmarks.schema import (
 
 Part = Literal["pose", "blendshapes", "points", "quality"]
 PARTS: tuple[Part, ...] = ("pose", "blendshapes", "points", "quality")
+_VERSION = 1  # of what ``table`` gives and how it is written: raise it when either changes
+_FEW = 8  # clips that are written sooner than processes start
 _MM = 10.0  # in a centimetre
 # From the landmarker's axes (y up, z towards the camera) to OpenFace's (y down, z away from it).
 _AXES = np.diag([1.0, -1.0, -1.0])
 
 
 def extract(clips: Sequence[Path], out: Path, form: str, parts: Sequence[str], fps: float) -> bool:
-    """Write a file of each clip below ``out``; what is cached is not detected again.
+    """Write a file of each clip below ``out`` (inputs.outputs).
+
+    What is cached is not detected again, and a file that is whole and was made with the same
+    settings is not written again, so a run that was killed resumes.
 
     Args:
         clips: videos, pictures and folders of pictures.
@@ -54,22 +62,74 @@ def extract(clips: Sequence[Path], out: Path, form: str, parts: Sequence[str], f
         raise UserError(f"--format is {form}; it is one of {', '.join(_WRITERS)}.")
     if strange := [part for part in parts if part not in PARTS]:
         raise UserError(f"--blocks names {strange[0]}; there are {', '.join(PARTS)}.")
-    files = {clip: out / f"{clip.stem}.{form}" for clip in clips}
-    if len(set(files.values())) < len(files):
-        twice = next(f for f in files.values() if list(files.values()).count(f) > 1)
-        raise UserError(f"two clips would be written to {twice}. Extract them to folders apart.")
-    seen = see(clips, fps, params.for_clips())
-    problems = 0
-    for clip, key in zip(tqdm(clips, "write", unit="clip", leave=False), seen.keys, strict=True):
-        problem = seen.problems.get(key, "") or read_facts(cache.place(key)).problem
-        if problem:
-            tqdm.write(f"{clip}: {problem}")
-            problems += 1
-        if key not in seen.problems:
-            trajectory, facts = read_clip(cache.place(key)), read_facts(cache.place(key))
-            _WRITERS[form](files[clip], table(trajectory, facts, parts))
-    print(f"{out}: {len(clips) - problems} of {len(clips)} clips, a .{form} file each")
+    files = outputs(clips, out, f".{form}")
+    settings = params.for_clips()
+    seen = see(clips, fps, settings)
+    problems: dict[Path, str] = {}
+    tasks: list[tuple[str, tuple[Path, _Made]]] = []
+    kept = 0
+    for clip, key, file in zip(clips, seen.keys, files, strict=True):
+        if problem := seen.problems.get(key, "") or read_facts(cache.place(key)).problem:
+            problems[clip] = problem
+        made_of = _Made(key, form, tuple(sorted(set(parts))))
+        if key in seen.problems:
+            continue
+        if made_of.is_whole(file):
+            kept += not problem
+        else:
+            tasks.append((str(clip), (file.absolute(), made_of)))
+    if len(tasks) > _FEW:
+        from facewave import pool
+
+        failed = pool.run(_write, tasks, settings.landmarks.time_limit_s, "local", "write")
+        problems |= {Path(clip): problem for clip, problem in failed.items() if problem}
+    else:
+        for _, arguments in tasks:
+            _write(*arguments)
+    for clip, problem in problems.items():
+        print(f"{clip}: {problem}")
+    told = f" ({kept} of them written before)" if kept else ""
+    print(f"{out}: {len(clips) - len(problems)} of {len(clips)} clips, a .{form} file each{told}")
     return not problems
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a file follows from: nothing else decides its bytes.
+
+    Their SHA-256 is kept in the cache under that of these settings, so that a file which is whole
+    is known wherever it lies, and not made again.
+    """
+
+    key: str  # of the clip's trajectory in the cache
+    form: str
+    parts: tuple[str, ...]
+    version: int = _VERSION
+
+    @property
+    def _kept(self) -> Path:
+        name = hashlib.sha256(json.dumps(astuple(self)).encode()).hexdigest()
+        return cache_folder("frames") / name[:2] / name
+
+    def is_whole(self, file: Path) -> bool:
+        """Whether the file has these very bytes."""
+        return (
+            file.is_file()
+            and self._kept.is_file()
+            and (sha256(file) == self._kept.read_text("ascii"))
+        )
+
+    def remember(self, file: Path) -> None:
+        """Keep the SHA-256 of the file, which has just been written."""
+        with replacing(self._kept) as temporary:
+            temporary.write_text(sha256(file), "ascii")
+
+
+def _write(file: Path, made_of: _Made) -> None:
+    place = cache.place(made_of.key)
+    frames = table(read_clip(place), read_facts(place), made_of.parts)
+    _WRITERS[made_of.form](file, frames)
+    made_of.remember(file)
 
 
 def table(trajectory: Trajectory, facts: ClipFacts, parts: Sequence[str] = PARTS) -> pd.DataFrame:

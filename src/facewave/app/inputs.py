@@ -1,9 +1,12 @@
-"""The clips that a person names: files, folders and patterns. Pure, apart from looking at folders.
+"""The clips that a person names: files, folders and patterns; and files made of them, by name.
+
+Pure, apart from looking at folders.
 
 A folder of videos is its videos, a folder of pictures is one clip.
 """
 
 import glob
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +40,30 @@ def clip_of(word: str) -> Path:
     return clips[0]
 
 
+def outputs(clips: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
+    """A file of each clip: its stem and ``suffix``, below ``folder``.
+
+    Where two clips have one name, each is in the folder that it has below the one they share.
+
+    Raises:
+        UserError: two clips of one folder differ in their suffix alone.
+    """
+    names = [Path(clip.stem) for clip in clips]
+    if len(set(names)) < len(names):
+        where = [clip.absolute().parent for clip in clips]
+        shared = os.path.commonpath(where)
+        names = [
+            parent.relative_to(shared) / name for parent, name in zip(where, names, strict=True)
+        ]
+    files = [folder / name.with_name(f"{name.name}{suffix}") for name in names]
+    if twice := next((at for at, file in enumerate(files) if file in files[:at]), None):
+        raise UserError(
+            f"{clips[files.index(files[twice])]} and {clips[twice]} would both be written to "
+            f"{files[twice]}. Rename one, or name them in two commands with folders apart."
+        )
+    return files
+
+
 def _named(word: str) -> list[Path]:
     path = Path(word)
     if "://" in word:
@@ -44,7 +71,7 @@ def _named(word: str) -> list[Path]:
     if not path.exists():
         if not glob.has_magic(word):
             raise UserError(f"{word} is not here. Name a video, a picture, or a folder of either.")
-        if not (matches := sorted(glob.glob(word))):  # noqa: PTH207
+        if not (matches := sorted(glob.glob(word, recursive=True))):  # noqa: PTH207
             raise UserError(f"{word} matches nothing that is here.")
         clips = [Path(match) for match in matches if Path(match).is_dir() or _is_clip(Path(match))]
         if not clips:

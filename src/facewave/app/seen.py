@@ -1,7 +1,8 @@
 """A person's own clips, detected as a dataset's clips are: once, and then read from the cache."""
 
 import math
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from facewave import params
 from facewave.appearance import embed, encoders
 from facewave.appearance import schema as appearance
 from facewave.errors import UserError
@@ -50,6 +52,37 @@ def look(clip: Path, fps: float, settings: Params) -> tuple[Trajectory, ClipFact
     if key in ensured.problems:
         raise UserError(f"{clip}: {ensured.problems[key]}. Try again.")
     return read_clip(cache.place(key)), read_facts(cache.place(key))
+
+
+def each(
+    clips: Sequence[Path],
+    files: Sequence[Path],
+    draw: Callable[[Path, Path, float], None],
+    fps: float,
+) -> bool:
+    """Draw each clip into its file; of several, one that cannot be drawn stops no other.
+
+    They are detected first, on all cores.
+
+    Returns:
+        Whether all of them were drawn.
+
+    Raises:
+        UserError: the only clip cannot be drawn.
+    """
+    if len(clips) == 1:
+        draw(clips[0], files[0], fps)
+        return True
+    see(clips, fps, params.for_clips())
+    drawn = 0
+    for clip, file in zip(clips, files, strict=True):
+        try:
+            draw(clip, file, fps)
+        except UserError as error:
+            print(error, file=sys.stderr)
+        else:
+            drawn += 1
+    return drawn == len(clips)
 
 
 def as_clips(

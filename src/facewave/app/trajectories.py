@@ -6,12 +6,14 @@ from pathlib import Path
 from facewave import params
 from facewave.app.seen import look
 from facewave.errors import UserError
+from facewave.models.knowledge import with_unit
 from facewave.report import pictures
 from facewave.video import Clip
 from facewave.wavelets.features import features
 from facewave.wavelets.schema import TIMELESS
 from facewave.wavelets.transform import Transform
 
+SUFFIX = ".trajectories.png"
 _POINTS = 512  # of time at which the inverse is drawn
 
 
@@ -35,7 +37,7 @@ def draw(clip: Path, out: Path, fps: float) -> None:
     if transform.transform in TIMELESS:
         transform = Transform("approximation")
     pictures.clip(
-        trajectory,
+        replace(trajectory, names=tuple(map(with_unit, trajectory.names))),
         features(trajectory, facts, transform)["blendshapes"],
         transform.over_time(_POINTS),
         Clip(clip, fps),

@@ -8,8 +8,9 @@ contradict it.
   of emotion", PNAS 111 (2014) E1454, table 1: an action that more than 70 % of the people use has
   weight 1, a rarer one the share of the people that use it. Contempt is EMFACS's AU 14, of
   the side that shows more of it (Ekman and Friesen 1983; Ekman, Friesen and Hager, FACS, 2002).
-- ``ACTIONS`` follows the blendshapes' own definitions (Apple, ARKit: BlendShapeLocation) and the
-  usual comparison with FACS: AU 4 is browDown, AU 12 mouthSmile, and so on.
+- ``ACTIONS`` and ``NEAREST`` follow the blendshapes' own definitions (Apple, ARKit:
+  BlendShapeLocation) and the usual comparison with FACS (Ekman, Friesen and Hager 2002; Ozel,
+  "ARKit to FACS cheat sheet", melindaozel.com): AU 4 is browDown, AU 12 mouthSmile, and so on.
 - Larsen, Norris and Cacioppo (Psychophysiology 40, 2003, 776): the corners' puller (AU 12) rises
   and the brows' lowerer (AU 4) falls with how pleasant something is. So valence is read from them,
   and each contradicts the other.
@@ -56,6 +57,30 @@ ACTIONS: dict[int, tuple[str, ...]] = {
     24: _sides("mouthPress"),
     25: (*_sides("mouthLowerDown"), "jawOpen"),
     26: ("jawOpen",),
+}
+# Actions without a rule, and nearer ones to blendshapes that stand in for another above: the lower
+# lip drawn down is AU 16, which parts the lips (AU 25); lips rolled in are AU 28. AU 61 and 62 are
+# eyes to the person's left and right.
+_OTHERS: dict[int, tuple[str, ...]] = {
+    16: _sides("mouthLowerDown"),
+    17: ("mouthShrugUpper",),
+    18: ("mouthPucker",),
+    19: ("tongueOut",),
+    22: ("mouthFunnel",),
+    28: ("mouthRollLower", "mouthRollUpper"),
+    29: ("jawForward",),
+    30: ("jawLeft", "jawRight"),
+    34: ("cheekPuff",),
+    45: _sides("eyeBlink"),
+    61: ("eyeLookOutLeft", "eyeLookInRight"),
+    62: ("eyeLookInLeft", "eyeLookOutRight"),
+    63: _sides("eyeLookUp"),
+    64: _sides("eyeLookDown"),
+}
+# Blendshape -> the action unit that it is nearest to. mouthClose, mouthLeft and mouthRight have
+# none.
+NEAREST = {
+    name: unit for table in (ACTIONS, _OTHERS) for unit, names in table.items() for name in names
 }
 LIVE = tuple(unit for unit, names in ACTIONS.items() if not set(names) & set(DEAD))
 BLENDSHAPES = tuple(dict.fromkeys(name for unit in LIVE for name in ACTIONS[unit]))
@@ -125,6 +150,11 @@ def contradicting(actions: Mapping[int, float]) -> list[int]:
     opposed = {b if a == unit else a for unit in actions for a, b in _OPPOSED
                if unit in (a, b) and actions[unit] == 1}  # fmt: skip
     return sorted(opposed - set(actions))
+
+
+def with_unit(blendshape: str) -> str:
+    """A blendshape's name with the action unit that it is nearest to: ``mouthSmileLeft (AU12)``."""
+    return f"{blendshape} (AU{NEAREST[blendshape]})" if blendshape in NEAREST else blendshape
 
 
 def read_actions(

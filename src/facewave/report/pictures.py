@@ -99,7 +99,13 @@ def _trajectories(
         f"The blendshapes that move most{kept_title if len(kept_PB) else ''}", fontsize=9
     )
     axes.legend(
-        frameon=False, ncols=len(moving), fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1)
+        frameon=False,
+        ncols=len(moving),
+        fontsize=7,
+        columnspacing=1.2,
+        handlelength=1.2,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.1),
     )
 
 

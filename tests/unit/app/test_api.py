@@ -16,10 +16,11 @@ from making import REPOSITORY, trained_project
 CLIP = REPOSITORY / "data/raw/demo/clips/21.mp4"
 
 
+@pytest.mark.usefixtures("encoder")
 def test_the_examples_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(REPOSITORY)
     found = doctest.testmod(api, optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert found.attempted > 5
+    assert found.attempted > 7
     assert not found.failed
 
 
@@ -36,12 +37,16 @@ def test_a_clip_knows_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert clip.quality["face_frames"] == 29
     for options, shape in (
         ({}, (7, 32)),
+        ({"transform": "energy", "k": 10}, (7, 32)),  # as many as there are octaves
         ({"transform": "approximation", "wavelet": "bior3.1", "k": 10, "sides": "apart"}, (10, 52)),
     ):
         assert clip.features(**options)["blendshapes"].shape == shape  # type: ignore[arg-type]
     with pytest.raises(UserError, match="transform: it should be 'approximation'"):
-        clip.features(transform="fourier")
-    axes = clip.plot().axes[0]
+        clip.features(transform="fourier")  # type: ignore[arg-type]
+    plot = clip.plot()
+    assert plot._repr_png_() == clip.plot()._repr_png_()
+    assert plot._repr_png_().startswith(b"\x89PNG")
+    axes = plot.axes[0]
     assert len(axes.lines) == 6
     assert axes.get_title() == "21.mp4"
     with pytest.raises(AttributeError, match="no attribute 'exract'"):
@@ -55,10 +60,12 @@ def test_models_answer_and_are_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path:
         (tmp_path / name).symlink_to(project / name)
     (tmp_path / "data/trajectories").symlink_to(REPOSITORY / "data/trajectories")
     monkeypatch.chdir(tmp_path)
-    answers = fw.predict(CLIP, model="models/trained/split/logistic", window=0.5, hop=0.25)
-    assert answers["file"].unique().tolist() == [str(CLIP)]
-    assert answers["start"].isna().tolist() == [True] + [False] * (len(answers) - 1)
-    assert len(answers) == 5  # of 1.2 s
+    clips = [CLIP, CLIP.with_name("30.mp4")]
+    answers = fw.predict(clips, model="models/trained/split/logistic", window=0.5, hop=0.25)
+    assert answers["file"].unique().tolist() == list(map(str, clips))
+    assert answers.index.tolist() == list(range(len(answers)))
+    of_one = answers[answers["file"] == str(CLIP)]
+    assert of_one["start"].isna().tolist() == [True] + [False] * 4  # of 1.2 s
     assert fw.load_model("models/trained/split/logistic").kind == "logistic"
     assert fw.Dataset("demo").name == "demo"
     assert str(fw.Dataset("demo").labels) == "data/labels/demo.csv"

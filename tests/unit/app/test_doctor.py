@@ -55,6 +55,20 @@ def test_packages_and_owners_of_cv2_are_counted(installed: dict[str, str]) -> No
     assert last.blocking
 
 
+def test_a_light_install_is_no_fault_where_there_is_no_pipeline(
+    installed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed |= dict.fromkeys(doctor._OF_EXTRAS, "")
+    monkeypatch.chdir(tmp_path)
+    finding = doctor.packages()
+    assert not finding.blocking
+    assert finding.advice.endswith('for the pipeline: pip install "facewave[language]"')
+    assert doctor.gpu() == Finding("GPU", "not looked for: torch is not installed")
+    Path("dvc.yaml").touch()
+    assert doctor.packages().state.startswith("missing: dvc, dvclive, torch")
+    assert doctor.packages().blocking
+
+
 def test_a_package_that_does_not_load_is_a_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

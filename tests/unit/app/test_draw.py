@@ -7,7 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from facewave.app.draw import default_out, draw
+from facewave.app.draw import draw
+from facewave.app.draw import suffix as default_suffix
 from facewave.errors import UserError
 from facewave.landmarks import cache
 from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory
@@ -42,7 +43,7 @@ def test_every_frame_is_drawn_with_points_bars_and_a_timeline_hatched_without_a_
     draw(DEMO / "21.mp4", tmp_path / "out.mp4", 25)
     drawn, clip = frames(tmp_path / "out.mp4"), frames(DEMO / "21.mp4")
     assert len(drawn) == len(clip) == 29
-    assert drawn[0].shape == (480 + 58, 480 + 400, 3)
+    assert drawn[0].shape == (480 + 58, 480 + 440, 3)
     face, panel = drawn[9][:480, :480], drawn[9][:480, 480:]
     assert share(face, "green") > 0.005
     assert share(panel, "green") > 0.002
@@ -78,7 +79,7 @@ def test_the_videos_are_what_browsers_play_with_the_clips_own_times_and_the_same
             assert stream.codec_context.pix_fmt == "yuv420p"
             found = [frame.time for frame in container.decode(stream)]
         np.testing.assert_allclose(found, times, atol=6e-4)  # WebM's times are whole milliseconds
-    assert default_out(Path("far/away/clip.mov")) == Path("clip.seen.mp4")
+    assert default_suffix() == ".seen.mp4"
 
 
 def test_what_cannot_be_drawn_is_told(tmp_path: Path) -> None:

@@ -1,15 +1,19 @@
 """``facewave extract``: files of other tools' form, a row a frame."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.spatial.transform import Rotation
 
+from facewave.app import frames as frames_of_clips
 from facewave.app.frames import PARTS, extract, table
 from facewave.errors import UserError
+from facewave.files import write_csv
 from facewave.landmarks import cache
 from facewave.landmarks.schema import ClipFacts
 from making import NAMES, REPOSITORY, SETTINGS, remember, trajectory
@@ -79,7 +83,7 @@ def test_files_of_all_forms_say_the_same(
         assert not extract(clips, out, form, PARTS, 25.0)
         assert (out / f"a.{form}").read_bytes() == first
         printed = capsys.readouterr()
-        assert f"{out}: 1 of 2 clips, a .{form} file each" in printed.out
+        assert f"{out}: 1 of 2 clips, a .{form} file each (1 of them written before)" in printed.out
         assert "truncated: 12 of 99" in printed.out + printed.err
     read = {"csv": pd.read_csv, "parquet": pd.read_parquet, "json": pd.read_json}
     for form, reader in read.items():
@@ -98,5 +102,57 @@ def test_mistakes_get_a_sentence(clips: list[Path], tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=sentence):
             extract(clips, tmp_path / "out", form, parts, 25.0)
-    with pytest.raises(UserError, match=r"two clips would be written to .*a\.csv"):
-        extract([clips[0], tmp_path / "other/a.mp4"], tmp_path / "out", "csv", PARTS, 25.0)
+    with pytest.raises(UserError, match=r"a\.mp4 and .*a\.mov would both be written to .*a\.csv"):
+        extract([clips[0], tmp_path / "a.mov"], tmp_path / "out", "csv", PARTS, 25.0)
+
+
+def test_what_is_whole_is_not_written_again(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    written: list[str] = []
+
+    def write(path: Path, frames: pd.DataFrame) -> None:
+        written.append(path.name)
+        write_csv(path, frames)
+
+    def names(parts: Sequence[str] = PARTS) -> list[str]:
+        written.clear()
+        extract(clips, out, "csv", parts, 25.0)
+        return list(written)
+
+    monkeypatch.setitem(frames_of_clips._WRITERS, "csv", write)
+
+    assert names() == ["a.csv", "b.csv"]
+    whole = (out / "b.csv").read_bytes()
+    assert names() == []
+    assert names(["quality", "points", "blendshapes", "pose"]) == []  # the same columns
+    for damage in (whole[:-9], b""):
+        (out / "b.csv").write_bytes(damage)
+        assert names() == ["b.csv"]
+        assert (out / "b.csv").read_bytes() == whole
+    (out / "a.csv").unlink()
+    assert names() == ["a.csv"]
+    assert names(["pose"]) == ["a.csv", "b.csv"]  # made with other settings
+    (out / "a.csv").write_bytes(whole)  # of another clip, or of other columns
+    assert names(["pose"]) == ["a.csv"]
+    clips[0].write_text("another clip of this name")
+    remember(cache.key(clips[0], 25.0, SETTINGS), trajectory(5), FACTS)
+    assert names(["pose"]) == ["a.csv"]
+    assert len(pd.read_csv(out / "a.csv")) == 5
+
+
+def test_many_clips_are_written_by_processes(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = []
+
+    def run(work: Any, given: Any, *_: Any) -> dict[str, str]:
+        tasks.extend(given)
+        return {name: work(*arguments) or "" for name, arguments in given}
+
+    monkeypatch.setattr(frames_of_clips, "_FEW", 1)
+    monkeypatch.setattr("facewave.pool.run", run)
+    assert not extract(clips, tmp_path / "out", "csv", PARTS, 25.0)
+    assert [name for name, _ in tasks] == list(map(str, clips))
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.csv", "b.csv"]

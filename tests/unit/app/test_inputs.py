@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from facewave.app.inputs import clip_of, clips_of
+from facewave.app.inputs import clip_of, clips_of, outputs
 from facewave.errors import UserError
 
 
@@ -39,8 +39,25 @@ def test_a_folder_of_videos_is_its_videos_and_one_of_pictures_is_a_clip(
 def test_patterns_are_expanded_and_no_clip_is_named_twice() -> None:
     assert found("videos/*.mp4", "videos/b.mp4") == ["videos/b.mp4"]
     assert found(str(Path.cwd() / "videos/*.mp4")) == [(Path.cwd() / "videos/b.mp4").as_posix()]
+    assert found("videos/**/*.mp4") == ["videos/b.mp4", "videos/below/d.mp4"]
     assert found("vid*") == ["videos/a.MOV", "videos/b.mp4"]
     assert found("odd[1].mp4") == ["odd[1].mp4"]  # what is here is no pattern
+
+
+def test_two_clips_of_one_name_keep_their_folders() -> None:
+    out = Path("out")
+    for clips, files in (
+        (["a/1.mp4", "b/2.mov"], ["1.csv", "2.csv"]),
+        (["a/1.mp4", "b/1.mp4", "b/c/2.mp4"], ["a/1.csv", "b/1.csv", "b/c/2.csv"]),
+        (["1.mp4", "a/1.x.mp4", "a/1.mp4"], ["1.csv", "a/1.x.csv", "a/1.csv"]),
+        ([str(Path.cwd() / "x/a/1.mp4"), "x/b/1.mp4"], ["a/1.csv", "b/1.csv"]),
+    ):
+        found = outputs(list(map(Path, clips)), out, ".csv")
+        assert found == [out / file for file in files]
+    with pytest.raises(
+        UserError, match=r"a/1\.mp4 and a/1\.mov would both be written to out/a/1\.csv"
+    ):
+        outputs([Path("b/1.mp4"), Path("a/1.mp4"), Path("a/1.mov")], out, ".csv")
 
 
 def test_what_is_no_clip_is_told() -> None:

@@ -1,5 +1,7 @@
 """Facial-action rules: faces made by hand get the emotion that they act."""
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,7 @@ from facewave.labels.schema import SEVEN, components
 from facewave.models import knowledge
 from facewave.models.knowledge import BLENDSHAPES, DEAD, LIVE, PROTOTYPES
 from facewave.models.real_faces import FACES
+from making import NAMES, REPOSITORY
 
 MEAN, STD = np.array([FACES[name] for name in BLENDSHAPES]).T
 WORDS = (*SEVEN, "contempt")
@@ -124,3 +127,26 @@ def test_contempt_is_one_sided() -> None:
     column = LIVE.index(14)
     assert actions(left)[0, column] > 2.9
     np.testing.assert_allclose(actions(both)[0, column], actions(left)[0, column], rtol=0.1)
+
+
+def test_blendshapes_are_named_with_the_action_unit_that_they_are_nearest_to() -> None:
+    assert [knowledge.with_unit(name) for name in ("mouthSmileLeft", "jawOpen", "mouthLeft")] == [
+        "mouthSmileLeft (AU12)", "jawOpen (AU26)", "mouthLeft",
+    ]  # fmt: skip
+    assert set(NAMES) - set(knowledge.NEAREST) == {
+        "_neutral", "mouthClose", "mouthLeft", "mouthRight",
+    }  # fmt: skip
+    assert set(knowledge.NEAREST) - set(NAMES) <= {"tongueOut"}  # of ARKit alone
+    for name, unit in knowledge.NEAREST.items():
+        other = name.replace("Left", "*").replace("Right", "Left").replace("*", "Right")
+        if unit not in (61, 62):  # the eyes turn to one side together
+            assert knowledge.NEAREST[other] == unit
+    # The rules read what is nearest, but for stand-ins.
+    differing = {unit for unit, names in knowledge.ACTIONS.items()
+                 if {knowledge.NEAREST[name] for name in names} != {unit}}  # fmt: skip
+    assert differing == {23, 25}
+    guide = (REPOSITORY / "docs/guide.md").read_text("utf-8")
+    for unit in set(knowledge.NEAREST.values()):
+        (row,) = re.findall(rf"^\| {unit} \|.*\| (.*) \|$", guide, re.MULTILINE)
+        named = {name for name, nearest in knowledge.NEAREST.items() if nearest == unit}
+        assert {name.strip("` ") for name in row.split(",")} == named
