@@ -150,6 +150,9 @@ class Client:
             pool.shutdown(cancel_futures=True)
 
     def _download(self, file: Remote, target: Path) -> None:
+        if file.digest and target.is_file() and _digest(target, file.digest) == file.digest:
+            self._progress(_size(target))  # somebody has put it there
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.{file.digest[-8:]}.part")
         resumed = part.exists()

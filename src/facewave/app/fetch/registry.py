@@ -191,7 +191,7 @@ _FOLDS = "luna-jimenez"  # of its reader
 _NC = "CC BY-NC-SA 4.0"
 _TRAIN = (
     "dvc exp run -n {{name}} -S train.dataset={{name}} -S 'train.inputs=[{inputs}]' "
-    "-S 'train.partitions=[1,2,3,4,5]' evaluate"
+    "-S 'train.partitions=[1,2,3,4,5]' -S train.normalize=person"
 )
 
 CORPORA: dict[str, OpenCorpus] = {

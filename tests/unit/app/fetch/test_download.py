@@ -83,8 +83,14 @@ def test_a_later_run_goes_on_with_the_part_unless_it_is_of_another_file(
     assert part == f"deep/.a.bin.{remote.digest[-8:]}.part"
     assert fetch(folder, remote) == len(CONTENT)
     assert server.ranges("/a.bin")[-1] == "bytes=200000-"
-    (folder / remote.path).unlink()
+    asked = len(server.asked)
+    assert fetch(folder, remote) == len(CONTENT)
+    assert len(server.asked) == asked  # it is there, whoever has put it there
+    (folder / remote.path).write_bytes(OTHER)
+    assert fetch(folder, remote) == len(CONTENT)
+    assert there(folder) == {remote.path: CONTENT}
     for content in (OTHER[:7], OTHER, OTHER + b"more"):  # of the same name, by mistake
+        (folder / remote.path).unlink()
         (folder / part).write_bytes(content)
         assert fetch(folder, remote) == len(CONTENT)
         assert there(folder) == {remote.path: CONTENT}
