@@ -105,7 +105,7 @@ def channels(
         blocks["head"] = np.column_stack([rotation_T3, head.translation_T3, head.scale_T])
     blocks |= signals
     filled = {}
-    for name in (block for block in blocks if block in names):
+    for name in (block for block in names if block in blocks):
         values_TC = blocks[name].astype(np.float64).reshape(len(blocks[name]), -1)
         filled[name] = fill_gaps(values_TC, np.isfinite(values_TC).min(axis=1), trajectory.times_T)
     return filled

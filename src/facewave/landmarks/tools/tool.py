@@ -236,7 +236,7 @@ class Tool:
     def _blendshapes(
         self, table: pd.DataFrame, shapes: Mapping[str, str], path: Path
     ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-        """The blendshapes (R, 52) and their names; ``_neutral``, which says nothing, may be missing."""
+        """The blendshapes (R, 52) and their names; a missing ``_neutral`` is 0."""
         names = tuple(name for name in NAMES if name in shapes)
         if missing := [name for name in NAMES[1:-1] if name not in shapes]:
             raise UserError(
