@@ -56,8 +56,8 @@ def read(path: Path, tracks: Tracks, whose: str) -> tuple[Trajectory, ClipFacts]
         times_T=times_T - times_T[0],
         valid_T=valid_T,
         faces_T=np.bincount(at_R[seen.seen_R], minlength=len(numbers_T)).astype(np.int16),
-        **{name: over_frames(values) for name, values in seen.arrays.items()},  # type: ignore[arg-type]
-        **schema.nothing(len(numbers_T), layout),  # type: ignore[arg-type]
+        **{name: over_frames(values) for name, values in seen.arrays.items()},
+        **schema.nothing(len(numbers_T), layout),
         names=seen.names,
         signals={block: over_frames(values) for block, values in seen.signals.items()},
         layout=layout,
@@ -157,9 +157,10 @@ def _followed(
             "face it is. Write the faces' numbers or places as well, or one face a file."
         )
     rows = rows[tracks_R[rows] >= 0]
-    width = height = 1.0
+    width, height = _UNKNOWN, _UNKNOWN
     if placed:
-        width, height = seen.spots_R3[rows, :2].min(axis=0) + seen.spots_R3[rows, :2].max(axis=0)
+        centres = seen.spots_R3[rows, :2]
+        width, height = (round(far) for far in centres.min(axis=0) + centres.max(axis=0))
     rule = whose if placed else "longest"
     counts = [follow.prominence(rule, spots[row], width, height) for row in rows]
     chosen_R = np.zeros(len(frames_R), bool)

@@ -94,7 +94,9 @@ def channels(
         else:
             flat = points.astype(np.float64).reshape(len(points), 2, -1)
             blocks["points68"] = shape(flat.swapaxes(1, 2))
-    signals = {name: values for name, values in trajectory.signals.items() if name != "points68"}
+    signals: dict[Block, NDArray[Any]] = {
+        name: values for name, values in trajectory.signals.items() if name != "points68"
+    }
     if {"pose_free", "head"} & set(names) - set(signals):
         head = without_pose(trajectory, picture)
         rotation_T3 = np.full(head.translation_T3.shape, np.nan)

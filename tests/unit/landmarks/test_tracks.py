@@ -191,7 +191,7 @@ def test_mistakes_name_file_row_and_remedy(tmp_path: Path) -> None:
     ):  # fmt: skip
         path.write_text(content, "utf-8")
         with pytest.raises(UserError, match=sentence):
-            read(path, Tracks(**entry), "center")  # type: ignore[arg-type]
+            read(path, Tracks(**entry), "center")
     fex = tool_tables.py_feat(tmp_path / "fex.csv", [(0, 1.0, 0.9), (1, 1.0, 0.9)])
     with pytest.raises(UserError, match=r"fex\.csv numbers its frames.*tracks\.fps"):
         read(fex, Tracks(tool="py-feat"), "center")

@@ -45,7 +45,7 @@ def _rows(at: int, result: dict[str, Any]) -> list[dict[str, Any]]:
     for name, seconds in _TIMES.items():
         if name in result:
             known["timestamp"] = float(result[name]) * seconds
-    faces = next((result[name] for name in _SHAPES if name in result), [])
+    faces: list[Any] = next((result[name] for name in _SHAPES if name in result), [])
     found = []
     for face in faces:
         categories = face["categories"] if isinstance(face, dict) else face

@@ -189,8 +189,8 @@ class Tool:
             points = [[f"{axis}_{i}" for i in range(POINTS)] for axis in "xyz"]
             faces = [f"{axis}_{i}" for axis in "xy" for i in range(FACE_POINTS)]
             if {name for line in points for name in line} <= set(there):
-                values = [numbers(table, line, path) for line in points]
-                arrays["landmarks_TPC"] = np.stack(values, axis=-1)
+                axes = [numbers(table, line, path) for line in points]
+                arrays["landmarks_TPC"] = np.stack(axes, axis=-1)
             elif set(faces) <= set(there):
                 channels["points68"] = tuple(faces)
         if self.pose and set(POSE) <= set(there):
