@@ -29,7 +29,8 @@ N = 12
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Twelve files of OpenFace, the actions of one class stronger; the last has no action units."""
-    write_params(tmp_path, datasets={"demo": {"tracks": {"tool": "openface"}}})
+    unknown = {"at_least": {"sharpness": 5.0}, "at_most": {"still": 3}}  # limits without effect
+    write_params(tmp_path, datasets={"demo": {"tracks": {"tool": "openface"}} | unknown})
     for at in range(N):
         path = tmp_path / f"data/raw/demo/{at}.csv"
         tool_tables.openface(path, 15, failed=(4,), seed=at, action=1 + at % 2)
