@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+TRACKS = (".csv", ".json", ".parquet")  # other tools' per-frame tables in place of clips
 
 
 def is_pictures(path: Path) -> bool:

@@ -282,6 +282,7 @@ def write_features(
     np.save(folder / "blendshapes.npy", shapes)
     np.save(folder / "landmarks.npy", points)
     np.save(folder / "pose_free.npy", points)
+    np.save(folder / "points68.npy", points[:, :, :68, :2])
     np.save(folder / "head.npy", points[:, :, 0, :1].repeat(7, axis=2))
     timing = np.where(usable[:, None, None], np.log2([0.4, 30]), np.nan).astype(np.float32)
     np.save(folder / "timing.npy", timing.repeat(blendshapes.shape[1], axis=1))

@@ -43,11 +43,13 @@ def random_trajectory(n_frames: int, seed: int = 0) -> Trajectory:
 
 def assert_equal(a: Trajectory, b: Trajectory) -> None:
     """Assert that two trajectories agree bit by bit, and have the types of the contract."""
-    assert {*ARRAYS, "names"} == set(vars(a)) == set(vars(b))
+    assert {*ARRAYS, "names", "signals", "layout"} == set(vars(a)) == set(vars(b))
     for name, kind in ARRAYS.items():
         assert getattr(a, name).dtype == getattr(b, name).dtype == kind, name
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
-    assert a.names == b.names
+    assert (a.names, a.layout) == (b.names, b.layout)
+    for block, values in a.signals.items():
+        np.testing.assert_array_equal(values, b.signals[block], err_msg=block)
 
 
 def use_clips(project: Path, count: int) -> None:

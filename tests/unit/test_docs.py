@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from facewave import params
 from facewave.labels.collect import sources
 from facewave.labels.readers import CORPORA
+from facewave.landmarks import tools
 from running import ROOT
 
 TEXT = (ROOT / "docs/data.md").read_text("utf-8")
@@ -27,7 +28,9 @@ def test_each_entry_is_taken_as_it_stands(tmp_path: Path, block: str) -> None:
         yaml.dump(content, file)
     loaded = params.load(tmp_path / "params.yaml")
     for name in entries:
-        assert sources(loaded.datasets[name], name)
+        entry = loaded.datasets[name]
+        assert sources(entry, name)
+        assert entry.tracks is None or tools.get(entry.tracks).name == entry.tracks.tool
 
 
 def test_every_corpus_has_its_section() -> None:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from facewave.files import sha256
 from facewave.labels.cleaning import FileFact
-from facewave.pictures import files_of, is_pictures
+from facewave.pictures import TRACKS, files_of, is_pictures
 from facewave.video import Clip
 
 
@@ -45,6 +45,8 @@ def inspect_clip(path: Path) -> FileFact:
         return FileFact(exists=True, problem="not a file")
     if not any(file.stat().st_size for file in files):
         return FileFact(exists=True, problem="0 bytes")
+    if path.suffix.lower() in TRACKS:
+        return FileFact(exists=True)  # another tool's table, which stage extract reads
     clip = Clip(path, fps=0.0)
     if not clip.opened:
         what = "picture" if is_pictures(path) else "video"

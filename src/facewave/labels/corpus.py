@@ -9,8 +9,7 @@ from facewave import functionals
 from facewave.errors import UserError
 from facewave.labels.records import Record
 from facewave.params import Dataset
-
-TRACK_FILES = (".csv", ".json")  # what other tools write of a clip, a row or an object a frame
+from facewave.pictures import TRACKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +129,7 @@ def clip_paths(root: Path, entry: Dataset, pattern: str, suffixes: Sequence[str]
     if entry.features:
         return sorted(functionals.read(root, entry.features, entry.columns.values()).rows)
     if entry.tracks:
-        pattern, suffixes = entry.clips or "**/*", TRACK_FILES
+        pattern, suffixes = entry.clips or "**/*", TRACKS
     if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
         raise UserError(f"params.yaml: clips is {pattern!r}, which is no glob below the root.")
     files = [path for path in find(root, pattern) if path.suffix.lower() in suffixes]

@@ -20,7 +20,7 @@ from typing import Any
 
 from facewave.errors import UserError, explain
 from facewave.files import replacing, sha256
-from facewave.pictures import PICTURES
+from facewave.pictures import PICTURES, TRACKS
 
 VIDEOS = (
     ".3gp", ".asf", ".avi", ".f4v", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
@@ -63,7 +63,8 @@ def main(name: str) -> None:
             f"{root} is no folder. Put the corpus there, or correct datasets.{name}.root in "
             "params.yaml."
         )
-    content = listing(root, label_files(entry))
+    suffixes = (*CLIPS, *TRACKS) if entry.get("tracks") else CLIPS
+    content = listing(root, label_files(entry), suffixes)
     if not path.exists() or path.read_text("utf-8") != content:
         with replacing(path) as temporary:
             temporary.write_text(content, "utf-8")
@@ -97,10 +98,11 @@ def label_files(entry: dict[str, Any]) -> tuple[str, ...]:
     return (*tables, *LABEL_FILES.get(entry["reader"], ()))
 
 
-def listing(root: Path, patterns: tuple[str, ...]) -> str:
+def listing(root: Path, patterns: tuple[str, ...], suffixes: tuple[str, ...] = CLIPS) -> str:
     """The listing of a folder: a header, and a row each of its label files and of its clips.
 
-    Links are followed, hidden files are passed over; ``patterns`` are of the label files.
+    Links are followed, hidden files are passed over; ``patterns`` are of the label files,
+    ``suffixes`` of the clips.
 
     Returns:
         CSV with the columns kind, files, bytes and sha256: of label files the digest of all names
@@ -112,7 +114,12 @@ def listing(root: Path, patterns: tuple[str, ...]) -> str:
     for folder, files, folders in _walk(root):
         below = folder.removeprefix(str(root)).lstrip("/")
         prefix = f"{below}/" if below else ""
-        clips = {name: size for name, size in files.items() if name.lower().endswith(CLIPS)}
+        clips = {
+            name: size
+            for name, size in files.items()
+            if name.lower().endswith(suffixes)
+            and not (name.lower().endswith(TRACKS) and is_label(prefix + name))
+        }
         others = sorted(files.keys() - clips.keys())
         lines = {"clips": [f"{prefix}{name}\0{clips[name]}\n" for name in sorted(clips)]}
         stems = {*folders, *(name.rpartition(".")[0] for name in clips)} if others else {""}

@@ -17,7 +17,7 @@ from facewave.files import locked, write_csv, write_json
 from facewave.functionals import read
 from facewave.labels import schema as labels
 from facewave.landmarks import cache, functionals, plots, shards
-from facewave.landmarks.extract import ensure
+from facewave.landmarks.extract import ensure, read_tracks
 from facewave.landmarks.schema import MEASURES, entries
 from facewave.workspace import Dataset
 
@@ -37,7 +37,11 @@ def main(name: str) -> None:
     clips = [dataset.root / path for path in files]
     with locked(folder):
         # A machine that pulled the shards has nothing to detect.
-        ensured = ensure(clips, name, fps, settings.landmarks, (dataset.pack, folder))
+        places = (dataset.pack, folder)
+        if dataset.entry.tracks:
+            ensured = read_tracks(clips, name, dataset.entry.tracks, settings.landmarks, places)
+        else:
+            ensured = ensure(clips, name, fps, settings.landmarks, places)
         rows = rows.assign(key=rows["file_path"].map(dict(zip(files, ensured.keys, strict=True))))
         limits = settings.landmarks.for_dataset(dataset.entry)
         index = shards.index(rows, folder, limits, ensured.problems)
@@ -63,7 +67,8 @@ def _write_metrics(dataset: Dataset, index: pd.DataFrame) -> None:
     columns = ["video_idx", "file_path", *MEASURES, "usable", "reason"]
     write_csv(metrics / f"{name}.csv", index[columns])
     picture = metrics / f"{name}.png"
-    plots.worst(index, dataset.root, dataset.landmarks, dataset.entry.fps, picture)
+    root = dataset.root if dataset.entry.has_pictures else None
+    plots.worst(index, root, dataset.landmarks, dataset.entry.fps, picture)
 
 
 def _summary(index: pd.DataFrame) -> dict[str, object]:
@@ -93,14 +98,15 @@ def _report(dataset: Dataset, index: pd.DataFrame, detected: set[str]) -> None:
     packed = {entry.key for file in dataset.pack.glob("part-*") for entry in entries(file)}
     from_pack = int(clips["key"].isin(packed - detected).sum())
     came = f"{from_pack} came with the dataset ({dataset.pack}), " if packed else ""
+    did = "detected" if dataset.entry.has_pictures else "read"
     cached = len(clips) - from_pack - len(detected)
     print(
         f"{dataset.name}: {len(clips)} clips: {came}{cached} from the cache ({cache.folder()}), "
-        f"{len(detected)} detected now"
+        f"{len(detected)} {did} now"
     )
     if 0 < len(detected) <= _NAMED:
         now = index.loc[index["key"].isin(detected), "file_path"]
-        print(f"  detected now: {', '.join(now)}")
+        print(f"  {did} now: {', '.join(now)}")
     _print_usable(dataset, index)
 
 

@@ -7,14 +7,16 @@ share, so a clip is never detected twice. ``FACEWAVE_CACHE`` moves the folder.
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from facewave import assets
 from facewave.files import cache_folder, sha256
-from facewave.landmarks.schema import chunks, entries, read_names, write_clip
-from facewave.params import Landmarks
+from facewave.landmarks.schema import chunks, entries, read_layout, read_names, write_clip
+from facewave.params import Landmarks, Tracks
 from facewave.pictures import files_of, is_pictures
 
+TRACKS_VERSION = 1  # the same of landmarks/tools/ and tracks.py
 VERSION = 3  # of what detect.py returns and how it is stored: raise it when either changes
 
 
@@ -38,6 +40,13 @@ def key(clip: Path, fps: float, settings: Landmarks, digest: Callable[[Path], st
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
+def key_of_tracks(file: Path, tracks: Tracks, whose: str, digest: Callable[[Path], str]) -> str:
+    """The name in the cache of what another tool's file says of a clip."""
+    identity = {"tracks": asdict(tracks), "whose": whose, "version": TRACKS_VERSION}
+    identity |= {"clip": digest(file), "form": file.suffix.lower()}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
 def place(name: str) -> Path:
     """The file of a key, whether it exists or not."""
     return folder() / name[:2] / f"{name}.parquet"
@@ -55,6 +64,7 @@ def fill(shards: Path, wanted: set[str]) -> set[str]:
         for entry in entries(file):
             if entry.key in wanted:
                 clip = chunks(file, entry.row_group, entry.row_groups)
-                write_clip(place(entry.key), entry.facts, clip, read_names(file))
+                names, layout = read_names(file), read_layout(file)
+                write_clip(place(entry.key), entry.facts, clip, names, layout)
                 filled.add(entry.key)
     return filled

@@ -10,8 +10,10 @@ from facewave import assets, hashes
 from facewave.errors import UserError
 from facewave.files import CACHE
 from facewave.landmarks import cache
-from facewave.landmarks.schema import entries, write_clip
-from facewave.params import Landmarks
+from facewave.landmarks.schema import CHUNK, entries, read_layout, read_names, write_clip
+from facewave.landmarks.tools import get
+from facewave.landmarks.tracks import read as read_table
+from facewave.params import Landmarks, Tracks
 from facewave.pictures import files_of
 
 
@@ -63,6 +65,58 @@ def ensure(
     elsewhere = f"its worker uses another cache folder than {cache.folder()}; {CACHE} sets it"
     failed = {key: why or elsewhere for key, why in problems.items() if not cache.has(key)}
     return Ensured(keys, set(missing), failed)
+
+
+def read_tracks(
+    files: Sequence[Path],
+    what: str,
+    tracks: Tracks,
+    settings: Landmarks,
+    shard_folders: Sequence[Path] = (),
+) -> Ensured:
+    """The same of another tool's files in place of clips.
+
+    A file that cannot be read, or has other columns than most, is a problem of its own clip.
+
+    Raises:
+        UserError: an option of params.yaml is wrong, or no file can be read.
+    """
+    tool = get(tracks).name
+    with hashes.remembered(cache.folder() / "hashes.sqlite") as digest:
+        bar = tqdm(files, desc=f"hash {what}", unit="clip", leave=False)
+        keys = [cache.key_of_tracks(file, tracks, settings.whose, digest) for file in bar]
+    missing = {key: file for key, file in zip(keys, files, strict=True) if not cache.has(key)}
+    for folder in shard_folders if missing else ():
+        for key in cache.fill(folder, set(missing)):
+            del missing[key]
+    problems: dict[str, str] = {}
+    for key, file in tqdm(missing.items(), desc=f"read {what}", unit="clip", leave=False):
+        try:
+            trajectory, facts = read_table(file, tracks, settings.whose)
+        except UserError as error:
+            problems[key] = str(error)
+            continue
+        parts = range(0, len(trajectory.times_T), CHUNK)
+        chunks = (trajectory[at : at + CHUNK] for at in parts)
+        write_clip(cache.place(key), facts, chunks, trajectory.names, trajectory.layout)
+    read_now = set(missing) - set(problems)
+    readable = [key for key in dict.fromkeys(keys) if key not in problems]
+    if problems and not readable:
+        raise UserError(
+            f"none of the {len(files)} files can be read: {next(iter(problems.values()))}"
+        )
+    layouts = {
+        key: (read_names(cache.place(key)), read_layout(cache.place(key))) for key in readable
+    }
+    counted = [(list(layouts.values()).count(layout), layout) for layout in layouts.values()]
+    _, usual = max(counted, key=lambda pair: pair[0], default=(0, None))
+    for key, layout in layouts.items():
+        if layout != usual:
+            problems[key] = (
+                f"its columns differ from those of most files. Run {tool} on this clip with the "
+                "same options as on the others"
+            )
+    return Ensured(keys, read_now, problems)
 
 
 def _detect(

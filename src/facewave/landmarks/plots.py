@@ -22,10 +22,11 @@ _FRAMES = 6
 _SHOWN_S = 30.0  # frames come from the first seconds, since decoding must begin at the start
 
 
-def worst(index: pd.DataFrame, root: Path, folder: Path, fps: float, path: Path) -> None:
+def worst(index: pd.DataFrame, root: Path | None, folder: Path, fps: float, path: Path) -> None:
     """Draw frames of the worst clip by each measure, with the followed face's points.
 
-    ``index`` is that of the shards in ``folder``, ``root`` has the clips, ``fps`` is of pictures.
+    ``index`` is that of the shards in ``folder``, ``root`` has the clips (None: there are no
+    pictures of them, and they are named alone), ``fps`` is of pictures.
     """
     clips = worst_by_measure(index)
     with mpl.rc_context(figures.STYLE):
@@ -37,7 +38,8 @@ def worst(index: pd.DataFrame, root: Path, folder: Path, fps: float, path: Path)
             lines = [row.file_path, *measures, *([] if row.usable else ["left out"])]
             axes.text(0, 0.5, "\n".join(lines), va="center", size=7)
             axes.set_axis_off()
-            for column, (time, picture, points) in enumerate(_frames(row, root, folder, fps)):
+            frames = _frames(row, root, folder, fps) if root else []
+            for column, (time, picture, points) in enumerate(frames):
                 axes = figure.add_subplot(grid[number, column + 1])
                 axes.imshow(picture)
                 if points is not None:

@@ -3,6 +3,7 @@
 import math
 import operator
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,7 @@ from facewave import shards
 from facewave.landmarks import schema
 from facewave.landmarks.follow import Spot
 from facewave.landmarks.headpose import angles
-from facewave.landmarks.schema import BLENDSHAPES, MEASURES, ClipFacts, Trajectory
+from facewave.landmarks.schema import BLENDSHAPES, MEASURES, ClipFacts, Layout, Trajectory
 from facewave.params import Landmarks
 
 _SIDE = 128  # pixels: near the landmarker's 256, and fast
@@ -68,7 +69,11 @@ def frames_of(chunk: Trajectory, facts: ClipFacts) -> NDArray[Any]:
     frames["time"], frames["valid"] = chunk.times_T, chunk.valid_T
     frames["faces"], frames["sharpness"] = chunk.faces_T, chunk.sharpness_T
     frames["blendshapes"] = chunk.blendshapes_TB
-    spots = [spot(face, facts.width, facts.height) for face in chunk.landmarks_TPC]
+    points = chunk.landmarks_TPC
+    if "landmarks_TPC" in chunk.layout.absent:
+        absent = np.full((len(points), 2), np.nan, np.float32)
+        points = chunk.signals.get("points68", absent).reshape(len(points), 2, -1).swapaxes(1, 2)
+    spots = [spot(face, facts.width, facts.height) for face in points]
     frames["spot"] = np.array(spots).reshape(-1, 3)
     frames["angles"] = angles(chunk.pose_T44)
     return frames
@@ -84,7 +89,11 @@ def measure(
     sharp = frames["sharpness"][np.isfinite(frames["sharpness"])]
     moves = np.hypot(*np.diff(faces["spot"][:, :2], axis=0).T)
     others = ~frames["valid"] & (frames["faces"] > 0)
-    still = np.ptp(faces["blendshapes"], axis=0) <= _STILL if len(seen) > 1 else math.nan
+    still, jumps = math.nan, math.nan
+    if len(seen) > 1 and np.isfinite(faces["blendshapes"]).any():
+        still = np.sum(np.ptp(faces["blendshapes"], axis=0) <= _STILL)
+    if not len(seen) or np.isfinite(faces["spot"]).any():
+        jumps = (moves > _JUMP * faces["spot"][:-1, 2]).sum()
     values = {
         "frames": count,
         "face_frames": len(seen),
@@ -94,13 +103,21 @@ def measure(
         "longest_gap": _longest_gap(frames["time"], seen, length),
         "face_px": np.median(faces["spot"][:, 2]) if len(seen) else math.nan,
         "sharpness": np.median(sharp) if len(sharp) else math.nan,
-        "jumps": (moves > _JUMP * faces["spot"][:-1, 2]).sum(),
-        "still": np.sum(still),
+        "jumps": jumps,
+        "still": still,
     }
     for axis, name in enumerate(("yaw", "pitch", "roll")):
         turned = np.abs(faces["angles"][:, axis])
         values[name] = np.percentile(turned, 95) if len(seen) else math.nan
     return {name: round(float(values[name]), 4) for name in MEASURES}
+
+
+def applicable(limits: Landmarks, layout: Layout) -> Landmarks:
+    """The limits on what can be measured of clips of a layout."""
+    known = layout.measurable
+    at_least = {name: limit for name, limit in limits.at_least.items() if name in known}
+    at_most = {name: limit for name, limit in limits.at_most.items() if name in known}
+    return replace(limits, at_least=at_least, at_most=at_most)
 
 
 def judge(measures: Mapping[str, Any], problem: str, limits: Landmarks) -> str:

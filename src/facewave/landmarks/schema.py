@@ -9,6 +9,11 @@ has its own row groups, of up to ``CHUNK`` frames. The file's metadata has the b
 (``blendshapes``) and an ``Entry`` for each clip (``clips``), as JSON. ``index.csv`` has one row per
 clip or part of a clip: where it lies and how good it is (``INDEX``).
 
+Of a dataset of another tool's tracks, shards have the columns that the tool's files fill, and one
+for each block of its signals (action_units, gaze, points68, head, other: lists of float32, NaN
+where ``valid`` is false), whose channels' names are in the file's metadata (``channels``). Nobody
+knows the picture's size there: width and height are 1, and points are in pixels.
+
 Of a dataset whose clips are rows of a table of features there are no shards; ``functionals.npy``
 (n, D) has their numbers in the order of the index, ``functionals.json`` the columns' names.
 
@@ -17,22 +22,23 @@ Legend of names: T frames, P points, C coordinates, B blendshapes.
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from facewave import shards
 from facewave.errors import UserError
 from facewave.files import replacing, write_json
 from facewave.landmarks.headpose import Head, separate
-from facewave.params import Measure
+from facewave.params import Block, Measure
 
 POINTS, COORDINATES, BLENDSHAPES = 478, 3, 52
 # Attribute of a Trajectory -> column of a shard, type, and shape of one frame.
@@ -46,21 +52,7 @@ _COLUMNS: dict[str, tuple[str, type[np.generic], tuple[int, ...]]] = {
     "blendshapes_TB": ("blendshapes", np.float32, (BLENDSHAPES,)),
     "pose_T44": ("pose", np.float32, (4, 4)),
 }
-_SCHEMA = pa.schema(
-    [
-        (column, pa.list_(kind, math.prod(shape)) if shape else kind)
-        for column, dtype, shape in _COLUMNS.values()
-        for kind in [pa.from_numpy_dtype(dtype)]
-    ]
-)
-# Byte-stream-split groups the slowly changing exponents: 30 % smaller than zstd alone.
-_ARRAYS = [f"{column}.list.element" for column, _, shape in _COLUMNS.values() if shape]
-_WRITING = {
-    "compression": "zstd",
-    "compression_level": 3,
-    "use_dictionary": False,
-    "column_encoding": dict.fromkeys(_ARRAYS, "BYTE_STREAM_SPLIT"),
-}
+_WRITING = {"compression": "zstd", "compression_level": 3, "use_dictionary": False}
 FORMAT = "1"  # of the files: raise it with every change, and every clip is detected again
 MEASURED = "1"  # the meaning of MEASURES: raise it with every change, and all clips are remeasured
 CHUNK = 1024  # frames, 6 MB: what is held in memory of a clip, however long it is
@@ -96,9 +88,48 @@ INDEX = (
 )
 
 
+@dataclass(frozen=True)
+class Layout:
+    """What a shard has beside or without the landmarker's columns.
+
+    Attributes:
+        channels: the names of the channels of each block of another tool's signals.
+        absent: the attributes of a Trajectory that the shard has no column for.
+    """
+
+    channels: Mapping[Block, tuple[str, ...]] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+
+    @property
+    def described(self) -> dict[str, list[str]]:
+        """The channels' names, by block, for a config.json."""
+        return {str(block): list(names) for block, names in self.channels.items()}
+
+    @property
+    def measurable(self) -> set[Measure]:
+        """Which of the MEASURES can be known."""
+        unknown: set[Measure] = set()
+        if "sharpness_T" in self.absent:
+            unknown |= {"sharpness"}
+        if "blendshapes_TB" in self.absent:
+            unknown |= {"still"}
+        if "pose_T44" in self.absent:
+            unknown |= {"yaw", "pitch", "roll"}
+        if "landmarks_TPC" in self.absent and "points68" not in self.channels:
+            unknown |= {"face_px", "jumps"}
+        return set(MEASURES) - unknown
+
+
+LANDMARKER = Layout()
+
+
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What was seen of one clip, frame by frame, as in a shard's columns."""
+    """What was seen of one clip, frame by frame, as in a shard's columns.
+
+    What the layout lacks is NaN, without taking memory; ``signals`` are those of another tool,
+    block -> (T, C).
+    """
 
     frames_T: NDArray[np.int32]
     times_T: NDArray[np.float64]  # s from the first frame, strictly increasing
@@ -109,11 +140,33 @@ class Trajectory:
     blendshapes_TB: NDArray[np.float32]
     pose_T44: NDArray[np.float32]
     names: tuple[str, ...]  # of the blendshapes
+    signals: Mapping[Block, NDArray[np.float32]] = field(default_factory=dict)
+    layout: Layout = LANDMARKER
 
     def __getitem__(self, frames: slice | NDArray[np.bool_]) -> "Trajectory":
         """The trajectory in some frames only."""
-        some: Any = {name: getattr(self, name)[frames] for name in _COLUMNS}
-        return replace(self, **some)
+        return _mapped([self], lambda arrays: arrays[0][frames])
+
+
+def _mapped(
+    parts: Sequence[Trajectory], change: Callable[[list[NDArray[Any]]], NDArray[Any]]
+) -> Trajectory:
+    """The trajectory whose arrays are made of those of some parts, of one layout."""
+    first = parts[0]
+    there = [name for name in _COLUMNS if name not in first.layout.absent]
+    arrays: Any = {name: change([getattr(part, name) for part in parts]) for name in there}
+    arrays |= nothing(len(arrays["times_T"]), first.layout)
+    signals = {name: change([part.signals[name] for part in parts]) for name in first.signals}
+    return replace(first, **arrays, signals=signals)
+
+
+def nothing(n_frames: int, layout: Layout) -> dict[str, NDArray[np.float32]]:
+    """What a layout lacks, attribute -> NaN in every frame; it takes no memory."""
+    return {
+        name: np.broadcast_to(np.float32(np.nan), (n_frames, *shape))
+        for name, (_, _, shape) in _COLUMNS.items()
+        if name in layout.absent
+    }
 
 
 def blank(n_frames: int, names: tuple[str, ...] = ()) -> Trajectory:
@@ -161,13 +214,30 @@ class Entry:
 class ShardWriter(shards.Writer):
     """Appends clips to one shard."""
 
-    def __init__(self, file: Path, names: tuple[str, ...]) -> None:
+    def __init__(self, file: Path, names: tuple[str, ...], layout: Layout) -> None:
         metadata = {"blendshapes": json.dumps(names), "format": FORMAT, "measured": MEASURED}
-        super().__init__(file, _SCHEMA.with_metadata(metadata), _WRITING)
+        if layout.channels:
+            metadata["channels"] = json.dumps(layout.channels)
+        shapes: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
+            column: (kind, shape)
+            for name, (column, kind, shape) in _COLUMNS.items()
+            if name not in layout.absent
+        }
+        shapes |= {block: (np.float32, (len(c),)) for block, c in layout.channels.items()}
+        columns = []
+        for column, (dtype, shape) in shapes.items():
+            kind = pa.from_numpy_dtype(dtype)
+            columns.append((column, pa.list_(kind, math.prod(shape)) if shape else kind))
+        # Byte-stream-split groups the slowly changing exponents: 30 % smaller than zstd alone.
+        arrays = [f"{column}.list.element" for column, (_, shape) in shapes.items() if shape]
+        encoding = {"column_encoding": dict.fromkeys(arrays, "BYTE_STREAM_SPLIT")}
+        super().__init__(file, pa.schema(columns, metadata), _WRITING | encoding)
 
     def add(self, trajectory: Trajectory) -> None:
         """Write the next chunk of a clip."""
-        columns = [shards.column(getattr(trajectory, name)) for name in _COLUMNS]
+        absent = trajectory.layout.absent
+        arrays = [getattr(trajectory, name) for name in _COLUMNS if name not in absent]
+        columns = [shards.column(values) for values in (*arrays, *trajectory.signals.values())]
         self.add_rows(pa.table(columns, schema=self.schema))
 
     def end_clip(self, key: str, facts: ClipFacts, measures: dict[str, float]) -> None:
@@ -175,16 +245,22 @@ class ShardWriter(shards.Writer):
         self.end(key, {"facts": asdict(facts), "measures": measures})
 
 
-def shard(path: Path, names: tuple[str, ...]) -> AbstractContextManager[ShardWriter]:
+def shard(
+    path: Path, names: tuple[str, ...], layout: Layout = LANDMARKER
+) -> AbstractContextManager[ShardWriter]:
     """A shard that replaces ``path`` when the block ends without an error."""
-    return shards.shard(path, lambda file: ShardWriter(file, names))
+    return shards.shard(path, lambda file: ShardWriter(file, names, layout))
 
 
 def write_clip(
-    path: Path, facts: ClipFacts, chunks: Iterable[Trajectory], names: tuple[str, ...]
+    path: Path,
+    facts: ClipFacts,
+    chunks: Iterable[Trajectory],
+    names: tuple[str, ...],
+    layout: Layout = LANDMARKER,
 ) -> None:
     """Write one clip as a shard of its own, as the cache does; its key is the file's name."""
-    with shard(path, names) as writer:
+    with shard(path, names, layout) as writer:
         for chunk in chunks:
             writer.add(chunk)
         writer.end_clip(path.stem, facts, {})
@@ -210,12 +286,15 @@ def is_measured(path: Path) -> bool:
 def chunks(path: Path, first: int = 0, count: int | None = None) -> Iterator[Trajectory]:
     """A clip of a shard, row group by row group: ``count`` from ``first`` on (None: all)."""
     for table in shards.tables(path, first, count):
-        names = tuple(json.loads(table.schema.metadata[b"blendshapes"]))
+        names, layout = tuple(json.loads(table.schema.metadata[b"blendshapes"])), _layout(table)
         arrays: Any = {
             name: shards.array(table, column, shape)
             for name, (column, _, shape) in _COLUMNS.items()
+            if name not in layout.absent
         }
-        yield Trajectory(**arrays, names=names)
+        arrays |= nothing(len(table), layout)
+        signals = {b: shards.array(table, b, (len(c),)) for b, c in layout.channels.items()}
+        yield Trajectory(**arrays, names=names, signals=signals, layout=layout)
 
 
 def read_clip(path: Path, first: int = 0, count: int | None = None) -> Trajectory:
@@ -227,10 +306,7 @@ def joined(parts: list[Trajectory]) -> Trajectory:
     """The chunks of a clip in one piece; ``EMPTY`` if there are none."""
     if len(parts) < 2:
         return parts[0] if parts else EMPTY
-    whole: Any = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS
-    }
-    return replace(parts[0], **whole)
+    return _mapped(parts, np.concatenate)
 
 
 def between(trajectory: Trajectory, start: float, end: float) -> Trajectory:
@@ -252,6 +328,18 @@ def without_pose(trajectory: Trajectory, row: Any) -> Head:
 def read_names(path: Path) -> tuple[str, ...]:
     """The blendshapes' names in a shard."""
     return tuple(json.loads(shards.metadata(path)[b"blendshapes"]))
+
+
+def read_layout(path: Path) -> Layout:
+    """What a shard has beside or without the landmarker's columns."""
+    return _layout(pq.read_schema(path).empty_table())
+
+
+def _layout(table: pa.Table) -> Layout:
+    channels = json.loads(table.schema.metadata.get(b"channels", b"{}"))
+    there = set(table.column_names)
+    absent = frozenset(name for name, (column, _, _) in _COLUMNS.items() if column not in there)
+    return Layout({block: tuple(names) for block, names in channels.items()}, absent)
 
 
 def read_facts(path: Path) -> ClipFacts:

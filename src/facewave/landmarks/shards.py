@@ -34,6 +34,9 @@ def index(
     ``problems`` has the keys of clips that are not in the cache, and why.
     """
     clips = gather((key for key in rows["key"] if key not in problems), folder)
+    shards_there = {shard for shard, _ in clips.values()}
+    for layout in (schema.read_layout(folder / shard) for shard in sorted(shards_there)[:1]):
+        limits = quality.applicable(limits, layout)
     loaded, frames = "", quality.NONE  # the last clip of which a row is a part
     records = []
     for row in rows.itertuples():
@@ -65,7 +68,8 @@ def index(
 def _write(file: Path, keys: list[str]) -> None:
     cached = [cache.place(key) for key in keys]
     names = next(filter(None, map(schema.read_names, cached)), ())
-    with schema.shard(file, names) as writer:
+    # The clips of a dataset have one layout (extract.py).
+    with schema.shard(file, names, schema.read_layout(cached[0])) as writer:
         for key, clip in zip(keys, cached, strict=True):
             facts = schema.read_facts(clip)
             frames = []

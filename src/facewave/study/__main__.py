@@ -142,7 +142,7 @@ def _classifiers(
         if dataset.entry.features:
             of_columns(important, title, _PLOTS / "explanation.png")
         else:
-            face = mean_face(features, at)
+            face = mean_face(features, at) if "pose_free" in features.blocks else None
             explanation(important, face, seconds, title, _PLOTS / "explanation.png")
     return grid.summary(table, leaking)
 

@@ -37,6 +37,7 @@ class Trajectories:
     Attributes:
         dataset: the dataset.
         index: of the landmarks (landmarks/schema.py), with ``usable`` as stage wavelet has it.
+        layout: what the trajectories have beside or without the landmarker's columns.
     """
 
     def __init__(self, dataset: Dataset) -> None:
@@ -44,6 +45,8 @@ class Trajectories:
         self.index = dataset.read_index()
         usable = dataset.read_features().clips.set_index("video_idx")["usable"]
         self.index["usable"] = usable[self.index["video_idx"]].to_numpy(bool)
+        shards = (dataset.landmarks / shard for shard in self.index["shard"].unique() if shard)
+        self.layout = next(map(landmarks.read_layout, shards), landmarks.LANDMARKER)
         self._kept: dict[int, Trajectory] = {}
         self._room = _FRAMES
 
@@ -70,11 +73,13 @@ class Trajectories:
             return self.dataset.clips()
         encoder = appearance.read_config(self.dataset.appearance)
         seen = {name: (len(channels),) for name, channels in encoder.channels.items()}
-        of_block, shape = shapes(transform.sides) | seen, (len(self.index), transform.numbers)
+        of_block = shapes(transform.sides, self.layout) | seen
+        shape = (len(self.index), transform.numbers)
         if lacking := [name for name in names if name not in of_block]:
             raise UserError(
-                f"params.yaml: study.inputs names {lacking[0]}, which the encoder "
-                f"{encoder.encoder} does not give. Name another block, or another encoder."
+                f"params.yaml: study.inputs names {lacking[0]}, which neither the trajectories nor "
+                f"the encoder {encoder.encoder} give. Name another block ({', '.join(of_block)}), "
+                "or another encoder."
             )
         blocks: dict[Block, NDArray[np.float32]] = {
             name: np.full((*shape, *of_block[name]), np.nan, np.float32) for name in names
@@ -95,6 +100,8 @@ class Trajectories:
             "blendshapes": channels_of(blendshapes, transform.sides),
             "encoder": encoder.described,
         }
+        if self.layout != landmarks.LANDMARKER:
+            wavelets |= {"blocks": list(of_block)} | self.layout.described
         root, fps, people = dataset.root, dataset.entry.fps, people_in(self._joined())
         return Clips(
             self.table(),

@@ -22,13 +22,13 @@ _BAR, _DARK = "#f0a868", "#7a3b12"
 
 
 def explanation(
-    table: pd.DataFrame, points_PC: Floats, seconds: float, title: str, path: Path
+    table: pd.DataFrame, points_PC: Floats | None, seconds: float, title: str, path: Path
 ) -> None:
     """What decides: regions of the face, blendshapes, parts of the clip, time scales.
 
     Args:
         table: of ``importance.importances``.
-        points_PC: (478, 3), a neutral face without the head's pose.
+        points_PC: (478, 3), a neutral face without the head's pose; None without a mesh.
         seconds: how long the median clip is.
         title: of the figure.
         path: the PNG.
@@ -43,7 +43,8 @@ def explanation(
     with mpl.rc_context(figures.STYLE):
         figure = Figure((12, 5.8), layout="constrained")
         grid = figure.add_gridspec(2, 3, width_ratios=(1.3, 1, 1.1))
-        _face(figure.add_subplot(grid[:, 0]), regions, points_PC)
+        if points_PC is not None:
+            _face(figure.add_subplot(grid[:, 0]), regions, points_PC)
         axes = figure.add_subplot(grid[:, 1])
         _bars(axes, first)
         left_out = f", {len(first)} of {len(shapes)}" if len(first) < len(shapes) else ""

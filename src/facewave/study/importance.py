@@ -90,14 +90,20 @@ def of_models(
             for kind, masks in kinds.items()
         ]
         return pd.concat(tables, ignore_index=True)[list(COLUMNS)].round(5)
-    region_P = region_of_points(mean_face(features, clips.table.loc[usable_n, "at"].to_numpy()))
+    region_P = np.array([], str)  # tracks of other tools may have no mesh
+    if "pose_free" in features.blocks:
+        region_P = region_of_points(mean_face(features, clips.table.loc[usable_n, "at"].to_numpy()))
     return importances(
         folds,
         next(iter(classifiers.values())).inputs,
         features.config["blendshapes"],
-        region_P if features.config["sides"] == "apart" else region_P[POINTS],
+        region_P[POINTS] if features.config["sides"] == "merged" and len(region_P) else region_P,
         features.config["transform"],
-        seen={name: len(names) for name, names in features.config["encoder"]["channels"].items()},
+        seen={
+            name: math.prod(block.shape[2:])
+            for name, block in features.blocks.items()
+            if name not in ("blendshapes", "landmarks", "pose_free")
+        },
         repeats=_REPEATS,
         **drawn,
     ).round(5)
@@ -123,7 +129,7 @@ def importances(
         blendshapes: the names of that block's channels.
         region_P: the region of each point of the blocks (``face_map.region_of_points``).
         transform: of the wavelet stage.
-        seen: the channels of the blocks that an encoder gives (wavelets.schema.SEEN).
+        seen: the channels of blocks of other kinds than blendshapes and the mesh's points.
         repeats: permutations of each group and fold.
         resamples: of the bootstrap.
         seed: of both.
@@ -210,7 +216,7 @@ def groups_by_kind(
     of_D: dict[str, list[str]] = {"block": [], "blendshape": [], "region": []}
     regions = {
         "blendshapes": [region_of_blendshape(name) for name in blendshapes],
-        "head": ["head"] * BLOCKS["head"][0],
+        "head": ["head"] * dict(seen).get("head", BLOCKS["head"][0]),
     } | dict.fromkeys(("landmarks", "pose_free"), np.repeat(region_P, 3).tolist())
     widths: dict[Block, int] = {name: shape[0] for name, shape in BLOCKS.items()} | dict(seen)
     widths |= dict.fromkeys(("landmarks", "pose_free"), 3 * len(region_P))

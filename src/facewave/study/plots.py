@@ -13,8 +13,11 @@ from matplotlib.figure import Figure
 
 from facewave import figures
 
-# What the figure of reconstruction shows, and how.
+# What the figure of reconstruction shows, the first three that there are, and how.
 _TITLES = {"blendshapes": "blendshapes", "landmarks": "landmarks", "pose_free": "pose-free points"}
+_TITLES |= {"action_units": "action units", "points68": "68 points", "gaze": "gaze"}
+_TITLES |= {"head": "head", "other": "other signals"}
+_SHOWN = 3
 _LIMITS = {"variance": (0.1, 120), "velocity": (1, 400)}
 _GREY = {"block": ":", "uniform": "--", "dct": "-.", "pca": "-"}
 _CHANCE: dict[str, Any] = {"color": "0.5", "lw": 0.8, "ls": ":"}
@@ -124,10 +127,13 @@ def reconstruction(table: pd.DataFrame, title: str, path: Path) -> None:
     """
     table = table[~table["contender"].isin(_LEFT_OUT)]
     title = f"What K numbers lose of {title}\nmedian over clips; band: quartiles of the first"
+    there = set(table["block"]) or set(_TITLES)
+    titles = [(block, name) for block, name in _TITLES.items() if block in there][:_SHOWN]
     with _figure(10, 6.2, title, path, fontsize=10) as figure:
-        grid = figure.subplots(len(_LIMITS), len(_TITLES), sharex=True, sharey="row")
+        shape = len(_LIMITS), len(titles)
+        grid = figure.subplots(*shape, sharex=True, sharey="row", squeeze=False)
         for row, measure in zip(grid, _LIMITS, strict=True):
-            for axes, block in zip(row, _TITLES, strict=True):
+            for axes, (block, _) in zip(row, titles, strict=True):
                 lines = table[table["block"] == block].groupby("contender", sort=False)
                 for number, (name, line) in enumerate(lines):
                     grey = _GREY.get(str(name).split()[0])
@@ -143,8 +149,8 @@ def reconstruction(table: pd.DataFrame, title: str, path: Path) -> None:
                 axes.set_ylim(_LIMITS[measure])
                 axes.yaxis.set_major_formatter("{x:g}")
             row[0].set_ylabel(f"{measure} left unexplained (%)")
-        for top, bottom, title_of_block in zip(*grid, _TITLES.values(), strict=True):
-            top.set_title(title_of_block, fontsize=9)
+        for top, bottom, (_, name) in zip(*grid, titles, strict=True):
+            top.set_title(name, fontsize=9)
             bottom.set_xlabel("numbers per trajectory")
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)

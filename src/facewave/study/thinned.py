@@ -1,7 +1,7 @@
 """Clips with frames missing, as in bad video, and the trained models' answers to them. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
 
 import numpy as np
@@ -69,7 +69,7 @@ def without(share: float, trajectory: Trajectory, seed: int) -> Trajectory:
     """A random share of the frames, in [0, 1), removed; two with a face are kept."""
     kept_T = np.random.default_rng(seed).random(len(trajectory.times_T)) >= share
     kept_T[np.flatnonzero(trajectory.valid_T)[[0, -1]]] = True
-    return _only(trajectory, kept_T)
+    return trajectory[kept_T]
 
 
 def every(step: int, trajectory: Trajectory, seed: int) -> Trajectory:
@@ -80,9 +80,4 @@ def every(step: int, trajectory: Trajectory, seed: int) -> Trajectory:
     kept_T = np.arange(len(trajectory.times_T)) % step == seed % step
     if trajectory.valid_T[kept_T].sum() < 2:
         kept_T[np.flatnonzero(trajectory.valid_T)[[0, -1]]] = True
-    return _only(trajectory, kept_T)
-
-
-def _only(trajectory: Trajectory, kept_T: np.ndarray) -> Trajectory:
-    names = [field.name for field in fields(trajectory) if field.name != "names"]
-    return replace(trajectory, **{name: getattr(trajectory, name)[kept_T] for name in names})
+    return trajectory[kept_T]

@@ -97,7 +97,8 @@ def plan(
     ``clips`` are any of the dataset's; ``wavelets`` are the transform's settings.
 
     Raises:
-        UserError: the transform's steps are chosen by their spread, which normalisation takes away.
+        UserError: the clips lack one of the inputs, or the transform's steps are chosen by their
+            spread, which normalisation takes away.
     """
     names: tuple[Reduction, ...] = get_args(Reduction)
     reduction = next((name for name in names if name == wavelets["transform"]), None)
@@ -107,7 +108,7 @@ def plan(
             f"transform {reduction} chooses among them. Set train.normalize: none, or take another "
             "transform (wavelets.transform, study.transforms)."
         )
-    steps = clips.blocks[settings.inputs[0]].shape[1]
+    steps = clips.select([]).inputs(settings.inputs).shape[1]
     kept = min(wavelets["k"], steps) if reduction else 0
     widths = clips.widths(settings.inputs)
     return configure(kind, tuple(classes), steps, widths, kept, settings), reduction

@@ -43,9 +43,11 @@ def main(name: str) -> None:
         return
     encoder = appearance.read_config(dataset.appearance)
     seen_blocks = {name: (len(names),) for name, names in encoder.channels.items()}
-    blocks = shapes(transform.sides) | seen_blocks
-    stored = Stored(dataset.appearance, "appearance")
     index = dataset.read_index()
+    shards = [dataset.landmarks / shard for shard in index["shard"].unique() if shard]
+    layout = next(map(landmarks.read_layout, shards), landmarks.LANDMARKER)
+    blocks = shapes(transform.sides, layout) | seen_blocks
+    stored = Stored(dataset.appearance, "appearance")
     rows = index.to_dict("records")
     index["reason"] = [unusable(row, loaded.wavelets.max_gap_s) for row in rows]
     index["usable"] = index["reason"] == ""
@@ -74,10 +76,10 @@ def main(name: str) -> None:
     with replacing(dataset.features / "functions.npy") as temporary, temporary.open("wb") as file:
         np.save(file, transform.over_time(_POINTS))
     write_csv(dataset.features / "clips.csv", index[list(CLIP_COLUMNS)])
-    shards = index.loc[index["shard"] != "", "shard"].unique()
-    read = (landmarks.read_names(dataset.landmarks / shard) for shard in shards)
-    names = channels_of(next(filter(None, read), ()), transform.sides)
+    names = channels_of(next(filter(None, map(landmarks.read_names, shards)), ()), transform.sides)
     config = asdict(transform) | {"blendshapes": names, "encoder": encoder.described}
+    if layout != landmarks.LANDMARKER:
+        config |= {"blocks": list(blocks)} | layout.described
     write_json(dataset.features / "config.json", config)
     usable = index[index["usable"]]
     frames, fps = usable[["frames", "fps"]].mean() if len(usable) else (0.0, 0.0)

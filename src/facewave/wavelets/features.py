@@ -13,7 +13,8 @@ from scipy.spatial.transform import Rotation
 from facewave.appearance.schema import Appearance
 from facewave.landmarks.schema import Trajectory, duration, without_pose
 from facewave.params import Block
-from facewave.wavelets.schema import BLOCKS, SEEN, merge, shapes
+from facewave.wavelets.points68 import of_mesh, shape
+from facewave.wavelets.schema import SEEN, merge, shapes
 from facewave.wavelets.transform import Floats, Transform, fill_gaps
 
 
@@ -21,7 +22,7 @@ def features(
     trajectory: Trajectory,
     picture: Any,
     transform: Transform,
-    names: Collection[Block] = tuple(BLOCKS),
+    names: Collection[Block] | None = None,
 ) -> dict[Block, NDArray[np.float32]]:
     """One clip's numbers, name -> (N, ...), with gaps interpolated (by ``block``: dropped).
 
@@ -29,16 +30,18 @@ def features(
         trajectory: with a face in at least two frames.
         picture: has ``width`` and ``height``, in pixels: a row of the index, or a clip's facts.
         transform: what turns a trajectory into numbers.
-        names: which blocks.
+        names: which blocks; None: all that the trajectory gives.
     """
+    apart, made = (shapes(sides, trajectory.layout) for sides in ("apart", transform.sides))
+    names = apart if names is None else names
     seen = trajectory[trajectory.valid_T] if transform.transform == "block" else trajectory
     numbers: dict[Block, NDArray[np.float32]] = {}
     for name, values_TC in channels(seen, picture, names).items():
         if transform.sides == "merged":
-            apart = values_TC.reshape(-1, *BLOCKS[name])
-            values_TC = merge(name, apart, seen.names).reshape(len(values_TC), -1)
-        shape = shapes(transform.sides)[name]
-        numbers[name] = transform(values_TC, seen.times_T).astype(np.float32).reshape(-1, *shape)
+            both = values_TC.reshape(-1, *apart[name])
+            values_TC = merge(name, both, seen.names).reshape(len(values_TC), -1)
+        kept = transform(values_TC, seen.times_T).astype(np.float32)
+        numbers[name] = kept.reshape(-1, *made[name])
     if "timing" in names:
         seconds = duration(trajectory.times_T)
         rate = len(trajectory.times_T) / seconds
@@ -74,14 +77,27 @@ def seen_features(
 
 
 def channels(
-    trajectory: Trajectory, picture: Any, names: Collection[Block] = tuple(BLOCKS)
+    trajectory: Trajectory, picture: Any, names: Collection[Block] | None = None
 ) -> dict[Block, Floats]:
     """The blocks that move, name -> (T, C), with gaps interpolated; see ``features``."""
+    given = shapes("apart", trajectory.layout)
+    names = [name for name in given if names is None or name in names]
     blocks: dict[Block, NDArray[Any]] = {
         "blendshapes": trajectory.blendshapes_TB,
         "landmarks": trajectory.landmarks_TPC,
     }
-    if {"pose_free", "head"} & set(names):
+    if "points68" in names:
+        points = trajectory.signals.get("points68")
+        if points is None:
+            mesh = trajectory.landmarks_TPC.astype(np.float64)
+            blocks["points68"] = shape(of_mesh(mesh, picture.width / picture.height))
+        else:
+            flat = points.astype(np.float64).reshape(len(points), 2, -1)
+            blocks["points68"] = shape(flat.swapaxes(1, 2))
+    signals: dict[Block, NDArray[Any]] = {
+        name: values for name, values in trajectory.signals.items() if name != "points68"
+    }
+    if {"pose_free", "head"} & set(names) - set(signals):
         head = without_pose(trajectory, picture)
         rotation_T3 = np.full(head.translation_T3.shape, np.nan)
         seen_T = np.isfinite(head.scale_T)
@@ -89,8 +105,9 @@ def channels(
             rotation_T3[seen_T] = Rotation.from_matrix(head.rotation_T33[seen_T]).as_rotvec()
         blocks["pose_free"] = head.pose_free_TPC
         blocks["head"] = np.column_stack([rotation_T3, head.translation_T3, head.scale_T])
+    blocks |= signals
     filled = {}
-    for name in (block for block in blocks if block in names):
+    for name in (block for block in names if block in blocks):
         values_TC = blocks[name].astype(np.float64).reshape(len(blocks[name]), -1)
         filled[name] = fill_gaps(values_TC, np.isfinite(values_TC).min(axis=1), trajectory.times_T)
     return filled

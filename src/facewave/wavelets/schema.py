@@ -8,16 +8,17 @@ trajectory; it has no rows if there are no such functions. ``clips.csv`` has one
 n: video_idx, file_path, the mask ``usable`` with its reason, frames, face_share, duration, fps and
 ``filled``, the share of its frames that were interpolated; ``config.json`` has the transform's
 settings, the names of the channels of ``blendshapes``, and ``encoder``: its name, identity and
-channels.
+channels. Of another tool's tracks it also has the names of the ``blocks``, which are those that the
+tool's signals give, and under the name of each the names of its channels.
 
 Of a table of features (facewave/functionals.py) there is one block, ``functionals`` (n, 1, D), its
 numbers as they are: ``blocks`` of ``config.json`` says so, ``functionals`` names the columns.
 
 Sides. The mirror image of a clip shows the same emotion. With ``sides: merged`` what is paired left
 and right in a face is one trajectory, the mean of a clip and its mirror image: 20 pairs of
-blendshapes (``mouthSmileLeft`` and ``mouthSmileRight`` become ``mouthSmile``) and 225 pairs of
-points (``POINTS`` are those that are kept; of the 28 in the middle x stands still). The head's pose
-and the timing stay as they are.
+blendshapes (``mouthSmileLeft`` and ``mouthSmileRight`` become ``mouthSmile``), 225 pairs of
+points (``POINTS`` are those that are kept; of the 28 in the middle x stands still) and 29 pairs of
+the 68. The head's pose, the timing and other tools' signals stay as they are.
 
 Legend of names: n clips, T frames, N numbers per channel, C channels, P points.
 """
@@ -33,7 +34,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from facewave.errors import UserError
+from facewave.landmarks.schema import LANDMARKER, Layout
 from facewave.params import Block, Sides
+from facewave.wavelets import points68
 
 Floats = NDArray[np.float64]
 _Array = TypeVar("_Array", NDArray[np.float32], NDArray[np.float64])
@@ -43,6 +46,7 @@ BLOCKS: dict[Block, tuple[int, ...]] = {
     "blendshapes": (52,),
     "landmarks": (478, 3),  # as the landmarker gives them
     "pose_free": (478, 3),  # without the head's pose
+    "points68": (68, 2),  # of the iBUG markup, as a shape (points68.py)
     "head": (7,),  # rotation vector (rad), position of the centre (picture widths), size
     "timing": (2,),  # log2 of the clip's duration (s) and frame rate, repeated N times
 }
@@ -60,9 +64,15 @@ _LEFT = (*range(248, 468), *_LEFT_IRIS)
 POINTS = np.array([*range(248), *range(468, 473)])  # of merged sides: without those on the left
 _PARTNERS = np.arange(BLOCKS["landmarks"][0])  # which point each is the mirror image of
 _PARTNERS[[*_RIGHT, *_LEFT]] = [*_LEFT, *_RIGHT]
+# Block -> which point each is the mirror image of, and those of merged sides.
+_MIRRORS: dict[Block, tuple[NDArray[np.intp], NDArray[np.intp]]] = {
+    "landmarks": (_PARTNERS, POINTS),
+    "pose_free": (_PARTNERS, POINTS),
+    "points68": (points68.PARTNERS, points68.POINTS),
+}
 # x and its mirror image add up to this: in a picture to its width; without the head's pose x is
 # measured from the middle of the face.
-_SUMS: dict[Block, float] = {"landmarks": 1.0, "pose_free": 0.0}
+_SUMS: dict[Block, float] = {"landmarks": 1.0, "pose_free": 0.0, "points68": 0.0}
 # Transforms of which only the first number is a value; the others are amounts of movement, the same
 # for a trajectory and its mirror image.
 TIMELESS = ("energy", "mean_std")
@@ -72,12 +82,37 @@ CLIP_COLUMNS = (
 )
 
 
-def shapes(sides: Sides) -> dict[Block, tuple[int, ...]]:
-    """The blocks, and their shape in every frame."""
-    if sides == "apart":
-        return BLOCKS
-    points = (len(POINTS), BLOCKS["landmarks"][1])
-    return BLOCKS | {"blendshapes": (32,), "landmarks": points, "pose_free": points}
+def shapes(sides: Sides, layout: Layout = LANDMARKER) -> dict[Block, tuple[int, ...]]:
+    """The blocks that trajectories of a layout give, and their shape in every frame."""
+    there: dict[Block, tuple[int, ...]] = {
+        name: shape for name, shape in BLOCKS.items() if _gives(layout, name)
+    }
+    there |= {name: (len(names),) for name, names in layout.channels.items() if name != "points68"}
+    if sides == "merged":
+        there |= {"blendshapes": (32,)} if "blendshapes" in there else {}
+        there |= {
+            name: (len(kept), BLOCKS[name][1])
+            for name, (_, kept) in _MIRRORS.items()
+            if name in there
+        }
+    return there
+
+
+def _gives(layout: Layout, block: Block) -> bool:
+    """Whether trajectories of a layout give one of ``BLOCKS``."""
+    if layout == LANDMARKER or block == "timing":
+        return True
+    match block:
+        case "blendshapes":
+            return "blendshapes_TB" not in layout.absent
+        case "points68":
+            return block in layout.channels or "landmarks_TPC" not in layout.absent
+        case "landmarks":  # nobody knows the picture that they are shares of
+            return False
+        case "head" if block in layout.channels:  # as the tool has it
+            return True
+        case _:
+            return not {"landmarks_TPC", "pose_T44"} & layout.absent
 
 
 def merged_name(blendshape: str) -> str:
@@ -107,7 +142,7 @@ def merge(block: Block, values: Floats, blendshapes: Sequence[str]) -> Floats:
         return values
     whole = (values + _exchanged(block, values, blendshapes)) / 2
     if block in _SUMS:
-        return whole[..., POINTS, :]
+        return whole[..., _MIRRORS[block][1], :]
     names = list(map(merged_name, blendshapes))
     return whole[..., [names.index(name) for name in dict.fromkeys(names)]]
 
@@ -118,16 +153,17 @@ def mirrored(
     """The numbers of the clips' mirror images, exactly.
 
     Args:
-        block: blendshapes, pose_free or timing.
+        block: blendshapes, pose_free, points68 or timing.
         numbers_nN: (n, N, *shape), made with ``sides: apart``.
         config: of the features.
 
     Raises:
         UserError: the block is another, or its sides are merged.
     """
-    if config["sides"] == "merged" or block not in ("blendshapes", "pose_free", "timing"):
+    mirrored_blocks = ("blendshapes", "pose_free", "points68", "timing")
+    if config["sides"] == "merged" or block not in mirrored_blocks:
         raise UserError(
-            "params.yaml: train.mirror mirrors blendshapes, pose_free and timing, with "
+            "params.yaml: train.mirror mirrors blendshapes, pose_free, points68 and timing, with "
             f"wavelets.sides: apart; not {block} with sides {config['sides']}. Set train.mirror: "
             "false, or change train.inputs."
         )
@@ -161,7 +197,7 @@ def _exchanged(block: Block, values: _Array, blendshapes: Sequence[str]) -> _Arr
     """The block of the mirror image: left and right exchanged."""
     if block == "blendshapes":
         return values[..., [blendshapes.index(_other_side(name)) for name in blendshapes]]
-    mirror_image = values[..., _PARTNERS, :]
+    mirror_image = values[..., _MIRRORS[block][0], :]
     mirror_image[..., 0] = _SUMS[block] - mirror_image[..., 0]
     return mirror_image
 

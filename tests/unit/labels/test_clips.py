@@ -150,3 +150,11 @@ def test_a_folder_is_no_twin_of_a_video_but_of_the_one_picture_that_it_holds(
     of_video, one, two, alone = twins(tmp_path, "a.mp4", "one", "two", "a.bmp")
     assert one == alone != ""
     assert of_video == two == ""
+
+
+def test_another_tool_s_table_needs_no_video(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.json", "c.PARQUET"):
+        text(tmp_path / name)
+        assert inspect_clip(tmp_path / name) == FileFact(exists=True)
+    (tmp_path / "d.csv").touch()
+    assert inspect_clip(tmp_path / "d.csv").problem == "0 bytes"

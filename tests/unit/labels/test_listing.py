@@ -170,3 +170,14 @@ def test_it_starts_at_once() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "set()\n"
+
+
+def test_tracks_are_clips_and_label_tables_beside_them_are_not(corpus: Path) -> None:
+    for name in ("tracks/1.csv", "tracks/2.json", "tracks/3.parquet", "tracks/readme.md"):
+        (corpus / name).parent.mkdir(exist_ok=True)
+        (corpus / name).write_text(name, "utf-8")
+    suffixes = (*listing.CLIPS, *listing.TRACKS)
+    lines = listing.listing(corpus, listing.label_files(ENTRY), suffixes).splitlines()
+    assert lines[1].startswith("labels,4,")
+    assert lines[2].startswith("clips,6,")
+    assert listed(corpus)[2].startswith("clips,3,")

@@ -148,6 +148,7 @@ def test_shapes_types_and_missing_clips(features: schema.Features) -> None:
         "blendshapes": (5, K, 52),
         "landmarks": points,
         "pose_free": points,
+        "points68": (5, K, 68, 2),
         "head": (5, K, 7),
         "timing": (5, K, 2),
     }
@@ -176,7 +177,7 @@ def test_it_writes_its_files_and_what_it_did_and_the_same_bytes_again(project: P
     assert config == SETTINGS | {"blendshapes": list(NAMES), "encoder": NO_ENCODER}
     assert figures_of(project) == {
         "clips": 3,
-        "channels": 52 + 2 * 1434 + 7 + 2,
+        "channels": 52 + 2 * 1434 + 136 + 7 + 2,
         "numbers_per_channel": K,
         "mean_frames_per_clip": 59.33,
         "compression_ratio": 9.89,
@@ -302,12 +303,13 @@ def test_merged_sides_are_written_with_their_own_shapes_and_names(
         "blendshapes": (2, K, 32),
         "landmarks": points,
         "pose_free": points,
+        "points68": (2, K, 39, 2),
         "head": (2, K, 7),
         "timing": (2, K, 2),
     }
     names = features.config["blendshapes"]
     assert features.config["sides"] == "merged"
-    assert figures_of(tmp_path)["channels"] == 32 + 2 * 759 + 7 + 2
+    assert figures_of(tmp_path)["channels"] == 32 + 2 * 759 + 78 + 7 + 2
     both = clip.blendshapes_TB[:, [NAMES.index("eyeBlinkLeft"), NAMES.index("eyeBlinkRight")]]
     for name, values in (
         ("eyeBlink", both.mean(axis=1)),
