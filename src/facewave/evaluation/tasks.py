@@ -14,6 +14,7 @@ from facewave.evaluation import continuous, measures, plots
 from facewave.evaluation import robustness as robust
 from facewave.evaluation import suspects as doubtful
 from facewave.evaluation.intervals import Estimate, estimates, interval_over, mean, n_subjects
+from facewave.labels import schema as labels
 from facewave.params import Evaluate
 from facewave.prediction.schema import MODEL, UNREADABLE, Models
 
@@ -146,12 +147,11 @@ class Classification(Task):
 
     def tables(self, model: pd.DataFrame, table: pd.DataFrame, index: pd.DataFrame) -> Tables:
         """All of ``TABLES``."""
-        scenes = model["video_idx"].map(table.set_index("video_idx")["scene"])
-        rows = model.assign(scene=scenes) if (scenes != "").any() else model
+        known = labels.about(table).set_axis(table["video_idx"])
         answers = model[["actual", "predicted"]]
         return {
             "confusion": answers.replace({"predicted": {UNREADABLE: "unreadable"}}),
-            "robustness": robust.robustness(rows, index, self.names, **self.bootstrap),
+            "robustness": robust.robustness(model, index, self.names, known, **self.bootstrap),
             "suspects": doubtful.suspects(model, table, self.names),
         }
 
