@@ -53,7 +53,8 @@ class Models:
         classes: words in the order of their codes; () for a regression.
         targets: what a regression predicts; () for a classification.
         roles: role -> the model's description: ``kind``, of what was trained ``fingerprints``
-            (partition -> training.schema.fingerprint), of what standardises clips by the person's
+            (partition -> training.schema.fingerprint), of a classifier ``fitted`` (partition ->
+            WAR and UAR in training and validation), of what standardises clips by the person's
             others ``normalized``, a sentence, and of a language model how it was prompted (with
             ``prompt`` among the keys).
     """
