@@ -51,7 +51,8 @@ def main() -> None:
     fullest = "folds" if "folds" in protocols else "split"
     tested = list(protocols[fullest]["partition"].unique())
     n_classes, n = len(models.classes), summaries[fullest]["n"]
-    others = published.beside(published.run_of(dataset.entry, table, n_classes, n, tested))
+    run = published.run_of(dataset.entry, table, n_classes, n, tested)
+    others = [] if dataset.entry.synthetic else published.beside(run)
     about = _about(models) | ({"published": others} if others else {})
     write_json(OUT / "report.json", about | summaries)
 

@@ -16,7 +16,8 @@ import pandas as pd
 
 from facewave.params import Dataset
 
-MEASURES = ("war", "uar", "macro_f1", "ccc_valence", "ccc_arousal")
+RECOGNISED = ("war", "uar", "macro_f1")
+REGRESSED = ("ccc_valence", "ccc_arousal")
 OFFICIAL, DRAWN = "official", "drawn here"
 
 
@@ -26,7 +27,7 @@ class Run:
 
     corpus: str
     track: str  # "" for the corpus's first
-    classes: int
+    classes: int  # 0 of a regression
     n: int  # test clips
     folds: str
 
@@ -37,7 +38,7 @@ def run_of(entry: Dataset, table: pd.DataFrame, classes: int, n: int, tested: Se
     Args:
         entry: of the dataset in params.yaml.
         table: the label table's rows with a label.
-        classes: how many it has.
+        classes: how many it has, 0 for a regression.
         n: test clips.
         tested: the partitions: "split", or numbers of folds.
     """
@@ -54,6 +55,8 @@ def run_of(entry: Dataset, table: pd.DataFrame, classes: int, n: int, tested: Se
 def beside(run: Run) -> list[dict[str, Any]]:
     """The published figures of a run's corpus and track, those of the fewest differences first.
 
+    A classification (``run.classes``) gets those that are of one, a regression the others.
+
     Returns:
         The columns of ``published.csv``, numbers as such and None where there is none, and
         ``differs``: in what the run differs, as text; empty where nothing is known to.
@@ -61,23 +64,28 @@ def beside(run: Run) -> list[dict[str, Any]]:
     content = resources.files("facewave.evaluation").joinpath("published.csv").read_text("utf-8")
     rows = [row for row in csv.DictReader(content.splitlines()) if row["corpus"] == run.corpus]
     track = run.track or (rows[0]["track"] if rows else "")
-    found = [_typed(row) for row in rows if row["track"] == track]
-    found = [row | {"differs": _differences(row, run)} for row in found]
+    measures = RECOGNISED if run.classes else REGRESSED
+    found = [
+        row | {"differs": _differences(row, run)}
+        for row in map(_typed, rows)
+        if row["track"] == track and any(row[name] is not None for name in measures)
+    ]
     return sorted(found, key=lambda row: len(row["differs"]))
 
 
 def _typed(row: dict[str, str]) -> dict[str, Any]:
-    numbers = {name: float(row[name]) if row[name] else None for name in MEASURES}
+    numbers = {name: float(row[name]) if row[name] else None for name in (*RECOGNISED, *REGRESSED)}
     counts = {name: int(row[name]) if row[name] else None for name in ("classes", "n")}
     return row | numbers | counts
 
 
 def _differences(row: dict[str, Any], run: Run) -> list[str]:
     """What is not the same, there and here."""
-    pairs = {"classes": run.classes, "test clips": run.n, "folds": run.folds}
-    there = {"classes": row["classes"], "test clips": row["n"], "folds": row["folds"]}
-    if there["test clips"] is None:
-        there["test clips"] = "unknown"
+    pairs: dict[str, tuple[Any, Any]] = {
+        "classes": (row["classes"], run.classes or row["classes"]),
+        "test clips": (row["n"] or "not known", run.n),
+        "folds": (row["folds"], run.folds),
+    }
     return [
-        f"{name}: {there[name]}, here {here}" for name, here in pairs.items() if there[name] != here
+        f"{what}: {there}, here {here}" for what, (there, here) in pairs.items() if there != here
     ]

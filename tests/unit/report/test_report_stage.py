@@ -174,7 +174,7 @@ def test_it_says_what_it_is_about_and_how_good_that_is(page: Page, project: Path
         "It is the best of 3 runs",
         "Guessing would give 33.3 % of each.",
         "Never found: neutral",
-        "Scene by scene, person by person: 12 rows",
+        "Person by person: 12 rows",
         "dvc repro",
         " ".join((project / "params.yaml").read_text("utf-8").split()),
     ):
@@ -430,7 +430,7 @@ def test_long_tables_are_folded_away_or_only_named(project: Path, page: Page) ->
     assert "There is no picture of it." in found.text
     assert "There is no picture of them." in found.text
     assert "All 42 runs" in found.text
-    assert "scene by scene and person by person: 204 rows" in found.text
+    assert "person by person: 204 rows" in found.text
     assert "s11" not in found.text
     listed = found.table("The first 20 of 60")
     assert (len(listed), listed[0][0]) == (20, "NA\u2028null {list.csv:2}")
