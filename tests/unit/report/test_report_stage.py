@@ -413,6 +413,40 @@ def test_one_protocol_alone(project: Path) -> None:
         assert "The same on one 80/10/10 split" not in page.text
 
 
+def test_published_figures_training_what_a_budget_leaves_out_and_what_the_corpus_knows(
+    project: Path, page: Page
+) -> None:
+    for absent in ("Beside published", "WAR in training", "train.budget", "What the corpus knows"):
+        assert absent not in page.text.split("All settings")[0]
+    lines = pd.read_csv(project / "metrics/evaluate/robustness.csv")
+    sexes = lines.head(2).assign(condition="sex", range=["female", "male"])
+    pd.concat([lines, sexes]).to_csv(project / "metrics/evaluate/robustness.csv", index=False)
+    content = report()
+    content["published"] = [
+        {"method": NASTY, "inputs": "video", "source": "a paper", "war": 60.2, "uar": None,
+         "macro_f1": None, "chosen": "on test", "differs": ["n: 7, here 3", "folds: a, here b"]}
+    ]  # fmt: skip
+    shares = {"train": {"war": 0.99, "uar": 0.985}, "val": {"war": None, "uar": None}}
+    content["folds"]["model"] |= {"fitted": shares, "left_out": {"happy": 1200, "sad": 3}}
+    found = write_report(project, content)
+    own, other = found.table("Chosen: on what")
+    assert own[0].endswith("[the model]")
+    assert own[1] == cells(content["folds"]["model"], "war")
+    assert other[0] == f"{NASTY} {{video; a paper}}"
+    assert other[1:] == ["60.2", "-", "-", "on test", "n: 7, here 3; folds: a, here b"]
+    ((_, *figures),) = found.table("A figure in training far above")
+    test = [cells(content["folds"]["model"], name).split(" ")[0] for name in ("war", "uar")]
+    assert [figure.split(" ")[0].strip("|") for figure in figures] == [
+        *("99.0", "-", test[0].strip("|")),
+        *("98.5", "-", test[1].strip("|")),
+    ]
+    assert "leaves out happy (1,200), sad (3)." in found.text
+    assert [row[:2] for row in found.table("By what the corpus knows")] == [
+        ["sex", "female"],
+        ["", "male"],
+    ]
+
+
 def test_long_tables_are_folded_away_or_only_named(project: Path, page: Page) -> None:
     assert "All 3 runs" not in page.text
     pd.concat([runs()] * 14).to_csv(project / "metrics/study/runs.csv", index=False)
