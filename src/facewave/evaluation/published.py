@@ -45,8 +45,9 @@ def run_of(entry: Dataset, table: pd.DataFrame, classes: int, n: int, tested: Se
     of_folds = tested[0] != "split"
     is_official = table["validation"].notna().any() if of_folds else table["fold"].isna().all()
     folds = OFFICIAL if entry.official and is_official else DRAWN
-    if isinstance(entry.folds, str):  # a preset of the corpus
-        folds = entry.folds
+    preset: object = entry.folds
+    if isinstance(preset, str):  # published folds, by their name
+        folds = preset
     if of_folds and set(tested) != set(table["fold"].dropna().map(str)):
         folds += f" fold{'s' * (len(tested) > 1)} {', '.join(tested)}"
     return Run(entry.reader, entry.track, classes, n, folds)

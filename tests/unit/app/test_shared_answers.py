@@ -182,18 +182,18 @@ def test_what_is_exported_names_nobody_and_compares_as_before(
         assert found.splitlines()[-1] == before.splitlines()[-1]
     compare("model", "theirs")
     assert "they have the same UAR" in capsys.readouterr().out
-    first = Path("ours.zip").read_bytes()
+    once = Path("ours.zip").read_bytes()
     shared_answers.export(Path("ours.zip"), [])
-    assert Path("ours.zip").read_bytes() == first
+    assert Path("ours.zip").read_bytes() == once
 
 
 def test_exports_that_are_damaged_or_changed_are_refused(place: Path) -> None:
     shared_answers.export(Path("ours.zip"), ["model"])
     with zipfile.ZipFile("ours.zip") as archive:
-        texts = {name: archive.read(name) for name in archive.namelist()}
-    texts[schema.ANSWERS] = texts[schema.ANSWERS].replace(b"0.8", b"0.9")
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members[schema.ANSWERS] = members[schema.ANSWERS].replace(b"0.8", b"0.9")
     with zipfile.ZipFile("changed.zip", "w") as archive:
-        for name, content in texts.items():
+        for name, content in members.items():
             archive.writestr(name, content)
     with zipfile.ZipFile("other.zip", "w") as archive:
         archive.writestr("../answers.csv", "x")
@@ -220,7 +220,7 @@ def test_exports_that_are_damaged_or_changed_are_refused(place: Path) -> None:
 def test_the_published_figures_of_ravdess_come_out_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = Path(TABLES).absolute() / "ravdess-au"
+    folder = Path(str(TABLES)).absolute() / "ravdess-au"
     monkeypatch.chdir(tmp_path)
     names = pd.read_csv(folder / "mean_action_units.csv", sep=";")["name"]
     ravdess_project(tmp_path, list(names))
