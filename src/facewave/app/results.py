@@ -45,7 +45,7 @@ def show() -> None:
     for role, note in report.get("normalized", {}).items():
         console.print(f"\n{role}: {note}")
     if others := report.get("published"):
-        console.print(_published(others))
+        console.print(_published(**others))
     console.print(f"\nmetrics  {REPORT.parent}/metrics.json, report.json")
     console.print("answers  data/answers/answers.csv")
     console.print(f"plots    {REPORT.parent}/plots/")
@@ -99,14 +99,16 @@ def _fitted(summary: dict[str, Any]) -> str:
     return f"UAR of the model: {', '.join(known)}." if len(known) > 1 else ""
 
 
-def _published(rows: list[dict[str, Any]]) -> Table:
-    """What others report for the corpus, and in what it differs."""
-    table = _empty_table("published, in %", "WAR", "UAR", title="What others report")
+def _published(here: str, rows: list[dict[str, Any]]) -> Table:
+    """What others report for the corpus, and what is not the same there as here."""
+    table = _empty_table(
+        "published, in %", "WAR", "UAR", title=f"What others report (here: {escape(here)})"
+    )
     table.add_column("chosen")
-    table.add_column("what differs")
+    table.add_column("not as here")
     for row in rows:
         figures = ("-" if row[name] is None else f"{row[name]:.1f}" for name in ("war", "uar"))
-        differs = "; ".join(row["differs"]) or "nothing that is known"
+        differs = ", ".join(row["differs"]) or "nothing that is known"
         table.add_row(*map(escape, (row["method"], *figures, row["chosen"], differs)))
     return table
 

@@ -53,7 +53,7 @@ def main() -> None:
     n_classes, n = len(models.classes), summaries[fullest]["n"]
     run = published.run_of(dataset.entry, table, n_classes, n, tested)
     others = [] if dataset.entry.synthetic else published.beside(run)
-    about = _about(models) | ({"published": others} if others else {})
+    about = _about(models) | ({"published": {"here": run.text(), "rows": others}} if others else {})
     write_json(OUT / "report.json", about | summaries)
 
     write_json(OUT / "metrics.json", evaluated.headline(summaries[fullest]))

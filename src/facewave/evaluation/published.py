@@ -31,6 +31,11 @@ class Run:
     n: int  # test clips
     folds: str
 
+    def text(self) -> str:
+        """In words, for the reader of what differs."""
+        classes = f"{self.classes} classes, " * bool(self.classes)
+        return f"{classes}{self.n} test clips, folds {self.folds}"
+
 
 def run_of(entry: Dataset, table: pd.DataFrame, classes: int, n: int, tested: Sequence[str]) -> Run:
     """What a run is of.
@@ -49,7 +54,7 @@ def run_of(entry: Dataset, table: pd.DataFrame, classes: int, n: int, tested: Se
     if isinstance(preset, str):  # published folds, by their name
         folds = preset
     if of_folds and set(tested) != set(table["fold"].dropna().map(str)):
-        folds += f" fold{'s' * (len(tested) > 1)} {', '.join(tested)}"
+        folds += f", fold{'s' * (len(tested) > 1)} {', '.join(tested)}"
     return Run(entry.reader, entry.track, classes, n, folds)
 
 
@@ -60,7 +65,8 @@ def beside(run: Run) -> list[dict[str, Any]]:
 
     Returns:
         The columns of ``published.csv``, numbers as such and None where there is none, and
-        ``differs``: in what the run differs, as text; empty where nothing is known to.
+        ``differs``: what is not the same there as in the run, as text; empty where nothing is known
+        not to be.
     """
     content = resources.files("facewave.evaluation").joinpath("published.csv").read_text("utf-8")
     rows = [row for row in csv.DictReader(content.splitlines()) if row["corpus"] == run.corpus]
@@ -81,12 +87,10 @@ def _typed(row: dict[str, str]) -> dict[str, Any]:
 
 
 def _differences(row: dict[str, Any], run: Run) -> list[str]:
-    """What is not the same, there and here."""
+    """What is not the same there as here."""
     pairs: dict[str, tuple[Any, Any]] = {
         "classes": (row["classes"], run.classes or row["classes"]),
         "test clips": (row["n"] or "not known", run.n),
         "folds": (row["folds"], run.folds),
     }
-    return [
-        f"{what}: {there}, here {here}" for what, (there, here) in pairs.items() if there != here
-    ]
+    return [f"{what} {there}" for what, (there, here) in pairs.items() if there != here]

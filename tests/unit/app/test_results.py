@@ -89,14 +89,23 @@ def test_folds_training_and_what_others_report(shown: Shown) -> None:
     summary = OVER_FOLDS | {"model": MODEL | {"fold": folds, "fitted": learnt}}
     others = [
         {"method": "[MAE]", "war": 74.43, "uar": None, "chosen": "on test", "differs": []},
-        {"method": "S2D", "war": 1.0, "uar": 2.0, "chosen": "unclear", "differs": ["a: 1, here 2"]},
+        {
+            "method": "S2D",
+            "war": 1.0,
+            "uar": 2.0,
+            "chosen": "unclear",
+            "differs": ["n 1", "folds a"],
+        },
     ]
-    out = shown({"dataset": "x", "folds": summary, "published": others})
+    out = shown(
+        {"dataset": "x", "folds": summary, "published": {"here": "[6] classes", "rows": others}}
+    )
     rows = [" ".join(line.split()) for line in out.splitlines()]
     assert "UAR of the model by fold: 1: 60.0, 2: 90.0." in rows
     assert "UAR of the model: 99.0 in training, 75.0 in test." in rows
     assert "[MAE] 74.4 - on test nothing that is known" in rows
-    assert "S2D 1.0 2.0 unclear a: 1, here 2" in rows
+    assert "S2D 1.0 2.0 unclear n 1, folds a" in rows
+    assert "What others report (here: [6] classes)" in rows
 
 
 def test_a_regressions_targets_with_their_intervals(shown: Shown) -> None:

@@ -28,7 +28,7 @@ def test_the_table_knows_the_readers_tracks_and_classes() -> None:
                 assert all(0 < figure < 100 for figure in figures)
                 assert row["classes"] == len(known.words)
                 assert row["n"] is None or row["n"] <= known.published.get("clips", row["n"])
-                assert row["chosen"] in ("on test", "on validation", "unclear", "nothing to choose")
+                assert row["chosen"].startswith(("on test", "unclear", "nothing to choose"))
                 assert row["method"]
                 assert row["inputs"]
                 assert row["source"]
@@ -42,16 +42,17 @@ def test_the_table_knows_the_readers_tracks_and_classes() -> None:
 def test_what_is_not_the_same_is_said() -> None:
     rows = beside(RUN)
     assert rows[0]["differs"] == []
+    assert RUN.text() == "7 classes, 11697 test clips, folds official"
     assert rows[-1]["differs"]
     (first,) = (row for row in rows if row["method"] == "Emotion-LLaMA finetuned")
     assert first["differs"] == [
-        "test clips: 2341, here 11697",
-        "folds: official fold 1, here official",
+        "test clips 2341",
+        "folds official, fold 1",
     ]
     for change, said in (
-        ({"classes": 6}, "classes: 7, here 6"),
-        ({"n": 11690}, "test clips: 11697, here 11690"),
-        ({"folds": "drawn here"}, "folds: official, here drawn here"),
+        ({"classes": 6}, "classes 7"),
+        ({"n": 11690}, "test clips 11697"),
+        ({"folds": "drawn here"}, "folds official"),
     ):
         (row,) = (r for r in beside(replace(RUN, **change)) if r["method"] == "MAE-DFER")
         assert row["differs"] == [said]
@@ -65,8 +66,8 @@ def test_whose_folds_a_run_is_over() -> None:
     every = ["1", "2", "3"]
     for rows, tested, options, folds in (
         (table, every, {}, "official"),
-        (table, ["1"], {}, "official fold 1"),
-        (table, ["1", "2"], {}, "official folds 1, 2"),
+        (table, ["1"], {}, "official, fold 1"),
+        (table, ["1", "2"], {}, "official, folds 1, 2"),
         (drawn, every, {}, "drawn here"),
         (drawn, ["split"], {}, "drawn here"),
         (split, ["split"], {}, "official"),

@@ -422,18 +422,19 @@ def test_published_figures_training_what_a_budget_leaves_out_and_what_the_corpus
     sexes = lines.head(2).assign(condition="sex", range=["female", "male"])
     pd.concat([lines, sexes]).to_csv(project / "metrics/evaluate/robustness.csv", index=False)
     content = report()
-    content["published"] = [
+    rows = [
         {"method": NASTY, "inputs": "video", "source": "a paper", "war": 60.2, "uar": None,
-         "macro_f1": None, "chosen": "on test", "differs": ["n: 7, here 3", "folds: a, here b"]}
+         "macro_f1": None, "chosen": "on test", "differs": ["classes 7", "folds a"]}
     ]  # fmt: skip
+    content["published"] = {"here": "3 classes", "rows": rows}
     shares = {"train": {"war": 0.99, "uar": 0.985}, "val": {"war": None, "uar": None}}
     content["folds"]["model"] |= {"fitted": shares, "left_out": {"happy": 1200, "sad": 3}}
     found = write_report(project, content)
-    own, other = found.table("Chosen: on what")
+    own, other = found.table("Here: 3 classes. Chosen: on what")
     assert own[0].endswith("[the model]")
     assert own[1] == cells(content["folds"]["model"], "war")
     assert other[0] == f"{NASTY} {{video; a paper}}"
-    assert other[1:] == ["60.2", "-", "-", "on test", "n: 7, here 3; folds: a, here b"]
+    assert other[1:] == ["60.2", "-", "-", "on test", "classes 7, folds a"]
     ((_, *figures),) = found.table("A figure in training far above")
     test = [cells(content["folds"]["model"], name).split(" ")[0] for name in ("war", "uar")]
     assert [figure.split(" ")[0].strip("|") for figure in figures] == [
