@@ -109,7 +109,9 @@ def _published(here: str, rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         figures = ("-" if row[name] is None else f"{row[name]:.1f}" for name in ("war", "uar"))
         differs = ", ".join(row["differs"]) or "nothing that is known"
-        table.add_row(*map(escape, (row["method"], *figures, row["chosen"], differs)))
+        table.add_row(
+            *map(escape, (f"{row['method']} ({row['inputs']})", *figures, row["chosen"], differs))
+        )
     return table
 
 

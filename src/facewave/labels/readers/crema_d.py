@@ -42,11 +42,11 @@ _NAME = re.compile(r"(1\d{3})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX?)")
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """The clips of the list of names, or of the crowd's votes; or what stands in for them."""
-    files = {}
+    files, people = {}, _people(root)
     if not entry.has_pictures:
         files = {PurePosixPath(path).stem: path for path in clip_paths(root, entry, "", ())}
         if not entry.table and CORPUS.track_name(entry) == "acted":  # their names are the list
-            return [_record("", 0, path, clip) for clip, path in files.items()]
+            return [_record("", 0, path, people, clip) for clip, path in files.items()]
     clips = entry.clips or first_there(root, "VideoFlash/{clip}.flv", "VideoMP4/{clip}.mp4")
     lists: tuple[str, ...] = ("SentenceFilenames.csv",)
     columns: tuple[str, ...] = ("Filename",)
@@ -54,7 +54,6 @@ def read(root: Path, entry: Dataset) -> list[Record]:
         lists, columns = _VOTES, ("FileName", "FaceVote")
     table = entry.table or first_there(root, *lists)
     rows = tables.rows(root / table, columns)
-    people = _people(root)
     records = []
     for row, values in rows:
         clip, *vote = (values[column] for column in columns)
