@@ -82,7 +82,7 @@ def test_every_protocol_and_role_with_intervals(shown: Shown) -> None:
 
 
 def test_folds_training_and_what_others_report(shown: Shown) -> None:
-    folds = {
+    folds: dict[str, dict[str, Any]] = {
         name: {"absent": [], "uar": uar} for name, uar in (("1", 0.6), ("2", 0.9), ("3", None))
     }
     learnt = {"train": {"war": 1.0, "uar": 0.99}, "val": {"war": None, "uar": None}}

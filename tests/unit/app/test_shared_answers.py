@@ -102,6 +102,9 @@ def test_published_tables_are_a_run_like_any_other(
         assert run.words == WORDS
         assert (run.rows["predicted"] == run.rows["actual"]).all()
         assert sorted(run.rows["partition"].unique()) == ["1", "2", "3", "4", "5"]
+    numbers = [f"p_{word}" for word in WORDS]
+    one, other = (read(name).rows[numbers].to_numpy() for name in ("as_columns", "as_lists"))
+    assert one == pytest.approx(other, abs=2e-4)  # logits are probabilities, too
     # Directly, and as many files or one.
     compare("as_columns", "as_lists/fold*.csv")
     assert "paired over 192 clips of 24 subjects, 5 folds" in capsys.readouterr().out
