@@ -365,6 +365,7 @@ class Train:
 
     dataset: str
     subset: Annotated[list[Share], Field(min_length=2, max_length=2), AfterValidator(_rising)]
+    budget: Annotated[int, Field(ge=0)]
     partitions: Annotated[list[Literal["split"] | Count], Field(min_length=1), Once]
     model: ClassifierKind | UntrainedKind | LanguageModelKind
     baselines: Annotated[list[ClassifierKind | UntrainedKind], Once]

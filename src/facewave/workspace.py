@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from facewave.wavelets.schema import Features
 
 DATA = Path("data")
+SHARED_ANSWERS = DATA / "shared_answers"  # other runs' (app/shared_answers.py)
 
 
 class Dataset:

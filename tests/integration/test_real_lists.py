@@ -150,6 +150,10 @@ def test_crema_d_has_its_clips_and_actors(kept: Kept) -> None:
     assert counts(table["actual"]) == {
         "anger": 1271, "disgust": 1271, "fear": 1271, "happy": 1271, "neutral": 1087, "sad": 1271,
     }  # fmt: skip
+    about = schema.about(table)
+    assert list(about) == ["age", "ethnicity", "level", "race", "sex", "statement"]
+    assert (about.drop(columns=["level", "ethnicity"]) != "").all(axis=None)
+    assert counts(about["level"]) == {"": 6077, "high": 455, "low": 455, "medium": 455}
 
 
 def test_crema_d_leaves_ties_of_the_crowd_out(kept: Kept) -> None:

@@ -19,6 +19,10 @@ app = typer.Typer(
 )
 datasets = typer.Typer()
 app.add_typer(datasets, name="datasets")
+answers = typer.Typer(
+    no_args_is_help=True, help="Answers that people compare without sharing data."
+)
+app.add_typer(answers, name="answers")
 
 
 Clips = Annotated[
@@ -83,7 +87,8 @@ def compare(
         typer.Argument(
             metavar="A",
             help="A role (model, logistic), or REV or REV:ROLE; REV is a git revision, a DVC "
-            "experiment or a folder like data/answers.",
+            "experiment or a folder like data/answers; or imported answers by their name, a .zip "
+            "of facewave answers export, or published tables: a .csv, or a quoted pattern.",
         ),
     ],
     second: Annotated[str, typer.Argument(metavar="B", help="Another run.")],
@@ -347,6 +352,48 @@ def fetch(
         show_all()
     else:
         fetch_corpus(name, into, yes)
+
+
+@answers.command("export")
+def export_answers(
+    out: Annotated[Path, typer.Argument(help="The .zip file to write.")],
+    role: Annotated[
+        list[str] | None, typer.Option(help="A role to write (repeatable). Default: all.")
+    ] = None,
+) -> None:
+    """Write the present answers as a small file for others to compare with: no faces, no names.
+
+    Example: facewave answers export ours.zip --role model
+    """
+    from facewave.app.shared_answers import export
+
+    export(out, role or [])
+
+
+@answers.command("import")
+def import_answers(
+    files: Annotated[
+        list[str],
+        typer.Argument(help="An exported .zip; or .csv tables, one or a fold each, or patterns."),
+    ],
+    name: Annotated[
+        str, typer.Option(help="What facewave compare calls it. Default: the file's name.")
+    ] = "",
+    dataset: Annotated[
+        str, typer.Option(help="What published tables are about. Default: train.dataset.")
+    ] = "",
+    classes: Annotated[
+        str, typer.Option(help="Their order in tables without names: angry,calm,... Default: ours.")
+    ] = "",
+) -> None:
+    """Take in other people's answers, an exported file or tables they published.
+
+    Example: facewave answers import 'published/mlp_fold*.csv' --name mlp --dataset ravdess
+    """
+    from facewave.app.shared_answers import take
+
+    path = take(files, name, dataset, classes)
+    print(f"{path}: facewave compare model {path.stem}")
 
 
 @datasets.callback(invoke_without_command=True)

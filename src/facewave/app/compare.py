@@ -10,12 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from facewave import params
+from facewave.app import shared_answers
 from facewave.errors import UserError
 from facewave.evaluation import measures, paired
 from facewave.evaluation.intervals import grouped_by
 from facewave.prediction import schema as prediction
+from facewave.workspace import SHARED_ANSWERS
 
-_CLIP = ["partition", "video_idx", "file_path"]
+_CLIP = ["partition", "video_idx"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +33,10 @@ def compare(first: str, second: str) -> None:
     """Print the differences of WAR and UAR, and the sentence that can be written about them.
 
     A run is a role of the present data/answers (model, logistic), or REV or REV:ROLE, where REV is
-    a git revision, a DVC experiment, or another folder with answers. A role takes precedence over a
-    revision of the same name; REV:ROLE is always a revision.
+    a git revision, a DVC experiment, or another folder with answers; or answers that were imported
+    by that name, a .zip that ``facewave answers export`` wrote (with :ROLE for another role than
+    the model), or published tables: a .csv, or a folder or pattern of one a fold. A role takes
+    precedence over all others; REV:ROLE is never a role.
 
     Raises:
         UserError: there is no such run, or they were not tested on the same clips with the same
@@ -41,7 +45,7 @@ def compare(first: str, second: str) -> None:
     settings = params.load().evaluate
     runs = same_clips(read(first), read(second))
     # Groups and folds are numbered alike: the first run says whose a clip is.
-    owners = {name: runs[0].rows[name] for name in ("subject", "source")}
+    owners = {name: runs[0].rows[name] for name in ("subject", "source", "file_path")}
     words = runs[0].words
     found = paired.compare(
         measures.from_table(runs[0].rows, words),
@@ -65,7 +69,12 @@ def read(name: str) -> Run:
         if name in models.roles:
             return _run(name, answers, models, name, str(prediction.ROOT))
     source, _, role = name.rpartition(":") if ":" in name else (name, "", prediction.MODEL)
-    if (Path(source) / prediction.ANSWERS).is_file():
+    imported = SHARED_ANSWERS / f"{source}{shared_answers.SUFFIX}"
+    if imported.is_file() or source.endswith(shared_answers.SUFFIX):
+        answers, models = shared_answers.read(imported if imported.is_file() else Path(source))
+    elif shared_answers.are_tables(source):
+        answers, models, _ = shared_answers.from_tables(shared_answers.tables_of([source]), source)
+    elif (Path(source) / prediction.ANSWERS).is_file():
         answers, models = prediction.read(Path(source))
     else:
         answers, models = _at_revision(source)
@@ -85,8 +94,9 @@ def _at_revision(rev: str) -> tuple[pd.DataFrame, prediction.Models]:
         )
     except SCMError as error:
         raise UserError(
-            f"{rev!r} is not a run: it is no role in {prediction.ROOT}, no folder with "
-            f"answers, no git revision and no DVC experiment ({error}). See dvc exp show, git log."
+            f"{rev!r} is not a run: it is no role in {prediction.ROOT}, no imported "
+            f"answers, no folder or file with answers, no git revision and no DVC experiment "
+            f"({error}). See dvc exp show, git log."
         ) from None
     except (DataIndexDirError, DvcException, FileNotFoundError) as error:
         raise UserError(
@@ -131,13 +141,18 @@ def same_clips(first: Run, second: Run) -> tuple[Run, Run]:
         for run in (first, second)
     )
     both = left.merge(right, on=_CLIP, how="outer", suffixes=("", "_other"), indicator=True)
-    differing = both[(both["_merge"] != "both") | (both["actual"] != both["actual_other"])]
+    # Answers that were exported have no paths; else clips of one name may be of two datasets.
+    paths = both[["file_path", "file_path_other"]]
+    elsewhere = (paths != "").all(axis=1) & (paths["file_path"] != paths["file_path_other"])
+    is_other = (both["_merge"] != "both") | (both["actual"] != both["actual_other"]) | elsewhere
+    differing = both[is_other]
     if len(differing):
         row = differing.iloc[0]
+        what = "actual" if row["actual"] != row["actual_other"] else "file_path"
         difference = {
             "left_only": f"is tested by {first.name} alone",
             "right_only": f"is tested by {second.name} alone",
-            "both": f"is {row['actual']} for {first.name}, {row['actual_other']} for {second.name}",
+            "both": f"is {row[what]} for {first.name}, {row[f'{what}_other']} for {second.name}",
         }[row["_merge"]]
         raise UserError(
             f"{first.name} and {second.name} were not tested on the same clips with the same "

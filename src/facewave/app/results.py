@@ -39,8 +39,13 @@ def show() -> None:
             console.print(_regression(summary, targets) if targets else _classification(summary))
             if not targets:
                 console.print(_classes(summary))
+                for line in (_folds(summary), _fitted(summary)):
+                    if line:
+                        console.print(line)
     for role, note in report.get("normalized", {}).items():
         console.print(f"\n{role}: {note}")
+    if others := report.get("published"):
+        console.print(_published(**others))
     console.print(f"\nmetrics  {REPORT.parent}/metrics.json, report.json")
     console.print("answers  data/answers/answers.csv")
     console.print(f"plots    {REPORT.parent}/plots/")
@@ -73,6 +78,41 @@ def _classes(summary: dict[str, Any]) -> str:
     if listed := "; ".join(lacking):
         text += f". Where a fold lacks some, its UAR is over the others: no {listed}"
     return f"{text}."
+
+
+def _folds(summary: dict[str, Any]) -> str:
+    """The model's UAR fold by fold."""
+    folds = summary["model"].get("fold", {})
+    known = ((name, figures.get("uar")) for name, figures in folds.items())
+    listed = ", ".join(f"{name}: {100 * uar:.1f}" for name, uar in known if uar is not None)
+    return f"UAR of the model by fold: {listed}." if listed else ""
+
+
+def _fitted(summary: dict[str, Any]) -> str:
+    """The model's UAR on what it learnt from beside that in test, so that overfitting is seen."""
+    model = summary["model"]
+    parts = {
+        name: model.get("fitted", {}).get(part, {}).get("uar")
+        for part, name in (("train", "training"), ("val", "validation"))
+    } | {"test": model["uar"]}
+    known = [f"{100 * uar:.1f} in {name}" for name, uar in parts.items() if uar is not None]
+    return f"UAR of the model: {', '.join(known)}." if len(known) > 1 else ""
+
+
+def _published(here: str, rows: list[dict[str, Any]]) -> Table:
+    """What others report for the corpus, and what is not the same there as here."""
+    table = _empty_table(
+        "published, in %", "WAR", "UAR", title=f"What others report (here: {escape(here)})"
+    )
+    table.add_column("chosen")
+    table.add_column("not as here")
+    for row in rows:
+        figures = ("-" if row[name] is None else f"{row[name]:.1f}" for name in ("war", "uar"))
+        differs = ", ".join(row["differs"]) or "nothing that is known"
+        table.add_row(
+            *map(escape, (f"{row['method']} ({row['inputs']})", *figures, row["chosen"], differs))
+        )
+    return table
 
 
 def _roles(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,8 @@ Reads   data/answers/, and of the same dataset the learning curves in metrics/tr
         table and the index of landmarks; no model and no clip
 Writes  metrics/evaluate/metrics.json      few figures, for ``dvc exp show`` and ``dvc metrics``
         metrics/evaluate/report.json       all of them with intervals, recalls, folds, confusion,
-                                           and how a language model was prompted
+                                           how a language model was prompted, and what others
+                                           published
         metrics/evaluate/confusion.csv     the model's answers, for ``dvc plots``
         metrics/evaluate/robustness.csv    the model's figures by quality, length, pose, subject
         metrics/evaluate/suspects.csv      clips whose label a person should look at
@@ -21,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from facewave import params
 from facewave.errors import explain
-from facewave.evaluation import plots
+from facewave.evaluation import plots, published
 from facewave.evaluation.tasks import TABLES, task
 from facewave.files import write_csv, write_json
 from facewave.labels import schema as labels
@@ -46,10 +47,15 @@ def main() -> None:
     protocols = {"split": answers[in_split], "folds": answers[~in_split]}
     protocols = {key: rows for key, rows in protocols.items() if len(rows)}
     summaries = {key: evaluated.summarize(rows) for key, rows in protocols.items()}
-    write_json(OUT / "report.json", _about(models) | summaries)
-
     # Over folds every clip is a test clip once: the fullest picture there is.
     fullest = "folds" if "folds" in protocols else "split"
+    tested = list(protocols[fullest]["partition"].unique())
+    n_classes, n = len(models.classes), summaries[fullest]["n"]
+    run = published.run_of(dataset.entry, table, n_classes, n, tested)
+    others = [] if dataset.entry.synthetic else published.beside(run)
+    about = _about(models) | ({"published": {"here": run.text(), "rows": others}} if others else {})
+    write_json(OUT / "report.json", about | summaries)
+
     write_json(OUT / "metrics.json", evaluated.headline(summaries[fullest]))
     shown = protocols[fullest]
     model = shown[shown["role"] == prediction.MODEL]

@@ -14,10 +14,11 @@ from matplotlib.figure import Figure
 from facewave import figures
 from facewave.evaluation.continuous import Values
 from facewave.evaluation.intervals import Floats
-from facewave.evaluation.robustness import ALL, NAMED
+from facewave.evaluation.robustness import ALL
 
 _FEW = 10  # losses get markers, since a single one is no line
 _COLUMNS = 4  # panels side by side
+_MOST_NARROW = 5  # ranges have room in a narrow panel
 _MOST_NAMES = 30  # there is no room for the names of more scenes or subjects
 _WIDTH = 8  # letters per line of a range
 _BAR, _DARK, _PALE = "#f0a868", "#7a3b12", "#8c8c8c"
@@ -100,8 +101,8 @@ def robustness(table: pd.DataFrame, chance: float, title: str, path: Path) -> No
     """
     conditions = {str(name): rows for name, rows in table.groupby("condition", sort=False)}
     everything = conditions.pop(ALL).iloc[0]
-    wide = [name for name in conditions if name in NAMED]
-    small = [name for name in conditions if name not in NAMED]
+    wide = [name for name, rows in conditions.items() if len(rows) > _MOST_NARROW]
+    small = [name for name in conditions if name not in wide]
     n_rows = math.ceil(len(small) / _COLUMNS)
     with mpl.rc_context(figures.STYLE):
         figure = Figure((10, 2.3 * (n_rows + len(wide)) + 0.8), layout="constrained")

@@ -1,9 +1,12 @@
-"""Where a model holds: its scores by thirds of what is measured of clips, by scene, by subject.
+"""Where a model holds: its scores by what is measured of clips and what is known of them.
 
 - The test clips are divided into thirds by one measure (``landmarks.schema.MEASURES``), the frame
   rate or the face's brightness. Equal values stay together, so thirds differ in size; few distinct
   values are a bin each. A measure that does not vary is left out, and clips without a value are a
   row of their own.
+- What the corpus knows (scene, sex, age, statement and the like) is a row for each of its values,
+  or thirds where all are numbers. With more than ``MOST`` values it names clips, not kinds of them,
+  and is left out.
 - Clips are pooled over folds, since a third may have none in some fold; so these are not the means
   over folds of measures.py. UAR is over the classes that occur in the row. Rows also differ in
   their mix of classes and subjects: a low figure does not prove that its condition is the cause.
@@ -42,7 +45,8 @@ CONDITIONS = {
     "jumps": ("", 1),
     "still": ("", 1),
 }
-NAMED = ("scene", "subject")  # names, not measures
+MOST = 30  # FERV39k has 22 scenes
+SUBJECT = "subject"
 COLUMNS = (
     *("condition", "range", "n", "subjects"),
     *(f"{name}{suffix}" for name in ("war", "uar") for suffix in ("", "_low", "_high")),
@@ -51,21 +55,29 @@ COLUMNS = (
 
 
 def robustness(
-    rows: pd.DataFrame, index: pd.DataFrame, words: tuple[str, ...], *, resamples: int, seed: int
+    rows: pd.DataFrame,
+    index: pd.DataFrame,
+    words: tuple[str, ...],
+    known: pd.DataFrame | None = None,
+    *,
+    resamples: int,
+    seed: int,
 ) -> pd.DataFrame:
     """A model's scores under each condition.
 
     Args:
-        rows: answers as ``measures.from_table`` takes them, each clip once; with scenes, if known.
+        rows: answers as ``measures.from_table`` takes them, each clip once.
         index: of the landmarks: video_idx and the columns that ``CONDITIONS`` names.
         words: all words, in the order of the codes.
+        known: what the corpus knows, by video_idx: text, "" for nothing.
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
     Returns:
-        ``COLUMNS``: condition (``ALL``, then names of ``CONDITIONS`` and ``NAMED``), range ("64 to
-        120 px", a name, or ``UNKNOWN``), n, subjects (missing where not all are known), WAR and UAR
-        with their 95 % intervals, and what they are drawn over ("" without).
+        ``COLUMNS``: condition (``ALL``, then names of ``CONDITIONS``, columns of ``known``,
+        ``SUBJECT``), range ("64 to 120 px", a name, or ``UNKNOWN``), n, subjects (missing where not
+        all are known), WAR and UAR with their 95 % intervals, and what they are drawn over (""
+        without).
 
     Raises:
         ValueError: a clip is there twice.
@@ -74,7 +86,11 @@ def robustness(
     conditions = {
         condition: thirds(measured[condition].to_numpy(float) * times, unit)
         for condition, (unit, times) in CONDITIONS.items()
-    } | {name: _names(rows[name]) for name in NAMED if name in rows}
+    }
+    for name, texts in () if known is None else known.loc[rows["video_idx"]].items():
+        kinds = _kinds(texts)
+        conditions |= {str(name): kinds} if len(kinds) <= MOST else {}
+    conditions[SUBJECT] = _names(rows[SUBJECT])
     parts = [(ALL, "", np.ones(len(rows), bool))]
     parts += [
         (condition, text, inside)
@@ -110,6 +126,13 @@ def thirds(values: Floats, unit: str) -> dict[str, Mask]:
 
 def _range(low: float, high: float, unit: str) -> str:
     return f"{low:g}{unit}" if low == high else f"{low:g} to {high:g}{unit}"
+
+
+def _kinds(texts: pd.Series) -> dict[str, Mask]:
+    """What the corpus says -> which rows it says so of; numbers in thirds."""
+    numbers = pd.to_numeric(texts, errors="coerce")
+    is_number = numbers.notna() | (texts == "")
+    return thirds(numbers.to_numpy(float), "") if is_number.all() else _names(texts)
 
 
 def _names(names: pd.Series) -> dict[str, Mask]:

@@ -14,6 +14,7 @@ from facewave.evaluation import continuous, measures, plots
 from facewave.evaluation import robustness as robust
 from facewave.evaluation import suspects as doubtful
 from facewave.evaluation.intervals import Estimate, estimates, interval_over, mean, n_subjects
+from facewave.labels import schema as labels
 from facewave.params import Evaluate
 from facewave.prediction.schema import MODEL, UNREADABLE, Models
 
@@ -44,8 +45,9 @@ class Task(ABC):
         Returns:
             n, subjects (None where not all are known), unusable (answered unseen), interval_over,
             what is ``tested``, and each role's figures: ``name`` is its kind, ``fingerprints``
-            tells the models by partition; over several folds ``fold`` has what is tested in each,
-            and the figures.
+            tells the models by partition, ``fitted`` has WAR and UAR of classifiers in training and
+            validation, ``left_out`` what ``train.budget`` leaves out in the first partition; over
+            several folds ``fold`` has what is tested in each, and the figures.
         """
         model = answers[answers["role"] == MODEL]
         coded = self.module.from_table(model, self.names)
@@ -60,6 +62,12 @@ class Task(ABC):
             asked = {"name": description["kind"]}
             if known := description.get("fingerprints"):
                 asked["fingerprints"] = {name: known[name] for name in rows["partition"].unique()}
+            if fitted := description.get("fitted"):
+                asked["fitted"] = _mean_fitted(
+                    [fitted[name] for name in rows["partition"].unique()]
+                )
+            if left_out := description.get("about", {}).get("left_out"):
+                asked["left_out"] = left_out
             summary[role] = asked | self._measured(rows)
         return summary
 
@@ -146,12 +154,11 @@ class Classification(Task):
 
     def tables(self, model: pd.DataFrame, table: pd.DataFrame, index: pd.DataFrame) -> Tables:
         """All of ``TABLES``."""
-        scenes = model["video_idx"].map(table.set_index("video_idx")["scene"])
-        rows = model.assign(scene=scenes) if (scenes != "").any() else model
+        known = labels.about(table).set_axis(table["video_idx"])
         answers = model[["actual", "predicted"]]
         return {
             "confusion": answers.replace({"predicted": {UNREADABLE: "unreadable"}}),
-            "robustness": robust.robustness(rows, index, self.names, **self.bootstrap),
+            "robustness": robust.robustness(model, index, self.names, known, **self.bootstrap),
             "suspects": doubtful.suspects(model, table, self.names),
         }
 
@@ -196,6 +203,19 @@ class Regression(Task):
 def task(models: Models, settings: Evaluate) -> Task:
     """The task of some models."""
     return (Regression if models.targets else Classification)(models, settings)
+
+
+def _mean_fitted(of_partitions: Sequence[Figures]) -> Figures:
+    """WAR and UAR in training and validation, the plain mean over partitions that have clips."""
+    return {
+        part: _rounded(
+            {
+                name: float(mean(np.array([of[part][name] for of in of_partitions], float)))
+                for name in ("war", "uar")
+            }
+        )
+        for part in ("train", "val")
+    }
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, float | None]:

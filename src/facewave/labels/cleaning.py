@@ -79,8 +79,8 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
 
     Returns:
         The rows in their order with label (in ``rules.words``, or the common ones), actual, votes
-        (JSON), agreement and entropy (of the corpus's own votes), quadrant, aus and scores (JSON),
-        twin, excluded and note.
+        (JSON), agreement and entropy (of the corpus's own votes), quadrant, aus, scores and about
+        (JSON), twin, excluded and note.
     """
     table = raw.assign(excluded="", note="")
     of_label = raw["problem"].isin(LABEL_REASONS)
@@ -111,7 +111,7 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
 
     return table.assign(
         actual=table["word"],
-        **{name: table[name].map(_json) for name in ("votes", "aus", "scores")},
+        **{name: table[name].map(_json) for name in ("votes", "aus", "scores", "about")},
         quadrant=affect.quadrants(table["valence"], table["arousal"]),
     ).drop(columns=["word", "problem"])
 
@@ -306,7 +306,7 @@ def _entropy(counts: list[int]) -> float:
     return float(-(shares * np.log2(shares)).sum()) + 0.0 if len(shares) else float("nan")
 
 
-def _json(content: Mapping[str, float] | None) -> str:
+def _json(content: Mapping[str, float | str] | None) -> str:
     return json.dumps(dict(content)) if content else ""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels.records import Record
@@ -102,10 +103,13 @@ def _problem(tests: list[int], trains: list[int], words: list[str]) -> tuple[Rea
 def records(
     listed: Mapping[str, Listed],
     path_of: Callable[[str], str],
-    captions: Mapping[str, str] | None = None,
+    known: Mapping[str, Mapping[str, Any]] | None = None,
     compound: bool = False,
 ) -> list[Record]:
-    """The lists' clips as records, with captions by clip; repeated lines are rows of their own."""
+    """The lists' clips as records; repeated lines are rows of their own.
+
+    ``known`` has further fields of a clip's record, by clip.
+    """
     records = []
     for clip, entry in listed.items():
         record = Record(
@@ -116,8 +120,8 @@ def records(
             fold=entry.fold,
             problem=entry.problem,
             note=entry.note,
-            caption=(captions or {}).get(clip, ""),
             compound=entry.word if compound else "",
+            **(known or {}).get(clip, {}),
         )
         records += [record, *_repeats(record, entry)]
     return records

@@ -26,6 +26,7 @@ class Record:
         valence, arousal: in [-1, 1]; ``*_raw`` as published.
         aus: action unit -> 0 or 1.
         scores: name -> number, of what else was measured.
+        about: name -> text, of what else is known of the clip and of who is in it.
         start, end: seconds, of clips that are a part of their file.
         frame: the one that the label is about, from the clip's first frame, where every frame has
             its own; what is around it becomes start and end.
@@ -50,9 +51,11 @@ class Record:
     arousal_raw: float | None = None
     compound: str = ""
     caption: str = ""
+    caption_zh: str = ""
     transcript: str = ""
     aus: Mapping[str, int] | None = None
     scores: Mapping[str, float] | None = None
+    about: Mapping[str, str] | None = None
     start: float | None = None
     end: float | None = None
     frame: int | None = None

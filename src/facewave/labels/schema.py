@@ -52,7 +52,9 @@ COLUMNS = (
     "compound",
     "aus",  # JSON object, action unit -> 0 or 1
     "scores",  # JSON object, name -> number: what else was measured, such as questionnaires
+    "about",  # JSON object, name -> text: what else is known, such as the speaker's sex
     "caption",
+    "caption_zh",  # the same in Chinese
     "transcript",
     "start",  # seconds from the file's first frame; empty: the whole file
     "end",
@@ -305,6 +307,16 @@ def soft_labels(table: pd.DataFrame, words: Sequence[str]) -> NDArray[np.float64
     counts = np.where(counts.sum(1, keepdims=True) > 0, counts, certain)
     with np.errstate(invalid="ignore"):
         return counts / counts.sum(1, keepdims=True)
+
+
+def about(table: pd.DataFrame) -> pd.DataFrame:
+    """What else is known of each row, a column for each name in column ``about``; "" for nothing.
+
+    The scene is among it, where the table has scenes.
+    """
+    known = pd.DataFrame([json.loads(text) if text else {} for text in table["about"]])
+    known = known.set_axis(table.index).fillna("").sort_index(axis=1)
+    return known.assign(scene=table["scene"]) if (table["scene"] != "").any() else known
 
 
 def targets(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:

@@ -71,6 +71,8 @@ def main() -> None:
             trained.check(features, dataset.name)
             described = roles.setdefault(role, trained.describe())  # the partitions' are alike
             described.setdefault("fingerprints", {})[str(partition)] = training.fingerprint(folder)
+            if fitted := trained.about.get("fitted"):
+                described.setdefault("fitted", {})[str(partition)] = fitted
             tables.append(known.assign(role=role).join(_answer(trained, test, folder)))
             if targets:  # the floor: every clip is answered with the training part's means
                 means = zip(targets, trained.about["means"], strict=True)

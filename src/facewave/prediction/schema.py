@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from facewave.errors import UserError
-from facewave.files import write_csv, write_json
+from facewave.files import replacing
 
 ROOT = Path("data/answers")
 ANSWERS, MODELS = "answers.csv", "models.json"
@@ -53,7 +53,8 @@ class Models:
         classes: words in the order of their codes; () for a regression.
         targets: what a regression predicts; () for a classification.
         roles: role -> the model's description: ``kind``, of what was trained ``fingerprints``
-            (partition -> training.schema.fingerprint), of what standardises clips by the person's
+            (partition -> training.schema.fingerprint), of a classifier ``fitted`` (partition ->
+            WAR and UAR in training and validation), of what standardises clips by the person's
             others ``normalized``, a sentence, and of a language model how it was prompted (with
             ``prompt`` among the keys).
     """
@@ -106,9 +107,19 @@ def _predictions(models: Models) -> list[str]:
 
 def write(answers: pd.DataFrame, models: Models, folder: Path = ROOT) -> None:
     """Write both files; the models' probabilities and numbers with 4 digits."""
+    for name, content in written(answers, models).items():
+        with replacing(folder / name) as temporary:
+            temporary.write_bytes(content)
+
+
+def written(answers: pd.DataFrame, models: Models) -> dict[str, bytes]:
+    """The contents of both files, by name."""
     table = answers[columns(models)].round(dict.fromkeys(_predictions(models), _DECIMALS))
-    write_csv(folder / ANSWERS, table)
-    write_json(folder / MODELS, asdict(models))
+    described = json.dumps(asdict(models), indent=2, ensure_ascii=False) + "\n"
+    return {
+        ANSWERS: table.to_csv(index=False, lineterminator="\n").encode(),
+        MODELS: described.encode(),
+    }
 
 
 def read(folder: Path = ROOT) -> tuple[pd.DataFrame, Models]:

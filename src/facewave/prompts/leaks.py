@@ -35,7 +35,8 @@ def check(table: pd.DataFrame, column: str) -> None:
     """
     texts, classes = table[column].map(_plain), table["actual"]
     has_text, problem = texts != "", ""
-    for other, name in (("caption", "the clip's caption"), ("actual", "the class's own word")):
+    captions = ((name, "the clip's caption") for name in ("caption", "caption_zh"))
+    for other, name in (*captions, ("actual", "the class's own word")):
         same = has_text & (texts == table[other].map(_plain))
         if same.sum() > max(1, _TRACE * has_text.sum()):
             counts = classes[same].value_counts().sort_index()

@@ -30,9 +30,10 @@ SHOWN = 20  # lines of a list that may be long
 SHARES = {"war": "WAR", "uar": "UAR", "macro_f1": "macro F1", "auc": "AUC"}
 REGRESSED = {"ccc": "CCC", "pcc": "PCC", "rmse": "RMSE", "sagr": "SAGR"}
 _BLOCKS = {"blendshapes": "blendshapes", "landmarks": "landmarks", "pose_free": "pose-free"}
-NAMED = ("scene", "subject")  # conditions that are names, not measures
+SUBJECT = "subject"  # the condition whose ranges are people
 FOLDS = {"disjoint": "no shared person", "random": "drawn at random"}
 MEANINGS = {str(name): meaning for name, meaning in landmarks.MEASURES.items()}
+_OF_VIDEO = (*MEANINGS, "all", "fps", "brightness")
 _TINY = "tiny-"
 _RUN = ("transform", "k", "inputs", "model")
 _GROUPS = {
@@ -136,6 +137,32 @@ def run_tags(record: Record, study: Json) -> list[str]:
         for tag in ("chosen_by_validation", "best_on_test")
         if all(record[name] == str(study[tag][name]) for name in _RUN)
     ]
+
+
+def conditions(records: Records) -> tuple[Records, Records, Records]:
+    """Rows of robustness.csv: of the video, of what the corpus knows, and person by person."""
+    video = [record for record in records if record["condition"] in _OF_VIDEO]
+    people = [record for record in records if record["condition"] == SUBJECT]
+    known = [record for record in records if record not in video and record not in people]
+    return video, known, people
+
+
+def fitted(summary: Json) -> dict[str, Json]:
+    """Role -> WAR and UAR in training and validation, of those that are known, and in test."""
+    return {
+        role: {
+            f"{part}_{name}": of[name]
+            for part, of in (figures["fitted"] | {"test": figures}).items()
+            for name in ("war", "uar")
+        }
+        for role, figures in by_role(summary).items()
+        if "fitted" in figures and role != "majority"
+    }
+
+
+def left_out_of_training(counts: dict[str, int]) -> str:
+    """The words that a budget leaves clips of out: "happy (12), sad (3)"."""
+    return ", ".join(f"{word} ({n:,})" for word, n in counts.items())
 
 
 def whole(text: str) -> str:

@@ -32,7 +32,7 @@ from facewave.params import ClassifierKind, LanguageModelKind, Params, Train, Un
 from facewave.training import checkpoints, ensemble, knowledge, parts, pretrained, schema
 from facewave.training.checkpoints import Finished
 from facewave.training.classifier import TrainedClassifier
-from facewave.training.fit import NETWORKS, fit
+from facewave.training.fit import NETWORKS, fit, fitted
 from facewave.training.loop import Report
 from facewave.training.schema import Trained
 from facewave.training.untrained import Given
@@ -156,7 +156,8 @@ def _train_classifiers(
             f"partition {partition} of {dataset.name} has no usable training clip. "
             "metrics/clean and metrics/extract say why clips were left out."
         )
-    about = schema.about(dataset, partition, settings.subset, clips.select(is_train_n).table)
+    learnt, whole = clips.select(is_train_n).table, clips.select(part == "train").table
+    about = schema.about(dataset, partition, settings, learnt, whole)
 
     samples = {}  # by train.normalize, in which alone the roles' settings differ
     for role, kind in roles:
@@ -183,7 +184,8 @@ def _train_classifiers(
             continue
         with _curves(partition, has_curves) as log:
             module = fit(config, train, val, settings, reduction, log)
-        made = (module, config, settings.inputs, features.config, about, population)
+        shown = about | {"fitted": {"train": fitted(module, train), "val": fitted(module, val)}}
+        made = (module, config, settings.inputs, features.config, shown, population)
         trained = TrainedClassifier(*made)
         schema.save(trained, folder)
         finished.write()
@@ -210,7 +212,13 @@ def _make_untrained(clips: Clips, partition: str | int, dataset: Dataset, loaded
         dataset.classes,
         settings,
         schema.ROOT / str(partition),
-        schema.about(dataset, partition, settings.subset, clips.select(is_train_n).table),
+        schema.about(
+            dataset,
+            partition,
+            settings,
+            clips.select(is_train_n).table,
+            clips.select(part == "train").table,
+        ),
     )
     for role, kind in roles:
         model = _UNTRAINED[kind](given)

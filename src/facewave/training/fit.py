@@ -25,10 +25,11 @@ from facewave.models.classifiers.classifier import (
 from facewave.models.classifiers.heads import DEPTH, Linear, Trees
 from facewave.params import ClassifierKind, Train
 from facewave.training import losses
-from facewave.training.loop import Prepared, Report, train_head
+from facewave.training.loop import Prepared, Report, recalled, train_head
 
 NETWORKS = ("mlp", "gru", "transformer")
 _NEVER = -1e4  # the logit of a class without training clips: never chosen, yet finite
+_DECIMALS = 4
 _SUBSAMPLE = 0.5  # share of the clips drawn for each stage of boosting (Friedman, 2002)
 _COOLEST, _HOTTEST = 0.1, 10.0  # temperatures; beyond these there is too little to learn from
 
@@ -108,6 +109,20 @@ def fit(
     module.eval()
     module.temperature.fill_(_temperature(module.head, validating, counts_C))
     return module
+
+
+def fitted(module: Classifier | Majority, part: Samples) -> dict[str, float | None]:
+    """WAR and UAR of a fitted module on a part, None where it has no clips.
+
+    On the training part they say how much the module has memorised.
+    """
+    if not len(part.codes_n):
+        return {"war": None, "uar": None}
+    with torch.inference_mode():
+        predicted_n = module(part.inputs_nND).argmax(1)
+    return {
+        name: round(value, _DECIMALS) for name, value in recalled(part.codes_n, predicted_n).items()
+    }
 
 
 def _prepare(module: Classifier, part: Samples, counts_C: Tensor, settings: Train) -> Prepared:

@@ -21,7 +21,7 @@ from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.params import LanguageModelKind, Train
 from facewave.prompts import leaks
 from facewave.prompts.examples import Examples, PromptClips, choose_shots
-from facewave.training import checkpoints, language_trainer, schema
+from facewave.training import checkpoints, language_trainer, parts, schema
 from facewave.training.language_model import TrainedLanguageModel, read
 from facewave.training.loop import Report
 from facewave.wavelets.schema import Features
@@ -80,8 +80,9 @@ def prepare(
     _check(settings)
     part = labels.parts(clips.table, partition).to_numpy()
     known = ~np.isnan(clips.targets_nT).any(1)
-    in_subset = clips.table.index.isin(labels.subset(clips.table, *settings.subset).index)
-    train_clips = clips.select(np.flatnonzero((part == "train") & in_subset & known).tolist())
+    told = clips.clips.select(known)
+    is_learnt = parts.is_learnt_from(told, labels.parts(told.table, partition), settings)
+    train_clips = clips.select(np.flatnonzero(known)[is_learnt].tolist())
     val_clips = clips.select(np.flatnonzero((part == "val") & known).tolist())
     if language.transcript != "none":
         texts = train_clips.table.assign(transcript=list(train_clips.transcripts))
@@ -102,7 +103,8 @@ def prepare(
     module = LanguageModel(config, backbone)
     prompting = language if config.faces else replace(language, face_tokens=0)
     learnt = train_clips if learns else shots
-    about = schema.about(dataset, partition, settings.subset, learnt.table) | {
+    whole = clips.table[part == "train"] if learns else learnt.table
+    about = schema.about(dataset, partition, settings, learnt.table, whole) | {
         "means": train_clips.targets_nT.mean(0).tolist() if learns else [],
         "learnt": _keys(learnt),
         "validated": _keys(val_clips) if learns else [],

@@ -102,8 +102,12 @@ def _validate(head: nn.Module, val: Prepared, loss: Loss) -> dict[str, float]:
     with torch.inference_mode():
         logits_nC = head(val.inputs_nKP)
         value = loss(logits_nC, val.targets_nC, val.weights_n).item()
-    actual, predicted = val.codes_n.cpu(), logits_nC.argmax(1).cpu()
-    present = actual.unique().numpy()
-    uar = recall_score(actual, predicted, labels=present, average="macro", zero_division=0)
-    war = (predicted == actual).double().mean().item()
-    return {"val_loss": value, "val_war": war, "val_uar": float(uar)}
+    found = recalled(val.codes_n.cpu(), logits_nC.argmax(1).cpu())
+    return {"val_loss": value} | {f"val_{name}": figure for name, figure in found.items()}
+
+
+def recalled(actual_n: Tensor, predicted_n: Tensor) -> dict[str, float]:
+    """WAR and UAR of answered codes, UAR over the classes that occur."""
+    present = actual_n.unique().numpy()
+    uar = recall_score(actual_n, predicted_n, labels=present, average="macro", zero_division=0)
+    return {"war": (predicted_n == actual_n).double().mean().item(), "uar": float(uar)}

@@ -15,7 +15,7 @@ from facewave.labels import schema as labels
 from facewave.models.classifiers.classifier import ClassifierConfig, Majority, Reduction
 from facewave.models.classifiers.person import Population
 from facewave.params import ClassifierKind, Train
-from facewave.training import losses
+from facewave.training import budget, losses
 from facewave.training.fit import Samples, configure
 from facewave.training.person import normalized
 from facewave.wavelets.schema import mirrored
@@ -25,7 +25,7 @@ from facewave.workspace import Clips
 def split(
     clips: Clips, parts: pd.Series, classes: Sequence[str], settings: Train
 ) -> tuple[Samples, Samples, Population | None]:
-    """The training part, cut to ``train.subset``, and the validation part of usable clips.
+    """The training part (``is_learnt_from``) and the validation part of usable clips.
 
     With ``train.mirror`` the training part has the mirror image of each clip, too. With
     ``train.normalize: person`` both are standardised by each person's other clips (a mirror image
@@ -57,9 +57,12 @@ def split(
 
 
 def is_learnt_from(clips: Clips, parts: pd.Series, settings: Train) -> NDArray[np.bool_]:
-    """Which clips the training part has, (n,), cut to ``train.subset``."""
+    """Which clips the training part has, (n,), cut to ``train.subset`` and ``train.budget``."""
     in_subset = clips.table.index.isin(labels.subset(clips.table, *settings.subset).index)
-    return (parts == "train").to_numpy() & in_subset
+    learnt_n = (parts == "train").to_numpy() & in_subset
+    if settings.budget:
+        learnt_n[learnt_n] = budget.best(clips.table[learnt_n], clips.index, settings.budget)
+    return learnt_n
 
 
 def log_prior(codes_n: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:

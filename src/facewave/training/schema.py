@@ -189,20 +189,28 @@ def settings_of(role: str, settings: Train) -> Train:
 
 def used_by(kind: ClassifierKind, settings: Train) -> dict[str, Any]:
     """The settings that the fit of a kind of classifier follows from, beside its inputs."""
-    shared = ["dataset", "subset", "partitions", "pca", "imbalance", "mirror", "seed"]
+    shared = ["dataset", "subset", "budget", "partitions", "pca", "imbalance", "mirror", "seed"]
     shared += [] if kind == PRIOR else ["normalize"]
     group = {"majority": (), "logistic": ("logistic",), "svm": ("svm",), "trees": ("trees",)}
     return {name: asdict(settings)[name] for name in (*shared, *group.get(kind, ("network",)))}
 
 
 def about(
-    dataset: Dataset, partition: str | int, subset: list[float], learnt: pd.DataFrame
+    dataset: Dataset, partition: str | int, settings: Train, learnt: pd.DataFrame, of: pd.DataFrame
 ) -> dict[str, Any]:
-    """What a model tells of what it learnt from, of which ``learnt`` are the rows, for config.json.
+    """What a model tells of what it learnt from, for config.json.
+
+    Args:
+        dataset: which it is.
+        partition: whose training part.
+        settings: section ``train``.
+        learnt: the label table's rows that it learnt from.
+        of: those of the whole training part.
 
     Returns:
         dataset, description, licence, synthetic, partition, subset, clips and people, which is None
-        where not all clips' subjects are known.
+        where not all clips' subjects are known; and with a budget ``left_out``, how many clips of
+        each word are in the training part and not learnt from.
     """
     people = learnt["subject"].nunique() if (learnt["subject"] != "").all() else None
     return {
@@ -211,10 +219,15 @@ def about(
         "licence": dataset.entry.licence,
         "synthetic": dataset.entry.synthetic,
         "partition": str(partition),
-        "subset": subset,
+        "subset": settings.subset,
         "clips": len(learnt),
         "people": people,
-    }
+    } | ({"left_out": _left_out(learnt, of)} if settings.budget else {})
+
+
+def _left_out(learnt: pd.DataFrame, of: pd.DataFrame) -> dict[str, int]:
+    counts = of["actual"][~of.index.isin(learnt.index)].value_counts()
+    return {str(word): int(n) for word, n in counts.sort_index().items()}
 
 
 def save(trained: Trained, path: Path) -> None:

@@ -81,6 +81,41 @@ def test_every_protocol_and_role_with_intervals(shown: Shown) -> None:
         show()
 
 
+def test_folds_training_and_what_others_report(shown: Shown) -> None:
+    folds: dict[str, dict[str, Any]] = {
+        name: {"absent": [], "uar": uar} for name, uar in (("1", 0.6), ("2", 0.9), ("3", None))
+    }
+    learnt = {"train": {"war": 1.0, "uar": 0.99}, "val": {"war": None, "uar": None}}
+    summary = OVER_FOLDS | {"model": MODEL | {"fold": folds, "fitted": learnt}}
+    others = [
+        {
+            "method": "[MAE]",
+            "inputs": "video",
+            "war": 74.43,
+            "uar": None,
+            "chosen": "on test",
+            "differs": [],
+        },
+        {
+            "method": "S2D",
+            "inputs": "video",
+            "war": 1.0,
+            "uar": 2.0,
+            "chosen": "unclear",
+            "differs": ["n 1", "folds a"],
+        },
+    ]
+    out = shown(
+        {"dataset": "x", "folds": summary, "published": {"here": "[6] classes", "rows": others}}
+    )
+    rows = [" ".join(line.split()) for line in out.splitlines()]
+    assert "UAR of the model by fold: 1: 60.0, 2: 90.0." in rows
+    assert "UAR of the model: 99.0 in training, 75.0 in test." in rows
+    assert "[MAE] (video) 74.4 - on test nothing that is known" in rows
+    assert "S2D (video) 1.0 2.0 unclear n 1, folds a" in rows
+    assert "What others report (here: [6] classes)" in rows
+
+
 def test_a_regressions_targets_with_their_intervals(shown: Shown) -> None:
     model: dict[str, Any] = {"ccc": 0.4567, "pcc": 0.5, "rmse": 0.25, "sagr": 0.75}
     for name in list(model):

@@ -46,13 +46,16 @@ def both(make: Any, n_subjects: int = 12) -> pd.DataFrame:
     return pd.concat([make(("split",), 2), make(FOLDS, n_subjects)], ignore_index=True)
 
 
-def write(project: Path, rows: pd.DataFrame, models: Models, scene: str = "") -> None:
+def write(
+    project: Path, rows: pd.DataFrame, models: Models, scene: str = "", synthetic: bool = True
+) -> None:
     """All that the stage reads."""
-    write_params(project, evaluate={"resamples": 50})
+    write_params(project, evaluate={"resamples": 50}, datasets={"demo": {"synthetic": synthetic}})
     prediction.write(rows, models, project / prediction.ROOT)
     clips = rows[["video_idx", "file_path", "subject"]].drop_duplicates("video_idx")
     table = clips.assign(excluded="", votes='{"sad": 6}', table="list.csv", scene=scene)
     table["row"] = range(2, len(table) + 2)
+    table["about"] = [f'{{"sex": "{("female", "male")[i % 2]}"}}' for i in range(len(table))]
     out = table.head(1).assign(excluded=str(labels.Reason.VOTE_TIE))  # the same clip's other row
     labels.write(project / "data/labels/demo.csv", pd.concat([out, table]), WORDS)
     index = clips.reindex(columns=list(INDEX)).assign(yaw=np.arange(len(clips)), fps=30.0)
@@ -187,7 +190,7 @@ def test_tables_are_of_the_models_answers_over_folds(project: Path) -> None:
     assert table(project, "confusion").equals(model[answered].reset_index(drop=True))
     found = table(project, "robustness")
     assert tuple(found) == robustness.COLUMNS
-    assert list(found["condition"].unique()) == ["all", "yaw", "subject"]
+    assert list(found["condition"].unique()) == ["all", "yaw", "sex", "subject"]
     assert (found.groupby("condition")["n"].sum() == len(model)).all()
     right = model["actual"] == model["predicted"]
     assert found["war"].iloc[0] == pytest.approx(right.mean(), abs=1e-4)
@@ -218,6 +221,29 @@ def test_a_second_run_writes_the_same_bytes_and_a_seed_changes_them(
     assert (copy / OUT / "suspects.csv").read_bytes() == (
         project / OUT / "suspects.csv"
     ).read_bytes()
+
+
+def test_published_figures_what_was_learnt_and_what_was_left_out(tmp_path: Path) -> None:
+    fitted = {
+        name: {"train": {"war": share, "uar": 1.0}, "val": {"war": None, "uar": None}}
+        for name, share in (("split", 0.5), *zip(FOLDS, (0.75, 0.95, 0.85), strict=True))
+    }
+    of_all = {"kind": "mlp", "fitted": fitted, "about": {"left_out": {"sad": 2}}}
+    write(tmp_path, both(answers), classifiers(model=of_all), synthetic=False)
+    evaluate(tmp_path)
+    report = read_json(tmp_path, "report")
+    assert report["split"]["model"]["fitted"]["train"] == {"war": 0.5, "uar": 1.0}
+    model = report["folds"]["model"]
+    assert model["fitted"]["train"] == {"war": 0.85, "uar": 1.0}
+    assert model["fitted"]["val"] == {"war": None, "uar": None}
+    assert model["left_out"] == {"sad": 2}
+    assert "fitted" not in report["folds"]["majority"]
+    (row,) = (row for row in report["published"]["rows"] if row["method"] == "MAE-DFER")
+    assert row["differs"][:2] == ["classes 7", "test clips 11697"]
+    assert report["published"]["here"].startswith("4 classes, 36 test clips, folds ")
+    assert row["uar"] == 63.41
+    sexes = table(tmp_path, "robustness").query("condition == 'sex'")
+    assert sexes[["range", "n"]].to_numpy().tolist() == [["female", 18], ["male", 18]]
 
 
 def test_a_language_models_unreadable_answers_scenes_and_a_split_alone(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from facewave.evaluation.robustness import (
     COLUMNS,
     CONDITIONS,
     FEWEST,
-    NAMED,
+    MOST,
     UNKNOWN,
     robustness,
     thirds,
@@ -172,18 +172,26 @@ def test_few_clips_have_no_interval() -> None:
 
 def test_scenes_and_subjects_are_rows_where_they_are_known() -> None:
     n = 30
-    said = answers(n, subjects=2).assign(scene=["street", "", "home"] * 10)
-    found = robustness(said, index(n), WORDS, **QUICK)
+    said = answers(n, subjects=2)
+    texts = {"scene": ["street", "", "home"] * 10, "age": [str(i) for i in range(n)]}
+    known = pd.DataFrame(texts, index=said["video_idx"]).iloc[::-1]
+    found = robustness(said, index(n), WORDS, known, **QUICK)
     scenes = of(found, "scene")
     assert scenes["range"].tolist() == [UNKNOWN, "home", "street"]
     assert scenes["n"].tolist() == [10, 10, 10]
     assert scenes["subjects"].tolist() == [2, 2, 2]
     assert of(found, "subject")["range"].tolist() == ["s00", "s01"]
-    assert list(found["condition"].unique()) == [ALL, *NAMED]
+    assert of(found, "age")["range"].tolist() == ["0 to 9", "10 to 19", "20 to 29"]
+    assert list(found["condition"].unique()) == [ALL, "scene", "age", "subject"]
+    names = known.assign(scene=[f"take {i % (MOST + 1)}" for i in range(n)])
+    assert len(of(robustness(said, index(n), WORDS, names, **QUICK), "scene")) == MOST == n
+    more = pd.concat([said, answers(MOST + 1).iloc[-1:]])
+    names = pd.DataFrame({"scene": more["video_idx"] + " x"}).set_axis(more["video_idx"])
+    assert of(robustness(more, index(n), WORDS, names, **QUICK), "scene").empty
     some = robustness(said.assign(subject=["s00", ""] * 15), index(n), WORDS, **QUICK)
     assert of(some, ALL)["subjects"].isna().all()
     assert of(some, "subject").empty  # one name is nothing to compare
-    nobody = robustness(said.assign(subject="", scene=""), index(n), WORDS, **QUICK)
+    nobody = robustness(said.assign(subject=""), index(n), WORDS, **QUICK)
     assert nobody["condition"].tolist() == [ALL]
     assert nobody["subjects"].isna().all()
 

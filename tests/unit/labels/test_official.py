@@ -115,7 +115,7 @@ def test_records_have_captions_and_compounds_where_asked() -> None:
     listed = {"a": Listed(("t", 1), "happy", 1), "b": Listed(("t", 2), "sad", 2)}
     plain = official.records(listed, lambda clip: f"{clip}.mp4")
     assert plain[0] == Record("t", 1, "a", "a.mp4", word="happy", fold=1)
-    more = official.records(listed, lambda clip: clip, {"b": "she sighs"}, compound=True)
+    more = official.records(listed, lambda clip: clip, {"b": {"caption": "she sighs"}}, True)
     assert [(r.caption, r.compound) for r in more] == [("", "happy"), ("she sighs", "sad")]
 
 

@@ -16,7 +16,8 @@ EIGHT = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surpris
 
 def table(words: list[str], texts: list[str], captions: list[str] | None = None) -> pd.DataFrame:
     captions = captions or [""] * len(words)
-    return pd.DataFrame({"actual": words, "transcript": texts, "caption": captions}, dtype=object)
+    columns = {"actual": words, "transcript": texts, "caption": captions, "caption_zh": ""}
+    return pd.DataFrame(columns, dtype=object)
 
 
 def said(n: int) -> list[str]:

@@ -174,7 +174,7 @@ def test_it_says_what_it_is_about_and_how_good_that_is(page: Page, project: Path
         "It is the best of 3 runs",
         "Guessing would give 33.3 % of each.",
         "Never found: neutral",
-        "Scene by scene, person by person: 12 rows",
+        "Person by person: 12 rows",
         "dvc repro",
         " ".join((project / "params.yaml").read_text("utf-8").split()),
     ):
@@ -413,6 +413,41 @@ def test_one_protocol_alone(project: Path) -> None:
         assert "The same on one 80/10/10 split" not in page.text
 
 
+def test_published_figures_training_what_a_budget_leaves_out_and_what_the_corpus_knows(
+    project: Path, page: Page
+) -> None:
+    for absent in ("Beside published", "WAR in training", "train.budget", "What the corpus knows"):
+        assert absent not in page.text.split("All settings")[0]
+    lines = pd.read_csv(project / "metrics/evaluate/robustness.csv")
+    sexes = lines.head(2).assign(condition="sex", range=["female", "male"])
+    pd.concat([lines, sexes]).to_csv(project / "metrics/evaluate/robustness.csv", index=False)
+    content = report()
+    rows = [
+        {"method": NASTY, "inputs": "video", "source": "a paper", "war": 60.2, "uar": None,
+         "macro_f1": None, "chosen": "on test", "differs": ["classes 7", "folds a"]}
+    ]  # fmt: skip
+    content["published"] = {"here": "3 classes", "rows": rows}
+    shares = {"train": {"war": 0.99, "uar": 0.985}, "val": {"war": None, "uar": None}}
+    content["folds"]["model"] |= {"fitted": shares, "left_out": {"happy": 1200, "sad": 3}}
+    found = write_report(project, content)
+    own, other = found.table("Here: 3 classes. Chosen: on what")
+    assert own[0].endswith("[the model]")
+    assert own[1] == cells(content["folds"]["model"], "war")
+    assert other[0] == f"{NASTY} {{video; a paper}}"
+    assert other[1:] == ["60.2", "-", "-", "on test", "classes 7, folds a"]
+    ((_, *figures),) = found.table("A figure in training far above")
+    test = [cells(content["folds"]["model"], name).split(" ")[0] for name in ("war", "uar")]
+    assert [figure.split(" ")[0].strip("|") for figure in figures] == [
+        *("99.0", "-", test[0].strip("|")),
+        *("98.5", "-", test[1].strip("|")),
+    ]
+    assert "leaves out happy (1,200), sad (3)." in found.text
+    assert [row[:2] for row in found.table("By what the corpus knows")] == [
+        ["sex", "female"],
+        ["", "male"],
+    ]
+
+
 def test_long_tables_are_folded_away_or_only_named(project: Path, page: Page) -> None:
     assert "All 3 runs" not in page.text
     pd.concat([runs()] * 14).to_csv(project / "metrics/study/runs.csv", index=False)
@@ -430,7 +465,7 @@ def test_long_tables_are_folded_away_or_only_named(project: Path, page: Page) ->
     assert "There is no picture of it." in found.text
     assert "There is no picture of them." in found.text
     assert "All 42 runs" in found.text
-    assert "scene by scene and person by person: 204 rows" in found.text
+    assert "person by person: 204 rows" in found.text
     assert "s11" not in found.text
     listed = found.table("The first 20 of 60")
     assert (len(listed), listed[0][0]) == (20, "NA\u2028null {list.csv:2}")

@@ -3,10 +3,13 @@
 A clip's name is its label: ``1001_DFA_ANG_XX`` = actor, sentence, emotion, level. Track ``acted``
 takes the emotion that was asked for; track ``perceived`` what most viewers saw in the face alone
 (``FaceVote`` of processedResults/summaryTable.csv; a tie like ``N:S`` is no single label).
+``VideoDemographics.csv``, where it is there, has sex, age, race and ethnicity of the actors.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from facewave.labels import tables
 from facewave.labels.corpus import Corpus, Track, clip_path, clip_paths, first_there
@@ -31,17 +34,19 @@ _SENTENCES = {
     "TSI": "The surface is slick.",
     "WSI": "We'll stop in a couple of minutes.",
 }
+_LEVELS = {"LO": "low", "MD": "medium", "HI": "high"}
+_PEOPLE = "VideoDemographics.csv"
 _VOTES = ("processedResults/summaryTable.csv", "summaryTable.csv")
 _NAME = re.compile(r"(1\d{3})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX?)")
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
     """The clips of the list of names, or of the crowd's votes; or what stands in for them."""
-    files = {}
+    files, people = {}, _people(root)
     if not entry.has_pictures:
         files = {PurePosixPath(path).stem: path for path in clip_paths(root, entry, "", ())}
         if not entry.table and CORPUS.track_name(entry) == "acted":  # their names are the list
-            return [_record("", 0, path, clip) for clip, path in files.items()]
+            return [_record("", 0, path, people, clip) for clip, path in files.items()]
     clips = entry.clips or first_there(root, "VideoFlash/{clip}.flv", "VideoMP4/{clip}.mp4")
     lists: tuple[str, ...] = ("SentenceFilenames.csv",)
     columns: tuple[str, ...] = ("Filename",)
@@ -53,17 +58,41 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     for row, values in rows:
         clip, *vote = (values[column] for column in columns)
         path = files.get(clip) or clip_path(clips, clip=clip)
-        records.append(_record(table, row, path, clip, *vote))
+        records.append(_record(table, row, path, people, clip, *vote))
     return records
 
 
-def _record(table: str, row: int, path: str, clip: str, vote: str | None = None) -> Record:
+def _people(root: Path) -> dict[str, dict[str, str]]:
+    """What is known of each actor; nothing without its table."""
+    columns = ("ActorID", "Age", "Ethnicity", "Race", "Sex")
+    if not (root / _PEOPLE).exists():
+        return {}
+    rows = [values for _, values in tables.rows(root / _PEOPLE, columns)]
+    return {
+        values["ActorID"]: {
+            name.lower(): values[name].lower() for name in columns[1:] if values[name]
+        }
+        for values in rows
+    }
+
+
+def _record(
+    table: str,
+    row: int,
+    path: str,
+    people: Mapping[str, Mapping[str, str]],
+    clip: str,
+    vote: str | None = None,
+) -> Record:
     if not clip and not vote:
         return Record(table, row, "")
     parts = _NAME.fullmatch(clip)
-    actor, sentence, emotion, _ = parts.groups() if parts else ("",) * 4
-    fields = parsed(_label, clip, emotion, vote)
+    actor, sentence, emotion, level = parts.groups() if parts else ("",) * 4
+    fields: dict[str, Any] = parsed(_label, clip, emotion, vote)
+    known = {"level": _LEVELS.get(level, ""), "statement": _SENTENCES.get(sentence, "")}
+    known = {name: text for name, text in known.items() if text}
     fields |= {"subject": actor, "transcript": _SENTENCES.get(sentence, "")}
+    fields["about"] = known | dict(people.get(actor, {})) or None
     return Record(table, row, clip, path if parts else "", **fields)
 
 
@@ -79,7 +108,7 @@ def _label(clip: str, emotion: str, vote: str | None) -> dict[str, str]:
     raise tables.Unusable(repr(written[:40]), Reason.UNKNOWN_WORD)
 
 
-_KNOWS = ("subject", "transcript")
+_KNOWS = ("subject", "transcript", "about")
 
 CORPUS = Corpus(
     name="crema_d",
@@ -94,6 +123,7 @@ CORPUS = Corpus(
     layout={
         "SentenceFilenames.csv": "the names of all clips",
         "processedResults/summaryTable.csv or summaryTable.csv": "the crowd's votes",
+        "VideoDemographics.csv": "sex, age, race and ethnicity of the actors",
         "VideoFlash or VideoMP4": "the clips",
     },
     read=read,

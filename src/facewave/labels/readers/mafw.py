@@ -2,14 +2,16 @@
 
 ``Train & Test Set/{single,compound}/{no_caption,with_caption}/set_1..5/{train,test}.txt``:
 ``00025.mp4 anger``, compounds joined by ``_``; with captions four fields between tabs (name, label,
-Chinese text, English text) in GB18030. A CSV of one release, met in the wild, can be named as
-``table``: ``video_name,single_label,actual,annotation`` with codes from 1 and words.
+Chinese text, English text) in GB18030. ``gender.txt`` has a program's guess for each clip,
+``00019: 1``; what 0 and 1 stand for is not said. A CSV of one release, met in the wild, can be
+named as ``table``: ``video_name,single_label,actual,annotation`` with codes from 1 and words.
 
 Captions describe the expression, and neutral clips have none: they tell the label twice. The
 compound folds are not the single ones.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ COMPOUND = (
 _WILD = ("video_name", "single_label", "actual")
 _CAPTIONS = "gb18030"
 Words = tuple[str, ...]
+Captions = dict[str, dict[str, str]]  # clip -> fields of its record
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
@@ -56,33 +59,37 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 
     plain, with_captions = root / lists / "no_caption", root / lists / "with_caption"
     folds: dict[str, official.Listed] = {}
-    captions: dict[str, str] = {}
+    captions: Captions = {}
     if plain.exists() or not (with_captions.exists() or entry.table):
         folds, _ = _folds(root, plain, words)
     if with_captions.exists():
         captioned, captions = _folds(root, with_captions, words, entry.encoding)
         folds = folds or captioned
         one, both = ({(c, s.word, s.fold) for c, s in x.items()} for x in (captioned, folds))
-        if other := sorted({clip for clip, _, _ in one ^ both}):
+        if other := sorted({clip for clip, _, _ in one - both}):
             raise UserError(
-                f"{root / lists}: the lists with captions and those without differ in "
-                f"{len(other)} clips (the first: {other[0]}). Put lists of one release there."
+                f"{root / lists}: the lists with captions have {len(other)} clips that those "
+                f"without lack or have otherwise (the first: {other[0]}). Put lists of one release "
+                "there."
             )
+    genders = _genders(root)
     if not entry.table:
-        return official.records(folds, path_of, captions, compound=track == "compound")
+        known = {clip: {"about": genders.get(clip)} | captions.get(clip, {}) for clip in folds}
+        return official.records(folds, path_of, known, compound=track == "compound")
     encoding = entry.encoding or "utf-8"
-    needed, known = ("video_name", "actual"), (*_WILD, "annotation")
-    rows = tables.rows(root / entry.table, needed, known, encoding=encoding)
+    needed, optional = ("video_name", "actual"), (*_WILD, "annotation")
+    rows = tables.rows(root / entry.table, needed, optional, encoding=encoding)
     records = [_wild(entry.table, row, values, words, path_of) for row, values in rows]
+    records = [replace(record, about=genders.get(record.video_idx)) for record in records]
     return official.join(records, folds, str(root))
 
 
 def _folds(
     root: Path, folder: Path, words: Words, encoding: str = ""
-) -> tuple[dict[str, official.Listed], dict[str, str]]:
+) -> tuple[dict[str, official.Listed], Captions]:
     """The folds of the lists in a folder, and the captions beside them."""
     lists: official.Lists = {}
-    captions = {}
+    captions: Captions = {}
     for fold, part in product(range(1, official.FOLDS + 1), ("train", "test")):
         path = folder / f"set_{fold}" / f"{part}.txt"
         if not path.exists():
@@ -97,8 +104,16 @@ def _folds(
         for row, values in rows:
             entry = ((table, row), known(words, values["1"]) or values["1"])
             lists.setdefault((fold, part), {}).setdefault(values["0"], []).append(entry)
-            captions[values["0"]] = values.get("3", "")
+            texts = {"caption_zh": values.get("2", ""), "caption": values.get("3", "")}
+            captions[values["0"]] = texts
     return official.folds(lists, str(folder), words), captions
+
+
+def _genders(root: Path) -> dict[str, dict[str, str]]:
+    """The code of each clip; nothing without the list."""
+    path = root / first_there(root, "Labels(auto)/gender.txt", "gender.txt")
+    lines = tables.lines(path, ":", 2) if path.exists() else []
+    return {f"{values['0']}.mp4": {"gender": f"code {values['1']}"} for _, values in lines}
 
 
 def _refuse_utf8(path: Path) -> None:
@@ -137,6 +152,7 @@ def _wild(
     return Record(table, row, clip, path, caption=values.get("annotation", ""), **label)
 
 
+_KNOWS = ("fold", "caption", "caption_zh", "about")
 _SINGLE = {
     "clips": 9172, "sadness": 1470, "anger": 1390, "happiness": 1242, "neutral": 1138,
     "surprise": 1072, "anxiety": 916, "disgust": 639, "fear": 625, "helplessness": 262,
@@ -152,10 +168,8 @@ CORPUS = Corpus(
     name="mafw",
     title="MAFW: A Large-scale, Multi-modal, Compound Affective Database (Liu et al., ACM MM 2022)",
     tracks={
-        "single": Track(words=WORDS, knows=("fold", "caption"), published=_SINGLE),
-        "compound": Track(
-            words=COMPOUND, knows=("fold", "compound", "caption"), published=_COMPOUND
-        ),
+        "single": Track(words=WORDS, knows=_KNOWS, published=_SINGLE),
+        "compound": Track(words=COMPOUND, knows=("compound", *_KNOWS), published=_COMPOUND),
     },
     home="https://mafw-database.github.io/MAFW/",
     access="signed agreement by e-mail, from a university's staff",
@@ -163,6 +177,7 @@ CORPUS = Corpus(
     layout={
         "Train & Test Set/single/*_caption or single/*_caption": "five folds, eleven words",
         "Train & Test Set/compound/*_caption or compound/*_caption": "five folds, 43 compounds",
+        "Labels(auto)/gender.txt or gender.txt": "a code of gender for each clip",
         "data/clips or data/frames": "the clips",
     },
     read=read,

@@ -1,8 +1,8 @@
 """MEAD (Wang et al., ECCV 2020): actors speak in eight emotions and three levels, in seven views.
 
-A clip's path is its label: ``M003/video/front/angry/level_2/001.mp4`` = actor, view, emotion,
-level, number. Folders are missing for some actors, and neutral has one level. ``clips`` of
-params.yaml may be a glob that chooses: ``*/video/front/*/*/*.mp4``.
+A clip's path is its label: ``M003/video/front/angry/level_2/001.mp4`` = actor (M: a man, W: a
+woman), view, emotion, level, number. Folders are missing for some actors, and neutral has one
+level. ``clips`` of params.yaml may be a glob that chooses: ``*/video/front/*/*/*.mp4``.
 """
 
 import re
@@ -16,8 +16,9 @@ from facewave.labels.schema import Reason
 from facewave.params import Dataset
 
 WORDS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
+_SEXES = {"M": "male", "W": "female"}
 _CLIPS = "*/video/*/*/*/*.mp4"
-_PATH = re.compile(r"(?:.*/)?([MW][0-9]+)/video/(\w+)/(\w+)/level_[1-3]/[0-9]+(?:\.\w+)?")
+_PATH = re.compile(r"(?:.*/)?([MW][0-9]+)/video/(\w+)/(\w+)/level_([1-3])/[0-9]+(?:\.\w+)?")
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
@@ -35,13 +36,15 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 
 def _record(path: str) -> Record:
     parts = _PATH.fullmatch(path)
-    actor, view, emotion = parts.groups() if parts else ("", "", "")
+    actor, view, emotion, level = parts.groups() if parts else ("",) * 4
     label: dict[str, Any] = {"word": known(WORDS, emotion)}
     if parts is None:
         note = f"{path[:60]!r} is not actor/video/view/emotion/level_k/number"
         label = {"problem": Reason.BAD_VALUE, "note": note}
     elif not label["word"]:
         label = {"problem": Reason.UNKNOWN_WORD, "note": repr(emotion[:40])}
+    if parts:
+        label["about"] = {"level": level, "sex": _SEXES[actor[0]]}
     clip = str(PurePosixPath(path).with_suffix(""))
     return Record("", 0, clip, path, subject=actor, scene=view, **label)
 
@@ -49,7 +52,7 @@ def _record(path: str) -> Record:
 CORPUS = Corpus(
     name="mead",
     title="MEAD: A Large-scale Audio-visual Dataset for Emotional Talking-face Generation (2020)",
-    tracks={"acted": Track(words=WORDS, knows=("subject", "scene"))},
+    tracks={"acted": Track(words=WORDS, knows=("subject", "scene", "about"))},
     home="https://wywu.github.io/projects/MEAD/MEAD.html",
     access="open download of a first part; the second by asking the authors",
     licence="not stated for the data: research only, ask the authors for more",

@@ -1,8 +1,9 @@
 """RAVDESS (Livingstone and Russo, PLOS ONE 2018): 24 actors speak and sing two sentences.
 
 A clip's name is its label: ``02-01-06-01-02-01-12.mp4`` = modality (01 picture and sound, 02
-picture alone, 03 sound alone), channel (01 speech, 02 song), emotion, intensity, statement,
-repetition, actor. A performance is there as 01 and as 02 with the same pictures: the 01 is taken.
+picture alone, 03 sound alone), channel (01 speech, 02 song), emotion, intensity (01 normal, 02
+strong), statement, repetition, actor (odd: male, even: female). A performance is there as 01 and as
+02 with the same pictures: the 01 is taken.
 """
 
 import re
@@ -18,9 +19,10 @@ from facewave.params import Dataset
 WORDS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 _SCENES = {"01": "speech", "02": "song"}
 _STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+_INTENSITIES = {"1": "normal", "2": "strong"}
 _SOUND = ".wav"
 _FILES = (".mp4", ".avi", ".mov", ".mkv", _SOUND)
-_NAME = re.compile(r"(0[1-3])-(0[12])-([0-9]{2})-0[12]-(0[12])-0[12]-([0-9]{2})")
+_NAME = re.compile(r"(0[1-3])-(0[12])-([0-9]{2})-0([12])-(0[12])-0[12]-([0-9]{2})")
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
@@ -42,7 +44,7 @@ def _record(path: PurePosixPath, names: set[str], has_sound_alone: bool) -> Reco
     if parts is None:
         note = f"{clip[:40]!r} is not modality-channel-emotion-...-actor"
         return Record("", 0, clip, file, problem=Reason.BAD_VALUE, note=note)
-    modality, channel, emotion, statement, actor = parts.groups()
+    modality, channel, emotion, intensity, statement, actor = parts.groups()
     label: dict[str, Any] = {"word": code(WORDS, int(emotion), first=1)}
     twin = "01" + clip[2:]
     if not label["word"]:
@@ -52,10 +54,15 @@ def _record(path: PurePosixPath, names: set[str], has_sound_alone: bool) -> Reco
     elif modality == "02" and twin in names:
         label = {"problem": Reason.PUBLISHED_TWICE, "note": f"the same pictures as {twin}"}
     label |= {"scene": _SCENES[channel], "transcript": _STATEMENTS[statement]}
+    label["about"] = {
+        "intensity": _INTENSITIES[intensity],
+        "sex": "male" if int(actor) % 2 else "female",
+        "statement": _STATEMENTS[statement],
+    }
     return Record("", 0, clip, file, subject=actor, **label)
 
 
-_KNOWS = ("subject", "scene", "transcript")
+_KNOWS = ("subject", "scene", "transcript", "about")
 # Luna-Jimenez et al., Applied Sciences 2022, "A Proposal for Multimodal Emotion Recognition Using
 # Aural Transformers and Action Units on RAVDESS Dataset": the actors of each test part.
 _LUNA_JIMENEZ = (

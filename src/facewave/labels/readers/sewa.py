@@ -95,7 +95,7 @@ def _segment(
             problem = f"{name[:40]!r} is not ..._culture_session_person_..."
         if problem:
             label = {"problem": Reason.BAD_VALUE, "note": problem}
-        label |= {"subject": person, "source": source, "scene": culture}
+        label |= {"subject": person, "source": source, "about": {"culture": culture}}
         frame = None if number is None else number - first
         yield Record(table, row, f"{name}/{index}", clip, frame=frame, **label)
 
@@ -123,7 +123,8 @@ def _clip(root: Path, folder: Path, entry: Dataset) -> str:
 def _avec(root: Path, path: Path, parts: re.Match[str], entry: Dataset) -> Iterator[Record]:
     table, name = path.relative_to(root).as_posix(), path.stem
     clip = clip_path(entry.clips or "videos/{name}.mp4", name=name)
-    known: dict[str, Any] = {"source": name, "scene": parts[2] or "", "part": _PARTS[parts[1]]}
+    known: dict[str, Any] = {"source": name, "part": _PARTS[parts[1]]}
+    known["about"] = {"culture": parts[2]} if parts[2] else None
     for row, values in _rows(path)[:: entry.every]:
         window = parsed(_window, values["time"], entry.window)
         label = parsed(_label, {side: {values[side]} for side in _SIDES})
@@ -164,7 +165,7 @@ def _window(time: str, window: float) -> dict[str, Any]:
     return {"start": start, "end": end}
 
 
-_KNOWS = ("source", "scene", "valence", "arousal", "start", "end")
+_KNOWS = ("source", "about", "valence", "arousal", "start", "end")
 
 CORPUS = Corpus(
     name="sewa",

@@ -3,8 +3,9 @@
 ``columns`` in params.yaml says which of the table's columns holds what: file_path (or video_idx,
 with the pattern ``clips``), actual (a word) or label (its code), split, fold, subject, source,
 scene, valence, arousal, compound, caption, transcript, start, end, ``votes.<word>`` for counts of
-votes, and ``score.<name>`` for any other number, such as a questionnaire's. ``words`` lists the
-words in the order of the codes.
+votes, ``about.<name>`` for what else is known in words (sex, culture, task), and ``score.<name>``
+for any other number, such as a questionnaire's. ``words`` lists the words in the order of the
+codes.
 """
 
 import math
@@ -22,7 +23,7 @@ from facewave.params import Dataset
 _TEXTS = ("subject", "source", "scene", "compound", "caption", "transcript")
 _NUMBERS = ("valence", "arousal", "start", "end")
 _COLUMNS = ("file_path", "video_idx", "actual", "label", "split", "fold", *_TEXTS, *_NUMBERS)
-_VOTES = "votes."
+_VOTES, _ABOUT = "votes.", "about."
 _SEPARATORS = (",", ";", "\t")
 
 
@@ -69,11 +70,11 @@ def words_of(entry: Dataset) -> tuple[str, ...]:
 
 def _check(columns: Mapping[str, str], words: tuple[str, ...], entry: Dataset) -> None:
     votes = {name for name in columns if name.startswith(_VOTES)}
-    scores = {name for name in columns if name.startswith(SCORE) and name != SCORE}
-    if strange := sorted(set(columns) - votes - scores - set(_COLUMNS)):
+    named = {n for n in columns if n.startswith((SCORE, _ABOUT)) and n not in (SCORE, _ABOUT)}
+    if strange := sorted(set(columns) - votes - named - set(_COLUMNS)):
         raise UserError(
             f"params.yaml: columns.{strange[0]} is not a column of ours; there are "
-            f"{', '.join(_COLUMNS)}, votes.<word> and {SCORE}<name>."
+            f"{', '.join(_COLUMNS)}, votes.<word>, {_ABOUT}<name> and {SCORE}<name>."
         )
     if strange := sorted(votes - {_VOTES + word for word in words}):
         raise UserError(f"params.yaml: columns.{strange[0]}: that word is not in words.")
@@ -127,6 +128,11 @@ def _record(
             for name, cell in cells.items()
             if name.startswith(SCORE) and cell
         } or None
+        label["about"] = {
+            name.removeprefix(_ABOUT): cell
+            for name, cell in cells.items()
+            if name.startswith(_ABOUT) and cell
+        } or None
         if not 0 <= numbers.get("start", 0.0) < numbers.get("end", math.inf):
             raise tables.Unusable(f"it lasts from {cells.get('start')} to {cells.get('end')} s")
         label["fold"] = tables.fold(cells["fold"]) if cells.get("fold") else None
@@ -164,7 +170,9 @@ CORPUS = Corpus(
     name="table",
     title="any table of your own, through columns and words in params.yaml",
     tracks={
-        "own": Track(knows=("votes", "valence", "arousal", "scores", *_TEXTS, "fold", "split"))
+        "own": Track(
+            knows=("votes", "valence", "arousal", "scores", "about", *_TEXTS, "fold", "split")
+        )
     },
     home="-",
     access="yours",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from corpora import entry_of
+from corpora import entry_of, write
 from facewave.labels.readers.crema_d import CORPUS, read
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
@@ -12,6 +12,7 @@ VOTES = (
     '"","FileName","VoiceVote","VoiceLevel","FaceVote","FaceLevel","MultiModalVote",'
     '"MultiModalLevel"'
 )
+PEOPLE = '"ActorID","Age","Sex","Race","Ethnicity"\n1001,51,"Male","Caucasian","Not Hispanic"\n'
 SUMMARY = "processedResults/summaryTable.csv"
 
 
@@ -43,8 +44,20 @@ def test_a_name_is_a_record(tmp_path: Path) -> None:
             word="anger",
             subject="1001",
             transcript="Don't forget a jacket.",
+            about={"statement": "Don't forget a jacket."},
         )
     ]
+    write(tmp_path, "VideoDemographics.csv", PEOPLE)
+    one, other = acted(tmp_path, "1001_DFA_ANG_HI", "1002_DFA_NEU_XX")
+    assert one.about == {
+        "level": "high",
+        "statement": "Don't forget a jacket.",
+        "age": "51",
+        "ethnicity": "not hispanic",
+        "race": "caucasian",
+        "sex": "male",
+    }
+    assert other.about == {"statement": "Don't forget a jacket."}
 
 
 def test_each_code_and_each_letter_is_its_word(tmp_path: Path) -> None:
@@ -66,6 +79,7 @@ def test_the_crowd_saw_something_else_than_was_acted(tmp_path: Path) -> None:
         word="neutral",
         subject="1001",
         transcript="Don't forget a jacket.",
+        about={"statement": "Don't forget a jacket."},
     )
 
 

@@ -102,6 +102,24 @@ def test_captions_stand_beside_the_words(tmp_path: Path) -> None:
     records = read(lists(tmp_path, SINGLE), entry())
     assert records[2].table == f"{TOP}/single/no_caption/set_3/test.txt"
     assert records[2].caption == "A woman bows her head"
+    assert records[2].caption_zh == SAID["00003.mp4"][0]
+
+
+def test_neutral_clips_need_no_caption_and_genders_are_codes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SAID, "00006.mp4", ("", ""))
+    words = SINGLE | {"00002.mp4": "fear", "00006.mp4": "neutral"}
+    captioned(lists(tmp_path, words), words)
+    for path in (tmp_path / TOP / "single/with_caption").rglob("t*.txt"):
+        kept = [line for line in path.read_bytes().splitlines(True) if b"neutral" not in line]
+        path.write_bytes(b"".join(kept))
+    write(tmp_path, "Labels(auto)/gender.txt", "00001: 1\n00003: 0\n")
+    records = read(tmp_path, entry())
+    assert [r.word for r in records] == list(words.values())
+    assert [bool(r.caption_zh) for r in records] == [*[True] * 5, False]
+    codes = [{"gender": "code 1"}, None, {"gender": "code 0"}, None, None, None]
+    assert [r.about for r in records] == codes
 
 
 def test_a_list_saved_as_utf_8_is_refused_until_it_is_named(tmp_path: Path) -> None:
@@ -169,7 +187,7 @@ def test_lists_with_and_without_captions_must_be_of_one_release(tmp_path: Path) 
     folder = tmp_path / TOP / "single/with_caption"
     for one, other in (("set_1", "kept"), ("set_2", "set_1"), ("kept", "set_2")):
         (folder / one).rename(folder / other)
-    with pytest.raises(UserError, match=r"differ in 2 clips \(the first: 00001\.mp4\)"):
+    with pytest.raises(UserError, match=r"2 clips that .*\(the first: 00001\.mp4\)"):
         read(tmp_path, entry())
 
 

@@ -33,6 +33,7 @@ def test_a_path_is_a_record(tmp_path: Path) -> None:
             word="disgusted",
             subject="M003",
             scene="left_30",
+            about={"level": "2", "sex": "male"},
         )
     ]
 

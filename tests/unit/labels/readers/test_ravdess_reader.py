@@ -32,6 +32,11 @@ def test_a_name_is_a_record(tmp_path: Path) -> None:
             subject="12",
             scene="speech",
             transcript="Dogs are sitting by the door",
+            about={
+                "intensity": "normal",
+                "sex": "female",
+                "statement": "Dogs are sitting by the door",
+            },
         )
     ]
 
@@ -43,6 +48,8 @@ def test_each_code_is_its_word(tmp_path: Path) -> None:
         (record,) = put(root, f"Actor_01/01-02-{code:02d}-01-01-02-01.mp4")
         assert (record.word, record.problem) == (word, None)
         assert (record.scene, record.subject) == ("song", "01")
+        assert record.about is not None
+        assert record.about["sex"] == "male"
         assert record.transcript == "Kids are talking by the door"
     for emotion in ("00", "09"):
         (record,) = put(tmp_path / emotion, f"Actor_01/01-01-{emotion}-01-01-01-01.mp4")

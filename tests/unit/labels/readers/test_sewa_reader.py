@@ -40,7 +40,7 @@ def test_a_frame_is_a_record(tmp_path: Path) -> None:
         f"{NAME}/{NAME}.avi",
         subject="P109",
         source="C2_S055",
-        scene="C2",
+        about={"culture": "C2"},
         frame=0,
         valence=0.25,
         arousal=-0.5,
@@ -154,7 +154,7 @@ def test_avec_has_arousal_first(tmp_path: Path) -> None:
             "Train_DE_01/0.0",
             "videos/Train_DE_01.mp4",
             source="Train_DE_01",
-            scene="DE",
+            about={"culture": "DE"},
             part="train",
             valence=-0.25,
             arousal=0.5,
@@ -174,10 +174,10 @@ def test_avec_parts_cultures_and_clips(tmp_path: Path) -> None:
     for name in ("Train_HU_34", "Devel_DE_02", "Test_01", "notes"):
         avec(tmp_path, name, f"{name};0.0;0;0;0")
     records = read(tmp_path, entry(track="avec", clips="video/{name}.avi"))
-    assert [(r.source, r.part, r.scene, r.file_path) for r in records] == [
-        ("Devel_DE_02", "val", "DE", "video/Devel_DE_02.avi"),
-        ("Test_01", "test", "", "video/Test_01.avi"),
-        ("Train_HU_34", "train", "HU", "video/Train_HU_34.avi"),
+    assert [(r.source, r.part, r.about, r.file_path) for r in records] == [
+        ("Devel_DE_02", "val", {"culture": "DE"}, "video/Devel_DE_02.avi"),
+        ("Test_01", "test", None, "video/Test_01.avi"),
+        ("Train_HU_34", "train", {"culture": "HU"}, "video/Train_HU_34.avi"),
     ]
 
 

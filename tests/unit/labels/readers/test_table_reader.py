@@ -123,6 +123,13 @@ def test_valence_and_arousal_need_no_words(tmp_path: Path) -> None:
     assert (second.valence, second.arousal, second.problem) == (None, 0.5, None)
 
 
+def test_what_else_is_known_is_words_of_any_name(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("clip,task,where\na.mp4,reading,\nb.mp4,,home\n")
+    columns = {"file_path": "clip", "about.task": "task", "about.place": "where"}
+    records = read(tmp_path, entry(columns=columns))
+    assert [r.about for r in records] == [{"task": "reading"}, {"place": "home"}]
+
+
 def test_scores_are_numbers_of_any_name_and_range(tmp_path: Path) -> None:
     write(tmp_path, "clip,pss,age\na.mp4,17,40.5\nb.mp4,,-3\nc.mp4,,\nd.mp4,1e2,x\n")
     columns = {"file_path": "clip", "score.stress": "pss", "score.age in years": "age"}
@@ -209,7 +216,7 @@ def test_a_wrong_mapping_is_told(tmp_path: Path) -> None:
         (BOTH | {"votes": "x"}, {}, "columns.votes is not a column of ours"),
         (BOTH | {"score.": "x"}, {}, "columns.score. is not a column of ours"),
         (BOTH | {"stress": "x"}, {}, "split, fold, "),
-        (BOTH | {"stress": "x"}, {}, "votes.<word> and score.<name>."),
+        (BOTH | {"stress": "x"}, {}, "votes.<word>, about.<name> and score.<name>."),
         (BOTH | {"score.stress": "pss"}, {}, "mine.csv: column 'pss' is missing"),
         (BOTH | {"votes.sad": "x"}, {}, "columns.votes.sad: that word is not in words"),
         (BOTH, {"table": ""}, "the reader `table` needs table, the file's name below root"),
