@@ -24,13 +24,11 @@ class FileFact:
         exists: whether it exists.
         problem: why it cannot be opened, or "".
         twin: an id shared by all files with the same bytes, "" if no other file has them.
-        fps: a video's frame rate by its header; 0 if unknown, and for pictures.
     """
 
     exists: bool
     problem: str = ""
     twin: str = ""
-    fps: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,12 @@ from tqdm import tqdm
 
 from facewave.files import sha256
 from facewave.labels.cleaning import FileFact
-from facewave.pictures import files_of, is_pictures
+from facewave.pictures import files_of
 from facewave.video import Clip
 
 
 def inspect(root: Path, paths: list[str]) -> dict[str, FileFact]:
-    """Whether each clip exists and opens, its frame rate, and which clips have the same bytes."""
+    """Whether each clip exists and opens, and which clips have the same bytes."""
     by_size = defaultdict(list)
     opened = {}
     for path in tqdm(paths, desc=f"clean {root}", unit="clip"):
@@ -39,23 +39,9 @@ def exists(path: Path) -> bool:
 def inspect_clip(path: Path) -> FileFact:
     """Whether an existing clip can be opened; its content is checked by stage extract."""
     files = files_of(path)
-    if not files:
-        return FileFact(exists=True, problem="a folder without pictures")
-    if not files[0].is_file():
+    if files and not files[0].is_file():
         return FileFact(exists=True, problem="not a file")
-    if not any(file.stat().st_size for file in files):
-        return FileFact(exists=True, problem="0 bytes")
-    clip = Clip(path, fps=0.0)
-    if not clip.opened:
-        what = "picture" if is_pictures(path) else "video"
-        problem = f"not a {what}, or its header is damaged or cut off"
-        return FileFact(exists=True, problem=problem)
-    if is_pictures(path):
-        return FileFact(exists=True)
-    frames = clip.frames()
-    problem = "" if next(frames, None) else "no frame can be decoded"
-    frames.close()
-    return FileFact(exists=True, problem=problem, fps=clip.fps)
+    return FileFact(exists=True, problem=Clip(path, fps=0.0).problem)
 
 
 def _digest(path: Path) -> str:
