@@ -1,6 +1,7 @@
 """What the user sees of a mistake: one sentence and an exit code."""
 
 import errno
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,3 +44,10 @@ def test_a_mistake_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_bug_keeps_its_traceback(error: Exception) -> None:
     with pytest.raises(type(error), match="a bug"):
         explain(fails(error))
+
+
+def test_output_goes_to_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
+    explain(lambda: print("✓ José: 50 % ██▃ – …", flush=True))
+    assert written.getvalue() == b"+ Jos\\u00e9: 50 % ##3 - ...\n"
