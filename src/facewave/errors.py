@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-
 # What stands for a character that a terminal's or a log's encoding lacks.
-_PLAIN = {"█": "#", "✓": "+", "✗": "x", "–": "-", "…": "...", "×": "x", "→": "->", "·": "."}
+_PLAIN = {"█": "#", "✓": "+", "✗": "x", "\N{EN DASH}": "-", "…": "...", "→": "->", "·": "."}
 _PLAIN |= dict(zip("▁▂▃▄▅▆▇", "1234567", strict=True))
 
 
