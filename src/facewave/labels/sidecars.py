@@ -30,7 +30,7 @@ _TIMING = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
 # Of WebVTT (<c>, <v Speaker>, </i>, <00:01.500>) and SubRip (<font ...>, {\an8}); "a < b" is text.
 _TAGS = re.compile(r"<(?:/?[A-Za-z]|\d+:)[^<>]*>|\{\\[^{}]*\}")
 _SILENT_BLOCKS = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 _SEPARATORS = re.compile(r"[,;:|()\[\]]")
 _TABLE_LINE = re.compile(r"[-+]?[\d.]+(?:\t|[,;](?! ))")
 _ADVICE = "Correct the subtitles, or take the file away."

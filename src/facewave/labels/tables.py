@@ -24,9 +24,16 @@ from facewave.labels.schema import Reason
 Row = tuple[int, dict[str, str]]
 
 _BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")  # in a cell: one row, one line
+_ENDS = re.compile(r"\r\n?|\n")
 SHEETS = (".xlsx", ".xls")
 _CELLS = 20_000_000  # more than any list of clips has, and what memory holds
 _DIGITS = 9  # more is no clip, no fold and no count
+# How tables of numbers and labels write that there is nothing; names of clips and people stay.
+_NOTHING = {"na", "n/a", "nan", "null", "none", ".", "-", "?"}
+_PARTS = {"train": ("train", "training", "trn"), "val": ("val", "valid", "validation", "dev",
+          "development"), "test": ("test", "testing", "eval")}  # fmt: skip
+_THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2},[0-9]{3}")  # 1,500: fifteen hundred, or 1.5?
+_CLOCK = re.compile(r"(?:([0-9]+):)?([0-5]?[0-9]):([0-5]?[0-9](?:[.,][0-9]+)?)")
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig"}
 _MARKS |= dict.fromkeys((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-16")
 
@@ -102,7 +109,11 @@ def rows(
         records = list(_sheet(path))
     else:
         tab = "\t" if path.suffix.lower() == ".tsv" else ","
-        records = list(_separated(path, text(path, encoding), delimiter or tab))
+        content = text(path, encoding)
+        if told := re.match(r"sep=(.)\r?\n", content):  # a line for Excel
+            content, delimiter = "\n" + content[told.end() :], told[1]
+        records = list(_separated(path, content, delimiter or tab))
+        records = records[1:] if told else records
     if not records:
         raise UserError(f"{path} is empty. Put the corpus's label table there.")
     (_, names), *below = records
@@ -139,7 +150,7 @@ def lines(
         UserError: no such file, not in the encoding, or a line with fewer fields.
     """
     rows = []
-    for number, line in enumerate(text(path, encoding).split("\n"), start=1):
+    for number, line in enumerate(_ENDS.split(text(path, encoding)), start=1):
         if not line.strip():
             continue
         fields = [clean(field) for field in line.strip("\r ").split(separator, count - 1)]
@@ -160,16 +171,42 @@ def clean(field: str) -> str:
     return _BREAKS.sub(" ", field).replace("\0", "\ufffd").strip()
 
 
+def given(field: str) -> str:
+    """A field that holds a number or a label, "" where it says that there is none (NA, nan, .)."""
+    return "" if field.casefold() in _NOTHING else field
+
+
 def whole(field: str, what: str) -> int:
-    """A whole number of at most nine digits, else Unusable is raised."""
-    if not re.fullmatch(r"-?[0-9]+", field) or len(field) > _DIGITS:
+    """A whole number of at most nine digits, as 3 or 3.0, else Unusable is raised."""
+    number = digits(field.removeprefix("-"))
+    if number is None:
         raise Unusable(f"{what} is {field[:40]!r}, not a whole number")
-    return int(field)
+    return -number if field.startswith("-") else number
 
 
 def digits(field: str) -> int | None:
-    """The number that a field of at most nine digits is, else None."""
-    return int(field) if re.fullmatch("[0-9]{1,9}", field) else None
+    """The number that a field of at most nine digits is, as 3 or 3.0, else None."""
+    match = re.fullmatch(rf"([0-9]{{1,{_DIGITS}}})(?:\.0+)?", field)
+    return int(match[1]) if match else None
+
+
+def part(field: str) -> str:
+    """train, val or test, however a table writes it, else Unusable is raised; "" for nothing."""
+    if not field:
+        return ""
+    for part, names in _PARTS.items():
+        if field.casefold() in names:
+            return part
+    raise Unusable(f"split is {field[:40]!r}, not train, val or test")
+
+
+def seconds(field: str, what: str) -> float:
+    """A time in seconds, as 62.5 or 1:02.5, else Unusable is raised."""
+    match = _CLOCK.fullmatch(field)
+    if match is None:
+        return real(field, what)
+    hours, minutes, rest = match.groups("0")
+    return 3600 * int(hours) + 60 * int(minutes) + real(rest, what)
 
 
 def fold(field: str) -> int:
@@ -187,9 +224,10 @@ def count(field: str, what: str) -> int:
 
 
 def real(field: str, what: str) -> float:
-    """A finite number, else Unusable is raised."""
+    """A finite number, as 1.5 or 1,5, else Unusable is raised."""
+    decimal = field if _THOUSANDS.fullmatch(field) else field.replace(",", ".")
     try:
-        number = float(field)
+        number = float(decimal)
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or "_" in field:

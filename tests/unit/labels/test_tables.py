@@ -221,13 +221,13 @@ def test_a_damaged_spreadsheet_is_refused_or_says_the_same(
 
 
 def test_whole_numbers() -> None:
-    for field, number in [("0", 0), ("007", 7), ("-12", -12), ("1" * 9, 111111111)]:
+    for field, number in [("0", 0), ("007", 7), ("-12", -12), ("1" * 9, 111111111), ("2.0", 2)]:
         assert tables.whole(field, "x") == number
     assert tables.count("0", "x") == 0
     with pytest.raises(tables.Unusable, match=r"^votes is '-1', below 0$"):
         tables.count("-1", "votes")
     for field in [
-        "", "x", "1.0", "1e3", "+1", "²", "٣", "1 0", "1_0", "--1", "1" * 10, "9" * 5000, "0x1",
+        "", "x", "1.5", "1e3", "+1", "²", "٣", "1 0", "1_0", "--1", "1" * 10, "9" * 5000, "0x1",
         "1\n",
     ]:  # fmt: skip
         with pytest.raises(tables.Unusable, match=r"^votes is .*, not a whole number$") as caught:
@@ -236,9 +236,9 @@ def test_whole_numbers() -> None:
 
 
 def test_real_numbers() -> None:
-    for field, number in [("0.5", 0.5), ("-1", -1.0), ("1e-2", 0.01), (".5", 0.5)]:
+    for field, number in [("0.5", 0.5), ("-1", -1.0), ("1e-2", 0.01), (".5", 0.5), ("0,5", 0.5)]:
         assert tables.real(field, "x") == number
-    for field in ["", "x", "nan", "inf", "-Infinity", "1e999", "1_0", "0,5", "0x1"]:
+    for field in ["", "x", "nan", "inf", "-Infinity", "1e999", "1_0", "1,500", "0x1"]:
         with pytest.raises(tables.Unusable, match=r"^valence is .*, not a number$"):
             tables.real(field, "valence")
 
