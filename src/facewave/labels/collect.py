@@ -9,7 +9,7 @@ import pandas as pd
 from facewave import video
 from facewave.errors import UserError
 from facewave.labels import cleaning, frames, sidecars, subsets, vocabulary
-from facewave.labels.clips import inspect
+from facewave.labels.clips import inspect, located
 from facewave.labels.corpus import Corpus
 from facewave.labels.readers import get, table, union
 from facewave.labels.records import frame
@@ -118,6 +118,7 @@ def read(source: Source, seed: int) -> pd.DataFrame:
     if not records:
         raise UserError(f"{root}: nothing of {source.corpus.title} is there.")
     raw = frame(records).assign(dataset=source.name)
+    raw["file_path"] = raw["file_path"].map(located(root, raw["file_path"].unique()))
     for line, path in zip(raw.itertuples(), raw["file_path"], strict=True):
         cleaning.check_inside(path, cleaning.where(line))
     if not source.entry.official:

@@ -181,7 +181,7 @@ def test_one_value_and_what_becomes_of_it(tmp_path: Path) -> None:
         *(("split", part, ("part", "val"), None, "") for part in ("dev", "Validation", "VALID")),
         ("split", "NA", ("part", ""), None, ""),
         ("split", "x", ("part", ""), Reason.BAD_VALUE, "split is 'x', not train, val or test"),
-        ("end", "1:02,5", ("end", 62.5), None, ""),
+        ("end", "1:02.5", ("end", 62.5), None, ""),
         *(("valence", empty, ("valence", None), None, "") for empty in ("nan", ".", "N/A", "NULL")),
         ("subject", "NA", ("subject", "NA"), None, ""),
         ("fold", "one", ("fold", None), Reason.BAD_VALUE, "fold is 'one', not a whole number"),
