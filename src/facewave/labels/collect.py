@@ -148,7 +148,8 @@ def collect(entry: Dataset, name: str, settings: Labels) -> tuple[pd.DataFrame, 
     facts = inspect(root, sorted(wanted))
     tables = []
     for source, raw in read_sources:
-        filled = sidecars.fill(with_windows(raw, root, source.entry), facts, root)
+        windows = with_windows(raw, root, source.entry)
+        filled = sidecars.fill(windows, facts, root, source.entry.encoding or "utf-8")
         tables.append(cleaning.clean(filled, facts, rules(source, settings)))
     whole = pd.concat(tables, ignore_index=True)
     cleaning.exclude_copies(whole)  # of two corpora
