@@ -172,21 +172,13 @@ def test_what_is_no_table_in_a_spreadsheet_is_refused(tmp_path: Path) -> None:
         assert "Get it again, or save it as CSV" in message
 
 
-def test_a_sheet_with_a_cell_far_away_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sheet_that_needs_all_memory_is_refused(tmp_path: Path) -> None:
     path = sheet(tmp_path / "t.xlsx", ["a", "b"], [1, "x"], [2, "y"])
-    monkeypatch.setattr(tables, "_CELLS", 6)
-    assert len(tables.rows(path, ("a",))) == 2
-    monkeypatch.setattr(tables, "_CELLS", 5)
-    assert "has a sheet of 3 rows and 2 columns" in refusal(path, "a")
-    monkeypatch.undo()
     book = openpyxl.load_workbook(path)
     assert book.active is not None
     book.active["XFD1048576"] = "x"
-    book.create_sheet("other")
     book.save(path)
-    assert "has a sheet of 1048576 rows and 16384 columns" in refusal(path, "a")
+    assert "(its reader has crashed)" in refusal(path, "a")
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +188,7 @@ def spreadsheet(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     cut=st.floats(0, 1), flips=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), max_size=4)
