@@ -1,6 +1,8 @@
 """Errors for people: a clear sentence instead of a traceback, and an exit code."""
 
+import codecs
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +15,9 @@ EXTRAS = dict.fromkeys(
     ("dvc", "dvc_data", "dvclive", "jinja2", "onnxruntime", "sklearn", "torch", "torchvision"),
     "train",
 ) | dict.fromkeys(("accelerate", "peft", "transformers"), "language")
+# What stands for a character that a terminal's or a log's encoding lacks.
+_PLAIN = {"█": "#", "✓": "+", "✗": "x", "\N{EN DASH}": "-", "…": "...", "→": "->", "·": "."}
+_PLAIN |= dict(zip("▁▂▃▄▅▆▇", "1234567", strict=True))
 
 
 class UserError(Exception):
@@ -41,12 +46,17 @@ def extras() -> Iterator[None]:
 def explain(call: Callable[[], None]) -> None:
     """Run ``call``; turn what the user can fix into one sentence and a non-zero exit code.
 
-    Anything else is a bug and keeps its traceback.
+    Output goes to any encoding: what it lacks is written in plainer characters. Anything else is a
+    bug and keeps its traceback.
 
     Raises:
         SystemExit: 2 for a mistake in the input, 1 for a full disk or other trouble with files,
             130 for Ctrl-C.
     """
+    codecs.register_error("plainer", _plainer)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plainer")
     try:
         with extras():
             call()
@@ -81,6 +91,14 @@ def native_log_off() -> Iterator[None]:
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
+
+
+def _plainer(error: UnicodeError) -> tuple[str, int]:
+    """The handler of characters that cannot be encoded (codecs.register_error)."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    character = error.object[error.start]
+    return _PLAIN.get(character, f"\\u{ord(character):04x}"), error.start + 1
 
 
 def _stop(sentence: str, code: int) -> NoReturn:

@@ -1,32 +1,32 @@
-"""Decodes clips with OpenCV: quietly, on one thread, opening no other file.
+"""Decodes clips: videos with FFmpeg, pictures with OpenCV; on one thread, opening no other file.
 
-A clip is a video, one picture, or a folder of pictures in the order of their numbers.
+A clip is a video, one picture, or a folder of pictures in the order of their numbers. Of several
+streams of pictures in a video, the one that FFmpeg takes by default is read. Nothing of the
+machine's environment changes what is decoded.
 """
 
 import math
-import os
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-# OpenCV reads these when it is imported and when it opens a file: set them before the import.
-# FFmpeg's complaints about damaged files are silenced: ours name the file.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-# Containers only: a playlist named like a clip could open any other file, and a raw stream has no
-# frame times.
-os.environ.setdefault(
-    "OPENCV_FFMPEG_CAPTURE_OPTIONS",
-    "format_whitelist;mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,ogg,gif",
-)
+import av
 import cv2
 import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from facewave import unreadable
 from facewave.pictures import files_of, is_pictures, times
 
+# Containers only: a playlist named like a clip could open any other file, and a raw stream has no
+# frame times.
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,ogg,gif"
 # Decoders with several threads slow each other down; with one each, two processes scale 1.99x.
 cv2.setNumThreads(1)
+av.logging.set_level(None)  # FFmpeg's complaints about damaged files: ours name the file
 
 _DEFAULT_FPS = 25.0  # where the header's frame rate is missing or impossible
 _LONGEST_S = 10.0  # a frame's longest duration, unless the header promises a longer clip
@@ -53,33 +53,53 @@ class Clip:
     """A clip, read once from front to end.
 
     Attributes:
-        opened: whether it could be opened.
+        problem: why it cannot be opened, "" if it can.
         fps: the header's; for pictures, the one that was passed.
         width, height: the header's, in pixels, upright; for pictures, those of the first.
         declared_frames: the header's number of frames; for pictures, how many there are.
+        duration: the seconds that the header promises to show, 0 if it says nothing; of a cut clip
+            they may be fewer than its frames take.
         decoded: frames read so far.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
         """Open a clip; only pictures, which have no times of their own, need ``fps``."""
-        self.decoded = 0
+        self.decoded, self.duration, self.problem = 0, 0.0, ""
         self._pictures = files_of(path) if is_pictures(path) else []
-        self._capture = None
-        self._stretch = 1.0
+        self._video: tuple[InputContainer, VideoStream] | None = None
+        self._frame: av.VideoFrame | None = None
+        self._ahead: av.VideoFrame | None = None
+        self.width = self.height = self.declared_frames = 0
         if is_pictures(path):
             decoded = map(_read_picture, self._pictures)
             first = next((picture for picture in decoded if picture is not None), None)
-            self.opened, self.fps = first is not None, fps
-            self.height, self.width = (0, 0) if first is None else first.shape[:2]
-            self.declared_frames = len(self._pictures)
+            self.fps, self.declared_frames = fps, len(self._pictures)
+            if first is None:
+                self.problem = unreadable.why(self._pictures[0] if self._pictures else path)
+            else:
+                self.height, self.width = first.shape[:2]
             return
-        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-        self.opened = bool(self._capture.isOpened())
-        self.fps = float(self._capture.get(cv2.CAP_PROP_FPS))
-        self._stretch = _pixel_aspect(self._capture)
-        self.width = round(int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)) * self._stretch)
-        self.height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        self.declared_frames = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        self.fps = 0.0
+        try:
+            self._video = _open(path)
+        except (av.FFmpegError, OSError, ValueError):
+            self.problem = unreadable.why(path)
+            return
+        container, stream = self._video
+        self._packets = container.demux(stream)
+        self.fps = float(stream.average_rate or stream.guessed_rate or 0)
+        self._ahead = next(self._decoded(), None)  # only a frame tells how far it is turned
+        if self._ahead is None:
+            self.problem = f"no frame can be decoded ({stream.codec_context.name})"
+        self._turns = 0 if self._ahead is None else round(self._ahead.rotation / 90)
+        size = (stream.width, stream.height)[:: -1 if self._turns % 2 else 1]
+        self._stretch = _pixel_aspect(stream, turned=self._turns % 2 != 0)
+        self.width, self.height = round(size[0] * self._stretch), size[1]
+        if stream.duration and stream.time_base:
+            self.duration = float(stream.duration * stream.time_base)
+        elif container.duration:
+            self.duration = container.duration / av.time_base
+        self.declared_frames = stream.frames or math.floor(self.duration * self.fps + 0.5)
 
     def frames(self, rate: float = math.inf) -> Generator[Frame]:
         """The clip's frames; with a finite rate, the first in each interval of 1 / rate seconds."""
@@ -136,43 +156,87 @@ class Clip:
             following = next(wanted, None)
 
     def _read(self) -> Generator[float]:
-        """Advance frame by frame; yield the container's times."""
-        if self._capture is None:
+        """Advance frame by frame; yield the container's times, NaN where it has none."""
+        if self._video is None:
             yield from times(self._pictures, self.fps)
             return
-        try:
-            while self._capture.grab():
-                yield self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        finally:
-            self._capture.release()
+        with self._video[0]:
+            for frame in self._decoded():
+                self._frame = frame
+                yield math.nan if frame.time is None else frame.time
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        """The frames of a video; damaged packets are passed over."""
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            yield ahead
+        for packet in self._packets:
+            with suppress(av.FFmpegError):
+                yield from packet.decode()
 
     def _picture(self, number: int) -> NDArray[np.uint8] | None:
         """The frame that was read last, None if it cannot be decoded."""
-        if self._capture is None:
+        if self._frame is None:
             picture = _read_picture(self._pictures[number])
             return None if picture is None else _rgb(picture)
-        ok, picture = self._capture.retrieve()
-        if not ok:
-            return None
+        picture = self._frame.to_ndarray(format="rgb24", interpolation="BICUBIC")
+        picture = np.rot90(picture, self._turns)
         if self._stretch != 1:
-            picture = cv2.resize(picture, (self.width, picture.shape[0]))
-        return _rgb(picture)
+            picture = cv2.resize(picture, (self.width, self.height))
+        return np.ascontiguousarray(picture)
 
 
-def _pixel_aspect(capture: cv2.VideoCapture) -> float:
+def frame_times(path: Path) -> list[float]:
+    """The times of a video's frames (s from the first), without decoding them; [] if it has none.
+
+    Frames that were cut away without encoding the rest anew are left out, as in ``Clip``.
+    """
+    if is_pictures(path):
+        return []
+    try:
+        container, stream = _open(path)
+    except (av.FFmpegError, OSError, ValueError):
+        return []
+    marks = []
+    with container, suppress(av.FFmpegError):
+        for packet in container.demux(stream):
+            if packet.pts is not None and not packet.is_discard:
+                marks.append(float(packet.pts * packet.time_base))
+    return [mark - min(marks) for mark in sorted(marks)]
+
+
+def _open(path: Path) -> tuple[InputContainer, VideoStream]:
+    """A video and the stream of pictures that is shown by default.
+
+    Raises:
+        av.FFmpegError: it is no video, or damaged.
+        ValueError: it has no pictures, or none that can be decoded.
+    """
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+    container = av.open(f"file:{path}", options=options, metadata_errors="replace")
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream) or stream.codec_context is None:
+        container.close()
+        raise ValueError("no pictures that can be decoded")
+    stream.codec_context.thread_count = 1
+    return container, stream
+
+
+def _pixel_aspect(stream: VideoStream, turned: bool) -> float:
     """A pixel's width over its height, in the upright picture."""
-    wide, high = (capture.get(p) for p in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
-    aspect = wide / high if wide > 0 and high > 0 else 1.0
+    aspect = float(stream.sample_aspect_ratio or 1)
     if not 0.2 <= aspect <= 5:  # a damaged header
         return 1.0
-    turned = capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 != 0
     return 1 / aspect if turned else aspect
 
 
 def _read_picture(path: Path) -> NDArray[np.uint8] | None:
+    """A picture, BGR; None if it cannot be decoded, is cut off, or is larger than any camera's."""
     try:
+        if not unreadable.is_whole(path):
+            return None
         return cv2.imread(str(path))
-    except cv2.error:  # a header that claims billions of pixels
+    except (OSError, cv2.error):
         return None
 
 

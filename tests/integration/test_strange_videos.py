@@ -10,10 +10,11 @@ import av
 import cv2
 import numpy as np
 import pytest
+from av.stream import Disposition
 from numpy.typing import NDArray
 from PIL import Image
 
-from facewave.video import Clip
+from facewave.video import Clip, frame_times
 from running import ROOT
 
 N_FRAMES = 12
@@ -114,6 +115,7 @@ FORMS = {
     "flash": Form("flv", "flv1", "yuv420p", slack=6),
     "mpeg": Form("mpg", "mpeg1video", "yuv420p", slack=6),
     "transport stream": Form("ts", "libx264", "yuv420p"),
+    "av1": Form("mp4", "libsvtav1", "yuv420p", options={"preset": "12"}),
     "b frames": Form("mp4", "libx264", "yuv420p", options={"bf": "3", "g": "12"}),
 }
 
@@ -254,3 +256,44 @@ def test_pictures_of_one_clip_may_differ_in_size(tmp_path: Path, pictures: list[
     assert [picture.shape[1::-1] for picture in decoded(tmp_path)] == 3 * sizes
     clip = Clip(tmp_path, 25)
     assert (clip.width, clip.height) == (160, 224)  # of the first
+
+
+def test_a_clip_cut_without_encoding_it_anew_is_whole(
+    tmp_path: Path, pictures: list[Picture]
+) -> None:
+    whole = encode(tmp_path / "whole.mp4", pictures, options={"bf": "0"})
+    cut = tmp_path / "cut.mp4"
+    options = {"avoid_negative_ts": "disabled", "use_editlist": "1"}
+    with av.open(whole) as source, av.open(cut, "w", options=options) as target:
+        stream = source.streams.video[0]
+        copied = target.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.dts is not None:  # the first five frames come before time 0: an edit list
+                packet.pts -= round(0.2 / packet.time_base)
+                packet.dts -= round(0.2 / packet.time_base)
+                packet.stream = copied
+                target.mux(packet)
+    clip = Clip(cut, 25)
+    shown = [picture for _, _, picture in clip.frames()]
+    assert len(shown) == len(pictures) - 5 < clip.declared_frames
+    assert clip.duration == pytest.approx(len(shown) / 25, abs=0.005)  # what the edit list shows
+    np.testing.assert_array_equal(shown[0], decoded(whole)[5])
+    assert frame_times(cut) == pytest.approx(times(cut), abs=1e-6)
+
+
+def test_the_stream_that_is_shown_by_default_is_read(
+    tmp_path: Path, pictures: list[Picture]
+) -> None:
+    path = tmp_path / "two.mkv"
+    with av.open(path, "w") as container:
+        streams = [container.add_stream("libx264", rate=25) for _ in range(2)]
+        for stream, size, is_default in zip(streams, (64, 160), (False, True), strict=True):
+            stream.width, stream.height, stream.pix_fmt = size, size, "yuv420p"
+            stream.disposition = Disposition.default if is_default else Disposition(0)
+        for stream in streams:
+            for picture in pictures:
+                small = cv2.resize(picture, (stream.width, stream.height)).astype(np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(small)))
+            container.mux(stream.encode())
+    assert Clip(path, 25).width == 160
+    assert len(decoded(path)) == len(pictures)

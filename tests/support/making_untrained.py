@@ -81,8 +81,8 @@ def handmade(
     )
     seen = {name: each for name, each in zip(names, looks, strict=False) if each}
     moved = {name: each for name, each in zip(names, moves, strict=False) if each}
-    nothing = (Path(), 25.0, Path(), pd.DataFrame(), {"k": 3}, None, None, {})
-    return Handmade(table, {}, *nothing, seen, moved, config)
+    nothing = (Path(), 25.0, Path(), pd.DataFrame(), {"k": 3})
+    return Handmade(table, {}, *nothing, looks=seen, moves=moved, config=config)
 
 
 def given(

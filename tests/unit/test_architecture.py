@@ -22,7 +22,7 @@ BESIDE = "demo"  # makes the demo's clips: before the pipeline, and no part of i
 SHARED = {"facewave"} | {
     f"facewave.{name}"
     for name in ("assets", "cluster", "errors", "figures", "files", "functionals", "hashes",
-                 "params", "pictures", "pool", "shards", "video")
+                 "params", "pictures", "pool", "shards", "unreadable", "video")
 }  # fmt: skip
 GEOMETRY = {"facewave.landmarks.headpose", "facewave.faces.align"}  # pure, and of use downstream
 FILES = sorted(PACKAGE.rglob("*.py"))

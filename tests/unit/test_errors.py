@@ -1,7 +1,9 @@
 """What the user sees of a mistake: one sentence and an exit code."""
 
 import errno
+import io
 import re
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -74,3 +76,10 @@ def test_a_mistake_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_bug_keeps_its_traceback(error: Exception) -> None:
     with pytest.raises(type(error), match="a bug"):
         explain(fails(error))
+
+
+def test_output_goes_to_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
+    explain(lambda: print("✓ José: 50 % ██▃ …", flush=True))
+    assert written.getvalue() == b"+ Jos\\u00e9: 50 % ##3 ...\n"

@@ -36,7 +36,7 @@ def times(clip: Clip) -> list[float]:
 
 
 def facts(clip: Clip) -> tuple[bool, float, int, int, int]:
-    return clip.opened, clip.fps, clip.width, clip.height, clip.declared_frames
+    return not clip.problem, clip.fps, clip.width, clip.height, clip.declared_frames
 
 
 def test_a_video_has_the_containers_times_and_facts_a_picture_its_own(tmp_path: Path) -> None:
@@ -65,11 +65,11 @@ def test_what_is_no_video_or_picture_is_not_opened(tmp_path: Path) -> None:
     for content in (b"", b"just text", bytes(5000)):
         (tmp_path / "a.mp4").write_bytes(content)
         clip = Clip(tmp_path / "a.mp4", fps=25)
-        assert not clip.opened
+        assert clip.problem
         assert list(clip.frames()) == []
     (tmp_path / "a.png").write_bytes(b"no picture")
     alone = Clip(tmp_path / "a.png", fps=10)
-    assert not alone.opened
+    assert alone.problem
     assert reds(alone) == [None]
     (tmp_path / "a.png").unlink()
     empty = Clip(tmp_path, fps=10)  # other files in a folder are no frames
@@ -98,6 +98,61 @@ def test_a_folders_pictures_come_in_the_order_of_their_numbers_which_give_their_
             write_picture(folder / f"{name}.png", red=red)
         assert reds(Clip(folder, fps=10)) == [1, 2, 3]
         assert times(Clip(folder, fps=10)) == pytest.approx([0, 0.1, 0.2])
+
+
+def test_pictures_are_ordered_by_all_numbers_and_timed_by_the_one_that_varies(
+    tmp_path: Path,
+) -> None:
+    orders: dict[str, tuple[str, list[int]]] = {
+        "running numbers": ("{}.png", [1, 2, 10, 11]),
+        "the face last": ("frame_{}_0.png", [1, 2, 10, 11]),
+        "a word last": ("frame{}_crop.png", [1, 2, 10, 11]),
+        "a number before": ("take7-{}.png", [8, 9, 10, 11]),
+    }
+    for name, (pattern, numbers) in orders.items():
+        for number in numbers:
+            write_picture(tmp_path / name / pattern.format(number), red=10 * number)
+        clip = Clip(tmp_path / name, fps=10)
+        assert reds(clip) == [10 * number for number in numbers], name
+        assert times(Clip(tmp_path / name, 10)) == pytest.approx(
+            [(number - numbers[0]) / 10 for number in numbers]
+        ), name
+    for red, name in enumerate(("0.00", "0.12", "1.00", "10.5"), start=1):  # two numbers vary
+        write_picture(tmp_path / "seconds" / f"{name}.png", red=red)
+    assert reds(Clip(tmp_path / "seconds", 10)) == [1, 2, 3, 4]
+    assert times(Clip(tmp_path / "seconds", 10)) == pytest.approx([0, 0.1, 0.2, 0.3])
+    (tmp_path / "seconds/0.50.png").symlink_to("0.50.png")  # to itself: no picture
+    assert len(files_of(tmp_path / "seconds")) == 4
+
+
+def test_what_is_no_clip_is_named_for_what_it_is(tmp_path: Path) -> None:
+    write_video(tmp_path / "whole.mp4")
+    whole = (tmp_path / "whole.mp4").read_bytes()
+    write_picture(tmp_path / "whole.png")
+    write_picture(tmp_path / "whole.jpg")
+    contents = {
+        "lfs.flv": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        "dvc.mp4": (b"outs:\n- md5: 0123\n  path: dvc.mp4\n", "dvc pull"),
+        "page.mp4": (b"\xef\xbb\xbf\n<!DOCTYPE html><html>", "a web page"),
+        "zeros.mp4": (bytes(100_000), "nothing but zeros"),
+        "raw.mp4": (b"\0\0\0\1\x67" + b"x" * 99, "a raw stream"),
+        "mxf.mp4": (bytes.fromhex("060e2b34") + b"x" * 99, "MXF"),
+        "part.mp4": (whole[: whole.index(b"moov")], "without its index"),
+        "drm.mp4": (whole[:28] + b"pssh" + bytes(99), "encrypted"),
+        "empty.mp4": (b"", "0 bytes"),
+        "half.png": ((tmp_path / "whole.png").read_bytes()[:-20], "not a picture"),
+        "half.jpg": ((tmp_path / "whole.jpg").read_bytes()[:-20], "not a picture"),
+    }
+    for name, (content, problem) in contents.items():
+        (tmp_path / name).write_bytes(content)
+        clip = Clip(tmp_path / name, 25)
+        assert problem in clip.problem, name
+        assert [picture for _, _, picture in clip.frames() if picture is not None] == [], name
+    wide = bytearray((tmp_path / "whole.png").read_bytes())
+    wide[16:24] = struct.pack(">2I", 20_000, 7_000)
+    wide[29:33] = struct.pack(">I", zlib.crc32(wide[12:29]))
+    (tmp_path / "whole.png").write_bytes(wide)
+    assert "140 megapixels" in Clip(tmp_path / "whole.png", 25).problem
 
 
 def test_a_broken_picture_is_a_frame_that_shows_nothing(tmp_path: Path) -> None:

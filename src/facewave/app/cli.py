@@ -20,7 +20,8 @@ app = typer.Typer(
 datasets = typer.Typer()
 app.add_typer(datasets, name="datasets")
 answers = typer.Typer(
-    no_args_is_help=True, help="Answers that people compare without sharing data."
+    no_args_is_help=True,
+    help="Answers that people compare without sharing data.\n\nExample: facewave answers export ours.zip",
 )
 app.add_typer(answers, name="answers")
 

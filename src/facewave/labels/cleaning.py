@@ -22,15 +22,13 @@ class FileFact:
 
     Attributes:
         exists: whether it exists.
-        problem: why it cannot be opened, or "".
+        problem: why it cannot be opened, or, if it does not exist, what lies there instead; or "".
         twin: an id shared by all files with the same bytes, "" if no other file has them.
-        fps: a video's frame rate by its header; 0 if unknown, and for pictures.
     """
 
     exists: bool
     problem: str = ""
     twin: str = ""
-    fps: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +94,9 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
 
     path = table["file_path"]
     fact = path.map(lambda name: facts.get(name, FileFact(exists=False)))
-    _exclude(table, ~fact.map(lambda f: f.exists).astype(bool), Reason.MISSING_FILE, path)
     problem = fact.map(lambda f: f.problem)
+    is_missing = ~fact.map(lambda f: f.exists).astype(bool)
+    _exclude(table, is_missing, Reason.MISSING_FILE, path + problem)
     _exclude(table, problem != "", Reason.UNREADABLE_FILE, path + ": " + problem)
     _exclude(table, of_label, raw["problem"], raw["note"])
     _judge_votes(table, rules)

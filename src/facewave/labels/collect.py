@@ -1,15 +1,15 @@
 """From an entry of params.yaml to one cleaned table: its corpus, or the several of a union."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from facewave import functionals
+from facewave import functionals, video
 from facewave.errors import UserError
 from facewave.labels import cleaning, frames, sidecars, subsets, vocabulary
-from facewave.labels.clips import exists, inspect
+from facewave.labels.clips import exists, inspect, located
 from facewave.labels.corpus import Corpus
 from facewave.labels.readers import get, table, union
 from facewave.labels.records import frame
@@ -135,6 +135,8 @@ def read(source: Source, seed: int) -> pd.DataFrame:
     if not records:
         raise UserError(f"{root}: nothing of {source.corpus.title} is there.")
     raw = frame(records).assign(dataset=source.name)
+    if not source.entry.features:
+        raw["file_path"] = raw["file_path"].map(located(root, raw["file_path"].unique()))
     for line, path in zip(raw.itertuples(), raw["file_path"], strict=True):
         cleaning.check_inside(path, cleaning.where(line))
     if not source.entry.official:
@@ -166,7 +168,9 @@ def collect(entry: Dataset, name: str, settings: Labels) -> tuple[pd.DataFrame, 
     facts = facts_of(entry, sorted(wanted))
     tables = []
     for source, raw in read_sources:
-        filled = sidecars.fill(with_windows(raw, facts, source.entry), facts, Path(entry.root))
+        windows = with_windows(raw, Path(entry.root), source.entry)
+        encoding = source.entry.encoding or "utf-8"
+        filled = sidecars.fill(windows, facts, Path(entry.root), encoding)
         tables.append(cleaning.clean(filled, facts, rules(source, settings)))
     whole = pd.concat(tables, ignore_index=True)
     cleaning.exclude_copies(whole)  # of two corpora
@@ -189,18 +193,23 @@ def facts_of(entry: Dataset, paths: list[str]) -> dict[str, cleaning.FileFact]:
     return inspect(Path(entry.root), paths)
 
 
-def with_windows(
-    raw: pd.DataFrame, facts: Mapping[str, cleaning.FileFact], entry: Dataset
-) -> pd.DataFrame:
-    """Set start and end of rows about one frame, by the frame rate of the video or pictures."""
+def with_windows(raw: pd.DataFrame, root: Path, entry: Dataset) -> pd.DataFrame:
+    """Set start and end of rows about one frame, by the frame's own time in its video."""
     of_frames = raw[raw["frame"].notna()]
-    rates = {path: fact.fps for path, fact in facts.items()}
+    times_of = {path: video.frame_times(root / path) for path in of_frames["file_path"].unique()}
     spans = [
-        frames.window(row.frame / (rates.get(row.file_path) or entry.fps), entry.window)
+        frames.window(_time(row.frame, times_of[row.file_path], entry.fps), entry.window)
         for row in of_frames.itertuples()
     ]
     windows = pd.DataFrame(spans, of_frames.index, columns=["start", "end"]).reindex(raw.index)
     return raw.assign(**windows.fillna(raw[["start", "end"]]))
+
+
+def _time(frame: int, times: Sequence[float], fps: float) -> float:
+    """A frame's time (s); beyond a video's end, and of pictures, by the frame rate."""
+    if frame < len(times):
+        return times[frame]
+    return times[-1] + (frame + 1 - len(times)) / fps if times else frame / fps
 
 
 def rules(source: Source, settings: Labels) -> cleaning.Rules:

@@ -1,8 +1,9 @@
 """Corpora that label every frame: every n-th label becomes a row about the time around it."""
 
+import os
 from pathlib import Path
 
-from facewave.pictures import PICTURES, number
+from facewave import pictures
 
 
 def window(time: float, length: float) -> tuple[float, float]:
@@ -12,8 +13,6 @@ def window(time: float, length: float) -> tuple[float, float]:
 
 def numbers(folder: Path) -> list[int] | None:
     """The numbers of a folder's pictures (``00001.jpg``) in order, or None: no folder."""
-    try:
-        files = list(folder.iterdir())
-    except OSError:  # not there, no folder, or a name that no folder can have
+    if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises for names that are too long
         return None
-    return sorted(number(path) for path in files if path.suffix.lower() in PICTURES)
+    return sorted(pictures.numbers(pictures.files_of(folder)) or [])

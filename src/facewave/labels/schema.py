@@ -171,11 +171,11 @@ def read_words(path: Path) -> tuple[str, ...]:
 
 
 @cache
-def _counterparts() -> dict[str, str]:
-    """Every word of vocabulary.csv, in lower case, and what it is among the seven."""
+def _vocabulary() -> dict[str, str]:
+    """Every word of vocabulary.csv, in lower case, and what it is among the seven, "" if none."""
     content = resources.files("facewave.labels").joinpath("vocabulary.csv").read_text("utf-8")
     rows = csv.DictReader(content.splitlines())
-    return {row["word"].lower(): row["common"] for row in rows if row["common"]}
+    return {row["word"].lower(): row["common"] for row in rows}
 
 
 def common(words: Iterable[str]) -> dict[str, str]:
@@ -187,9 +187,19 @@ def common(words: Iterable[str]) -> dict[str, str]:
     counterparts = {}
     for word in words:
         adjective = re.sub("ly$", "", re.sub("ily$", "y", word.lower()))
-        known = _counterparts()
-        counterparts[word] = known.get(word.lower(), known.get(adjective, word.lower()))
+        known = _vocabulary()
+        common = known.get(word.lower()) or known.get(adjective)
+        counterparts[word] = common or word.lower()
     return counterparts
+
+
+def spoken(word: str) -> str:
+    """A label as a person would write it: sadness_helplessness -> sadness and helplessness.
+
+    An underscore between two emotions is "and", any other a blank: no_pain -> no pain.
+    """
+    parts = word.split("_")
+    return (" and " if all(part.lower() in _vocabulary() for part in parts) else " ").join(parts)
 
 
 def components(word: str) -> frozenset[str]:

@@ -9,6 +9,7 @@ import html
 import math
 import os
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -30,7 +31,7 @@ _TIMING = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
 # Of WebVTT (<c>, <v Speaker>, </i>, <00:01.500>) and SubRip (<font ...>, {\an8}); "a < b" is text.
 _TAGS = re.compile(r"<(?:/?[A-Za-z]|\d+:)[^<>]*>|\{\\[^{}]*\}")
 _SILENT_BLOCKS = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 _SEPARATORS = re.compile(r"[,;:|()\[\]]")
 _TABLE_LINE = re.compile(r"[-+]?[\d.]+(?:\t|[,;](?! ))")
 _ADVICE = "Correct the subtitles, or take the file away."
@@ -46,17 +47,18 @@ class Cue:
     lines: tuple[str, ...]
 
 
-def fill(raw: pd.DataFrame, facts: Mapping[str, FileFact], root: Path) -> pd.DataFrame:
+def fill(
+    raw: pd.DataFrame, facts: Mapping[str, FileFact], root: Path, encoding: str = "utf-8"
+) -> pd.DataFrame:
     """Give records without a transcript, windows being set, the one beside their clip.
 
-    Raises:
-        UserError: a file beside a clip is not UTF-8, or no subtitles.
+    A file that cannot be read gives none, which a line on the terminal says.
     """
     # Some corpora have a label file for each clip, named after it: in the folders of label files
     # that are .txt no .txt is a transcript.
     tables_used = map(PurePosixPath, raw["table"].unique())
     listed = {str(table.parent) for table in tables_used if table.suffix.lower() == ".txt"}
-    beside = cache(lambda path: _read(root, path, listed))
+    beside = cache(lambda path: _read_or_say(root, path, listed, encoding))
 
     def transcript(path: str, start: float, end: float) -> str:
         fact = facts.get(path)
@@ -92,7 +94,15 @@ def parse(content: str, where: str) -> list[Cue]:
     return _once(sorted(cues, key=lambda cue: cue.start))
 
 
-def _read(root: Path, path: str, listed: Collection[str]) -> list[Cue]:
+def _read_or_say(root: Path, path: str, listed: Collection[str], encoding: str) -> list[Cue]:
+    try:
+        return _read(root, path, listed, encoding)
+    except (UserError, OSError) as error:
+        print(f"no transcript of {path}: {error}", file=sys.stderr)
+        return []
+
+
+def _read(root: Path, path: str, listed: Collection[str], encoding: str) -> list[Cue]:
     """The cues beside a clip, [] if there are none."""
     if path.lower().endswith(PICTURES):  # nothing is said in one picture; captions lie there
         return []
@@ -103,8 +113,10 @@ def _read(root: Path, path: str, listed: Collection[str]) -> list[Cue]:
         if not os.path.isfile(file):  # noqa: PTH113  (Path's raises for a name that none can have)
             continue
         if suffix != ".txt":
-            return parse(tables.text(file), str(file))
-        if str(stem.parent) not in listed and not is_annotation(text := tables.text(file)):
+            return parse(tables.text(file, encoding), str(file))
+        if str(stem.parent) not in listed and not is_annotation(
+            text := tables.text(file, encoding)
+        ):
             return [Cue(-math.inf, math.inf, _lines([text]))]
     return []
 

@@ -7,16 +7,13 @@ otherwise the one that the corpus declares, by default UTF-8. Nothing is guessed
 import codecs
 import csv
 import io
+import json
 import math
 import re
-import zipfile
-import zlib
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
-from functools import reduce
 from pathlib import Path
-from typing import Any
-
-from python_calamine import CalamineError, CalamineWorkbook
 
 from facewave.errors import UserError
 from facewave.labels.schema import Reason
@@ -24,9 +21,16 @@ from facewave.labels.schema import Reason
 Row = tuple[int, dict[str, str]]
 
 _BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")  # in a cell: one row, one line
+_ENDS = re.compile(r"\r\n?|\n")
 SHEETS = (".xlsx", ".xls")
-_CELLS = 20_000_000  # more than any list of clips has, and what memory holds
+_SHEET_S = 120  # a sheet of 100,000 rows takes two
 _DIGITS = 9  # more is no clip, no fold and no count
+# How tables of numbers and labels write that there is nothing; names of clips and people stay.
+_NOTHING = {"na", "n/a", "nan", "null", "none", ".", "-", "?"}
+_PARTS = {"train": ("train", "training", "trn"), "val": ("val", "valid", "validation", "dev",
+          "development"), "test": ("test", "testing", "eval")}  # fmt: skip
+_THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2},[0-9]{3}")  # 1,500: fifteen hundred, or 1.5?
+_CLOCK = re.compile(r"(?:([0-9]+):)?([0-5]?[0-9]):([0-5]?[0-9](?:[.,][0-9]+)?)")
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig"}
 _MARKS |= dict.fromkeys((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-16")
 
@@ -102,7 +106,11 @@ def rows(
         records = list(_sheet(path))
     else:
         tab = "\t" if path.suffix.lower() == ".tsv" else ","
-        records = list(_separated(path, text(path, encoding), delimiter or tab))
+        content = text(path, encoding)
+        if told := re.match(r"sep=(.)\r?\n", content):  # a line for Excel
+            content, delimiter = "\n" + content[told.end() :], told[1]
+        records = list(_separated(path, content, delimiter or tab))
+        records = records[1:] if told else records
     if not records:
         raise UserError(f"{path} is empty. Put the corpus's label table there.")
     (_, names), *below = records
@@ -139,7 +147,7 @@ def lines(
         UserError: no such file, not in the encoding, or a line with fewer fields.
     """
     rows = []
-    for number, line in enumerate(text(path, encoding).split("\n"), start=1):
+    for number, line in enumerate(_ENDS.split(text(path, encoding)), start=1):
         if not line.strip():
             continue
         fields = [clean(field) for field in line.strip("\r ").split(separator, count - 1)]
@@ -160,16 +168,42 @@ def clean(field: str) -> str:
     return _BREAKS.sub(" ", field).replace("\0", "\ufffd").strip()
 
 
+def given(field: str) -> str:
+    """A field that holds a number or a label, "" where it says that there is none (NA, nan, .)."""
+    return "" if field.casefold() in _NOTHING else field
+
+
 def whole(field: str, what: str) -> int:
-    """A whole number of at most nine digits, else Unusable is raised."""
-    if not re.fullmatch(r"-?[0-9]+", field) or len(field) > _DIGITS:
+    """A whole number of at most nine digits, as 3 or 3.0, else Unusable is raised."""
+    number = digits(field.removeprefix("-"))
+    if number is None:
         raise Unusable(f"{what} is {field[:40]!r}, not a whole number")
-    return int(field)
+    return -number if field.startswith("-") else number
 
 
 def digits(field: str) -> int | None:
-    """The number that a field of at most nine digits is, else None."""
-    return int(field) if re.fullmatch("[0-9]{1,9}", field) else None
+    """The number that a field of at most nine digits is, as 3 or 3.0, else None."""
+    match = re.fullmatch(rf"([0-9]{{1,{_DIGITS}}})(?:\.0+)?", field)
+    return int(match[1]) if match else None
+
+
+def part(field: str) -> str:
+    """train, val or test, however a table writes it, else Unusable is raised; "" for nothing."""
+    if not field:
+        return ""
+    for part, names in _PARTS.items():
+        if field.casefold() in names:
+            return part
+    raise Unusable(f"split is {field[:40]!r}, not train, val or test")
+
+
+def seconds(field: str, what: str) -> float:
+    """A time in seconds, as 62.5 or 1:02.5, else Unusable is raised."""
+    match = _CLOCK.fullmatch(field)
+    if match is None:
+        return real(field, what)
+    hours, minutes, rest = match.groups("0")
+    return 3600 * int(hours) + 60 * int(minutes) + real(rest, what)
 
 
 def fold(field: str) -> int:
@@ -187,9 +221,10 @@ def count(field: str, what: str) -> int:
 
 
 def real(field: str, what: str) -> float:
-    """A finite number, else Unusable is raised."""
+    """A finite number, as 1.5 or 1,5, else Unusable is raised."""
+    decimal = field if _THOUSANDS.fullmatch(field) else field.replace(",", ".")
     try:
-        number = float(field)
+        number = float(decimal)
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or "_" in field:
@@ -212,46 +247,31 @@ def _separated(path: Path, content: str, delimiter: str) -> Iterator[tuple[int, 
 def _sheet(path: Path) -> Iterator[tuple[int, list[str]]]:
     if not path.is_file():
         text(path)  # says what is wrong
-    _check_extent(path)
-    try:
-        sheet = CalamineWorkbook.from_path(path).get_sheet_by_index(0)
-        cells = sheet.to_python(skip_empty_area=False)
-    except CalamineError as error:
-        raise UserError(
-            f"{path} is no readable spreadsheet ({error}). Get it again, or save it as CSV."
-        ) from None
+    cells = _sheet_cells(path)
     # Sheets are as wide as their widest row: columns without a name are no columns.
     named = [i for i, cell in enumerate(cells[0]) if cell != ""] if cells else []
     for line, row in enumerate(cells, start=1):
-        yield line, [_cell(row[i]) for i in named]
+        yield line, [clean(row[i]) for i in named]
 
 
-def _check_extent(path: Path) -> None:
-    """Refuse an .xlsx with a stray cell far away: reading it takes memory for all cells before."""
+def _sheet_cells(path: Path) -> list[list[str]]:
+    """The cells of the first sheet, read by a process of its own (sheet.py) within limits.
+
+    Raises:
+        UserError: it is no spreadsheet, damaged, or needs more memory or time than a table does.
+    """
+    command = [sys.executable, "-m", "facewave.labels.sheet", str(path)]
     try:
-        with zipfile.ZipFile(path) as parts:
-            pattern = re.compile(r"xl/worksheets/[^/]+\.xml")
-            sheets = [parts.read(name) for name in filter(pattern.fullmatch, parts.namelist())]
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
-        return  # damaged, or an .xls, of which no cell is far: for the reader to say
-    for sheet in sheets:
-        cells = re.findall(rb'\br="([A-Z]{1,3})([0-9]{1,7})"', sheet)
-        rows = max((int(number) for _, number in cells), default=0)
-        columns = max((_column(letters) for letters, _ in cells), default=0)
-        if rows * columns > _CELLS:
-            raise UserError(
-                f"{path} has a sheet of {rows} rows and {columns} columns, perhaps a stray cell "
-                "far from the others. Delete it, or save the table as CSV."
-            )
-
-
-def _column(letters: bytes) -> int:
-    """The number of a sheet's column: A is 1, AA is 27."""
-    return reduce(lambda number, letter: 26 * number + letter - ord("A") + 1, letters, 0)
-
-
-def _cell(value: Any) -> str:
-    """A cell as it would stand in a text: spreadsheets keep whole numbers as floats."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return clean(str(value))
+        ended = subprocess.run(command, capture_output=True, timeout=_SHEET_S)
+        problem = ended.stderr.decode("utf-8", "replace").strip()[:200]
+        if ended.returncode not in (0, 1) or "panicked" in problem:
+            problem = "its reader has crashed"
+    except subprocess.TimeoutExpired:
+        ended, problem = None, f"it takes more than {_SHEET_S} s to read"
+    if ended is None or ended.returncode:
+        raise UserError(
+            f"{path} is no readable spreadsheet ({problem}). Get it "
+            "again, or save it as CSV; a stray cell far from the others makes a sheet huge."
+        )
+    cells: list[list[str]] = json.loads(ended.stdout)
+    return cells

@@ -163,14 +163,12 @@ def _lookout(model: Path) -> Lookout:
 def _facts(source: Clip, times_T: NDArray[np.float64]) -> ClipFacts:
     """The header's facts, and the problems that only decoding shows."""
     facts = ClipFacts(source.fps, source.width, source.height, source.declared_frames)
-    if not source.opened:
-        return replace(facts, problem="cannot be opened: not a video, or damaged or cut off")
-    if not source.decoded:
-        return replace(facts, problem="no frame can be decoded")
-    # Too few frames prove nothing: with variable frame rates headers count nominal ones.
-    promised = facts.declared_frames / facts.fps if facts.fps > 0 else 0.0
+    if source.problem:
+        return replace(facts, problem=source.problem)
+    # Too few frames prove nothing: with variable frame rates headers count nominal ones, and of a
+    # clip that was cut without encoding it anew those that are not shown as well.
     fewer = source.decoded < _TRUNCATED_BELOW * facts.declared_frames
-    if fewer and schema.duration(times_T) < _TRUNCATED_BELOW * promised:
+    if fewer and schema.duration(times_T) < _TRUNCATED_BELOW * source.duration:
         count = f"{source.decoded} of {facts.declared_frames}"
         return replace(facts, problem=f"truncated: {count} frames can be decoded")
     return facts

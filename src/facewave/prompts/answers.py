@@ -16,11 +16,12 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from facewave.errors import UserError
+from facewave.labels.schema import spoken
 from facewave.models.vlm.backbones import precision
 from facewave.models.vlm.model import Inputs, LanguageModel
 from facewave.params import Language
 from facewave.prompts.examples import Examples, collate
-from facewave.prompts.templates import read, spoken
+from facewave.prompts.templates import read
 
 _WORKERS = 4  # processes that decode clips while a GPU computes
 

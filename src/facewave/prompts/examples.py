@@ -21,7 +21,7 @@ from facewave.models.vlm.model import Inputs, LanguageModel, append_answers
 from facewave.params import Block, Language
 from facewave.prompts.frames import draw_seed, grid, show
 from facewave.prompts.speech import transcripts
-from facewave.prompts.templates import question, spoken
+from facewave.prompts.templates import question
 from facewave.workspace import Clips
 
 _GREY = 128
@@ -172,7 +172,7 @@ def gather(
         clips,
         inputs,
         transcripts(clips.table, clips.root, settings),
-        [spoken(word) for word in clips.table["actual"]],
+        [labels.spoken(word) for word in clips.table["actual"]],
         labels.targets(clips.table, targets),
     )
 

@@ -8,15 +8,11 @@ them), ``{targets}`` are the names of what is regressed.
 import re
 from collections.abc import Sequence
 
+from facewave.labels.schema import spoken
 from facewave.models.vlm.backbones import FACE
 
 _LONGEST = 1000  # characters of a transcript; a longer one is cut at a word
 _EDGES = " \t\n.,:;!'\"`*"
-
-
-def spoken(word: str) -> str:
-    """A label as a person would write it: ``sadness_helplessness`` -> sadness and helplessness."""
-    return " and ".join(word.split("_"))
 
 
 def question(

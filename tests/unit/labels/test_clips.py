@@ -5,7 +5,7 @@ from pathlib import Path
 
 from corpora import write, write_clip, write_pictures
 from facewave.labels.cleaning import FileFact
-from facewave.labels.clips import inspect, inspect_clip
+from facewave.labels.clips import inspect, inspect_clip, located
 
 
 def video(path: Path, shade: int = 1, fps: float = 25) -> Path:
@@ -56,7 +56,9 @@ def test_a_clip_opens_or_has_a_reason_why_not(tmp_path: Path) -> None:
         pictures(tmp_path / "folder.mp4", 3, 2, 1): "",
         **dict.fromkeys((tmp_path / "empty.mp4", tmp_path / "empty.png"), "0 bytes"),
         tmp_path / "empty pictures": "0 bytes",
-        **{tmp_path / f"{name}.mp4": NO_VIDEO for name in ("t", "u", "half", "picture")},
+        **{tmp_path / f"{name}.mp4": NO_VIDEO for name in ("t", "u", "picture")},
+        tmp_path / "half.mp4": "an MP4 file without its index: cut off, or its recording was not "
+        "finished",
         **dict.fromkeys((tmp_path / "t.png", tmp_path / "text"), NO_PICTURE),
         tmp_path / "nothing": "a folder without pictures",
         tmp_path / "labels.mp4": "a folder without pictures",
@@ -66,16 +68,9 @@ def test_a_clip_opens_or_has_a_reason_why_not(tmp_path: Path) -> None:
     assert list(facts) == names
     for path, name in zip(problems, names, strict=True):
         fact = inspect_clip(path)
-        assert fact == FileFact(exists=True, problem=problems[path], fps=fact.fps), name
+        assert fact == FileFact(exists=True, problem=problems[path]), name
         assert facts[name] == fact, name  # without a twin, even where broken ones are alike
     assert inspect(tmp_path, []) == {}
-
-
-def test_a_video_tells_its_own_rate_and_pictures_tell_none(tmp_path: Path) -> None:
-    assert inspect_clip(video(tmp_path / "a.mp4")).fps == 25
-    assert inspect_clip(video(tmp_path / "b.mp4", fps=12.5)).fps == 12.5
-    assert inspect_clip(picture(tmp_path / "a.png")).fps == 0
-    assert inspect_clip(pictures(tmp_path / "folder", 1, 2)).fps == 0
 
 
 def test_what_is_not_there_does_not_exist(tmp_path: Path) -> None:
@@ -83,6 +78,26 @@ def test_what_is_not_there_does_not_exist(tmp_path: Path) -> None:
     (tmp_path / "link.mp4").symlink_to("nowhere.mp4")
     for name in ("gone.mp4", "gone/1.mp4", "a.mp4/1.mp4", "link.mp4", "x" * 300 + ".mp4"):
         assert inspect(tmp_path, [name]) == {name: FileFact(exists=False)}
+
+
+def test_a_clip_is_found_under_its_name_as_another_system_writes_it(tmp_path: Path) -> None:
+    for name in ("Clips/Jose\u0301.mp4", "Clips/a.mp4", "Clips/A.mp4", "clip_001.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    paths = {
+        "clips\\Jos\xe9.mp4": "Clips/Jose\u0301.mp4",
+        str(tmp_path / "CLIPS/a.mp4"): "Clips/a.mp4",
+        "Clips/A.mp4": "Clips/A.mp4",
+        "clips/B.mp4": "clips/B.mp4",  # not there
+        "/elsewhere/a.mp4": "/elsewhere/a.mp4",
+        "../a.mp4": "../a.mp4",
+        "": "",
+    }
+    assert located(tmp_path, paths) == paths
+    assert inspect(tmp_path, ["clip_01.mp4"])["clip_01.mp4"].problem == "; there is clip_001.mp4"
+    (tmp_path / "Clips/b.mp4").touch()
+    (tmp_path / "Clips/B.Mp4").touch()
+    assert located(tmp_path, ["Clips/B.mp4"]) == {"Clips/B.mp4": "Clips/B.mp4"}  # which one?
 
 
 def test_a_playlist_of_a_file_outside_is_no_clip(tmp_path: Path) -> None:

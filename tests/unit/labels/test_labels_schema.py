@@ -334,3 +334,13 @@ def test_scores_come_back_from_a_reader_s_rows_as_they_were(
     found = schema.targets(rows, [f"score.{name}" for name in names])
     expected = [[one.get(name, np.nan) for name in names] for one in scores]
     np.testing.assert_array_equal(found, np.array(expected, float).reshape(len(scores), -1))
+
+
+def test_an_underscore_is_and_between_emotions_alone() -> None:
+    words = {
+        "sadness_helplessness": "sadness and helplessness",
+        "no_pain": "no pain",
+        "Fearfully_Surprised": "Fearfully Surprised",
+        "happy": "happy",
+    }
+    assert {word: schema.spoken(word) for word in words} == words

@@ -100,7 +100,7 @@ ODD: list[tuple[list[str], str, str]] = [
     (row(31, 1), Reason.MISSING_FILE, "clips/31.mp4"),
     (row(32, 1), Reason.UNREADABLE_FILE, "0 bytes"),
     (row(33, 1), Reason.UNREADABLE_FILE, "not a video, or its header is damaged or cut off"),
-    (row(34, 1), Reason.UNREADABLE_FILE, "not a video, or its header is damaged or cut off"),
+    (row(34, 1), Reason.UNREADABLE_FILE, "an MP4 file without its index: cut off"),
     (row(35, 1), Reason.MISSING_FILE, "clips/35.mp4"),
     (row(36, 1), Reason.UNREADABLE_FILE, "a folder without pictures"),
     (row(37, 2), Reason.DUPLICATE_CLIP, "the same bytes as clips/1.mp4, clips/37.mp4"),

@@ -13,6 +13,7 @@ from facewave.errors import UserError
 from facewave.labels import listing
 from facewave.labels.readers import CORPORA
 from facewave.params import Dataset
+from facewave.pictures import TRACKS
 from miniatures import MINIATURES
 
 ENTRY: dict[str, Any] = {"reader": "dfew", "root": "raw", "about": "x", "table": "own [1].csv"}
@@ -176,7 +177,7 @@ def test_tracks_are_clips_and_label_tables_beside_them_are_not(corpus: Path) -> 
     for name in ("tracks/1.csv", "tracks/2.json", "tracks/3.parquet", "tracks/readme.md"):
         (corpus / name).parent.mkdir(exist_ok=True)
         (corpus / name).write_text(name, "utf-8")
-    suffixes = (*listing.CLIPS, *listing.TRACKS)
+    suffixes = (*listing.CLIPS, *TRACKS)
     lines = listing.listing(corpus, listing.label_files(ENTRY), suffixes).splitlines()
     assert lines[1].startswith("labels,4,")
     assert lines[2].startswith("clips,6,")

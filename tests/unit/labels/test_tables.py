@@ -172,21 +172,13 @@ def test_what_is_no_table_in_a_spreadsheet_is_refused(tmp_path: Path) -> None:
         assert "Get it again, or save it as CSV" in message
 
 
-def test_a_sheet_with_a_cell_far_away_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sheet_that_needs_all_memory_is_refused(tmp_path: Path) -> None:
     path = sheet(tmp_path / "t.xlsx", ["a", "b"], [1, "x"], [2, "y"])
-    monkeypatch.setattr(tables, "_CELLS", 6)
-    assert len(tables.rows(path, ("a",))) == 2
-    monkeypatch.setattr(tables, "_CELLS", 5)
-    assert "has a sheet of 3 rows and 2 columns" in refusal(path, "a")
-    monkeypatch.undo()
     book = openpyxl.load_workbook(path)
     assert book.active is not None
     book.active["XFD1048576"] = "x"
-    book.create_sheet("other")
     book.save(path)
-    assert "has a sheet of 1048576 rows and 16384 columns" in refusal(path, "a")
+    assert "(its reader has crashed)" in refusal(path, "a")
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +188,7 @@ def spreadsheet(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     cut=st.floats(0, 1), flips=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), max_size=4)
@@ -221,13 +213,13 @@ def test_a_damaged_spreadsheet_is_refused_or_says_the_same(
 
 
 def test_whole_numbers() -> None:
-    for field, number in [("0", 0), ("007", 7), ("-12", -12), ("1" * 9, 111111111)]:
+    for field, number in [("0", 0), ("007", 7), ("-12", -12), ("1" * 9, 111111111), ("2.0", 2)]:
         assert tables.whole(field, "x") == number
     assert tables.count("0", "x") == 0
     with pytest.raises(tables.Unusable, match=r"^votes is '-1', below 0$"):
         tables.count("-1", "votes")
     for field in [
-        "", "x", "1.0", "1e3", "+1", "²", "٣", "1 0", "1_0", "--1", "1" * 10, "9" * 5000, "0x1",
+        "", "x", "1.5", "1e3", "+1", "²", "٣", "1 0", "1_0", "--1", "1" * 10, "9" * 5000, "0x1",
         "1\n",
     ]:  # fmt: skip
         with pytest.raises(tables.Unusable, match=r"^votes is .*, not a whole number$") as caught:
@@ -236,9 +228,9 @@ def test_whole_numbers() -> None:
 
 
 def test_real_numbers() -> None:
-    for field, number in [("0.5", 0.5), ("-1", -1.0), ("1e-2", 0.01), (".5", 0.5)]:
+    for field, number in [("0.5", 0.5), ("-1", -1.0), ("1e-2", 0.01), (".5", 0.5), ("0,5", 0.5)]:
         assert tables.real(field, "x") == number
-    for field in ["", "x", "nan", "inf", "-Infinity", "1e999", "1_0", "0,5", "0x1"]:
+    for field in ["", "x", "nan", "inf", "-Infinity", "1e999", "1_0", "1,500", "0x1"]:
         with pytest.raises(tables.Unusable, match=r"^valence is .*, not a number$"):
             tables.real(field, "valence")
 

@@ -97,14 +97,14 @@ def detected(clip: Path, model: Path, **settings: Any) -> tuple[ClipFacts, Traje
 def test_what_is_no_video_or_truncated_says_so(seen: Seen, model: Path, tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"just text")
     (tmp_path / "empty").mkdir()
-    for name in ("a.mp4", "empty"):
+    for name, problem in {"a.mp4": "not a video", "empty": "a folder without pictures"}.items():
         facts, trajectory = detected(tmp_path / name, model)
-        assert facts.problem.startswith("cannot be opened")
+        assert facts.problem.startswith(problem)
         assert_equal(trajectory, EMPTY)
     whole = DEMO_CLIP.read_bytes()
     (tmp_path / "a.mp4").write_bytes(whole[: whole.index(b"mdat") + 4])  # its header alone
     facts, trajectory = detected(tmp_path / "a.mp4", model)
-    assert facts.problem == "no frame can be decoded"
+    assert facts.problem == "no frame can be decoded (h264)"
     (tmp_path / "a.mp4").write_bytes(whole[: len(whole) // 2])  # its header lies in front
     facts, full = detected(tmp_path / "a.mp4", model)
     assert 0 < len(full.times_T) < 0.9 * facts.declared_frames

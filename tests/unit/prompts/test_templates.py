@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewave import params
+from facewave.labels.schema import spoken
 from facewave.models.vlm.backbones import FACE
-from facewave.prompts.templates import question, read, spoken
+from facewave.prompts.templates import question, read
 from running import ROOT
 
 WORDS = ("happy", "sadness_helplessness", "sad")

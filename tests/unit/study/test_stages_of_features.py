@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from facewave import params
-from facewave.app.export import export
+from facewave.app.export import export_npy
 from facewave.app.results import show
 from facewave.errors import UserError
 from facewave.study import importance
@@ -144,7 +144,7 @@ def test_what_needs_a_face_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_there_is_nothing_to_exchange(project: Path) -> None:
     with pytest.raises(UserError, match=r"no landmarks and blendshapes.*but functionals"):
-        export("d", Path("out.npy"))
+        export_npy("d", Path("out.npy"))
 
 
 def test_columns_are_grouped_by_pattern_and_by_their_beginning() -> None:

@@ -23,6 +23,7 @@ from facewave.params import Dataset
 _TEXTS = ("subject", "source", "scene", "compound", "caption", "transcript")
 _NUMBERS = ("valence", "arousal", "start", "end")
 _COLUMNS = ("file_path", "video_idx", "actual", "label", "split", "fold", *_TEXTS, *_NUMBERS)
+_AS_WRITTEN = ("file_path", "video_idx", "actual", *_TEXTS)  # NA may be a name or a word
 _VOTES, _ABOUT = "votes.", "about."
 _SEPARATORS = (",", ";", "\t")
 
@@ -111,13 +112,21 @@ def _record(
 ) -> Record:
     if not any(values.values()):
         return Record(entry.table, row, "")
-    cells = {ours: values[theirs] for ours, theirs in entry.columns.items()}
+    cells = {
+        ours: values[theirs] if ours in _AS_WRITTEN else tables.given(values[theirs])
+        for ours, theirs in entry.columns.items()
+    }
     label: dict[str, Any] = {}
     numbers: dict[str, Any] = {}
     try:
         if not cells.get("video_idx", "x") or not cells.get("file_path", "x"):
             raise tables.Unusable("the clip has no name")
-        numbers = {name: tables.real(cells[name], name) for name in _NUMBERS if cells.get(name)}
+        read_as = {"start": tables.seconds, "end": tables.seconds}
+        numbers = {
+            name: read_as.get(name, tables.real)(cells[name], name)
+            for name in _NUMBERS
+            if cells.get(name)
+        }
         label["votes"] = {
             name.removeprefix(_VOTES): tables.count(cell or "0", name)
             for name, cell in cells.items()
@@ -136,10 +145,8 @@ def _record(
         if not 0 <= numbers.get("start", 0.0) < numbers.get("end", math.inf):
             raise tables.Unusable(f"it lasts from {cells.get('start')} to {cells.get('end')} s")
         label["fold"] = tables.fold(cells["fold"]) if cells.get("fold") else None
-        if cells.get("split", "") not in ("", "train", "val", "test"):
-            raise tables.Unusable(f"split is {cells['split'][:40]!r}, not train, val or test")
+        label["part"] = tables.part(cells.get("split", ""))
         label |= _word(cells, words, first)
-        label["part"] = cells.get("split", "")
     except tables.Unusable as error:
         label |= {"problem": error.reason, "note": str(error)}
     clip = cells.get("video_idx") or cells.get("file_path", "")
@@ -153,8 +160,8 @@ def _record(
 
 def _word(cells: Mapping[str, str], words: tuple[str, ...], first: int) -> dict[str, str]:
     """The word that a row's code, its word or both name."""
-    written = cells.get("actual", "")
-    word = known(words, written)
+    word = known(words, cells.get("actual", ""))
+    written = word or tables.given(cells.get("actual", ""))
     if cells.get("label"):
         coded = code(words, tables.count(cells["label"], "label"), first)
         if not coded or (word and word != coded):

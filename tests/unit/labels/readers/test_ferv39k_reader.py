@@ -83,7 +83,7 @@ def test_what_is_wrong_with_a_line_is_told(tmp_path: Path) -> None:
         ("Action/Sad/0010,7", Reason.UNKNOWN_WORD, "'7'"),
         ("Action/Sad/0010,-1", Reason.UNKNOWN_WORD, "'-1'"),
         ("Action/Sad/0010,", Reason.UNKNOWN_WORD, "''"),
-        ("Action/Sad/0010,5.0", Reason.UNKNOWN_WORD, "'5.0'"),
+        ("Action/Sad/0010,5.1", Reason.UNKNOWN_WORD, "'5.1'"),
         ("Action/Sad/0010,sorry", Reason.UNKNOWN_WORD, "'sorry'"),
         ("Action/Sad,5", Reason.BAD_VALUE, "'Action/Sad' is not Scene/Word/clip"),
         ("Sad/0010,5", Reason.BAD_VALUE, "'Sad/0010' is not Scene/Word/clip"),
