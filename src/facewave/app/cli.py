@@ -21,7 +21,8 @@ datasets = typer.Typer()
 app.add_typer(datasets, name="datasets")
 answers = typer.Typer(
     no_args_is_help=True,
-    help="Answers that people compare without sharing data.\n\nExample: facewave answers export ours.zip",
+    help="Answers that people compare without sharing data.\n\n"
+    "Example: facewave answers export ours.zip",
 )
 app.add_typer(answers, name="answers")
 
