@@ -52,10 +52,17 @@ def compare(first: str, second: str) -> None:
         measures.from_table(runs[1].rows.assign(**owners), words),
         **asdict(settings),
     )
+    names = (_short(first), _short(second))
     console = Console(highlight=False, soft_wrap=True)
-    console.print(_table((first, second), found))
+    console.print(_table(names, found))
     over = grouped_by(runs[0].rows)
-    console.print(escape(paired.sentence((first, second), found, over)))
+    console.print(escape(paired.sentence(names, found, over)))
+
+
+def _short(name: str) -> str:
+    """A run's name, of a file without its folder and end."""
+    path = Path(name)
+    return path.stem if path.suffix in (".csv", shared_answers.SUFFIX) else name
 
 
 def read(name: str) -> Run:
