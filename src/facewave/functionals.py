@@ -196,8 +196,14 @@ def _chosen(
 ) -> list[int]:
     """The positions of the columns that the patterns choose, in the file's order."""
     able = [at for at, name in enumerate(names) if name != table.clip and name not in labels]
+    if not table.columns and path.suffix.lower() != ".npy":  # a code of the label may be a number
+        raise UserError(
+            f"{path}: params.yaml does not say which of its columns are features. Name them in "
+            f"features.columns, by patterns such as AU*_r; it has "
+            f"{', '.join(names[at] for at in able)[:300]}."
+        )
     chosen: set[int] = set()
-    for pattern in table.columns:
+    for pattern in table.columns or ["*"]:
         fits = [at for at in able if matches(names[at], pattern)]
         if not fits:
             raise UserError(

@@ -152,7 +152,7 @@ class FeatureTable:
 
     table: str  # below root: .csv, .parquet or .npy
     clip: str = ""  # the column with the clips' names
-    columns: list[str] = Field(default_factory=lambda: ["*"])  # patterns of those that are numbers
+    columns: list[str] = Field(default_factory=list)  # patterns of the features; all of a .npy
 
 
 @dataclass(frozen=True, config=_strict)

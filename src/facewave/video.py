@@ -160,10 +160,14 @@ class Clip:
         if self._video is None:
             yield from times(self._pictures, self.fps)
             return
-        with self._video[0]:
+        container, stream = self._video
+        start, second = stream.start_time or 0, float(stream.time_base or 0)
+        with container:
             for frame in self._decoded():
                 self._frame = frame
-                yield math.nan if frame.time is None else frame.time
+                # By way of milliseconds, as OpenCV has it: equal to the last digit.
+                time = None if frame.pts is None else 1000 * ((frame.pts - start) * second) / 1000
+                yield math.nan if time is None else time
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         """The frames of a video; damaged packets are passed over."""
@@ -202,7 +206,8 @@ def frame_times(path: Path) -> list[float]:
         for packet in container.demux(stream):
             if packet.pts is not None and not packet.is_discard:
                 marks.append(float(packet.pts * packet.time_base))
-    return [mark - min(marks) for mark in sorted(marks)]
+    marks.sort()
+    return [mark - marks[0] for mark in marks]
 
 
 def _open(path: Path) -> tuple[InputContainer, VideoStream]:

@@ -309,7 +309,8 @@ class Clips:
 def people_in(table: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
     """Where the usable clips of each person are: subject -> ``at``, of rows of a label table."""
     known = table[table["usable"] & (table["subject"] != "")]
-    return {str(name): rows.to_numpy(np.int64) for name, rows in known.groupby("subject")["at"]}
+    places = known.groupby("subject")["at"]
+    return {str(name): np.unique(rows.to_numpy(np.int64)) for name, rows in places}
 
 
 def side_by_side(blocks: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -72,7 +72,7 @@ def test_a_run_is_found_by_its_name(repository: Path, monkeypatch: pytest.Monkey
     for name, message in (
         ("nothing", r"'nothing' is not a run: it is no role .*unknown Git revision 'nothing'"),
         ("nothing:model", "'nothing' is not a run"),
-        ("missing", r"'missing' is not a run: .* no folder with answers"),
+        ("missing", r"'missing' is not a run: .* no folder or file with answers"),
         ("HEAD:svm", "HEAD has no role 'svm'; it has model, logistic"),
         ("empty", r"the answers of empty are not here .*dvc repro predict"),
     ):

@@ -65,7 +65,7 @@ def test_one_clip_without_an_answer_stops_no_other(project: Path, tmp_path: Path
     (tmp_path / "text.mp4").write_text("not a video")
     clips = [str(tmp_path / "text.mp4"), "data/raw/demo/clips/93.mp4", "data/raw/demo/clips/2.mp4"]
     output = run(project, "facewave", "predict", "--model", "demo", *clips, ok=False)
-    assert "no answer: cannot be opened" in output
+    assert "no answer: not a video" in output
     assert output.count("no answer") == 2
     assert words(output) == WORDS
 
@@ -85,7 +85,7 @@ def test_only_records_go_to_stdout(project: Path, tmp_path: Path) -> None:
     assert process.returncode == 1
     good, bad = json.loads(process.stdout)
     assert good["answered_from"] == "face"
-    assert "cannot be opened" in bad["reason"]
+    assert "not a video" in bad["reason"]
     assert "UAR" in good["model"]  # stage evaluate has measured this very model
     assert process.stderr.count(good["model"]) == 1
 

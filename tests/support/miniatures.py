@@ -314,8 +314,8 @@ def damage(draw: st.DrawFn, content: bytes, encoding: str) -> bytes:
 def split(path: Path, miniature: Miniature) -> list[str]:
     """The lines of a file as its reader counts them."""
     content = tables.text(path, miniature.encoding)
-    found = list(io.StringIO(content, newline="")) if miniature.csv else content.split("\n")
-    return [line.strip("\r\n") for line in found]
+    found = list(io.StringIO(content, newline=""))
+    return [line.strip("\r\n") for line in (found if miniature.csv else [*found, ""])]
 
 
 def said(record: Record, miniature: Miniature) -> tuple[str, str]:

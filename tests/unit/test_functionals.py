@@ -62,14 +62,16 @@ def test_what_is_no_finite_number_is_named_with_row_and_column(tmp_path: Path) -
 
 def test_labels_of_the_same_table_are_no_features(tmp_path: Path) -> None:
     text = "name,label,x\na,1,0.5\n"
-    every = FeatureTable("means.csv", "name")
+    every = FeatureTable("means.csv", "name", ["*"])
     assert of_text(tmp_path, text, every, labels=["name", "label"]).columns == ("x",)
+    with pytest.raises(UserError, match=r"which of its columns are features.*AU\*_r; it has x"):
+        of_text(tmp_path, text, FeatureTable("means.csv", "name"), labels=["label"])
     with pytest.raises(UserError, match=r"no column fits 'label' of features\.columns; it has x"):
         of_text(tmp_path, text, FeatureTable("means.csv", "name", ["label"]), labels=["label"])
 
 
 NPY = FeatureTable("means.npy")
-PARQUET = FeatureTable("means.parquet", "name")
+PARQUET = FeatureTable("means.parquet", "name", ["*"])
 SQUARE = npy(np.ones((2, 2)))
 REFUSED: dict[str, tuple[dict[str, str | bytes], FeatureTable]] = {
     r"means\.csv is not here.*features\.table": ({}, CHOSEN),
@@ -78,7 +80,7 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], FeatureTable]] = {
     r"row 4 has 3 fields, its header 4": ({"means.csv": OPENFACE + "1, 1, c\n"}, CHOSEN),
     r"no column 'clip', by which.*it has AU01_r, AU12_r": (
         {"means.csv": OPENFACE},
-        FeatureTable("means.csv", "clip"),
+        FeatureTable("means.csv", "clip", ["*"]),
     ),
     r"no column fits 'F0\*'": (
         {"means.csv": OPENFACE},

@@ -10,7 +10,7 @@ from facewave import params
 from facewave.errors import UserError
 from facewave.labels.readers.dfew import WORDS
 from facewave.params import Block
-from facewave.workspace import Clips, Dataset, pack, side_by_side
+from facewave.workspace import Clips, Dataset, pack, people_in, side_by_side
 from making import (
     ABOUT,
     Toy,
@@ -110,3 +110,10 @@ def test_blocks_are_side_by_side_in_their_order() -> None:
     assert both[1].tolist() == [[-2, 12, 13, 14, 15, 16, 17], [-3, 18, 19, 20, 21, 22, 23]]
     assert both.dtype == np.float32
     assert side_by_side([np.zeros((0, 4, 7), np.float32)]).shape == (0, 4, 7)
+
+
+def test_a_clip_that_stands_in_two_rows_is_one_of_its_person() -> None:
+    table = pd.DataFrame(
+        {"usable": [True, True, True, False], "subject": ["a", "a", "", "a"], "at": [3, 3, 4, 5]}
+    )
+    assert {name: at.tolist() for name, at in people_in(table).items()} == {"a": [3]}

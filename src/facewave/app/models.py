@@ -25,7 +25,7 @@ DEMO = "demo"  # the dataset, and what ``--model`` calls the project's own model
 ENCODER = "fer"  # of the model that needs no training
 _NOTE = (
     "On 82 labelled film clips of six words (not part of this project; chance is 16.7 %) `fer` "
-    "alone had an UAR of 43.7 % [35, 53]; with the rules it was not measured. It is nearly blind "
+    "alone had a UAR of 43.7 % [35, 53]; with the rules it was not measured. It is nearly blind "
     "to disgust and weak on fear."
 )
 _SHOWN = ("uar", "war", "ccc", "rmse")

@@ -104,11 +104,11 @@ def _published(here: str, rows: list[dict[str, Any]]) -> Table:
     table = _empty_table(
         "published, in %", "WAR", "UAR", title=f"What others report (here: {escape(here)})"
     )
-    table.add_column("chosen")
-    table.add_column("not as here")
+    table.add_column("selected on")
+    table.add_column("differs in")
     for row in rows:
         figures = ("-" if row[name] is None else f"{row[name]:.1f}" for name in ("war", "uar"))
-        differs = ", ".join(row["differs"]) or "nothing that is known"
+        differs = ", ".join(row["differs"]) or "no known difference"
         table.add_row(
             *map(escape, (f"{row['method']} ({row['inputs']})", *figures, row["chosen"], differs))
         )

@@ -51,7 +51,8 @@ def main() -> None:
     fullest = "folds" if "folds" in protocols else "split"
     tested = list(protocols[fullest]["partition"].unique())
     n_classes, n = len(models.classes), summaries[fullest]["n"]
-    run = published.run_of(dataset.entry, table, n_classes, n, tested)
+    normalized = prediction.MODEL in models.normalized
+    run = published.run_of(dataset.entry, table, n_classes, n, tested, normalized)
     others = [] if dataset.entry.synthetic else published.beside(run)
     about = _about(models) | ({"published": {"here": run.text(), "rows": others}} if others else {})
     write_json(OUT / "report.json", about | summaries)

@@ -30,14 +30,23 @@ class Run:
     classes: int  # 0 of a regression
     n: int  # test clips
     folds: str
+    normalized: bool = False  # by other clips of each person
 
     def text(self) -> str:
         """In words, for the reader of what differs."""
         classes = f"{self.classes} classes, " * bool(self.classes)
-        return f"{classes}{self.n} test clips, folds {self.folds}"
+        baseline = ", with other clips of each person" * self.normalized
+        return f"{classes}{self.n} test clips, folds {self.folds}{baseline}"
 
 
-def run_of(entry: Dataset, table: pd.DataFrame, classes: int, n: int, tested: Sequence[str]) -> Run:
+def run_of(
+    entry: Dataset,
+    table: pd.DataFrame,
+    classes: int,
+    n: int,
+    tested: Sequence[str],
+    normalized: bool = False,
+) -> Run:
     """What a run is of.
 
     Args:
@@ -46,16 +55,17 @@ def run_of(entry: Dataset, table: pd.DataFrame, classes: int, n: int, tested: Se
         classes: how many it has, 0 for a regression.
         n: test clips.
         tested: the partitions: "split", or numbers of folds.
+        normalized: whether the model takes other clips of each person.
     """
     of_folds = tested[0] != "split"
     is_official = table["validation"].notna().any() if of_folds else table["fold"].isna().all()
     folds = OFFICIAL if entry.official and is_official else DRAWN
     preset: object = entry.folds
-    if isinstance(preset, str):  # published folds, by their name
+    if of_folds and isinstance(preset, str):  # published folds, by their name
         folds = preset
     if of_folds and set(tested) != set(table["fold"].dropna().map(str)):
         folds += f", fold{'s' * (len(tested) > 1)} {', '.join(tested)}"
-    return Run(entry.reader, entry.track, classes, n, folds)
+    return Run(entry.reader, entry.track, classes, n, folds, normalized)
 
 
 def beside(run: Run) -> list[dict[str, Any]]:
@@ -93,4 +103,5 @@ def _differences(row: dict[str, Any], run: Run) -> list[str]:
         "test clips": (row["n"] or "not known", run.n),
         "folds": (row["folds"], run.folds),
     }
-    return [f"{what} {there}" for what, (there, here) in pairs.items() if there != here]
+    differing = [f"{what} {there}" for what, (there, here) in pairs.items() if there != here]
+    return differing + ["each clip alone"] * run.normalized

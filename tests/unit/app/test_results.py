@@ -111,7 +111,7 @@ def test_folds_training_and_what_others_report(shown: Shown) -> None:
     rows = [" ".join(line.split()) for line in out.splitlines()]
     assert "UAR of the model by fold: 1: 60.0, 2: 90.0." in rows
     assert "UAR of the model: 99.0 in training, 75.0 in test." in rows
-    assert "[MAE] (video) 74.4 - on test nothing that is known" in rows
+    assert "[MAE] (video) 74.4 - on test no known difference" in rows
     assert "S2D (video) 1.0 2.0 unclear n 1, folds a" in rows
     assert "What others report (here: [6] classes)" in rows
 

@@ -53,6 +53,7 @@ def test_what_is_not_the_same_is_said() -> None:
         ({"classes": 6}, "classes 7"),
         ({"n": 11690}, "test clips 11697"),
         ({"folds": "drawn here"}, "folds official"),
+        ({"normalized": True}, "each clip alone"),
     ):
         (row,) = (r for r in beside(replace(RUN, **change)) if r["method"] == "MAE-DFER")
         assert row["differs"] == [said]
@@ -70,6 +71,8 @@ def test_whose_folds_a_run_is_over() -> None:
         (table, ["1", "2"], {}, "official, folds 1, 2"),
         (drawn, every, {}, "drawn here"),
         (drawn, ["split"], {}, "drawn here"),
+        (table, every, {"folds": "a-paper"}, "a-paper"),
+        (drawn, ["split"], {"folds": "a-paper"}, "drawn here"),
         (split, ["split"], {}, "official"),
         (split, ["split"], {"official": False}, "drawn here"),
     ):

@@ -15,7 +15,7 @@ from facewave.labels.schema import Reason
 from facewave.params import Dataset, FeatureTable, Tracks
 
 SETTINGS = params.load(Path(__file__).parents[3] / "params.yaml").labels
-MEANS = FeatureTable("means.csv", "name")
+MEANS = FeatureTable("means.csv", "name", ["*"])
 
 
 def entry(root: Path, reader: str, **options: object) -> Dataset:
@@ -102,7 +102,7 @@ def test_every_preset_has_each_subject_once() -> None:
 
 
 def test_entries_that_cannot_be_are_refused(tmp_path: Path) -> None:
-    outside = FeatureTable("../means.csv", "name")
+    outside = FeatureTable("../means.csv", "name", ["*"])
     for reader, options, message in (
         ("ravdess", {"folds": "mine"}, "has the published folds luna-jimenez by name"),
         ("mead", {"folds": "mine"}, "mead has none by name"),
