@@ -241,10 +241,11 @@ class Clips:
                 at the faces, or it has no such answers.
         """
         if lacking := [name for name in names if name not in self.blocks]:
+            encoder = ", or set appearance.encoder to one that gives it and run dvc repro -f embed"
             raise UserError(
                 f"params.yaml: train.inputs names {lacking[0]}, which the features do not have; "
-                f"they have {', '.join(self.blocks)}. Name some of these, or set "
-                "appearance.encoder to one that gives it, and run dvc repro -f embed."
+                f"they have {', '.join(self.blocks)}. Name some of these"
+                f"{encoder if lacking[0] in ('expression', 'appearance') else ''}."
             )
         return self.inputs_at(self.table["at"].to_numpy(), names)
 

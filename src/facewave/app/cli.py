@@ -108,7 +108,7 @@ def compare(
 def predict(
     clips: Annotated[
         list[str] | None,
-        typer.Argument(help="As of extract: videos, pictures, folders of either, or patterns."),
+        typer.Argument(help="As for extract: videos, pictures, folders of either, or patterns."),
     ] = None,
     model: Annotated[
         str | None,
@@ -174,7 +174,7 @@ def extract(
     ] = "pose,blendshapes,points,quality",
     fps: Fps = 25.0,
 ) -> None:
-    """Write what is seen of clips, a file a clip and a row a frame, such as for OpenFace's users.
+    """Write what is seen of clips, one file per clip, one row per frame, in OpenFace's names.
 
     Example: facewave extract 'data/raw/demo/clips/2?.mp4' --out frames --format parquet
     """

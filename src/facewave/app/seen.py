@@ -50,7 +50,7 @@ def look(clip: Path, fps: float, settings: Params) -> tuple[Trajectory, ClipFact
     ensured = see([clip], fps, settings)
     (key,) = ensured.keys
     if key in ensured.problems:
-        raise UserError(f"{clip}: {ensured.problems[key]}. Try again.")
+        raise UserError(f"{clip}: {ensured.problems[key]}.")
     return read_clip(cache.place(key)), read_facts(cache.place(key))
 
 
