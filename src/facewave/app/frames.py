@@ -6,7 +6,6 @@ so that what reads one reads the other; a frame without the face is a row whose 
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -14,14 +13,13 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.spatial.transform import Rotation
 
 from facewave import params
 from facewave.app.inputs import outputs
 from facewave.app.seen import see
 from facewave.errors import UserError
 from facewave.files import cache_folder, replacing, sha256, write_csv
-from facewave.landmarks import cache
+from facewave.landmarks import cache, headpose
 from facewave.landmarks.schema import (
     BLENDSHAPES,
     ClipFacts,
@@ -34,9 +32,6 @@ Part = Literal["pose", "blendshapes", "points", "quality"]
 PARTS: tuple[Part, ...] = ("pose", "blendshapes", "points", "quality")
 _VERSION = 1  # of what ``table`` gives and how it is written: raise it when either changes
 _FEW = 8  # clips that are written sooner than processes start
-_MM = 10.0  # in a centimetre
-# From the landmarker's axes (y up, z towards the camera) to OpenFace's (y down, z away from it).
-_AXES = np.diag([1.0, -1.0, -1.0])
 
 
 def extract(clips: Sequence[Path], out: Path, form: str, parts: Sequence[str], fps: float) -> bool:
@@ -153,7 +148,9 @@ def table(trajectory: Trajectory, facts: ClipFacts, parts: Sequence[str] = PARTS
     size = np.array([facts.width, facts.height, facts.width], np.float32)
     points_TPC = trajectory.landmarks_TPC * size
     if "pose" in parts:
-        columns |= dict(zip(_POSE, _pose(trajectory).T, strict=True))
+        columns |= dict(
+            zip(headpose.POSE, headpose.to_openface(trajectory.pose_T44).round(5).T, strict=True)
+        )
     if "blendshapes" in parts:
         # Where no face was seen, nobody has named them.
         names = trajectory.names or [f"blendshape_{at}" for at in range(BLENDSHAPES)]
@@ -174,21 +171,6 @@ def table(trajectory: Trajectory, facts: ClipFacts, parts: Sequence[str] = PARTS
             "face_height": (high_T2 - low_T2)[:, 1].round(3),
         }
     return pd.DataFrame(columns)
-
-
-_POSE = ("pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz")
-
-
-def _pose(trajectory: Trajectory) -> np.ndarray:
-    """Translation (mm) and rotation (rad), (T, 6)."""
-    pose_T6 = np.full((len(trajectory.times_T), 6), math.nan)
-    seen = trajectory.valid_T & np.isfinite(trajectory.pose_T44).all(axis=(1, 2))
-    if seen.any():
-        pose = trajectory.pose_T44[seen].astype(np.float64)
-        pose_T6[seen, :3] = _MM * pose[:, :3, 3] @ _AXES
-        rotation = Rotation.from_matrix(_AXES @ pose[:, :3, :3] @ _AXES)
-        pose_T6[seen, 3:] = rotation.as_euler("XYZ")
-    return pose_T6.round(5)
 
 
 def _write_parquet(path: Path, frames: pd.DataFrame) -> None:

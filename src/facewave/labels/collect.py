@@ -194,11 +194,22 @@ def facts_of(entry: Dataset, paths: list[str]) -> dict[str, cleaning.FileFact]:
 
 
 def with_windows(raw: pd.DataFrame, root: Path, entry: Dataset) -> pd.DataFrame:
-    """Set start and end of rows about one frame, by the frame's own time in its video."""
+    """Set start and end of rows about one frame, by the frame's own time in its video.
+
+    Raises:
+        UserError: the clips are another tool's tables, whose frames a second are not known.
+    """
     of_frames = raw[raw["frame"].notna()]
+    fps = entry.tracks.fps if entry.tracks else entry.fps
+    if len(of_frames) and fps is None:
+        raise UserError(
+            f"params.yaml: {entry.reader} labels single frames, and nothing tells their times in "
+            f"the tables of tracks below {root}. Set tracks.fps to the frames a second of the "
+            "videos that they were made from."
+        )
     times_of = {path: video.frame_times(root / path) for path in of_frames["file_path"].unique()}
     spans = [
-        frames.window(_time(row.frame, times_of[row.file_path], entry.fps), entry.window)
+        frames.window(_time(row.frame, times_of[row.file_path], fps or entry.fps), entry.window)
         for row in of_frames.itertuples()
     ]
     windows = pd.DataFrame(spans, of_frames.index, columns=["start", "end"]).reindex(raw.index)

@@ -23,6 +23,11 @@ STABLE = (*RIGHT, *_MIDDLE, *LEFT)
 # Degrees by which the line from the bridge to the rim leans back in a face seen from the front: the
 # mean of eight clips (15 to 21), where the facial transformation matrix defines the front.
 _LEANING = 17.0
+# OpenFace's names of the pose (mm, rad; R = Rx Ry Rz, Baltrusaitis et al., FG 2018), and from its
+# axes (y down, z away from the camera) to the landmarker's (y up, z towards it), or back.
+POSE = ("pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz")
+_AXES = np.diag([1.0, -1.0, -1.0])
+_MM = 10.0  # in a centimetre
 _BRIDGE, _RIM = (6, 197, 195), (10, 109, 338, 67, 297)
 
 
@@ -85,6 +90,29 @@ def angles(pose_T44: NDArray[np.float32]) -> Floats:
         turned = Rotation.from_matrix(pose_T44[seen, :3, :3])
         angles_T3[seen] = turned.as_euler("YXZ", degrees=True) * (1, -1, 1)
     return angles_T3
+
+
+def to_openface(pose_T44: NDArray[np.float32]) -> Floats:
+    """``POSE`` as OpenFace writes it, (T, 6; mm, rad), of facial transformation matrices (cm)."""
+    pose_T6 = np.full((len(pose_T44), 6), np.nan)
+    seen = np.isfinite(pose_T44).all(axis=(1, 2))
+    if seen.any():
+        pose = pose_T44[seen].astype(np.float64)
+        pose_T6[seen, :3] = _MM * pose[:, :3, 3] @ _AXES
+        pose_T6[seen, 3:] = Rotation.from_matrix(_AXES @ pose[:, :3, :3] @ _AXES).as_euler("XYZ")
+    return pose_T6
+
+
+def from_openface(pose_T6: Floats) -> NDArray[np.float32]:
+    """The reverse of ``to_openface``: matrices (T, 4, 4; cm) of ``POSE`` (mm, rad)."""
+    pose_T44 = np.full((len(pose_T6), 4, 4), np.nan, np.float32)
+    seen = np.isfinite(pose_T6).all(axis=1)
+    if seen.any():
+        turned = Rotation.from_euler("XYZ", pose_T6[seen, 3:]).as_matrix()
+        pose_T44[seen] = np.eye(4)
+        pose_T44[seen, :3, :3] = _AXES @ turned @ _AXES
+        pose_T44[seen, :3, 3] = pose_T6[seen, :3] @ _AXES / _MM
+    return pose_T44
 
 
 def _rotates(pose_T44: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import make_interp_spline
 
 from facewave.errors import UserError
 from facewave.landmarks import follow, schema
@@ -25,6 +26,8 @@ from facewave.landmarks.tools.tool import Sightings
 from facewave.params import Tracks
 
 _MOST = 100  # frames for each row of a file: with more, its numbers or times are wrong
+_EVERY_NTH = 0.75  # of every n-th frame, at least, if a tool looked at these only
+_SLOWEST = 1.0  # s from one frame to the next
 _UNKNOWN = 1  # width and height of a picture whose points are in pixels
 
 
@@ -70,7 +73,7 @@ def _clock(
     seen: Sightings, tracks: Tracks, path: Path
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The frame's number and the time (s) of each row."""
-    frames_R, times_R = seen.frames_R, seen.times_R
+    frames_R, times_R = seen.frames_R, _timed(seen)
     if frames_R is not None and (times_R is None or not np.ptp(times_R)) and tracks.fps:
         times_R = frames_R / tracks.fps
     if times_R is None or (frames_R is not None and np.ptp(frames_R) and not np.ptp(times_R)):
@@ -78,19 +81,46 @@ def _clock(
             f"{path} numbers its frames and has no times. Set tracks.fps in params.yaml to the "
             "frames a second."
         )
+    if not np.isfinite(times_R).all():
+        at = int(np.argmin(np.isfinite(times_R)))
+        raise UserError(f"{path}, row {seen.rows_R[at]}: there is no time. Write the file again.")
     order_R = times_R if frames_R is None else frames_R
     new_R = np.diff(order_R) != 0
     back_R = (np.diff(times_R) < 0) | (np.diff(order_R) < 0) | (new_R & (np.diff(times_R) == 0))
-    back_R |= ~np.isfinite(times_R[1:])
-    if back_R.any() or not np.isfinite(times_R[0]):
-        at = int(np.argmax(back_R)) + 1 if back_R.any() else 0
+    if back_R.any():
+        at = int(np.argmax(back_R)) + 1
         raise UserError(
             f"{path}, row {seen.rows_R[at]}: the time {times_R[at]:g} s does not come after that "
             "of the frame before. Sort the rows, or write the file again, one clip a file."
         )
     if frames_R is None:
         frames_R = _numbered(times_R)
+    if seen.times_R is not None and (pace := _pace(frames_R, times_R)) > _SLOWEST:
+        raise UserError(
+            f"{path}: its frames are {pace:g} s apart. Times are in seconds: divide milliseconds "
+            "by 1000, or let tracks name the frames' numbers and fps in params.yaml."
+        )
     return frames_R, times_R
+
+
+def _timed(seen: Sightings) -> NDArray[np.float64] | None:
+    """The times (s), those that rows without a face lack between those of the rows around them."""
+    times_R = seen.times_R
+    if times_R is None:
+        return None
+    order_R = np.arange(len(times_R)) if seen.frames_R is None else seen.frames_R
+    has_R = np.isfinite(times_R)
+    known, at = np.unique(order_R[has_R], return_index=True)
+    if has_R.all() or len(known) < 2:
+        return times_R
+    line = make_interp_spline(known, times_R[has_R][at], k=1)  # straight on beyond both ends
+    return np.where(has_R | seen.seen_R, times_R, line(order_R))
+
+
+def _pace(frames_R: NDArray[np.int64], times_R: NDArray[np.float64]) -> float:
+    """The usual time (s) from one frame to the next; 0: there is only one."""
+    known, at = np.unique(frames_R, return_index=True)
+    return float(np.median(np.diff(times_R[at]) / np.diff(known))) if len(known) > 1 else 0.0
 
 
 def _numbered(times_R: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -111,20 +141,28 @@ def _filled(
     times = times_R[at]
     if len(known) < 2:
         return known, times
-    step = int(np.gcd.reduce(np.diff(known)))
-    start = int(known[0])
-    if first is not None and first < start and (start - first) % step == 0:
-        start = first
+    start, step = _looked_at(known, first)
     if (known[-1] - start) / step > _MOST * len(known):
         raise UserError(
             f"{path}: its {len(known)} frames have numbers or times up to {known[-1]}, which "
             "cannot be of one clip. Write the file again, one clip a file."
         )
     numbers_T = np.arange(start, known[-1] + 1, step)
-    pace = float(np.median(np.diff(times) / np.diff(known)))
-    early = times[0] + (numbers_T - known[0]) * pace
+    early = times[0] + (numbers_T - known[0]) * _pace(known, times)
     times_T = np.where(numbers_T < known[0], early, np.interp(numbers_T, known, times))
     return numbers_T, times_T
+
+
+def _looked_at(known: NDArray[np.int64], first: int | None) -> tuple[int, int]:
+    """The first frame that the tool looked at and the distance to the next, 1 unless it shows.
+
+    A few frames with a face may have a common distance by chance: so most must be there.
+    """
+    start = int(known[0]) if first is None else min(first, int(known[0]))
+    step = int(np.gcd.reduce(np.diff(known)))
+    start_of_steps = int(known[0]) if (known[0] - start) % step else start
+    wanted = _EVERY_NTH * ((known[-1] - start_of_steps) // step + 1)
+    return (start_of_steps, step) if 2 < len(known) >= wanted else (start, 1)
 
 
 def _followed(

@@ -13,7 +13,7 @@ from facewave.labels import collect, schema
 from facewave.labels.cleaning import FileFact, clean
 from facewave.labels.readers.dfew import VOTE_COLUMNS
 from facewave.labels.schema import SEVEN, Reason
-from facewave.params import Dataset, Labels, Part
+from facewave.params import Dataset, Labels, Part, Tracks
 from miniatures import folds
 
 SETTINGS = Labels(folds=5, seed=0, min_agreement=0.0, on_problem="exclude")
@@ -379,6 +379,27 @@ def test_a_window_lies_around_its_frame_by_the_rate_of_the_entry(tmp_path: Path)
     assert table["end"].tolist() == [0.75, 1.25, 1.75]
     every_second = collected(entry(tmp_path, "afew_va", every=2))["video_idx"].tolist()
     assert every_second == ["001/00000", "001/00002"]
+
+
+def test_frames_of_another_tool_s_tables_need_its_rate(tmp_path: Path) -> None:
+    for name in "ab":
+        write_lines(tmp_path, f"of/{name}.csv", "frame, timestamp", "1, 0.0", f"2, 0.02{name}")
+    header = "valence,arousal"
+    for part in ("Train_Set/a.txt", "Validation_Set/b.txt"):
+        labels = f"Third ABAW Annotations/VA_Estimation_Challenge/{part}"
+        write_lines(tmp_path, labels, header, *["0.1,0.2"] * 401)
+    frames = {f"{t:05}": {"valence": 1, "arousal": 1} for t in range(401)}
+    content = json.dumps({"actor": "a", "video_id": "001", "frames": frames})
+    write_lines(tmp_path, "001/001.json", content)
+    for reader, clips in (("aff_wild2", "of/{video}.csv"), ("afew_va", "of/a.csv")):
+        options: dict[str, Any] = {"clips": clips, "every": 400}
+        with pytest.raises(UserError, match=r"nothing tells their times.*Set tracks\.fps"):
+            collected(entry(tmp_path, reader, tracks=Tracks(tool="openface"), **options))
+        tracks = Tracks(tool="openface", fps=50.0)
+        table = collected(entry(tmp_path, reader, tracks=tracks, **options))
+        assert set(table["excluded"]) == {""}, reader
+        spans = table.loc[table["file_path"] == "of/a.csv", ["start", "end"]].values.tolist()
+        assert spans == [[0.0, 1.0], [7.0, 9.0]], reader
 
 
 def test_a_share_takes_all_rows_of_a_clip_or_none(tmp_path: Path) -> None:

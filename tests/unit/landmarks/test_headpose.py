@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from facewave.landmarks.headpose import angles, separate
+from facewave.landmarks.headpose import angles, from_openface, separate, to_openface
 from facewave.landmarks.schema import POINTS
 
 Floats = NDArray[np.float64]
@@ -160,3 +160,14 @@ def test_angles_of_known_heads() -> None:
     turns = [Rotation.from_euler(axis, 25, degrees=True) for axis in "yxz"]
     pose[1, :3, :3] = (turns[0] * turns[1].inv() * turns[2]).as_matrix()  # one after the other
     np.testing.assert_allclose(angles(pose)[1], 25, atol=1e-4)
+
+
+def test_openface_s_pose_goes_there_and_back() -> None:
+    """A face 50 cm away, to the right and below, that turns about each axis; one frame without."""
+    pose_T6 = np.array([[100, 50, 500, *turn] for turn in 0.3 * np.eye(3)] + [[np.nan] * 6])
+    pose_T44 = from_openface(pose_T6)
+    np.testing.assert_allclose(pose_T44[:3, :3, 3], [[10, -5, -50]] * 3)
+    np.testing.assert_allclose(
+        angles(pose_T44)[:3], np.degrees([[0, -0.3, 0], [-0.3, 0, 0], [0, 0, -0.3]]), atol=1e-4
+    )
+    np.testing.assert_allclose(to_openface(pose_T44), pose_T6, atol=1e-5)

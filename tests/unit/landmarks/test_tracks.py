@@ -12,8 +12,9 @@ import tool_tables
 from facewave.app.frames import _WRITERS, PARTS, table
 from facewave.errors import UserError
 from facewave.landmarks import schema
+from facewave.landmarks.headpose import POSE
 from facewave.landmarks.schema import ClipFacts
-from facewave.landmarks.tools.tool import NAMES, POSE
+from facewave.landmarks.tools.tool import NAMES
 from facewave.landmarks.tracks import read
 from facewave.params import Tracks
 from making import trajectory
@@ -100,6 +101,39 @@ def test_frames_that_a_tool_dropped_are_there_without_a_face(tmp_path: Path) -> 
     assert clip.valid_T.tolist() == [True, True, True, False, True]
     np.testing.assert_allclose(clip.times_T, np.arange(5) / 5)
     assert facts.fps == pytest.approx(5)
+    # Few frames with a face have a common step by chance.
+    for kept, last in (([0, 10, 15, 30], 30), ([0, 12], 12)):
+        clip, _ = read(tool_tables.libreface(tmp_path / "few.csv", kept), libreface, "center")
+        assert np.flatnonzero(clip.valid_T).tolist() == kept
+        np.testing.assert_allclose(clip.times_T, np.arange(last + 1) / 25, atol=1e-9)
+
+
+def test_a_row_without_face_and_time_is_a_frame_without_a_face(tmp_path: Path) -> None:
+    columns = Tracks(tool="columns", time="t", blocks={"other": ["a"]})
+    for tracks in (columns, replace(columns, frame="n")):
+        rows = "n,t,a\n0,,\n1,0.1,1\n2,,\n3,0.3,1\n4,0.4,1\n5,,\n"
+        (tmp_path / "a.csv").write_text(rows, "utf-8")
+        clip, _ = read(tmp_path / "a.csv", tracks, "center")
+        assert clip.valid_T.tolist() == [False, True, False, True, True, False]
+        np.testing.assert_allclose(clip.times_T, np.arange(6) / 10)
+
+
+def test_a_take_may_last_over_midnight(tmp_path: Path) -> None:
+    take = tool_tables.live_link(tmp_path / "take.csv", range(120))
+    later = take.read_text("utf-8").replace("14:03:52", "23:59:59").replace("14:03:53", "00:00:00")
+    expected, _ = read(take, Tracks(tool="live-link", fps=60.0), "center")
+    take.write_text(later, "utf-8")
+    clip, _ = read(take, Tracks(tool="live-link", fps=60.0), "center")
+    np.testing.assert_allclose(clip.times_T, expected.times_T, atol=1e-9)
+
+
+def test_any_separator_and_decimal_comma_is_read(tmp_path: Path) -> None:
+    path = tool_tables.openface(tmp_path / "a.csv", failed=(3,))
+    text, expected = path.read_text("utf-8"), read(path, OPENFACE, "center")[0]
+    for separator, decimal in ((";", ","), (";", "."), ("\t", "."), ("\t", ",")):
+        written = text.replace(", ", separator).replace(".", decimal)
+        path.write_text(written, "utf-8")
+        assert_equal(read(path, OPENFACE, "center")[0], expected)
 
 
 def test_the_landmarker_s_own_results_are_read(tmp_path: Path) -> None:
@@ -180,6 +214,10 @@ def test_mistakes_name_file_row_and_remedy(tmp_path: Path) -> None:
         (with_cell(7, "frame", "2"), openface, r"a\.csv, row 7: the time"),
         (with_cell(13, "frame", "999999"), openface, r"a\.csv: its 12 frames have numbers"),
         (with_cell(13, "frame", "1.5"), openface, r"a\.csv, row 13: frame is 1\.5"),
+        (with_cell(6, "timestamp", ""), openface, r"a\.csv, row 6: there is no time"),
+        ("t,a\n0,1\n40,2\n80,1\n", columns | {"blocks": {"other": ["a"]}},
+         r"a\.csv: its frames are 40 s apart.*divide milliseconds by 1000"),
+        ("bild,zeit\n1,0\n", openface, r"a\.csv has none of the columns.*Correct tracks"),
         ("t,a\n0,1\n0,2\n1,1\n", columns | {"blocks": {"other": ["a"]}},
          r"a\.csv, row 3: the second row of its frame, and nothing tells whose"),
         ("t,a\n0,1\n", columns | {"blocks": {"pose_free": ["a"]}}, "blocks names pose_free"),

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewave.labels.schema import SEVEN, components
+from facewave.landmarks.tools import tool
 from facewave.models import knowledge
 from facewave.models.knowledge import BLENDSHAPES, DEAD, LIVE, PROTOTYPES
 from facewave.models.real_faces import FACES
@@ -30,6 +31,10 @@ def actions(blendshapes: NDArray[np.float64]) -> NDArray[np.float64]:
 def best(blendshapes: NDArray[np.float64], words: tuple[str, ...] = WORDS) -> str:
     emotions = [components(word) for word in words]
     return words[int(knowledge.scores(actions(blendshapes), emotions)[0].argmax())]
+
+
+def test_the_usual_values_are_of_the_landmarker_s_blendshapes() -> None:
+    assert tuple(FACES) == tool.NAMES[:-1]
 
 
 def test_each_prototype_is_recognised_and_a_still_face_is_neutral() -> None:

@@ -18,6 +18,7 @@ from facewave.landmarks.tools.tool import Tool, read_table
 
 _CODE = re.compile(r"(\d+):(\d\d):(\d\d)[:;](\d+(?:\.\d+)?)")
 _RATES, _DEFAULT = (24, 25, 30, 48, 50, 60, 120), 60
+_DAY = 24 * 3600  # s
 _WHOLE = 2  # of so many seconds the first and the last may be parts
 
 
@@ -48,7 +49,9 @@ def read(path: Path, wanted: Callable[[str], bool], fps: float | None = None) ->
     usual = next((rate for rate in _RATES if last < rate), float(last) + 1)
     seconds = len(np.unique(read_out[:, :3], axis=0))
     rate = fps or (usual if seconds > _WHOLE else max(usual, _DEFAULT))
-    return table.assign(time=read_out[:, :3] @ [3600, 60, 1] + read_out[:, 3] / rate)
+    time = read_out[:, :3] @ [3600, 60, 1] + read_out[:, 3] / rate
+    midnights = np.cumsum(np.diff(time, prepend=time[:1]) < -_DAY / 2)
+    return table.assign(time=time + _DAY * midnights)
 
 
 def tool(fps: float | None) -> Tool:

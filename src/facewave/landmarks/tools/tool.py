@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from facewave.errors import UserError
+from facewave.landmarks.headpose import POSE, from_openface
 from facewave.landmarks.schema import BLENDSHAPES, POINTS
 from facewave.params import Block
 
 FACE_POINTS = 68  # of the iBUG markup
-POSE = ("pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz")  # mm, rad, as OpenFace's
 # In MediaPipe's order, and the one that Apple's ARKit has instead of the first.
 _SIDED = {
     "browDown": 1, "browInnerUp": 0, "browOuterUp": 1, "cheekPuff": 0, "cheekSquint": 1,
@@ -37,9 +36,7 @@ NAMES = (
     *(name + side for name, n in _SIDED.items() for side in (("Left", "Right") if n else ("",))),
     TONGUE,
 )
-# From OpenFace's axes (y down, z away from the camera) to the landmarker's (y up, z towards it).
-_AXES = np.diag([1.0, -1.0, -1.0])
-_MM = 10.0  # in a centimetre
+_SEPARATORS = (",", ";", "\t")
 _NOT_NUMBERS = ["-nan(ind)", "nan(ind)", "-nan(snan)"]  # as C++ on Windows writes them
 
 
@@ -75,8 +72,9 @@ class Sightings:
 def read_table(path: Path, wanted: Callable[[str], bool]) -> pd.DataFrame:
     """The wanted columns of a .csv, .parquet or .json (a list of rows) file.
 
-    Names are without spaces around them. The index is the row in the file: a CSV's header is row 1,
-    and other forms count from 1.
+    Names are without spaces around them. A CSV's separator is a comma, or a semicolon or tab if its
+    header has more of these; then numbers may have decimal commas. The index is the row in the
+    file: a CSV's header is row 1, and other forms count from 1.
 
     Raises:
         UserError: it is no table.
@@ -84,11 +82,16 @@ def read_table(path: Path, wanted: Callable[[str], bool]) -> pd.DataFrame:
     try:
         match path.suffix.lower():
             case ".csv":
+                with path.open(encoding="utf-8-sig") as file:
+                    header = next((line for line in file if line.strip()), "")
+                separator = max(_SEPARATORS, key=header.count)
                 with warnings.catch_warnings():
                     warnings.simplefilter("error", pd.errors.ParserWarning)
                     table = pd.read_csv(
                         path,
                         usecols=lambda name: wanted(name.strip()),
+                        sep=separator,
+                        decimal="." if separator == "," else ",",
                         skipinitialspace=True,
                         na_values=_NOT_NUMBERS,
                         encoding="utf-8-sig",
@@ -107,6 +110,11 @@ def read_table(path: Path, wanted: Callable[[str], bool]) -> pd.DataFrame:
         problem = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path}: no table can be read ({problem}). Write it again.") from None
     table = table.rename(columns=lambda name: str(name).strip())
+    if table.columns.empty:
+        raise UserError(
+            f"{path} has none of the columns that are looked for. Correct tracks in params.yaml, "
+            "or run the tool again with more of its outputs."
+        )
     if not len(table):
         raise UserError(f"{path}: no table, or one without rows. Run the tool on this clip again.")
     return table[[name for name in table if wanted(str(name))]]
@@ -195,7 +203,7 @@ class Tool:
                 channels["points68"] = tuple(faces)
         if self.pose and set(POSE) <= set(there):
             channels["head"] = POSE
-            arrays["pose_T44"] = pose_matrices(numbers(table, POSE, path, np.float64))
+            arrays["pose_T44"] = from_openface(numbers(table, POSE, path, np.float64))
         shapes = {self.blendshape(name): name for name in there if self.blendshape(name) in NAMES}
         names = tuple(name for name in NAMES if name in shapes)
         if names:
@@ -304,18 +312,3 @@ def numbers(
             )
         values[:, at] = numeric
     return values
-
-
-def pose_matrices(pose_R6: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The landmarker's matrices (R, 4, 4; cm) of poses as OpenFace writes them (mm, rad).
-
-    R = Rx Ry Rz (Baltrusaitis et al., FG 2018).
-    """
-    matrices = np.full((len(pose_R6), 4, 4), np.nan, np.float32)
-    seen = np.isfinite(pose_R6).all(axis=1)
-    if seen.any():
-        turned = Rotation.from_euler("XYZ", pose_R6[seen, 3:]).as_matrix()
-        matrices[seen] = np.eye(4)
-        matrices[seen, :3, :3] = _AXES @ turned @ _AXES
-        matrices[seen, :3, 3] = pose_R6[seen, :3] @ _AXES / _MM
-    return matrices
