@@ -384,6 +384,7 @@ def test_what_is_missing_is_mentioned(project: Path) -> None:
         "There is no picture of a clip: no test clip shows a usable face.",
         "There is no picture of the confusion.",
         "There are no learning curves: this model is not trained in epochs.",
+        "There is no picture of what the probabilities are worth.",
         "There is no picture of the scores by conditions.",
         "There is no picture of clips with frames taken away.",
         "There is no picture of the runs.",
@@ -394,7 +395,7 @@ def test_what_is_missing_is_mentioned(project: Path) -> None:
     ):
         assert text in page.text, text
     missing = [attributes for _, attributes in page.tags if attributes.get("class") == "missing"]
-    assert len(missing) == 12
+    assert len(missing) == 13
     for text in ("may be wrong", "How good the clips are", "synthetic"):
         assert text not in page.text.split("All settings")[0]
     assert "acted" in page.text
