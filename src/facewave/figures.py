@@ -113,4 +113,6 @@ def save(figure: Figure, path: Path) -> None:
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=_DPI)
     with Image.open(drawn) as image, replacing(path) as temporary:
-        image.convert("RGB").quantize().save(temporary, "png", dpi=(_DPI, _DPI))
+        # This method keeps colours that few pixels have.
+        few = image.convert("RGB").quantize(method=Image.Quantize.MAXCOVERAGE)
+        few.save(temporary, "png", dpi=(_DPI, _DPI))

@@ -227,7 +227,7 @@ def _timeline(strip: Picture, seen: Trajectory) -> None:
 def _hatched(bar: Picture) -> NDArray[np.bool_]:
     """Which pixels of a bar are a gap's lines, (height, width)."""
     rows, columns = np.indices(bar.shape[:2])
-    return (rows + columns) % _HATCH < 2
+    return np.less((rows + columns) % _HATCH, 2)
 
 
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)  # s

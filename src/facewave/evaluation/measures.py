@@ -186,10 +186,11 @@ def reliability(answers: Answers) -> Bins:
     """The bins of the calibration error, over the clips of all folds."""
     confidence, bins = _confidence(answers)
     right = (answers.actual == answers.predicted).astype(float)
-    clips, said, hits = (
-        np.bincount(bins, values, _BINS) for values in (np.ones(len(bins)), confidence, right)
+    clips, sure, hits = (
+        np.bincount(bins, values, _BINS).astype(float)
+        for values in (np.ones(len(bins)), confidence, right)
     )
-    return Bins(clips, divide(said, clips), divide(hits, clips))
+    return Bins(clips, divide(sure, clips), divide(hits, clips))
 
 
 def by_fold(answers: Answers, weights: Floats | None = None) -> dict[str, Floats]:

@@ -21,7 +21,7 @@ from facewave.video import Clip
 SHEET = 8  # clips
 _FRAMES = 6
 _CHANNELS = 5
-_LETTERS = 36  # of a line above a face
+_LETTERS = 30  # of a line above a face
 _SHORTEST_GAP = 0.9  # of a frame
 
 

@@ -48,7 +48,7 @@ def banners(summary: Json, about: str) -> list[Doubt]:
     if (n := summary["n"]) < _FEW_CLIPS:
         first.append(
             Doubt(
-                f"There are only {counted(n, 'test clip')}",
+                f"There {'is' if n == 1 else 'are'} only {counted(n, 'test clip')}",
                 "Too few to tell models apart that differ by less than "
                 f"{number(100 / math.sqrt(n), 0)} points or so: read the intervals, not the "
                 "figures.",

@@ -159,6 +159,7 @@ def test_it_says_what_it_is_about_and_how_good_that_is(page: Page, project: Path
     for text in (
         ABOUT,
         "The clips are synthetic.",
+        "There are only 36 test clips. Too few to tell models apart that differ by less than 17",
         f"names the emotion of {100 * main['model']['war']:.1f} % of the test clips",
         "below each figure its 95 % interval, by bootstrap over subjects",
         "The same on one 80/10/10 split: 6 test clips; intervals over clips",
