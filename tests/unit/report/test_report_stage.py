@@ -432,7 +432,7 @@ def test_published_figures_training_what_a_budget_leaves_out_and_what_the_corpus
     shares = {"train": {"war": 0.99, "uar": 0.985}, "val": {"war": None, "uar": None}}
     content["folds"]["model"] |= {"fitted": shares, "left_out": {"happy": 1200, "sad": 3}}
     found = write_report(project, content)
-    own, other = found.table("Here: 3 classes. Chosen: on what")
+    own, other = found.table("Here: 3 classes. Selected on: what")
     assert own[0].endswith("[the model]")
     assert own[1] == cells(content["folds"]["model"], "war")
     assert other[0] == f"{NASTY} {{video; a paper}}"
