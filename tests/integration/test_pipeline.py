@@ -107,8 +107,7 @@ def test_plots_and_artifacts_are_where_dvc_yaml_says(workspace: Path, tmp_path: 
     page = run(workspace, "dvc", "plots", "show", "-o", str(tmp_path / "plots"))
     assert "index.html" in page
     html = (tmp_path / "plots/index.html").read_text()
-    for title in ("Confusion over the test parts", "Loss of the first partition"):
-        assert title in html
+    assert "https:" not in html  # it opens without a network
     pictures = {path.name.split("_")[-1] for path in (tmp_path / "plots/static").iterdir()}
     assert {"confusion.png", "curves.png", "clip.png"} <= pictures
     assert "VegaError" not in html

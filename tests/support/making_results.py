@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from facewave import figures, params
-from facewave.evaluation.robustness import CONDITIONS, robustness
+from facewave.evaluation.robustness import robustness
 from facewave.evaluation.tasks import task
 from facewave.files import write_csv, write_json
 from facewave.prediction.schema import Models
@@ -31,7 +31,10 @@ PNG = bytes.fromhex(
 PICTURES = {
     "clean": "clean/demo.png",
     "extract": "extract/demo.png",
-    **{name: f"evaluate/plots/{name}.png" for name in ("confusion", "curves", "robustness")},
+    **{
+        name: f"evaluate/plots/{name}.png"
+        for name in ("confusion", "curves", "reliability", "robustness")
+    },
     **{
         name: f"study/plots/{name}.png"
         for name in ("ablation", "removed", "leakage", "reconstruction", "explanation")
@@ -99,9 +102,9 @@ def drawn_figures() -> Iterator[dict[str, Figure]]:
     drawn: dict[str, Figure] = {}
     save = figures.save
 
-    def keep(figure: Figure, path: Path, dpi: int = 110) -> None:
+    def keep(figure: Figure, path: Path) -> None:
         drawn[path.stem] = figure
-        save(figure, path, dpi)
+        save(figure, path)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures, "save", keep)
@@ -239,7 +242,7 @@ def write(project: Path) -> None:
         write_json(metrics / stage / "demo.json", content)
     write_json(metrics / "evaluate/report.json", report())
     model = answers().query("role == 'model'")
-    measured = dict.fromkeys(CONDITIONS, 1.0) | {"yaw": np.arange(len(model), dtype=float)}
+    measured = dict.fromkeys(figures.MEASURES, 1.0) | {"yaw": np.arange(len(model), dtype=float)}
     index = model[["video_idx"]].assign(**measured)
     found = robustness(model, index, WORDS, resamples=50, seed=0)
     importance = [

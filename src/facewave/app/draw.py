@@ -1,7 +1,8 @@
 """``facewave draw CLIP``: a video of what was seen: points, blendshapes with their values, gaps.
 
 Right of the picture are the blendshapes that move most, from 0 to 1; below is the clip's time, with
-hatched gaps: red without a face, amber where there were other faces only.
+hatched gaps: red without a face, amber where there were other faces only. So are the blendshapes'
+bars of such frames.
 """
 
 from collections.abc import Iterable, Iterator
@@ -47,6 +48,7 @@ _TEXT = 15  # pixels
 _GREEN, _AMBER, _RED = (80, 200, 110), (245, 175, 60), (235, 85, 85)  # RGB
 _BACK, _GREY, _PALE, _WHITE = (24, 26, 30), (62, 66, 74), (150, 156, 166), (238, 240, 244)
 _HATCH = 5  # pixels between a gap's lines
+_SMALL, _LARGE = 64, 160  # pixels of a face's width from which it has points, and larger ones
 
 Picture = NDArray[np.uint8]
 Color = tuple[int, int, int]
@@ -175,8 +177,9 @@ def _points(canvas: Picture, seen: Trajectory, t: int) -> None:
         return
     points = np.round(seen.landmarks_TPC[t, :, :2] * canvas.shape[1::-1]).astype(int)
     (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
-    for x, y in points.tolist():
-        cv2.circle(canvas, (x, y), 1, _GREEN, -1, cv2.LINE_AA)
+    if right - left >= _SMALL:  # else they would hide the face
+        for x, y in points.tolist():
+            cv2.circle(canvas, (x, y), int(right - left >= _LARGE), _GREEN, -1, cv2.LINE_AA)
     cv2.rectangle(canvas, (left, top), (right, bottom), _GREEN, 2)
 
 
@@ -191,6 +194,9 @@ def _bars(panel: Picture, seen: Trajectory, t: int, moving: NDArray[np.intp]) ->
         if known:
             end = left + round(min(max(value, 0.0), 1.0) * (right - left))
             panel[middle - 5 : middle + 6, left : end + 1] = _GREEN
+        else:
+            bar = panel[middle - 5 : middle + 6, left : right + 1]
+            bar[_hatched(bar)] = _AMBER if seen.faces_T[t] else _RED
         shown = f"{value:.2f}" if known else "-"
         _text(panel, shown, (panel.shape[1] - _MARGIN, middle), _WHITE if known else _PALE, "rm")
 
@@ -202,8 +208,7 @@ def _timeline(strip: Picture, seen: Trajectory) -> None:
     """
     left, right = _MARGIN, strip.shape[1] - _MARGIN
     edges = _edges(seen, left, right)
-    rows, columns = np.indices((14, strip.shape[1]))
-    hatched = (rows + columns) % _HATCH < 2
+    hatched = _hatched(strip[10:24])
     for t, (valid, faces) in enumerate(zip(seen.valid_T, seen.faces_T, strict=True)):
         some = slice(edges[t], max(edges[t + 1], edges[t] + 1))
         bar = strip[10:24, some]
@@ -217,6 +222,12 @@ def _timeline(strip: Picture, seen: Trajectory) -> None:
         strip[25:30, x : x + 1] = _PALE
         anchor = "lt" if tick == 0 else "rt" if right - x < 12 else "mt"
         _text(strip, f"{tick:g} s" if tick == 0 else f"{tick:g}", (x, 33), _PALE, anchor)
+
+
+def _hatched(bar: Picture) -> NDArray[np.bool_]:
+    """Which pixels of a bar are a gap's lines, (height, width)."""
+    rows, columns = np.indices(bar.shape[:2])
+    return np.less((rows + columns) % _HATCH, 2)
 
 
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)  # s

@@ -6,13 +6,13 @@ Writes  metrics/evaluate/metrics.json      few figures, for ``dvc exp show`` and
         metrics/evaluate/report.json       all of them with intervals, recalls, folds, confusion,
                                            how a language model was prompted, and what others
                                            published
-        metrics/evaluate/confusion.csv     the model's answers, for ``dvc plots``
         metrics/evaluate/robustness.csv    the model's figures by quality, length, pose, subject
         metrics/evaluate/suspects.csv      clips whose label a person should look at
         metrics/evaluate/plots/*.png
 The tables about classes are empty for a regression. Nothing is chosen by test answers.
 """
 
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def main() -> None:
         write_csv(OUT / f"{name}.csv", content.round(4))
     evaluated.plot(model, tables, title, OUT / "plots")
     curves = {name: Path("metrics/train") / name for name in answers["partition"].unique()}
-    plots.curves(curves, _axes(models), title, OUT / "plots/curves.png")
+    plots.curves(curves, *_axes(models), title, OUT / "plots/curves.png")
 
 
 def _about(models: prediction.Models) -> dict[str, Any]:
@@ -80,12 +80,14 @@ def _about(models: prediction.Models) -> dict[str, Any]:
     return about | ({"language": models.language} if models.language else {})
 
 
-def _axes(models: prediction.Models) -> tuple[str, str]:
-    """What the learning curves show, over what."""
+def _axes(models: prediction.Models) -> tuple[tuple[str, str], float | None]:
+    """What the learning curves show, over what, and the loss of guessing where it is known."""
     if models.language is None:
-        return "epoch", "cross-entropy (nats)"
+        return ("epoch", "cross-entropy (nats)"), math.log(len(models.classes))
     losses = {"ccc": "1 - CCC", "mse": "squared error (variances)"}
-    return "step", losses.get(models.language["settings"]["objective"], "cross-entropy (nats)")
+    objective = models.language["settings"]["objective"]
+    guessing = 1.0 if objective in losses else None
+    return ("step", losses.get(objective, "cross-entropy (nats)")), guessing
 
 
 if __name__ == "__main__":

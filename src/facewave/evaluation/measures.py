@@ -35,7 +35,7 @@ Weights, (n) or (R, n), say how often each clip counts; without them each counts
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -78,6 +78,14 @@ class Answers:
     def at(self, clips: NDArray[Any]) -> "Answers":
         """Those to some clips, by mask or numbers."""
         return Answers(**{name: value[clips] for name, value in vars(self).items()})
+
+
+class Bins(NamedTuple):
+    """Answers by their probability: each is (B), NaN where there is no clip."""
+
+    clips: Floats  # 0 where there is none
+    confidence: Floats  # the mean probability of the answers
+    accuracy: Floats
 
 
 def from_table(rows: pd.DataFrame, words: tuple[str, ...]) -> Answers:
@@ -168,12 +176,21 @@ def log_loss(answers: Answers, weights: Floats | None = None) -> Floats:
 
 def calibration_error(answers: Answers, weights: Floats | None = None) -> Floats:
     """Expected calibration error; (..., F)."""
-    confidence = answers.probabilities.max(1)
-    edges = np.linspace(0, 1, _BINS + 1)[1:-1]
-    bins = np.digitize(confidence, edges, right=True)
+    confidence, bins = _confidence(answers)
     excess = (answers.actual == answers.predicted) - confidence
     gaps = _totals(answers, weights, (answers.fold, bins), (answers.n_folds, _BINS), excess)
     return divide(np.abs(gaps).sum(-1), _clips(answers, weights))
+
+
+def reliability(answers: Answers) -> Bins:
+    """The bins of the calibration error, over the clips of all folds."""
+    confidence, bins = _confidence(answers)
+    right = (answers.actual == answers.predicted).astype(float)
+    clips, sure, hits = (
+        np.bincount(bins, values, _BINS).astype(float)
+        for values in (np.ones(len(bins)), confidence, right)
+    )
+    return Bins(clips, divide(sure, clips), divide(hits, clips))
 
 
 def by_fold(answers: Answers, weights: Floats | None = None) -> dict[str, Floats]:
@@ -203,6 +220,12 @@ def overall(answers: Answers, weights: Floats | None = None) -> dict[str, Floats
 
 def _codes(names: pd.Series, codes: Mapping[str, int]) -> Codes:
     return names.map(codes).astype(np.int64).to_numpy()  # unlike to_numpy, astype refuses NaN
+
+
+def _confidence(answers: Answers) -> tuple[Floats, Codes]:
+    """The probability of each answer, (n), and the bin that it is in, (n)."""
+    confidence = answers.probabilities.max(1)
+    return confidence, np.digitize(confidence, np.linspace(0, 1, _BINS + 1)[1:-1], right=True)
 
 
 def _weights(answers: Answers, weights: Floats | None) -> Floats:

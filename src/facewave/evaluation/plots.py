@@ -1,6 +1,7 @@
 """The plots of a run: answers against labels, learning curves, where the model holds."""
 
 import math
+import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,18 +11,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from facewave import figures
 from facewave.evaluation.continuous import Values
 from facewave.evaluation.intervals import Floats
+from facewave.evaluation.measures import Bins
 from facewave.evaluation.robustness import ALL
+from facewave.figures import BAR, CHANCE, DARK, MEASURES, PALE
 
 _FEW = 10  # losses get markers, since a single one is no line
 _COLUMNS = 4  # panels side by side
 _MOST_NARROW = 5  # ranges have room in a narrow panel
 _MOST_NAMES = 30  # there is no room for the names of more scenes or subjects
 _WIDTH = 8  # letters per line of a range
-_BAR, _DARK, _PALE = "#f0a868", "#7a3b12", "#8c8c8c"
 
 
 def confusion(counts: Floats, classes: Sequence[str], title: str, path: Path) -> None:
@@ -33,7 +36,7 @@ def confusion(counts: Floats, classes: Sequence[str], title: str, path: Path) ->
     with mpl.rc_context(figures.STYLE):
         figure = Figure((6, 5.4), layout="constrained")
         axes = figure.add_subplot()
-        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        image = axes.imshow(shares, vmin=0, vmax=1)
         for i, j in np.argwhere(counts):
             color = "white" if shares[i, j] > 0.5 else "black"
             axes.text(j, i, f"{counts[i, j]:.0f}", ha="center", va="center", color=color)
@@ -42,8 +45,25 @@ def confusion(counts: Floats, classes: Sequence[str], title: str, path: Path) ->
         axes.set_yticks(range(len(classes)), list(classes))
         axes.set(xlabel="predicted", ylabel="actual")
         axes.spines[:].set_visible(False)
-        axes.set_title(f"{title}\nn = {counts.sum():.0f} test clips", fontsize=9)
+        figures.entitle(figure, f"{title}\nn = {counts.sum():.0f} test clips")
         figure.colorbar(image, shrink=0.8, label="share of the class's clips")
+        figures.save(figure, path)
+
+
+def reliability(bins: Bins, title: str, path: Path) -> None:
+    """How often answers are right against how probable the model says they are, and how many."""
+    with mpl.rc_context(figures.STYLE):
+        figure = Figure((5, 5.4), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        upper.plot([0, 100], [0, 100], color=PALE, lw=1)
+        upper.plot(100 * bins.confidence, 100 * bins.accuracy, "o-", color=DARK, ms=5, lw=1)
+        upper.set(ylabel="of these are right (%)", xlim=(0, 100), ylim=(0, 103))
+        width = 100 / len(bins.clips)
+        at = (np.arange(len(bins.clips)) + 0.5) * width
+        lower.bar(at, bins.clips, 0.9 * width, color=BAR)
+        lower.set(xlabel="the model says of its answer (%)", ylabel="test clips")
+        lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+        figures.entitle(figure, f"{title}\nn = {bins.clips.sum():.0f} test clips")
         figures.save(figure, path)
 
 
@@ -59,19 +79,30 @@ def scatter(values: Values, ccc_T: Floats, targets: Sequence[str], title: str, p
             both = np.concatenate([actual, predicted])
             ends = [both.min(), both.max()] if len(both) else [0, 1]
             axes = figure.add_subplot(rows, columns, t + 1)
-            axes.plot(ends, ends, color=_PALE, lw=1)
+            axes.plot(ends, ends, color=PALE, lw=1)
             axes.scatter(actual, predicted, s=12, alpha=0.5, linewidths=0)
             axes.set(xlabel="actual", ylabel="predicted", aspect="equal")
             agreement = "no CCC" if np.isnan(ccc) else f"CCC {ccc:.2f}"
             axes.set_title(f"{target}: {agreement}, n = {len(actual)} test clips", fontsize=9)
-        figure.suptitle(title, fontsize=10)
+        figures.entitle(figure, title, 10)
         figures.save(figure, path)
 
 
-def curves(folders: dict[str, Path], labels: tuple[str, str], title: str, path: Path) -> None:
+def curves(
+    folders: dict[str, Path],
+    labels: tuple[str, str],
+    chance: float | None,
+    title: str,
+    path: Path,
+) -> None:
     """Training and validation loss in the course of training, one colour per partition.
 
-    ``folders`` are DVCLive's, by partition; without curves in any of them nothing is drawn.
+    Args:
+        folders: DVCLive's, by partition; without curves in any of them nothing is drawn.
+        labels: of both axes.
+        chance: the loss of guessing, where it is known: the axis goes from 0 to twice as much.
+        title: of the figure.
+        path: the PNG.
     """
     with mpl.rc_context(figures.STYLE):
         figure = Figure((6, 3.6), layout="constrained")
@@ -88,8 +119,12 @@ def curves(folders: dict[str, Path], labels: tuple[str, str], title: str, path: 
                     label = None  # once, whether there is validation or not
         if not axes.has_data():
             return
-        axes.set(xlabel=labels[0], ylabel=labels[1])
-        axes.set_title(f"{title}\nsolid: validation, dotted: training", fontsize=9)
+        axes.set(xlabel=labels[0], ylabel=labels[1], ylim=(0, 2 * chance if chance else None))
+        lines = "solid: validation, dotted: training"
+        if chance:
+            axes.axhline(chance, **CHANCE | {"ls": "--"})
+            lines += f", dashed: guessing, {chance:.2f}"
+        figures.entitle(figure, f"{title}\n{lines}")
         axes.legend(frameon=False, ncols=2)
         figures.save(figure, path)
 
@@ -111,19 +146,19 @@ def robustness(table: pd.DataFrame, chance: float, title: str, path: Path) -> No
         places += [grid[n_rows + i, :] for i in range(len(wide))]
         for name, place in zip([*small, *wide], places, strict=True):
             axes = figure.add_subplot(place)
-            axes.axhline(everything["uar"] * 100, color=_DARK, lw=0.8, ls="--")
-            axes.axhline(chance * 100, color=_PALE, lw=0.8, ls=":")
+            axes.axhline(everything["uar"] * 100, color=DARK, lw=0.8, ls="--")
+            axes.axhline(chance * 100, **CHANCE)
             axes.axhspan(
-                everything["uar_low"] * 100, everything["uar_high"] * 100, color=_BAR, alpha=0.2
+                everything["uar_low"] * 100, everything["uar_high"] * 100, color=BAR, alpha=0.2
             )
             _points(axes, conditions[name])
-            axes.set_title(name, fontsize=9)
+            axes.set_title(MEASURES[name].name if name in MEASURES else name, fontsize=9)
             if place.colspan.start == 0:
                 axes.set_ylabel("UAR (%)")
-        figure.suptitle(
+        figures.entitle(
+            figure,
             f"{title}\nUAR by condition with 95 % intervals; dashed: all {everything['n']} test "
             f"clips; dotted: chance, {100 * chance:.1f} %. Without interval: too few clips",
-            fontsize=9,
         )
         figures.save(figure, path)
 
@@ -132,12 +167,14 @@ def _points(axes: Axes, rows: pd.DataFrame) -> None:
     """A point per row, its range and n below."""
     at = np.arange(len(rows))
     has_interval = rows["uar_low"].notna().to_numpy()
-    axes.vlines(at, rows["uar_low"] * 100, rows["uar_high"] * 100, color=_DARK, lw=1.2)
-    axes.scatter(at, rows["uar"] * 100, s=18, color=np.where(has_interval, _DARK, _PALE), zorder=3)
+    axes.vlines(at, rows["uar_low"] * 100, rows["uar_high"] * 100, color=DARK, lw=1.2)
+    axes.scatter(at, rows["uar"] * 100, s=18, color=np.where(has_interval, DARK, PALE), zorder=3)
     if len(rows) > _MOST_NAMES:
         axes.set_xticks([])
     else:
-        ranges = [textwrap.fill(text, _WIDTH) for text in rows["range"]]
+        # A number and its unit stay on one line.
+        whole = [re.sub(r"(?<=\d) (?!to )", "\u00a0", text) for text in rows["range"]]
+        ranges = [textwrap.fill(text, _WIDTH) for text in whole]
         texts = [f"{text}\nn = {n}" for text, n in zip(ranges, rows["n"], strict=True)]
         axes.set_xticks(at, texts, fontsize=7)
     axes.set(ylim=(-3, 103), xlim=(-0.6, len(rows) - 0.4))

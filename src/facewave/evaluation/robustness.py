@@ -1,9 +1,8 @@
 """Where a model holds: its scores by what is measured of clips and what is known of them.
 
-- The test clips are divided into thirds by one measure (``landmarks.schema.MEASURES``), the frame
-  rate or the face's brightness. Equal values stay together, so thirds differ in size; few distinct
-  values are a bin each. A measure that does not vary is left out, and clips without a value are a
-  row of their own.
+- The test clips are divided into thirds by one measure (``figures.MEASURES``), rounded as it is
+  shown. Equal values stay together, so thirds differ in size; few distinct values are a bin each. A
+  measure that does not vary is left out, and clips without a value are a row of their own.
 - What the corpus knows (scene, sex, age, statement and the like) is a row for each of its values,
   or thirds where all are numbers. With more than ``MOST`` values it names clips, not kinds of them,
   and is left out.
@@ -22,29 +21,13 @@ from numpy.typing import NDArray
 
 from facewave.evaluation import measures
 from facewave.evaluation.intervals import Estimate, Floats, estimates, interval_over, n_subjects
+from facewave.figures import MEASURES
 
 Mask = NDArray[np.bool_]
 
 FEWEST = 5
 _BINS = 3
 ALL, UNKNOWN = "all", "not known"
-# Column of the index -> the unit shown here, and the factor from the column's unit to it. Two of
-# MEASURES are left out: the numbers of frames follow from duration and frame rate.
-CONDITIONS = {
-    "duration": (" s", 1),
-    "fps": (" frames/s", 1),
-    "face_px": (" px", 1),
-    "sharpness": ("", 1),
-    "brightness": (" %", 100),
-    "face_share": (" %", 100),
-    "others_share": (" %", 100),
-    "longest_gap": (" s", 1),
-    "yaw": ("°", 1),
-    "pitch": ("°", 1),
-    "roll": ("°", 1),
-    "jumps": ("", 1),
-    "still": ("", 1),
-}
 MOST = 30  # FERV39k has 22 scenes
 SUBJECT = "subject"
 COLUMNS = (
@@ -67,14 +50,14 @@ def robustness(
 
     Args:
         rows: answers as ``measures.from_table`` takes them, each clip once.
-        index: of the landmarks: video_idx and the columns that ``CONDITIONS`` names.
+        index: of the landmarks: video_idx and the columns that ``MEASURES`` names.
         words: all words, in the order of the codes.
         known: what the corpus knows, by video_idx: text, "" for nothing.
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
     Returns:
-        ``COLUMNS``: condition (``ALL``, then names of ``CONDITIONS``, columns of ``known``,
+        ``COLUMNS``: condition (``ALL``, then names of ``MEASURES``, columns of ``known``,
         ``SUBJECT``), range ("64 to 120 px", a name, or ``UNKNOWN``), n, subjects (missing where not
         all are known), WAR and UAR with their 95 % intervals, and what they are drawn over (""
         without).
@@ -84,8 +67,10 @@ def robustness(
     """
     measured = rows[["video_idx"]].merge(index, how="left", on="video_idx", validate="1:1")
     conditions = {
-        condition: thirds(measured[condition].to_numpy(float) * times, unit)
-        for condition, (unit, times) in CONDITIONS.items()
+        condition: thirds(
+            (measured[condition].to_numpy(float) * shown.times).round(shown.decimals), shown.unit
+        )
+        for condition, shown in MEASURES.items()
     }
     for name, texts in () if known is None else known.loc[rows["video_idx"]].items():
         kinds = _kinds(texts)

@@ -16,11 +16,10 @@ from facewave.evaluation import suspects as doubtful
 from facewave.evaluation.intervals import Estimate, estimates, interval_over, mean, n_subjects
 from facewave.labels import schema as labels
 from facewave.params import Evaluate
-from facewave.prediction.schema import MODEL, UNREADABLE, Models
+from facewave.prediction.schema import MODEL, Models
 
 # Tables of stage evaluate with their columns; a regression leaves them empty.
 TABLES = {
-    "confusion": ("actual", "predicted"),
     "robustness": robust.COLUMNS,
     "suspects": doubtful.COLUMNS,
 }
@@ -155,17 +154,17 @@ class Classification(Task):
     def tables(self, model: pd.DataFrame, table: pd.DataFrame, index: pd.DataFrame) -> Tables:
         """All of ``TABLES``."""
         known = labels.about(table).set_axis(table["video_idx"])
-        answers = model[["actual", "predicted"]]
         return {
-            "confusion": answers.replace({"predicted": {UNREADABLE: "unreadable"}}),
             "robustness": robust.robustness(model, index, self.names, known, **self.bootstrap),
             "suspects": doubtful.suspects(model, table, self.names),
         }
 
     def plot(self, model: pd.DataFrame, tables: Tables, title: str, folder: Path) -> None:
-        """The confusion, and where the model holds."""
-        counts = measures.confusion(measures.from_table(model, self.names)).sum(0)
+        """The confusion, what the probabilities are worth, and where the model holds."""
+        answers = measures.from_table(model, self.names)
+        counts = measures.confusion(answers).sum(0)
         plots.confusion(counts, self.names, title, folder / "confusion.png")
+        plots.reliability(measures.reliability(answers), title, folder / "reliability.png")
         chance = float(measures.chance(counts))  # of all clips pooled, as the table's are
         plots.robustness(tables["robustness"], chance, title, folder / "robustness.png")
 

@@ -29,7 +29,7 @@ def overview(kept: pd.DataFrame, words: tuple[str, ...], title: str, path: Path)
         grid = figure.add_gridspec(1, max(1, len(panels)), width_ratios=ratios)
         for column, panel in enumerate(panels):
             panel(figure.add_subplot(grid[0, column]), kept, words)
-        figure.suptitle(f"{title}\nn = {len(kept)} rows that are kept", fontsize=10)
+        figures.entitle(figure, f"{title}\nn = {len(kept)} rows that are kept", 10)
         figures.save(figure, path)
 
 
@@ -67,7 +67,7 @@ def _plane(axes: Axes, kept: pd.DataFrame, words: tuple[str, ...]) -> None:
     known = kept[kept["valence"].notna() & kept["arousal"].notna()]
     image = axes.hexbin(
         known["valence"], known["arousal"], gridsize=20, extent=(-1, 1, -1, 1), mincnt=1,
-        cmap="viridis", bins="log" if len(known) > 200 else None,
+        bins="log" if len(known) > 200 else None,
     )  # fmt: skip
     axes.axhline(0, color="black", lw=0.6)
     axes.axvline(0, color="black", lw=0.6)

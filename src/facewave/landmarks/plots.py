@@ -1,5 +1,6 @@
 """The worst clips of a dataset in one picture, so that somebody looks at them."""
 
+import textwrap
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ _WORST = {"face_share": -1, "others_share": 1, "longest_gap": 1, "face_px": -1, 
 _WORST |= dict.fromkeys(("yaw", "pitch", "roll", "jumps", "still"), 1)
 _FLAWLESS = {"face_share": 1, "others_share": 0, "longest_gap": 0, "jumps": 0, "still": 0}
 _FRAMES = 6
+_LETTERS = 24  # of a line beside the frames
 _SHOWN_S = 30.0  # frames come from the first seconds, since decoding must begin at the start
 
 
@@ -36,21 +38,15 @@ def worst(index: pd.DataFrame, root: Path | None, folder: Path, fps: float, path
             row = index.loc[label]
             axes = figure.add_subplot(grid[number, 0])
             lines = [row.file_path, *measures, *([] if row.usable else ["left out"])]
-            axes.text(0, 0.5, "\n".join(lines), va="center", size=7)
+            text = "\n".join(textwrap.fill(line, _LETTERS) for line in lines)
+            axes.text(0, 0.5, text, va="center", size=7)
             axes.set_axis_off()
             frames = _frames(row, root, folder, fps) if root else []
             for column, (time, picture, points) in enumerate(frames):
                 axes = figure.add_subplot(grid[number, column + 1])
-                axes.imshow(picture)
-                if points is not None:
-                    height, width = picture.shape[:2]
-                    x, y = points[:, 0] * width, points[:, 1] * height
-                    axes.scatter(x, y, s=0.2, c="#7fffd4", alpha=0.8, linewidths=0)
-                title = f"{time:.2f} s" + ("" if points is not None else ", no face")
-                axes.set_title(title, fontsize=7, color="black" if points is not None else "#c00")
-                axes.set_axis_off()
-        figure.suptitle(f"The worst of {len(index)} clips, by each measure", fontsize=10)
-        figures.save(figure, path, dpi=75)  # photographs make large PNGs
+                figures.frame(axes, time, picture, points, fontsize=7)
+        figures.entitle(figure, f"The worst of {len(index)} clips, by each measure", 10)
+        figures.save(figure, path)
 
 
 def worst_by_measure(index: pd.DataFrame) -> dict[Any, list[str]]:
@@ -61,7 +57,8 @@ def worst_by_measure(index: pd.DataFrame) -> dict[Any, list[str]]:
         values = clips[name].astype(float).dropna() * sign
         if len(values) and values.max() != _FLAWLESS.get(name, np.inf) * sign:
             label = values.idxmax()
-            worst[label].append(f"{name} {clips.loc[label, name]:g}")
+            shown = figures.MEASURES[name]
+            worst[label].append(f"{shown.name}: {shown.text(clips.loc[label, name])}")
     return dict(worst)
 
 

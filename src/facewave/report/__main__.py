@@ -40,7 +40,7 @@ _TABLES = {
     "study": ("runs", "leakage", "removed", "reconstruction", "importance"),
 }
 _PLOTS = {
-    "evaluate/plots": ("confusion", "regression", "curves", "robustness"),
+    "evaluate/plots": ("confusion", "regression", "curves", "reliability", "robustness"),
     "study/plots": ("ablation", "removed", "leakage", "reconstruction", "explanation"),
     "report/pictures": ("clip", "suspects"),
 }

@@ -1,20 +1,23 @@
 """The page: the results put into its template. Pure; the same contents, the same bytes."""
 
 import base64
-import struct
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
 
 from facewave.params import Params
 from facewave.report import cells, sentences, tables
 from facewave.report.results import Results
 
+_PER_INCH = 96  # pixels, in CSS
+
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG as the page has it: its data URI, and its size in pixels."""
+    """A PNG as the page has it: its data URI, and its size in the page's pixels, 96 an inch."""
 
     uri: str
     width: int
@@ -22,9 +25,11 @@ class Picture:
 
 
 def picture(png: bytes) -> Picture:
-    """A PNG as part of a page; its size stands in its header (RFC 2083, 11.2.2)."""
-    width, height = struct.unpack(">II", png[16:24])
-    return Picture(f"data:image/png;base64,{base64.b64encode(png).decode()}", width, height)
+    """A PNG as part of a page."""
+    with Image.open(io.BytesIO(png)) as image:
+        resolution = image.info.get("dpi", (_PER_INCH, _PER_INCH))
+        size = (round(_PER_INCH * n / each) for n, each in zip(image.size, resolution, strict=True))
+    return Picture(f"data:image/png;base64,{base64.b64encode(png).decode()}", *size)
 
 
 def render(results: Results, settings: Params, settings_text: str) -> str:
@@ -50,7 +55,7 @@ def render(results: Results, settings: Params, settings_text: str) -> str:
         | {"pictures": {key: picture(png) for key, png in results.pictures.items()}},
         name=name,
         about=about,
-        synthetic=sentences.synthetic(about),
+        banners=sentences.banners(main, about),
         settings=settings,
         features=settings.datasets[name].features,
         settings_text=settings_text,

@@ -1,6 +1,8 @@
 """The pictures of people: one clip from face to numbers, and a sheet of clips."""
 
 import math
+import textwrap
+from itertools import product
 from pathlib import Path
 
 import matplotlib as mpl
@@ -19,6 +21,8 @@ from facewave.video import Clip
 SHEET = 8  # clips
 _FRAMES = 6
 _CHANNELS = 5
+_LETTERS = 30  # of a line above a face
+_SHORTEST_GAP = 0.9  # of a frame
 
 
 def clip(
@@ -40,20 +44,18 @@ def clip(
     with mpl.rc_context(figures.STYLE):
         figure = Figure((9, 7.6), layout="constrained")
         grid = figure.add_gridspec(3, _FRAMES, height_ratios=(1, 1.6, 1.3))
+        curves = figure.add_subplot(grid[1, :])
+        scales = figure.add_subplot(grid[2, :], sharex=curves)
         for column, (t, picture) in enumerate(zip(shown, video.stills(times[shown]), strict=False)):
+            points = trajectory.landmarks_TPC[t] if trajectory.valid_T[t] else None
             axes = figure.add_subplot(grid[0, column])
-            axes.imshow(picture)
-            height, width = picture.shape[:2]
-            points = trajectory.landmarks_TPC[t]
-            axes.scatter(
-                points[:, 0] * width, points[:, 1] * height, s=0.25, c="#7fffd4", alpha=0.8
-            )
-            axes.set_title(f"{times[t]:.2f} s", fontsize=8)
-            axes.set_axis_off()
+            figures.frame(axes, times[t], picture, points, fontsize=8)
         kept_PB = functions_PN @ numbers_NB
-        _trajectories(figure.add_subplot(grid[1, :]), trajectory, kept_PB, len(numbers_NB), moving)
-        _scalogram(figure, figure.add_subplot(grid[2, :]), trajectory, int(moving[0]))
-        figure.suptitle(title, fontsize=10)
+        _trajectories(curves, trajectory, kept_PB, len(numbers_NB), moving)
+        _scalogram(scales, trajectory, int(moving[0]))
+        for axes, (start, end) in product((curves, scales), gaps(trajectory)):
+            axes.axvspan(start, end, **figures.GAP)
+        figures.entitle(figure, title, 10)
         figures.save(figure, path)
 
 
@@ -71,10 +73,25 @@ def sheet(clips: list[tuple[Faces | None, float, str]], title: str, path: Path) 
                 axes.imshow(faces.decode(nearest[None])[0])
             else:
                 axes.text(0.5, 0.5, "no face was cut out", ha="center", va="center")
-            axes.set_title(text, fontsize=7)
+            lines = [textwrap.fill(line, _LETTERS) for line in text.splitlines()]
+            axes.set_title("\n".join(lines), fontsize=7)
             axes.set_axis_off()
-        figure.suptitle(title, fontsize=10)
-        figures.save(figure, path, dpi=75)  # photographs make large PNGs
+        figures.entitle(figure, title, 10)
+        figures.save(figure, path)
+
+
+def gaps(trajectory: Trajectory) -> list[tuple[float, float]]:
+    """From when to when (s) there is no face: it is not seen, or there is no frame at all.
+
+    A frame lasts from half-way before it to half-way after it, by the median distance of frames.
+    """
+    times = trajectory.times_T
+    seen, length = times[trajectory.valid_T], duration(times)
+    half = (length - (times[-1] - times[0])) / 2
+    starts = np.append(times[0], seen + 2 * half) - half
+    ends = np.append(seen, times[-1] + 2 * half) - half
+    away = ends - starts > _SHORTEST_GAP * 2 * half
+    return list(zip(starts[away].tolist(), ends[away].tolist(), strict=True))
 
 
 def _trajectories(
@@ -89,11 +106,12 @@ def _trajectories(
     # A frame lasts from half-way before it to half-way after it, and so does the clip.
     first = times[0] - lasts / len(times) / 2
     at = first + (np.arange(len(kept_PB)) + 0.5) / max(len(kept_PB), 1) * lasts
-    for color, channel in zip(mpl.color_sequences["tab10"][: len(moving)], moving, strict=True):
+    for color, channel in zip(figures.SERIES, moving, strict=False):
         name = trajectory.names[channel]
         axes.plot(times, trajectory.blendshapes_TB[:, channel], color=color, lw=1, label=name)
         axes.plot(at, kept_PB[:, channel], color=color, alpha=0.35, lw=3)
-    axes.set(ylabel="blendshape", xlim=(first, first + lasts))
+    axes.set(ylabel="blendshape", xlim=(first, first + lasts), ylim=(0, 1))
+    axes.tick_params(labelbottom=False)  # they are below the scalogram
     kept_title = f" (thin), and what {n_numbers} numbers keep of them (broad)"
     axes.set_title(
         f"The blendshapes that move most{kept_title if len(kept_PB) else ''}", fontsize=9
@@ -105,11 +123,11 @@ def _trajectories(
         columnspacing=1.2,
         handlelength=1.2,
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.1),
+        bbox_to_anchor=(0.5, -0.02),
     )
 
 
-def _scalogram(figure: Figure, axes: Axes, trajectory: Trajectory, channel: int) -> None:
+def _scalogram(axes: Axes, trajectory: Trajectory, channel: int) -> None:
     """Magnitudes of Haar's detail coefficients, a row per level, the coarsest on top.
 
     Haar, whatever the wavelet in use: its coefficients see nothing beyond the clip's ends.
@@ -126,7 +144,6 @@ def _scalogram(figure: Figure, axes: Axes, trajectory: Trajectory, channel: int)
         rows,
         norm=PowerNorm(0.5),
         aspect="auto",
-        cmap="magma",
         interpolation="nearest",
         extent=(times[0], times[-1], levels, 0),
     )
@@ -134,4 +151,6 @@ def _scalogram(figure: Figure, axes: Axes, trajectory: Trajectory, channel: int)
     axes.set_yticks(np.arange(levels) + 0.5, [f"{cell:.2f} s" for cell in cells], fontsize=7)
     axes.set(xlabel="time (s)", ylabel="scale")
     axes.set_title(f"Wavelet scalogram of {trajectory.names[channel]} (Haar)", fontsize=9)
-    figure.colorbar(image, ax=axes, label="|coefficient|", pad=0.01)
+    # Beside the axes, which remain as wide as those above.
+    scale = axes.inset_axes((1.01, 0, 0.015, 1))
+    axes.figure.colorbar(image, cax=scale, label="|coefficient|")

@@ -1,5 +1,6 @@
 """The page's sentences that depend on the figures: the headline, and what is doubtful. Pure."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ _LEAKED = 5.0  # points of UAR
 _FEW = 20  # clips of a class: the 95 % interval of its recall is some 40 points wide
 _OFF = 0.1  # calibration error
 _FEW_SUBJECTS = 30
+_FEW_CLIPS = 100  # the 95 % interval of an accuracy is some 20 points wide
 _REASONS = 5  # are named
 
 
@@ -21,6 +23,13 @@ class Doubt(NamedTuple):
     why: str
 
 
+_SYNTHETIC = Doubt(
+    "The clips are synthetic",
+    "The figures show that the machinery works; they say nothing about how well people's emotions "
+    "are recognised.",
+)
+
+
 def protocol(report: Json) -> str:
     """The protocol that the page is about: folds if there are any, since they test every clip."""
     return "folds" if "folds" in report else "split"
@@ -29,6 +38,23 @@ def protocol(report: Json) -> str:
 def synthetic(about: str) -> bool:
     """Whether a dataset's description says that its clips are synthetic."""
     return "synthetic" in about.lower()
+
+
+def banners(summary: Json, about: str) -> list[Doubt]:
+    """What must be known before any figure is read; ``about`` is the dataset's description."""
+    first = []
+    if synthetic(about):
+        first.append(_SYNTHETIC)
+    if (n := summary["n"]) < _FEW_CLIPS:
+        first.append(
+            Doubt(
+                f"There {'is' if n == 1 else 'are'} only {counted(n, 'test clip')}",
+                "Too few to tell models apart that differ by less than "
+                f"{number(100 / math.sqrt(n), 0)} points or so: read the intervals, not the "
+                "figures.",
+            )
+        )
+    return first
 
 
 def listed(names: Sequence[str]) -> str:
@@ -124,11 +150,7 @@ def doubts(results: Results, about: str) -> list[Doubt]:
 def _data(results: Results, about: str) -> Iterator[Doubt]:
     clean, extract = results.clean, results.extract
     if synthetic(about):
-        yield Doubt(
-            "The clips are synthetic",
-            "The figures show that the machinery works; they say nothing about how well people's "
-            "emotions are recognised.",
-        )
+        yield _SYNTHETIC
     if n := clean["excluded"]:
         yield Doubt(
             f"{n:,} of {counted(clean['rows'], 'row')} of the label files "

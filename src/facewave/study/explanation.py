@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from facewave import figures
 from facewave.evaluation.intervals import Floats
+from facewave.figures import BAR, DARK
 from facewave.study import face_map
 
 _FIRST = 12  # blendshapes that are shown
@@ -18,7 +19,6 @@ _READING = (
     "How far UAR falls when test clips exchange these inputs. Thick lines: one standard deviation "
     "over repeats; thin: 95 % interval over test clips"
 )
-_BAR, _DARK = "#f0a868", "#7a3b12"
 
 
 def explanation(
@@ -61,7 +61,7 @@ def explanation(
         else:
             axes, order = figure.add_subplot(grid[:, 2]), "place, coarse to fine"
             _columns(axes, kinds["place"], 1.0, "Numbers of each trajectory", order)
-        figure.suptitle(f"{title}\n{_READING}", fontsize=9)
+        figures.entitle(figure, f"{title}\n{_READING}")
         figures.save(figure, path)
 
 
@@ -85,7 +85,7 @@ def of_columns(table: pd.DataFrame, title: str, path: Path) -> None:
             _bars(axes, first * 100)
             left_out = f", {len(first)} of {len(rows)}" if len(first) < len(rows) else ""
             axes.set_title(f"{titles[kind]}{left_out}", fontsize=9)
-        figure.suptitle(f"{title}\n{_READING}", fontsize=9)
+        figures.entitle(figure, f"{title}\n{_READING}")
         figures.save(figure, path)
 
 
@@ -104,10 +104,10 @@ def _face(axes: Axes, regions: pd.DataFrame, points_PC: Floats) -> None:
 def _bars(axes: Axes, rows: pd.DataFrame) -> None:
     """A bar a row, the first on top."""
     at = np.arange(len(rows))
-    axes.barh(at, rows["importance"], height=0.72, color=_BAR)
-    axes.hlines(at, rows["low"], rows["high"], color=_DARK, lw=0.8)
+    axes.barh(at, rows["importance"], height=0.72, color=BAR)
+    axes.hlines(at, rows["low"], rows["high"], color=DARK, lw=0.8)
     around = rows["importance"] - rows["spread"], rows["importance"] + rows["spread"]
-    axes.hlines(at, *around, color=_DARK, lw=2.4)
+    axes.hlines(at, *around, color=DARK, lw=2.4)
     axes.axvline(0, color="black", lw=0.8)
     axes.set_yticks(at, [str(name) for name in rows.index])
     axes.tick_params(axis="y", length=0)
@@ -118,10 +118,10 @@ def _bars(axes: Axes, rows: pd.DataFrame) -> None:
 def _columns(axes: Axes, rows: pd.DataFrame, width: float, title: str, xlabel: str) -> None:
     """A bar of this width for each row, from left to right."""
     at = (np.arange(len(rows)) + 0.5) * width
-    axes.bar(at, rows["importance"], width=0.9 * width, color=_BAR)
-    axes.vlines(at, rows["low"], rows["high"], color=_DARK, lw=0.8)
+    axes.bar(at, rows["importance"], width=0.9 * width, color=BAR)
+    axes.vlines(at, rows["low"], rows["high"], color=DARK, lw=0.8)
     around = rows["importance"] - rows["spread"], rows["importance"] + rows["spread"]
-    axes.vlines(at, *around, color=_DARK, lw=2.4)
+    axes.vlines(at, *around, color=DARK, lw=2.4)
     axes.axhline(0, color="black", lw=0.8)
     axes.set(xlabel=xlabel, ylabel=_FALL, xlim=(0, len(rows) * width))
     axes.set_title(title, fontsize=9)

@@ -17,6 +17,7 @@ from matplotlib.path import Path
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay, KDTree
 
+from facewave import figures
 from facewave.wavelets.schema import Features, unfolded
 
 Floats = NDArray[np.float64]
@@ -129,7 +130,7 @@ def draw_mesh(axes: Axes, points_PC: Floats, values_P: Floats, label: str) -> No
     mesh = PolyCollection(
         list(points_P2[triangles_M3]),
         array=np.ma.masked_invalid(values_P[triangles_M3].mean(axis=1)),
-        cmap=mpl.colormaps["YlOrRd"].with_extremes(bad=_UNKNOWN),
+        cmap=mpl.colormaps[figures.STYLE["image.cmap"]].with_extremes(bad=_UNKNOWN),
         norm=Normalize(0, top),
         edgecolors="white",
         linewidths=0.3,

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from facewave import figures
+from facewave.figures import CHANCE
 
 # What the figure of reconstruction shows, the first three that there are, and how.
 _TITLES = {"blendshapes": "blendshapes", "landmarks": "landmarks", "pose_free": "pose-free points"}
@@ -20,7 +21,6 @@ _TITLES |= {"head": "head", "other": "other signals"}
 _SHOWN = 3
 _LIMITS = {"variance": (0.1, 120), "velocity": (1, 400)}
 _GREY = {"block": ":", "uniform": "--", "dct": "-.", "pca": "-"}
-_CHANCE: dict[str, Any] = {"color": "0.5", "lw": 0.8, "ls": ":"}
 _LEFT_OUT = ("mean", "approximation sym4", "pyramid db2", "largest db2")
 
 
@@ -55,9 +55,10 @@ def ablation(table: pd.DataFrame, title: str, path: Path) -> None:
                 some = runs[runs["k"] == k].set_index("transform").reindex(transforms)
                 at = np.arange(len(transforms)) + (number - (len(ks) - 1) / 2) * 0.7 / len(ks)
                 _points(axes, some, at, f"C{number}", f"K = {k}")
-            axes.axvline(first["chance"], **_CHANCE)
+            axes.axvline(first["chance"], **CHANCE)
             axes.set_yticks(range(len(transforms)), transforms)
             axes.grid(axis="x", alpha=0.3)
+            axes.set_xlim(0, 100)
             axes.set_title(f"{model} on {inputs}", fontsize=9)
         grid[0, 0].invert_yaxis()
         for axes in grid[-1]:
@@ -83,11 +84,11 @@ def leakage(table: pd.DataFrame, title: str, path: Path) -> None:
             name = "no subject on two sides" if protocol == "disjoint" else "random folds"
             _points(axes, rows.set_index("role").reindex(roles), at, f"C{number}", name)
         kinds = table.drop_duplicates("role").set_index("role")["model"]
-        axes.axvline(chance, **_CHANCE)
+        axes.axvline(chance, **CHANCE)
         axes.set_yticks(range(len(roles)), [_named(role, kinds[role]) for role in roles])
         axes.invert_yaxis()
         axes.grid(axis="x", alpha=0.3)
-        axes.set_xlabel("UAR (%)")
+        axes.set(xlabel="UAR (%)", xlim=(0, 100))
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
@@ -111,8 +112,8 @@ def removed(table: pd.DataFrame, title: str, path: Path) -> None:
         axes.set_xticks(
             range(len(conditions)), ["\n".join(name.rsplit(" ", 1)) for name in conditions]
         )
-        axes.axhline(chance, **_CHANCE)
-        axes.set_ylabel("UAR (%)")
+        axes.axhline(chance, **CHANCE)
+        axes.set(ylabel="UAR (%)", ylim=(0, 100))
         axes.grid(axis="y", alpha=0.3)
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
@@ -164,7 +165,7 @@ def _figure(
     with mpl.rc_context(figures.STYLE):
         figure = Figure((width, height), layout="constrained")
         yield figure
-        figure.suptitle(title, fontsize=fontsize)
+        figures.entitle(figure, title, fontsize)
         figures.save(figure, path)
 
 

@@ -58,6 +58,7 @@ def test_every_frame_is_drawn_with_points_bars_and_a_timeline_hatched_without_a_
     picture = frames(tmp_path / "out.mp4")[3]
     assert 0.2 < share(below(picture), "red") < 0.8  # hatched
     assert share(picture[:480, 480:], "green") == 0
+    assert share(picture[:480, 480:], "red") > 0.01  # bars, hatched
 
 
 def test_the_videos_are_what_browsers_play_with_the_clips_own_times_and_the_same_bytes(
@@ -141,3 +142,17 @@ def test_frames_with_others_only_are_amber_and_told(
         brightest = part[np.argsort(part.sum(axis=1))[-20:]].mean(axis=0)  # the hatching's lines
         drawn.append(min(colors, key=lambda name: np.abs(brightest - colors[name]).sum()))
     assert drawn == [*["green"] * 3, *["amber"] * 2, "red", *["green"] * 3, "red", *["green"] * 2]
+
+
+def test_points_hide_no_small_face(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", 3)
+    rng = np.random.default_rng(0)
+    for width in (0.05, 0.15, 0.4):  # of the picture
+        seen = of_numbers(range(3))
+        points = rng.uniform(-width / 2, width / 2, seen.landmarks_TPC.shape) + 0.5
+        seen = replace(seen, landmarks_TPC=points.astype(np.float32))
+        remember(cache.key(tmp_path / "a.mp4", 25, SETTINGS), seen, ClipFacts(30.0, 64, 48, 3))
+        draw(tmp_path / "a.mp4", tmp_path / "out.mp4", 25)
+        picture = frames(tmp_path / "out.mp4")[0][:480, :640]
+        x, y = round(640 * width / 2) - 4, round(480 * width / 2) - 4
+        assert share(picture[240 - y : 240 + y, 320 - x : 320 + x], "green") < 0.3

@@ -42,7 +42,7 @@ def test_a_demo_clip_is_drawn_the_same_every_time(capsys: pytest.CaptureFixture[
     said = capsys.readouterr().out
     assert "21.trajectories.png: 29 frames, 10 numbers a trajectory" in said
     assert min(picture.shape[:2]) > 500
-    assert colors(picture) > 5000  # stills of the clip
+    assert colors(picture) > 200  # stills of the clip
     drawn(CLIP, "--out", "again.png")
     assert Path("21.trajectories.png").read_bytes() == Path("again.png").read_bytes()
 

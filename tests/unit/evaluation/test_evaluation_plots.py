@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from facewave import figures
-from facewave.evaluation import continuous, plots
+from facewave.evaluation import continuous, measures, plots
 from facewave.evaluation.continuous import Values
 
 ROWS = [
@@ -17,8 +17,8 @@ ROWS = [
     ("yaw", "0.5 to 2.5°", 20, 0.8, 0.7, 0.9),
     ("yaw", "2.6 to 9°", 37, 0.4, 0.3, 0.5),
     ("yaw", "not known", 3, 0.2, np.nan, np.nan),
-    ("fps", "24 frames/s", 30, 0.6, 0.5, 0.7),
-    ("fps", "30 frames/s", 30, 0.6, 0.5, 0.7),
+    ("fps", "24 fps", 30, 0.6, 0.5, 0.7),
+    ("fps", "30 fps", 30, 0.6, 0.5, 0.7),
     *(("subject", f"s{i:02}", 6, 0.5, 0.2, 0.9) for i in range(10)),
 ]
 
@@ -54,7 +54,7 @@ def test_the_confusion_has_actual_words_in_rows_and_a_column_for_what_is_unreada
         array = np.array(counts, float)
         plots.confusion(array, ("happy", "sad"), "a test", tmp_path / "a.png")
         axes = saved[-1].axes[0]
-        assert axes.get_title() == f"a test\nn = {array.sum():.0f} test clips"
+        assert saved[-1].get_suptitle() == f"a test\nn = {array.sum():.0f} test clips"
         assert (ticks(axes, "x"), ticks(axes, "y")) == (names, ["happy", "sad"])
         assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "actual")
         shares = array / np.maximum(array.sum(1), 1)[:, None]  # a class may have no clips
@@ -103,11 +103,15 @@ def test_each_condition_is_a_panel_with_its_ranges(saved: list[Any], tmp_path: P
         pd.DataFrame(ROWS, columns=columns), 0.25, "mlp on a corpus", tmp_path / "a.png"
     )
     yaw, fps, subject = saved[0].axes
-    assert [axes.get_title() for axes in saved[0].axes] == ["yaw", "fps", "subject"]
+    assert [axes.get_title() for axes in saved[0].axes] == [
+        "head turned to a side",
+        "frame rate",
+        "subject",
+    ]
     assert [axes.get_ylabel() for axes in saved[0].axes] == ["UAR (%)", "", "UAR (%)"]
     names = ["0.5 to\n2.5°\nn = 20", "2.6 to\n9°\nn = 37", "not\nknown\nn = 3"]
     assert ticks(yaw, "x") == names
-    assert ticks(fps, "x")[0] == "24\nframes/s\nn = 30"
+    assert ticks(fps, "x")[0] == "24\u00a0fps\nn = 30"
     intervals, points = yaw.collections
     heights = [segment[:, 1].round(6).tolist() for segment in intervals.get_segments()[:2]]
     assert heights == [[70, 90], [30, 50]]
@@ -135,7 +139,32 @@ def test_each_partition_is_named_once_with_or_without_validation(
         for loss in losses:
             (folder / f"{loss}.tsv").write_text(f"step\t{loss}\n0\t1.5\n1\t1.0\n", "utf-8")
     folders = {name: tmp_path / name for name in ("split", "1")}
-    plots.curves(folders, ("epoch", "nats"), "a test", tmp_path / "a.png")
-    (axes,) = saved[0].axes
-    assert axes.get_legend_handles_labels()[1] == ["split", "fold 1"]
-    assert len(axes.lines) == 3
+    for chance, lines, top in ((None, 3, None), (1.25, 4, 2.5)):
+        plots.curves(folders, ("epoch", "nats"), chance, "a test", tmp_path / "a.png")
+        (axes,) = saved[-1].axes
+        assert axes.get_legend_handles_labels()[1] == ["split", "fold 1"]
+        assert len(axes.lines) == lines
+        assert axes.get_ylim()[0] == 0
+        assert top in (None, axes.get_ylim()[1])  # the same whatever the losses
+
+
+def test_the_reliability_of_each_bin_that_has_clips(saved: list[Any], tmp_path: Path) -> None:
+    columns = ["partition", "video_idx", "file_path", "subject", "source"]
+    rows = pd.DataFrame([["1", f"{i}", f"{i}.mp4", "", ""] for i in range(5)], columns=columns)
+    rows["actual"] = ["happy", "happy", "sad", "sad", "sad"]
+    rows["predicted"] = ["happy", "happy", "happy", "sad", "happy"]
+    rows["p_happy"] = [0.93, 0.91, 0.92, 0.45, 0.95]
+    rows["p_sad"] = 1 - rows["p_happy"]
+    answers = measures.from_table(rows, ("happy", "sad"))
+    bins = measures.reliability(answers)
+    assert bins.clips.tolist() == [0] * 8 + [1] + [0] * 4 + [3, 1]
+    np.testing.assert_allclose(bins.confidence[[8, 13, 14]], [0.55, 0.92, 0.95])
+    np.testing.assert_allclose(bins.accuracy[[8, 13, 14]], [1, 2 / 3, 0])
+    assert np.isnan(bins.accuracy).sum() == np.isnan(bins.confidence).sum() == 12
+    gaps = bins.clips * np.abs(bins.accuracy - bins.confidence) / 5
+    assert np.nansum(gaps) == pytest.approx(measures.calibration_error(answers)[0])
+    plots.reliability(bins, "a test", tmp_path / "a.png")
+    upper, lower = saved[0].axes
+    np.testing.assert_allclose(upper.lines[1].get_ydata(), 100 * bins.accuracy)
+    assert [bar.get_height() for bar in lower.patches] == bins.clips.tolist()
+    assert saved[0].get_suptitle() == "a test\nn = 5 test clips"

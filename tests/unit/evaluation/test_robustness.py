@@ -15,14 +15,15 @@ from facewave.evaluation.intervals import estimates
 from facewave.evaluation.robustness import (
     ALL,
     COLUMNS,
-    CONDITIONS,
     FEWEST,
     MOST,
     UNKNOWN,
     robustness,
     thirds,
 )
-from facewave.landmarks.schema import INDEX, MEASURES
+from facewave.figures import MEASURES
+from facewave.landmarks import schema
+from facewave.landmarks.schema import INDEX
 
 WORDS = ("happy", "sad", "angry")
 QUICK: dict[str, int] = {"resamples": 50, "seed": 0}
@@ -51,7 +52,7 @@ def answers(n: int, *, subjects: int = 12, folds: int = 2, right: float = 0.6) -
 def index(n: int, **columns: list[float]) -> pd.DataFrame:
     """An index in which nothing varies but the columns given."""
     return pd.DataFrame(
-        {"video_idx": [f"{i:04}" for i in range(n)]} | dict.fromkeys(CONDITIONS, 1.0) | columns
+        {"video_idx": [f"{i:04}" for i in range(n)]} | dict.fromkeys(MEASURES, 1.0) | columns
     )
 
 
@@ -71,8 +72,8 @@ def ranges(values: list[float], column: str) -> dict[str, int]:
 
 
 def test_conditions_are_columns_of_the_index_and_all_measures_but_two() -> None:
-    assert set(CONDITIONS) - {"brightness"} <= set(INDEX)
-    assert set(MEASURES) - set(CONDITIONS) == {"frames", "face_frames"}
+    assert set(MEASURES) - {"brightness"} <= set(INDEX)
+    assert set(schema.MEASURES) - set(MEASURES) == {"frames", "face_frames"}
 
 
 def test_thirds_are_named_by_their_range_and_unit() -> None:
@@ -80,13 +81,13 @@ def test_thirds_are_named_by_their_range_and_unit() -> None:
     assert sizes(values) == {"64 to 73 px": 10, "74 to 83 px": 10, "84 to 93 px": 10}
     assert list(ranges([1.5, 2.25, 3.126, 1000.4], "duration")) == [
         "1.5 s",
-        "2.25 to 3.13 s",
+        "2.2 to 3.1 s",
         "1000 s",
     ]
     assert ranges([0.25, 0.5, 0.5], "face_share") == {"25 %": 1, "50 %": 2}
     assert ranges([0.0, 12.0, 3.0, 0.0], "yaw") == {"0°": 2, "3°": 1, "12°": 1}
     # Equal values, and those that look alike, stay together; the rest is shared out.
-    assert ranges([29.97002997, 29.97, 30.0, 25.0], "fps") == {"25 frames/s": 1, "30 frames/s": 3}
+    assert ranges([29.97002997, 29.97, 30.0, 25.0], "fps") == {"25 fps": 1, "30 fps": 3}
     assert sizes([0.0] * 20 + [1.0, 2.0, 3.0, 4.0]) == {"0 px": 20, "1 to 4 px": 4}
     assert sizes([1.0, 2.0, 3.0] + [9.0] * 20) == {"1 to 3 px": 3, "9 px": 20}
 

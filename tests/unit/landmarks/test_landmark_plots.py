@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from facewave.figures import MEASURES
 from facewave.landmarks import schema
 from facewave.landmarks.plots import worst, worst_by_measure
 from making import trajectory, write_landmarks, write_video
@@ -33,16 +34,33 @@ def test_the_worst_by_each_measure_with_its_value() -> None:
         {"roll": 20.0, "jumps": 3, "still": 2, "face_px": 31.0},
     ).set_index(pd.Index([7, 3, 5, 9]))  # rows are named by their labels
     assert worst_by_measure(index) == {
-        3: ["face_share 0.5", "others_share 0.25", "longest_gap 0.7", "face_px 30"],
-        5: ["sharpness 1.5", "yaw 44", "pitch 31"],
-        9: ["roll 20", "jumps 3", "still 2"],
+        3: [
+            "frames with the face: 50 %",
+            "frames with others only: 25 %",
+            "longest time without the face: 0.7 s",
+            "size of the face: 30 px",
+        ],
+        5: [
+            "sharpness of the face: 1.5",
+            "head turned to a side: 44°",
+            "head turned up or down: 31°",
+        ],
+        9: [
+            "head tilted: 20°",
+            "jumps of the face: 3",
+            "blendshapes that never move: 2",
+        ],
     }
     flawless = worst_by_measure(index_of({}, {}))
-    assert flawless == {0: [f"{name} {FLAWLESS[name]:g}" for name in ALWAYS]}
+    assert flawless == {
+        0: [f"{MEASURES[name].name}: {MEASURES[name].text(FLAWLESS[name])}" for name in ALWAYS]
+    }
     nothing: dict[str, object] = {"face_share": 0.0, **dict.fromkeys(ALWAYS, np.nan)}
     index = index_of({"shard": ""} | nothing, {"still": None} | nothing, {"yaw": 9.0})
-    assert worst_by_measure(index)[1] == ["face_share 0"]  # what has no frames is skipped
-    assert "yaw 9" in worst_by_measure(index)[2]
+    assert worst_by_measure(index)[1] == [
+        "frames with the face: 0 %"
+    ]  # what has no frames is skipped
+    assert "head turned to a side: 9°" in worst_by_measure(index)[2]
     assert worst_by_measure(index[:1]) == worst_by_measure(index[:0]) == {}
 
 
@@ -79,7 +97,7 @@ def test_the_same_clips_give_the_same_bytes_and_others_do_not(project: Path) -> 
     picture = cv2.imread(str(project / "worst.png"))
     assert picture is not None
     assert picture.shape[0] > 200
-    assert picture.shape[1] == 720
+    assert picture.shape[1] == 1843  # 9.6 inches
     turquoise = (picture[..., 1] > 200) & (picture[..., 2] < 150)  # the points
     assert turquoise.sum() > 20
     # What is damaged or gone changes the picture and stops nothing, nor do signs in a name.

@@ -195,6 +195,15 @@ def test_each_doubt_alone() -> None:
     assert only.startswith("1 label of 300 test clips may be wrong")
 
 
+def test_banners_are_for_synthetic_and_for_few_clips() -> None:
+    for n, about, expected in (
+        (100, "acted", []),
+        (99, "acted", ["There are only 99 test clips"]),
+        (1, "Synthetic faces", ["The clips are synthetic", "There is only 1 test clip"]),
+    ):
+        assert [banner.what for banner in sentences.banners({"n": n}, about)] == expected
+
+
 def test_doubts_of_a_regression() -> None:
     figures = {"ccc": 0.5, "ccc_low": 0.1, "ccc_high": 0.7, "rmse": 0.3}
     for text, subjects, changes in (

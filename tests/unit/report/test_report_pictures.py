@@ -1,6 +1,8 @@
 """The pictures of people: which clip is drawn, and what stands below it."""
 
 from contextlib import chdir
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -10,7 +12,9 @@ from matplotlib.figure import Figure
 
 from facewave import params
 from facewave.prediction import schema as prediction
+from facewave.report import pictures
 from facewave.report.__main__ import PICTURES, draw
+from facewave.video import Clip
 from facewave.workspace import Dataset
 from making import (
     ABOUT,
@@ -105,3 +109,48 @@ def test_a_regression_and_answers_without_a_face(project: Path) -> None:
         )
     prediction.write(rows.assign(answered_from="frames"), regressors(), project / prediction.ROOT)
     assert drawn(project, []) == {}
+
+
+def test_gaps_are_where_no_frame_shows_the_face() -> None:
+    seen = trajectory(10, gaps=(0, 4, 5))
+    uneven = np.arange(10) / 25 + np.linspace(0, 0.01, 10)
+    even = np.arange(10) / 25
+    found = [(-0.02, 0.02), (0.14, 0.22)]
+    np.testing.assert_allclose(pictures.gaps(replace(seen, times_T=even)), found)
+    leap = even + (even > 7.5 / 25)  # a second without frames
+    np.testing.assert_allclose(pictures.gaps(replace(seen, times_T=leap)), [*found, (0.3, 1.3)])
+    assert pictures.gaps(replace(trajectory(10), times_T=uneven)) == []
+    assert pictures.gaps(trajectory(10, gaps=(9,)))[0][1] > seen.times_T[-1]
+
+
+def test_the_time_of_curves_and_scalogram_is_one_and_gaps_are_hatched_in_both(
+    tmp_path: Path,
+) -> None:
+    seen = trajectory(12, gaps=(3, 4))
+    write_video(tmp_path / "a.mp4", 12)
+    numbers_NB = np.zeros((0, seen.blendshapes_TB.shape[1]), np.float32)
+    with drawn_figures() as figures:
+        pictures.clip(
+            seen, numbers_NB, np.zeros((0, 0), np.float32), Clip(tmp_path / "a.mp4", 25), "a clip",
+            tmp_path / "clip.png",
+        )  # fmt: skip
+    named = {axes.get_ylabel(): axes for axes in figures["clip"].axes}
+    curves, scales = named["blendshape"], named["scale"]
+    for side in ("x0", "x1"):
+        assert getattr(curves.get_position(), side) == getattr(scales.get_position(), side)
+    assert curves.get_xlim() == scales.get_xlim()
+    for axes in (curves, scales):
+        (gap,) = axes.patches
+        assert gap.get_hatch()
+    titles = [axes.get_title() for axes in figures["clip"].axes]
+    assert sum("no face" in title for title in titles) == 1
+
+
+def test_long_names_stay_above_their_face(tmp_path: Path) -> None:
+    text = f"{'long' * 10}.csv:7\n{'folder/' * 12}a.mp4\nlabel sad (0.12)"
+    with drawn_figures() as figures:
+        pictures.sheet([(None, 0.0, text)] * 4, "a sheet", tmp_path / "sheet.png")
+    sheet = figures["sheet"]
+    sheet.draw_without_rendering()  # at its own resolution
+    boxes = [axes.title.get_window_extent() for axes in sheet.axes]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))

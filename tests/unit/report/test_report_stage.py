@@ -159,6 +159,7 @@ def test_it_says_what_it_is_about_and_how_good_that_is(page: Page, project: Path
     for text in (
         ABOUT,
         "The clips are synthetic.",
+        "There are only 36 test clips. Too few to tell models apart that differ by less than 17",
         f"names the emotion of {100 * main['model']['war']:.1f} % of the test clips",
         "below each figure its 95 % interval, by bootstrap over subjects",
         "The same on one 80/10/10 split: 6 test clips; intervals over clips",
@@ -384,6 +385,7 @@ def test_what_is_missing_is_mentioned(project: Path) -> None:
         "There is no picture of a clip: no test clip shows a usable face.",
         "There is no picture of the confusion.",
         "There are no learning curves: this model is not trained in epochs.",
+        "There is no picture of what the probabilities are worth.",
         "There is no picture of the scores by conditions.",
         "There is no picture of clips with frames taken away.",
         "There is no picture of the runs.",
@@ -394,7 +396,7 @@ def test_what_is_missing_is_mentioned(project: Path) -> None:
     ):
         assert text in page.text, text
     missing = [attributes for _, attributes in page.tags if attributes.get("class") == "missing"]
-    assert len(missing) == 12
+    assert len(missing) == 13
     for text in ("may be wrong", "How good the clips are", "synthetic"):
         assert text not in page.text.split("All settings")[0]
     assert "acted" in page.text
@@ -430,7 +432,7 @@ def test_published_figures_training_what_a_budget_leaves_out_and_what_the_corpus
     shares = {"train": {"war": 0.99, "uar": 0.985}, "val": {"war": None, "uar": None}}
     content["folds"]["model"] |= {"fitted": shares, "left_out": {"happy": 1200, "sad": 3}}
     found = write_report(project, content)
-    own, other = found.table("Here: 3 classes. Chosen: on what")
+    own, other = found.table("Here: 3 classes. Selected on: what")
     assert own[0].endswith("[the model]")
     assert own[1] == cells(content["folds"]["model"], "war")
     assert other[0] == f"{NASTY} {{video; a paper}}"
