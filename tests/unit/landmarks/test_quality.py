@@ -93,6 +93,32 @@ def test_gap_and_shares_by_counting(valid: str) -> None:
     assert measured(uneven)["longest_gap"] == pytest.approx(1.2)  # seconds
 
 
+@given(
+    n_frames=st.integers(3, 40),
+    at=st.integers(1, 39),
+    hole=st.floats(0.6, 4000.0),
+    unseen=st.sets(st.integers(0, 39)),
+)
+def test_a_hole_in_time_is_a_gap(n_frames: int, at: int, hole: float, unseen: set[int]) -> None:
+    at = min(at, n_frames - 1)
+    valid = "".join("-" if frame in unseen else "x" for frame in range(n_frames))
+    clip = made(valid)
+    before = measured(clip)["longest_gap"]
+    times_T = clip.times_T + np.where(np.arange(n_frames) >= at, hole, 0.0)
+    gap = measured(replace(clip, times_T=times_T))["longest_gap"]
+    if clip.valid_T.any():
+        assert max(before, hole) - 1e-3 <= gap <= before + hole + 1e-3
+    slow = measured(replace(clip, times_T=clip.times_T * 100))  # a slow clip has no holes
+    assert slow["longest_gap"] == pytest.approx(100 * before, abs=0.01)
+
+
+def test_a_span_of_days_is_refused() -> None:
+    clip = made("x" * 10)
+    days = replace(clip, times_T=clip.times_T + np.where(np.arange(10) > 4, 3 * 86_400.0, 0.0))
+    reason = quality.judge(measured(days), "", SETTINGS)
+    assert reason.startswith("its frames span 3 days: their times, or the numbers of pictures")
+
+
 def test_moves_by_more_than_half_the_faces_size_are_jumps() -> None:
     x = np.array([100, 119, 100, 121, 121, 100, 100], float)
     assert measured(made("x" * 7, at=np.stack([x, np.full(7, 50)], axis=1)))["jumps"] == 2
