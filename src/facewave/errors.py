@@ -23,6 +23,14 @@ _PLAIN |= dict(zip("▁▂▃▄▅▆▇", "1234567", strict=True))
 class UserError(Exception):
     """Something the user can fix. The message says what is wrong, where, and what to do."""
 
+    exit_code = 2
+
+
+class UnfinishedError(UserError):
+    """The machine has kept some of the work from being done; the next run tries again."""
+
+    exit_code = 1
+
 
 @contextmanager
 def extras() -> Iterator[None]:
@@ -61,7 +69,7 @@ def explain(call: Callable[[], None]) -> None:
         with extras():
             call()
     except UserError as error:
-        _stop(str(error), 2)
+        _stop(str(error), error.exit_code)
     except BrokenPipeError:  # whoever read our output, such as ``head``, has stopped
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None

@@ -20,7 +20,9 @@ from facewave.params import Landmarks
 _SIDE = 128  # pixels: near the landmarker's 256, and fast
 _JUMP = 0.5  # of the face's size
 _STILL = 1e-3  # of a blendshape's range [0, 1]: less is rounding
-_LEAP = 5.0  # median steps between frames: a longer one is a hole, and a frame before it ends as usual
+_LEAP = (
+    5.0  # median steps between frames: a longer one is a hole, and a frame before it ends as usual
+)
 _LONGEST_S = 86_400.0  # no clip of a face lasts longer than a day
 # What the measures need of each frame of a clip, small beside the landmarks.
 _FRAME = np.dtype(
@@ -127,7 +129,9 @@ def judge(measures: Mapping[str, Any], problem: str, limits: Landmarks) -> str:
         return problem
     if measures["duration"] > _LONGEST_S:
         days = measures["duration"] / _LONGEST_S
-        return f"its frames span {days:.3g} days: their times, or the numbers of pictures, are wrong"
+        return (
+            f"its frames span {days:.3g} days: their times, or the numbers of pictures, are wrong"
+        )
     if not measures["face_frames"]:
         return "no face in any frame"
     limited = [(*limit, "less", operator.lt) for limit in limits.at_least.items()]
