@@ -4,10 +4,12 @@ import codecs
 import errno
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import NoReturn
 
 # The packages that the light install leaves out -> the extra that brings them (pyproject.toml).
@@ -30,6 +32,29 @@ class UnfinishedError(UserError):
     """The machine has kept some of the work from being done; the next run tries again."""
 
     exit_code = 1
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: files are put in order as after Ctrl-C."""
+
+
+_INTERRUPTED = "interrupted. Run the same command again to resume; finished clips are kept."
+
+
+def end_in_order() -> None:
+    """Have Ctrl-C and SIGTERM end this program in one sentence, also while it is still loading."""
+
+    def terminated(*_: object) -> None:
+        raise _Terminated
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            print(f"facewave: {_INTERRUPTED}", file=sys.stderr)
+        else:
+            sys.__excepthook__(kind, error, trace)
+
+    sys.excepthook = hook
+    signal.signal(signal.SIGTERM, terminated)
 
 
 @contextmanager
@@ -59,7 +84,7 @@ def explain(call: Callable[[], None]) -> None:
 
     Raises:
         SystemExit: 2 for a mistake in the input, 1 for a full disk or other trouble with files,
-            130 for Ctrl-C.
+            130 for Ctrl-C, 143 for SIGTERM.
     """
     codecs.register_error("plainer", _plainer)
     for stream in (sys.stdout, sys.stderr):
@@ -84,8 +109,8 @@ def explain(call: Callable[[], None]) -> None:
         if error.filename is None:  # not about a file: a bug
             raise
         _stop(f"{error.filename}: {error.strerror}", 1)
-    except KeyboardInterrupt:
-        _stop("interrupted. Run the same command again to resume; finished clips are kept.", 130)
+    except KeyboardInterrupt as error:
+        _stop(_INTERRUPTED, 143 if isinstance(error, _Terminated) else 130)
 
 
 @contextmanager

@@ -42,11 +42,9 @@ def main(name: str) -> None:
 
         def extract() -> tuple[Ensured, pd.DataFrame]:
             # A machine that pulled the shards has nothing to detect.
-            places = ([dataset.pack], folder)
-            if dataset.entry.tracks:
-                ensured = read_tracks(
-                    clips, name, dataset.entry.tracks, settings.landmarks, *places
-                )
+            places, tracks = ([dataset.pack], folder), dataset.entry.tracks
+            if tracks:
+                ensured = read_tracks(clips, name, tracks, settings.landmarks, *places)
             else:
                 ensured = ensure(clips, name, fps, settings.landmarks, *places)
             keys = dict(zip(files, ensured.keys, strict=True))

@@ -147,8 +147,8 @@ def judge(measures: Mapping[str, Any], problem: str, limits: Landmarks) -> str:
 def _longest_gap(times_T: NDArray[np.float64], seen: NDArray[np.intp], length: float) -> float:
     """Seconds of the longest stretch without the face, at the ends of the clip too.
 
-    A frame lasts until the next, but no longer than usual before a hole: a step of more than ``_LEAP``
-    medians.
+    A frame lasts until the next, but no longer than usual before a hole: a step of more than
+    ``_LEAP`` medians.
     """
     if not len(seen):
         return length
