@@ -7,7 +7,7 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from facewave.files import sha256
@@ -29,15 +29,15 @@ def remembered(store: Path) -> Iterator[Callable[[Path], str]]:
     is not believed, and where nothing can be written or read, files are read instead.
     """
     store.parent.mkdir(parents=True, exist_ok=True)
-    damaged = False
+    trouble = ""
     with closing(_open(store)) as database:
 
         def ask(statement: str, values: tuple[object, ...]) -> tuple[object, ...] | None:
-            nonlocal damaged
+            nonlocal trouble
             try:
-                return None if damaged else database.execute(statement, values).fetchone()
-            except sqlite3.DatabaseError:  # damaged, locked for long, or the disk is full
-                damaged = True
+                return None if trouble else database.execute(statement, values).fetchone()
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+                trouble = str(error)
                 return None
 
         def digest(file: Path) -> str:
@@ -53,6 +53,9 @@ def remembered(store: Path) -> Iterator[Callable[[Path], str]]:
             return hexdigest
 
         yield digest
+    if trouble and "locked" not in trouble:
+        with suppress(OSError):  # a folder that cannot be written to
+            forget(store)
 
 
 def forget(store: Path) -> None:
@@ -82,6 +85,6 @@ def _open(store: Path) -> sqlite3.Connection:
             forget(store)
         except sqlite3.OperationalError:  # read-only, locked, or on a share without locks
             continue
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
             forget(store)
     return database

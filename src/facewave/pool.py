@@ -9,7 +9,7 @@ and nothing is known of the clip.
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Future, TimeoutError, as_completed
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, TimeoutError, wait
 from contextlib import ExitStack
 from multiprocessing.context import SpawnContext, SpawnProcess
 from threading import Lock
@@ -32,6 +32,7 @@ OTHER_VERSION = (
 
 
 _CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
+_STARTING_S = 60.0  # a process may take, at most
 _PATIENCE = 3  # faults in a row of tasks that have the machine to themselves
 
 
@@ -166,8 +167,15 @@ def _once(
                 futures[pool.schedule(work, args, timeout=limit)] = name
             except RuntimeError as error:  # the pool has broken
                 yield name, Fault(f"its process could not be started ({error})")
-        for future in as_completed(futures):
-            yield futures[future], _problem(future, limit)
+        waiting = set(futures)
+        while waiting:
+            ended, waiting = wait(waiting, limit + _STARTING_S, FIRST_COMPLETED)
+            for future in ended:
+                yield futures[future], _problem(future, limit)
+            if not ended:  # a process was killed while it held the pool's lock
+                pool.stop()
+                yield from ((futures[f], Fault("its process was lost")) for f in waiting)
+                break
         on_error.pop_all()
 
 

@@ -72,7 +72,11 @@ def test_what_the_machine_does_is_no_property_of_a_clip(tmp_path: Path) -> None:
     require_finished({"crash": problems["crash"]}, {"crash": "a"})
 
 
-def test_all_workers_are_killed_and_nothing_is_lost(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the pool's
+def test_all_workers_are_killed_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facewave.pool._STARTING_S", 5.0)
     tasks = [(str(n), (tmp_path / str(n), "kill all" if n == 3 else "good")) for n in range(8)]
-    assert dict(each(act, tasks, limit=60, processes=2)) == {str(n): "" for n in range(8)}
+    assert dict(each(act, tasks, limit=5, processes=2)) == {str(n): "" for n in range(8)}
     assert len([path for path in tmp_path.iterdir() if not path.suffix]) == 8
