@@ -1,9 +1,9 @@
 """Works on many clips, one process per core, so that no clip can take the others down with it.
 
 A process that crashes in native code, is killed or takes too long costs its own clip alone; a new
-one replaces it. Such a clip is tried once more when the others are done, alone on the machine. If it
-crashes again, that is its own fault; if it is killed or takes too long again, it is the machine's,
-and nothing is known of the clip.
+one replaces it. Such a clip is tried once more when the others are done, alone on the machine. If
+it crashes again, that is its own fault; if it is killed or takes too long again, it is the
+machine's, and nothing is known of the clip.
 """
 
 import signal

@@ -2,8 +2,8 @@
 
 A clip has row groups of its own in a shard, and an entry in its metadata. Which shard holds a clip,
 and where, follows from the keys of all clips alone: the same clips give the same bytes, whatever
-was there before, and one more clip changes one shard. Every page has a checksum, and so has what the
-metadata says; both are verified whenever a file is read.
+was there before, and one more clip changes one shard. Every page has a checksum, and so has what
+the metadata says; both are verified whenever a file is read.
 """
 
 import hashlib
