@@ -38,9 +38,6 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM: files are put in order as after Ctrl-C."""
 
 
-_INTERRUPTED = "interrupted. Run the same command again to resume; finished clips are kept."
-
-
 def end_in_order() -> None:
     """Have Ctrl-C and SIGTERM end this program in one sentence, also while it is still loading."""
 
@@ -48,10 +45,9 @@ def end_in_order() -> None:
         raise _Terminated
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            print(f"facewave: {_INTERRUPTED}", file=sys.stderr)
-        else:
-            sys.__excepthook__(kind, error, trace)
+        if isinstance(error, KeyboardInterrupt):
+            _interrupted(error)
+        sys.__excepthook__(kind, error, trace)
 
     sys.excepthook = hook
     signal.signal(signal.SIGTERM, terminated)
@@ -110,7 +106,7 @@ def explain(call: Callable[[], None]) -> None:
             raise
         _stop(f"{error.filename}: {error.strerror}", 1)
     except KeyboardInterrupt as error:
-        _stop(_INTERRUPTED, 143 if isinstance(error, _Terminated) else 130)
+        _interrupted(error)
 
 
 @contextmanager
@@ -132,6 +128,13 @@ def _plainer(error: UnicodeError) -> tuple[str, int]:
         raise error
     character = error.object[error.start]
     return _PLAIN.get(character, f"\\u{ord(character):04x}"), error.start + 1
+
+
+def _interrupted(error: KeyboardInterrupt) -> NoReturn:
+    _stop(
+        "interrupted. Run the same command again to resume; finished clips are kept.",
+        143 if isinstance(error, _Terminated) else 130,
+    )
 
 
 def _stop(sentence: str, code: int) -> NoReturn:
