@@ -1,6 +1,8 @@
 """facewave: from a clip of a face, through wavelets of its trajectories, to an emotion."""
 
 import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +17,12 @@ if os.uname().machine == "x86_64":
     os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
     os.environ.setdefault("MKL_CBWR", "COMPATIBLE")
     os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
+
+# As a program, it may be stopped while packages are still being loaded.
+if "facewave" in (Path(sys.argv[0]).name, *(arg.partition(".")[0] for arg in sys.orig_argv[1:3])):
+    from facewave.errors import end_in_order
+
+    end_in_order()
 
 __all__ = ["Clip", "Dataset", "extract", "load_model", "predict"]
 

@@ -72,7 +72,9 @@ def each(
                     try:
                         yield from future.result()
                     except KilledWorker:
-                        problem = "every worker that looked at it was lost; see their logs"
+                        problem = pool.Fault(
+                            "every worker that looked at it was lost; see their logs"
+                        )
                         yield from ((name, problem) for name in names[future])
         except (CancelledError, CommClosedError):
             raise UserError(f"the Dask scheduler at {address} was lost. {_KEPT}") from None

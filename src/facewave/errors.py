@@ -4,10 +4,12 @@ import codecs
 import errno
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import NoReturn
 
 # The packages that the light install leaves out -> the extra that brings them (pyproject.toml).
@@ -22,6 +24,33 @@ _PLAIN |= dict(zip("▁▂▃▄▅▆▇", "1234567", strict=True))
 
 class UserError(Exception):
     """Something the user can fix. The message says what is wrong, where, and what to do."""
+
+    exit_code = 2
+
+
+class UnfinishedError(UserError):
+    """The machine has kept some of the work from being done; the next run tries again."""
+
+    exit_code = 1
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: files are put in order as after Ctrl-C."""
+
+
+def end_in_order() -> None:
+    """Have Ctrl-C and SIGTERM end this program in one sentence, also while it is still loading."""
+
+    def terminated(*_: object) -> None:
+        raise _Terminated
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            _interrupted(error)
+        sys.__excepthook__(kind, error, trace)
+
+    sys.excepthook = hook
+    signal.signal(signal.SIGTERM, terminated)
 
 
 @contextmanager
@@ -51,7 +80,7 @@ def explain(call: Callable[[], None]) -> None:
 
     Raises:
         SystemExit: 2 for a mistake in the input, 1 for a full disk or other trouble with files,
-            130 for Ctrl-C.
+            130 for Ctrl-C, 143 for SIGTERM.
     """
     codecs.register_error("plainer", _plainer)
     for stream in (sys.stdout, sys.stderr):
@@ -61,7 +90,7 @@ def explain(call: Callable[[], None]) -> None:
         with extras():
             call()
     except UserError as error:
-        _stop(str(error), 2)
+        _stop(str(error), error.exit_code)
     except BrokenPipeError:  # whoever read our output, such as ``head``, has stopped
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
@@ -76,8 +105,8 @@ def explain(call: Callable[[], None]) -> None:
         if error.filename is None:  # not about a file: a bug
             raise
         _stop(f"{error.filename}: {error.strerror}", 1)
-    except KeyboardInterrupt:
-        _stop("interrupted. Run the same command again to resume; finished clips are kept.", 130)
+    except KeyboardInterrupt as error:
+        _interrupted(error)
 
 
 @contextmanager
@@ -99,6 +128,13 @@ def _plainer(error: UnicodeError) -> tuple[str, int]:
         raise error
     character = error.object[error.start]
     return _PLAIN.get(character, f"\\u{ord(character):04x}"), error.start + 1
+
+
+def _interrupted(error: KeyboardInterrupt) -> NoReturn:
+    _stop(
+        "interrupted. Run the same command again to resume; finished clips are kept.",
+        143 if isinstance(error, _Terminated) else 130,
+    )
 
 
 def _stop(sentence: str, code: int) -> NoReturn:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,19 +44,31 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` that replaces it when the block ends without an error.
 
     Readers, other processes and power cuts see the old file or the new one, never half of it.
+
+    Raises:
+        OSError: it cannot be written; it names ``path``, not the temporary file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+        )
+        temporary = Path(name)
+        os.close(handle)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())  # else a power cut can leave the new name with no content
         temporary.chmod(0o644)  # mkstemp makes 0600, which a shared cache could not read
         temporary.replace(path)
+    except OSError as error:
+        unnamed = error.filename is None and error.errno is not None
+        if unnamed or f".{path.name}." in str(error.filename):
+            error.filename = str(path)
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -82,6 +94,32 @@ def write_json(path: Path, content: dict[str, Any] | list[Any]) -> None:
     """Write JSON with two spaces of indent, a final newline, keys in their order."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def sealed(content: dict[str, Any], files: Iterable[Path]) -> dict[str, Any]:
+    """What a config.json says, with the SHA-256 of its own content and of files beside it."""
+    sums = {file.name: sha256(file) for file in files}
+    return content | {"sha256": {"config.json": _digest(content), **sums}}
+
+
+def opened(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What ``sealed`` was given; content that is not sealed, as earlier versions wrote, as it is.
+
+    Raises:
+        FileNotFoundError: a file beside it is missing.
+        ValueError: the content or a file is not what was written.
+    """
+    plain = {name: value for name, value in content.items() if name != "sha256"}
+    sums = content.get("sha256", {})
+    digests = {name: sha256(folder / name) for name in sums if name != "config.json"}
+    if sums and sums != {"config.json": _digest(plain), **digests}:
+        differing = [name for name in digests if digests[name] != sums[name]]
+        raise ValueError(f"{(differing or ['config.json'])[0]} is not what was written")
+    return plain
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:

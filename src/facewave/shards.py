@@ -2,13 +2,15 @@
 
 A clip has row groups of its own in a shard, and an entry in its metadata. Which shard holds a clip,
 and where, follows from the keys of all clips alone: the same clips give the same bytes, whatever
-was there before, and one more clip changes one shard.
+was there before, and one more clip changes one shard. Every page has a checksum, and so has what
+the metadata says; both are verified whenever a file is read.
 """
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -25,6 +27,17 @@ from facewave.errors import UserError
 from facewave.files import cache_folder, replacing, write_csv
 
 PER_SHARD = 500  # clips, at most on average: few files keep DVC fast
+_SUM = b"sha256"  # in a file's metadata, of all the rest that we write there
+_ADDED = (b"clips", _SUM)  # at the end of writing
+
+
+class DamagedError(UserError):
+    """A shard or a cached clip is not as it was written."""
+
+    def __init__(self, path: Path, error: object) -> None:
+        reason = " ".join(str(error).split())
+        super().__init__(f"{path} is damaged ({reason}). Delete it and run the same command again.")
+        self.path = path
 
 
 @dataclass(frozen=True)
@@ -42,8 +55,10 @@ class Writer:
 
     def __init__(self, file: Path, schema: pa.Schema, options: Mapping[str, Any]) -> None:
         """``options`` are pyarrow's; the schema's metadata has "format" (see ``entries``)."""
-        self._writer = pq.ParquetWriter(file, schema, **options)
-        self._row_groups = 0
+        ours = {name: text for name, text in schema.metadata.items() if name not in _ADDED}
+        schema = schema.with_metadata(ours)
+        self._writer = pq.ParquetWriter(file, schema, **options, write_page_checksum=True)
+        self._rows: list[int] = []  # of each row group
         self._entries: list[Entry] = []
 
     @property
@@ -54,12 +69,12 @@ class Writer:
     def add_rows(self, table: pa.Table) -> None:
         """Write the next row group of a clip."""
         self._writer.write_table(table, row_group_size=table.num_rows)
-        self._row_groups += 1
+        self._rows.append(table.num_rows)
 
     def end(self, key: str, about: dict[str, Any]) -> None:
         """End a clip, of which all row groups have been added."""
         first = self._entries[-1].row_group + self._entries[-1].row_groups if self._entries else 0
-        self._entries.append(Entry(key, first, self._row_groups - first, about))
+        self._entries.append(Entry(key, first, len(self._rows) - first, about))
 
     def close(self) -> None:
         """Finish the file."""
@@ -68,8 +83,18 @@ class Writer:
             | entry.about
             for entry in self._entries
         ]
-        self._writer.add_key_value_metadata({"clips": json.dumps(clips)})
+        told = self.schema.metadata | {b"clips": json.dumps(clips).encode()}
+        added = {b"clips": told[b"clips"], _SUM: _sum(told, self.schema, self._rows)}
+        self._writer.add_key_value_metadata(added)
         self._writer.close()
+
+
+def _sum(told: Mapping[bytes, bytes], schema: pa.Schema, rows: list[int]) -> bytes:
+    """The SHA-256 of what a file's metadata says: our part, its columns, rows of each row group."""
+    names = sorted(told.keys() - {_SUM, b"ARROW:schema"})
+    listed = [(name.hex(), told[name].hex()) for name in names]
+    content = json.dumps([listed, schema.names, rows])
+    return hashlib.sha256(content.encode()).hexdigest().encode()
 
 
 W = TypeVar("W", bound=Writer)
@@ -89,29 +114,104 @@ def shard(path: Path, make: Callable[[Path], W]) -> Iterator[W]:
 def entries(path: Path, form: str) -> list[Entry]:
     """The clips of a shard; none if it is missing, damaged or of another format than ``form``."""
     try:
-        metadata = pq.read_metadata(path).metadata
-    except (FileNotFoundError, pa.ArrowInvalid):
+        told = metadata(path)
+        if told.get(b"format") != form.encode():
+            return []
+        clips: list[dict[str, Any]] = json.loads(told[b"clips"])
+        return [
+            Entry(clip.pop("key"), clip.pop("row_group"), clip.pop("row_groups"), clip)
+            for clip in clips
+        ]
+    except (FileNotFoundError, DamagedError):
         return []
-    if metadata.get(b"format") != form.encode():
-        return []
-    clips: list[dict[str, Any]] = json.loads(metadata[b"clips"])
-    return [
-        Entry(clip.pop("key"), clip.pop("row_group"), clip.pop("row_groups"), clip)
-        for clip in clips
-    ]
 
 
 def metadata(path: Path) -> dict[bytes, bytes]:
-    """What a shard's schema says beyond its columns."""
-    return dict(pq.read_schema(path).metadata)
+    """What a shard says beyond its columns.
+
+    Raises:
+        DamagedError: it is not as it was written.
+    """
+    with _reading(path):
+        footer = pq.read_metadata(path)
+        told = dict(footer.metadata or {})
+        rows = [footer.row_group(at).num_rows for at in range(footer.num_row_groups)]
+        digest = _sum(told, footer.schema.to_arrow_schema(), rows)
+    if told.get(_SUM, digest) != digest:  # files of earlier versions have none
+        raise DamagedError(path, "its metadata differs from what was written")
+    return told
 
 
 def tables(path: Path, first: int = 0, count: int | None = None) -> Iterator[pa.Table]:
-    """Row groups of a shard: ``count`` from ``first`` on (None: all)."""
-    with pq.ParquetFile(path) as file:
+    """Row groups of a shard: ``count`` from ``first`` on (None: all).
+
+    Raises:
+        DamagedError: the file is not as it was written.
+    """
+    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         end = file.num_row_groups if count is None else first + count
         for row_group in range(first, end):
-            yield file.read_row_group(row_group)
+            table = file.read_row_group(row_group)
+            table.validate(full=True)
+            yield table
+
+
+def verify(path: Path) -> None:
+    """Read every page of a file.
+
+    Raises:
+        DamagedError: it is not as it was written.
+    """
+    metadata(path)
+    for _ in tables(path):
+        pass
+
+
+def is_whole(path: Path) -> bool:
+    """Whether every page of a file is as it was written."""
+    try:
+        verify(path)
+    except DamagedError:
+        return False
+    return True
+
+
+T = TypeVar("T")
+
+
+def mended(make: Callable[[], T]) -> T:
+    """What ``make`` returns, called anew for every damaged file of the cache that it meets.
+
+    Such a file is removed before, so that it is made anew; any other is left to the caller.
+
+    Raises:
+        DamagedError: the file lies elsewhere, or is damaged a second time.
+    """
+    removed = set()
+    while True:
+        try:
+            return make()
+        except DamagedError as error:
+            if error.path in removed or not error.path.is_relative_to(cache_folder("")):
+                raise
+            removed.add(error.path)
+            error.path.unlink(missing_ok=True)
+            print(f"{error.path} was damaged; it is made anew")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what PyArrow says of a file that is not as it was written into a ``DamagedError``."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise DamagedError(path, error) from None
+    except OSError as error:  # without a number it is about the content
+        if error.errno is not None:
+            raise
+        raise DamagedError(path, error) from None
 
 
 def column(values: NDArray[Any]) -> pa.Array:
@@ -209,8 +309,10 @@ class Kind:
         for key in held.keys() & set(lacking):
             file, entry = held[key]
             groups = tables(file, entry.row_group, entry.row_groups)
-            self.write(self.place(key), pq.read_schema(file), groups, partial(dict, entry.about))
-        return [key for key in lacking if key not in held]
+            with suppress(DamagedError):  # then it is made anew
+                schema = pq.read_schema(file)
+                self.write(self.place(key), schema, groups, partial(dict, entry.about))
+        return [key for key in lacking if not self.has(key)]
 
     def write(
         self,
@@ -284,7 +386,7 @@ class Kind:
         return index.set_index("video_idx", drop=False)
 
     def _is_current(self, path: Path, keys: list[str]) -> bool:
-        return [entry.key for entry in self.entries(path)] == keys
+        return [entry.key for entry in self.entries(path)] == keys and is_whole(path)
 
     def _copy(self, path: Path, keys: list[str]) -> None:
         schema = pq.read_schema(self.place(keys[0]))

@@ -55,3 +55,32 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path) -> None:
     assert done.stderr.startswith("facewave: the disk is full")
     assert done.stderr.count("\n") == 1
     assert done.stdout == """1 ['metrics.json'] ['{', '"a":', '1', '}']\n"""
+
+
+STOPPED = """
+import os, signal, sys
+sys.orig_argv[1:3] = ["-m", "facewave.landmarks"]
+import facewave
+if sys.argv[2] == "loading":
+    os.kill(os.getpid(), int(sys.argv[1]))
+from facewave.errors import explain
+from facewave.files import replacing
+from pathlib import Path
+
+def work():
+    with replacing(Path(sys.argv[3]) / "a.txt"):
+        os.kill(os.getpid(), int(sys.argv[1]))
+
+explain(work)
+"""
+
+
+def test_ctrl_c_and_sigterm_end_in_one_sentence_and_leave_nothing_half(tmp_path: Path) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        for moment in ("loading", "working"):
+            command = [sys.executable, "-c", STOPPED, str(number.value), moment, str(tmp_path)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert done.stderr.startswith("facewave: interrupted. Run the same command"), moment
+            assert done.stderr.count("\n") == 1
+            assert done.returncode == 128 + number
+            assert list(tmp_path.iterdir()) == []

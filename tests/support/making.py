@@ -2,6 +2,7 @@
 
 import atexit
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -302,6 +303,13 @@ def write_features(
         folder / "config.json",
         asdict(transform) | {"blendshapes": list(NAMES), "encoder": NO_ENCODER},
     )
+
+
+def edit(config: Path, change: Callable[[str], str]) -> None:
+    """Change a config.json, and leave out its checksums, as if it had been written so."""
+    content = json.loads(change(config.read_text("utf-8")))
+    content.pop("sha256", None)
+    write_json(config, content)
 
 
 def write_toy_project(project: Path) -> Toy:

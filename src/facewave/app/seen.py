@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from facewave import params
+from facewave import params, shards
 from facewave.appearance import embed, encoders
 from facewave.appearance import schema as appearance
 from facewave.errors import UserError
@@ -38,7 +38,14 @@ def see(clips: Sequence[Path], fps: float, settings: Params) -> extract.Ensured:
     ``fps`` is that of folders of pictures.
     """
     packs = [pack(name) for name in settings.datasets]
-    return extract.ensure(clips, "clips", fps, settings.landmarks, packs)
+
+    def whole() -> extract.Ensured:
+        ensured = extract.ensure(clips, "clips", fps, settings.landmarks, packs)
+        for key in set(ensured.keys) - set(ensured.problems):
+            shards.verify(cache.place(key))
+        return ensured
+
+    return shards.mended(whole)
 
 
 def look(clip: Path, fps: float, settings: Params) -> tuple[Trajectory, ClipFacts]:
@@ -137,7 +144,7 @@ def as_clips(
     if entry.row_groups and (model.encoder or model.needs_pictures):
         source = crop.Source(clip.absolute(), file.stem, file, 0, entry.row_groups)
         cut_out = faces.KIND.place(crop.key(file.stem, settings.faces))
-        crop.one(cut_out, source, fps, settings.faces)
+        shards.mended(lambda: shards.verify(crop.one(cut_out, source, fps, settings.faces)))
         (faces_entry,) = faces.KIND.entries(cut_out)
         where = stored(cut_out, faces_entry.row_groups)
         clips = replace(clips, stored_faces=Stored(cut_out.parent, "faces", where))
@@ -145,7 +152,7 @@ def as_clips(
             encoder = encoders.load(model.encoder)
             looked = appearance.KIND.place(embed.key(cut_out.stem, encoder))
             face_source = embed.Source(cut_out, 0, faces_entry.row_groups, settings.faces.margin)
-            embed.one(looked, face_source, encoder)
+            shards.mended(lambda: shards.verify(embed.one(looked, face_source, encoder)))
             where, config = stored(looked, faces_entry.row_groups), embed.describe(encoder)
             of_encoder = Stored(looked.parent, "appearance", where, config)
             clips = replace(clips, stored_appearance=of_encoder)

@@ -18,6 +18,8 @@ from facewave.assets import MissingAssetError
 from facewave.errors import explain
 from facewave.faces import schema as faces
 from facewave.files import locked, write_json
+from facewave.pool import require_finished
+from facewave.shards import mended
 from facewave.workspace import Dataset
 
 METRICS = Path("metrics/embed")
@@ -70,8 +72,16 @@ def _look(
         )
         for row in rows.itertuples()
     }
-    problems = embed.ensure(sources, dataset.appearance, dataset.name, margin, encoder, settings)
-    return embed.describe(encoder), *KIND.gather(rows, dataset.appearance, problems)
+    paths = dict(zip(rows["key"], rows["file_path"], strict=True))
+
+    def look() -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
+        problems = embed.ensure(
+            sources, dataset.appearance, dataset.name, margin, encoder, settings
+        )
+        require_finished(problems, paths)
+        return KIND.gather(rows, dataset.appearance, problems)
+
+    return embed.describe(encoder), *mended(look)
 
 
 if __name__ == "__main__":

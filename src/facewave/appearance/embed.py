@@ -94,12 +94,13 @@ def _absolute(name: str) -> str:
     return f"{kind}{colon}{Path(weights).absolute()}" if is_folder else name
 
 
-def one(target: Path, source: Source, encoder: Encoder) -> None:
-    """Look at the faces of one clip, unless its file in the cache is there."""
+def one(target: Path, source: Source, encoder: Encoder) -> Path:
+    """Look at the faces of one clip, unless its file in the cache is there; return that."""
     if not KIND.has(target.stem):  # another worker may have done it before it was lost
         chunks = faces.chunks(source.shard, source.row_group, source.row_groups)
         widths = len(encoder.words) + len(encoder.numbers), encoder.width
         write_clip(target, widths, (look(chunk, encoder, source.margin) for chunk in chunks))
+    return target
 
 
 @cache

@@ -7,6 +7,7 @@ Writes  data/faces/<dataset>/          pictures of the followed faces (faces/sch
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,6 +16,8 @@ from facewave.errors import explain
 from facewave.faces import crop
 from facewave.faces.schema import KIND
 from facewave.files import locked, write_json
+from facewave.pool import require_finished
+from facewave.shards import mended
 from facewave.workspace import Dataset
 
 METRICS = Path("metrics/crop")
@@ -34,9 +37,15 @@ def main(name: str) -> None:
         )
         for row in rows.itertuples()
     }
-    with locked(dataset.faces):
+    paths = dict(zip(rows["key"], rows["file_path"], strict=True))
+
+    def cut_out() -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
         problems = crop.ensure(sources, dataset.faces, name, dataset.entry.fps, settings)
-        index, clips = KIND.gather(rows, dataset.faces, problems)
+        require_finished(problems, paths)
+        return KIND.gather(rows, dataset.faces, problems)
+
+    with locked(dataset.faces):
+        index, clips = mended(cut_out)
         write_json(dataset.faces / "config.json", asdict(settings.faces))
     failed = index[index["problem"] != ""]
     brightness = [clip["brightness"] for clip in clips.values() if clip["faces"]]

@@ -73,10 +73,11 @@ def _crop(target: Path, source: Source, fps: float, settings: Settings, version:
     one(target, source, fps, settings)
 
 
-def one(target: Path, source: Source, fps: float, settings: Settings) -> None:
-    """Cut out the faces of one clip, unless its file in the cache is there."""
+def one(target: Path, source: Source, fps: float, settings: Settings) -> Path:
+    """Cut out the faces of one clip, unless its file in the cache is there; return that."""
     if not KIND.has(target.stem):  # another worker may have done it before it was lost
         write_clip(target, faces(source, fps, settings))
+    return target
 
 
 def faces(source: Source, fps: float, settings: Settings) -> Iterator[Faces]:

@@ -17,8 +17,10 @@ from facewave.files import locked, write_csv, write_json
 from facewave.functionals import read
 from facewave.labels import schema as labels
 from facewave.landmarks import cache, functionals, plots, shards
-from facewave.landmarks.extract import ensure, read_tracks
-from facewave.landmarks.schema import MEASURES, entries
+from facewave.landmarks.extract import Ensured, ensure, read_tracks
+from facewave.landmarks.schema import MEASURES
+from facewave.pool import require_finished
+from facewave.shards import mended
 from facewave.workspace import Dataset
 
 _NAMED = 20  # detected clips that are named one by one
@@ -36,18 +38,23 @@ def main(name: str) -> None:
     files = rows["file_path"].drop_duplicates()
     clips = [dataset.root / path for path in files]
     with locked(folder):
-        # A machine that pulled the shards has nothing to detect.
-        places = (dataset.pack, folder)
-        if dataset.entry.tracks:
-            ensured = read_tracks(clips, name, dataset.entry.tracks, settings.landmarks, places)
-        else:
-            ensured = ensure(clips, name, fps, settings.landmarks, places)
-        rows = rows.assign(key=rows["file_path"].map(dict(zip(files, ensured.keys, strict=True))))
         limits = settings.landmarks.for_dataset(dataset.entry)
-        index = shards.index(rows, folder, limits, ensured.problems)
 
+        def extract() -> tuple[Ensured, pd.DataFrame]:
+            # A machine that pulled the shards has nothing to detect.
+            places, tracks = ([dataset.pack], folder), dataset.entry.tracks
+            if tracks:
+                ensured = read_tracks(clips, name, tracks, settings.landmarks, *places)
+            else:
+                ensured = ensure(clips, name, fps, settings.landmarks, *places)
+            keys = dict(zip(files, ensured.keys, strict=True))
+            require_finished(ensured.problems, {key: path for path, key in keys.items()})
+            keyed = rows.assign(key=rows["file_path"].map(keys))
+            return ensured, shards.index(keyed, folder, limits, ensured.problems)
+
+        ensured, index = mended(extract)
     _write_metrics(dataset, index)
-    _report(dataset, index, ensured.detected)
+    _report(dataset, index, ensured)
 
 
 def _take_over(dataset: Dataset, rows: pd.DataFrame, features: params.FeatureTable) -> None:
@@ -93,11 +100,10 @@ def _measured(index: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def _report(dataset: Dataset, index: pd.DataFrame, detected: set[str]) -> None:
+def _report(dataset: Dataset, index: pd.DataFrame, ensured: Ensured) -> None:
     clips = index.drop_duplicates("key")  # rows may be about parts of one clip
-    packed = {entry.key for file in dataset.pack.glob("part-*") for entry in entries(file)}
-    from_pack = int(clips["key"].isin(packed - detected).sum())
-    came = f"{from_pack} came with the dataset ({dataset.pack}), " if packed else ""
+    detected, from_pack = ensured.detected, len(ensured.packed)
+    came = f"{from_pack} came with the dataset ({dataset.pack}), " if from_pack else ""
     did = "detected" if dataset.entry.has_pictures else "read"
     cached = len(clips) - from_pack - len(detected)
     print(

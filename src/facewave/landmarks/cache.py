@@ -6,18 +6,27 @@ share, so a clip is never detected twice. ``FACEWAVE_CACHE`` moves the folder.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from facewave import assets
 from facewave.files import cache_folder, sha256
-from facewave.landmarks.schema import chunks, entries, read_layout, read_names, write_clip
+from facewave.landmarks.schema import (
+    Entry,
+    chunks,
+    entries,
+    read_layout,
+    read_names,
+    write_clip,
+)
 from facewave.params import Landmarks, Tracks
 from facewave.pictures import files_of, is_pictures
+from facewave.shards import DamagedError
 
 TRACKS_VERSION = 1  # the same of landmarks/tools/ and tracks.py
 VERSION = 3  # of what detect.py returns and how it is stored: raise it when either changes
+_HALF = 32  # digits of a key
 
 
 def folder() -> Path:
@@ -62,9 +71,38 @@ def fill(shards: Path, wanted: set[str]) -> set[str]:
     filled = set()
     for file in sorted(shards.glob("part-*.parquet")):
         for entry in entries(file):
-            if entry.key in wanted:
-                clip = chunks(file, entry.row_group, entry.row_groups)
-                names, layout = read_names(file), read_layout(file)
-                write_clip(place(entry.key), entry.facts, clip, names, layout)
+            if entry.key in wanted and _copied(file, entry, entry.key):
                 filled.add(entry.key)
     return filled
+
+
+def take(packs: Sequence[Path], wanted: set[str], digest: Callable[[Path], str]) -> dict[str, str]:
+    """Copy the wanted clips that packs hold into the cache, each under a key of its own.
+
+    Whoever made a pack could write anything into it. So the key keeps its first half, which says of
+    what clip it is, and gets a second from the pack's bytes: only who has the same pack finds it,
+    and what follows from it (faces, appearance) is kept apart as well.
+
+    Returns:
+        The new keys, by the clips' own.
+    """
+    names, taken = {name[:_HALF]: name for name in wanted}, {}
+    for file in (file for pack in packs for file in sorted(pack.glob("part-*.parquet"))):
+        for entry in entries(file):
+            name = names.get(entry.key[:_HALF], "")
+            if name and name not in taken:
+                source = hashlib.sha256(f"{entry.key} {digest(file)}".encode()).hexdigest()
+                kept = name[:_HALF] + source[_HALF:]
+                if has(kept) or _copied(file, entry, kept):
+                    taken[name] = kept
+    return taken
+
+
+def _copied(file: Path, entry: Entry, name: str) -> bool:
+    """Copy a shard's clip into the cache, unless it is damaged."""
+    try:
+        clip = chunks(file, entry.row_group, entry.row_groups)
+        write_clip(place(name), entry.facts, clip, read_names(file), read_layout(file))
+    except DamagedError:
+        return False
+    return True

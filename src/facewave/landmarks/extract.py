@@ -1,6 +1,6 @@
 """Trajectories of many clips: from the cache where it has them, else detected on all cores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from facewave import assets, hashes
 from facewave.errors import UserError
-from facewave.files import CACHE
+from facewave.files import CACHE, sha256
 from facewave.landmarks import cache
 from facewave.landmarks.schema import CHUNK, entries, read_layout, read_names, write_clip
 from facewave.landmarks.tools import get
@@ -24,6 +24,7 @@ class Ensured:
     keys: list[str]  # every clip's key in the cache, in the clips' order
     detected: set[str]  # those that were not cached before
     problems: dict[str, str]  # key -> why it is not in the cache; the next run tries again
+    packed: set[str]  # those that came with a pack
 
 
 def ensure(
@@ -31,27 +32,27 @@ def ensure(
     what: str,
     fps: float,
     settings: Landmarks,
-    shard_folders: Sequence[Path] = (),
+    packs: Sequence[Path] = (),
+    folder: Path | None = None,
 ) -> Ensured:
     """Make sure that the cache has every clip's trajectory.
 
     Each clip is cached as soon as it is done, so an interrupted run resumes where it stopped.
 
     ``clips`` are videos, pictures and folders of pictures that exist, ``fps`` is of pictures, and
-    ``what`` is the progress bar's title. Clips that ``shard_folders`` hold are not detected.
+    ``what`` is the progress bar's title. Clips that ``packs`` or the shards of ``folder`` hold are
+    not detected.
 
     Raises:
         UserError: the landmarker's file cannot be had, or the cluster cannot be reached.
     """
     bar = tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)
-    with hashes.remembered(cache.folder() / "hashes.sqlite") as digest:
+    with hashes.remembered(_hashes()) as digest:
         keys = [cache.key(clip, fps, settings, digest) for clip in bar]
-    missing = {key: clip for key, clip in zip(keys, clips, strict=True) if not cache.has(key)}
-    for folder in shard_folders if missing else ():
-        for key in cache.fill(folder, set(missing)):
-            del missing[key]
+        keys, packed = _taken(keys, packs, digest)
+    missing = _missing(keys, clips, folder)
     if not missing:
-        return Ensured(keys, set(), {})
+        return Ensured(keys, set(), {}, packed)
     from facewave import pool  # not loaded for clips that are all cached
 
     model = assets.get(assets.LANDMARKER).absolute()
@@ -63,8 +64,32 @@ def ensure(
     ]
     problems = pool.run(_detect, tasks, settings.time_limit_s, settings.scheduler, f"detect {what}")
     elsewhere = f"its worker uses another cache folder than {cache.folder()}; {CACHE} sets it"
-    failed = {key: why or elsewhere for key, why in problems.items() if not cache.has(key)}
-    return Ensured(keys, set(missing), failed)
+    failed = {
+        key: why or pool.Fault(elsewhere) for key, why in problems.items() if not cache.has(key)
+    }
+    if pool.CHANGED in failed.values():
+        hashes.forget(_hashes())  # one may have kept its size and time
+    return Ensured(keys, set(missing), failed, packed)
+
+
+def _hashes() -> Path:
+    return cache.folder() / "hashes.sqlite"
+
+
+def _taken(
+    keys: list[str], packs: Sequence[Path], digest: Callable[[Path], str]
+) -> tuple[list[str], set[str]]:
+    """The clips' keys after a look into packs, and which of them came with these."""
+    taken = cache.take(packs, set(keys), digest)
+    return [taken.get(key, key) for key in keys], set(taken.values())
+
+
+def _missing(keys: list[str], clips: Sequence[Path], folder: Path | None) -> dict[str, Path]:
+    """The clips that the cache lacks, by their keys, after a folder's shards were looked at."""
+    missing = {key: clip for key, clip in zip(keys, clips, strict=True) if not cache.has(key)}
+    for key in cache.fill(folder, set(missing)) if folder and missing else ():
+        del missing[key]
+    return missing
 
 
 def read_tracks(
@@ -72,7 +97,8 @@ def read_tracks(
     what: str,
     tracks: Tracks,
     settings: Landmarks,
-    shard_folders: Sequence[Path] = (),
+    packs: Sequence[Path] = (),
+    folder: Path | None = None,
 ) -> Ensured:
     """The same of another tool's files in place of clips.
 
@@ -81,20 +107,23 @@ def read_tracks(
     Raises:
         UserError: an option of params.yaml is wrong, or no file can be read.
     """
+    from facewave import pool
+
     tool = get(tracks).name
-    with hashes.remembered(cache.folder() / "hashes.sqlite") as digest:
+    with hashes.remembered(_hashes()) as digest:
         bar = tqdm(files, desc=f"hash {what}", unit="clip", leave=False)
         keys = [cache.key_of_tracks(file, tracks, settings.whose, digest) for file in bar]
-    missing = {key: file for key, file in zip(keys, files, strict=True) if not cache.has(key)}
-    for folder in shard_folders if missing else ():
-        for key in cache.fill(folder, set(missing)):
-            del missing[key]
+        keys, packed = _taken(keys, packs, digest)
+    missing = _missing(keys, files, folder)
     problems: dict[str, str] = {}
     for key, file in tqdm(missing.items(), desc=f"read {what}", unit="clip", leave=False):
         try:
             trajectory, facts = read_table(file, tracks, settings.whose)
         except UserError as error:
             problems[key] = str(error)
+            continue
+        if cache.key_of_tracks(file, tracks, settings.whose, sha256) != key:
+            problems[key] = pool.CHANGED
             continue
         parts = range(0, len(trajectory.times_T), CHUNK)
         chunks = (trajectory[at : at + CHUNK] for at in parts)
@@ -116,7 +145,7 @@ def read_tracks(
                 f"its columns differ from those of most files. Run {tool} on this clip with the "
                 "same options as on the others"
             )
-    return Ensured(keys, read_now, problems)
+    return Ensured(keys, read_now, problems, packed)
 
 
 def _detect(
@@ -132,4 +161,6 @@ def _detect(
         file.open("rb").close()
     if not entries(target):  # another worker may have done it before it was lost
         detection = detect(clip, model, fps, settings)
+        if cache.key(clip, fps, settings) != target.stem:
+            raise pool.ChangedError
         write_clip(target, detection.facts, detection.chunks(), detection.names)

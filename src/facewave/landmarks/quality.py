@@ -4,7 +4,6 @@ import math
 import operator
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -21,6 +20,10 @@ from facewave.params import Landmarks
 _SIDE = 128  # pixels: near the landmarker's 256, and fast
 _JUMP = 0.5  # of the face's size
 _STILL = 1e-3  # of a blendshape's range [0, 1]: less is rounding
+_LEAP = (
+    5.0  # median steps between frames: a longer one is a hole, and a frame before it ends as usual
+)
+_LONGEST_S = 86_400.0  # no clip of a face lasts longer than a day
 # What the measures need of each frame of a clip, small beside the landmarks.
 _FRAME = np.dtype(
     [
@@ -124,6 +127,11 @@ def judge(measures: Mapping[str, Any], problem: str, limits: Landmarks) -> str:
     """Why a clip is not usable, "" if it is."""
     if problem:
         return problem
+    if measures["duration"] > _LONGEST_S:
+        days = measures["duration"] / _LONGEST_S
+        return (
+            f"its frames span {days:.3g} days: their times, or the numbers of pictures, are wrong"
+        )
     if not measures["face_frames"]:
         return "no face in any frame"
     limited = [(*limit, "less", operator.lt) for limit in limits.at_least.items()]
@@ -137,9 +145,16 @@ def judge(measures: Mapping[str, Any], problem: str, limits: Landmarks) -> str:
 
 
 def _longest_gap(times_T: NDArray[np.float64], seen: NDArray[np.intp], length: float) -> float:
-    """Seconds of the longest stretch without the face, at the ends of the clip too."""
+    """Seconds of the longest stretch without the face, at the ends of the clip too.
+
+    A frame lasts until the next, but no longer than usual before a hole: a step of more than
+    ``_LEAP`` medians.
+    """
     if not len(seen):
         return length
-    edges = np.append(times_T, times_T[0] + length)  # a frame lasts until the next
-    known = [-1, *seen, len(times_T)]
-    return float(max(edges[b] - edges[a + 1] for a, b in pairwise(known)))
+    starts = np.append(times_T, times_T[0] + length)
+    steps = np.diff(starts)
+    usual = np.quantile(steps[:-1], 0.5, method="lower") if len(steps) > 1 else length
+    ends = starts[:-1] + np.where(steps > _LEAP * usual, usual, steps)
+    ends[-1] = starts[-1]
+    return float(max(starts[[*seen, len(times_T)]] - [starts[0], *ends[seen]]))

@@ -54,7 +54,7 @@ _COLUMNS: dict[str, tuple[str, type[np.generic], tuple[int, ...]]] = {
 }
 _WRITING = {"compression": "zstd", "compression_level": 3, "use_dictionary": False}
 FORMAT = "1"  # of the files: raise it with every change, and every clip is detected again
-MEASURED = "1"  # the meaning of MEASURES: raise it with every change, and all clips are remeasured
+MEASURED = "2"  # the meaning of MEASURES: raise it with every change, and all clips are remeasured
 CHUNK = 1024  # frames, 6 MB: what is held in memory of a clip, however long it is
 # What is measured of each row's part of its clip; params.yaml may limit any of them.
 MEASURES: dict[Measure, str] = {
@@ -63,7 +63,7 @@ MEASURES: dict[Measure, str] = {
     "face_share": "share of the frames with the followed face",
     "others_share": "share of the frames with other faces only",
     "duration": "seconds, the last frame included",
-    "longest_gap": "seconds without the followed face",
+    "longest_gap": "seconds without the followed face, holes between frames included",
     "face_px": "pixels, the square root of the face's area, median",
     "sharpness": "spread of the Laplacian of the grey face at 128 x 128 pixels, median",
     "yaw": "degrees away from the camera to the side, 95th percentile",

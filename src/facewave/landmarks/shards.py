@@ -22,7 +22,8 @@ def gather(keys: Iterable[str], folder: Path) -> dict[str, tuple[str, Entry]]:
 
 
 def _is_current(file: Path, keys: list[str]) -> bool:
-    return [entry.key for entry in schema.entries(file)] == keys and schema.is_measured(file)
+    there = [entry.key for entry in schema.entries(file)] == keys
+    return there and schema.is_measured(file) and shards.is_whole(file)
 
 
 def index(

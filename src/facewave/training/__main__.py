@@ -13,7 +13,7 @@ Nothing is learnt from test parts: each clip's part is looked up, and only train
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import get_args
 
@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from facewave import models, params, training
 from facewave.errors import UserError, explain
+from facewave.files import locked
 from facewave.labels import schema as labels
 from facewave.models.classifiers.classifier import HARDLY
 from facewave.params import ClassifierKind, LanguageModelKind, Params, Train, UntrainedKind
@@ -74,8 +75,9 @@ def main() -> None:
 
     # One thread: sums in a fixed order, so that the same clips give the same bytes.
     torch.set_num_threads(1)
-    with threadpool_limits(1):
+    with threadpool_limits(1), ExitStack() as held:
         if _is_first_process():  # it alone trains classifiers
+            held.enter_context(locked(schema.ROOT))
             for folder in (schema.ROOT, CURVES, checkpoints.ROOT):
                 checkpoints.remove_all_but(map(str, settings.partitions), folder)
             for partition in tqdm(settings.partitions, "train", unit="partition"):

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from facewave import params
 from facewave.errors import UserError
-from facewave.files import replacing, write_json
+from facewave.files import opened, replacing, write_json
 from facewave.models.vlm import backbones
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.params import Block, Language, Lora
@@ -176,7 +176,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         UserError: they are not there, or damaged, or a classifier's.
     """
     try:
-        config = json.loads((path / "config.json").read_text("utf-8"))
+        config = opened(json.loads((path / "config.json").read_text("utf-8")), path)
         if config["type"] != TrainedLanguageModel.type:
             raise UserError(f"{path} is a {config['type']}, not a language model.")
         return config, load_file(path / "model.safetensors")

@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from facewave.errors import UserError
-from facewave.files import replacing
+from facewave.files import opened, replacing, sealed, write_json
 from facewave.params import Block, ClassifierKind, LanguageModelKind, Train, UntrainedKind
 from facewave.training import cards
 from facewave.wavelets.schema import SEEN
@@ -233,6 +233,8 @@ def _left_out(learnt: pd.DataFrame, of: pd.DataFrame) -> dict[str, int]:
 def save(trained: Trained, path: Path) -> None:
     """Write a trained model's folder, with its card."""
     trained.save(path)
+    config = json.loads((path / "config.json").read_text("utf-8"))
+    write_json(path / "config.json", sealed(config, [path / "model.safetensors"]))
     with replacing(path / "README.md") as temporary:
         temporary.write_text(trained.card(), "utf-8")
 
@@ -253,7 +255,7 @@ def load(path: Path) -> Trained:
             cannot be loaded.
     """
     try:
-        config = json.loads((path / "config.json").read_text("utf-8"))
+        config = opened(json.loads((path / "config.json").read_text("utf-8")), path)
         trained: type[Trained] = import_module(_MODULES[config["type"]]).TRAINED
         model = trained.load(path, config)
         if model.inputs and not {"sides", "encoder"} <= set(model.wavelets):

@@ -7,7 +7,7 @@ Writes  data/features/<dataset>/         blocks (n, N, ...), mask and quality
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +22,7 @@ from tqdm import tqdm
 from facewave import params
 from facewave.appearance import schema as appearance
 from facewave.errors import explain
-from facewave.files import replacing, write_csv, write_json
+from facewave.files import replacing, sealed, write_csv, write_json
 from facewave.landmarks import schema as landmarks
 from facewave.wavelets.features import features, seen_features, unusable
 from facewave.wavelets.schema import CLIP_COLUMNS, channels_of, shapes
@@ -80,7 +80,7 @@ def main(name: str) -> None:
     config = asdict(transform) | {"blendshapes": names, "encoder": encoder.described}
     if layout != landmarks.LANDMARKER:
         config |= {"blocks": list(blocks)} | layout.described
-    write_json(dataset.features / "config.json", config)
+    _seal(dataset.features, config, list(blocks))
     usable = index[index["usable"]]
     frames, fps = usable[["frames", "fps"]].mean() if len(usable) else (0.0, 0.0)
     k = min(transform.k, transform.numbers)  # of mean and mean_std, whatever wavelets.k is
@@ -109,11 +109,17 @@ def _take_over(dataset: Dataset, transform: Transform) -> None:
     write_csv(dataset.features / "clips.csv", index[list(CLIP_COLUMNS)])
     nothing = {"blendshapes": [], "encoder": appearance.Config(appearance.NONE).described}
     config = asdict(transform) | nothing | {"blocks": ["functionals"], "functionals": columns}
-    write_json(dataset.features / "config.json", config)
+    _seal(dataset.features, config, ["functionals"])
     n_usable = int(index["usable"].sum())
     metrics = {"clips": n_usable, "channels": len(columns), "numbers_per_channel": 1}
     write_json(METRICS / f"{dataset.name}.json", metrics)
     print(f"{dataset.name}: {n_usable} of {len(index)} clips usable, {len(columns)} numbers each")
+
+
+def _seal(folder: Path, config: dict[str, Any], blocks: Sequence[str]) -> None:
+    """Write config.json, the last file, with checksums of the others."""
+    arrays = [folder / f"{name}.npy" for name in (*blocks, "functions")]
+    write_json(folder / "config.json", sealed(config, [*arrays, folder / "clips.csv"]))
 
 
 def _unseen(row: Any, stored: Stored) -> str:

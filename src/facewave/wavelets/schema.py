@@ -34,6 +34,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from facewave.errors import UserError
+from facewave.files import opened
 from facewave.landmarks.schema import LANDMARKER, Layout
 from facewave.params import Block, Sides
 from facewave.wavelets import points68
@@ -236,7 +237,7 @@ def read(folder: Path) -> Features:
             folder / "clips.csv", dtype=dict.fromkeys(("video_idx", "file_path", "reason"), str)
         )
         clips["reason"] = clips["reason"].fillna("")
-        config = json.loads((folder / "config.json").read_text("utf-8"))
+        config = opened(json.loads((folder / "config.json").read_text("utf-8")), folder)
         seen = [name for name in SEEN if name in config["encoder"]["channels"]]
         names = config.get("blocks", (*BLOCKS, *seen))
         blocks = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}

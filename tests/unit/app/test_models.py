@@ -10,7 +10,7 @@ from facewave.app.models import choose, measured
 from facewave.errors import UserError
 from facewave.labels.schema import SEVEN
 from facewave.training import schema as training
-from making import trained_project
+from making import edit, trained_project
 
 OWN = "models/trained/split/model"
 UAR = {"uar": 0.5, "uar_low": 0.4, "uar_high": 0.6}
@@ -45,7 +45,7 @@ def test_the_demo_is_the_first_partition_s_and_a_folder_is_itself(project: Path)
     with pytest.raises(UserError, match=r"nowhere/config\.json is not here"):
         choose("nowhere")
     config = project / "models/trained/split/model/config.json"
-    config.write_text(config.read_text().replace('"dataset": "demo"', '"dataset": "mine"'))
+    edit(config, lambda text: text.replace('"dataset": "demo"', '"dataset": "mine"'))
     with pytest.raises(UserError, match="did not learn from the demo but from mine"):
         choose("demo")
     assert choose(OWN).about["dataset"] == "mine"

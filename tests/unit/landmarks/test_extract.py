@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -62,7 +63,7 @@ def test_the_cache_then_shards_then_the_pool_with_the_longest_first(
     with schema.shard(tmp_path / "out/part-00000.parquet", ("a",)) as writer:
         write_to_shard(writer, keys[3], random_trajectory(6), FACTS)
     everything = [*clips, clips[0], tmp_path / "4.mp4", tmp_path / "9.mp4"]
-    ensured = extract.ensure(everything, "clips", FPS, SETTINGS, [tmp_path / "out"])
+    ensured = extract.ensure(everything, "clips", FPS, SETTINGS, folder=tmp_path / "out")
     assert detected == ["9", "3", "2"]
     lost = cache.key(tmp_path / "9.mp4", FPS, SETTINGS)
     assert ensured.keys == [*keys[:3], keys[0], keys[3], lost]
@@ -85,6 +86,30 @@ def test_a_cluster_gets_the_same_tasks(
     settings = replace(SETTINGS, scheduler="tcp://a:1")
     assert len(extract.ensure(clips, "clips", FPS, settings).detected) == 3
     assert detected == ["3", "2", "1"]
+
+
+def test_what_comes_with_a_pack_is_found_by_nobody_else(
+    clips: list[Path], detected: list[str], tmp_path: Path
+) -> None:
+    names = [cache.key(clip, FPS, SETTINGS) for clip in clips]
+    keys, packs = [], [tmp_path / "a", tmp_path / "b"]
+    for seed, pack in enumerate(packs):
+        with schema.shard(pack / "part-00000.parquet", ("a",)) as writer:
+            write_to_shard(writer, names[0], random_trajectory(6, seed=seed), FACTS)
+        ensured = extract.ensure(clips[:1], "clips", FPS, SETTINGS, [pack])
+        assert ensured.packed == set(ensured.keys)
+        keys += ensured.keys
+        kept = schema.read_clip(cache.place(ensured.keys[0])).landmarks_TPC
+        np.testing.assert_array_equal(kept, random_trajectory(6, seed=seed).landmarks_TPC)
+    assert detected == []
+    assert len({*keys, names[0]}) == 3
+    assert not cache.has(names[0])  # others, who have no pack, detect it themselves
+    with schema.shard(tmp_path / "c/part-00000.parquet", ("a",)) as writer:  # a copy of the result
+        write_to_shard(writer, keys[0], random_trajectory(6), FACTS)
+    assert extract.ensure(clips[:1], "clips", FPS, SETTINGS, [tmp_path / "c"]).packed
+    assert detected == []
+    assert not extract.ensure(clips[:1], "clips", FPS, SETTINGS).packed
+    assert detected == ["1"]
 
 
 def test_a_worker_refuses_what_is_no_fault_of_the_clip(clips: list[Path], tmp_path: Path) -> None:

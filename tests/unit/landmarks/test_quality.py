@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, get_args
 
 import cv2
@@ -12,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from facewave import params
+from facewave import params, pictures
 from facewave.landmarks import quality
 from facewave.landmarks.follow import Spot
 from facewave.landmarks.schema import BLENDSHAPES, MEASURES, POINTS, ClipFacts, Trajectory, blank
@@ -91,6 +92,42 @@ def test_gap_and_shares_by_counting(valid: str) -> None:
     assert found["longest_gap"] <= found["duration"]
     uneven = replace(made("xxx-xx"), times_T=np.array([0.0, 0.1, 0.2, 0.3, 1.5, 1.6]))
     assert measured(uneven)["longest_gap"] == pytest.approx(1.2)  # seconds
+
+
+@given(
+    n_frames=st.integers(3, 40),
+    at=st.integers(1, 39),
+    hole=st.floats(0.6, 4000.0),
+    unseen=st.sets(st.integers(0, 39)),
+)
+def test_a_hole_in_time_is_a_gap(n_frames: int, at: int, hole: float, unseen: set[int]) -> None:
+    at = min(at, n_frames - 1)
+    valid = "".join("-" if frame in unseen else "x" for frame in range(n_frames))
+    clip = made(valid)
+    before = measured(clip)["longest_gap"]
+    times_T = clip.times_T + np.where(np.arange(n_frames) >= at, hole, 0.0)
+    gap = measured(replace(clip, times_T=times_T))["longest_gap"]
+    if clip.valid_T.any():
+        assert max(before, hole) - 1e-3 <= gap <= before + hole + 1e-3
+    slow = measured(replace(clip, times_T=clip.times_T * 100))  # a slow clip has no holes
+    assert slow["longest_gap"] == pytest.approx(100 * before, abs=0.01)
+
+
+def test_numbers_of_pictures_that_leap_are_a_gap() -> None:
+    names = [Path(f"{number}.jpg") for number in (*range(7), *range(1007, 1014))]
+    clip = replace(made("x" * 14), times_T=np.array(pictures.times(names, 25.0)))
+    assert measured(clip)["longest_gap"] == pytest.approx(1001 / 25 - 1 / 25)
+    dates = [Path(f"202401{day}.jpg") for day in range(10, 32)]
+    dates += [Path(f"202402{day}.jpg") for day in range(10, 20)]
+    clip = replace(made("x" * 32), times_T=np.array(pictures.times(dates, 25.0)))
+    assert measured(clip)["longest_gap"] == pytest.approx((79 - 1) / 25)
+
+
+def test_a_span_of_days_is_refused() -> None:
+    clip = made("x" * 10)
+    days = replace(clip, times_T=clip.times_T + np.where(np.arange(10) > 4, 3 * 86_400.0, 0.0))
+    reason = quality.judge(measured(days), "", SETTINGS)
+    assert reason.startswith("its frames span 3 days: their times, or the numbers of pictures")
 
 
 def test_moves_by_more_than_half_the_faces_size_are_jumps() -> None:

@@ -21,7 +21,7 @@ from facewave.prediction.__main__ import main as predict
 from facewave.training import schema as training
 from facewave.training.classifier import TrainedClassifier
 from facewave.workspace import Clips, Dataset
-from making import contents, trained_project, write_params
+from making import contents, edit, trained_project, write_params
 
 ANSWERS = Path("data/answers")
 PARTS = Path("models/checkpoints/answers")
@@ -148,7 +148,7 @@ def test_a_killed_run_resumes_unless_something_has_changed(
 def test_mistakes_get_a_sentence(project: Path) -> None:
     config = training.folder("split", "model") / "config.json"
     whole = config.read_text("utf-8")
-    config.write_text(whole.replace('"wavelet": "haar"', '"wavelet": "db2"'))
+    edit(config, lambda text: text.replace('"wavelet": "haar"', '"wavelet": "db2"'))
     with pytest.raises(UserError, match=r"features/demo differs in wavelet .*\(wavelet: db2\)"):
         predict()
     config.unlink()

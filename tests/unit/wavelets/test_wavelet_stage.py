@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from facewave.files import sha256
 from facewave.landmarks.schema import EMPTY, Trajectory
 from facewave.wavelets import schema
 from facewave.wavelets.__main__ import main
@@ -174,6 +175,10 @@ def test_it_writes_its_files_and_what_it_did_and_the_same_bytes_again(project: P
     written = {name for name in before if not re.match("params|data/(landmarks|appearance)", name)}
     assert written == {*files, "metrics/wavelet/demo.json"}
     config = json.loads((project / "data/features/demo/config.json").read_text("utf-8"))
+    sums = config.pop("sha256")
+    assert sums.keys() == {Path(name).name for name in files}
+    for name in sums.keys() - {"config.json"}:
+        assert sums[name] == sha256(project / "data/features/demo" / name)
     assert config == SETTINGS | {"blendshapes": list(NAMES), "encoder": NO_ENCODER}
     assert figures_of(project) == {
         "clips": 3,
