@@ -175,6 +175,7 @@ class Dataset:
     every: Count = 1  # of labels for every frame, each n-th makes a row
     window: Positive = 2.0  # seconds of video that such a row is about
     fps: Positive = 25.0  # of clips that are folders of pictures
+    follow_links: bool = False  # whether links in root may lead out of it
     columns: dict[str, str] = Field(default_factory=dict)  # of the reader `table`: ours -> its
     parts: list[Part] = Field(default_factory=list)  # of the reader `union`
     tracks: Tracks | None = None  # another tool's tables in place of videos
