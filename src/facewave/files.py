@@ -90,6 +90,26 @@ def write_csv(path: Path, table: "pd.DataFrame") -> None:
         table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
 
 
+def for_spreadsheets(table: "pd.DataFrame") -> "pd.DataFrame":
+    """A table for people: texts that a spreadsheet would run as a formula begin with an apostrophe.
+
+    They are those that begin with = + - @ and are no numbers; whoever made a corpus may have
+    written them.
+    """
+    texts = table.select_dtypes(["object", "string"])
+    return table.assign(**{name: texts[name].map(_plain_cell) for name in texts})
+
+
+def _plain_cell(cell: object) -> object:
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return "'" + cell
+    return cell
+
+
 def read_csv(
     file: Path | IO[bytes], text: Iterable[str] = (), kinds: Mapping[str, Any] | None = None
 ) -> "pd.DataFrame":

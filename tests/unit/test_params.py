@@ -238,7 +238,7 @@ def test_bounds_that_belong_are_accepted(load: Load) -> None:
         "study.removed": [[]],
         "train.seed": [0, 2**32 - 1],
         "datasets.demo.words": ["own", "seven", ["calm", "cross"]],
-        "landmarks.scheduler": ["local", "tcp://node-1:8786", "tcp://10.0.0.1:8786"],
+        "landmarks.scheduler": ["local", "tcp://node-1:8786", "tls://10.0.0.1:8786"],
         "study.transforms": [["dct"], ["approximation haar", "energy bior3.1", "pca db2"]],
     }
     for values in rounds(accepted):

@@ -5,7 +5,6 @@ Quick to import: only the standard library is used.
 
 import glob
 import os
-from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -16,16 +15,15 @@ def walk(
 ) -> Iterator[tuple[str, list[str], list[str]]]:
     """Each folder at or below ``root``, once, with the names of its folders and its files.
 
-    Hidden ones are passed over, and so are links to nowhere or to themselves. Folders come in the
-    order of their names; links to other folders come last, those out of ``home`` (default:
-    ``root``) only where they are followed.
+    They come in the order of their names. Hidden ones are passed over, and so are links to nowhere,
+    to themselves, to folders below ``root`` or around it, and, unless they are followed, out of ``home`` (default: ``root``).
     """
-    home = os.path.realpath(home or root)
-    seen, waiting, links = set[str](), [root], deque[str]()
-    while waiting or links:
-        folder = waiting.pop() if waiting else links.popleft()
+    base, home = os.path.realpath(root), os.path.realpath(home or root)
+    seen, waiting = set[str](), [root] if os.path.isdir(root) else []  # noqa: PTH112
+    while waiting:
+        folder = waiting.pop()
         real = os.path.realpath(folder)
-        if real in seen or not (follow_links or is_below(real, home)):
+        if real in seen:
             continue
         seen.add(real)
         names: dict[str, list[str]] = {"folder": [], "link": [], "file": []}
@@ -33,8 +31,13 @@ def walk(
             for entry in entries:
                 if (kind := _kind(entry)) and not entry.name.startswith("."):
                     names[kind].append(entry.name)
-        links += [f"{folder}/{name}" for name in sorted(names["link"])]
-        waiting += [f"{folder}/{name}" for name in sorted(names["folder"], reverse=True)]
+        entered = names["folder"].copy()
+        for name in names["link"]:
+            target = os.path.realpath(f"{folder}/{name}")
+            is_other = not is_below(target, base) and not is_below(base, target)
+            if is_other and (follow_links or is_below(target, home)):
+                entered.append(name)
+        waiting += [f"{folder}/{name}" for name in sorted(entered, reverse=True)]
         yield folder, [*names["folder"], *names["link"]], names["file"]
 
 
@@ -51,7 +54,7 @@ def find(root: Path, pattern: str, follow_links: bool = False) -> list[Path]:
             places = list(dict.fromkeys(folder for folder, *_ in chain.from_iterable(found)))
         else:
             places = [
-                f"{place}/{name}"
+                os.path.join(place, name)  # noqa: PTH118
                 for place in places
                 for name in glob.glob(part, root_dir=place)  # noqa: PTH207
             ]

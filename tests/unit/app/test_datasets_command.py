@@ -177,9 +177,9 @@ def test_rows_that_cannot_be_read_are_named(command: Command, dfew: Path) -> Non
     report = command("check", "dfew", "DFEW")
     assert report.code == 1
     table_name = "Annotation/annotation.csv"
-    assert sorted(report.starting("! 1 x ")) == [
-        f"! 1 x unknown word: {table_name}:4 label 9, of 0 to 7",
-        f"! 1 x unreadable value: {table_name}:7 label is 'joy', not a whole number",
+    assert sorted(report.starting("✗ 1 x ")) == [
+        f"✗ 1 x unknown word: {table_name}:4 label 9, of 0 to 7",
+        f"✗ 1 x unreadable value: {table_name}:7 label is 'joy', not a whole number",
     ]
 
 
