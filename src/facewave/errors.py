@@ -22,9 +22,7 @@ _PLAIN |= dict(zip("▁▂▃▄▅▆▇", "1234567", strict=True))
 
 
 # Control characters, and those that turn the direction of writing, in names: a terminal obeys them.
-_CONTROLS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]"
-)
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _START = re.compile(r"(^\r)")  # what tqdm writes
 _STYLES = re.compile(r"(^\r|\x1b\[[0-9;]*[mA])")  # what rich and tqdm write to a terminal
 
@@ -56,7 +54,7 @@ def explain(call: Callable[[], None]) -> None:
     """Run ``call``; turn what the user can fix into one sentence and a non-zero exit code.
 
     Output goes to any encoding: what it lacks is written in plainer characters, and control
-    characters as \\u001b. Anything else is a bug and keeps its traceback.
+    characters as their codes. Anything else is a bug and keeps its traceback.
 
     Raises:
         SystemExit: 2 for a mistake in the input, 1 for a full disk or other trouble with files,

@@ -461,7 +461,7 @@ def load(path: Path = PARAMS_FILE) -> Params:
             raise UserError(
                 f"{path}: datasets.{name}.root is {entry.root!r}, which leads out of the project. "
                 "Experiments run in copies of the project, which cannot reach it from there: write "
-                f"the whole path, {os.path.abspath(root)}."
+                f"the whole path, {root.resolve()}."
             )
     if params.train.mirror and params.wavelets.sides == "merged":
         raise UserError(

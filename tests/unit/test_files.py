@@ -12,7 +12,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from facewave.files import locked, read_csv, replacing, sha256, write_csv, write_json
+from facewave.files import (
+    for_spreadsheets,
+    locked,
+    read_csv,
+    replacing,
+    sha256,
+    write_csv,
+    write_json,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -95,7 +103,7 @@ def test_json_and_csv_keep_the_order_given_with_plain_line_ends(tmp_path: Path) 
 
 
 def test_text_is_never_taken_for_a_missing_value(tmp_path: Path) -> None:
-    names = ["NA", "null", "nan", "007", "", "True", "1e5", "N/A", "-", "ä, \"b\"\n"]
+    names = ["NA", "null", "nan", "007", "", "True", "1e5", "N/A", "-", 'ä, "b"\n']
     table = pd.DataFrame({"name": names, "number": [0.1 + 0.2, None, *range(8)]})
     table["count"] = pd.array([None, *range(9)], "Int64")
     write_csv(tmp_path / "a.csv", table)
@@ -107,3 +115,11 @@ def test_text_is_never_taken_for_a_missing_value(tmp_path: Path) -> None:
     write_csv(tmp_path / "b.csv", pd.DataFrame({"name": ["NA", "a"], "number": ["nan", "1"]}))
     with pytest.raises(ValueError, match="nan"):
         read_csv(tmp_path / "b.csv", ("name",), {"number": "Int64"})
+
+
+def test_no_cell_is_a_formula_and_numbers_stay() -> None:
+    cells = ["=1+1", "+cmd", "-x", "@SUM(A1)", "\t=1", "-1.5", "+3", "a=b", "", None]
+    shown = for_spreadsheets(pd.DataFrame({"a": cells, "n": [-1.0] * len(cells)}))
+    expected = ["'=1+1", "'+cmd", "'-x", "'@SUM(A1)", "'\t=1", *cells[5:]]
+    assert shown["a"].where(shown["a"].notna(), None).tolist() == expected
+    assert shown["n"].tolist() == [-1.0] * len(cells)

@@ -119,7 +119,9 @@ def _check_source(source: Source, label: str, seed: int) -> bool:
     present = present_of(source.entry, paths)
     missing = [path for path in paths if path not in present]
     complete = bool(present) and not missing
-    _mark(f"{len(table)} rows; {len(present)} clips are there, {len(missing)} are missing", complete)
+    _mark(
+        f"{len(table)} rows; {len(present)} clips are there, {len(missing)} are missing", complete
+    )
     if missing:
         where = root / source.entry.features.table if source.entry.features else root
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""

@@ -9,7 +9,7 @@
   by either. So they are swapped, whole groups at once, because clips of one person are not
   independent; p = (1 + differences at least as large) / (1 + draws).
 - The two need not agree: swapping is valid for any number of groups, the bootstrap for many. Where
-  one finds a difference and the other none, the models are not told apart, and the sentence says so.
+  one alone finds a difference, the models are not told apart, and the sentence says so.
 - With few groups the interval draws single clips, as in ``intervals``. The test always swaps whole
   groups: that is right for any number, but below 6 groups no p can be below 0.05.
 

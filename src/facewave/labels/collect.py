@@ -165,10 +165,10 @@ def read(source: Source, seed: int) -> pd.DataFrame:
 def _check_links(root: Path, tables: Iterable[str]) -> None:
     """Refuse label files that a link puts outside of the root."""
     home = os.path.realpath(root)
-    for table in tables:
-        if not is_below(os.path.realpath(root / table), home):
+    for path in (root / name for name in tables):
+        if not is_below(os.path.realpath(path), home):
             raise UserError(
-                f"{root / table}: a link leads out of the dataset's root. Put the file there, or "
+                f"{path}: a link leads out of the dataset's root. Put the file there, or "
                 "allow such links: follow_links: true in the dataset's entry."
             )
 

@@ -123,7 +123,9 @@ def clip_paths(root: Path, entry: Dataset, pattern: str, suffixes: Sequence[str]
         pattern, suffixes = entry.clips or "**/*", TRACKS
     if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
         raise UserError(f"params.yaml: clips is {pattern!r}, which is no glob below the root.")
-    files = [path for path in find(root, pattern, entry.follow_links) if path.suffix.lower() in suffixes]
+    files = [
+        path for path in find(root, pattern, entry.follow_links) if path.suffix.lower() in suffixes
+    ]
     return [path.relative_to(root).as_posix() for path in files]
 
 

@@ -16,7 +16,8 @@ def walk(
     """Each folder at or below ``root``, once, with the names of its folders and its files.
 
     They come in the order of their names. Hidden ones are passed over, and so are links to nowhere,
-    to themselves, to folders below ``root`` or around it, and, unless they are followed, out of ``home`` (default: ``root``).
+    to themselves, to folders below ``root`` or around it, and, unless they are followed, out of
+    ``home`` (default: ``root``).
     """
     base, home = os.path.realpath(root), os.path.realpath(home or root)
     seen, waiting = set[str](), [root] if os.path.isdir(root) else []  # noqa: PTH112
@@ -70,7 +71,7 @@ def is_below(real: str, home: str) -> bool:
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
-    """ "folder", "link" to a folder, "file", or "" for what is neither."""
+    """What a name is: a "folder", a "link" to one, a "file", or "" for nothing of these."""
     try:
         if entry.is_dir():
             return "link" if entry.is_symlink() else "folder"

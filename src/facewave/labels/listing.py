@@ -10,7 +10,6 @@ have the pulled results alone. There the listing that came with the project is k
 
 import fnmatch
 import hashlib
-import os
 import re
 import sys
 from glob import escape
@@ -117,7 +116,7 @@ def listing(
     digests = {kind: hashlib.sha256() for kind in ("labels", "clips")}
     sizes: dict[str, list[int]] = {kind: [] for kind in digests}
     for folder, folders, names in walk(str(root), follow_links):
-        files = {name: os.stat(f"{folder}/{name}").st_size for name in names}
+        files = {name: Path(folder, name).stat().st_size for name in names}
         below = folder.removeprefix(str(root)).lstrip("/")
         prefix = f"{below}/" if below else ""
         clips = {

@@ -10,7 +10,6 @@ import pandas as pd
 from facewave.labels.schema import Reason
 from facewave.labels.tables import Unusable
 
-
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -93,7 +92,9 @@ def frame(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _as_text(record: Record) -> Record:
-    if broken := [field.name for field in fields(Record) if _is_broken(getattr(record, field.name))]:
+    if broken := [
+        field.name for field in fields(Record) if _is_broken(getattr(record, field.name))
+    ]:
         changes = {name: _written_out(getattr(record, name)) for name in broken}
         note = f"{broken[0]} has bytes that are no text"
         return replace(record, **changes | {"problem": Reason.BAD_VALUE, "note": note})

@@ -164,7 +164,10 @@ def test_what_experiments_need_of_a_project_is_looked_at(
     text = Path("params.yaml").read_text("utf-8")
     Path(".gitignore").write_text("/data/raw/\n")
     finding = doctor.experiments()
-    assert (finding.blocking, "data/raw/demo, which git leaves out" in finding.state) == (False, True)
+    assert (finding.blocking, "data/raw/demo, which git leaves out" in finding.state) == (
+        False,
+        True,
+    )
     assert f"datasets.demo.root: {tmp_path}/data/raw/demo" in finding.advice
     for root in (tmp_path / "data/raw/demo", "../demo"):
         changed = text.replace("root: data/raw/demo", f"root: {root}")
