@@ -50,7 +50,7 @@ def extras() -> Iterator[None]:
         ) from None
 
 
-def explain(call: Callable[[], None]) -> None:
+def explain(call: Callable[[], object]) -> None:
     """Run ``call``; turn what the user can fix into one sentence and a non-zero exit code.
 
     Output goes to any encoding: what it lacks is written in plainer characters, and control
@@ -69,7 +69,7 @@ def explain(call: Callable[[], None]) -> None:
         _explain(call)
 
 
-def _explain(call: Callable[[], None]) -> None:
+def _explain(call: Callable[[], object]) -> None:
     try:
         with extras():
             call()

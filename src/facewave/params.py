@@ -28,7 +28,7 @@ from pydantic.dataclasses import dataclass
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from facewave.errors import UserError
+from facewave.errors import UserError, explain
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -609,3 +609,7 @@ def _got(content: Any, key: str) -> str:
         except (KeyError, IndexError, TypeError):
             return ""
     return ", not empty" if content is None else f", not {content!r}"
+
+
+if __name__ == "__main__":  # before DVC puts names of datasets into a shell line
+    explain(load)

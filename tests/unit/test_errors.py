@@ -64,7 +64,7 @@ def test_a_mistake_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
         cases.append((lambda: Path("/dev/full").write_text("x"), 1, "the disk is full. Free some"))
     for call, code, sentence in cases:
         with pytest.raises(SystemExit) as stop:
-            explain(call)  # type: ignore[arg-type]
+            explain(call)
         out, err = capsys.readouterr()
         assert stop.value.code == code
         assert err.startswith(f"facewave: {sentence}")

@@ -121,5 +121,6 @@ def test_no_cell_is_a_formula_and_numbers_stay() -> None:
     cells = ["=1+1", "+cmd", "-x", "@SUM(A1)", "\t=1", "-1.5", "+3", "a=b", "", None]
     shown = for_spreadsheets(pd.DataFrame({"a": cells, "n": [-1.0] * len(cells)}))
     expected = ["'=1+1", "'+cmd", "'-x", "'@SUM(A1)", "'\t=1", *cells[5:]]
-    assert shown["a"].where(shown["a"].notna(), None).tolist() == expected
+    assert shown["a"].tolist()[:-1] == expected[:-1]
+    assert shown["a"].isna().sum() == 1
     assert shown["n"].tolist() == [-1.0] * len(cells)
