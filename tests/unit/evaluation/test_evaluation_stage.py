@@ -131,7 +131,7 @@ def test_figures_and_intervals_follow_from_the_answers(project: Path) -> None:
             found = estimates(measure, answered.group, 50, seed=0, clips=counts)
             values, by_fold = measures.overall(answered), measures.by_fold(answered)
             recall = dict(zip(WORDS, values["recall"][:3].round(4), strict=False))
-            low, high = (ends[:3].round(4) for ends in (found["recall"].low, found["recall"].high))
+            _, low, high = (ends[:3].round(4) for ends in found["recall"].ends().values())
             assert figures["recall"] == recall
             assert figures["recall_low"] == dict(zip(recall, low, strict=True))
             assert figures["recall_high"] == dict(zip(recall, high, strict=True))
