@@ -13,6 +13,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 .PHONY: repro test test-all integration setup clean
 
 repro: $(BIN)/.ready
+	@python -m facewave.params
 	@dvc repro
 	@facewave results
 

@@ -1,4 +1,4 @@
-"""What pool.py does, on a Dask cluster: ``landmarks.scheduler: tcp://host:port``.
+"""What pool.py does, on a Dask cluster: ``landmarks.scheduler: tcp://host:port``, or ``tls://``.
 
 The workers see the same files under the same paths, on a cluster's shared file system. A worker
 takes a batch of clips and gives them to a process of its own, as the local pool does, so that a
@@ -44,6 +44,11 @@ def each(
     try:
         client = Client(address, timeout=_PATIENCE_S)
         client.wait_for_workers(1, timeout=_PATIENCE_S)
+    except TypeError:  # of an address tls:// without certificates
+        raise UserError(
+            f"landmarks.scheduler is {address}, and Dask has no certificates for it. Name them in "
+            "its configuration, distributed.comm.tls: ca-file, client.cert and client.key."
+        ) from None
     except (OSError, ValueError, TimeoutError) as error:
         raise UserError(
             f"landmarks.scheduler: no Dask cluster with workers answers at {address} ({error}). "

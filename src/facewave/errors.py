@@ -4,13 +4,14 @@ import codecs
 import errno
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 # The packages that the light install leaves out -> the extra that brings them (pyproject.toml).
 EXTRAS = dict.fromkeys(
@@ -20,6 +21,12 @@ EXTRAS = dict.fromkeys(
 # What stands for a character that a terminal's or a log's encoding lacks.
 _PLAIN = {"█": "#", "✓": "+", "✗": "x", "\N{EN DASH}": "-", "…": "...", "→": "->", "·": "."}
 _PLAIN |= dict(zip("▁▂▃▄▅▆▇", "1234567", strict=True))
+
+
+# Control characters, and those that turn the direction of writing, in names: a terminal obeys them.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_START = re.compile(r"(^\r)")  # what tqdm writes
+_STYLES = re.compile(r"(^\r|\x1b\[[0-9;]*[mA])")  # what rich and tqdm write to a terminal
 
 
 class UserError(Exception):
@@ -72,11 +79,11 @@ def extras() -> Iterator[None]:
         ) from None
 
 
-def explain(call: Callable[[], None]) -> None:
+def explain(call: Callable[[], object]) -> None:
     """Run ``call``; turn what the user can fix into one sentence and a non-zero exit code.
 
-    Output goes to any encoding: what it lacks is written in plainer characters. Anything else is a
-    bug and keeps its traceback.
+    Output goes to any encoding: what it lacks is written in plainer characters, and control
+    characters as their codes. Anything else is a bug and keeps its traceback.
 
     Raises:
         SystemExit: 2 for a mistake in the input, 1 for a full disk or other trouble with files,
@@ -86,6 +93,12 @@ def explain(call: Callable[[], None]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="plainer")
+    stdout, stderr = (cast(TextIO, _Escaping(stream)) for stream in (sys.stdout, sys.stderr))
+    with redirect_stdout(stdout), redirect_stderr(stderr):
+        _explain(call)
+
+
+def _explain(call: Callable[[], object]) -> None:
     try:
         with extras():
             call()
@@ -107,6 +120,27 @@ def explain(call: Callable[[], None]) -> None:
         _stop(f"{error.filename}: {error.strerror}", 1)
     except KeyboardInterrupt as error:
         _interrupted(error)
+
+
+class _Escaping:
+    """A text stream that writes control characters out, but for colours on a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text; the number of its characters."""
+        pieces = (_STYLES if self._stream.isatty() else _START).split(text)
+        pieces[::2] = [_CONTROLS.sub(_code, piece) for piece in pieces[::2]]
+        self._stream.write("".join(pieces))
+        return len(text)
+
+
+def _code(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 @contextmanager

@@ -4,10 +4,10 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import platformdirs
 from filelock import FileLock, Timeout
@@ -126,3 +126,54 @@ def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """Write a table as UTF-8 CSV with a header, LF line endings and no index."""
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def for_spreadsheets(table: "pd.DataFrame") -> "pd.DataFrame":
+    """A table for people: texts that a spreadsheet would run as a formula begin with an apostrophe.
+
+    They are those that begin with = + - @ and are no numbers; whoever made a corpus may have
+    written them.
+    """
+    texts = table.select_dtypes(["object", "string"])
+    return table.assign(**{name: texts[name].map(_plain_cell) for name in texts})
+
+
+def _plain_cell(cell: object) -> object:
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return "'" + cell
+    return cell
+
+
+def read_csv(
+    file: Path | IO[bytes], text: Iterable[str] = (), kinds: Mapping[str, Any] | None = None
+) -> "pd.DataFrame":
+    """Read a table that ``write_csv`` wrote: an empty field is a missing value, and nothing else.
+
+    A clip, a person or a word may be called NA, nan or 007.
+
+    Args:
+        file: the table, or its open file.
+        text: columns of text, with "" where there is nothing; those that are not there are skipped.
+        kinds: of other columns, as pandas names them; of the rest it finds them out.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no table, or a field is not of its column's kind.
+    """
+    import pandas as pd
+
+    names = list(text)
+    table = pd.read_csv(
+        file,
+        dtype={**dict.fromkeys(names, str), **(kinds or {})},
+        keep_default_na=False,
+        na_values=[""],
+        encoding="utf-8",
+    )
+    present = [name for name in names if name in table]
+    table[present] = table[present].fillna("")
+    return table

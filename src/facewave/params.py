@@ -6,12 +6,13 @@ option does; the types and bounds stand here.
 
 import json
 import math
+import os
 import re
 import sys
 import sysconfig
 from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from string import Formatter
 from typing import Annotated, Any, Literal, get_args
 
@@ -27,7 +28,7 @@ from pydantic.dataclasses import dataclass
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from facewave.errors import UserError
+from facewave.errors import UserError, explain
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -175,6 +176,7 @@ class Dataset:
     every: Count = 1  # of labels for every frame, each n-th makes a row
     window: Positive = 2.0  # seconds of video that such a row is about
     fps: Positive = 25.0  # of clips that are folders of pictures
+    follow_links: bool = False  # whether links in root may lead out of it
     columns: dict[str, str] = Field(default_factory=dict)  # of the reader `table`: ours -> its
     parts: list[Part] = Field(default_factory=list)  # of the reader `union`
     tracks: Tracks | None = None  # another tool's tables in place of videos
@@ -205,7 +207,7 @@ class Landmarks:
     fps: Literal["source"] | Positive
     max_side: Literal["source"] | Annotated[int, Field(ge=64)]
     whose: Literal["center", "largest", "longest"]
-    scheduler: Annotated[str, Field(pattern=r"^(local|tcp://.+)$")]
+    scheduler: Annotated[str, Field(pattern=r"^(local|(tcp|tls)://.+)$")]
     time_limit_s: Positive
     at_least: dict[Measure, float]
     at_most: dict[Measure, float]
@@ -454,6 +456,13 @@ def load(path: Path = PARAMS_FILE) -> Params:
             f"{path}: train.dataset is {params.train.dataset!r}, but datasets has only "
             f"{', '.join(params.datasets)}."
         )
+    for name, entry in params.datasets.items():
+        if not (root := Path(entry.root)).is_absolute() and leaves_project(root):
+            raise UserError(
+                f"{path}: datasets.{name}.root is {entry.root!r}, which leads out of the project. "
+                "Experiments run in copies of the project, which cannot reach it from there: write "
+                f"the whole path, {root.resolve()}."
+            )
     if params.train.mirror and params.wavelets.sides == "merged":
         raise UserError(
             f"{path}: train.mirror: true changes nothing with wavelets.sides: merged, where a clip "
@@ -476,6 +485,11 @@ def load(path: Path = PARAMS_FILE) -> Params:
             "train.baselines."
         )
     return params
+
+
+def leaves_project(path: Path) -> bool:
+    """Whether a relative path climbs out of the project's folder."""
+    return ".." in PurePath(os.path.normpath(path)).parts
 
 
 def for_clips() -> Params:
@@ -595,3 +609,7 @@ def _got(content: Any, key: str) -> str:
         except (KeyError, IndexError, TypeError):
             return ""
     return ", not empty" if content is None else f", not {content!r}"
+
+
+if __name__ == "__main__":  # before DVC puts names of datasets into a shell line
+    explain(load)

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from facewave.errors import UserError
-from facewave.files import cache_folder, replacing, write_csv
+from facewave.files import cache_folder, read_csv, replacing, write_csv
 
 PER_SHARD = 500  # clips, at most on average: few files keep DVC fast
 _SUM = b"sha256"  # in a file's metadata, of all the rest that we write there
@@ -374,15 +374,14 @@ class Kind:
             UserError: there is none, or it lacks a column.
         """
         path = folder / "index.csv"
-        text = dict.fromkeys(("video_idx", "file_path", "key", "shard", "problem"), str)
+        text = ("video_idx", "file_path", "key", "shard", "problem")
         whole = dict.fromkeys(("row_group", "row_groups"), "Int64")
         try:
-            index = pd.read_csv(path, dtype=text | whole | {"start": float, "end": float})
+            index = read_csv(path, text, whole | {"start": float, "end": float})
         except FileNotFoundError:
             raise UserError(f"{path} is not here. Make it with: {self.remake}") from None
         if missing := [name for name in INDEX if name not in index]:
             raise UserError(f"{path}: column {missing[0]!r} is missing. Run: {self.remake}")
-        index[list(text)] = index[list(text)].fillna("")
         return index.set_index("video_idx", drop=False)
 
     def _is_current(self, path: Path, keys: list[str]) -> bool:

@@ -27,6 +27,7 @@ from trajectories import (
     write_extraction_project,
 )
 
+dask = pytest.importorskip("dask", reason="the extra `cluster` is not installed")
 Client = pytest.importorskip("distributed", reason="the extra `cluster` is not installed").Client
 
 
@@ -46,10 +47,10 @@ class Cluster:
         self.stack.callback(process.kill)
         return process
 
-    def scheduler(self) -> str:
+    def scheduler(self, host: str = "127.0.0.1") -> str:
         place = self.folder / "scheduler.json"
         self.run(
-            *("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"),
+            *("scheduler", "--host", host, "--port", "0", "--no-dashboard"),
             *("--scheduler-file", str(place)),
         )
         while not place.exists():
@@ -125,3 +126,27 @@ def test_there_must_be_a_scheduler_and_workers_without_a_nanny_that_stay(
         worker.kill()
         with pytest.raises(UserError, match="has no workers left"):
             ended.result(timeout=120)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make certificates")
+def test_a_scheduler_is_reached_over_tls_by_dask_s_own_configuration(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="Dask has no certificates for it"):
+        list(each(time.sleep, [("a", (0,))], 600, "tls://127.0.0.1:9"))
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-keyout", str(key), "-out", str(certificate), "-subj", "/CN=test"]
+    subprocess.run(command, check=True, capture_output=True)
+    settings = {"ca-file": certificate}
+    settings |= {f"{of}.{kind}": path for of in ("scheduler", "worker", "client")
+                 for kind, path in (("cert", certificate), ("key", key))}  # fmt: skip
+    for name, path in settings.items():
+        variable = name.upper().replace("-", "_").replace(".", "__")
+        monkeypatch.setenv(f"DASK_DISTRIBUTED__COMM__TLS__{variable}", str(path))
+    tls = {f"distributed.comm.tls.{name}": str(path) for name, path in settings.items()}
+    with dask.config.set(tls):
+        address = cluster.scheduler("tls://127.0.0.1")
+        assert address.startswith("tls://")
+        cluster.worker(address, "--no-nanny")
+        assert list(each(time.sleep, [("a", (0,))], 600, address)) == [("a", "")]

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.table import Table
 
 from facewave.errors import EXTRAS, UserError, explain
 from running import ROOT
@@ -62,7 +64,7 @@ def test_a_mistake_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
         cases.append((lambda: Path("/dev/full").write_text("x"), 1, "the disk is full. Free some"))
     for call, code, sentence in cases:
         with pytest.raises(SystemExit) as stop:
-            explain(call)  # type: ignore[arg-type]
+            explain(call)
         out, err = capsys.readouterr()
         assert stop.value.code == code
         assert err.startswith(f"facewave: {sentence}")
@@ -83,3 +85,35 @@ def test_output_goes_to_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
     explain(lambda: print("✓ José: 50 % ██▃ …", flush=True))
     assert written.getvalue() == b"+ Jos\\u00e9: 50 % ##3 ...\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_control_characters_in_names_are_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, shown = (
+        "a\x1b[2J\x07\u202e\x9b.mp4\tb\r",
+        "a\\u001b[2J\\u0007\\u202e\\u009b.mp4\tb\\u000d",
+    )
+    out, err = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+
+    def show() -> None:
+        print(name)
+        Console().print(Table(name))
+        print(f"\r{name}", end="", file=sys.stderr)  # as tqdm writes
+        raise UserError(name)
+
+    with pytest.raises(SystemExit):
+        explain(show)
+    assert out.getvalue().startswith(f"{shown}\n")
+    assert err.getvalue() == f"\r{shown}facewave: {shown}\n"
+    assert "\x1b" not in out.getvalue()
+    assert (sys.stdout, sys.stderr) == (out, err)
+
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+    explain(lambda: print("\x1b[31mred\x1b[0m \x1b]0;title\x1b\\", end=""))
+    assert terminal.getvalue() == "\x1b[31mred\x1b[0m \\u001b]0;title\\u001b\\"

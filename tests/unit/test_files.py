@@ -1,6 +1,7 @@
 """Files are whole or not at all, and the same bytes from the same input."""
 
 import hashlib
+import io
 import json
 import os
 import queue
@@ -11,7 +12,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from facewave.files import locked, replacing, sha256, write_csv, write_json
+from facewave.files import (
+    for_spreadsheets,
+    locked,
+    read_csv,
+    replacing,
+    sha256,
+    write_csv,
+    write_json,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -91,3 +100,27 @@ def test_json_and_csv_keep_the_order_given_with_plain_line_ends(tmp_path: Path) 
     assert (tmp_path / "a.csv").read_bytes().decode("utf-8") == (
         'word,share\nhappy,0.1\n"größe, 表情",1e-09\n"say ""x""",\n,3.0\n'
     )
+
+
+def test_text_is_never_taken_for_a_missing_value(tmp_path: Path) -> None:
+    names = ["NA", "null", "nan", "007", "", "True", "1e5", "N/A", "-", 'ä, "b"\n']
+    table = pd.DataFrame({"name": names, "number": [0.1 + 0.2, None, *range(8)]})
+    table["count"] = pd.array([None, *range(9)], "Int64")
+    write_csv(tmp_path / "a.csv", table)
+    for file in (tmp_path / "a.csv", io.BytesIO((tmp_path / "a.csv").read_bytes())):
+        found = read_csv(file, ("name", "absent"), {"count": "Int64"})
+        assert found["name"].tolist() == names
+        pd.testing.assert_frame_equal(found[["number", "count"]], table[["number", "count"]])
+    assert read_csv(tmp_path / "a.csv")["name"].isna().sum() == 1
+    write_csv(tmp_path / "b.csv", pd.DataFrame({"name": ["NA", "a"], "number": ["nan", "1"]}))
+    with pytest.raises(ValueError, match="nan"):
+        read_csv(tmp_path / "b.csv", ("name",), {"number": "Int64"})
+
+
+def test_no_cell_is_a_formula_and_numbers_stay() -> None:
+    cells = ["=1+1", "+cmd", "-x", "@SUM(A1)", "\t=1", "-1.5", "+3", "a=b", "", None]
+    shown = for_spreadsheets(pd.DataFrame({"a": cells, "n": [-1.0] * len(cells)}))
+    expected = ["'=1+1", "'+cmd", "'-x", "'@SUM(A1)", "'\t=1", *cells[5:]]
+    assert shown["a"].tolist()[:-1] == expected[:-1]
+    assert shown["a"].isna().sum() == 1
+    assert shown["n"].tolist() == [-1.0] * len(cells)

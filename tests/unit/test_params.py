@@ -238,7 +238,7 @@ def test_bounds_that_belong_are_accepted(load: Load) -> None:
         "study.removed": [[]],
         "train.seed": [0, 2**32 - 1],
         "datasets.demo.words": ["own", "seven", ["calm", "cross"]],
-        "landmarks.scheduler": ["local", "tcp://node-1:8786", "tcp://10.0.0.1:8786"],
+        "landmarks.scheduler": ["local", "tcp://node-1:8786", "tls://10.0.0.1:8786"],
         "study.transforms": [["dct"], ["approximation haar", "energy bior3.1", "pca db2"]],
     }
     for values in rounds(accepted):
@@ -395,3 +395,27 @@ def test_unreadable_files_are_user_errors(refusal: Refusal, load: Load, tmp_path
     path.unlink()
     with pytest.raises(UserError, match=r"params\.yaml is not here\. .*where dvc\.yaml lies\."):
         params.load(path)
+
+
+def test_a_root_that_copies_of_the_project_cannot_reach_is_refused(
+    load: Load, refusal: Refusal
+) -> None:
+    for root in ("../corpus", "data/../../x", ".."):
+        message = refusal(changed("datasets.demo.root", root))
+        assert message.startswith(
+            f": datasets.demo.root is {root!r}, which leads out of the project"
+        )
+        assert f"write the whole path, {Path(root).resolve()}." in message
+    for root in ("data/raw/x", "a/../b", "..a/b", "/data/x", "."):
+        assert load(changed("datasets.demo.root", root)).datasets["demo"].root == root
+
+
+def test_only_checked_names_get_into_a_shell_line(refusal: Refusal) -> None:
+    content = YAML(typ="safe", pure=True).load(COMMITTED.with_name("dvc.yaml"))
+    stages = [stage.get("do", stage) for stage in content["stages"].values()]
+    assert {name for one in stages for name in re.findall(r"[$][{].*?[}]", one["cmd"])} == {
+        "${key}"
+    }
+    for name in ("a;touch b", "$(id)", "a b", "`id`", "a\nb", "-rf", "../x", "a'b", "a.b", ""):
+        datasets = {name: CONTENT["datasets"]["demo"]}
+        assert refusal(changed("datasets", datasets)).startswith(": datasets"), name

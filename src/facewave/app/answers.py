@@ -16,7 +16,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from facewave.files import write_csv, write_json
+from facewave.files import for_spreadsheets, write_csv, write_json
 from facewave.training.schema import Trained
 
 COLUMNS = (
@@ -87,14 +87,14 @@ def _record(row: dict[str, Any], model: Trained, plural: str) -> dict[str, Any]:
 def text(tables: Sequence[pd.DataFrame], model: Trained, form: str) -> str:
     """All answers as "json" or "csv"."""
     if form == "csv":
-        return str(flat(tables, model).to_csv(index=False, lineterminator="\n"))
+        return str(for_spreadsheets(flat(tables, model)).to_csv(index=False, lineterminator="\n"))
     return json.dumps(records(tables, model), indent=2, ensure_ascii=False) + "\n"
 
 
 def write(tables: Sequence[pd.DataFrame], model: Trained, path: Path) -> None:
     """Write all answers to a .json or .csv file."""
     if path.suffix == ".csv":
-        write_csv(path, flat(tables, model))
+        write_csv(path, for_spreadsheets(flat(tables, model)))
     else:
         write_json(path, records(tables, model))
 

@@ -425,14 +425,30 @@ def show_dataset(name: Annotated[str, typer.Argument(help="A reader's name.")]) 
 def check_dataset(
     name: Annotated[str, typer.Argument(help="A reader; or, alone, a dataset of params.yaml.")],
     root: Annotated[Path | None, typer.Argument(help="The corpus's folder.")] = None,
+    table: Annotated[str, typer.Option(help="The label table below the folder.")] = "",
+    clips: Annotated[str, typer.Option(help="Where a clip lies below the folder.")] = "",
+    track: Annotated[str, typer.Option(help="Which of its labels. Default: all.")] = "",
+    words: Annotated[str, typer.Option(help="own, seven, or the words: happy,sad,...")] = "",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="OURS=THEIRS: what a column of the table holds. May be repeated."),
+    ] = None,
 ) -> None:
-    """Report what a corpus's folder has, what is missing, and how the counts differ.
+    """Report what a corpus's folder has, what is missing or left out, and how the counts differ.
+
+    The options are those of an entry in params.yaml. The exit status is 1 unless all is there,
+    readable and as published.
 
     Example: facewave datasets check demo
     """
     from facewave.app.datasets import check
 
-    if not check(name, root):
+    if wrong := [pair for pair in column or [] if "=" not in pair]:
+        raise UserError(f"--column is {wrong[0]!r}. Write OURS=THEIRS, such as actual=emotion.")
+    columns = dict(pair.split("=", 1) for pair in column or [])
+    chosen = words if words in ("own", "seven") else words.split(",") if words else ""
+    given = {"table": table, "clips": clips, "track": track, "words": chosen, "columns": columns}
+    if not check(name, root, {option: value for option, value in given.items() if value}):
         raise typer.Exit(1)
 
 

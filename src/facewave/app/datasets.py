@@ -1,7 +1,9 @@
 """``facewave datasets``: which corpora can be read, what a folder has, what two tables share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -60,25 +62,27 @@ def show_one(name: str) -> None:
     _console.print(escape("\n".join(lines)))
 
 
-def check(name: str, root: Path | None) -> bool:
+def check(name: str, root: Path | None, options: Mapping[str, Any]) -> bool:
     """Look at the folder of a reader's corpus, or without one at an entry of params.yaml.
 
+    ``options`` are those of an entry, over what it has.
+
     Returns:
-        Whether all is there and as published.
+        Whether all is there, readable and as published.
 
     Raises:
-        UserError: there is no such reader, entry or folder.
+        UserError: there is no such reader, entry or folder, or an option that the reader does not
+            take.
     """
     seed = 0
     if root is None:
         settings = params.load()
-        seed, entries = settings.labels.seed, {name: params.dataset(settings, name)}
-        root = Path(entries[name].root)
+        entry = replace(params.dataset(settings, name), **options)
+        seed, entries, root = settings.labels.seed, {name: entry}, Path(entry.root)
     else:
-        entries = {
-            track: Dataset(reader=name, root=str(root), about="", track=track)
-            for track in get(name).tracks
-        }
+        tracks = [options["track"]] if "track" in options else list(get(name).tracks)
+        basis = Dataset(reader=name, root=str(root), about="", **options)
+        entries = {track: replace(basis, track=track) for track in tracks}
     if not root.is_dir():
         raise UserError(f"{root} is no folder. Name the one that the corpus was unpacked into.")
     checked = [
@@ -107,12 +111,23 @@ def _check_source(source: Source, label: str, seed: int) -> bool:
         return False
     for problem, rows in table[table["problem"].notna()].groupby("problem"):
         named = [f"{row.table}:{row.row} {row.note}" for row in rows.head(_NAMED).itertuples()]
-        _console.print(f"  [yellow]![/] {len(rows)} x {problem}: {escape('; '.join(named))}")
+        mark = "[yellow]![/]" if problem in schema.ORDINARY else "[red]✗[/]"
+        _console.print(f"  {mark} {len(rows)} x {problem}: {escape('; '.join(named))}")
+    left_out = table["problem"].notna() & ~table["problem"].isin(schema.ORDINARY)
     sound = table[table["problem"].isna()]
     paths = sound["file_path"].str.removeprefix(source.below and source.below + "/").unique()
-    present = len(present_of(source.entry, paths))
-    missing = len(paths) - present
-    _mark(f"{len(table)} rows; {present} clips are there, {missing} are missing", not missing)
+    present = present_of(source.entry, paths)
+    missing = [path for path in paths if path not in present]
+    complete = bool(present) and not missing
+    _mark(
+        f"{len(table)} rows; {len(present)} clips are there, {len(missing)} are missing", complete
+    )
+    if missing:
+        where = root / source.entry.features.table if source.entry.features else root
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        _console.print(escape(f"    not in {where}: {', '.join(missing[:_NAMED])}{more}"))
+    elif not present:
+        _console.print("    no row is usable, so that there is nothing to learn from")
     same = True
     # Nothing was published of a corpus's share in a union, or of a table of one's own.
     unpublished = source.below or source.entry.table
@@ -120,7 +135,7 @@ def _check_source(source: Source, label: str, seed: int) -> bool:
         differs = f", published {published} ({count - published:+d})" if count != published else ""
         _mark(f"{key}: {count}{differs}", count == published)
         same &= count == published
-    return same and not missing
+    return same and complete and not left_out.any()
 
 
 def _mark(line: str, good: bool) -> None:

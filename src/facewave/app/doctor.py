@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
+from facewave import params
 from facewave.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class Finding:
 def examine() -> list[Finding]:
     """Run all checks, in the order in which things are needed; stop where packages are missing."""
     checks: list[Callable[[], Finding]] = [
-        python, git, packages, cv2_owner, opencv, mediapipe, landmarker, encoder, gpu, cache, disk,
+        python, git, packages, project, experiments, cv2_owner, opencv, mediapipe, landmarker,
+        encoder, gpu, cache, disk,
     ]  # fmt: skip
     findings = []
     for check in checks:
@@ -103,6 +105,48 @@ def packages() -> Finding:
     state = ", ".join(map(" ".join, installed.items()))
     advice = 'this is the light install; for the pipeline: pip install "facewave[language]"'
     return Finding("packages", state, advice if light else "")
+
+
+def project() -> Finding:
+    """Where there is a pipeline, DVC finds a git repository, and params.yaml is in order."""
+    if not Path("dvc.yaml").exists():
+        return Finding("project", "none here")
+    if not any((folder / ".git").exists() for folder in (Path.cwd(), *Path.cwd().parents)):
+        advice = "git clone the project anew, or: git init && git add -A && git commit -m start"
+        return Finding("project", "no .git: DVC needs the repository", advice, blocking=True)
+    try:
+        params.load()
+    except UserError as error:
+        return Finding("project", "params.yaml is not in order", str(error), blocking=True)
+    return Finding("project", str(Path.cwd()))
+
+
+def experiments() -> Finding:
+    """DVC can run experiments in copies of the project: a queue, or ``dvc exp run --temp``."""
+    what, here = "experiments in copies", str(Path.cwd())
+    if not Path("dvc.yaml").exists():
+        return Finding(what, "no project here")
+    if strange := sorted({sign for sign in here if sign in "#?" or not sign.isascii()}):
+        state = f"DVC cannot copy a project whose path has {' '.join(strange)}: {here}"
+        return Finding(what, state, "move it to a path of plain letters; dvc repro works here")
+    try:
+        entries = params.load().datasets
+    except UserError:  # which the project's own line says
+        return Finding(what, "not looked at")
+    relative = {name: entry.root for name, entry in entries.items() if _is_left_out(entry.root)}
+    if relative:
+        name, root = next(iter(relative.items()))
+        state = f"they have no {', '.join(relative.values())}, which git leaves out"
+        advice = f"write the whole path into params.yaml: datasets.{name}.root: {Path.cwd() / root}"
+        return Finding(what, state, advice)
+    return Finding(what, "possible")
+
+
+def _is_left_out(root: str) -> bool:
+    """Whether git ignores a corpus's folder in the project, so that no copy has it."""
+    if Path(root).is_absolute() or not shutil.which("git"):
+        return False
+    return not subprocess.run(["git", "check-ignore", "-q", root], capture_output=True).returncode
 
 
 def cv2_owner() -> Finding:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from facewave import params
 from facewave.errors import UserError
-from facewave.files import replacing, write_csv
+from facewave.files import for_spreadsheets, replacing, write_csv
 from facewave.params import Block
 from facewave.wavelets.schema import POINTS, Features
 from facewave.workspace import Dataset
@@ -59,7 +59,7 @@ def export(dataset: str, out: Path, blocks: Sequence[str] = ()) -> None:
     of_rows = of_rows.assign(usable=of_rows["usable"].eq(True), reason=of_rows["reason"].fillna(""))
     table = pd.concat([labels, of_rows.set_axis(labels.index)], axis=1)
     if out.suffix == ".csv":
-        write_csv(out, table)
+        write_csv(out, for_spreadsheets(table))
     else:
         with replacing(out) as temporary:
             table.to_parquet(temporary, index=False)

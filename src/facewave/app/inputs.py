@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facewave.errors import UserError
+from facewave.labels.folders import find
 from facewave.labels.listing import VIDEOS
 from facewave.pictures import PICTURES, files_of, is_pictures
 
@@ -71,9 +72,9 @@ def _named(word: str) -> list[Path]:
     if not path.exists():
         if not glob.has_magic(word):
             raise UserError(f"{word} is not here. Name a video, a picture, or a folder of either.")
-        if not (matches := sorted(glob.glob(word, recursive=True))):  # noqa: PTH207
+        if not (matches := find(Path(path.anchor), word[len(path.anchor) :], follow_links=True)):
             raise UserError(f"{word} matches nothing that is here.")
-        clips = [Path(match) for match in matches if Path(match).is_dir() or _is_clip(Path(match))]
+        clips = [match for match in matches if match.is_dir() or _is_clip(match)]
         if not clips:
             raise UserError(f"{word} matches neither videos nor pictures.")
         return [clip for path in clips for clip in _here(path)]

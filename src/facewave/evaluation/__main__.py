@@ -24,7 +24,7 @@ from facewave import params
 from facewave.errors import explain
 from facewave.evaluation import plots, published
 from facewave.evaluation.tasks import TABLES, task
-from facewave.files import write_csv, write_json
+from facewave.files import for_spreadsheets, write_csv, write_json
 from facewave.labels import schema as labels
 from facewave.prediction import schema as prediction
 from facewave.workspace import Dataset, Stored
@@ -65,6 +65,7 @@ def main() -> None:
     tables = evaluated.tables(model, table, index)
     for name, columns in TABLES.items():
         content = tables.get(name, pd.DataFrame(columns=list(columns)))
+        content = for_spreadsheets(content) if name == "suspects" else content
         write_csv(OUT / f"{name}.csv", content.round(4))
     evaluated.plot(model, tables, title, OUT / "plots")
     curves = {name: Path("metrics/train") / name for name in answers["partition"].unique()}

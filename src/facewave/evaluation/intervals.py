@@ -4,6 +4,9 @@
   (subjects, or sources where the subject is not known), since clips of one person are not
   independent. With fewer than ``FEWEST_GROUPS`` groups single clips are drawn, which makes the
   interval too narrow; ``interval_over`` says which.
+- Resamples of a few clips that are all right, or all wrong, are all alike. The interval of a share
+  of clips therefore includes that of Wilson (JASA 1927), and every interval its own estimate, which
+  that of a biased measure, such as the calibration error, need not.
 - The draws follow from the groups and the seed alone, so all measures and all models that answered
   the same clips have the same ones.
 
@@ -18,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from facewave.labels import schema as labels
 
@@ -52,10 +56,36 @@ class Estimate:
         return Estimate(*(value[place] for value in self.ends().values()))
 
 
-def estimates(measure: Measure, group: Codes, resamples: int, seed: int) -> dict[str, Estimate]:
-    """What is measured of the clips, whose groups are (n), with intervals."""
+def estimates(
+    measure: Measure,
+    group: Codes,
+    resamples: int,
+    seed: int,
+    clips: Mapping[str, Floats] | None = None,
+) -> dict[str, Estimate]:
+    """What is measured of the clips, whose groups are (n), with intervals.
+
+    ``clips`` names the figures that are shares of clips, and of how many, in the figure's shape.
+    """
     drawn = resampled(measure, group, resamples, seed)
-    return {name: Estimate(value, *interval(drawn[name])) for name, value in measure(None).items()}
+    found = {}
+    for name, value in measure(None).items():
+        ends = [interval(drawn[name]), [value, value]]
+        if clips and name in clips:
+            ends.append(_wilson(value, clips[name]))
+        lows, highs = zip(*ends, strict=True)
+        found[name] = Estimate(value, np.fmin.reduce(lows), np.fmax.reduce(highs))
+    return found
+
+
+def _wilson(share: Floats, clips: Floats) -> Floats:
+    """The 95 % intervals of Wilson of shares of as many clips, (2, ...); NaN of none."""
+    ends = np.full((2, *np.shape(share)), np.nan)
+    for place in np.argwhere(~np.isnan(share)):
+        n = int(clips[tuple(place)])
+        tested = binomtest(round(float(share[tuple(place)]) * n), n)
+        ends[:, *place] = tested.proportion_ci(method="wilson")
+    return ends
 
 
 def resampled(measure: Measure, group: Codes, resamples: int, seed: int) -> dict[str, Floats]:

@@ -10,7 +10,7 @@
 - Calibration error is the expected calibration error of Guo et al. (ICML 2017, eq. 3): 15 bins of
   equal width, (0, 1/15] and so on, by the probability of the answer; the mean over clips of the
   distance between a bin's accuracy and its mean probability. Chance alone makes it too high, the
-  more so the fewer clips, and in resamples twice: its interval can lie above it.
+  more so the fewer clips, and in resamples twice: its interval hardly reaches below.
 - Probabilities come from the table of answers, which keeps four digits; rows are normalised again.
   A 0 there is anything below 0.00005, hence the floor of the log loss.
 - A mean over classes is over those that occur in the test part, here and wherever else facewave

@@ -8,6 +8,8 @@
   the count): if the models were the same, each group's two sets of answers could have been given
   by either. So they are swapped, whole groups at once, because clips of one person are not
   independent; p = (1 + differences at least as large) / (1 + draws).
+- The two need not agree: swapping is valid for any number of groups, the bootstrap for many. Where
+  one alone finds a difference, the models are not told apart, and the sentence says so.
 - With few groups the interval draws single clips, as in ``intervals``. The test always swaps whole
   groups: that is right for any number, but below 6 groups no p can be below 0.05.
 
@@ -45,7 +47,12 @@ class Difference:
     @property
     def shown(self) -> bool:
         """Whether the models can be told apart: the test says so, and the interval agrees."""
-        return self.p < LEVEL and not self.low <= 0 <= self.high
+        return self.p < LEVEL and not self.contains_zero
+
+    @property
+    def contains_zero(self) -> bool:
+        """Whether no difference is within the interval."""
+        return self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,17 @@ def sentence(names: tuple[str, str], found: Comparison, grouped_by: str) -> str:
         units += f", {found.folds} folds"
     level = f"{found.classes} classes, chance {_points(found.chance)} %"
     verdict += f" ({details}; paired over {units}; {level})."
+    if uar.p >= LEVEL and not uar.contains_zero:
+        verdict += (
+            " The interval leaves out 0, but the test finds no difference: p is of random swaps, "
+            "which hold for any number of groups, the interval of a bootstrap, which is too narrow "
+            "with few."
+        )
+    elif uar.p < LEVEL and uar.contains_zero:
+        verdict += (
+            " The test finds a difference, but the interval includes 0: p is of random swaps, the "
+            "interval of a bootstrap, and where they differ neither is proof."
+        )
     if not found.over_groups and found.groups < found.clips:
         verdict += (
             f" With fewer than {FEWEST_GROUPS} groups the interval is over single "

@@ -133,7 +133,9 @@ def _scores(
     found = {name: Estimate(value) for name, value in measure().items()}
     if len(rows) >= FEWEST:
         group = pd.factorize(answers.group)[0]  # numbered as they come, as the draws depend on it
-        found, over = estimates(measure, group, resamples, seed), interval_over(rows, group)
+        shares = {"war": np.array(float(len(rows)))}
+        found = estimates(measure, group, resamples, seed, shares)
+        over = interval_over(rows, group)
     scores: dict[str, object] = {"n": len(rows), "subjects": n_subjects(rows)}
     for name, estimate in found.items():
         scores |= estimate.named(name)

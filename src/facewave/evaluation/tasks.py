@@ -13,7 +13,14 @@ import pandas as pd
 from facewave.evaluation import continuous, measures, plots
 from facewave.evaluation import robustness as robust
 from facewave.evaluation import suspects as doubtful
-from facewave.evaluation.intervals import Estimate, estimates, interval_over, mean, n_subjects
+from facewave.evaluation.intervals import (
+    Estimate,
+    Floats,
+    estimates,
+    interval_over,
+    mean,
+    n_subjects,
+)
 from facewave.labels import schema as labels
 from facewave.params import Evaluate
 from facewave.prediction.schema import MODEL, Models
@@ -73,7 +80,8 @@ class Task(ABC):
     def _measured(self, rows: pd.DataFrame) -> Figures:
         """The figures of one role, over all its partitions and in each."""
         coded = self.module.from_table(rows, self.names)
-        found = estimates(partial(self.module.overall, coded), coded.group, **self.bootstrap)
+        measure = partial(self.module.overall, coded)
+        found = estimates(measure, coded.group, **self.bootstrap, clips=self.clips(coded))
         figures = self.figures(found) | self.details(coded)
         if coded.n_folds > 1:
             by_fold = self.module.by_fold(coded)
@@ -91,6 +99,10 @@ class Task(ABC):
 
     def details(self, coded: Any) -> Figures:
         """Whatever else report.json has of a role."""
+        return {}
+
+    def clips(self, coded: Any) -> Mapping[str, Floats]:
+        """The measures that are shares of clips, and of how many."""
         return {}
 
     def tested(self, coded: Any, folds: Sequence[int]) -> Figures:
@@ -134,6 +146,10 @@ class Classification(Task):
     def details(self, coded: measures.Answers) -> Figures:
         """The confusion, a row per actual class."""
         return {"confusion": measures.confusion(coded).astype(int).sum(0).tolist()}
+
+    def clips(self, coded: measures.Answers) -> Mapping[str, Floats]:
+        """Of the recalls, the clips of each class."""
+        return {"recall": measures.confusion(coded).sum((0, 2))}
 
     def tested(self, coded: measures.Answers, folds: Sequence[int]) -> Figures:
         """The number of classes that occur, those that do not, and chance, the mean over folds."""

@@ -223,8 +223,7 @@ def _to_common(table: pd.DataFrame, common: Mapping[str, str]) -> None:
 def check_inside(path: str, row: str) -> None:
     """Refuse a clip's path that leaves the dataset's folder.
 
-    Tables may come from anywhere and are not trusted; links inside the folder are the owner's and
-    are followed.
+    Tables may come from anywhere and are not trusted; of links ``clips.inspect`` judges.
 
     Raises:
         UserError: the path is absolute or climbs out with "..".

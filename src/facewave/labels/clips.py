@@ -14,16 +14,26 @@ from tqdm import tqdm
 
 from facewave.files import sha256
 from facewave.labels.cleaning import FileFact
+from facewave.labels.folders import is_below
 from facewave.pictures import TRACKS, files_of
 from facewave.video import Clip
 
+_LEADS_OUT = "a link leads out of the dataset's root; follow_links: true in its entry allows that"
 
-def inspect(root: Path, paths: list[str]) -> dict[str, FileFact]:
-    """Whether each clip exists and opens, and which clips have the same bytes."""
+
+def inspect(root: Path, paths: list[str], follow_links: bool = False) -> dict[str, FileFact]:
+    """Whether each clip exists and opens, and which clips have the same bytes.
+
+    A clip that a link puts outside of ``root`` is not opened unless ``follow_links``.
+    """
+    home = os.path.realpath(root)
     by_size = defaultdict(list)
     opened = {}
     for path in tqdm(paths, desc=f"clean {root}", unit="clip"):
         if exists(root / path):
+            if not follow_links and _leads_out(root / path, home):
+                opened[path] = FileFact(exists=True, problem=_LEADS_OUT)
+                continue
             opened[path] = inspect_clip(root / path)
             if not opened[path].problem:
                 files = files_of(root / path)
@@ -51,6 +61,12 @@ def located(root: Path, paths: Iterable[str]) -> dict[str, str]:
     """
     names = cache(lambda folder: _names(root / folder))
     return {path: _located(path.replace("\\", "/"), root, names) or path for path in paths}
+
+
+def _leads_out(path: Path, home: str) -> bool:
+    """Whether a clip, or one of its pictures, is by a link outside of the folder ``home``."""
+    files = [path, *files_of(path)] if path.is_dir() else [path]
+    return not all(is_below(os.path.realpath(file), home) for file in files)
 
 
 def _nearest(path: Path, names: Callable[[Path], dict[str, list[str]]]) -> str:

@@ -1,5 +1,6 @@
 """From an entry of params.yaml to one cleaned table: its corpus, or the several of a union."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,7 @@ from facewave.errors import UserError
 from facewave.labels import cleaning, frames, sidecars, subsets, vocabulary
 from facewave.labels.clips import exists, inspect, located
 from facewave.labels.corpus import Corpus
+from facewave.labels.folders import is_below
 from facewave.labels.readers import get, table, union
 from facewave.labels.records import frame
 from facewave.labels.schema import LABEL_REASONS, SEVEN, Reason
@@ -135,6 +137,8 @@ def read(source: Source, seed: int) -> pd.DataFrame:
     if not records:
         raise UserError(f"{root}: nothing of {source.corpus.title} is there.")
     raw = frame(records).assign(dataset=source.name)
+    if not source.entry.follow_links:
+        _check_links(root, raw["table"].unique())
     if not source.entry.features:
         raw["file_path"] = raw["file_path"].map(located(root, raw["file_path"].unique()))
     for line, path in zip(raw.itertuples(), raw["file_path"], strict=True):
@@ -156,6 +160,17 @@ def read(source: Source, seed: int) -> pd.DataFrame:
         outside[sound] = subsets.rank(raw[sound], seed) >= source.share
         raw.loc[outside | (raw["problem"].isna() & ~sound), "problem"] = Reason.OUTSIDE_SHARE
     return raw
+
+
+def _check_links(root: Path, tables: Iterable[str]) -> None:
+    """Refuse label files that a link puts outside of the root."""
+    home = os.path.realpath(root)
+    for path in (root / name for name in tables):
+        if not is_below(os.path.realpath(path), home):
+            raise UserError(
+                f"{path}: a link leads out of the dataset's root. Put the file there, or "
+                "allow such links: follow_links: true in the dataset's entry."
+            )
 
 
 def collect(entry: Dataset, name: str, settings: Labels) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -190,7 +205,7 @@ def facts_of(entry: Dataset, paths: list[str]) -> dict[str, cleaning.FileFact]:
     if entry.features:
         present = present_of(entry, paths)
         return {path: cleaning.FileFact(exists=path in present) for path in paths}
-    return inspect(Path(entry.root), paths)
+    return inspect(Path(entry.root), paths, entry.follow_links)
 
 
 def with_windows(raw: pd.DataFrame, root: Path, entry: Dataset) -> pd.DataFrame:

@@ -1,12 +1,12 @@
 """The description of a corpus: the type of every reader's ``CORPUS``."""
 
-import glob
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from facewave import functionals
 from facewave.errors import UserError
+from facewave.labels.folders import find
 from facewave.labels.records import Record
 from facewave.params import Dataset
 from facewave.pictures import TRACKS
@@ -107,15 +107,6 @@ def first_there(root: Path, *patterns: str) -> str:
     return patterns[0]
 
 
-def find(root: Path, pattern: str) -> list[Path]:
-    """The paths below ``root`` that match a glob, sorted, without hidden files.
-
-    Links are followed, which Path.rglob does not do before Python 3.13.
-    """
-    names = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
-    return sorted(root / name for name in names)
-
-
 def clip_paths(root: Path, entry: Dataset, pattern: str, suffixes: Sequence[str]) -> list[str]:
     """The paths of an entry's clips below ``root``, sorted, where their names are the labels.
 
@@ -132,7 +123,9 @@ def clip_paths(root: Path, entry: Dataset, pattern: str, suffixes: Sequence[str]
         pattern, suffixes = entry.clips or "**/*", TRACKS
     if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
         raise UserError(f"params.yaml: clips is {pattern!r}, which is no glob below the root.")
-    files = [path for path in find(root, pattern) if path.suffix.lower() in suffixes]
+    files = [
+        path for path in find(root, pattern, entry.follow_links) if path.suffix.lower() in suffixes
+    ]
     return [path.relative_to(root).as_posix() for path in files]
 
 

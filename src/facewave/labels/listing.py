@@ -10,16 +10,15 @@ have the pulled results alone. There the listing that came with the project is k
 
 import fnmatch
 import hashlib
-import os
 import re
 import sys
-from collections.abc import Iterator
 from glob import escape
 from pathlib import Path
 from typing import Any
 
 from facewave.errors import UserError, explain
 from facewave.files import replacing, sha256
+from facewave.labels.folders import walk
 from facewave.pictures import PICTURES, TRACKS
 
 VIDEOS = (
@@ -64,7 +63,7 @@ def main(name: str) -> None:
             "params.yaml."
         )
     suffixes = (*CLIPS, *TRACKS) if entry.get("tracks") else CLIPS
-    content = listing(root, label_files(entry), suffixes)
+    content = listing(root, label_files(entry), suffixes, bool(entry.get("follow_links")))
     if not path.exists() or path.read_text("utf-8") != content:
         with replacing(path) as temporary:
             temporary.write_text(content, "utf-8")
@@ -98,11 +97,16 @@ def label_files(entry: dict[str, Any]) -> tuple[str, ...]:
     return (*tables, *LABEL_FILES.get(entry["reader"], ()))
 
 
-def listing(root: Path, patterns: tuple[str, ...], suffixes: tuple[str, ...] = CLIPS) -> str:
+def listing(
+    root: Path,
+    patterns: tuple[str, ...],
+    suffixes: tuple[str, ...] = CLIPS,
+    follow_links: bool = False,
+) -> str:
     """The listing of a folder: a header, and a row each of its label files and of its clips.
 
-    Links are followed, hidden files are passed over; ``patterns`` are of the label files,
-    ``suffixes`` of the clips.
+    Hidden files are passed over; ``patterns`` are of the label files, ``suffixes`` of the clips;
+    links out of the folder are followed where ``follow_links`` says so.
 
     Returns:
         CSV with the columns kind, files, bytes and sha256: of label files the digest of all names
@@ -111,7 +115,8 @@ def listing(root: Path, patterns: tuple[str, ...], suffixes: tuple[str, ...] = C
     is_label = re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)").match
     digests = {kind: hashlib.sha256() for kind in ("labels", "clips")}
     sizes: dict[str, list[int]] = {kind: [] for kind in digests}
-    for folder, files, folders in _walk(root):
+    for folder, folders, names in walk(str(root), follow_links):
+        files = {name: Path(folder, name).stat().st_size for name in names}
         below = folder.removeprefix(str(root)).lstrip("/")
         prefix = f"{below}/" if below else ""
         clips = {
@@ -139,28 +144,6 @@ def listing(root: Path, patterns: tuple[str, ...], suffixes: tuple[str, ...] = C
         for kind, digest in digests.items()
     ]
     return "kind,files,bytes,sha256\n" + "".join(rows)
-
-
-def _walk(root: Path) -> Iterator[tuple[str, dict[str, int], list[str]]]:
-    """Each folder with its files' sizes and its folders' names, in the order of the names."""
-    waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [(str(root), frozenset())]
-    while waiting:
-        folder, above = waiting.pop()
-        state = Path(folder).stat()
-        if (state.st_dev, state.st_ino) in above:  # a link to a folder that it lies in
-            continue
-        above |= {(state.st_dev, state.st_ino)}
-        files, folders = {}, []
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    folders.append(entry.name)
-                elif entry.is_file():  # a broken link is no file
-                    files[entry.name] = entry.stat().st_size
-        waiting += [(f"{folder}/{name}", above) for name in sorted(folders, reverse=True)]
-        yield folder, files, folders
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """The readers' output: one record for each row of a corpus's own files."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields, replace
 from typing import Any
 
 import pandas as pd
 
 from facewave.labels.schema import Reason
 from facewave.labels.tables import Unusable
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,39 @@ _NUMBERS = ("valence", "arousal", "valence_raw", "arousal_raw", "start", "end")
 
 
 def frame(records: Sequence[Record]) -> pd.DataFrame:
-    """The records as a table with a column per field; fold nullable, numbers float."""
+    """The records as a table with a column per field; fold nullable, numbers float.
+
+    One with bytes that are no text (surrogates, from a file's name or JSON) is a problem, with them
+    written out.
+    """
     names = [field.name for field in fields(Record)]
-    rows = [[getattr(record, name) for name in names] for record in records]
+    rows = [[getattr(record, name) for name in names] for record in map(_as_text, records)]
     table = pd.DataFrame(rows, columns=names, dtype=object)
     return table.astype(
         dict.fromkeys(("row", "fold", "frame"), "Int64") | dict.fromkeys(_NUMBERS, float)
     )
+
+
+def _as_text(record: Record) -> Record:
+    if broken := [
+        field.name for field in fields(Record) if _is_broken(getattr(record, field.name))
+    ]:
+        changes = {name: _written_out(getattr(record, name)) for name in broken}
+        note = f"{broken[0]} has bytes that are no text"
+        return replace(record, **changes | {"problem": Reason.BAD_VALUE, "note": note})
+    return record
+
+
+def _is_broken(value: Any) -> bool:
+    """Whether a field, or an entry of one, cannot be written as UTF-8."""
+    if isinstance(value, Mapping):
+        return any(map(_is_broken, (*value.keys(), *value.values())))
+    return isinstance(value, str) and not value.isascii() and _SURROGATES.search(value) is not None
+
+
+def _written_out(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_written_out(key): _written_out(entry) for key, entry in value.items()}
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    return value

@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from facewave.errors import UserError
-from facewave.files import write_csv, write_json
+from facewave.files import read_csv, write_csv, write_json
 
 # What the corpora's words are mapped to where several are used as one, after Ekman's six
 # (vocabulary.csv).
@@ -137,21 +138,15 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         UserError: the file is missing or lacks a column.
     """
-    kinds = dict.fromkeys(_TEXT, str) | dict.fromkeys(_REAL, float)
+    kinds: dict[str, Any] = dict.fromkeys(_REAL, float) | dict.fromkeys(_WHOLE, "Int64")
     try:
-        table = pd.read_csv(
-            path,
-            dtype=kinds | dict.fromkeys(_WHOLE, "Int64") | {"validation": "boolean"},
-            keep_default_na=False,
-            na_values={name: [""] for name in COLUMNS},
-        )
+        table = read_csv(path, _TEXT, kinds | {"validation": "boolean"})
     except FileNotFoundError:
         raise UserError(f"{path} is not here. Make it with: dvc repro clean") from None
     except ValueError as error:  # among them pandas' ParserError and EmptyDataError, and no UTF-8
         raise UserError(f"{path} is damaged ({error}). Make it again: dvc repro clean") from None
     if missing := [name for name in COLUMNS if name not in table]:
         raise UserError(f"{path}: column {missing[0]!r} is missing. Make it again: dvc repro clean")
-    table[list(_TEXT)] = table[list(_TEXT)].fillna("")
     return table
 
 

@@ -10,6 +10,7 @@ import io
 import json
 import math
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ Row = tuple[int, dict[str, str]]
 _BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")  # in a cell: one row, one line
 _ENDS = re.compile(r"\r\n?|\n")
 SHEETS = (".xlsx", ".xls")
+_LARGEST = 2**30  # bytes of a text; FER2013, with its pictures in it, has 0.3 GB
 _SHEET_S = 120  # a sheet of 100,000 rows takes two
 _DIGITS = 9  # more is no clip, no fold and no count
 # How tables of numbers and labels write that there is nothing; names of clips and people stay.
@@ -54,6 +56,14 @@ def text(path: Path, encoding: str = "utf-8") -> str:
         UserError: there is no such file, or it is not in the encoding.
     """
     try:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
+            raise UserError(f"{path} is a pipe or a device, not a table. Name a file.")
+        if state.st_size > _LARGEST:
+            raise UserError(
+                f"{path} has {state.st_size / 1e9:.1f} GB, more than any table of labels. Name the "
+                "right file."
+            )
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from facewave import shards
 from facewave.errors import UserError
-from facewave.files import replacing, write_json
+from facewave.files import read_csv, replacing, write_json
 from facewave.landmarks.headpose import Head, separate
 from facewave.params import Block, Measure
 
@@ -386,12 +386,11 @@ def read_index(folder: Path) -> pd.DataFrame:
         UserError: there is none, or it lacks a column.
     """
     path = folder / "index.csv"
-    text = dict.fromkeys(("video_idx", "file_path", "key", "shard", "problem", "reason"), str)
+    text = ("video_idx", "file_path", "key", "shard", "problem", "reason")
     try:
-        index = pd.read_csv(path, dtype=text | dict.fromkeys(("row_group", "row_groups"), "Int64"))
+        index = read_csv(path, text, dict.fromkeys(("row_group", "row_groups"), "Int64"))
     except FileNotFoundError:
         raise UserError(f"{path} is not here. Make it with: dvc repro extract") from None
     if missing := [name for name in INDEX if name not in index]:
         raise UserError(f"{path}: column {missing[0]!r} is missing. Run: dvc repro extract")
-    index[list(text)] = index[list(text)].fillna("")
     return index

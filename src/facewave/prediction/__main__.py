@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from facewave import models, params, prompts
 from facewave.errors import UserError, explain
-from facewave.files import write_csv
+from facewave.files import read_csv, write_csv
 from facewave.labels import schema as labels
 from facewave.prediction import schema
 from facewave.training import schema as training
@@ -91,8 +91,7 @@ def _answer(trained: Trained, test: Clips, folder: Path) -> pd.DataFrame:
     part = _PARTS / f"{_fingerprint(trained, test, folder)}.csv"
     if not part.exists():
         write_csv(part, trained.answer(test))
-    texts = {"answered_from": str, "predicted": str}
-    return pd.read_csv(part, dtype=texts, keep_default_na=False).set_axis(test.table.index)
+    return read_csv(part, ("answered_from", "predicted")).set_axis(test.table.index)
 
 
 def _fingerprint(trained: Trained, test: Clips, folder: Path) -> str:

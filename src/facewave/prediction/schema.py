@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from facewave.errors import UserError
-from facewave.files import replacing
+from facewave.files import read_csv, replacing
 
 ROOT = Path("data/answers")
 ANSWERS, MODELS = "answers.csv", "models.json"
@@ -150,14 +150,12 @@ def parse(answers: bytes, models: bytes, where: str) -> tuple[pd.DataFrame, Mode
         about = Models(
             **described | {name: tuple(described[name]) for name in ("classes", "targets")}
         )
-        table = pd.read_csv(io.BytesIO(answers), dtype=str, keep_default_na=False)
+        actual = [f"actual_{name}" for name in about.targets]
+        numbers = dict.fromkeys(actual, "float64") | dict.fromkeys(_predictions(about), "float32")
+        texts = [name for name in columns(about) if name not in numbers]
+        table = read_csv(io.BytesIO(answers), texts, numbers)
         if missing := [name for name in columns(about) if name not in table]:
             raise ValueError(f"column {missing[0]!r} is missing")
-        actual = [f"actual_{name}" for name in about.targets]
-        table[actual] = table[actual].replace("", "nan")  # a clip need not have every target
-        table = table.astype(
-            dict.fromkeys(actual, "float64") | dict.fromkeys(_predictions(about), "float32")
-        )
         _check(table, about)
     except (KeyError, TypeError, ValueError) as error:  # also pandas' and JSON's errors
         problem = str(error).strip()

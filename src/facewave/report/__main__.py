@@ -103,7 +103,7 @@ def draw(dataset: Dataset, suspects: Records, n: int) -> None:
     if not models.targets:
         listed = []
         for record in suspects[: pictures.SHEET]:
-            faces = clips.faces(record["video_idx"])
+            faces = clips.faces(record["video_idx"].removeprefix("'"))  # as for_spreadsheets
             middle = faces.times_F.mean() if faces else 0.0
             text = (
                 f"{record['table']}:{record['row']}\n{record['file_path']}\n"

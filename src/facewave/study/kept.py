@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from facewave.files import sha256, write_csv, write_json
+from facewave.files import read_csv, sha256, write_csv, write_json
 
 OUT = Path("metrics/study")
 RUNS, KEYS = OUT / "runs.csv", OUT / "keys.json"
@@ -55,7 +55,7 @@ def table(name: str, made_from: str, make: Callable[[], pd.DataFrame]) -> pd.Dat
     if not path.exists() or keys.get(name) != [made_from, sha256(path)]:
         write_csv(path, make())
         write_json(KEYS, dict(sorted((keys | {name: [made_from, sha256(path)]}).items())))
-    return pd.read_csv(path)
+    return read_csv(path)
 
 
 def runs() -> dict[str, dict[str, Any]]:
@@ -65,8 +65,7 @@ def runs() -> dict[str, dict[str, Any]]:
     """
     types = dict.fromkeys(("k", "n", "groups", "folds"), "Int64")  # integers, whatever is missing
     try:
-        texts = dict.fromkeys(("uar_by_fold", "val_uar_by_fold", "key"), str)  # "50.00" stays so
-        rows = pd.read_csv(RUNS, dtype=types | texts).fillna(dict.fromkeys(texts, "nan"))
+        rows = read_csv(RUNS, ("uar_by_fold", "val_uar_by_fold", "key"), types)  # "50.00" stays so
     except (FileNotFoundError, TypeError, ValueError):  # pandas' own errors are ValueErrors
         return {}
     return {row["key"]: row for row in rows.to_dict("records")} if "key" in rows else {}

@@ -34,7 +34,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from facewave.errors import UserError
-from facewave.files import opened
+from facewave.files import opened, read_csv
 from facewave.landmarks.schema import LANDMARKER, Layout
 from facewave.params import Block, Sides
 from facewave.wavelets import points68
@@ -233,10 +233,7 @@ def read(folder: Path) -> Features:
         UserError: a file is missing or damaged.
     """
     try:
-        clips = pd.read_csv(
-            folder / "clips.csv", dtype=dict.fromkeys(("video_idx", "file_path", "reason"), str)
-        )
-        clips["reason"] = clips["reason"].fillna("")
+        clips = read_csv(folder / "clips.csv", text=("video_idx", "file_path", "reason"))
         config = opened(json.loads((folder / "config.json").read_text("utf-8")), folder)
         seen = [name for name in SEEN if name in config["encoder"]["channels"]]
         names = config.get("blocks", (*BLOCKS, *seen))

@@ -177,9 +177,9 @@ def test_rows_that_cannot_be_read_are_named(command: Command, dfew: Path) -> Non
     report = command("check", "dfew", "DFEW")
     assert report.code == 1
     table_name = "Annotation/annotation.csv"
-    assert sorted(report.starting("! 1 x ")) == [
-        f"! 1 x unknown word: {table_name}:4 label 9, of 0 to 7",
-        f"! 1 x unreadable value: {table_name}:7 label is 'joy', not a whole number",
+    assert sorted(report.starting("✗ 1 x ")) == [
+        f"✗ 1 x unknown word: {table_name}:4 label 9, of 0 to 7",
+        f"✗ 1 x unreadable value: {table_name}:7 label is 'joy', not a whole number",
     ]
 
 
@@ -317,3 +317,60 @@ def test_fer2013_is_unpacked_into_its_pictures(command: Command, tmp_path: Path)
         assert picture is not None
         np.testing.assert_array_equal(picture, np.full((48, 48), PIXELS[number]))
     assert command("unpack-fer2013", ".").lines == ["0 pictures written"]
+
+
+def write_table(root: Path, rows: str, n: int = 2) -> None:
+    root.mkdir()
+    (root / "table.csv").write_text(f"name,emotion,part\n{rows}")
+    for number in range(1, n + 1):
+        write_video(root / f"{number}.mp4", n_frames=2)
+
+
+OPTIONS = ("--table", "table.csv", "--clips", "{clip}.mp4", "--words", "happy,sad",
+           "--column", "video_idx=name", "--column", "actual=emotion")  # fmt: skip
+
+
+def test_an_entry_s_options_are_taken_from_the_command_line(
+    command: Command, tmp_path: Path
+) -> None:
+    write_table(tmp_path / "mine", "1,happy,dev\n2,sad,Train\n")
+    report = command("check", "table", "mine", *OPTIONS)
+    assert report.lines[-1] == "✓ 2 rows; 2 clips are there, 0 are missing"
+    assert report.code == 0
+    entry = {"reader": "table", "root": "mine", "table": "other.csv", "words": ["happy", "sad"],
+             "columns": {"video_idx": "name", "label": "part"}}  # fmt: skip
+    write_entries(tmp_path, mine=entry)
+    assert command("check", "mine", *OPTIONS).code == 0
+    assert command("check", "mine").code == 1
+    for words, sentence in {
+        ("--column", "name"): "--column is 'name'. Write OURS=THEIRS",
+        ("--track", "none"): "params.yaml: table has no track 'none'",
+        ("--column", "word=name"): "params.yaml: columns",
+    }.items():
+        report = command("check", "table", "mine", *OPTIONS, *words)
+        assert (report.code, sentence in report.error + "".join(report.lines)) != (0, False)
+
+
+def test_rows_left_out_missing_clips_and_nothing_usable_are_red(
+    command: Command, tmp_path: Path
+) -> None:
+    write_table(tmp_path / "some", "1,happy,train\n2,sad,tomorrow\n")
+    split = ("--column", "split=part")
+    report = command("check", "table", "some", *OPTIONS, *split)
+    assert report.code == 1
+    assert report.starting("✗ 1 x unreadable value: table.csv:3 split is 'tomorrow'")
+    assert report.lines[-1] == "✓ 2 rows; 1 clips are there, 0 are missing"
+
+    write_table(tmp_path / "none", "1,happy,a\n2,sad,b\n")
+    report = command("check", "table", "none", *OPTIONS, *split)
+    assert report.code == 1
+    assert report.lines[-2:] == [
+        "✗ 2 rows; 0 clips are there, 0 are missing",
+        "no row is usable, so that there is nothing to learn from",
+    ]
+
+    rows = "".join(f"{number},happy,train\n" for number in range(1, 8))
+    write_table(tmp_path / "lost", rows)
+    report = command("check", "table", "lost", *OPTIONS)
+    assert report.code == 1
+    assert report.lines[-1] == "not in lost: 3.mp4, 4.mp4, 5.mp4 and 2 more"

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from facewave import assets
 from facewave.app import doctor
 from facewave.app.doctor import Finding
+from making import write_params
 from running import facewave
 
 GOOD = Finding("git", "found")
@@ -146,3 +148,35 @@ def test_findings_are_printed_with_advice_and_decide_the_exit_code(
         assert good == "✓ git: found"
         assert bad == ("✗ git: -" if code else "! free disk: 7 GB [of 9]")
         assert advice.strip() == ("→ get it" if code else "→ free some")
+
+
+def test_what_experiments_need_of_a_project_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not doctor.project().advice + doctor.experiments().advice  # no project, no fault
+    write_params(tmp_path)
+    Path("dvc.yaml").touch()
+    assert doctor.project().blocking
+    assert "git init" in doctor.project().advice
+    subprocess.run(["git", "init", "-q"], check=True)
+    assert not doctor.project().advice + doctor.experiments().advice
+    text = Path("params.yaml").read_text("utf-8")
+    Path(".gitignore").write_text("/data/raw/\n")
+    finding = doctor.experiments()
+    assert (finding.blocking, "data/raw/demo, which git leaves out" in finding.state) == (
+        False,
+        True,
+    )
+    assert f"datasets.demo.root: {tmp_path}/data/raw/demo" in finding.advice
+    for root in (tmp_path / "data/raw/demo", "../demo"):
+        changed = text.replace("root: data/raw/demo", f"root: {root}")
+        Path("params.yaml").write_text(changed, "utf-8")
+        assert not doctor.experiments().advice
+    assert "root is '../demo', which leads out of the project" in doctor.project().advice
+    for name in ("a#b", "a?b", "größe"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        Path("dvc.yaml").touch()
+        assert "DVC cannot copy a project whose path has" in doctor.experiments().state, name
+        monkeypatch.chdir(tmp_path)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from facewave.evaluation import measures, robustness, suspects
 from facewave.evaluation.__main__ import main
-from facewave.evaluation.intervals import interval, resampled
+from facewave.evaluation.intervals import estimates
 from facewave.evaluation.tasks import task
 from facewave.files import write_csv
 from facewave.labels import schema as labels
@@ -126,10 +126,12 @@ def test_figures_and_intervals_follow_from_the_answers(project: Path) -> None:
             figures = summary[role]
             own = rows[(rows["role"] == role) & rows["partition"].isin(partitions)]
             answered = measures.from_table(own, WORDS)
-            drawn = resampled(partial(measures.overall, answered), answered.group, 50, seed=0)
+            measure = partial(measures.overall, answered)
+            counts = {"recall": np.bincount(answered.actual, minlength=len(WORDS)).astype(float)}
+            found = estimates(measure, answered.group, 50, seed=0, clips=counts)
             values, by_fold = measures.overall(answered), measures.by_fold(answered)
             recall = dict(zip(WORDS, values["recall"][:3].round(4), strict=False))
-            low, high = interval(drawn["recall"][:, :3]).round(4)
+            _, low, high = (ends[:3].round(4) for ends in found["recall"].ends().values())
             assert figures["recall"] == recall
             assert figures["recall_low"] == dict(zip(recall, low, strict=True))
             assert figures["recall_high"] == dict(zip(recall, high, strict=True))
@@ -137,7 +139,7 @@ def test_figures_and_intervals_follow_from_the_answers(project: Path) -> None:
             assert list(in_folds) == (partitions if key == "folds" else [])
             for name in measures.MEASURES:
                 ends = [figures[name + end] for end in ("", "_low", "_high")]
-                assert ends == [values[name].round(4), *interval(drawn[name]).round(4)]
+                assert ends == [round(end, 4) for end in found[name].named(name).values()]
                 assert [fold[name] for fold in in_folds.values()] == (
                     by_fold[name].round(4).tolist() if in_folds else []
                 )

@@ -146,8 +146,13 @@ def test_the_sentence_of_a_difference() -> None:
         "A and B cannot be told apart: they have the same UAR "
         f"(95 % interval 0.0 to 0.0, p = 1; {UNITS})."
     )
-    for low, p in ((0.001, 0.05), (0.0, 0.01), (-0.001, 0.01)):  # test and interval must agree
-        assert "cannot be told apart" in said(comparison(Difference(0.73, 0.7, low, 0.06, p)))
+    without, by_test = "The interval leaves out 0, but the test finds no", "The test finds a differ"
+    for low, p, note in ((0.001, 0.05, without), (0.0, 0.01, by_test), (-0.001, 0.01, by_test)):
+        sentence = said(comparison(Difference(0.73, 0.7, low, 0.06, p)))
+        assert "cannot be told apart" in sentence  # test and interval must agree
+        assert f"{LEVEL}). {note}" in sentence
+        other = said(comparison(Difference(0.7, 0.73, -0.06, -low, p)))
+        assert f"{LEVEL}). {note}" in other
 
 
 def test_few_groups_are_told() -> None:

@@ -173,3 +173,32 @@ def test_another_tool_s_table_needs_no_video(tmp_path: Path) -> None:
         assert inspect_clip(tmp_path / name) == FileFact(exists=True)
     (tmp_path / "d.csv").touch()
     assert inspect_clip(tmp_path / "d.csv").problem == "0 bytes"
+
+
+def test_one_bad_link_stops_no_other_clip(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    pictures(root / "sound", 1, 2)
+    pictures(root / "loop", 3, 4)
+    (root / "loop/003.bmp").symlink_to("003.bmp")
+    (root / "loop.mp4").symlink_to("loop.mp4")
+    (root / "a").symlink_to(".")
+    (root / "b").symlink_to(".")
+    facts = inspect(root, ["sound", "loop", "loop.mp4", "a/sound"])
+    assert [facts[name].exists for name in facts] == [False, True, True, True]
+    assert not facts["sound"].problem + facts["loop"].problem
+
+
+def test_a_link_out_of_the_root_is_followed_where_the_entry_says_so(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    video(tmp_path / "out/1.mp4")
+    pictures(tmp_path / "out/pictures", 1, 2)
+    pictures(root / "within", 3)
+    (root / "within/002.bmp").symlink_to(tmp_path / "out/pictures/002.bmp")
+    (root / "1.mp4").symlink_to(tmp_path / "out/1.mp4")
+    (root / "out").symlink_to(tmp_path / "out")
+    names = ["within", "1.mp4", "out/1.mp4", "out/pictures"]
+    for name, fact in inspect(root, names).items():
+        assert fact.problem.startswith("a link leads out of the dataset's root"), name
+    assert not any(fact.problem for fact in inspect(root, names, follow_links=True).values())
+    (tmp_path / "linked").symlink_to(root)  # the root itself may be a link
+    assert not inspect(tmp_path / "linked", ["within/001.bmp"])["within/001.bmp"].problem

@@ -31,8 +31,9 @@ def corpus(tmp_path: Path) -> Path:
     return root
 
 
-def listed(root: Path) -> list[str]:
-    return listing.listing(root, listing.label_files(ENTRY)).splitlines()
+def listed(root: Path, follow_links: bool = False) -> list[str]:
+    patterns = listing.label_files(ENTRY)
+    return listing.listing(root, patterns, follow_links=follow_links).splitlines()
 
 
 def test_clips_count_by_name_and_size_and_labels_by_their_bytes(corpus: Path) -> None:
@@ -73,12 +74,18 @@ def test_nothing_else_counts(corpus: Path, tmp_path: Path) -> None:
     assert listed(corpus) == listed(tmp_path / "another place") == before
 
 
-def test_links_are_followed_and_end(corpus: Path, tmp_path: Path) -> None:
+def test_links_are_followed_where_they_may_and_end(corpus: Path, tmp_path: Path) -> None:
     before = listed(corpus)
+    for name in ("self", "again"):
+        (corpus / name).symlink_to(".")
+    (corpus / "loop.jpg").symlink_to("loop.jpg")
+    assert listed(corpus) == before
     (corpus / "a").rename(tmp_path / "elsewhere")
     (corpus / "a").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere/b/loop").symlink_to(corpus)
-    assert listed(corpus) == before
+    assert len(listed(corpus, follow_links=True)) == len(before)
+    assert listed(corpus, follow_links=True) == before
+    assert listed(corpus) != before
 
 
 def test_every_reader_reads_what_counts(tmp_path: Path) -> None:

@@ -47,3 +47,18 @@ def test_what_is_told_stays_as_it_is() -> None:
     assert (row.word, row.votes, row.aus, row.fold) == ("happy", {"happy": 3}, {"AU1": 1}, 4)
     assert row.problem is Reason.BAD_VALUE
     assert (row.table, row.row, row.note) == ("t.csv", 2, "x")
+
+
+def test_bytes_that_are_no_text_are_a_problem_of_their_row() -> None:
+    records = [
+        Record("t.csv", 2, "a", "a\udce9.mp4", word="sad"),
+        Record("t.csv", 3, "b", "b.mp4", votes={"\ud800": 1}),
+        Record("t.csv", 4, "c", "größe 😀.mp4", about={"sex": "ä"}),
+    ]
+    table = frame(records)
+    assert table["problem"].tolist() == [Reason.BAD_VALUE, Reason.BAD_VALUE, None]
+    assert table["file_path"].tolist() == ["a\\udce9.mp4", "b.mp4", "größe 😀.mp4"]
+    assert table["note"].tolist()[:2] == [
+        f"{name} has bytes that are no text" for name in ("file_path", "votes")
+    ]
+    "".join(map(str, table.to_numpy().ravel())).encode()

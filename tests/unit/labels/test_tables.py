@@ -1,6 +1,7 @@
 """Foreign tables, read strictly: encodings, ragged rows, quotes, spreadsheets, numbers."""
 
 import csv
+import os
 from pathlib import Path
 
 import openpyxl
@@ -260,3 +261,18 @@ def test_what_a_csv_writer_writes_comes_back(tmp_path: Path, rows: list[tuple[st
         csv.writer(file).writerows([("a", "b"), *rows])
     found = tables.rows(tmp_path / "t.csv", ("a", "b"))
     assert [(values["a"], values["b"]) for _, values in found] == rows
+
+
+def test_pipes_devices_and_huge_files_are_no_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    os.mkfifo(tmp_path / "pipe.xlsx")
+    for path in (tmp_path / "pipe.csv", tmp_path / "pipe.xlsx", Path("/dev/zero")):
+        with pytest.raises(UserError, match="is a pipe or a device, not a table"):
+            tables.rows(path, ("a",))
+    (tmp_path / "long.csv").write_text("a\n" * 100)
+    assert len(tables.rows(tmp_path / "long.csv", ("a",))) == 99
+    monkeypatch.setattr(tables, "_LARGEST", 199)
+    with pytest.raises(UserError, match="more than any table of labels"):
+        tables.rows(tmp_path / "long.csv", ("a",))

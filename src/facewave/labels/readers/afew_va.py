@@ -12,7 +12,8 @@ from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import frames, tables
-from facewave.labels.corpus import Corpus, Track, clip_path, find
+from facewave.labels.corpus import Corpus, Track, clip_path
+from facewave.labels.folders import find
 from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -24,7 +25,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     """Every n-th frame of all clips."""
     paths = sorted(
         path
-        for path in find(root, "**/[0-9][0-9][0-9].json")
+        for path in find(root, "**/[0-9][0-9][0-9].json", entry.follow_links)
         if path.stem == path.parent.name and path.is_file()
     )
     if not paths:

@@ -18,7 +18,8 @@ from typing import Any
 
 from facewave.errors import UserError
 from facewave.labels import frames, tables
-from facewave.labels.corpus import Corpus, Track, clip_path, find
+from facewave.labels.corpus import Corpus, Track, clip_path
+from facewave.labels.folders import find
 from facewave.labels.records import Record, parsed
 from facewave.labels.schema import Reason
 from facewave.params import Dataset
@@ -46,7 +47,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
             )
         return [record for path, parts in files for record in _avec(root, path, parts, entry)]
     segments: dict[Path, dict[str, Path]] = {}
-    for path in find(root, "**/*_AV_Aligned.csv"):
+    for path in find(root, "**/*_AV_Aligned.csv", entry.follow_links):
         if side := _ALIGNED.fullmatch(path.name):
             pair = segments.setdefault(_folder(root, path), {})
             if (other := pair.setdefault(side[1].lower(), path)) != path:

@@ -36,7 +36,11 @@ def parts_of(entry: Dataset) -> list[tuple[Dataset, float]]:
             f"params.yaml: parts with the roots {', '.join(map(str, roots))}: the parts of a union "
             "are corpora, each in a folder of its own below root."
         )
-    shared: dict[str, Any] = {"about": entry.about, "fps": entry.fps}
+    shared: dict[str, Any] = {
+        "about": entry.about,
+        "fps": entry.fps,
+        "follow_links": entry.follow_links,
+    }
     shared |= {"words": "seven", "official": False}
     keys = [field.name for field in fields(Part) if field.name not in ("root", "share")]
     return [
