@@ -4,11 +4,12 @@ import codecs
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TextIO
 
 # The packages that the light install leaves out -> the extra that brings them (pyproject.toml).
 EXTRAS = dict.fromkeys(
@@ -17,6 +18,10 @@ EXTRAS = dict.fromkeys(
 ) | dict.fromkeys(("accelerate", "peft", "transformers"), "language")
 # What stands for a character that a terminal's or a log's encoding lacks.
 _PLAIN = {"█": "#", "✓": "+", "✗": "x", "\N{EN DASH}": "-", "…": "...", "→": "->", "·": "."}
+# Control characters and turned text, but for colours and what progress bars need.
+_CODES = re.compile(
+    r"(?!\x1b\[[0-9;]*[mAK])[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
 _LONGEST = 1500  # characters of a message
 _PLAIN |= dict(zip("▁▂▃▄▅▆▇", "1234567", strict=True))
 
@@ -55,8 +60,8 @@ def extras() -> Iterator[None]:
 def explain(call: Callable[[], None]) -> None:
     """Run ``call``; turn what the user can fix into one sentence and a non-zero exit code.
 
-    Output goes to any encoding: what it lacks is written in plainer characters. Anything else is a
-    bug and keeps its traceback.
+    Output goes to any encoding: what it lacks is written in plainer characters, and names' control
+    characters as escapes. Anything else is a bug and keeps its traceback.
 
     Raises:
         SystemExit: 2 for a mistake in the input, 1 for a full disk or other trouble with files,
@@ -67,7 +72,11 @@ def explain(call: Callable[[], None]) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="plainer")
     try:
-        with extras():
+        with (
+            redirect_stdout(_Harmless(sys.stdout)),
+            redirect_stderr(_Harmless(sys.stderr)),
+            extras(),
+        ):
             call()
     except UserError as error:
         _stop(str(error), 2)
@@ -102,6 +111,20 @@ def native_log_off() -> Iterator[None]:
         os.close(stderr)
 
 
+class _Harmless:
+    """A stream on which names of clips do nothing to the terminal: their codes are shown."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(_CODES.sub(lambda code: ascii(code[0])[1:-1], text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def _plainer(error: UnicodeError) -> tuple[str, int]:
     """The handler of characters that cannot be encoded (codecs.register_error)."""
     if not isinstance(error, UnicodeEncodeError):
@@ -111,5 +134,5 @@ def _plainer(error: UnicodeError) -> tuple[str, int]:
 
 
 def _stop(sentence: str, code: int) -> NoReturn:
-    print(f"facewave: {sentence}", file=sys.stderr)
+    print(f"facewave: {sentence}", file=_Harmless(sys.stderr))
     raise SystemExit(code)

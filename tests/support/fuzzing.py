@@ -31,6 +31,7 @@ from ruamel.yaml import YAML
 from facewave import functionals, params, pictures, video
 from facewave.errors import UserError
 from facewave.labels import schema, sidecars
+from facewave.labels.cleaning import FileFact
 from facewave.labels.clips import inspect
 from facewave.labels.collect import collect
 from facewave.landmarks import tracks
@@ -90,13 +91,13 @@ def mutated(rng: Rng, content: bytes) -> bytes:
     return content
 
 
-def encoded(path: Path, codec: str, form: str = "yuv420p", frames: int = 12) -> bytes:
+def encoded(path: Path, codec: str, form: str = "yuv420p") -> bytes:
     """A small video, made once; its bytes."""
     if not path.exists():
         with av.open(str(path), "w") as container:
             stream: Any = container.add_stream(codec, rate=Fraction(25))
             stream.width, stream.height, stream.pix_fmt = 64, 48, form
-            for number in range(frames):
+            for number in range(12):
                 shade = np.full((48, 64, 3), 20 * number % 256, np.uint8)
                 shade[10:30, number : number + 20] = (200, 120, 30)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(shade, format="rgb24")))
@@ -229,7 +230,7 @@ def _laughs(rng: Rng) -> str:
     return "\n".join(lines)
 
 
-_WRONG = (
+_WRONG: tuple[Any, ...] = (
     None, True, -1, 0, 10**30, 10**4000, 1e308, float("nan"), float("inf"), "", "x" * 100_000, [],
     {}, [[]], [1, "a"], {"a": {"b": 1}}, "\u202e", "\ud800", "=cmd", "{", "../..", "a\0b", {1: 2},
 )  # fmt: skip
@@ -298,7 +299,7 @@ def texts(rng: Rng, folder: Path) -> str:
     (folder / f"a{suffix}").write_bytes(mutated(rng, content))
     raw = pd.DataFrame({"file_path": ["a.mp4"], "transcript": "", "start": 0.0, "end": 1.5,
                         "table": "t.csv"})  # fmt: skip
-    sidecars.fill(raw, {"a.mp4": sidecars.FileFact(exists=True)}, folder)
+    sidecars.fill(raw, {"a.mp4": FileFact(exists=True)}, folder)
     return ""
 
 

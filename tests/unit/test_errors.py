@@ -83,3 +83,19 @@ def test_output_goes_to_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
     explain(lambda: print("✓ José: 50 % ██▃ …", flush=True))
     assert written.getvalue() == b"+ Jos\\u00e9: 50 % ##3 ...\n"
+
+
+def test_names_do_nothing_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    names = "a\x1b]0;title\x07b\x1b[2Jc\x9bd\u202ee\0f"
+    shown = r"a\x1b]0;title\x07b\x1b[2Jc\x9bd\u202ee\x00f"
+    explain(lambda: print(f"clip {names}\t\x1b[1mbold\x1b[0m שלום 😀 e\u0301"))
+    assert capsys.readouterr().out == f"clip {shown}\t\x1b[1mbold\x1b[0m שלום 😀 e\u0301\n"
+    with pytest.raises(SystemExit):
+        explain(fails(UserError(f"{names} is no clip")))
+    assert capsys.readouterr().err == f"facewave: {shown} is no clip\n"
+
+
+def test_a_message_is_never_long(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        explain(fails(UserError("x" * 1_000_000)))
+    assert len(capsys.readouterr().err) < 1600
