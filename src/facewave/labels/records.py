@@ -1,7 +1,7 @@
 """The readers' output: one record for each row of a corpus's own files."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields, replace
 from typing import Any
 
 import pandas as pd
@@ -71,13 +71,36 @@ def parsed(parse: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, A
         return {"problem": error.reason, "note": str(error)}
 
 
+def _writable(record: Record) -> Record:
+    """The record itself, or what can be written of one that cannot."""
+    texts = {name: value for name in _TEXTS if not (value := getattr(record, name)).isascii()}
+    strange = [name for name, value in texts.items() if _escaped(value) != value]
+    about = {} if record.about is None else record.about
+    if not strange and all(_escaped(value) == value for value in about.values()):
+        return record
+    changes: Any = {name: _escaped(texts[name]) for name in strange}
+    if about:
+        changes["about"] = {name: _escaped(value) for name, value in about.items()}
+    note = f"{(*strange, 'about')[0]} has characters that are none (half a surrogate pair)"
+    return replace(record, **changes, problem=Reason.BAD_VALUE, note=note)
+
+
+def _escaped(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+_TEXTS = [field.name for field in fields(Record) if field.type in (str, "str")]
 _NUMBERS = ("valence", "arousal", "valence_raw", "arousal_raw", "start", "end")
 
 
 def frame(records: Sequence[Record]) -> pd.DataFrame:
-    """The records as a table with a column per field; fold nullable, numbers float."""
+    """The records as a table with a column per field; fold nullable, numbers float.
+
+    A record with characters that no file can hold (half surrogate pairs, of JSON or of a file's
+    name that is not UTF-8) has them escaped, and a problem.
+    """
     names = [field.name for field in fields(Record)]
-    rows = [[getattr(record, name) for name in names] for record in records]
+    rows = [[getattr(record, name) for name in names] for record in map(_writable, records)]
     table = pd.DataFrame(rows, columns=names, dtype=object)
     return table.astype(
         dict.fromkeys(("row", "fold", "frame"), "Int64") | dict.fromkeys(_NUMBERS, float)
