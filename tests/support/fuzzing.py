@@ -357,8 +357,8 @@ def main(kind: str, first: int, count: int) -> None:
             outcome, fault = trial(kind, number, folder)
             signal.alarm(0)
             most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-            if most > peak and not fault:
-                fault, peak = f"{most >> 20} MB", most
+            if most > peak:
+                fault, peak = fault or f"{most >> 20} MB", most
             print(json.dumps({"number": number, "outcome": outcome, "fault": fault}), flush=True)
 
 
