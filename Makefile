@@ -1,6 +1,7 @@
 # make repro      everything, from raw clips to metrics
 # make test       style, types, unit tests, and the pipeline once in small: minutes
 # make test-all   these and tests/integration: the full pipeline, kills, S3, queues, real clips
+# make fuzz       damaged input of every kind, as much as FUZZ_INPUTS says, from FUZZ_FIRST on
 # make setup      the virtual environment alone
 # make clean      remove it
 PYTHON ?= python3
@@ -10,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # makes every later start seconds faster.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
-.PHONY: repro test test-all integration setup clean
+.PHONY: repro test test-all integration fuzz setup clean
 
 repro: $(BIN)/.ready
 	@python -m facewave.params
@@ -33,6 +34,13 @@ test-all: test
 # What `make test` leaves to `make test-all`.
 integration: $(BIN)/.ready-dev
 	@$(PYTEST) --hypothesis-profile=thorough tests/integration --ignore=$(SMOKE)
+
+# Each input follows from its kind and number; a fault names both.
+FUZZ_INPUTS ?= 3000
+FUZZ_FIRST ?= 0
+
+fuzz: $(BIN)/.ready-dev
+	@FUZZ_INPUTS=$(FUZZ_INPUTS) FUZZ_FIRST=$(FUZZ_FIRST) $(PYTEST) -rP tests/integration/test_fuzz.py
 
 setup: $(BIN)/.ready
 

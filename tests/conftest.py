@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from facewave import assets
 from facewave.appearance.encoders import fer
-from running import QUICK, ROOT, clone, commit, run
+from running import QUICK, ROOT, clone, commit, offline, run
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads cost tiny models more than they bring
 
@@ -59,6 +59,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone of the working tree with small settings, reproduced without a landmarker; committed.
 
+    There is no network, and attempts to reach it are noted beside it (test_smoke.py).
+
     It is made once for all processes of tests, so no test may change it or run DVC in it.
     """
     shared = tmp_path_factory.getbasetemp()
@@ -70,7 +72,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.rmtree(shared / "clone", ignore_errors=True)
             clone(folder, **QUICK)
             env = {"FACEWAVE_ASSETS": "", "FACEWAVE_CACHE": str(shared / "clone/cache")}
-            output = run(folder, "dvc", "repro", env=env)
+            output = run(folder, "dvc", "repro", env=env | offline(shared / "clone/attempts"))
             commit(folder, "reproduced")
             reproduced.write_text(output)
     return folder

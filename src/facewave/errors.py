@@ -20,6 +20,7 @@ EXTRAS = dict.fromkeys(
 ) | dict.fromkeys(("accelerate", "peft", "transformers"), "language")
 # What stands for a character that a terminal's or a log's encoding lacks.
 _PLAIN = {"█": "#", "✓": "+", "✗": "x", "\N{EN DASH}": "-", "…": "...", "→": "->", "·": "."}
+_LONGEST = 1500  # characters of a message
 _PLAIN |= dict(zip("▁▂▃▄▅▆▇", "1234567", strict=True))
 
 
@@ -30,7 +31,15 @@ _STYLES = re.compile(r"(^\r|\x1b\[[0-9;]*[mA])")  # what rich and tqdm write to 
 
 
 class UserError(Exception):
-    """Something the user can fix. The message says what is wrong, where, and what to do."""
+    """Something the user can fix. The message says what is wrong, where, and what to do.
+
+    It is as short as a message should be, whatever text of a file or name of a clip is in it.
+    """
+
+    def __init__(self, message: str) -> None:
+        if (more := len(message) - _LONGEST) > 0:
+            message = f"{message[:_LONGEST]} ... ({more} characters more)"
+        super().__init__(message)
 
     exit_code = 2
 

@@ -12,7 +12,9 @@ import sys
 import sysconfig
 from collections import defaultdict
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path, PurePath
+from reprlib import Repr
 from string import Formatter
 from typing import Annotated, Any, Literal, get_args
 
@@ -25,9 +27,8 @@ from pydantic import (
     ValidationError,
 )
 from pydantic.dataclasses import dataclass
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from facewave import parsing
 from facewave.errors import UserError, explain
 
 PARAMS_FILE = Path("params.yaml")
@@ -439,16 +440,12 @@ def load(path: Path = PARAMS_FILE) -> Params:
         UserError: the file is missing, is no YAML, or has an unknown, missing or ill-typed key.
     """
     try:
-        # YAML 1.2, as DVC reads it: there 1e-3 is a number, in YAML 1.1 it is a word.
-        content = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+        content = parsing.yaml(path.read_text("utf-8"))
     except FileNotFoundError:
         raise UserError(
             f"{path} is not here. Run the command in the project's folder, where dvc.yaml lies."
         ) from None
-    except MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise UserError(f"{path} is not readable YAML: {line}{error.problem}") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is not readable YAML: {error}") from None
     params = _check(content, path)
     if params.train.dataset not in params.datasets:
@@ -554,11 +551,13 @@ def _check(content: Any, path: Path) -> Params:
         problems = defaultdict(list)
         for problem in error.errors():
             problems[_key(problem, content)].append(_say(problem))
-        lines = "; ".join(
-            f"{key}: {' or '.join(dict.fromkeys(expected))}" + _got(content, key)
-            for key, expected in problems.items()
-        )
-        raise UserError(f"{path}: {lines}.") from None
+        lines = [
+            f"{key[:100]}: {' or '.join(dict.fromkeys(expected))}" + _got(content, key)
+            for key, expected in islice(problems.items(), _MOST_PROBLEMS)
+        ]
+        if more := len(problems) - len(lines):
+            lines.append(f"and {more} more")
+        raise UserError(f"{path}: {'; '.join(lines)}.") from None
     except (TypeError, ValueError) as error:
         raise UserError(f"{path}: the whole file: {error}.") from None
 
@@ -575,6 +574,11 @@ def _key(problem: Any, content: Any) -> str:
         content = content[part] if inside else None
     return ".".join(parts) or "the whole file"
 
+
+# How a wrong value is shown: a few words of it.
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+_MOST_PROBLEMS = 8  # that are named
 
 # What pydantic's errors of type expect, in words of YAML.
 _EXPECTED = dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "an integer")
@@ -608,7 +612,7 @@ def _got(content: Any, key: str) -> str:
             content = content[int(part) if isinstance(content, list) else part]
         except (KeyError, IndexError, TypeError):
             return ""
-    return ", not empty" if content is None else f", not {content!r}"
+    return ", not empty" if content is None else f", not {_SHORT.repr(content)}"
 
 
 if __name__ == "__main__":  # before DVC puts names of datasets into a shell line

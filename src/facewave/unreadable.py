@@ -34,9 +34,10 @@ def why(path: Path) -> str:
 
 
 def is_whole(picture: Path) -> bool:
-    """Whether a picture has its end, and no more than ``MOST_PIXELS``.
+    """Whether a picture has its end, a sound header, and no more than ``MOST_PIXELS``.
 
-    OpenCV shows the missing half of a JPEG or PNG file as grey or black.
+    OpenCV shows the missing half of a JPEG or PNG file as grey or black, and takes gigabytes for a
+    size that a damaged header claims.
 
     Raises:
         OSError: it cannot be read.
@@ -46,7 +47,7 @@ def is_whole(picture: Path) -> bool:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
         tail = file.read()
     end = next((end for start, end in _ENDS.items() if head.startswith(start)), b"")
-    return end in tail and _pixels(picture) <= MOST_PIXELS
+    return end in tail and 0 < _pixels(picture) <= MOST_PIXELS
 
 
 def _pixels(picture: Path) -> int:

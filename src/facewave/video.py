@@ -170,13 +170,14 @@ class Clip:
                 yield math.nan if time is None else time
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        """The frames of a video; damaged packets are passed over."""
+        """The frames of a video; damaged packets are passed over, a damaged rest is its end."""
         if self._ahead is not None:
             ahead, self._ahead = self._ahead, None
             yield ahead
-        for packet in self._packets:
-            with suppress(av.FFmpegError):
-                yield from packet.decode()
+        with suppress(av.FFmpegError):
+            for packet in self._packets:
+                with suppress(av.FFmpegError):
+                    yield from packet.decode()
 
     def _picture(self, number: int) -> NDArray[np.uint8] | None:
         """The frame that was read last, None if it cannot be decoded."""

@@ -45,6 +45,15 @@ def run(folder: Path, *command: str, ok: bool = True, env: dict[str, str] | None
     return process.stdout
 
 
+def offline(attempts: Path) -> dict[str, str]:
+    """The environment of Python processes without a network, which note their attempts in a file.
+
+    support/offline/sitecustomize.py has it.
+    """
+    folder = ROOT / "tests/support/offline"
+    return {"PYTHONPATH": str(folder), "ATTEMPTS": str(attempts)}
+
+
 def facewave(*words: str) -> int:
     """Run the ``facewave`` command in this process; return its exit code."""
     from facewave.app.cli import app

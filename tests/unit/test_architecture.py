@@ -22,7 +22,7 @@ BESIDE = "demo"  # makes the demo's clips: before the pipeline, and no part of i
 SHARED = {"facewave"} | {
     f"facewave.{name}"
     for name in ("assets", "cluster", "errors", "figures", "files", "functionals", "hashes",
-                 "params", "pictures", "pool", "shards", "unreadable", "video")
+                 "params", "parsing", "pictures", "pool", "shards", "unreadable", "video")
 }  # fmt: skip
 GEOMETRY = {"facewave.landmarks.headpose", "facewave.faces.align"}  # pure, and of use downstream
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -272,7 +272,7 @@ def test_every_room_with_a_command_is_one_stage() -> None:
     assert list(dict.fromkeys(room_run_by(stage) for stage in STAGES.values())) == runnable
 
 
-BASICS = {f"facewave{name}" for name in ("", ".params", ".errors", ".files")}
+BASICS = {f"facewave{name}" for name in ("", ".params", ".parsing", ".errors", ".files")}
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -117,3 +117,9 @@ def test_control_characters_in_names_are_written_out(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "stdout", terminal := Terminal())
     explain(lambda: print("\x1b[31mred\x1b[0m \x1b]0;title\x1b\\", end=""))
     assert terminal.getvalue() == "\x1b[31mred\x1b[0m \\u001b]0;title\\u001b\\"
+
+
+def test_a_message_is_never_long(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        explain(fails(UserError("x" * 1_000_000)))
+    assert len(capsys.readouterr().err) < 1600

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from facewave import params
+from facewave import errors, params
 from facewave.errors import UserError
 
 COMMITTED = Path(__file__).parents[2] / "params.yaml"
@@ -115,8 +115,10 @@ def load(tmp_path: Path) -> Load:
 
 
 @pytest.fixture
-def refusal(load: Load, tmp_path: Path) -> Refusal:
-    """The message for a content or a text, after the file's name."""
+def refusal(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Refusal:
+    """The message for a content or a text, after the file's name, however long it is."""
+    monkeypatch.setattr(params, "_MOST_PROBLEMS", 1000)
+    monkeypatch.setattr(errors, "_LONGEST", 100_000)
 
     def refuse(content: Any) -> str:
         with pytest.raises(UserError) as caught:
@@ -419,3 +421,18 @@ def test_only_checked_names_get_into_a_shell_line(refusal: Refusal) -> None:
     for name in ("a;touch b", "$(id)", "a b", "`id`", "a\nb", "-rf", "../x", "a'b", "a.b", ""):
         datasets = {name: CONTENT["datasets"]["demo"]}
         assert refusal(changed("datasets", datasets)).startswith(": datasets"), name
+
+
+def test_messages_are_short_whatever_is_in_the_file(load: Load) -> None:
+    for content in (
+        {},
+        changed("faces", "x" * 10_000),
+        changed("labels.seed", ["x" * 1000] * 50),
+        everywhere(dict.fromkeys(CONTENT, 1)),
+        "k" * 10_000 + ": 1",
+    ):
+        with pytest.raises(UserError) as caught:
+            load(content)
+        assert len(str(caught.value)) < 1700
+    with pytest.raises(UserError, match=r"; and \d+ more\.$"):
+        load({"x": 1})

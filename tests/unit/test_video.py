@@ -8,12 +8,14 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facewave import unreadable
 from facewave.pictures import files_of, is_pictures
 from facewave.video import Clip
 from making import write_video
@@ -153,6 +155,24 @@ def test_what_is_no_clip_is_named_for_what_it_is(tmp_path: Path) -> None:
     wide[29:33] = struct.pack(">I", zlib.crc32(wide[12:29]))
     (tmp_path / "whole.png").write_bytes(wide)
     assert "140 megapixels" in Clip(tmp_path / "whole.png", 25).problem
+    wide[29] ^= 1  # a header that is damaged may claim any size: OpenCV would believe it
+    (tmp_path / "whole.png").write_bytes(wide)
+    assert not unreadable.is_whole(tmp_path / "whole.png")
+
+
+def test_a_video_whose_rest_cannot_be_read_ends_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(tmp_path / "a.mp4")
+    clip = Clip(tmp_path / "a.mp4", 25)
+    packets = clip._packets
+
+    def damaged() -> Generator[av.Packet]:
+        yield next(packets)
+        raise av.BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(clip, "_packets", damaged())
+    assert 1 <= len(list(clip.frames())) <= 2
 
 
 def test_a_broken_picture_is_a_frame_that_shows_nothing(tmp_path: Path) -> None:

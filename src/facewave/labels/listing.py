@@ -16,6 +16,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+from facewave import parsing
 from facewave.errors import UserError, explain
 from facewave.files import replacing, sha256
 from facewave.labels.folders import walk
@@ -72,14 +73,11 @@ def main(name: str) -> None:
 
 def _entry(name: str) -> dict[str, Any]:
     """The dataset's entry in params.yaml, which the next stage checks in full."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     try:
-        content = YAML(typ="safe", pure=True).load(Path("params.yaml"))
+        content = parsing.yaml(Path("params.yaml").read_text("utf-8"))
         entry = content["datasets"][name]
         return {**entry, "root": str(entry["root"]), "reader": str(entry["reader"])}
-    except (OSError, YAMLError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"params.yaml has no readable entry datasets.{name} with a reader and a root ({error})."
         ) from None

@@ -96,7 +96,7 @@ def _as_text(record: Record) -> Record:
         field.name for field in fields(Record) if _is_broken(getattr(record, field.name))
     ]:
         changes = {name: _written_out(getattr(record, name)) for name in broken}
-        note = f"{broken[0]} has bytes that are no text"
+        note = f"{broken[0]} has bytes that are no text (half a surrogate pair)"
         return replace(record, **changes | {"problem": Reason.BAD_VALUE, "note": note})
     return record
 

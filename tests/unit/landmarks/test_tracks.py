@@ -241,6 +241,16 @@ def test_mistakes_name_file_row_and_remedy(tmp_path: Path) -> None:
     take.write_text(take.read_text("utf-8").replace("14:03:52:01", "noon"), "utf-8")
     with pytest.raises(UserError, match=r"take\.csv, row 3: Timecode is 'noon"):
         read(take, Tracks(tool="live-link"), "center")
+    rows = take.read_text("utf-8").splitlines()
+    take.write_text("\n".join([*rows[:2], "," + rows[2].partition(",")[2]]), "utf-8")
+    with pytest.raises(UserError, match=r"take\.csv, row 3: Timecode is 'nan"):
+        read(take, Tracks(tool="live-link"), "center")
+    table = pd.read_csv(tool_tables.libreface(tmp_path / "l.csv", [0, 1]))
+    damaged = table.to_parquet()
+    for content in (damaged[:-20] + damaged[-8:], damaged[:40] + bytes(40) + damaged[80:]):
+        (tmp_path / "l.parquet").write_bytes(content)
+        with pytest.raises(UserError, match=r"l\.parquet: no table can be read"):
+            read(tmp_path / "l.parquet", Tracks(tool="libreface"), "center")
     (tmp_path / "r.json").write_text('[{"faceBlendshapes": [{"categories": [{}]}]}]', "utf-8")
     with pytest.raises(UserError, match=r"r\.json: no results of MediaPipe"):
         read(tmp_path / "r.json", Tracks(tool="mediapipe"), "center")

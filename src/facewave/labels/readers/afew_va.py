@@ -5,11 +5,11 @@ A clip is a folder: pictures ``00000.png`` ... and ``001.json``, ``{"actor": ...
 Folders are found wherever they are below the root. Every n-th frame makes a row.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from facewave import parsing
 from facewave.errors import UserError
 from facewave.labels import frames, tables
 from facewave.labels.corpus import Corpus, Track, clip_path
@@ -55,8 +55,8 @@ def _clip(root: Path, path: Path, entry: Dataset) -> Iterator[Record]:
 def _content(path: Path) -> tuple[str, dict[str, Any]]:
     """The actor, and the labels of the frames."""
     try:
-        content = json.loads(tables.text(path))
-    except (ValueError, RecursionError) as error:  # json's own, and a number without end
+        content = parsing.json_of(tables.text(path))
+    except ValueError as error:  # json's own, and a number without end
         raise UserError(f"{path} is damaged ({error}). Get it again.") from None
     labels = content.get("frames") if isinstance(content, dict) else None
     if not isinstance(labels, dict) or not labels:

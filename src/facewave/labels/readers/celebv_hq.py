@@ -6,12 +6,12 @@ segments, ``{emotion, start_sec, end_sec}`` from the clip's start, each a row of
 between segments has no label, which is not to say that it is neutral.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from facewave import parsing
 from facewave.errors import UserError
 from facewave.labels import tables
 from facewave.labels.corpus import Corpus, Track, clip_path, first_there, known
@@ -36,7 +36,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 
 def _clips(path: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(tables.text(path).removeprefix("\ufeff"))
+        content = parsing.json_of(tables.text(path))
     except ValueError as error:  # json's own, and a number without end
         raise UserError(f"{path} is damaged: {error}. Get it again.") from None
     clips = content.get("clips") if isinstance(content, dict) else None

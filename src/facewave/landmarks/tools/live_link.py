@@ -36,7 +36,7 @@ def read(path: Path, wanted: Callable[[str], bool], fps: float | None = None) ->
     table = read_table(path, lambda name: wanted(name) or name == "Timecode")
     if "Timecode" not in table:
         return table
-    codes = table.pop("Timecode").astype(str)
+    codes = table.pop("Timecode").map(str)
     parts = [_CODE.fullmatch(code) for code in codes]
     if None in parts:
         at = parts.index(None)

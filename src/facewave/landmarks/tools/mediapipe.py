@@ -7,13 +7,13 @@ or the results of the landmarker, one a frame: {"frame": 0, "timestamp": 0.0, "f
 names; ``timestamp_ms`` is in milliseconds.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from facewave import parsing
 from facewave.errors import UserError
 from facewave.landmarks.tools.tool import Tool, read_table
 
@@ -26,7 +26,7 @@ def read(path: Path, wanted: Callable[[str], bool]) -> pd.DataFrame:
     if path.suffix.lower() != ".json":
         return read_table(path, wanted)
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = parsing.json_of(path.read_bytes())
         if not isinstance(content, list) or not any(set(_SHAPES) & set(one) for one in content):
             return read_table(path, wanted)
         rows = [row for at, result in enumerate(content) for row in _rows(at, result)]

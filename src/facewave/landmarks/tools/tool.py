@@ -106,7 +106,7 @@ def read_table(path: Path, wanted: Callable[[str], bool]) -> pd.DataFrame:
             case _:
                 table = pd.read_json(path, orient="records")
                 table.index = pd.RangeIndex(1, len(table) + 1)
-    except (ValueError, AttributeError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
+    except (ValueError, AttributeError, OSError, pd.errors.ParserWarning) as error:
         problem = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path}: no table can be read ({problem}). Write it again.") from None
     table = table.rename(columns=lambda name: str(name).strip())
