@@ -221,9 +221,9 @@ CORPORA: dict[str, OpenCorpus] = {
             },
             # The columns of the published logits are in alphabetical order; no file says so.
             then=f"""{_TRAIN.format(inputs="functionals")}
-facewave answers import '{{folder}}/published/mean_au_mlp_fold*.csv' --name mean-au-mlp \
+facewave answers import '{{folder}}/published/mean_au_mlp_fold*.csv' --name mean-au-mlp \\
     --dataset {{name}}
-facewave answers import '{{folder}}/published/au_bilstm_fold*.csv' --name au-bilstm \
+facewave answers import '{{folder}}/published/au_bilstm_fold*.csv' --name au-bilstm \\
     --dataset {{name}} --classes {",".join(sorted(WORDS))}
 facewave compare model au-bilstm""",
         ),

@@ -25,6 +25,7 @@ from facewave.app.fetch.registry import CORPORA, OpenCorpus, listed, pointers, z
 from facewave.labels import schema as labels
 from facewave.labels.collect import sources
 from facewave.labels.readers import CORPORA as READERS
+from facewave.labels.readers import ravdess
 from faulty_server import Handler, Server, cut, status
 from lfs_server import CONTENTS, pointer_of, store
 from making import REPOSITORY
@@ -293,7 +294,7 @@ def test_the_real_table_and_answers_have_the_registered_sizes_and_hashes(
     *then, compare = [line for line in following.splitlines() if line.startswith("facewave")]
     assert compare == "facewave compare model au-bilstm"
     reader = READERS["ravdess"]
-    words, fold_of = reader.track().words, reader.fold_of("luna-jimenez")
+    fold_of = reader.fold_of("luna-jimenez")
     records = reader.read(table.parent, params.dataset(params.load(), "ravdess-au"))
     clips = pd.DataFrame(
         {
@@ -305,7 +306,7 @@ def test_the_real_table_and_answers_have_the_registered_sizes_and_hashes(
             "dataset": "ravdess-au",
         }
     )
-    labels.write(project / "data/labels/ravdess-au.csv", clips, words)
+    labels.write(project / "data/labels/ravdess-au.csv", clips, ravdess.WORDS)
     for line, accuracy in zip(then, ("60.2", "62.1"), strict=True):
         assert facewave(*shlex.split(line)[1:]) == 0
         assert f"1,440 clips of ravdess-au; WAR {accuracy} %" in capsys.readouterr().out
