@@ -1,7 +1,8 @@
 """Tables and lists of other people, read strictly: errors are refused with their row.
 
 Readers get fields as text without surrounding blanks. The encoding is that of the byte-order mark,
-otherwise the one that the corpus declares, by default UTF-8. Nothing is guessed.
+otherwise the one that the corpus declares, by default UTF-8; the separator is the one that the
+header tells. Nothing else is guessed.
 """
 
 import codecs
