@@ -4,13 +4,12 @@ What a column is taken for follows from its name and is checked on its cells; ev
 Nothing is written before the cleaned table is known to have clips.
 """
 
-import csv
 import json
 import re
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +45,7 @@ _CLIP_FIRST = ("filepath", "path", "file", "filename", "video", "clip", "videona
                "clipname", "name", "id", "order")  # fmt: skip
 _MOST_CLASSES = 50
 _MOST_CODES = 20  # more different whole numbers are a scale, not classes
-_SEPARATORS = ",;\t"
+_TEXTS = ("subject", "source", "scene", "transcript")  # there NA may be a name
 _NAME = re.compile(r"\w[\w-]*")
 Rows = Sequence[Mapping[str, str]]
 
@@ -80,7 +79,7 @@ def add(name: str, folder: Path, table: str, clips: str = "", labels: Sequence[s
     if not whole.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{table} is not in {folder}. Put the table there; paths start from it.")
     below = whole.resolve().relative_to(folder.resolve()).as_posix()
-    rows = [row for _, row in tables.rows(whole, (), delimiter=_separator(whole))]
+    rows = [row for _, row in tables.rows(whole, ())]
 
     columns, clips = _clip_column(rows, folder, clips, whole)
     words = _columns(rows, columns, labels, whole)
@@ -96,16 +95,8 @@ def add(name: str, folder: Path, table: str, clips: str = "", labels: Sequence[s
     _check(name, entry)
     _keep_out_of_git(folder, whole)
     entries.add(name, entry)
-    print(f"{params.PARAMS_FILE} now has the entry datasets.{name}; correct there what is wrong")
+    print(f"{params.PARAMS_FILE} now has the entry datasets.{name}; check it")
     print(f"next: dvc exp run -n {name} -S train.dataset={name}")
-
-
-def _separator(path: Path) -> str | None:
-    """The separator that cuts the header into most columns; None for spreadsheets."""
-    if path.suffix.lower() in tables.SHEETS:
-        return None
-    header = tables.text(path).partition("\n")[0]
-    return max(_SEPARATORS, key=lambda mark: len(next(csv.reader([header], delimiter=mark), [])))
 
 
 def _clip_column(rows: Rows, folder: Path, pattern: str, table: Path) -> tuple[dict[str, str], str]:
@@ -163,11 +154,12 @@ def _columns(rows: Rows, columns: dict[str, str], labels: Sequence[str], table: 
     if unknown := [label for label in labels if label not in rows[0]]:
         raise UserError(f"{table} has no column {unknown[0]!r}; it has {', '.join(rows[0])[:300]}.")
     free = [name for name in rows[0] if name not in columns.values()]
+    cells_of = {name: [tables.given(row[name]) for row in rows] for name in rows[0]}
     words: list[str] = []
     named = [name for name in free if _plain(name) in _CALLED["actual"]]
     named.sort(key=lambda name: _rank(name, _CALLED["actual"]))
     for name in labels or named[:1]:
-        cells = [row[name] for row in rows if row[name]]
+        cells = [cell for cell in cells_of[name] if cell]
         ours = _plain(name)
         if ours in ("valence", "arousal"):
             continue
@@ -175,7 +167,7 @@ def _columns(rows: Rows, columns: dict[str, str], labels: Sequence[str], table: 
             words = _words(cells, name, table)
             columns["actual"] = name
             _say(name, f"the label; {len(words)} classes: {', '.join(words)}")
-        elif cells and all(_real(cell) for cell in cells):
+        elif cells and _are(tables.real, cells):
             columns[f"{schema.SCORE}{ours or name}"] = name
             _say(name, "a number, to learn by regression")
         else:
@@ -186,10 +178,13 @@ def _columns(rows: Rows, columns: dict[str, str], labels: Sequence[str], table: 
     for ours, called in _CALLED.items():
         taken = columns.values()
         fits = [name for name in free if name not in taken and _plain(name) in called]
-        if ours != "actual" and fits and _is_as(ours, [row[fits[0]] for row in rows]):
+        if ours == "actual" or not fits:
+            continue
+        cells = [row[fits[0]] for row in rows] if ours in _TEXTS else cells_of[fits[0]]
+        different = set(cells) - {""}
+        if different and _is_as(ours, different):
             columns[ours] = fits[0]
-            different = len({row[fits[0]] for row in rows} - {""})
-            _say(fits[0], f"{ours} ({different} different)")
+            _say(fits[0], f"{ours} ({len(different)} different)")
     if not {"actual", "valence", "arousal"} & set(columns) and not any(
         key.startswith(schema.SCORE) for key in columns
     ):
@@ -206,7 +201,7 @@ def _columns(rows: Rows, columns: dict[str, str], labels: Sequence[str], table: 
 
 def _are_classes(cells: Sequence[str]) -> bool:
     """Whether cells are words, or whole numbers of which there are few different ones."""
-    if not all(map(_real, cells)):
+    if not _are(tables.real, cells):
         return True
     return all(re.fullmatch(r"[0-9]+", cell) for cell in cells) and len(set(cells)) <= _MOST_CODES
 
@@ -229,25 +224,26 @@ def _words(cells: Sequence[str], name: str, table: Path) -> list[str]:
     return sorted(words, key=lambda word: (len(word) if word.isdecimal() else 0, word))
 
 
-def _is_as(ours: str, cells: Sequence[str]) -> bool:
+def _is_as(ours: str, cells: Collection[str]) -> bool:
     """Whether cells are what a column of that name has to hold."""
-    filled = [cell for cell in cells if cell]
     match ours:
         case "split":
-            return set(filled) <= {"train", "val", "test"}
+            return _are(lambda cell, _: tables.part(cell), cells)
         case "fold":
-            return all((tables.digits(cell) or 0) >= 1 for cell in filled)
+            return _are(lambda cell, _: tables.fold(cell), cells)
         case "valence" | "arousal":
-            return all(_real(cell) and -1 <= float(cell) <= 1 for cell in filled)
+            return _are(tables.real, cells) and all(abs(tables.real(c, ours)) <= 1 for c in cells)
         case "start" | "end":
-            return all(map(_real, filled))
+            return _are(tables.seconds, cells)
         case _:
-            return bool(filled)
+            return True
 
 
-def _real(cell: str) -> bool:
+def _are(read: Callable[[str, str], object], cells: Collection[str]) -> bool:
+    """Whether all cells can be read in a way of ``tables``."""
     try:
-        tables.real(cell, "")
+        for cell in cells:
+            read(cell, "")
     except tables.Unusable:
         return False
     return True

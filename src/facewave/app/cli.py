@@ -363,7 +363,7 @@ def export_answers(
         list[str] | None, typer.Option(help="A role to write (repeatable). Default: all.")
     ] = None,
 ) -> None:
-    """Write the present answers as a small file for others to compare with: no faces, no names.
+    """Write the present answers as a small file to compare with: ids, labels, probabilities.
 
     Example: facewave answers export ours.zip --role model
     """
@@ -376,7 +376,9 @@ def export_answers(
 def import_answers(
     files: Annotated[
         list[str],
-        typer.Argument(help="An exported .zip; or .csv tables, one or a fold each, or patterns."),
+        typer.Argument(
+            help="An exported .zip; or .csv tables, one file, or one per fold; or patterns."
+        ),
     ],
     name: Annotated[
         str, typer.Option(help="What facewave compare calls it. Default: the file's name.")
@@ -464,7 +466,7 @@ def add_dataset(
         list[str] | None, typer.Option(help="The column to learn; more of numbers may follow.")
     ] = None,
 ) -> None:
-    """Add clips of your own to params.yaml, once it is sure that they can be learnt from.
+    """Add clips of your own to params.yaml, after checking that they can be trained on.
 
     Example: facewave datasets add ours recordings --table labels.csv --clips 'videos/{clip}.mp4'
     """

@@ -1,15 +1,16 @@
 """``facewave answers``: runs that people compare without sharing data.
 
 ``export`` writes a run's answers as one small .zip: clips' ids, folds, labels and probabilities,
-the settings, and hashes. It has no picture, no path and no name of a person: subjects and sources
-are numbered. ``import`` takes such a file, or other people's published answers as CSV tables, one
-for all clips or one a fold, to ``data/shared_answers/NAME.zip``; ``facewave compare`` takes NAME.
+the settings that params.yaml has at that time, and hashes. It has no picture, no file's place, and
+numbers instead of subjects and sources; clips' ids stay, which may be paths and say who is seen.
+``import`` takes such a file, or other people's published answers as CSV tables, one for all clips
+or one per fold, to ``data/shared_answers/NAME.zip``; ``facewave compare`` takes NAME.
 
 A published table has a column with the clips' names, and a number for each class: columns named
 after the classes (``happy``, ``p_happy``), or as many as there are classes, in their order, or a
 single column with all of them in brackets. Where the publication has the classes in another order,
-``import`` must be told: nothing in the numbers says so. Numbers of which every row adds up to 1 are
-probabilities, others logits.
+``import`` must be told: nothing in the numbers says so. Numbers of which every row adds up to 1,
+but for rounding, are probabilities, others logits.
 """
 
 import csv
@@ -43,7 +44,7 @@ _LARGEST = 2**29  # bytes of one member: some millions of answers
 _MADE = (1980, 1, 1, 0, 0, 0)  # the earliest date of a .zip: the same answers, the same bytes
 _SEPARATORS = (";", "\t", ",")
 _NAMED = 5  # clips that a message names
-_SUM = 1e-3  # by which probabilities may miss 1
+_SUM = 0.02  # by which probabilities that were rounded may miss 1
 
 Answers = tuple[pd.DataFrame, Models]
 
@@ -59,6 +60,8 @@ def export(out: Path, roles: Sequence[str]) -> None:
     answers, models = prediction.read()
     if strange := [role for role in roles if role not in models.roles]:
         raise UserError(f"there is no role {strange[0]!r}; there are {', '.join(models.roles)}.")
+    if models.targets:
+        raise UserError("these are answers of a regression; facewave answers knows classes only.")
     chosen = {role: models.roles[role] for role in roles or models.roles}
     settings = params.load()
     entry = asdict(params.dataset(settings, models.dataset))
@@ -69,6 +72,8 @@ def export(out: Path, roles: Sequence[str]) -> None:
     _write(out, _nameless(rows), described, {"settings": _placeless(used)})
     size = out.stat().st_size / 1e6
     print(f"{out}: {', '.join(chosen)}; {rows['video_idx'].nunique():,} clips, {size:.1f} MB")
+    if (paths := rows.loc[rows["video_idx"].str.contains("/"), "video_idx"]).size:
+        print(f"beware: clips' ids are in it, and some are paths: {paths.iloc[0]}")
 
 
 def take(files: Sequence[str], name: str = "", dataset: str = "", classes: str = "") -> Path:
@@ -97,6 +102,7 @@ def take(files: Sequence[str], name: str = "", dataset: str = "", classes: str =
         return out
     order = tuple(word.strip() for word in classes.split(",")) if classes else ()
     answers, models, about = from_tables(tables_of(files), name, dataset, order)
+    print(f"{name}: the numbers are taken for {about['taken_for']}")
     _write(out, answers, models, about)
     summary = task(models, params.load().evaluate).summarize(answers)
     figures = summary[MODEL]
@@ -165,16 +171,16 @@ def from_tables(
 ) -> tuple[pd.DataFrame, Models, dict[str, object]]:
     """Published answers with a dataset's labels, folds and people.
 
-    Each labelled clip must be in one row of one file; several files are a fold each. ``order`` is
-    that of numbers without names, by default the dataset's.
+    Each labelled clip must be in one row of one file. Several files, or the values of a column
+    ``fold``, are a fold each. ``order`` is that of numbers without names, by default the dataset's.
 
     Returns:
         The answers and what answered, as ``prediction.schema`` has them, under the role ``MODEL``;
-        and the SHA-256 of the files.
+        and the SHA-256 of the files, and whether their numbers are probabilities or logits.
 
     Raises:
         UserError: a file is no such table; clips are missing, there twice or of no such name; or a
-            file has clips of several folds.
+            published fold has clips of several folds.
     """
     settings = params.load()
     data = Dataset(dataset or settings.train.dataset, settings)
@@ -189,12 +195,12 @@ def from_tables(
     by_name = _clips(table)
     rows, numbers = [], []
     for file in files:
-        for line, clip, values in _published(file, by_name, order or words):
-            rows.append((by_name[clip], file, line))
+        for line, clip, fold, values in _published(file, by_name, order or words):
+            rows.append((clip, file, line, fold))
             numbers.append(values)
-    found = pd.DataFrame(rows, columns=["video_idx", "file", "line"])
+    found = pd.DataFrame(rows, columns=["video_idx", "file", "line", "published_fold"])
     _check(found, kept, data.name)
-    probabilities_nC = _probabilities(np.array(numbers, float))
+    probabilities_nC, taken_for = _probabilities(np.array(numbers, float))
     frame = pd.DataFrame(probabilities_nC, columns=[f"p_{word}" for word in order or words])
     answered = pd.concat([found, frame], axis=1)
     answers = kept.merge(answered, on="video_idx", validate="1:1")
@@ -203,7 +209,7 @@ def from_tables(
     else:
         answers = answers[answers["fold"].notna()]
         answers = answers.assign(partition=answers["fold"].astype(str))
-        if len(files) > 1:
+        if len(files) > 1 or answers["published_fold"].any():
             _check_folds(answers)
     likeliest = answers[[f"p_{word}" for word in words]].to_numpy().argmax(1)
     predicted = np.array(words, object)[likeliest]
@@ -211,23 +217,23 @@ def from_tables(
     described = {MODEL: {"kind": name}}
     models = Models(data.name, data.entry.about, words, (), described)
     hashes = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-    return answers, models, {"published": hashes}
+    return answers, models, {"published": hashes, "taken_for": taken_for}
 
 
-def _clips(table: pd.DataFrame) -> dict[str, str]:
-    """What a clip may be called -> its video_idx: that itself, its path, its file's name."""
-    names: dict[str, str] = {}
+def _clips(table: pd.DataFrame) -> dict[str, set[str]]:
+    """video_idx, path or file name -> the video_idx of all clips that are called so."""
+    names: dict[str, set[str]] = {}
     for clip, path in zip(table["video_idx"], table["file_path"], strict=True):
         pure = PurePosixPath(path)
         for known in (pure.stem, pure.name, path):
-            names.setdefault(known, clip)
-    return names | {clip: clip for clip in table["video_idx"]}
+            names.setdefault(known, set()).add(clip)
+    return names | {clip: {clip} for clip in table["video_idx"]}
 
 
 def _published(
-    file: Path, by_name: Mapping[str, str], words: Sequence[str]
-) -> list[tuple[int, str, list[float]]]:
-    """Line, clip and numbers of each row of a published table."""
+    file: Path, by_name: Mapping[str, set[str]], words: Sequence[str]
+) -> list[tuple[int, str, str, list[float]]]:
+    """Line, clip, fold ("" where none is told) and numbers of each row of a published table."""
     try:
         text = file.read_text("utf-8-sig")
     except UnicodeDecodeError:
@@ -242,30 +248,41 @@ def _published(
     header = [] if any(_called(cell, by_name) for cell in numbered[0][1]) else numbered[0][1]
     rows = numbered[1:] if header else numbered
     at = _name_column(file, header, rows, by_name)
-    columns = _number_columns(file, header, rows[0][1], at, words)
+    fold_at = next((i for i, name in enumerate(header) if name.strip().lower() == "fold"), -1)
+    columns = _number_columns(file, header, rows[0][1], {at, fold_at}, words)
     found = []
     for number, line in rows:
         where = f"{file}, row {number}"
         if len(line) != len(rows[0][1]):
             raise UserError(f"{where} has {len(line)} fields, the first {len(rows[0][1])}.")
-        clip = _called(line[at], by_name)
-        if not clip:
+        clips = sorted(by_name.get(_called(line[at], by_name), ()))
+        if len(clips) > 1:
+            raise UserError(
+                f"{where}: {line[at][:60]!r} may be any of {len(clips)} clips "
+                f"({', '.join(clips[:_NAMED])}). Name clips by their video_idx."
+            )
+        if not clips:
             raise UserError(
                 f"{where}: {line[at][:60]!r} is no clip of the dataset. Name the dataset that the "
                 "answers are about: --dataset."
             )
-        found.append((number, clip, _numbers(where, [line[i] for i in columns], len(words))))
+        fold = "" if fold_at < 0 else line[fold_at].strip()
+        numbers = _numbers(where, [line[i] for i in columns], len(words))
+        found.append((number, clips[0], fold, numbers))
     return found
 
 
-def _called(cell: str, by_name: Mapping[str, str]) -> str:
+def _called(cell: str, by_name: Mapping[str, set[str]]) -> str:
     """The name in ``by_name`` that a cell means, with or without an ending; "" if it is none."""
     cell = cell.strip()
     return next((name for name in (cell, cell.rpartition(".")[0]) if name in by_name), "")
 
 
 def _name_column(
-    file: Path, header: list[str], rows: list[tuple[int, list[str]]], by_name: Mapping[str, str]
+    file: Path,
+    header: list[str],
+    rows: list[tuple[int, list[str]]],
+    by_name: Mapping[str, set[str]],
 ) -> int:
     if not rows:
         raise UserError(f"{file} has no rows below its header.")
@@ -281,13 +298,13 @@ def _name_column(
 
 
 def _number_columns(
-    file: Path, header: list[str], first: list[str], at: int, words: Sequence[str]
+    file: Path, header: list[str], first: list[str], taken: set[int], words: Sequence[str]
 ) -> list[int]:
     """The columns with the numbers of the classes, in the order of ``words``."""
     places = {name.strip().lower().removeprefix("p_"): i for i, name in enumerate(header)}
     if all(word.lower() in places for word in words):
         return [places[word.lower()] for word in words]
-    others = [i for i in range(len(first)) if i != at]
+    others = [i for i in range(len(first)) if i not in taken]
     if len(others) not in (1, len(words)):
         raise UserError(
             f"{file}: beside the clip's name there are {len(others)} columns, not one for each of "
@@ -308,12 +325,12 @@ def _numbers(where: str, cells: list[str], count: int) -> list[float]:
     return values
 
 
-def _probabilities(numbers_nC: np.ndarray) -> np.ndarray:
-    """Probabilities as they are, logits through a softmax."""
+def _probabilities(numbers_nC: np.ndarray) -> tuple[np.ndarray, str]:
+    """Probabilities as they are, logits through a softmax; and which they were taken for."""
     if (numbers_nC >= 0).all() and (np.abs(numbers_nC.sum(1) - 1) < _SUM).all():
-        return numbers_nC / numbers_nC.sum(1, keepdims=True)
+        return numbers_nC / numbers_nC.sum(1, keepdims=True), "probabilities"
     raised = np.exp(numbers_nC - numbers_nC.max(1, keepdims=True))
-    return raised / raised.sum(1, keepdims=True)
+    return raised / raised.sum(1, keepdims=True), "logits"
 
 
 def _check(found: pd.DataFrame, kept: pd.DataFrame, dataset: str) -> None:
@@ -335,16 +352,17 @@ def _check(found: pd.DataFrame, kept: pd.DataFrame, dataset: str) -> None:
 
 
 def _check_folds(answers: pd.DataFrame) -> None:
-    """Several files must be a fold each: else some clips were learnt from where they are tested."""
-    for file, rows in answers.groupby("file"):
+    """Published folds must be those of the dataset, else clips were learnt from that are tested."""
+    for (file, fold), rows in answers.groupby(["file", "published_fold"]):
         if rows["partition"].nunique() > 1:
             first = rows.drop_duplicates("partition")
             clips = ", ".join(
                 f"{row.video_idx} in fold {row.partition}" for row in first.head(2).itertuples()
             )
             raise UserError(
-                f"{file} has clips of several folds of the dataset ({clips}): its folds are "
-                "others. Set the dataset's folds to those of the publication."
+                f"{file}{f', fold {fold},' * bool(fold)} has clips of several folds of the dataset "
+                f"({clips}): its folds are others. Set the dataset's folds to those of the "
+                "publication."
             )
 
 

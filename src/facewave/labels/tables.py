@@ -1,7 +1,8 @@
 """Tables and lists of other people, read strictly: errors are refused with their row.
 
 Readers get fields as text without surrounding blanks. The encoding is that of the byte-order mark,
-otherwise the one that the corpus declares, by default UTF-8. Nothing is guessed.
+otherwise the one that the corpus declares, by default UTF-8; the separator is the one that the
+header tells. Nothing else is guessed.
 """
 
 import codecs
@@ -21,10 +22,12 @@ from facewave.labels.schema import Reason
 
 Row = tuple[int, dict[str, str]]
 
+_SEPARATORS = (",", ";", "\t")
 _BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")  # in a cell: one row, one line
 _ENDS = re.compile(r"\r\n?|\n")
 SHEETS = (".xlsx", ".xls")
 _LARGEST = 2**30  # bytes of a text; FER2013, with its pictures in it, has 0.3 GB
+_LONGEST_HEADER = 2**16  # characters; a field that csv takes has twice as many
 _SHEET_S = 120  # a sheet of 100,000 rows takes two
 _DIGITS = 9  # more is no clip, no fold and no count
 # How tables of numbers and labels write that there is nothing; names of clips and people stay.
@@ -93,16 +96,15 @@ def rows(
     needed: Sequence[str],
     known: Sequence[str] = (),
     *,
-    delimiter: str | None = None,
     encoding: str = "utf-8",
 ) -> list[Row]:
     """The rows below a table's header, each with its line number and its fields by column.
 
     Args:
-        path: .xlsx or .xls (the first sheet), or text.
+        path: .xlsx or .xls (the first sheet), or text, separated as a first line ``sep=;`` says, or
+            else by the mark with which the header has the needed columns.
         needed: columns that must be there.
         known: optional columns; like the needed ones, at most once.
-        delimiter: of a text; unless given, a tab in a .tsv file, else a comma.
         encoding: of a text without a byte-order mark.
 
     Returns:
@@ -115,11 +117,10 @@ def rows(
     if path.suffix.lower() in SHEETS:
         records = list(_sheet(path))
     else:
-        tab = "\t" if path.suffix.lower() == ".tsv" else ","
         content = text(path, encoding)
         if told := re.match(r"sep=(.)\r?\n", content):  # a line for Excel
-            content, delimiter = "\n" + content[told.end() :], told[1]
-        records = list(_separated(path, content, delimiter or tab))
+            content = "\n" + content[told.end() :]
+        records = list(_separated(path, content, told[1] if told else _separator(content, needed)))
         records = records[1:] if told else records
     if not records:
         raise UserError(f"{path} is empty. Put the corpus's label table there.")
@@ -240,6 +241,17 @@ def real(field: str, what: str) -> float:
     if not math.isfinite(number) or "_" in field:
         raise Unusable(f"{what} is {field[:40]!r}, not a number")
     return number
+
+
+def _separator(content: str, needed: Sequence[str]) -> str:
+    """The separator with which the header has the needed columns, or else most columns."""
+    header = _ENDS.split(content, maxsplit=1)[0][:_LONGEST_HEADER]
+
+    def fit(mark: str) -> tuple[bool, int]:
+        names = [clean(name) for name in next(csv.reader([header], delimiter=mark), [])]
+        return set(needed) <= set(names), len(names)
+
+    return max(_SEPARATORS, key=fit)
 
 
 def _separated(path: Path, content: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

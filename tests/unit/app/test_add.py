@@ -120,6 +120,38 @@ def test_clips_are_found_by_name_or_pattern_and_codes_are_classes(add: Add) -> N
     }
 
 
+def test_cells_are_read_as_the_reader_reads_them(add: Add) -> None:
+    gone = ["NA", "nan", "."]
+    table = {
+        "file": FILES,
+        "label": [gone[n // 8] if n % 8 == 7 else WORDS[n % 3] for n in range(N)],
+        "stress": ["NA" if n == 3 else f"{n},5" for n in range(N)],
+        "valence": [f"0,{n:02}" for n in range(N)],
+        "person": ["NA", *PEOPLE[1:]],  # which may be a name
+        "onset": ["0:00", *["0"] * (N - 1)],
+        "offset": ["0:01", *["0.3"] * (N - 1)],
+        "split": [("Train", "dev", "Test")[n % 3] for n in range(N)],
+    }
+    code, printed = add(table, "--label", "label", "--label", "stress", mark=";")
+    assert code == 0, printed
+    assert "not used" not in printed
+    for sentence in (
+        "column 'label': the label; 3 classes: Angry, happy, sad",
+        "column 'stress': a number, to learn by regression",
+        "column 'split': split (3 different)",
+        "column 'person': subject (7 different)",
+        "ours: 24 rows, 21 kept",
+    ):
+        assert sentence in printed
+    assert {"valence", "start", "end", "split"} <= set(entry()["columns"])
+    # Half of the whole numbers are missing: still codes.
+    shutil.copy(REPOSITORY / "params.yaml", "params.yaml")
+    codes = ["N/A" if n % 2 else n % 3 for n in range(N)]
+    code, printed = add({"file": FILES, "label": codes}, mark=";")
+    assert code == 0, printed
+    assert entry()["words"] == ["0", "1", "2"]
+
+
 def test_what_cannot_be_learnt_from_is_said_and_nothing_is_written(add: Add) -> None:
     labels = [WORDS[n % 3] for n in range(N)]
     before = Path("params.yaml").read_bytes()

@@ -4,6 +4,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,10 @@ def test_published_tables_are_a_run_like_any_other(
         folder = published(Path(kind.__name__), table, kind)
         out = shared_answers.take([str(folder)], kind.__name__)
         assert out == Path(f"data/shared_answers/{kind.__name__}.zip")
-        assert "192 clips of demo; WAR 100.0 % (100.0 to 100.0)" in capsys.readouterr().out
+        printed = capsys.readouterr().out
+        assert "192 clips of demo; WAR 100.0 % (100.0 to 100.0)" in printed
+        taken_for = "probabilities" if kind is as_columns else "logits"
+        assert f"{kind.__name__}: the numbers are taken for {taken_for}" in printed
         run = read(kind.__name__)
         assert run.words == WORDS
         assert (run.rows["predicted"] == run.rows["actual"]).all()
@@ -154,6 +158,40 @@ def test_clips_that_are_missing_doubled_or_strange_are_named(table: pd.DataFrame
         shared_answers.take([str(folder)], "../x")
 
 
+def test_rounded_probabilities_are_no_logits(table: pd.DataFrame) -> None:
+    def as_rounded(path: Path, names: list[str], logits: np.ndarray) -> None:
+        rounded = np.where(logits == 6, 0.29, 0.1)  # add up to 0.99
+        pd.DataFrame(rounded, names).to_csv(path)
+
+    shared_answers.take([str(published(Path("rounded"), table, as_rounded))], "rounded")
+    numbers = read("rounded").rows[[f"p_{word}" for word in WORDS]].to_numpy()
+    assert numbers.max(1) == pytest.approx(0.29 / 0.99, abs=1e-4)
+
+
+def test_one_file_of_all_folds_is_checked_by_its_column(table: pd.DataFrame) -> None:
+    parts = published(Path("parts"), table, as_columns)
+    whole = pd.concat(pd.read_csv(parts / f"fold{k}.csv", sep=";").assign(Fold=k - 1)
+                      for k in range(1, 6))  # fmt: skip
+    whole.to_csv("whole.csv", index=False)  # counts from 0
+    shared_answers.take(["whole.csv"], "whole")
+    assert (read("whole").rows["predicted"] == read("whole").rows["actual"]).all()
+    whole.assign(Fold=[n % 5 for n in range(len(whole))]).to_csv("whole.csv", index=False)
+    with pytest.raises(UserError, match=r"whole\.csv, fold 0, has clips of several folds of the"):
+        shared_answers.take(["whole.csv"], "whole")
+
+
+def test_a_name_that_several_clips_have_is_none(table: pd.DataFrame) -> None:
+    first, second = table["video_idx"][:2]
+    table.loc[0, "file_path"] = f"a/{second}.avi"  # beside clips/.../second.mp4
+    labels.write(Path("data/labels/demo.csv"), table.assign(video_idx=range(len(table))), WORDS)
+    folder = published(Path("all"), table, as_lists)
+    with pytest.raises(UserError, match=rf"'{second}\.csv' may be any of 2 clips \(0, 1\)"):
+        shared_answers.take([str(folder)], "x")
+    labels.write(Path("data/labels/demo.csv"), table, WORDS)  # an id of its own is one
+    shared_answers.take([str(folder)], "x")
+    assert set(read("x").rows["video_idx"]) >= {first, second}
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with answers of 16 people."""
@@ -181,10 +219,18 @@ def test_what_is_exported_names_nobody_and_compares_as_before(
     shared_answers.take(["ours.zip"], "theirs")
     for first, second in (("theirs", "theirs:logistic"), ("ours.zip", "ours.zip:logistic")):
         compare(first, second)
-        found = capsys.readouterr().out.replace(second, "logistic").replace(first, "model")
+        found = (
+            capsys.readouterr().out.replace(second, "logistic").replace(Path(first).stem, "model")
+        )
         assert found.splitlines()[-1] == before.splitlines()[-1]
     compare("model", "theirs")
     assert "they have the same UAR" in capsys.readouterr().out
+    table, models = schema.read()
+    moved = table.assign(video_idx="films/Ms Jones/" + table["video_idx"])
+    schema.write(moved, models, place / "data/answers")
+    shared_answers.export(Path("paths.zip"), [])
+    assert "beware: clips' ids are in it, and some are paths: films/Ms " in capsys.readouterr().out
+    schema.write(table, models)
     once = Path("ours.zip").read_bytes()
     shared_answers.export(Path("ours.zip"), [])
     assert Path("ours.zip").read_bytes() == once
@@ -217,6 +263,11 @@ def test_exports_that_are_damaged_or_changed_are_refused(place: Path) -> None:
         shared_answers.export(Path("ours.zip"), ["svm"])
     with pytest.raises(UserError, match=r"should end in \.zip"):
         shared_answers.export(Path("ours.csv"), [])
+    rows, models = schema.read()
+    targets = {f"{of}_arousal": 0.5 for of in ("actual", "predicted")}
+    schema.write(rows.assign(**targets), replace(models, classes=(), targets=("arousal",)))
+    with pytest.raises(UserError, match="answers of a regression"):
+        shared_answers.export(Path("ours.zip"), [])
 
 
 @pytest.mark.skipif(not TABLES, reason="no real tables: set FACEWAVE_TEST_TABLES to their folder")

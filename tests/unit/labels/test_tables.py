@@ -90,9 +90,16 @@ def test_lines_and_fields_come_without_what_surrounds_them(tmp_path: Path) -> No
         assert found == [(2, {"a": "1", "b": "x"}), (3, {"a": "2", "b": "y"})]
 
 
-def test_a_tab_separates_in_a_tsv_and_a_cell_of_several_lines_becomes_one(tmp_path: Path) -> None:
-    path = write(tmp_path, "a\tb\n1,5\tx\n", "t.TSV")
-    assert tables.rows(path, ("a",)) == [(2, {"a": "1,5", "b": "x"})]
+def test_the_header_tells_the_separator_and_a_cell_of_several_lines_becomes_one(
+    tmp_path: Path,
+) -> None:
+    for mark, end, needed in (("\t", "\n", ("a",)), (";", "\r", ("b, c", "a"))):
+        path = write(tmp_path, end.join([f'a{mark}"b, c"', f"1,5{mark}x"]))
+        assert tables.rows(path, needed) == [(2, {"a": "1,5", "b, c": "x"})]
+    path = write(tmp_path, 'a;"b, c";d\n1;2;3\n')
+    assert tables.rows(path, ()) == [(2, {"a": "1", "b, c": "2", "d": "3"})]
+    long = write(tmp_path, f'"a";"{"b" * 200_000}"\n1;x\n')
+    assert "no regular CSV: row 1: field larger than field limit" in refusal(long, "a")
     path = write(tmp_path, 'a,b\n1,"x\r\n\ny"\n2,"say ""hi"", ok"\n')
     cells = [(2, {"a": "1", "b": "x y"}), (5, {"a": "2", "b": 'say "hi", ok'})]
     assert tables.rows(path, ("a",)) == cells
@@ -113,7 +120,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
         ("", ("a",), "is empty"),
         ("a,b\n", ("a",), "has no rows below its header"),
         (SIMPLE, ("a", "c"), "column 'c' is missing; it has a, b."),
-        (SIMPLE.replace(",", ";"), ("a",), "column 'a' is missing; it has a;b."),
+        (SIMPLE.replace(",", "|"), ("a",), "column 'a' is missing; it has a|b."),
         ("\n" + SIMPLE, ("a",), "column 'a' is missing"),
         ("a, a\n1,2\n", ("a",), "column 'a' is there twice"),
     ]  # fmt: skip

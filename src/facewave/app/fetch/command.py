@@ -7,8 +7,11 @@ import threading
 from pathlib import Path
 
 import typer
+from rich import box
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
+from rich.table import Table
 from tqdm import tqdm
 
 from facewave import params, workspace
@@ -22,7 +25,6 @@ from facewave.files import locked
 
 JOURNAL = ".fetched.jsonl"  # in the corpus's folder: what is finished, a line each
 _ENOUGH = 100_000_000  # bytes that a disk should have left
-_console = Console(highlight=False, soft_wrap=True)
 
 
 class Journal:
@@ -69,12 +71,14 @@ class Journal:
 
 def show_all() -> None:
     """List the open corpora."""
+    table = Table("name", "size", "licence", "what it is", box=box.SIMPLE_HEAD)
     for corpus in registry.CORPORA.values():
-        _console.print(f"[bold]{corpus.name}[/]  {escape(corpus.title)}")
-        _console.print(f"    {_bytes(corpus.size)}; {escape(corpus.licence)}; {corpus.source}")
-    _console.print("""
+        texts = (corpus.name, _size(corpus), corpus.licence, corpus.title)
+        table.add_row(*map(escape, texts))
+    Console(highlight=False).print(table)
+    print("""\
 facewave fetch NAME  shows the licence, asks, and fetches into data/raw/NAME
-facewave datasets    all corpora that can be read, those that are had by asking, too""")
+facewave datasets    all corpora that can be read, including those that need permission""")
 
 
 def fetch(name: str, into: Path | None = None, agreed: bool = False) -> None:
@@ -108,7 +112,7 @@ def _show(corpus: OpenCorpus, folder: Path) -> None:
     print(f"  licence  {corpus.licence}")
     print(f"  cite     {corpus.cite}")
     room = f", {_bytes(corpus.disk)} on the disk at most" if corpus.disk > corpus.size else ""
-    print(f"  size     {_bytes(corpus.size)}{room}")
+    print(f"  size     {_size(corpus)}{room}")
     print(f"  into     {folder}")
 
 
@@ -163,9 +167,8 @@ def _fetch(corpus: OpenCorpus, folder: Path) -> None:
             located = lfs.batches(client, corpus.servers, missing) if corpus.servers else [missing]
             for batch in located:
                 client.fetch(batch, folder, ready)
-    corpus.finish(folder)
-    made = {path: (folder / path).stat().st_size for path in corpus.made}
-    journal.add("", made, whole=True)
+    texts = {path: (folder / path).stat().st_size for path in corpus.texts}
+    journal.add("", texts, whole=True)
     print(f"{corpus.name}: {len(remotes)} downloads, all checked, are in {folder}")
 
 
@@ -186,12 +189,17 @@ def _enter(corpus: OpenCorpus, folder: Path) -> None:
     else:
         entries.add(corpus.name, entry)
         print(f"{params.PARAMS_FILE} now has the entry datasets.{corpus.name}")
-    print(f"next: {corpus.then.format(name=corpus.name)}")
+    print("next:")
+    print(corpus.then.format(name=corpus.name, folder=folder))
 
 
 def _key(remote: Remote) -> str:
     return f"{remote.path} {remote.digest}"
 
 
+def _size(corpus: OpenCorpus) -> str:
+    return "some " * bool(corpus.servers) + _bytes(corpus.size)
+
+
 def _bytes(count: int) -> str:
-    return str(tqdm.format_sizeof(count, "B", 1000))
+    return decimal(count).replace(".0 ", " ")

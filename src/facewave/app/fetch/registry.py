@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facewave.app.fetch import lfs, published
+from facewave.app.fetch import lfs
 from facewave.app.fetch.download import Client, Remote
 from facewave.app.fetch.unpack import unpack
 from facewave.errors import UserError
+from facewave.labels.readers.ravdess import WORDS
 
 # Says which files are to be fetched into a folder.
 Plan = Callable[[Client, Path], list[Remote]]
@@ -29,14 +30,13 @@ class OpenCorpus:
         source: its page.
         licence: its terms.
         cite: who must be cited.
-        size: of what is downloaded.
+        size: of what is downloaded; roughly, where only the pointers of git LFS tell it.
         disk: what it takes at most while it is being unpacked.
         plan: which files to fetch.
         entry: its entry in params.yaml, without the root.
-        then: commands that make use of it.
+        then: commands that make use of it, with {name} and {folder}.
         unpacks: how much each of its archives may unpack to; 0: its files are no archives.
-        finish: what is made of the files in the folder once they are there.
-        made: files that the plan and ``finish`` leave, beside the downloads.
+        texts: files that the plan itself brings, beside the downloads.
         servers: of git LFS, which have the files that the plan names without addresses.
     """
 
@@ -51,8 +51,7 @@ class OpenCorpus:
     entry: Mapping[str, Any]
     then: str
     unpacks: int = 0
-    finish: Callable[[Path], None] = lambda _: None
-    made: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
 
 
@@ -209,8 +208,6 @@ CORPORA: dict[str, OpenCorpus] = {
             size=sum(file.size or 0 for file in _ACTION_UNITS),
             disk=sum(file.size or 0 for file in _ACTION_UNITS),
             plan=listed(*_ACTION_UNITS),
-            finish=published.write,
-            made=(f"published/{published.MLP}.csv", f"published/{published.BILSTM}.csv"),
             entry={
                 "reader": "ravdess",
                 "about": "acted speech of 24 actors; mean action units of OpenFace 2",
@@ -222,7 +219,13 @@ CORPORA: dict[str, OpenCorpus] = {
                 },
                 "folds": _FOLDS,
             },
-            then=_TRAIN.format(inputs="functionals"),
+            # The columns of the published logits are in alphabetical order; no file says so.
+            then=f"""{_TRAIN.format(inputs="functionals")}
+facewave answers import '{{folder}}/published/mean_au_mlp_fold*.csv' --name mean-au-mlp \\
+    --dataset {{name}}
+facewave answers import '{{folder}}/published/au_bilstm_fold*.csv' --name au-bilstm \\
+    --dataset {{name}} --classes {",".join(sorted(WORDS))}
+facewave compare model au-bilstm""",
         ),
         OpenCorpus(
             name="ravdess-tracks",
@@ -287,7 +290,7 @@ CORPORA: dict[str, OpenCorpus] = {
             "Computing 5(4): 377-390. doi:10.1109/TAFFC.2014.2336244",
             size=3_000_000_000,
             disk=4_000_000_000,
-            made=_CREMA_D_TEXTS,
+            texts=_CREMA_D_TEXTS,
             # GitHub's has run out of its monthly traffic before; the second is the authors'.
             servers=(
                 "https://github.com/CheyneyComputerScience/CREMA-D.git/info/lfs",
@@ -319,6 +322,6 @@ def get(name: str) -> OpenCorpus:
     if name not in CORPORA:
         raise UserError(
             f"there is no open corpus {name!r}; there are {', '.join(CORPORA)}. facewave fetch "
-            "describes them, facewave datasets those that are had by asking."
+            "describes them, facewave datasets also those that need permission."
         )
     return CORPORA[name]

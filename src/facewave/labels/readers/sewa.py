@@ -143,7 +143,7 @@ def _rows(path: Path) -> list[tables.Row]:
         raise UserError(f"{path} has no times before its arousal. Put AVEC's own labels there.")
     return [
         (row, {"time": values[before[-1]], **{side: values[side] for side in _SIDES}})
-        for row, values in tables.rows(path, (*_SIDES, before[-1]), delimiter=";")
+        for row, values in tables.rows(path, (*_SIDES, before[-1]))
         if any(values.values())
     ]
 

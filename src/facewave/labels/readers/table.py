@@ -25,7 +25,6 @@ _NUMBERS = ("valence", "arousal", "start", "end")
 _COLUMNS = ("file_path", "video_idx", "actual", "label", "split", "fold", *_TEXTS, *_NUMBERS)
 _AS_WRITTEN = ("file_path", "video_idx", "actual", *_TEXTS)  # NA may be a name or a word
 _VOTES, _ABOUT = "votes.", "about."
-_SEPARATORS = (",", ";", "\t")
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
@@ -33,12 +32,7 @@ def read(root: Path, entry: Dataset) -> list[Record]:
     columns, words = entry.columns, words_of(entry)
     _check(columns, words, entry)
     path = root / entry.table
-    rows = tables.rows(
-        path,
-        tuple(columns.values()),
-        delimiter=_separator(path, entry),
-        encoding=entry.encoding or "utf-8",
-    )
+    rows = tables.rows(path, tuple(columns.values()), encoding=entry.encoding or "utf-8")
     if "fold" in columns and any(tables.digits(v[columns["fold"]]) == 0 for _, v in rows):
         raise UserError(f"{path}: folds are counted from 1, and there is a fold 0. Correct them.")
     first = _first(rows, columns, words, str(path)) if "label" in columns else 0
@@ -92,19 +86,6 @@ def _check(columns: Mapping[str, str], words: tuple[str, ...], entry: Dataset) -
         raise UserError(
             "params.yaml: words must list the table's words, in the order of the codes."
         )
-
-
-def _separator(path: Path, entry: Dataset) -> str | None:
-    """The one separator with which the header has the columns; None for spreadsheets."""
-    if path.suffix.lower() in tables.SHEETS:
-        return None
-    header = tables.text(path, entry.encoding or "utf-8").partition("\n")[0]
-    fits = [
-        mark
-        for mark in _SEPARATORS
-        if set(entry.columns.values()) <= {tables.clean(n).strip('"') for n in header.split(mark)}
-    ]
-    return fits[0] if fits else None
 
 
 def _record(

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -21,8 +22,10 @@ from facewave.app import entries
 from facewave.app.fetch import command, registry
 from facewave.app.fetch.download import Remote
 from facewave.app.fetch.registry import CORPORA, OpenCorpus, listed, pointers, zenodo
+from facewave.labels import schema as labels
 from facewave.labels.collect import sources
 from facewave.labels.readers import CORPORA as READERS
+from facewave.labels.readers import ravdess
 from faulty_server import Handler, Server, cut, status
 from lfs_server import CONTENTS, pointer_of, store
 from making import REPOSITORY
@@ -169,7 +172,7 @@ def test_nothing_is_fetched_without_consent_room_or_a_record_as_it_was(
     put(monkeypatch, replace(small, disk=1 << 60))
     code, printed = run("ravdess", "--yes")
     assert (code, server.asked) == (2, [])
-    assert "free, and 1.15EB more are wanted" in printed
+    assert "free, and 1.2 EB more are wanted" in printed
     put(monkeypatch, small)
     listing = json.loads(server.files["/api/records/1"])
     listing["files"][0]["size"] += 1
@@ -211,12 +214,12 @@ def test_crema_d_comes_by_its_pointers(
     with zipfile.ZipFile(packed, "w") as archive:
         for path, content in CONTENTS.items():
             archive.writestr(f"CREMA-D-master/{path}", pointer_of(content))
-        for path in real.made:
+        for path in real.texts:
             archive.writestr(f"CREMA-D-master/{path}", f"content of {path}")
         archive.writestr("CREMA-D-master/AudioWAV/a.wav", pointer_of(b"sound"))
         archive.writestr("CREMA-D-master/finishedResponses.csv", "not wanted")
     server.files["/zip"] = packed.getvalue()
-    plan = pointers(server.url("/zip"), real.made, "VideoFlash", ".flv")
+    plan = pointers(server.url("/zip"), real.texts, "VideoFlash", ".flv")
     hub, mirror = store(server, "hub", ("VideoFlash/2.flv",)), store(server, "mirror")
     put(monkeypatch, replace(real, plan=plan, servers=(hub, mirror)))
     server.faults["/hub/VideoFlash/4.flv"] = [status(404)]
@@ -228,7 +231,7 @@ def test_crema_d_comes_by_its_pointers(
     assert code == 0
     folder = project / "data/raw/crema-d"
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert files == {*CONTENTS, *real.made, command.JOURNAL}
+    assert files == {*CONTENTS, *real.texts, command.JOURNAL}
     assert all((folder / path).read_bytes() == content for path, content in CONTENTS.items())
     assert params.dataset(params.load(), "crema-d").reader == "crema_d"
     assert "all of it is in" in run("crema-d")[1]
@@ -246,12 +249,14 @@ def test_the_list_and_the_registry(run: Facewave) -> None:
     code, printed = run()
     assert code == 0
     for corpus in CORPORA.values():
-        assert f"{corpus.name}  {corpus.title}" in printed
+        assert f"\n  {corpus.name:<15} " in printed
         entries.add(corpus.name, {**corpus.entry, "root": "somewhere"})
         assert corpus.source.startswith("https://")
         assert corpus.cite
     for name, entry in params.load().datasets.items():  # each is as params.yaml and reader want it
         assert sources(entry, name)
+    for size in ("1.4 MB", "417.2 MB", "13.4 GB", "some 3 GB"):
+        assert f"  {size:<9}  " in printed
     plan = registry.CORPORA["ravdess-au"].plan(None, Path())  # type: ignore[arg-type]
     assert len({remote.path for remote in plan}) == 11
 
@@ -267,7 +272,11 @@ def test_without_a_project_the_entry_is_printed(
 
 
 def test_the_real_table_and_answers_have_the_registered_sizes_and_hashes(
-    server: Server, run: Facewave, project: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server,
+    run: Facewave,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     tables = os.environ.get("FACEWAVE_TEST_TABLES")
     if not tables:
@@ -277,17 +286,27 @@ def test_the_real_table_and_answers_have_the_registered_sizes_and_hashes(
         server.files[f"/{remote.path}"] = Path(tables, "ravdess-au", remote.path).read_bytes()
         remotes.append(replace(remote, url=server.url(f"/{remote.path}")))
     put(monkeypatch, replace(real, plan=listed(*remotes)))
-    assert run("ravdess-au", "--yes")[0] == 0
+    code, printed = run("ravdess-au", "--yes")
+    assert code == 0
     table = project / "data/raw/ravdess-au/mean_action_units.csv"
     assert table.stat().st_size == 892_183
-    for model, accuracy in (("mean_au_mlp", 60.4), ("au_bilstm", 62.4)):  # 60.2 and 62.1 in print
-        answers = pd.read_csv(table.parent / f"published/{model}.csv", index_col="video_idx")
-        numbers = answers.filter(like="p_")
-        assert len(answers) == answers.index.nunique() == 1440
-        assert numbers.sum(axis=1).to_numpy() == pytest.approx(1)
-        codes = answers.index.str[6:8].astype(int) - 1
-        assert (numbers.to_numpy().argmax(1) == codes).mean() == pytest.approx(
-            accuracy / 100, abs=1e-3
-        )
-        fold_of = READERS["ravdess"].fold_of("luna-jimenez")
-        assert (answers["fold"] == answers.index.str[-2:].map(fold_of)).all()
+    following = printed.partition("next:\ndvc exp run -n ravdess-au ")[2].replace("\\\n", "")
+    *then, compare = [line for line in following.splitlines() if line.startswith("facewave")]
+    assert compare == "facewave compare model au-bilstm"
+    reader = READERS["ravdess"]
+    fold_of = reader.fold_of("luna-jimenez")
+    records = reader.read(table.parent, params.dataset(params.load(), "ravdess-au"))
+    clips = pd.DataFrame(
+        {
+            "video_idx": [record.video_idx for record in records],
+            "file_path": "",
+            "actual": [record.word for record in records],
+            "subject": [record.subject for record in records],
+            "fold": [fold_of[record.subject] for record in records],
+            "dataset": "ravdess-au",
+        }
+    )
+    labels.write(project / "data/labels/ravdess-au.csv", clips, ravdess.WORDS)
+    for line, accuracy in zip(then, ("60.2", "62.1"), strict=True):
+        assert facewave(*shlex.split(line)[1:]) == 0
+        assert f"1,440 clips of ravdess-au; WAR {accuracy} %" in capsys.readouterr().out
