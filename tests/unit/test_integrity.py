@@ -60,7 +60,10 @@ def test_no_flipped_byte_of_a_trajectory_is_taken_for_data(tmp_path: Path) -> No
 
 
 def test_no_flipped_byte_of_features_or_of_a_model_is_taken_for_data(tmp_path: Path) -> None:
-    arrays = {"blendshapes": np.arange(12.0, dtype=np.float32), "functions": np.ones((2, 2))}
+    arrays: dict[str, Any] = {
+        "blendshapes": np.arange(12.0, dtype=np.float32),
+        "functions": np.ones((2, 2)),
+    }
     for name, array in arrays.items():
         np.save(tmp_path / f"{name}.npy", array)
     files = sorted(tmp_path.iterdir())

@@ -59,6 +59,7 @@ def test_bytes_that_are_no_text_are_a_problem_of_their_row() -> None:
     assert table["problem"].tolist() == [Reason.BAD_VALUE, Reason.BAD_VALUE, None]
     assert table["file_path"].tolist() == ["a\\udce9.mp4", "b.mp4", "größe 😀.mp4"]
     assert table["note"].tolist()[:2] == [
-        f"{name} has bytes that are no text" for name in ("file_path", "votes")
+        f"{name} has bytes that are no text (half a surrogate pair)"
+        for name in ("file_path", "votes")
     ]
     "".join(map(str, table.to_numpy().ravel())).encode()
