@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from facewave.landmarks.engines.engine import Engine
 from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory
 from facewave.video import Clip
 from making import SETTINGS, write_video
@@ -76,8 +77,9 @@ def seen(detecting: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Seen:
             seen.looks += 1
             return seen.looks > seen.second
 
-    monkeypatch.setattr(detecting, "Landmarker", Landmarker)
-    monkeypatch.setattr(detecting, "_lookout", lambda _: Lookout())
+    engine = Engine(Landmarker, lambda _: Lookout())
+    monkeypatch.setattr(detecting.engines, "get", lambda _: engine)
+    monkeypatch.setattr(detecting, "_lookout", lambda *_: Lookout())
     return seen
 
 
