@@ -39,7 +39,9 @@ class Region:
         ``border`` is OpenCV's way of filling what lies outside the picture.
         """
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cut = cv2.warpAffine(picture, self.matrix(side), (side, side), flags=flags, borderMode=border)
+        cut = cv2.warpAffine(
+            picture, self.matrix(side), (side, side), flags=flags, borderMode=border
+        )
         return cut.astype(np.uint8, copy=False)
 
     def project(self, points_PC: NDArray[np.float32], side: int) -> NDArray[np.float32]:
@@ -85,9 +87,7 @@ def overlap(one: Region, other: Region) -> float:
     return shared / (one.width * one.height + other.width * other.height - shared)
 
 
-def associate(
-    tracked: list[Region], detected: list[Region], least: float
-) -> list[Region]:
+def associate(tracked: list[Region], detected: list[Region], least: float) -> list[Region]:
     """Tracked and detected regions; of two that overlap by more than ``least``, the later one.
 
     (association_calculator.h.)
