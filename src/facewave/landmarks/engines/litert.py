@@ -97,7 +97,8 @@ class Models:
         points, presence, _ = self._landmarks(seen.astype(np.float32) * np.float32(1 / 255))
         if expit(presence.item()) <= _LEAST_PRESENCE:
             return None
-        return region.project(points.reshape(-1, 3), _SIDE)
+        aspect = picture.shape[1] / picture.shape[0]
+        return region.project(points.reshape(-1, 3), _SIDE, aspect)
 
     def describe(self, points_PC: NDArray[np.float32], width: int, height: int) -> Face | None:
         """A face of these points, in pixels; None if it is too small to have a pose."""

@@ -39,16 +39,22 @@ class Region:
         ``border`` is OpenCV's way of filling what lies outside the picture.
         """
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cut = cv2.warpAffine(
-            picture, self.matrix(side), (side, side), flags=flags, borderMode=border
-        )
+        size, matrix = (side, side), self.matrix(side)
+        cut = cv2.warpAffine(picture, matrix, size, flags=flags, borderMode=border)
         return cut.astype(np.uint8, copy=False)
 
-    def project(self, points_PC: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-        """Points (P, 3) of a cut-out of ``side`` pixels in the picture; depths by the width."""
+    def project(
+        self, points_PC: NDArray[np.float32], side: int, aspect: float
+    ) -> NDArray[np.float32]:
+        """Points (P, 3) of a cut-out of ``side`` pixels in a picture of width / height ``aspect``.
+
+        Depths are scaled as the top edge is, measured in shares of the picture's width and height;
+        so in a picture that is no square they change with the angle, as MediaPipe's do.
+        (landmark_projection_calculator.cc.)
+        """
         matrix = self.matrix(side)
         flat = points_PC[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-        depth = points_PC[:, 2:] * (self.width / side)
+        depth = points_PC[:, 2:] * math.hypot(matrix[0, 0], matrix[1, 0] * aspect)
         return np.concatenate([flat, depth], axis=1).astype(np.float32)
 
 
