@@ -74,7 +74,7 @@ def test_it_sees_what_mediapipe_sees(
     assert landmarks.max() < 0.001
     assert degrees.max() < 0.2
     assert np.median(shapes) < 0.001
-    assert np.quantile(shapes, 0.99) < 0.01
+    assert np.quantile(shapes, 0.99) < 0.02
 
 
 def test_a_second_face_is_noticed_by_both(

@@ -36,7 +36,7 @@ def read(content: bytes) -> Canonical:
     weights: dict[int, float] = {}
     for field, value in _fields(content):
         if field == 1 and isinstance(value, bytes):
-            numbers += [number for inner, number in _fields(value) if inner == 3]  # type: ignore[misc]
+            numbers += [float(number) for inner, number in _fields(value) if inner == 3]
         elif field == 2 and isinstance(value, bytes):
             point = dict(_fields(value))
             weights[int(point[1])] = float(point[2])
@@ -84,8 +84,10 @@ def similarity(source_PC: Floats, target_PC: Floats, weights_P: Floats) -> Float
     middle, aim = share @ source_PC, share @ target_PC
     centred = source_PC - middle
     weighted = centred * share[:, None]
-    left, _, right = np.linalg.svd(target_PC.T @ weighted)
-    left[:, 2] *= np.sign(np.linalg.det(left) * np.linalg.det(right))
+    covariance = target_PC.T @ weighted
+    left, _, right = np.linalg.svd(covariance)
+    if np.linalg.det(covariance) < 0:
+        left[:, 2] *= -1
     rotation = left @ right
     scale = ((weighted @ rotation.T) * target_PC).sum() / (weighted * centred).sum()
     matrix = np.eye(4)
@@ -103,14 +105,14 @@ def pose(
     perspective, then once more with it, before the standard face is fitted to them.
     (geometry_pipeline.cc.) None of a face that is too small to tell.
     """
-    flat = landmarks_PC[:, :2] - landmarks_PC[:, :2].mean(axis=0)
+    points = landmarks_PC[: len(face.weights_P)].astype(float)  # without those of the irises
+    flat = points[:, :2] - points[:, :2].mean(axis=0)
     if math.sqrt(float((flat**2).sum(axis=1).max())) <= _COMPACT:
         return None
     used = np.flatnonzero(face.weights_P)
     standard_PC, weights_P = face.points_PC[used], face.weights_P[used]
     tall = 2 * math.tan(math.radians(_FIELD_OF_VIEW) / 2)  # of the picture, at the near plane
     wide = tall * width / height
-    points = landmarks_PC[: len(face.weights_P)].astype(float)
     near_PC = (points * (1, -1, 1) + (-0.5, 0.5, 0)) * (wide, tall, wide)
     depths_P = near_PC[used, 2] - near_PC[:, 2].mean() + 1
 

@@ -8,10 +8,9 @@ from facewave.landmarks.engines import detector
 def test_anchors_are_the_middles_of_two_grids() -> None:
     anchors = detector.anchors()
     assert anchors.shape == (896, 2)
-    np.testing.assert_allclose(anchors[[0, 1, 2, 511]] * 16, [[0.5, 0.5], [0.5, 0.5], [1.5, 0.5],
-                                                              [15.5, 15.5]])  # fmt: skip
-    np.testing.assert_allclose(anchors[[512, 517, 518, 895]] * 8, [[0.5, 0.5], [0.5, 0.5],
-                                                                   [1.5, 0.5], [7.5, 7.5]])  # fmt: skip
+    fine, coarse = 16 * anchors[[0, 1, 2, 511]], 8 * anchors[[512, 517, 518, 895]]
+    np.testing.assert_allclose(fine, [[0.5, 0.5], [0.5, 0.5], [1.5, 0.5], [15.5, 15.5]])
+    np.testing.assert_allclose(coarse, [[0.5, 0.5], [0.5, 0.5], [1.5, 0.5], [7.5, 7.5]])
 
 
 def test_boxes_of_one_face_become_their_weighted_mean() -> None:

@@ -28,11 +28,13 @@ def test_what_is_cut_out_is_mapped_back_to_where_it_was(angle: float) -> None:
     region = Region(160, 100, 120, 120, angle)
     y, x = np.nonzero(region.cut(picture, 64, cv2.BORDER_REPLICATE)[..., 0] > 127)
     point = np.array([[x.mean(), y.mean(), 16]], np.float32)
-    np.testing.assert_allclose(region.project(point, 64), [[170, 90, 30]], atol=0.4)
+    np.testing.assert_allclose(region.project(point, 64, 1.0), [[170, 90, 30]], atol=0.4)
     corners = np.array([[0, 0, 0], [64, 64, 0]], np.float32)
     turn = complex(math.cos(angle), math.sin(angle)) * complex(60, 60)
     expected = [[160 - turn.real, 100 - turn.imag, 0], [160 + turn.real, 100 + turn.imag, 0]]
-    np.testing.assert_allclose(region.project(corners, 64), expected, atol=1e-4)
+    np.testing.assert_allclose(region.project(corners, 64, 1.0), expected, atol=1e-4)
+    depth = region.project(point, 64, 1.5)[0, 2]  # in a picture that is no square
+    assert depth == pytest.approx(30 * math.hypot(math.cos(angle), 1.5 * math.sin(angle)))
 
 
 def test_outside_a_picture_is_its_edge_or_black() -> None:
