@@ -77,11 +77,23 @@ def test_it_sees_what_mediapipe_sees(
     assert np.quantile(shapes, 0.99) < 0.02
 
 
+def test_what_other_clips_showed_changes_nothing(
+    scenes: dict[str, list[Picture]], landmarker: Path
+) -> None:
+    answers = []
+    for scene in ("one", "two", "one"):
+        with engines.get("litert").landmarker(landmarker.read_bytes(), 1) as ours:
+            seen = [ours.look(picture, 40 * t) for t, picture in enumerate(scenes[scene][:6])]
+        answers.append(np.array([face.landmarks_PC for faces in seen for face in faces]))
+    np.testing.assert_array_equal(answers[0], answers[2])
+    assert not (answers[0] == answers[1]).all()
+
+
 def test_a_second_face_is_noticed_by_both(
     scenes: dict[str, list[Picture]], landmarker: Path
 ) -> None:
     for name in ("mediapipe", "litert"):
-        lookout = engines.get(name).lookout(landmarker.read_bytes())  # type: ignore[arg-type]
+        lookout = engines.get(name).lookout(landmarker.read_bytes())
         assert lookout.several(scenes["two"][0])
         assert not lookout.several(scenes["one"][0])
         assert not lookout.several(np.zeros((48, 64, 3), np.uint8))

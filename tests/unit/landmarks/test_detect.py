@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import av
 import cv2
@@ -52,9 +52,10 @@ def seen(detecting: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Seen:
         def __init__(self, _: bytes, faces: int) -> None:
             seen.numbers.append(faces)
             seen.marks.clear()
-            self.faces, self.names = faces, ()
+            self.faces = faces
+            self.names: tuple[str, ...] = ()
 
-        def __enter__(self) -> "Landmarker":
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *_: object) -> None: ...
@@ -64,7 +65,7 @@ def seen(detecting: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Seen:
             t = len(seen.marks)
             seen.marks.append(milliseconds)
             count = min(self.faces, seen.faces[t] if t < len(seen.faces) else 1)
-            self.names = NAMES if count else self.names  # type: ignore[assignment]
+            self.names = NAMES if count else self.names
             spread = np.random.default_rng(t).uniform(0.1, 0.3, (478, 3)).astype(np.float32)
             blendshapes, pose = np.full(52, t, np.float32), np.eye(4, dtype=np.float32)
             return [

@@ -104,7 +104,7 @@ class Models:
     def describe(self, points_PC: NDArray[np.float32], width: int, height: int) -> Face | None:
         """A face of these points, in pixels; None if it is too small to have a pose."""
         (blendshapes_B,) = self._blendshapes(points_PC[_POINTS, :2])
-        landmarks_PC = points_PC / np.array([width, height, width], np.float32)
+        landmarks_PC = (points_PC / np.array([width, height, width])).astype(np.float32)
         pose_44 = geometry.pose(landmarks_PC, width, height, self._face)
         return None if pose_44 is None else Face(landmarks_PC, blendshapes_B, pose_44)
 
