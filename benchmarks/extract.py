@@ -24,7 +24,7 @@ from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarkerResultC
 from facewave import assets, files, params
 from facewave.landmarks import extract
 from facewave.landmarks.detect import _LOOK_OUT_S, _Sightings, detect
-from facewave.landmarks.landmarker import Landmarker, Lookout
+from facewave.landmarks.engines.mediapipe import Landmarker, Lookout
 from facewave.landmarks.schema import write_clip
 from facewave.video import Clip
 

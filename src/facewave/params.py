@@ -56,6 +56,9 @@ Block = Literal[
     "appearance", "action_units", "gaze", "other", "functionals",
 ]  # fmt: skip
 
+# What finds landmarks; landmarks/engines/ has them.
+EngineName = Literal["mediapipe", "litert"]
+
 # Whose per-frame tables can stand in for what the landmarker finds; landmarks/tools/ reads them.
 Tool = Literal["openface", "py-feat", "libreface", "mediapipe", "live-link", "columns"]
 
@@ -203,8 +206,9 @@ class Labels:
 
 @dataclass(frozen=True, config=_strict)
 class Landmarks:
-    """Stage extract. ``fps``, ``max_side`` and ``whose`` change what is found."""
+    """Stage extract. ``engine``, ``fps``, ``max_side`` and ``whose`` change what is found."""
 
+    engine: EngineName
     fps: Literal["source"] | Positive
     max_side: Literal["source"] | Annotated[int, Field(ge=64)]
     whose: Literal["center", "largest", "longest"]

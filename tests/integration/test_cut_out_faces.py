@@ -12,7 +12,7 @@ from facewave.appearance import embed, encoders
 from facewave.faces import crop
 from facewave.landmarks import schema
 from facewave.landmarks.detect import detect
-from facewave.landmarks.landmarker import Landmarker
+from facewave.landmarks.engines.mediapipe import Landmarker
 from facewave.params import Align
 from making import REPOSITORY, SETTINGS
 

@@ -16,7 +16,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from facewave.landmarks import cache, detect, schema, shards
-from facewave.landmarks.landmarker import Face
+from facewave.landmarks.engines.engine import Face
 from facewave.landmarks.schema import ClipFacts
 
 n_frames, folder = int(sys.argv[1]), Path(sys.argv[2])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facewave.landmarks import quality
 from facewave.landmarks.detect import detect
-from facewave.landmarks.landmarker import Landmarker
+from facewave.landmarks.engines.mediapipe import Landmarker
 from facewave.landmarks.schema import ClipFacts, Trajectory
 from facewave.video import Clip
 from making import SETTINGS

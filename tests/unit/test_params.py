@@ -36,6 +36,7 @@ OPTIONAL = {*LIMITS, *(f"datasets.demo.{key}" for key in OF_DATASETS)}
 LISTS = [key for key, value in LEAVES.items() if isinstance(value, list)]
 CHOICES = {  # a wrong value, and some of the right ones
     "labels.on_problem": ("ignore", ["exclude", "fail"]),
+    "landmarks.engine": ("media_pipe", ["mediapipe", "litert"]),
     "landmarks.whose": ("centre", ["center", "largest", "longest"]),
     "landmarks.fps": ("all", ["source"]),
     "landmarks.max_side": ("none", ["source"]),

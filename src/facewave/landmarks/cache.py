@@ -42,6 +42,8 @@ def key(clip: Path, fps: float, settings: Landmarks, digest: Callable[[Path], st
     """
     identity: dict[str, object] = {"landmarker": assets.LANDMARKER.sha256, "version": VERSION}
     identity |= {"rate": settings.fps, "max_side": settings.max_side, "whose": settings.whose}
+    if settings.engine != "mediapipe":  # whose keys are older than the choice
+        identity |= {"engine": settings.engine}
     if is_pictures(clip):  # their names give their times
         identity |= {"clip": [(file.name, digest(file)) for file in files_of(clip)], "fps": fps}
     else:

@@ -1,4 +1,4 @@
-"""One clip -> the trajectory of one face: OpenCV decodes, MediaPipe's FaceLandmarker detects.
+"""One clip -> the trajectory of one face: decoded by ``video``, looked at by an engine.
 
 Memory does not grow with the clip: whose face is followed is known only at its end, so all faces go
 to a temporary file until then.
@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewave.errors import native_log_off
-from facewave.landmarks import follow, quality, schema
-from facewave.landmarks.landmarker import Face, Landmarker, Lookout
+from facewave.landmarks import engines, follow, quality, schema
+from facewave.landmarks.engines.engine import Face, Lookout
 from facewave.landmarks.schema import CHUNK, ClipFacts, Trajectory
-from facewave.params import Landmarks
+from facewave.params import EngineName, Landmarks
 from facewave.video import Clip
 
 FACES = 5  # looked for in a clip that shows more than one
@@ -127,14 +127,14 @@ def detect(clip: Path, model: Path, fps: float, settings: Landmarks, faces: int 
     sightings = _Sightings(settings.whose)
     milliseconds, next_look = -1, -math.inf
     # A new landmarker for each clip: it follows faces from frame to frame and cannot be reset.
-    with Landmarker(model.read_bytes(), faces) as landmarker:
+    with engines.get(settings.engine).landmarker(model.read_bytes(), faces) as landmarker:
         for number, time, picture in source.frames(settings.rate):
             count = 0
             if picture is not None:
                 picture = _shrink(picture, settings.max_side)
                 if faces == 1 and time >= next_look:
                     next_look = time + _LOOK_OUT_S
-                    if _lookout(model).several(picture):
+                    if _lookout(model, settings.engine).several(picture):
                         return detect(clip, model, fps, settings, FACES)
                 # The landmarker wants whole, increasing milliseconds.
                 milliseconds = max(milliseconds + 1, round(time * 1000))
@@ -156,8 +156,8 @@ def _shrink(picture: NDArray[np.uint8], side: float | str) -> NDArray[np.uint8]:
 
 
 @cache
-def _lookout(model: Path) -> Lookout:
-    return Lookout(model.read_bytes())
+def _lookout(model: Path, engine: EngineName) -> Lookout:
+    return engines.get(engine).lookout(model.read_bytes())
 
 
 def _facts(source: Clip, times_T: NDArray[np.float64]) -> ClipFacts:

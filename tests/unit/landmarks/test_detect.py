@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import av
 import cv2
 import numpy as np
 import pytest
 
+from facewave.landmarks.engines.engine import Engine
 from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory
 from facewave.video import Clip
 from making import SETTINGS, write_video
@@ -51,9 +52,10 @@ def seen(detecting: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Seen:
         def __init__(self, _: bytes, faces: int) -> None:
             seen.numbers.append(faces)
             seen.marks.clear()
-            self.faces, self.names = faces, ()
+            self.faces = faces
+            self.names: tuple[str, ...] = ()
 
-        def __enter__(self) -> "Landmarker":
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *_: object) -> None: ...
@@ -63,7 +65,7 @@ def seen(detecting: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Seen:
             t = len(seen.marks)
             seen.marks.append(milliseconds)
             count = min(self.faces, seen.faces[t] if t < len(seen.faces) else 1)
-            self.names = NAMES if count else self.names  # type: ignore[assignment]
+            self.names = NAMES if count else self.names
             spread = np.random.default_rng(t).uniform(0.1, 0.3, (478, 3)).astype(np.float32)
             blendshapes, pose = np.full(52, t, np.float32), np.eye(4, dtype=np.float32)
             return [
@@ -76,8 +78,9 @@ def seen(detecting: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Seen:
             seen.looks += 1
             return seen.looks > seen.second
 
-    monkeypatch.setattr(detecting, "Landmarker", Landmarker)
-    monkeypatch.setattr(detecting, "_lookout", lambda _: Lookout())
+    engine = Engine(Landmarker, lambda _: Lookout())
+    monkeypatch.setattr(detecting.engines, "get", lambda _: engine)
+    monkeypatch.setattr(detecting, "_lookout", lambda *_: Lookout())
     return seen
 
 

@@ -9,7 +9,6 @@ import ctypes
 import io
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Self
 
 import mediapipe as mp
@@ -17,14 +16,7 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Face:
-    """One face in one frame: landmarks (478, 3), blendshapes (52,), pose (4, 4), all float32."""
-
-    landmarks_PC: NDArray[np.float32]
-    blendshapes_B: NDArray[np.float32]
-    pose_44: NDArray[np.float32]
+from facewave.landmarks.engines.engine import Face
 
 
 class Landmarker:

@@ -15,7 +15,7 @@ def test_results_from_memory_are_those_of_the_public_call(
 ) -> None:
     from mediapipe.tasks.python.components.containers import category_c
 
-    from facewave.landmarks.landmarker import Landmarker, _native_call
+    from facewave.landmarks.engines.mediapipe import Landmarker, _native_call
 
     frames = Clip(ROOT / "data/raw/demo/clips/3.mp4", fps=25.0).frames(10)
     pictures = [picture for _, _, picture in frames if picture is not None][:6]
