@@ -12,11 +12,13 @@ from rich.markup import escape
 from facewave import params, workspace
 from facewave.errors import UserError
 from facewave.labels import leaks, schema
+from facewave.labels.clips import inspect_clip
 from facewave.labels.collect import Source, present_of, read, sources
 from facewave.labels.corpus import Track
 from facewave.labels.readers import CORPORA, get
 from facewave.params import Dataset
 
+_LOOKED_AT = 20  # clips of each corpus that are opened
 _NAMED = 3  # rows of each problem that are named
 _console = Console(highlight=False, soft_wrap=True)
 
@@ -118,7 +120,9 @@ def _check_source(source: Source, label: str, seed: int) -> bool:
     paths = sound["file_path"].str.removeprefix(source.below and source.below + "/").unique()
     present = present_of(source.entry, paths)
     missing = [path for path in paths if path not in present]
-    complete = bool(present) and not missing
+    looked = [] if source.entry.features else sorted(present)[:_LOOKED_AT]
+    strange = {path: why for path in looked if (why := inspect_clip(root / path).problem)}
+    complete = bool(present) and not missing and not strange
     _mark(
         f"{len(table)} rows; {len(present)} clips are there, {len(missing)} are missing", complete
     )
@@ -126,7 +130,10 @@ def _check_source(source: Source, label: str, seed: int) -> bool:
         where = root / source.entry.features.table if source.entry.features else root
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         _console.print(escape(f"    not in {where}: {', '.join(missing[:_NAMED])}{more}"))
-    elif not present:
+    for path, why in list(strange.items())[:1]:
+        count = f"{len(strange)} of the first {len(looked)} clips cannot be read"
+        _console.print(escape(f"    {count}, such as {path}: {why}"))
+    if not present and not missing:
         _console.print("    no row is usable, so that there is nothing to learn from")
     same = True
     # Nothing was published of a corpus's share in a union, or of a table of one's own.

@@ -374,3 +374,11 @@ def test_rows_left_out_missing_clips_and_nothing_usable_are_red(
     report = command("check", "table", "lost", *OPTIONS)
     assert report.code == 1
     assert report.lines[-1] == "not in lost: 3.mp4, 4.mp4, 5.mp4 and 2 more"
+
+    write_table(tmp_path / "pointers", "1,happy,train\n2,sad,train\n")
+    (tmp_path / "pointers/1.mp4").write_text("version https://git-lfs.github.com/spec/v1\n")
+    report = command("check", "table", "pointers", *OPTIONS)
+    assert report.code == 1
+    assert report.lines[-1].startswith(
+        "1 of the first 2 clips cannot be read, such as 1.mp4: a pointer of Git LFS, not the clip"
+    )
