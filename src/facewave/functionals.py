@@ -70,7 +70,15 @@ def read(root: Path, table: FeatureTable, labels: Collection[str] = ()) -> Funct
             f"{error.filename or path} is not here. Put the table there, or correct root and "
             "features.table of the dataset in params.yaml."
         ) from None
-    except (ValueError, OverflowError, TokenError, csv.Error, pa.ArrowException, OSError) as error:
+    except (
+        ValueError,
+        OverflowError,
+        EOFError,
+        TokenError,
+        csv.Error,
+        pa.ArrowException,
+        OSError,
+    ) as error:
         raise UserError(f"{path} is no readable table ({error}). Write it again.") from None
     named: dict[str, int] = {}
     for row, clip in zip(rows, clips, strict=True):

@@ -15,7 +15,7 @@ KEPT = {
     "videos": (2273,),
     "folders": (634,),
     "tool_tables": (101,),
-    "features": (298,),
+    "features": (298, 20402),
     "settings": (66, 178, 187),
 }
 

@@ -111,6 +111,7 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], FeatureTable]] = {
         {"means.npy": SQUARE.replace(b"}", b" "), "means.txt": "a\nb\n"},
         NPY,
     ),
+    r"means\.npy is no readable table \(No data": ({"means.npy": b"", "means.txt": "a\n"}, NPY),
     r"means\.npy is no readable table \(Python int": (
         {"means.npy": SQUARE.replace(b"(2, 2)", b"(2" + b"9" * 20 + b", 2)"), "means.txt": "a\n"},
         NPY,
