@@ -138,7 +138,9 @@ def test_an_interrupted_run_keeps_what_is_there(
         request.close_connection = True
 
     server.faults["/Video_Speech_Actor_03.zip"] = [cut(50), ctrl_c]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup has it ignored
     code, printed = run("ravdess", "--yes")
+    signal.signal(signal.SIGINT, before)
     assert code == 130
     assert "Ctrl-C stops it; the same command goes on from there" in printed
     folder = project / "data/raw/ravdess"
