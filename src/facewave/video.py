@@ -174,8 +174,12 @@ class Clip:
         if self._ahead is not None:
             ahead, self._ahead = self._ahead, None
             yield ahead
+        is_cut = False
         with suppress(av.FFmpegError):
             for packet in self._packets:
+                if is_cut and not packet.size:  # the end of a file that is cut off, as OpenCV has it
+                    return
+                is_cut = packet.is_corrupt
                 with suppress(av.FFmpegError):
                     yield from packet.decode()
 

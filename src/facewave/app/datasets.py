@@ -131,8 +131,8 @@ def _check_source(source: Source, label: str, seed: int) -> bool:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         _console.print(escape(f"    not in {where}: {', '.join(missing[:_NAMED])}{more}"))
     for path, why in list(strange.items())[:1]:
-        count = f"{len(strange)} of the first {len(looked)} clips cannot be read"
-        _console.print(escape(f"    {count}, such as {path}: {why}"))
+        unread = f"{len(strange)} of the first {len(looked)} clips cannot be read"
+        _console.print(escape(f"    {unread}, such as {path}: {why}"))
     if not present and not missing:
         _console.print("    no row is usable, so that there is nothing to learn from")
     same = True
