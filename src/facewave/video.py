@@ -177,7 +177,7 @@ class Clip:
         is_cut = False
         with suppress(av.FFmpegError):
             for packet in self._packets:
-                if is_cut and not packet.size:  # the end of a file that is cut off, as OpenCV has it
+                if is_cut and not packet.size:  # the file is cut off: its end, as in OpenCV
                     return
                 is_cut = packet.is_corrupt
                 with suppress(av.FFmpegError):
