@@ -40,7 +40,8 @@ FUZZ_INPUTS ?= 3000
 FUZZ_FIRST ?= 0
 
 fuzz: $(BIN)/.ready-dev
-	@FUZZ_INPUTS=$(FUZZ_INPUTS) FUZZ_FIRST=$(FUZZ_FIRST) $(PYTEST) -rP tests/integration/test_fuzz.py
+	@FUZZ_INPUTS=$(FUZZ_INPUTS) FUZZ_FIRST=$(FUZZ_FIRST) $(PYTEST) -rP --hypothesis-profile=search \
+	  tests/integration/test_fuzz.py tests/integration/test_damaged_labels.py
 
 setup: $(BIN)/.ready
 

@@ -18,7 +18,7 @@ from miniatures import CASES, check_damaged, damage, write
 
 @pytest.mark.parametrize(("name", "path"), CASES)
 @settings(
-    max_examples=50,
+    max_examples=50 if settings().derandomize else 1000,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

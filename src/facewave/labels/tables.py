@@ -24,7 +24,7 @@ Row = tuple[int, dict[str, str]]
 
 _SEPARATORS = (",", ";", "\t")
 _BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")  # in a cell: one row, one line
-_ENDS = re.compile(r"\r\n?|\n")
+LINE_ENDS = re.compile(r"\r\n?|\n")
 SHEETS = (".xlsx", ".xls")
 _LARGEST = 2**30  # bytes of a text; FER2013, with its pictures in it, has 0.3 GB
 _LONGEST_HEADER = 2**16  # characters; a field that csv takes has twice as many
@@ -158,7 +158,7 @@ def lines(
         UserError: no such file, not in the encoding, or a line with fewer fields.
     """
     rows = []
-    for number, line in enumerate(_ENDS.split(text(path, encoding)), start=1):
+    for number, line in enumerate(LINE_ENDS.split(text(path, encoding)), start=1):
         if not line.strip():
             continue
         fields = [clean(field) for field in line.strip("\r ").split(separator, count - 1)]
@@ -245,7 +245,7 @@ def real(field: str, what: str) -> float:
 
 def _separator(content: str, needed: Sequence[str]) -> str:
     """The separator with which the header has the needed columns, or else most columns."""
-    header = _ENDS.split(content, maxsplit=1)[0][:_LONGEST_HEADER]
+    header = LINE_ENDS.split(content, maxsplit=1)[0][:_LONGEST_HEADER]
 
     def fit(mark: str) -> tuple[bool, int]:
         names = [clean(name) for name in next(csv.reader([header], delimiter=mark), [])]

@@ -80,7 +80,7 @@ def _folder(root: Path, track: str) -> str:
 
 
 def _video(root: Path, path: Path, part: str, track: str, entry: Dataset) -> Iterator[Record]:
-    header, *lines = tables.text(path).rstrip().split("\n")
+    header, *lines = tables.LINE_ENDS.split(tables.text(path).rstrip())
     names = tuple(name.strip() for name in header.split(","))
     if not re.fullmatch(_HEADERS[track], ",".join(names)) or len(set(names)) < len(names):
         raise UserError(

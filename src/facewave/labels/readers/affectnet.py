@@ -9,6 +9,7 @@ which papers report on, is taken for it.
 
 import math
 import tokenize
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,8 @@ def _of_files(exp: Path, clip: str) -> dict[str, Any]:
 def _number(path: Path) -> float:
     """The one number of a file, perhaps written as text; Unusable is raised for any other."""
     try:
-        with path.open("rb") as file:  # not np.load, which opens archives too
+        # Not np.load, which opens archives too; it warns of headers that Python 2 wrote.
+        with warnings.catch_warnings(action="ignore"), path.open("rb") as file:
             number = float(np.lib.format.read_array(file, allow_pickle=False).item())
     except _DAMAGE:
         number = math.nan

@@ -112,6 +112,13 @@ def test_strange_lines_keep_their_frame(root: Path) -> None:
         assert sound.video_idx == "video5_right/00002"
 
 
+def test_a_damaged_line_end_moves_no_other_frame(root: Path) -> None:
+    path = root / VA / "Validation_Set/video5_right.txt"
+    path.write_bytes(b"valence,arousal\r\n0.5,0.25\r\x0b-0.5,0\r\n0,1\r\n")
+    found = [(record.row, record.valence) for record in read(root, entry())[4:]]
+    assert found == [(2, 0.5), (3, -0.5), (4, 0)]
+
+
 def test_every_nth_frame(root: Path) -> None:
     lines = [f"0.{i},0" for i in range(10)]
     write(root, f"{VA}/Validation_Set/video5_right.txt", "valence,arousal", *lines)

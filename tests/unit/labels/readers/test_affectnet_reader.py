@@ -118,6 +118,10 @@ def test_a_damaged_file_spoils_its_row_alone(root: Path) -> None:
             assert [r.problem for r in records] == [None, None, Reason.BAD_VALUE]
             assert (records[2].word, records[2].valence) == ("", None)
             assert f"9_{kind}.npy" in records[2].note
+        # Python 2 wrote long integers into its headers.
+        number = np.load(io.BytesIO(sound)).item()
+        path.write_bytes(npy([number]).replace(b"(1,), }  ", b"(1L,), } "))
+        assert read(root, entry())[2].problem is None
         path.write_bytes(sound)
     path.unlink()
     assert read(root, entry())[-1].problem == Reason.BAD_VALUE
