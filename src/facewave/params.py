@@ -206,12 +206,13 @@ class Labels:
 
 @dataclass(frozen=True, config=_strict)
 class Landmarks:
-    """Stage extract. ``engine``, ``fps``, ``max_side`` and ``whose`` change what is found."""
+    """Stage extract. ``engine``, ``fps``, ``max_side`` and ``smooth`` change what is found."""
 
     engine: EngineName
     fps: Literal["source"] | Positive
     max_side: Literal["source"] | Annotated[int, Field(ge=64)]
-    whose: Literal["center", "largest", "longest"]
+    smooth: bool
+    whose: Literal["center", "largest", "longest", "all"]
     scheduler: Annotated[str, Field(pattern=r"^(local|(tcp|tls)://.+)$")]
     time_limit_s: Positive
     at_least: dict[Measure, float]

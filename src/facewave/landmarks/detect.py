@@ -1,7 +1,7 @@
-"""One clip -> the trajectory of one face: decoded by ``video``, looked at by an engine.
+"""One clip -> a trajectory of each person in it: decoded by ``video``, looked at by an engine.
 
-Memory does not grow with the clip: whose face is followed is known only at its end, so all faces go
-to a temporary file until then.
+Memory does not grow with the clip: who is who is known only at its end, so all faces go to a
+temporary file until then.
 """
 
 import math
@@ -9,7 +9,6 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewave.errors import native_log_off
-from facewave.landmarks import engines, follow, quality, schema
-from facewave.landmarks.engines.engine import Face, Lookout
+from facewave.landmarks import engines, follow, people, quality, schema
+from facewave.landmarks.engines.engine import Sighting
+from facewave.landmarks.follow import Spot
 from facewave.landmarks.schema import CHUNK, ClipFacts, Trajectory
-from facewave.params import EngineName, Landmarks
+from facewave.params import Landmarks
 from facewave.video import Clip
 
-FACES = 5  # looked for in a clip that shows more than one
-_LOOK_OUT_S = 1.0  # how often a second face is looked for
-_SHARP_S = 0.2  # how often sharpness is measured
+_MEASURE_S = 0.2  # how often a face's sharpness is measured, and how it looks
 _TRUNCATED_BELOW = 0.9  # of what the header promises, which is off by a few frames where sound is
 _IN_MEMORY = 1 << 24  # bytes, 2,700 sightings; more go to a temporary file
 _SIGHTING = np.dtype(  # fields as in a Trajectory
@@ -42,38 +40,57 @@ _SIGHTING = np.dtype(  # fields as in a Trajectory
 class _Sightings:
     """All faces seen in a clip."""
 
-    def __init__(self, rule: str) -> None:
-        self._rule = rule
+    def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
         weakref.finalize(self, self._file.close)
-        self._tracks = follow.Tracks()
-        self._next_sharp = -math.inf
-        self._order: list[tuple[int, int, float]] = []  # row, track, prominence of each
+        self._measure_at: dict[int, float] = {}  # track: when its picture is looked at again
+        self._order: list[tuple[int, int, tuple[float, ...]]] = []  # row, track, prominence
+        self._tracks: dict[int, people.Track] = {}
 
-    def add(self, row: int, time: float, picture: NDArray[np.uint8], faces: list[Face]) -> int:
-        """Store the faces of a frame; return their number, without faces that were found twice."""
+    def add(self, row: int, time: float, picture: NDArray[np.uint8], seen: list[Sighting]) -> None:
+        """Store the faces of a frame."""
         height, width = picture.shape[:2]
-        spots = [quality.spot(face.landmarks_PC, width, height) for face in faces]
-        tracks = self._tracks.place(time, spots)
-        measured = bool(faces) and time >= self._next_sharp
-        if measured:
-            self._next_sharp = time + _SHARP_S
-        for face, spot, track in zip(faces, spots, tracks, strict=True):
-            if track is not None:
-                sharp = quality.sharpness(picture, spot) if measured else math.nan
-                values = (sharp, face.landmarks_PC, face.blendshapes_B, face.pose_44)
-                self._file.write(np.array(values, _SIGHTING).tobytes())
-                prominence = follow.prominence(self._rule, spot, width, height)
-                self._order.append((row, track, prominence))
-        return len(set(tracks) - {None})
+        for track, face in seen:
+            spot = quality.spot(face.landmarks_PC, width, height)
+            sharp = math.nan
+            if measured := time >= self._measure_at.get(track, -math.inf):
+                self._measure_at[track] = time + _MEASURE_S
+                sharp = quality.sharpness(picture, spot)
+            self._follow(track, time, spot, people.looks(picture, spot) if measured else None)
+            values = (sharp, face.landmarks_PC, face.blendshapes_B, face.pose_44)
+            self._file.write(np.array(values, _SIGHTING).tobytes())
+            prominence = tuple(follow.prominence(r, spot, width, height) for r in follow.RULES)
+            self._order.append((row, track, prominence))
 
-    def followed(self, n_frames: int) -> NDArray[np.int64]:
-        """Each frame's sighting of the followed face, -1 for none."""
-        sightings = np.full(n_frames, -1)
-        order = np.array(self._order, [("row", "i8"), ("track", "i8"), ("prominence", "f8")])
-        chosen = np.flatnonzero(follow.followed(order["row"], order["track"], order["prominence"]))
-        sightings[order["row"][chosen]] = chosen
-        return sightings
+    def _follow(
+        self, track: int, time: float, spot: Spot, looks: NDArray[np.float64] | None
+    ) -> None:
+        """Note where a track is, and how it looks, where that was measured."""
+        known = self._tracks.get(track)
+        if known is None:
+            assert looks is not None  # a track's first picture is measured
+            self._tracks[track] = people.Track(time, time, spot, spot, looks, 1)
+            return
+        count, mean = known.count, known.looks
+        if looks is not None:
+            count, mean = count + 1, mean + (looks - mean) / (count + 1)
+        self._tracks[track] = replace(known, end=time, last=spot, looks=mean, count=count)
+
+    def people(self, n_frames: int) -> list[tuple[NDArray[np.int64], dict[str, float]]]:
+        """Each person's sighting in every frame, -1 for none, and how much it counts by each rule.
+
+        There is always one person, who may never be seen.
+        """
+        numbers = dict(zip(self._tracks, people.link(list(self._tracks.values())), strict=True))
+        count = max(numbers.values(), default=0) + 1
+        sightings, sums = np.full((count, n_frames), -1), np.zeros((count, len(follow.RULES)))
+        for at, (row, track, prominence) in enumerate(self._order):
+            sightings[numbers[track], row] = at
+            sums[numbers[track]] += prominence
+        return [
+            (which, dict(zip(follow.RULES, map(float, sums_R.round(6)), strict=True)))
+            for which, sums_R in zip(sightings, sums, strict=True)
+        ]
 
     def read(self, which: NDArray[np.int64]) -> NDArray[Any]:
         """Some sightings, in increasing order and near each other in the file."""
@@ -83,22 +100,22 @@ class _Sightings:
 
 
 @dataclass(frozen=True, eq=False)
-class Detection:
-    """What was seen of a clip."""
+class Person:
+    """A person of a clip."""
 
-    facts: ClipFacts  # with a problem if it cannot be opened or ends too early
-    names: tuple[str, ...]  # of the blendshapes, none if no face was seen
-    _frames: NDArray[Any]  # number, time and faces of each
+    prominence: dict[str, float]  # how much it counts by each rule of landmarks.whose
+    _names: tuple[str, ...]
+    _frames: NDArray[Any]
     _sightings: _Sightings
+    _which: NDArray[np.int64]  # sighting of each frame, -1 for none
 
     def chunks(self) -> Iterator[Trajectory]:
-        """The followed face's trajectory, CHUNK frames at a time."""
-        followed = self._sightings.followed(len(self._frames))
+        """The person's trajectory, CHUNK frames at a time."""
         for start in range(0, len(self._frames), CHUNK):
             part = slice(start, start + CHUNK)
-            which, valid = followed[part], followed[part] >= 0
+            which, valid = self._which[part], self._which[part] >= 0
             chunk = replace(
-                schema.blank(len(which), self.names),
+                schema.blank(len(which), self._names),
                 frames_T=self._frames["number"][part],
                 times_T=self._frames["time"][part],
                 valid_T=valid,
@@ -115,35 +132,46 @@ class Detection:
         return schema.joined(list(self.chunks()))
 
 
-@native_log_off()
-def detect(clip: Path, model: Path, fps: float, settings: Landmarks, faces: int = 1) -> Detection:
-    """Detect the face in the frames of a clip: a video, a picture or a folder of pictures.
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """What was seen of a clip."""
 
-    First as if the clip had a single face, which is fast and smooth; if a second face appears, once
-    more for up to ``FACES`` faces. ``model`` is the landmarker's file, ``fps`` is of pictures.
+    facts: ClipFacts  # with a problem if it cannot be opened or ends too early
+    names: tuple[str, ...]  # of the blendshapes, none if no face was seen
+    people: tuple[Person, ...]  # at least one, who is never seen where there is no face
+
+    def person(self, whose: str) -> Person:
+        """The one who counts most by a rule of landmarks.whose."""
+        return max(self.people, key=lambda person: person.prominence[whose])
+
+
+@native_log_off()
+def detect(clip: Path, model: Path, fps: float, settings: Landmarks) -> Detection:
+    """Follow all faces in a clip: a video, a picture or a folder of pictures.
+
+    ``model`` is the landmarker's file, ``fps`` is of pictures.
     """
     source = Clip(clip, fps)
     frames: list[tuple[int, float, int]] = []  # number, time, faces
-    sightings = _Sightings(settings.whose)
-    milliseconds, next_look = -1, -math.inf
-    # A new landmarker for each clip: it follows faces from frame to frame and cannot be reset.
-    with engines.get(settings.engine).landmarker(model.read_bytes(), faces) as landmarker:
+    sightings, milliseconds = _Sightings(), -1
+    with engines.landmarker(settings.engine, model.read_bytes(), settings.smooth) as landmarker:
         for number, time, picture in source.frames(settings.rate):
-            count = 0
+            seen: list[Sighting] = []
             if picture is not None:
                 picture = _shrink(picture, settings.max_side)
-                if faces == 1 and time >= next_look:
-                    next_look = time + _LOOK_OUT_S
-                    if _lookout(model, settings.engine).several(picture):
-                        return detect(clip, model, fps, settings, FACES)
                 # The landmarker wants whole, increasing milliseconds.
                 milliseconds = max(milliseconds + 1, round(time * 1000))
                 seen = landmarker.look(picture, milliseconds)
-                count = sightings.add(len(frames), time, picture, seen)
-            frames.append((number, time, count))
+                sightings.add(len(frames), time, picture, seen)
+            frames.append((number, time, len(seen)))
     table = np.array(frames, [("number", "i4"), ("time", "f8"), ("faces", "i2")])
     table["time"] -= table["time"][:1]
-    return Detection(_facts(source, table["time"]), landmarker.names, table, sightings)
+    names = landmarker.names
+    seen_people = tuple(
+        Person(prominence, names, table, sightings, which)
+        for which, prominence in sightings.people(len(table))
+    )
+    return Detection(_facts(source, table["time"]), names, seen_people)
 
 
 def _shrink(picture: NDArray[np.uint8], side: float | str) -> NDArray[np.uint8]:
@@ -153,11 +181,6 @@ def _shrink(picture: NDArray[np.uint8], side: float | str) -> NDArray[np.uint8]:
         return picture
     size = [max(1, round(scale * length)) for length in picture.shape[1::-1]]
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-
-
-@cache
-def _lookout(model: Path, engine: EngineName) -> Lookout:
-    return engines.get(engine).lookout(model.read_bytes())
 
 
 def _facts(source: Clip, times_T: NDArray[np.float64]) -> ClipFacts:

@@ -48,6 +48,9 @@ class Tracks:
         return tracks
 
 
+RULES = ("center", "largest", "longest")  # of params.yaml: landmarks.whose
+
+
 def prominence(rule: str, face: Spot, width: int, height: int) -> float:
     """How much a face in a picture of ``width`` x ``height`` pixels counts, in [0, 1].
 

@@ -209,6 +209,8 @@ class Entry:
     row_groups: int  # how many; 0 without frames
     facts: ClipFacts
     measures: dict[str, float]  # of the whole clip (MEASURES); empty in the cache
+    # How much each person of the clip counts by each rule of landmarks.whose (follow.RULES).
+    people: list[dict[str, float]]
 
 
 class ShardWriter(shards.Writer):
@@ -240,9 +242,16 @@ class ShardWriter(shards.Writer):
         columns = [shards.column(values) for values in (*arrays, *trajectory.signals.values())]
         self.add_rows(pa.table(columns, schema=self.schema))
 
-    def end_clip(self, key: str, facts: ClipFacts, measures: dict[str, float]) -> None:
-        """End a clip, of which all chunks have been added; ``measures`` are of the whole clip."""
-        self.end(key, {"facts": asdict(facts), "measures": measures})
+    def end_clip(
+        self,
+        key: str,
+        facts: ClipFacts,
+        measures: dict[str, float],
+        people: Sequence[dict[str, float]] = (),
+    ) -> None:
+        """End a clip, of which all chunks have been added; the rest as in an ``Entry``."""
+        about = {"facts": asdict(facts), "measures": measures, "people": list(people)}
+        self.end(key, about)
 
 
 def shard(
@@ -258,12 +267,13 @@ def write_clip(
     chunks: Iterable[Trajectory],
     names: tuple[str, ...],
     layout: Layout = LANDMARKER,
+    people: Sequence[dict[str, float]] = (),
 ) -> None:
     """Write one clip as a shard of its own, as the cache does; its key is the file's name."""
     with shard(path, names, layout) as writer:
         for chunk in chunks:
             writer.add(chunk)
-        writer.end_clip(path.stem, facts, {})
+        writer.end_clip(path.stem, facts, {}, people)
 
 
 def entries(path: Path) -> list[Entry]:
@@ -273,6 +283,7 @@ def entries(path: Path) -> list[Entry]:
             *(entry.key, entry.row_group, entry.row_groups),
             ClipFacts(**entry.about["facts"]),
             entry.about["measures"],
+            entry.about.get("people", []),
         )
         for entry in shards.entries(path, FORMAT)
     ]

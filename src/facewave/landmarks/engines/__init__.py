@@ -1,15 +1,18 @@
-"""Engines: what finds faces and their landmarks in pictures, and which one params.yaml names."""
+"""Engines: what follows the faces of a clip and finds their landmarks; params.yaml names one."""
 
-from facewave.landmarks.engines.engine import Engine
+from facewave.landmarks.engines.engine import Landmarker
 from facewave.params import EngineName
 
 
-def get(name: EngineName) -> Engine:
-    """The engine of this name; its libraries are loaded now."""
+def landmarker(name: EngineName, model: bytes, smooth: bool) -> Landmarker:
+    """The engine of this name for one clip; ``model`` is the content of the landmarker's file.
+
+    ``smooth`` is whether points are smoothed over time, which MediaPipe's always are.
+    """
     if name == "litert":
         from facewave.landmarks.engines import litert
 
-        return Engine(litert.Landmarker, litert.Lookout)
+        return litert.Landmarker(model, smooth)
     from facewave.landmarks.engines import mediapipe
 
-    return Engine(mediapipe.Landmarker, mediapipe.Lookout)
+    return mediapipe.Landmarker(model)

@@ -12,19 +12,28 @@ from scipy.special import expit
 
 SIDE = 128  # pixels that the detector sees
 _GRIDS = ((16, 2), (8, 6))  # cells a side, anchors a cell: strides 8, and three times 16; two each
+VALUES = 16  # that it tells of each anchor
 _LEAST_SCORE = 0.5  # min_detection_confidence
+_OVERLAP = 0.5  # of two boxes of one face: face_detector_graph_options.proto
 
 
 class Detections(NamedTuple):
     """Faces, the best first.
 
     Attributes:
+        scores_N: how sure it is of the best box of each, in [0, 1].
         boxes_N4: left, top, right, bottom.
         points_NKC: eyes (the picture's left one first), nose, mouth, ears, (N, 6, 2).
     """
 
+    scores_N: NDArray[np.float32]
     boxes_N4: NDArray[np.float32]
     points_NKC: NDArray[np.float32]
+
+
+def values(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What the detector takes for a picture (128, 128, 3): levels in [-1, 1] (its metadata)."""
+    return picture.astype(np.float32) * np.float32(2 / 255) - 1
 
 
 def anchors() -> NDArray[np.float32]:
@@ -41,11 +50,11 @@ _ANCHORS = anchors()
 
 
 def decode(
-    answers_NV: NDArray[np.float32], logits_N: NDArray[np.float32], overlap: float
+    answers_NV: NDArray[np.float32], logits_N: NDArray[np.float32]
 ) -> Detections:
     """The faces in the detector's answer: 896 boxes of 16 numbers each, and their scores' logits.
 
-    Boxes that overlap by more than ``overlap`` become one, the mean weighted by their scores.
+    Boxes that overlap by more than a half become one, the mean weighted by their scores.
     (tensors_to_detections_calculator.cc, non_max_suppression_calculator.cc.)
     """
     scores = expit(logits_N)
@@ -57,14 +66,16 @@ def decode(
     half = values[:, 2:4] / 2
     points = (values[:, 4:].reshape(-1, 6, 2) + _ANCHORS[order][:, None]).reshape(-1, 12)
     table = np.concatenate([centres - half, centres + half, points], axis=1)
-    merged = []
+    merged, best = [], []
     while len(table):
-        same = _overlaps(table[0, :4], table[:, :4]) > overlap
+        same = _overlaps(table[0, :4], table[:, :4]) > _OVERLAP
         same[0] = True  # a box without an area overlaps nothing
+        best.append(scores[0])
         merged.append(np.average(table[same], axis=0, weights=scores[same]))
         table, scores = table[~same], scores[~same]
     faces = np.array(merged, np.float32).reshape(-1, 16)
-    return Detections(faces[:, :4], faces[:, 4:].reshape(-1, 6, 2))
+    scores_N = np.array(best, np.float32)
+    return Detections(scores_N, faces[:, :4], faces[:, 4:].reshape(-1, 6, 2))
 
 
 def _overlaps(box: NDArray[np.float32], boxes_N4: NDArray[np.float32]) -> NDArray[np.float32]:

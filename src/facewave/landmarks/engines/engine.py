@@ -1,6 +1,5 @@
-"""What every engine has: something that follows faces, and something that looks for a second."""
+"""What every engine has: something that follows the faces of a clip, picture by picture."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self
 
@@ -17,8 +16,21 @@ class Face:
     pose_44: NDArray[np.float32]
 
 
+class Sighting(NamedTuple):
+    """A face in a frame.
+
+    Attributes:
+        track: what follows it without a break; another face, or the same after a break, has
+            another number.
+        face: as it is seen.
+    """
+
+    track: int
+    face: Face
+
+
 class Landmarker(Protocol):
-    """Follows faces through one clip; use it in a ``with`` block.
+    """Follows the faces of one clip; use it in a ``with`` block.
 
     ``names`` has the blendshapes' names, once a face was seen.
     """
@@ -29,26 +41,6 @@ class Landmarker(Protocol):
 
     def __exit__(self, *_: object) -> None: ...
 
-    def look(self, picture: NDArray[np.uint8], milliseconds: int) -> list[Face]:
+    def look(self, picture: NDArray[np.uint8], milliseconds: int) -> list[Sighting]:
         """The faces in a picture (height, width, 3), RGB; ``milliseconds`` must increase."""
         ...
-
-
-class Lookout(Protocol):
-    """Tells whether a picture shows more than one face; one instance serves all clips."""
-
-    def several(self, picture: NDArray[np.uint8]) -> bool:
-        """Whether a picture (height, width, 3), RGB, shows two faces or more."""
-        ...
-
-
-class Engine(NamedTuple):
-    """Both, made of the landmarker's file as bytes.
-
-    Attributes:
-        landmarker: of the file, and how many faces it follows at most.
-        lookout: of the file.
-    """
-
-    landmarker: Callable[[bytes, int], Landmarker]
-    lookout: Callable[[bytes], Lookout]

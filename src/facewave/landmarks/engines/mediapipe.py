@@ -1,4 +1,6 @@
-"""MediaPipe's FaceLandmarker in VIDEO mode, its results read as arrays.
+"""The engine ``mediapipe``, the reference: MediaPipe's FaceLandmarker following a single face.
+
+In VIDEO mode, its results read as arrays. Of several faces it takes one, and says nothing of others.
 
 The public call makes a Python object of each of 478 points and 52 blendshapes in every frame, which
 takes a tenth to a fifth of its time. Here the same native call is made and its result copied from
@@ -6,8 +8,6 @@ memory. Where MediaPipe's private names for that are missing, the public call do
 """
 
 import ctypes
-import io
-import zipfile
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -16,27 +16,27 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
-from facewave.landmarks.engines.engine import Face
+from facewave.landmarks.engines.engine import Face, Sighting
 
 
 class Landmarker:
-    """Follows up to ``faces`` faces through one clip; use it in a ``with`` block.
+    """Follows one face of a clip, as ``engine.Landmarker`` says.
 
-    ``model`` is its file's bytes, as native code opens paths of its own; ``names`` has the
-    blendshapes' names, once a face was seen.
+    ``model`` is its file's bytes, as native code opens paths of its own.
     """
 
-    def __init__(self, model: bytes, faces: int) -> None:
+    def __init__(self, model: bytes) -> None:
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=model),
             running_mode=vision.RunningMode.VIDEO,
-            num_faces=faces,
+            num_faces=1,
             output_face_blendshapes=True,
             output_facial_transformation_matrixes=True,
         )
         self._inner = vision.FaceLandmarker.create_from_options(options)
         self._native = _native_call(self._inner)
         self.names: tuple[str, ...] = ()
+        self._track = 0
 
     def __enter__(self) -> Self:
         return self
@@ -44,8 +44,13 @@ class Landmarker:
     def __exit__(self, *_: object) -> None:
         self._inner.close()
 
-    def look(self, picture: NDArray[np.uint8], milliseconds: int) -> list[Face]:
-        """The faces in a picture (height, width, 3), RGB; ``milliseconds`` must increase."""
+    def look(self, picture: NDArray[np.uint8], milliseconds: int) -> list[Sighting]:
+        """The face in a picture (height, width, 3), RGB, if any; ``milliseconds`` must increase."""
+        faces = self._detect(picture, milliseconds)
+        self._track += not faces
+        return [Sighting(self._track, face) for face in faces]
+
+    def _detect(self, picture: NDArray[np.uint8], milliseconds: int) -> list[Face]:
         image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
         if self._native and self.names:
             return self._native(image, milliseconds)
@@ -112,30 +117,3 @@ def _reader(structure: Any, offset: int, width: int) -> Callable[[Any, int], NDA
         return np.frombuffer(memory.from_address(address), layout)["v"].copy()
 
     return read
-
-
-class Lookout:
-    """Tells whether a picture shows more than one face; one instance serves all clips.
-
-    The landmarker's own face detector looks first, at a fifth of the landmarker's cost; what it
-    takes for a second face must then have landmarks too, which hands do not.
-    """
-
-    def __init__(self, model: bytes) -> None:
-        # The landmarker's file is a zip archive.
-        detector = zipfile.ZipFile(io.BytesIO(model)).read("face_detector.tflite")
-        self._detector = vision.FaceDetector.create_from_options(
-            vision.FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=detector))
-        )
-        self._landmarker = vision.FaceLandmarker.create_from_options(
-            vision.FaceLandmarkerOptions(
-                base_options=BaseOptions(model_asset_buffer=model), num_faces=2
-            )
-        )
-
-    def several(self, picture: NDArray[np.uint8]) -> bool:
-        """Whether a picture (height, width, 3), RGB, shows two faces or more."""
-        image = mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)
-        if len(self._detector.detect(image).detections) < 2:
-            return False
-        return len(self._landmarker.detect(image).face_landmarks) > 1

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _MARGIN = 1.5  # face_detector_graph.cc and face_landmarks_detector_graph.cc: scale_x, scale_y
+_STRIDE = 2 / 3  # of tiles, as a share of their side
+_SAME = 0.4  # faces' widths
 _EYES = (33, 263)  # outer corners, of the mesh: face_landmarks_detector_graph.cc
 
 
@@ -58,10 +60,38 @@ class Region:
         return np.concatenate([flat, depth], axis=1).astype(np.float32)
 
 
-def whole(width: int, height: int) -> Region:
-    """The smallest upright square with all of a picture in its middle."""
+    def within(self, view: "Region") -> "Region":
+        """Where a region of a square ``view``, in shares of its side, is in the picture."""
+        x, y = view.matrix(1) @ (self.x, self.y, 1)
+        side = view.width
+        return Region(x, y, side * self.width, side * self.height, self.angle + view.angle)
+
+
+def whole(width: int, height: int, angle: float = 0.0) -> Region:
+    """The smallest square with all of a picture in its middle, turned by a quarter or not at all."""
     side = max(width, height)
-    return Region(width / 2, height / 2, side, side)
+    return Region(width / 2, height / 2, side, side, angle)
+
+
+def views(width: int, height: int) -> list[list[Region]]:
+    """Squares of a picture in which faces are looked for, level by level.
+
+    The detector finds faces that take an eighth or more of what it sees, and are upright. So after
+    the whole picture come its three turns, then tiles of its shorter side, of half and of a
+    quarter of that, which overlap by at least a third.
+    """
+    levels = [[whole(width, height)], [whole(width, height, k * math.pi / 2) for k in (1, 2, 3)]]
+    for parts in (1, 2, 4):
+        side = min(width, height) / parts
+        xs, ys = (_spread(length, side) for length in (width, height))
+        levels.append([Region(x, y, side, side) for y in ys for x in xs])
+    return levels
+
+
+def _spread(length: float, side: float) -> NDArray[np.float64]:
+    """The middles of tiles of one side that cover a length."""
+    count = 1 + math.ceil(max(0.0, length - side) / (_STRIDE * side))
+    return np.linspace(side / 2, length - side / 2, count) if count > 1 else np.array([length / 2])
 
 
 def of_detection(box: NDArray[np.float32], points_KC: NDArray[np.float32]) -> Region:
@@ -80,29 +110,10 @@ def of_landmarks(points_PC: NDArray[np.float32]) -> Region:
     return Region(float(left + right) / 2, float(top + bottom) / 2, side, side, angle)
 
 
-def overlap(one: Region, other: Region) -> float:
-    """Intersection over union of two regions, as if both were upright."""
-    sides = [
-        min(a + b / 2, c + d / 2) - max(a - b / 2, c - d / 2)
-        for a, b, c, d in (
-            (one.x, one.width, other.x, other.width),
-            (one.y, one.height, other.y, other.height),
-        )
-    ]
-    shared = max(0.0, sides[0]) * max(0.0, sides[1])
-    return shared / (one.width * one.height + other.width * other.height - shared)
-
-
-def associate(tracked: list[Region], detected: list[Region], least: float) -> list[Region]:
-    """Tracked and detected regions; of two that overlap by more than ``least``, the later one.
-
-    (association_calculator.h.)
-    """
-    kept: list[Region] = []
-    for region in [*tracked, *detected]:
-        kept = [other for other in kept if overlap(region, other) <= least]
-        kept.append(region)
-    return kept
+def same(one: Region, other: Region) -> bool:
+    """Whether two regions are of one face: no two faces of a picture are nearer to each other."""
+    near = _SAME / _MARGIN * min(one.width, other.width)
+    return math.hypot(one.x - other.x, one.y - other.y) < near
 
 
 def _angle(start: NDArray[np.float32], end: NDArray[np.float32]) -> float:

@@ -1,0 +1,234 @@
+"""The graph between the models: where faces are looked for, and how each is followed.
+
+A face is looked for where its landmarks were in the frame before. Where nobody is followed the
+detector runs, and while somebody is, it looks for others now and then. A single face comes out as
+from MediaPipe's FaceLandmarker in VIDEO mode: which model sees what follows
+face_landmarker_graph.cc and face_landmarks_detector_graph.cc of MediaPipe 0.10.35; the modules
+beside this one have the parts. What MediaPipe does not do: every face is followed and smoothed for
+itself; small and turned faces are searched for (``views``); a cut ends all tracks.
+
+The models are not called here. The tracker is a generator that yields requests and is sent their
+answers, so that the same code serves one clip, and many whose requests are answered together.
+"""
+
+from collections.abc import Generator, Sequence
+from typing import Literal, NamedTuple, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from facewave.landmarks.engines import cuts, detector, geometry, regions
+from facewave.landmarks.engines.engine import Face, Sighting
+from facewave.landmarks.engines.regions import Region
+from facewave.landmarks.engines.smoothing import OneEuro
+
+ModelName = Literal["detector", "landmarks", "blendshapes"]
+_SIDE = 256  # pixels that the landmark model sees
+_LEAST_PRESENCE = 0.5  # min_face_presence_confidence: FaceLandmarkerOptions
+_SURE, _SURE_PRESENCE = 0.7, 0.9  # scores of a face that is one of several, or was searched for
+_MOST = 5  # faces that are followed at a time
+_LOOK_MS, _SOON_MS = 500, 100  # between two looks for more faces; the latter after a loss,
+_LOSS_MS = 2000  # for so long
+_VIEWS_MS = 40  # the same for each view of a search, which then costs a fifth of following a face
+_LARGE = 8  # views: more are not worth a look soon after a loss
+_POINTS = np.array([
+    0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66,
+    67, 70, 78, 80, 81, 82, 84, 87, 88, 91, 93, 95, 103, 105, 107, 109, 127, 132, 133, 136, 144,
+    145, 146, 148, 149, 150, 152, 153, 154, 155, 157, 158, 159, 160, 161, 162, 163, 168, 172, 173,
+    176, 178, 181, 185, 191, 195, 197, 234, 246, 249, 251, 263, 267, 269, 270, 276, 282, 283, 284,
+    285, 288, 291, 293, 295, 296, 297, 300, 308, 310, 311, 312, 314, 317, 318, 321, 323, 324, 332,
+    334, 336, 338, 356, 361, 362, 365, 373, 374, 375, 377, 378, 379, 380, 381, 382, 384, 385, 386,
+    387, 388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466, 468, 469, 470, 471, 472, 473,
+    474, 475, 476, 477,
+])  # fmt: skip
+"""The points that blendshapes are told from: face_blendshapes_graph.cc."""
+NAMES = (
+    "_neutral", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft",
+    "browOuterUpRight", "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft",
+    "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight",
+    "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft",
+    "eyeSquintRight", "eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft", "jawOpen", "jawRight",
+    "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight",
+    "mouthFunnel", "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft",
+    "mouthPressRight", "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper",
+    "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft",
+    "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft", "noseSneerRight",
+)  # fmt: skip
+"""The blendshapes, in the model's order: face_blendshapes_graph.cc."""
+
+
+class Request(NamedTuple):
+    """What a model is asked: n inputs (n, ...) at a time."""
+
+    model: ModelName
+    inputs: NDArray[np.float32]
+
+
+T = TypeVar("T")
+# Yields requests, is sent the model's outputs, each (n, values), and returns something in the end.
+Asking = Generator[Request, list[NDArray[np.float32]], T]
+
+
+class _Track:
+    """One face from frame to frame."""
+
+    def __init__(self, number: int, region: Region) -> None:
+        self.number, self.region = number, region
+        self.smooth = OneEuro()
+
+
+class Tracker:
+    """Follows the faces of one clip.
+
+    Args:
+        canonical: the standard face, to which the pose is relative.
+        smooth: whether points are smoothed over time, as MediaPipe's are.
+    """
+
+    def __init__(self, canonical: geometry.Canonical, smooth: bool) -> None:
+        self._canonical, self._smooth = canonical, smooth
+        self._cuts = cuts.Cuts()
+        self._tracks: list[_Track] = []
+        self._count = 0  # of tracks so far
+        self._level = 0  # of ``regions.views``, at which the last face was found
+        self._look_at = self._search_at = 0  # milliseconds
+        self._searched_at = self._lost_at = -_LOSS_MS
+
+    def look(self, picture: NDArray[np.uint8], milliseconds: int) -> Asking[list[Sighting]]:
+        """The faces in a picture (height, width, 3), RGB; ``milliseconds`` must increase."""
+        followed = len(self._tracks)
+        if self._cuts.between(picture):
+            self._tracks = []
+        seen = yield from _landmarks(picture, [track.region for track in self._tracks])
+        points = {
+            track: points_PC
+            for track, (points_PC, presence) in zip(self._tracks, seen, strict=True)
+            if presence > _LEAST_PRESENCE
+        }
+        self._drop_doubles(points)
+        if len(points) < followed:
+            self._look_at = self._lost_at = milliseconds
+            self._search_at = min(self._search_at, self._searched_at + _LOOK_MS)
+        if not points or milliseconds >= self._look_at:
+            found = yield from self._find(picture, milliseconds, list(points))
+            points |= found
+        self._tracks = list(points)
+        for track, points_PC in points.items():
+            track.region = regions.of_landmarks(points_PC)
+            if self._smooth:
+                points[track] = track.smooth(points_PC, milliseconds)
+        return (yield from self._describe(points, *picture.shape[1::-1]))
+
+    def _drop_doubles(self, points: dict[_Track, NDArray[np.float32]]) -> None:
+        """Keep one of two tracks that have run into the same face, as a new one.
+
+        Which of the two faces that met it is, their tracks cannot tell.
+        """
+        tracks = list(points)
+        spots = [regions.of_landmarks(points[track]) for track in tracks]
+        for i, track in enumerate(tracks):
+            if any(regions.same(spots[i], spots[j]) for j in range(i) if tracks[j] in points):
+                del points[track]
+                for j in range(i):
+                    if tracks[j] in points and regions.same(spots[i], spots[j]):
+                        tracks[j].number = self._new()
+
+    def _new(self) -> int:
+        self._count += 1
+        return self._count - 1
+
+    def _find(
+        self, picture: NDArray[np.uint8], milliseconds: int, tracks: Sequence[_Track]
+    ) -> Asking[dict[_Track, NDArray[np.float32]]]:
+        """Faces that are not followed yet, and their points.
+
+        While somebody is followed, at the level where the last face was found. While nobody is, in
+        the whole picture, and now and then at all levels until there is a face.
+        """
+        levels = regions.views(picture.shape[1], picture.shape[0])
+        level = min(self._level, len(levels) - 1)
+        if tracks:
+            views = levels[level]
+            soon = milliseconds < self._lost_at + _LOSS_MS and len(views) <= _LARGE
+            wait = _SOON_MS if soon else max(_LOOK_MS, _VIEWS_MS * len(views))
+            self._look_at = milliseconds + wait
+            return (yield from self._detect(picture, views, tracks, sure=True))
+        found = yield from self._detect(picture, levels[0], (), sure=False)
+        self._level = 0
+        if not found and milliseconds >= self._search_at:
+            for self._level in range(1, len(levels)):
+                found = yield from self._detect(picture, levels[self._level], (), sure=True)
+                if found:
+                    break
+            self._searched_at = milliseconds
+            self._search_at = milliseconds + _VIEWS_MS * sum(map(len, levels))
+        self._look_at = milliseconds + _LOOK_MS
+        return found
+
+    def _detect(
+        self,
+        picture: NDArray[np.uint8],
+        views: Sequence[Region],
+        tracks: Sequence[_Track],
+        *,
+        sure: bool,
+    ) -> Asking[dict[_Track, NDArray[np.float32]]]:
+        """Faces in some views of the picture that no track has; only ``sure`` ones, or any."""
+        values = [detector.values(view.cut(picture, detector.SIDE, cv2.BORDER_CONSTANT))
+                  for view in views]  # fmt: skip
+        answers, logits = yield Request("detector", np.stack(values))
+        candidates: list[tuple[float, Region]] = []
+        for view, boxes, scores in zip(views, answers, logits, strict=True):
+            found = detector.decode(boxes.reshape(-1, detector.VALUES), scores)
+            candidates += [
+                (score, regions.of_detection(box, points_KC).within(view))
+                for score, box, points_KC in zip(*found, strict=True)
+                if score >= _SURE or not sure
+            ]
+        taken = [track.region for track in tracks]
+        places: list[Region] = []
+        for _, region in sorted(candidates, key=lambda candidate: -candidate[0]):
+            if not any(regions.same(region, other) for other in (*taken, *places)):
+                places.append(region)
+        seen = yield from _landmarks(picture, places[: _MOST - len(tracks)])
+        found_points: dict[_Track, NDArray[np.float32]] = {}
+        for i, (points_PC, presence) in enumerate(seen):
+            needed = _SURE_PRESENCE if sure or i else _LEAST_PRESENCE
+            spot = regions.of_landmarks(points_PC)
+            others = (*taken, *(track.region for track in found_points))
+            if presence > needed and not any(regions.same(spot, other) for other in others):
+                found_points[_Track(self._new(), spot)] = points_PC
+        return found_points
+
+    def _describe(
+        self, points: dict[_Track, NDArray[np.float32]], width: int, height: int
+    ) -> Asking[list[Sighting]]:
+        """Sightings of faces with these points, in pixels; a face too small for a pose is none."""
+        if not points:
+            return []
+        inputs = np.stack([points_PC[_POINTS, :2] for points_PC in points.values()])
+        (blendshapes_NB,) = yield Request("blendshapes", inputs)
+        sightings = []
+        for (track, points_PC), blendshapes_B in zip(points.items(), blendshapes_NB, strict=True):
+            landmarks_PC = (points_PC / np.array([width, height, width])).astype(np.float32)
+            pose_44 = geometry.pose(landmarks_PC, width, height, self._canonical)
+            if pose_44 is not None:
+                sightings.append(Sighting(track.number, Face(landmarks_PC, blendshapes_B, pose_44)))
+        return sightings
+
+
+def _landmarks(
+    picture: NDArray[np.uint8], places: Sequence[Region]
+) -> Asking[list[tuple[NDArray[np.float32], float]]]:
+    """The points (478, 3), in pixels, of what is in each place, and how sure it is a face."""
+    if not places:
+        return []
+    cut = [place.cut(picture, _SIDE, cv2.BORDER_REPLICATE) for place in places]
+    points, presence, _ = yield Request("landmarks", np.stack(cut) * np.float32(1 / 255))
+    aspect = picture.shape[1] / picture.shape[0]
+    return [
+        (place.project(points_V.reshape(-1, 3), _SIDE, aspect), float(expit(logit.item())))
+        for place, points_V, logit in zip(places, points, presence, strict=True)
+    ]

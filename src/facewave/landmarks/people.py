@@ -1,0 +1,105 @@
+"""People: which tracks of a clip are one person's. Pure.
+
+A track follows a face without a break. Where it ends (the face is turned away or covered, leaves,
+or meets another) and one begins later, both may be of the same person: told by how much their
+pictures look alike, and where they were. Two tracks in one frame are two people.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facewave.landmarks.follow import Spot
+
+_AROUND = 0.8  # sizes of the face to each side of its centre: hair and collar are in it
+_BINS = (12, 6, 6)  # of hue, saturation and brightness
+_GREYISH = 25  # levels of saturation, of 255, below which a hue is noise
+_UNLIKE = 0.55  # Hellinger distance of pictures of two people, at least
+_NEAR = 0.15  # what is taken off the distance of tracks that go on where another ended
+_SOON_S = 1.0  # within this time,
+_REACH = 1.0  # and within so many sizes of the face
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """What was seen of one track.
+
+    Attributes:
+        start, end: seconds of its first and last sighting.
+        first, last: where the face was then.
+        looks: the mean of its pictures' ``looks``.
+        count: of its sightings.
+    """
+
+    start: float
+    end: float
+    first: Spot
+    last: Spot
+    looks: NDArray[np.float64]
+    count: int
+
+
+def looks(picture: NDArray[np.uint8], face: Spot) -> NDArray[np.float64]:
+    """The colours in and around a face in a picture (height, width, 3), RGB, as shares.
+
+    Zeros of a face outside the picture.
+    """
+    half = _AROUND * face.size
+    rows = slice(max(0, round(face.y - half)), max(0, round(face.y + half)))
+    columns = slice(max(0, round(face.x - half)), max(0, round(face.x + half)))
+    if not picture[rows, columns].size:
+        return np.zeros(math.prod(_BINS))
+    step = max(1, round(face.size / 64))
+    hsv = cv2.cvtColor(picture[rows, columns][::step, ::step], cv2.COLOR_RGB2HSV)
+    hsv[..., 0][hsv[..., 1] < _GREYISH] = 0
+    histogram = cv2.calcHist([hsv], [0, 1, 2], None, list(_BINS), [0, 180, 0, 256, 0, 256])
+    return histogram.ravel().astype(float) / histogram.sum()
+
+
+def link(tracks: Sequence[Track]) -> list[int]:
+    """The person of each track, numbered from 0 in the order of their first sightings.
+
+    Agglomerative clustering with average linkage of the Hellinger distances of their looks: the two
+    most alike that are never seen together become one, as long as there are any.
+    """
+    n = len(tracks)
+    people = {i: [i] for i in range(n)}
+    apart = np.full((n, n), np.inf)  # of people, by their first tracks
+    for i in range(n):
+        for j in range(i):
+            apart[i, j] = apart[j, i] = _apart(tracks[i], tracks[j])
+    together = np.isinf(apart)
+    while n > 1:
+        i, j = sorted(divmod(int(np.argmin(apart)), n))
+        if apart[i, j] > _UNLIKE:
+            break
+        a, b = (sum(tracks[k].count for k in people[which]) for which in (i, j))
+        merged = (a * apart[i] + b * apart[j]) / (a + b)
+        together[i] |= together[j]
+        merged[together[i]] = np.inf
+        apart[i], apart[:, i] = merged, merged
+        apart[j] = apart[:, j] = apart[i, i] = np.inf
+        together[:, i] = together[i]
+        people[i] += people.pop(j)
+    numbers = [0] * n
+    for number, members in enumerate(sorted(people.values(), key=min)):
+        for k in members:
+            numbers[k] = number
+    return numbers
+
+
+def _apart(one: Track, other: Track) -> float:
+    """How unlike two tracks are, 0 to 1; infinite if they are seen at the same time."""
+    before, after = sorted((one, other), key=lambda track: track.start)
+    if after.start <= before.end:
+        return math.inf
+    distance = math.sqrt(max(0.0, 1 - float(np.sqrt(one.looks * other.looks).sum())))
+    size = max(min(before.last.size, after.first.size), 1e-9)
+    move = math.hypot(after.first.x - before.last.x, after.first.y - before.last.y) / size
+    if after.start - before.end <= _SOON_S and move <= _REACH:
+        distance -= _NEAR
+    return distance
