@@ -1,7 +1,8 @@
 """Stage extract: ``python -m facewave.landmarks DATASET``.
 
 Reads   data/labels/<dataset>.csv, the clips, and data/trajectories/<dataset>/ if it exists
-Writes  data/landmarks/<dataset>/       shards and their index (landmarks/schema.py)
+Writes  data/landmarks/<dataset>/       shards and their index (landmarks/schema.py); of
+                                        landmarks.whose: all the other people's, too (people.csv)
         metrics/extract/<dataset>.json  clips, frames, measures, every excluded clip with its reason
         metrics/extract/<dataset>.csv   the measures of every clip
         metrics/extract/<dataset>.png   the worst clip by each measure
@@ -50,7 +51,7 @@ def main(name: str) -> None:
             keys = dict(zip(files, ensured.keys, strict=True))
             require_finished(ensured.problems, {key: path for path, key in keys.items()})
             keyed = rows.assign(key=rows["file_path"].map(keys))
-            return ensured, shards.index(keyed, folder, limits, ensured.problems)
+            return ensured, shards.index(keyed, folder, limits, ensured.problems, ensured.others)
 
         ensured, index = mended(extract)
     _write_metrics(dataset, index)

@@ -1,17 +1,21 @@
 """All detections, kept under a hash of the clip's bytes, the landmarker and the settings.
 
-One small parquet file per clip, in a folder of the user's own that all checkouts and experiments
-share, so a clip is never detected twice. ``FACEWAVE_CACHE`` moves the folder.
+One small parquet file per clip and person, in a folder of the user's own that all checkouts and
+experiments share, so a clip is never detected twice. The clip's key names the file of the first
+person seen, ``KEY-1`` and so on those of the others; each file says how much every person counts,
+so that whose trajectory is wanted is no matter of detection. ``FACEWAVE_CACHE`` moves the folder.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 from facewave import assets
 from facewave.files import cache_folder, sha256
+from facewave.landmarks import follow
 from facewave.landmarks.schema import (
     Entry,
     chunks,
@@ -25,7 +29,7 @@ from facewave.pictures import files_of, is_pictures
 from facewave.shards import DamagedError
 
 TRACKS_VERSION = 1  # the same of landmarks/tools/ and tracks.py
-VERSION = 3  # of what detect.py returns and how it is stored: raise it when either changes
+VERSION = 4  # of what detect.py returns and how it is stored: raise it when either changes
 _HALF = 32  # digits of a key
 
 
@@ -35,15 +39,14 @@ def folder() -> Path:
 
 
 def key(clip: Path, fps: float, settings: Landmarks, digest: Callable[[Path], str] = sha256) -> str:
-    """The name under which the trajectory of a clip (a video or pictures) is kept.
+    """The name under which the first person's trajectory of a clip (a video or pictures) is kept.
 
     It depends on ``fps``, for pictures, on the settings that change what is detected, and on the
     ``digest`` (SHA-256) of each file.
     """
     identity: dict[str, object] = {"landmarker": assets.LANDMARKER.sha256, "version": VERSION}
-    identity |= {"rate": settings.fps, "max_side": settings.max_side, "whose": settings.whose}
-    if settings.engine != "mediapipe":  # whose keys are older than the choice
-        identity |= {"engine": settings.engine}
+    identity |= {"rate": settings.fps, "max_side": settings.max_side}
+    identity |= {"engine": settings.engine, "smooth": settings.smooth}
     if is_pictures(clip):  # their names give their times
         identity |= {"clip": [(file.name, digest(file)) for file in files_of(clip)], "fps": fps}
     else:
@@ -68,17 +71,34 @@ def has(name: str) -> bool:
     return bool(entries(place(name)))
 
 
-def fill(shards: Path, wanted: set[str]) -> set[str]:
-    """Copy the wanted clips of a folder of shards into the cache; return their keys."""
-    filled = set()
+def of_person(name: str, number: int) -> str:
+    """The name of a clip's person; the first is number 0."""
+    return f"{name}-{number}" if number else name
+
+
+def people(first: Path, whose: str) -> list[str]:
+    """The names of the people of a clip whom a rule chooses; [] if not all of them are cached.
+
+    ``first`` is the place of the clip's first person; ``follow.chosen`` has the order.
+    """
+    others = (file for file in first.parent.glob(f"{first.stem}-*.parquet"))
+    known = next((entry for file in chain([first], others) for entry in entries(file)), None)
+    numbers = follow.chosen(known.people, whose) if known else []
+    names = [of_person(first.stem, number) for number in numbers]
+    return names if all(entries(first.with_stem(name)) for name in names) else []
+
+
+def fill(shards: Path, wanted: set[str]) -> None:
+    """Copy the wanted clips of a folder of shards into the cache."""
     for file in sorted(shards.glob("part-*.parquet")):
         for entry in entries(file):
-            if entry.key in wanted and _copied(file, entry, entry.key):
-                filled.add(entry.key)
-    return filled
+            if entry.key.split("-")[0] in wanted and not has(entry.key):
+                _copied(file, entry, entry.key)
 
 
-def take(packs: Sequence[Path], wanted: set[str], digest: Callable[[Path], str]) -> dict[str, str]:
+def take(
+    packs: Sequence[Path], wanted: set[str], whose: str, digest: Callable[[Path], str]
+) -> dict[str, str]:
     """Copy the wanted clips that packs hold into the cache, each under a key of its own.
 
     Whoever made a pack could write anything into it. So the key keeps its first half, which says of
@@ -92,7 +112,8 @@ def take(packs: Sequence[Path], wanted: set[str], digest: Callable[[Path], str])
     for file in (file for pack in packs for file in sorted(pack.glob("part-*.parquet"))):
         for entry in entries(file):
             name = names.get(entry.key[:_HALF], "")
-            if name and name not in taken:
+            number = int(entry.key.partition("-")[2] or 0)
+            if name and name not in taken and number == follow.chosen(entry.people, whose)[0]:
                 source = hashlib.sha256(f"{entry.key} {digest(file)}".encode()).hexdigest()
                 kept = name[:_HALF] + source[_HALF:]
                 if has(kept) or _copied(file, entry, kept):
@@ -104,7 +125,8 @@ def _copied(file: Path, entry: Entry, name: str) -> bool:
     """Copy a shard's clip into the cache, unless it is damaged."""
     try:
         clip = chunks(file, entry.row_group, entry.row_groups)
-        write_clip(place(name), entry.facts, clip, read_names(file), read_layout(file))
+        names, layout = read_names(file), read_layout(file)
+        write_clip(place(name), entry.facts, clip, names, layout, entry.people)
     except DamagedError:
         return False
     return True

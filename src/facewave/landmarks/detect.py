@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from facewave.errors import native_log_off
 from facewave.landmarks import engines, follow, people, quality, schema
 from facewave.landmarks.engines.engine import Sighting
-from facewave.landmarks.follow import Spot
 from facewave.landmarks.schema import CHUNK, ClipFacts, Trajectory
 from facewave.params import Landmarks
 from facewave.video import Clip
@@ -56,25 +55,13 @@ class _Sightings:
             if measured := time >= self._measure_at.get(track, -math.inf):
                 self._measure_at[track] = time + _MEASURE_S
                 sharp = quality.sharpness(picture, spot)
-            self._follow(track, time, spot, people.looks(picture, spot) if measured else None)
+                known = self._tracks.get(track, people.track(time, spot))
+                self._tracks[track] = known.seen_as(people.looks(picture, spot))
+            self._tracks[track] = replace(self._tracks[track], end=time, last=spot)
             values = (sharp, face.landmarks_PC, face.blendshapes_B, face.pose_44)
             self._file.write(np.array(values, _SIGHTING).tobytes())
             prominence = tuple(follow.prominence(r, spot, width, height) for r in follow.RULES)
             self._order.append((row, track, prominence))
-
-    def _follow(
-        self, track: int, time: float, spot: Spot, looks: NDArray[np.float64] | None
-    ) -> None:
-        """Note where a track is, and how it looks, where that was measured."""
-        known = self._tracks.get(track)
-        if known is None:
-            assert looks is not None  # a track's first picture is measured
-            self._tracks[track] = people.Track(time, time, spot, spot, looks, 1)
-            return
-        count, mean = known.count, known.looks
-        if looks is not None:
-            count, mean = count + 1, mean + (looks - mean) / (count + 1)
-        self._tracks[track] = replace(known, end=time, last=spot, looks=mean, count=count)
 
     def people(self, n_frames: int) -> list[tuple[NDArray[np.int64], dict[str, float]]]:
         """Each person's sighting in every frame, -1 for none, and how much it counts by each rule.

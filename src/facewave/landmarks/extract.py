@@ -1,7 +1,7 @@
 """Trajectories of many clips: from the cache where it has them, else detected on all cores."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
@@ -10,7 +10,7 @@ from facewave import assets, hashes
 from facewave.errors import UserError
 from facewave.files import CACHE, sha256
 from facewave.landmarks import cache
-from facewave.landmarks.schema import CHUNK, entries, read_layout, read_names, write_clip
+from facewave.landmarks.schema import CHUNK, read_layout, read_names, write_clip
 from facewave.landmarks.tools import get
 from facewave.landmarks.tracks import read as read_table
 from facewave.params import Landmarks, Tracks
@@ -21,10 +21,11 @@ from facewave.pictures import files_of
 class Ensured:
     """What ``ensure`` did."""
 
-    keys: list[str]  # every clip's key in the cache, in the clips' order
+    keys: list[str]  # every clip's key in the cache, in the clips' order; the chosen person's
     detected: set[str]  # those that were not cached before
     problems: dict[str, str]  # key -> why it is not in the cache; the next run tries again
     packed: set[str]  # those that came with a pack
+    others: dict[str, list[str]] = field(default_factory=dict)  # of the other people, if wanted
 
 
 def ensure(
@@ -49,10 +50,10 @@ def ensure(
     bar = tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)
     with hashes.remembered(_hashes()) as digest:
         keys = [cache.key(clip, fps, settings, digest) for clip in bar]
-        keys, packed = _taken(keys, packs, digest)
-    missing = _missing(keys, clips, folder)
+        keys, packed = _taken(keys, packs, settings.whose, digest)
+    missing = _missing(keys, clips, settings.whose, folder)
     if not missing:
-        return Ensured(keys, set(), {}, packed)
+        return _chosen(keys, settings.whose, set(), {}, packed)
     from facewave import pool  # not loaded for clips that are all cached
 
     model = assets.get(assets.LANDMARKER).absolute()
@@ -65,11 +66,27 @@ def ensure(
     problems = pool.run(_detect, tasks, settings.time_limit_s, settings.scheduler, f"detect {what}")
     elsewhere = f"its worker uses another cache folder than {cache.folder()}; {CACHE} sets it"
     failed = {
-        key: why or pool.Fault(elsewhere) for key, why in problems.items() if not cache.has(key)
+        key: why or pool.Fault(elsewhere)
+        for key, why in problems.items()
+        if not cache.people(cache.place(key), settings.whose)
     }
     if pool.CHANGED in failed.values():
         hashes.forget(_hashes())  # one may have kept its size and time
-    return Ensured(keys, set(missing), failed, packed)
+    return _chosen(keys, settings.whose, set(missing), failed, packed)
+
+
+def _chosen(
+    keys: list[str], whose: str, detected: set[str], problems: dict[str, str], packed: set[str]
+) -> Ensured:
+    """What was done, by the keys of the people whom ``whose`` chooses."""
+    people = {key: cache.people(cache.place(key), whose) or [key] for key in dict.fromkeys(keys)}
+    return Ensured(
+        [people[key][0] for key in keys],
+        {people[key][0] for key in detected},
+        problems,
+        packed,
+        {first: others for first, *others in people.values()},
+    )
 
 
 def _hashes() -> Path:
@@ -77,18 +94,24 @@ def _hashes() -> Path:
 
 
 def _taken(
-    keys: list[str], packs: Sequence[Path], digest: Callable[[Path], str]
+    keys: list[str], packs: Sequence[Path], whose: str, digest: Callable[[Path], str]
 ) -> tuple[list[str], set[str]]:
     """The clips' keys after a look into packs, and which of them came with these."""
-    taken = cache.take(packs, set(keys), digest)
+    taken = cache.take(packs, set(keys), whose, digest)
     return [taken.get(key, key) for key in keys], set(taken.values())
 
 
-def _missing(keys: list[str], clips: Sequence[Path], folder: Path | None) -> dict[str, Path]:
+def _missing(
+    keys: list[str], clips: Sequence[Path], whose: str, folder: Path | None
+) -> dict[str, Path]:
     """The clips that the cache lacks, by their keys, after a folder's shards were looked at."""
-    missing = {key: clip for key, clip in zip(keys, clips, strict=True) if not cache.has(key)}
-    for key in cache.fill(folder, set(missing)) if folder and missing else ():
-        del missing[key]
+    missing = dict(zip(keys, clips, strict=True))
+    for filled in (False, True):
+        missing = {
+            key: clip for key, clip in missing.items() if not cache.people(cache.place(key), whose)
+        }
+        if folder and missing and not filled:
+            cache.fill(folder, set(missing))
     return missing
 
 
@@ -113,8 +136,8 @@ def read_tracks(
     with hashes.remembered(_hashes()) as digest:
         bar = tqdm(files, desc=f"hash {what}", unit="clip", leave=False)
         keys = [cache.key_of_tracks(file, tracks, settings.whose, digest) for file in bar]
-        keys, packed = _taken(keys, packs, digest)
-    missing = _missing(keys, files, folder)
+        keys, packed = _taken(keys, packs, settings.whose, digest)
+    missing = _missing(keys, files, settings.whose, folder)
     problems: dict[str, str] = {}
     for key, file in tqdm(missing.items(), desc=f"read {what}", unit="clip", leave=False):
         try:
@@ -152,15 +175,21 @@ def _detect(
     target: Path, clip: Path, model: Path, fps: float, settings: Landmarks, version: int
 ) -> None:
     from facewave import pool
-    from facewave.landmarks.detect import detect  # loads MediaPipe
+    from facewave.landmarks.detect import detect  # loads the engine
 
     if version != cache.VERSION:
         raise UserError(pool.OTHER_VERSION)
     # A file that is gone or a share that is not mounted stops the run: no fault of the clip.
     for file in files_of(clip):
         file.open("rb").close()
-    if not entries(target):  # another worker may have done it before it was lost
-        detection = detect(clip, model, fps, settings)
-        if cache.key(clip, fps, settings) != target.stem:
-            raise pool.ChangedError
-        write_clip(target, detection.facts, detection.chunks(), detection.names)
+    if cache.people(target, settings.whose):  # another worker may have done it before it was lost
+        return
+    detection = detect(clip, model, fps, settings)
+    if cache.key(clip, fps, settings) != target.stem:
+        raise pool.ChangedError
+    prominences = [person.prominence for person in detection.people]
+    # The first person's file comes last: with it the clip is done.
+    for number, person in reversed(list(enumerate(detection.people))):
+        file = target.with_stem(cache.of_person(target.stem, number))
+        chunks = person.chunks()
+        write_clip(file, detection.facts, chunks, detection.names, people=prominences)

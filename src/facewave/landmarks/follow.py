@@ -1,7 +1,7 @@
 """Whose face: which faces of successive frames are one person's, and who is followed. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -48,7 +48,20 @@ class Tracks:
         return tracks
 
 
-RULES = ("center", "largest", "longest")  # of params.yaml: landmarks.whose
+RULES = ("center", "largest", "longest")  # of landmarks.whose
+
+
+def chosen(people: Sequence[Mapping[str, float]], whose: str) -> list[int]:
+    """The numbers of the people whom landmarks.whose chooses, first the one who is the clip's.
+
+    Args:
+        people: how much each counts by each of the RULES; of none, or by none, it is the first.
+        whose: one of the RULES, or "all", whose first is the one of "center".
+    """
+    rule = RULES[0] if whose == "all" else whose
+    counts = [person.get(rule, 0.0) for person in people] or [0.0]
+    order = sorted(range(len(counts)), key=lambda number: -counts[number])
+    return order if whose == "all" else order[:1]
 
 
 def prominence(rule: str, face: Spot, width: int, height: int) -> float:

@@ -7,7 +7,7 @@ pictures look alike, and where they were. Two tracks in one frame are two people
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -32,7 +32,7 @@ class Track:
         start, end: seconds of its first and last sighting.
         first, last: where the face was then.
         looks: the mean of its pictures' ``looks``.
-        count: of its sightings.
+        count: of these pictures.
     """
 
     start: float
@@ -41,6 +41,16 @@ class Track:
     last: Spot
     looks: NDArray[np.float64]
     count: int
+
+    def seen_as(self, looks: NDArray[np.float64]) -> "Track":
+        """With one more picture."""
+        count = self.count + 1
+        return replace(self, looks=self.looks + (looks - self.looks) / count, count=count)
+
+
+def track(time: float, spot: Spot) -> Track:
+    """A track that begins."""
+    return Track(time, time, spot, spot, np.zeros(math.prod(_BINS)), 0)
 
 
 def looks(picture: NDArray[np.uint8], face: Spot) -> NDArray[np.float64]:

@@ -1,9 +1,10 @@
 """data/landmarks/<dataset>/: the shards of the cached clips, measured, and their index."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -27,21 +28,43 @@ def _is_current(file: Path, keys: list[str]) -> bool:
 
 
 def index(
-    rows: pd.DataFrame, folder: Path, limits: Landmarks, problems: Mapping[str, str]
+    rows: pd.DataFrame,
+    folder: Path,
+    limits: Landmarks,
+    problems: Mapping[str, str],
+    others: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Gather the rows' clips, judge them, and write the index (schema.INDEX) beside them.
 
     ``rows`` has video_idx, file_path, key, start and end, and may name a clip several times;
-    ``problems`` has the keys of clips that are not in the cache, and why.
+    ``problems`` has the keys of clips that are not in the cache, and why. ``others`` are the keys
+    of the other people of each key's clip: people.csv is their index, where there are any.
     """
-    clips = gather((key for key in rows["key"] if key not in problems), folder)
+    known = [key for key in rows["key"] if key not in problems]
+    clips = gather([*known, *(key for name in known for key in others.get(name, ()))], folder)
     shards_there = {shard for shard, _ in clips.values()}
     for layout in (schema.read_layout(folder / shard) for shard in sorted(shards_there)[:1]):
         limits = quality.applicable(limits, layout)
+    table = _index(rows, clips, folder, limits, problems)
+    write_csv(folder / "index.csv", table)
+    everybody = rows.assign(key=[others.get(key, []) for key in rows["key"]]).explode("key")
+    if len(everybody := everybody.dropna(subset=["key"])):
+        write_csv(folder / "people.csv", _index(everybody, clips, folder, limits, problems))
+    return table
+
+
+def _index(
+    rows: pd.DataFrame,
+    clips: Mapping[str, tuple[str, Entry]],
+    folder: Path,
+    limits: Landmarks,
+    problems: Mapping[str, str],
+) -> pd.DataFrame:
+    """Where each row's clip is and how good it is."""
     loaded, frames = "", quality.NONE  # the last clip of which a row is a part
     records = []
     for row in rows.itertuples():
-        failed = Entry(row.key, 0, 0, ClipFacts(0.0, 0, 0, 0, problems.get(row.key, "")), {})
+        failed = Entry(row.key, 0, 0, ClipFacts(0.0, 0, 0, 0, problems.get(row.key, "")), {}, [])
         shard, entry = clips.get(row.key, ("", failed))
         facts, measures = entry.facts, entry.measures or quality.measure(quality.NONE)
         if entry.row_groups and not (math.isnan(row.start) and math.isnan(row.end)):
@@ -61,9 +84,7 @@ def index(
         )
     table = pd.DataFrame(records, columns=list(schema.INDEX))
     whole = ["row_group", "row_groups", "frames", "face_frames", "jumps", "still"]
-    table = table.astype(dict.fromkeys(whole, "Int64"))
-    write_csv(folder / "index.csv", table)
-    return table
+    return table.astype(dict.fromkeys(whole, "Int64"))
 
 
 def _write(file: Path, keys: list[str]) -> None:
@@ -72,10 +93,10 @@ def _write(file: Path, keys: list[str]) -> None:
     # The clips of a dataset have one layout (extract.py).
     with schema.shard(file, names, schema.read_layout(cached[0])) as writer:
         for key, clip in zip(keys, cached, strict=True):
-            facts = schema.read_facts(clip)
+            (entry,) = schema.entries(clip)
             frames = []
             for chunk in schema.chunks(clip):
                 writer.add(chunk)
-                frames.append(quality.frames_of(chunk, facts))
+                frames.append(quality.frames_of(chunk, entry.facts))
             measures = quality.measure(np.concatenate(frames)) if frames else {}
-            writer.end_clip(key, facts, measures)
+            writer.end_clip(key, entry.facts, measures, entry.people)

@@ -49,9 +49,7 @@ def anchors() -> NDArray[np.float32]:
 _ANCHORS = anchors()
 
 
-def decode(
-    answers_NV: NDArray[np.float32], logits_N: NDArray[np.float32]
-) -> Detections:
+def decode(answers_NV: NDArray[np.float32], logits_N: NDArray[np.float32]) -> Detections:
     """The faces in the detector's answer: 896 boxes of 16 numbers each, and their scores' logits.
 
     Boxes that overlap by more than a half become one, the mean weighted by their scores.

@@ -1,6 +1,6 @@
 """The engine ``mediapipe``, the reference: MediaPipe's FaceLandmarker following a single face.
 
-In VIDEO mode, its results read as arrays. Of several faces it takes one, and says nothing of others.
+In VIDEO mode, its results read as arrays. Of several faces it takes one and never tells of others.
 
 The public call makes a Python object of each of 478 points and 52 blendshapes in every frame, which
 takes a tenth to a fifth of its time. Here the same native call is made and its result copied from

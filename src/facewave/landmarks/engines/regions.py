@@ -59,7 +59,6 @@ class Region:
         depth = points_PC[:, 2:] * math.hypot(matrix[0, 0], matrix[1, 0] * aspect)
         return np.concatenate([flat, depth], axis=1).astype(np.float32)
 
-
     def within(self, view: "Region") -> "Region":
         """Where a region of a square ``view``, in shares of its side, is in the picture."""
         x, y = view.matrix(1) @ (self.x, self.y, 1)
@@ -68,7 +67,7 @@ class Region:
 
 
 def whole(width: int, height: int, angle: float = 0.0) -> Region:
-    """The smallest square with all of a picture in its middle, turned by a quarter or not at all."""
+    """The smallest square with all of a picture in its middle; ``angle`` is of whole quarters."""
     side = max(width, height)
     return Region(width / 2, height / 2, side, side, angle)
 

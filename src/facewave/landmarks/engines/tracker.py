@@ -144,27 +144,31 @@ class Tracker:
     ) -> Asking[dict[_Track, NDArray[np.float32]]]:
         """Faces that are not followed yet, and their points.
 
-        While somebody is followed, at the level where the last face was found. While nobody is, in
-        the whole picture, and now and then at all levels until there is a face.
+        While somebody is followed, or was a moment ago, at the level where the last face was found.
+        While nobody is, in the whole picture, and now and then at all levels until there is a face.
         """
         levels = regions.views(picture.shape[1], picture.shape[0])
-        level = min(self._level, len(levels) - 1)
-        if tracks:
+        level, found = min(self._level, len(levels) - 1), {}
+        if not tracks:
+            found = yield from self._detect(picture, levels[0], (), sure=False)
+            self._level = 0 if found else level
+        if not found and milliseconds >= self._look_at:
             views = levels[level]
             soon = milliseconds < self._lost_at + _LOSS_MS and len(views) <= _LARGE
-            wait = _SOON_MS if soon else max(_LOOK_MS, _VIEWS_MS * len(views))
-            self._look_at = milliseconds + wait
-            return (yield from self._detect(picture, views, tracks, sure=True))
-        found = yield from self._detect(picture, levels[0], (), sure=False)
-        self._level = 0
-        if not found and milliseconds >= self._search_at:
+            self._look_at = milliseconds + (
+                _SOON_MS if soon else max(_LOOK_MS, _VIEWS_MS * len(views))
+            )
+            if tracks or level:
+                found = yield from self._detect(picture, views, tracks, sure=True)
+        if not found and not tracks and milliseconds >= self._search_at:
+            self._searched_at = milliseconds
+            self._search_at = milliseconds + _VIEWS_MS * sum(map(len, levels))
             for self._level in range(1, len(levels)):
                 found = yield from self._detect(picture, levels[self._level], (), sure=True)
                 if found:
                     break
-            self._searched_at = milliseconds
-            self._search_at = milliseconds + _VIEWS_MS * sum(map(len, levels))
-        self._look_at = milliseconds + _LOOK_MS
+            else:
+                self._level = level
         return found
 
     def _detect(
