@@ -52,7 +52,7 @@ class _Sightings:
         for track, face in seen:
             spot = quality.spot(face.landmarks_PC, width, height)
             sharp = math.nan
-            if measured := time >= self._measure_at.get(track, -math.inf):
+            if time >= self._measure_at.get(track, -math.inf):
                 self._measure_at[track] = time + _MEASURE_S
                 sharp = quality.sharpness(picture, spot)
                 known = self._tracks.get(track, people.track(time, spot))

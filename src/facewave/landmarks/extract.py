@@ -105,14 +105,12 @@ def _missing(
     keys: list[str], clips: Sequence[Path], whose: str, folder: Path | None
 ) -> dict[str, Path]:
     """The clips that the cache lacks, by their keys, after a folder's shards were looked at."""
-    missing = dict(zip(keys, clips, strict=True))
-    for filled in (False, True):
-        missing = {
-            key: clip for key, clip in missing.items() if not cache.people(cache.place(key), whose)
-        }
-        if folder and missing and not filled:
-            cache.fill(folder, set(missing))
-    return missing
+    clip_of = dict(zip(keys, clips, strict=True))
+    missing = {key for key in clip_of if not cache.people(cache.place(key), whose)}
+    if folder and missing:
+        cache.fill(folder, missing)
+        missing = {key for key in missing if not cache.people(cache.place(key), whose)}
+    return {key: clip for key, clip in clip_of.items() if key in missing}
 
 
 def read_tracks(

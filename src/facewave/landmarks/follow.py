@@ -51,6 +51,11 @@ class Tracks:
 RULES = ("center", "largest", "longest")  # of landmarks.whose
 
 
+def rule_of(whose: str) -> str:
+    """The rule that decides who is the clip's: "all" has that of "center"."""
+    return RULES[0] if whose == "all" else whose
+
+
 def chosen(people: Sequence[Mapping[str, float]], whose: str) -> list[int]:
     """The numbers of the people whom landmarks.whose chooses, first the one who is the clip's.
 
@@ -58,8 +63,7 @@ def chosen(people: Sequence[Mapping[str, float]], whose: str) -> list[int]:
         people: how much each counts by each of the RULES; of none, or by none, it is the first.
         whose: one of the RULES, or "all", whose first is the one of "center".
     """
-    rule = RULES[0] if whose == "all" else whose
-    counts = [person.get(rule, 0.0) for person in people] or [0.0]
+    counts = [person.get(rule_of(whose), 0.0) for person in people] or [0.0]
     order = sorted(range(len(counts)), key=lambda number: -counts[number])
     return order if whose == "all" else order[:1]
 

@@ -199,7 +199,7 @@ def _followed(
     if placed:
         centres = seen.spots_R3[rows, :2]
         width, height = (max(1, round(far)) for far in centres.min(axis=0) + centres.max(axis=0))
-    rule = whose if placed else "longest"
+    rule = follow.rule_of(whose) if placed else "longest"
     counts = [follow.prominence(rule, spots[row], width, height) for row in rows]
     chosen_R = np.zeros(len(frames_R), bool)
     at_R = np.unique(frames_R, return_inverse=True)[1]

@@ -1,4 +1,4 @@
-"""The engine ``litert``: MediaPipe's three models run by LiteRT, our graph (``tracker``) around them.
+"""The engine ``litert``: MediaPipe's three models run by LiteRT, a graph of ours around them.
 
 It follows a single face as MediaPipe's FaceLandmarker does in VIDEO mode, in less time, since
 MediaPipe's graph costs as much as the models; and several faces in the same way, each for itself.
