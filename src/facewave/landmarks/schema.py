@@ -5,10 +5,11 @@ that landmarks.whose chooses: frame (its number in the source), time (s), valid 
 was found), faces (how many were seen), sharpness (five times a second), landmarks (478 x 3, x and y
 in picture widths and heights, z on x's scale), blendshapes (52, in [0, 1]) and pose (the 4 x 4
 facial transformation matrix, row by row, cm); the last four float32, NaN where ``valid`` is false.
-A clip has its own row groups, of up to ``CHUNK`` frames. The file's metadata has the blendshapes' names
-(``blendshapes``) and an ``Entry`` for each clip (``clips``), as JSON. ``index.csv`` has one row per
-clip or part of a clip: where it lies and how good it is (``INDEX``). With ``whose: all`` the other
-people of the clips are in the shards as well, and ``people.csv`` is the same index of them.
+A clip has its own row groups, of up to ``CHUNK`` frames. The file's metadata has the blendshapes'
+names (``blendshapes``) and an ``Entry`` for each clip (``clips``), as JSON. ``index.csv`` has one
+row per clip or part of a clip: where it lies and how good it is (``INDEX``). With ``whose: all``
+the other people of the clips are in the shards as well, and ``people.csv`` is the same index of
+them.
 
 Of a dataset of another tool's tracks, shards have the columns that the tool's files fill, and one
 for each block of its signals (action_units, gaze, points68, head, other: lists of float32, NaN
