@@ -1,6 +1,7 @@
 """The engine ``litert`` against ``mediapipe``: ``python benchmarks/engines.py CLIP [CLIP ...]``.
 
-Both look at every frame in turn, as at a clip with a single face. Differences are those of frames
+Both look at every frame in turn; of several faces that litert follows, the nearest to mediapipe's
+counts. Differences are those of frames
 in which both see one: landmarks as the root mean square of the points' distances in the picture, in
 percent of the face's width; blendshapes and poses as they are. Times are medians over frames; of
 MediaPipe's the processor's, which counts its own threads. "Models" are the two that a frame needs
@@ -52,13 +53,16 @@ def difference(one: Face, other: Face, width: int, height: int) -> list[float]:
 def compare(clip: Path, model: bytes) -> tuple[list[str], NDArray[np.float64]]:
     """A row of the table, and the differences of each frame."""
     loaded = litert.load(model)
-    nothing = np.zeros((256, 256, 3), np.float32), np.zeros((146, 2), np.float32)
+    nothing: dict[Any, NDArray[np.float32]] = {
+        "landmarks": np.zeros((1, 256, 256, 3), np.float32),
+        "blendshapes": np.zeros((1, 146, 2), np.float32),
+    }
     source, differences, spent = Clip(clip, FPS), [], []
     frames = seen = missed = 0
     milliseconds = -1
     with (
-        engines.get("mediapipe").landmarker(model, 1) as theirs,
-        engines.get("litert").landmarker(model, 1) as ours,
+        engines.landmarker("mediapipe", model, True) as theirs,
+        engines.landmarker("litert", model, True) as ours,
     ):
         for _, at, picture in source.frames():
             if picture is None:
@@ -66,13 +70,14 @@ def compare(clip: Path, model: bytes) -> tuple[list[str], NDArray[np.float64]]:
             milliseconds = max(milliseconds + 1, round(1000 * at))
             reference, a = timed(lambda: theirs.look(picture, milliseconds))  # noqa: B023
             answer, b = timed(lambda: ours.look(picture, milliseconds))  # noqa: B023
-            _, c = timed(lambda: (loaded._landmarks(nothing[0]), loaded._blendshapes(nothing[1])))
+            _, c = timed(lambda: [loaded(name, zeros) for name, zeros in nothing.items()])
             frames, seen = frames + 1, seen + len(reference)
-            missed += len(reference) != len(answer)
+            missed += bool(reference) != bool(answer)
             spent.append((a, b, c))
             if reference and answer:
                 size = picture.shape[1], picture.shape[0]
-                differences.append(difference(reference[0], answer[0], *size))
+                nearest = [difference(reference[0].face, found.face, *size) for found in answer]
+                differences.append(min(nearest))
     table = np.array(differences).reshape(-1, 54)
     a, b, c = np.median(spent, axis=0)
     row = [clip.name, f"{source.width} x {source.height}", f"{frames}", f"{seen}", f"{missed}"]

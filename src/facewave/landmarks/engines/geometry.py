@@ -84,14 +84,12 @@ def similarity(source_PC: Floats, target_PC: Floats, weights_P: Floats) -> Float
     middle, aim = share @ source_PC, share @ target_PC
     centred = source_PC - middle
     weighted = centred * share[:, None]
-    covariance = target_PC.T @ weighted
-    left, _, right = np.linalg.svd(covariance)
-    if np.linalg.det(covariance) < 0:
+    left, stretch, right = np.linalg.svd(target_PC.T @ weighted)
+    if np.linalg.det(left) * np.linalg.det(right) < 0:
         left[:, 2] *= -1
-    rotation = left @ right
-    scale = ((weighted @ rotation.T) * target_PC).sum() / (weighted * centred).sum()
+        stretch[2] *= -1
     matrix = np.eye(4)
-    matrix[:3, :3] = scale * rotation
+    matrix[:3, :3] = stretch.sum() / np.vdot(weighted, centred) * (left @ right)
     matrix[:3, 3] = aim - matrix[:3, :3] @ middle
     return matrix
 
