@@ -58,6 +58,8 @@ Block = Literal[
 
 # What finds landmarks; landmarks/engines/ has them.
 EngineName = Literal["mediapipe", "litert"]
+# Who of a clip's people; landmarks/follow.py says what the rules are.
+Whose = Literal["center", "largest", "longest", "all"]
 
 # Whose per-frame tables can stand in for what the landmarker finds; landmarks/tools/ reads them.
 Tool = Literal["openface", "py-feat", "libreface", "mediapipe", "live-link", "columns"]
@@ -212,7 +214,7 @@ class Landmarks:
     fps: Literal["source"] | Positive
     max_side: Literal["source"] | Annotated[int, Field(ge=64)]
     smooth: bool
-    whose: Literal["center", "largest", "longest", "all"]
+    whose: Whose
     scheduler: Annotated[str, Field(pattern=r"^(local|(tcp|tls)://.+)$")]
     time_limit_s: Positive
     at_least: dict[Measure, float]

@@ -172,6 +172,10 @@ def extract(
     blocks: Annotated[
         str, typer.Option(help="Some of pose,blendshapes,points,quality.")
     ] = "pose,blendshapes,points,quality",
+    whose: Annotated[
+        str | None,
+        typer.Option(help="center, largest, longest, or all: a file each. Default: params.yaml's."),
+    ] = None,
     fps: Fps = 25.0,
 ) -> None:
     """Write what is seen of clips, one file per clip, one row per frame, in OpenFace's names.
@@ -184,7 +188,7 @@ def extract(
 
     from facewave.app.frames import extract as extract_frames
 
-    if not extract_frames(found, out, form, blocks.split(","), fps):
+    if not extract_frames(found, out, form, blocks.split(","), fps, whose):
         raise typer.Exit(1)
 
 

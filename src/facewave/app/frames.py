@@ -7,9 +7,9 @@ so that what reads one reads the other; a frame without the face is a row whose 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -34,8 +34,17 @@ _VERSION = 1  # of what ``table`` gives and how it is written: raise it when eit
 _FEW = 8  # clips that are written sooner than processes start
 
 
-def extract(clips: Sequence[Path], out: Path, form: str, parts: Sequence[str], fps: float) -> bool:
+def extract(
+    clips: Sequence[Path],
+    out: Path,
+    form: str,
+    parts: Sequence[str],
+    fps: float,
+    whose: str | None = None,
+) -> bool:
     """Write a file of each clip below ``out`` (inputs.outputs).
+
+    Where all people are wanted, the others' files have 2, 3 and so on before their ending.
 
     What is cached is not detected again, and a file that is whole and was made with the same
     settings is not written again, so a run that was killed resumes.
@@ -46,19 +55,25 @@ def extract(clips: Sequence[Path], out: Path, form: str, parts: Sequence[str], f
         form: csv, parquet or json.
         parts: some of ``PARTS``.
         fps: of pictures.
+        whose: as landmarks.whose, instead of params.yaml's.
 
     Returns:
         Whether every clip could be read.
 
     Raises:
-        UserError: the form or a part is unknown, or two clips have one name.
+        UserError: the form, a part or ``whose`` is unknown, or two clips have one name.
     """
     if form not in _WRITERS:
         raise UserError(f"--format is {form}; it is one of {', '.join(_WRITERS)}.")
     if strange := [part for part in parts if part not in PARTS]:
         raise UserError(f"--blocks names {strange[0]}; there are {', '.join(PARTS)}.")
+    if whose not in (None, *get_args(params.Whose)):
+        raise UserError(f"--whose is {whose}; it is one of {', '.join(get_args(params.Whose))}.")
     files = outputs(clips, out, f".{form}")
     settings = params.for_clips()
+    if whose:
+        landmarks = replace(settings.landmarks, whose=cast(params.Whose, whose))
+        settings = replace(settings, landmarks=landmarks)
     seen = see(clips, fps, settings)
     problems: dict[Path, str] = {}
     tasks: list[tuple[str, tuple[Path, _Made]]] = []
@@ -66,18 +81,20 @@ def extract(clips: Sequence[Path], out: Path, form: str, parts: Sequence[str], f
     for clip, key, file in zip(clips, seen.keys, files, strict=True):
         if problem := seen.problems.get(key, "") or read_facts(cache.place(key)).problem:
             problems[clip] = problem
-        made_of = _Made(key, form, tuple(sorted(set(parts))))
         if key in seen.problems:
             continue
-        if made_of.is_whole(file):
-            kept += not problem
-        else:
-            tasks.append((str(clip), (file.absolute(), made_of)))
+        for number, person in enumerate([key, *seen.others.get(key, ())], start=1):
+            target = file if number == 1 else file.with_suffix(f".{number}{file.suffix}")
+            made_of = _Made(person, form, tuple(sorted(set(parts))))
+            if not made_of.is_whole(target):
+                tasks.append((str(target), (target.absolute(), made_of)))
+            elif number == 1:
+                kept += not problem
     if len(tasks) > _FEW:
         from facewave import pool
 
         failed = pool.run(_write, tasks, settings.landmarks.time_limit_s, "local", "write")
-        problems |= {Path(clip): problem for clip, problem in failed.items() if problem}
+        problems |= {Path(file): problem for file, problem in failed.items() if problem}
     else:
         for _, arguments in tasks:
             _write(*arguments)
