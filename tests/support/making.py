@@ -206,10 +206,16 @@ def chunked(
         yield clip[start : start + size]
 
 
-def remember(key: str, clip: landmarks.Trajectory, facts: landmarks.ClipFacts) -> None:
-    """Put a clip into the cache of detections."""
+def remember(
+    key: str,
+    clip: landmarks.Trajectory,
+    facts: landmarks.ClipFacts,
+    people: Sequence[dict[str, float]] = (),
+) -> None:
+    """Put a clip, or a person of it, into the cache of detections."""
     names = clip.names if len(clip.times_T) else ()
-    landmarks.write_clip(cache_of_detections.place(key), facts, chunked(clip), names)
+    place = cache_of_detections.place(key)
+    landmarks.write_clip(place, facts, chunked(clip), names, people=people)
 
 
 @dataclass(frozen=True, eq=False)

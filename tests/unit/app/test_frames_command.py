@@ -95,6 +95,21 @@ def test_files_of_all_forms_say_the_same(
             )
 
 
+def test_of_several_people_the_chosen_or_all_are_written(clips: list[Path], tmp_path: Path) -> None:
+    key = cache.key(clips[0], 25.0, SETTINGS)
+    people = [{"center": c, "largest": 1 - c, "longest": 1.0} for c in (0.3, 0.9, 0.5)]
+    for number, length in enumerate((5, 6, 7)):
+        remember(cache.of_person(key, number), trajectory(length), FACTS, people)
+    for whose, lengths in (
+        (None, {"a.csv": 6}),  # as params.yaml says: center
+        ("largest", {"a.csv": 5}),
+        ("all", {"a.csv": 6, "a.2.csv": 7, "a.3.csv": 5}),
+    ):
+        out = tmp_path / str(whose)
+        assert extract(clips[:1], out, "csv", PARTS, 25.0, whose)
+        assert {file.name: len(pd.read_csv(file)) for file in out.iterdir()} == lengths
+
+
 def test_mistakes_get_a_sentence(clips: list[Path], tmp_path: Path) -> None:
     for form, parts, sentence in (
         ("xlsx", PARTS, "--format is xlsx; it is one of csv, parquet, json"),
@@ -102,6 +117,8 @@ def test_mistakes_get_a_sentence(clips: list[Path], tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=sentence):
             extract(clips, tmp_path / "out", form, parts, 25.0)
+    with pytest.raises(UserError, match="--whose is me; it is one of center, largest, longest"):
+        extract(clips, tmp_path / "out", "csv", PARTS, 25.0, "me")
     with pytest.raises(UserError, match=r"a\.mp4 and .*a\.mov would both be written to .*a\.csv"):
         extract([clips[0], tmp_path / "a.mov"], tmp_path / "out", "csv", PARTS, 25.0)
 
