@@ -8,6 +8,7 @@ pictures look alike, and where they were. Two tracks in one frame are two people
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ _AROUND = 0.8  # sizes of the face to each side of its centre: hair and collar a
 _BINS = (12, 6, 6)  # of hue, saturation and brightness
 _GREYISH = 25  # levels of saturation, of 255, below which a hue is noise
 _UNLIKE = 0.55  # Hellinger distance of pictures of two people, at least
+_NEVER = 1e9  # the distance of two that are seen together: no mean with it is small
 _NEAR = 0.15  # what is taken off the distance of tracks that go on where another ended
 _SOON_S = 1.0  # within this time,
 _REACH = 1.0  # and within so many sizes of the face
@@ -71,45 +73,30 @@ def looks(picture: NDArray[np.uint8], face: Spot) -> NDArray[np.float64]:
 
 
 def link(tracks: Sequence[Track]) -> list[int]:
-    """The person of each track, numbered from 0 in the order of their first sightings.
+    """The person of each track, numbered from 0 in the order of the tracks.
 
-    Agglomerative clustering with average linkage of the Hellinger distances of their looks: the two
-    most alike that are never seen together become one, as long as there are any.
+    Agglomerative clustering with average linkage: of all that are never seen together, the two most
+    alike become one, as long as there are any that are alike.
     """
-    n = len(tracks)
-    people = {i: [i] for i in range(n)}
-    apart = np.full((n, n), np.inf)  # of people, by their first tracks
-    for i in range(n):
-        for j in range(i):
-            apart[i, j] = apart[j, i] = _apart(tracks[i], tracks[j])
-    together = np.isinf(apart)
-    while n > 1:
-        i, j = sorted(divmod(int(np.argmin(apart)), n))
-        if apart[i, j] > _UNLIKE:
-            break
-        a, b = (sum(tracks[k].count for k in people[which]) for which in (i, j))
-        merged = (a * apart[i] + b * apart[j]) / (a + b)
-        together[i] |= together[j]
-        merged[together[i]] = np.inf
-        apart[i], apart[:, i] = merged, merged
-        apart[j] = apart[:, j] = apart[i, i] = np.inf
-        together[:, i] = together[i]
-        people[i] += people.pop(j)
-    numbers = [0] * n
-    for number, members in enumerate(sorted(people.values(), key=min)):
-        for k in members:
-            numbers[k] = number
-    return numbers
+    if len(tracks) < 2:
+        return [0] * len(tracks)
+    from scipy.cluster.hierarchy import fcluster  # slow to load, and seldom needed
+    from scipy.cluster.hierarchy import linkage as cluster
+
+    apart = [_apart(one, other) for one, other in combinations(tracks, 2)]
+    people = fcluster(cluster(apart, "average"), _UNLIKE, criterion="distance")
+    numbers = {person: number for number, person in enumerate(dict.fromkeys(people))}
+    return [numbers[person] for person in people]
 
 
 def _apart(one: Track, other: Track) -> float:
-    """How unlike two tracks are, 0 to 1; infinite if they are seen at the same time."""
+    """How unlike two tracks are, by the Hellinger distance of their looks."""
     before, after = sorted((one, other), key=lambda track: track.start)
     if after.start <= before.end:
-        return math.inf
+        return _NEVER
     distance = math.sqrt(max(0.0, 1 - float(np.sqrt(one.looks * other.looks).sum())))
     size = max(min(before.last.size, after.first.size), 1e-9)
     move = math.hypot(after.first.x - before.last.x, after.first.y - before.last.y) / size
     if after.start - before.end <= _SOON_S and move <= _REACH:
         distance -= _NEAR
-    return distance
+    return max(0.0, distance)
