@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TextIO, cast
 EXTRAS = dict.fromkeys(
     ("dvc", "dvc_data", "dvclive", "jinja2", "onnxruntime", "sklearn", "torch", "torchvision"),
     "train",
-) | dict.fromkeys(("accelerate", "peft", "transformers"), "language")
+) | dict.fromkeys(("accelerate", "peft", "transformers"), "language") | {"mediapipe": "mediapipe"}
 # What stands for a character that a terminal's or a log's encoding lacks.
 _PLAIN = {"█": "#", "✓": "+", "✗": "x", "\N{EN DASH}": "-", "…": "...", "→": "->", "·": "."}
 _LONGEST = 1500  # characters of a message
