@@ -14,10 +14,14 @@ from types import TracebackType
 from typing import Any, NoReturn, TextIO, cast
 
 # The packages that the light install leaves out -> the extra that brings them (pyproject.toml).
-EXTRAS = dict.fromkeys(
-    ("dvc", "dvc_data", "dvclive", "jinja2", "onnxruntime", "sklearn", "torch", "torchvision"),
-    "train",
-) | dict.fromkeys(("accelerate", "peft", "transformers"), "language")
+EXTRAS = (
+    dict.fromkeys(
+        ("dvc", "dvc_data", "dvclive", "jinja2", "onnxruntime", "sklearn", "torch", "torchvision"),
+        "train",
+    )
+    | dict.fromkeys(("accelerate", "peft", "transformers"), "language")
+    | {"mediapipe": "mediapipe"}
+)
 # What stands for a character that a terminal's or a log's encoding lacks.
 _PLAIN = {"█": "#", "✓": "+", "✗": "x", "\N{EN DASH}": "-", "…": "...", "→": "->", "·": "."}
 _LONGEST = 1500  # characters of a message

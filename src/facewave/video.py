@@ -15,6 +15,7 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -69,6 +70,7 @@ class Clip:
         self._video: tuple[InputContainer, VideoStream] | None = None
         self._frame: av.VideoFrame | None = None
         self._ahead: av.VideoFrame | None = None
+        self._converter = VideoReformatter()  # its tables are computed once a clip
         self.width = self.height = self.declared_frames = 0
         if is_pictures(path):
             decoded = map(_read_picture, self._pictures)
@@ -188,11 +190,14 @@ class Clip:
         if self._frame is None:
             picture = _read_picture(self._pictures[number])
             return None if picture is None else _rgb(picture)
-        picture = self._frame.to_ndarray(format="rgb24", interpolation="BICUBIC")
-        picture = np.rot90(picture, self._turns)
+        # Unless told otherwise on a thread a core, which cost more than they save.
+        converted = self._converter.reformat(
+            self._frame, format="rgb24", interpolation="BICUBIC", threads=1
+        )
+        upright = np.rot90(converted.to_ndarray(), self._turns)
         if self._stretch != 1:
-            picture = cv2.resize(picture, (self.width, self.height))
-        return np.ascontiguousarray(picture)
+            upright = cv2.resize(upright, (self.width, self.height))
+        return np.ascontiguousarray(upright, np.uint8)
 
 
 def frame_times(path: Path) -> list[float]:

@@ -90,6 +90,17 @@ def test_the_light_install_suffices_for_clips(
     assert python(shipped, LIGHT + program).stdout == "(7, 7)\n"
 
 
+def test_the_light_install_detects_new_clips(landmarker: Path) -> None:
+    program = (
+        LIGHT + "from pathlib import Path\nfrom facewave import params\n"
+        "from facewave.landmarks.detect import detect\n"
+        f"clip, model = Path({str(CLIP)!r}), Path({str(landmarker)!r})\n"
+        "seen = detect(clip, model, 25.0, params.for_clips().landmarks)\n"
+        "print(len(seen.people), seen.people[0].trajectory().valid_T.mean())"
+    )
+    assert python(ROOT, program).stdout == "1 1.0\n"
+
+
 def test_what_an_extra_brings_is_told() -> None:
     workspace, model = trained_project(), "models/trained/split/logistic"
     done = python(workspace, COMMAND, "predict", str(CLIP), "--model", model)

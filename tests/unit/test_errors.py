@@ -30,8 +30,8 @@ def import_absent(name: str) -> None:
 def test_what_the_extras_bring_is_in_pyproject() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     brought = {
-        extra: {re.split(r"[\[>]", line)[0] for line in project["optional-dependencies"][extra]}
-        for extra in ("train", "language")
+        extra: {re.split(r"[\[<>]", line)[0] for line in project["optional-dependencies"][extra]}
+        for extra in ("train", "language", "mediapipe")
     }
     called = {"sklearn": "scikit-learn", "dvc_data": "dvc"}
     for package, extra in EXTRAS.items():

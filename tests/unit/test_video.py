@@ -20,6 +20,8 @@ from facewave.pictures import files_of, is_pictures
 from facewave.video import Clip
 from making import write_video
 
+TASKS = Path("/proc/self/task")
+
 
 def write_picture(path: Path, red: int = 200, size: tuple[int, int] = (64, 48)) -> None:
     """A picture of one colour: ``red``, 20 of green, 60 of blue."""
@@ -173,6 +175,34 @@ def test_a_video_whose_rest_cannot_be_read_ends_there(
 
     monkeypatch.setattr(clip, "_packets", damaged())
     assert 1 <= len(list(clip.frames())) <= 2
+
+
+def test_pictures_that_change_in_the_middle_are_what_they_are_alone(tmp_path: Path) -> None:
+    alone: set[bytes] = set()
+    sizes = ((64, 48), (62, 46), (96, 80), (64, 48))
+    for number, size in enumerate(sizes):
+        with av.open(str(tmp_path / f"{number}.ts"), "w") as container:
+            stream = container.add_stream("mpeg2video", rate=25)
+            stream.width, stream.height = size
+            for seed in range(3):
+                noise = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(noise)))
+            container.mux(stream.encode(None))
+        pictures = [picture for *_, picture in Clip(tmp_path / f"{number}.ts", 25).frames()]
+        alone |= {picture.tobytes() for picture in pictures if picture is not None}
+    parts = [(tmp_path / f"{number}.ts").read_bytes() for number in range(len(sizes))]
+    (tmp_path / "all.ts").write_bytes(b"".join(parts))
+    together = [picture for *_, picture in Clip(tmp_path / "all.ts", 25).frames()]
+    assert {picture.shape[1::-1] for picture in together if picture is not None} == set(sizes)
+    assert {picture.tobytes() for picture in together if picture is not None} <= alone
+
+
+@pytest.mark.skipif(not TASKS.exists(), reason="threads are counted where Linux lists them")
+def test_decoding_takes_one_thread(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4")
+    before = len(list(TASKS.iterdir()))
+    for _ in Clip(tmp_path / "a.mp4", 25).frames():
+        assert len(list(TASKS.iterdir())) == before
 
 
 def test_a_broken_picture_is_a_frame_that_shows_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from facewave import params
-from facewave.errors import UserError
+from facewave.errors import EXTRAS, UserError
 
 if TYPE_CHECKING:
     from facewave.assets import Asset
 
-_PACKAGES = ("mediapipe", "opencv-contrib-python", "PyWavelets", "numpy", "pandas", "pyarrow",
-             "ai-edge-litert")  # fmt: skip
+_PACKAGES = ("ai-edge-litert", "opencv-contrib-python", "PyWavelets", "numpy", "pandas", "pyarrow")
 _OF_EXTRAS = ("dvc", "dvclive", "torch", "torchvision", "transformers", "peft", "accelerate",
               "scikit-learn", "onnxruntime")  # fmt: skip
 _CV2_OWNERS = ("opencv-contrib-python", "opencv-python", "opencv-python-headless",
@@ -38,6 +37,11 @@ import ctypes, pathlib, mediapipe
 for library in pathlib.Path(mediapipe.__file__).parent.rglob('libmediapipe*'):
     ctypes.CDLL(str(library))
 """
+# Of each landmark engine: the package that it needs, its name for people, and how it is loaded.
+_ENGINES: dict[params.EngineName, tuple[str, str, str]] = {
+    "litert": ("ai-edge-litert", "LiteRT", "import ai_edge_litert.interpreter"),
+    "mediapipe": ("mediapipe", "MediaPipe", _LOAD_MEDIAPIPE),
+}
 _NAME_GPU = """
 import torch
 if torch.cuda.is_available():
@@ -58,7 +62,7 @@ class Finding:
 def examine() -> list[Finding]:
     """Run all checks, in the order in which things are needed; stop where packages are missing."""
     checks: list[Callable[[], Finding]] = [
-        python, git, packages, project, experiments, cv2_owner, opencv, mediapipe, landmarker,
+        python, git, packages, project, experiments, cv2_owner, opencv, engine, landmarker,
         encoder, gpu, cache, disk,
     ]  # fmt: skip
     findings = []
@@ -176,9 +180,21 @@ def opencv() -> Finding:
     return _loads("OpenCV", "import cv2; cv2.VideoCapture", blocking=True)
 
 
-def mediapipe() -> Finding:
-    """MediaPipe loads. Only new clips need it: the demo's trajectories are shipped."""
-    return _loads("MediaPipe", _LOAD_MEDIAPIPE)
+def engine() -> Finding:
+    """The chosen landmark engine loads. Only new clips need it: the demo's are shipped."""
+    what = "landmark engine"
+    try:
+        name = params.for_clips().landmarks.engine
+    except UserError:  # which the project's own line says
+        return Finding(what, "not looked at")
+    package, library, code = _ENGINES[name]
+    source = "params.yaml says" if params.PARAMS_FILE.exists() else "no params.yaml says otherwise"
+    reason = f"{name}, as {source}"
+    if not (version := _versions((package,)).get(package)):
+        advice = f'pip install "facewave[{EXTRAS[package]}]", or landmarks.engine: litert'
+        return Finding(what, f"{reason}; {library} is not installed", advice)
+    finding = _loads(what, code)
+    return replace(finding, state=f"{reason}; {library} {version} {finding.state}")
 
 
 def gpu() -> Finding:

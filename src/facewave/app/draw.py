@@ -114,7 +114,7 @@ def _encode(pictures: Iterable[Picture], times_T: NDArray[np.float64], path: Pat
                 stream.codec_context.colorspace = _BT601
                 stream.codec_context.color_range = _LIMITED
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame = frame.reformat(format="yuv420p", dst_colorspace=_BT601)
+            frame = frame.reformat(format="yuv420p", dst_colorspace=_BT601, threads=1)
             frame.pts, frame.time_base = start, _TIME_BASE
             encode(frame)
         encode(None)

@@ -24,7 +24,7 @@ def main(out: Path) -> None:
         from facewave.demo import clips, faces, table
     except ModuleNotFoundError as error:
         raise UserError(
-            f"the demo's clips need {error.name}: pip install -r requirements-dev.txt"
+            f"the demo's clips need {error.name}: pip install 'facewave[demo]'"
         ) from None
     plans = table.plans(SEED)
     cast = faces.people(assets.get(assets.LANDMARKER), SEED, range(table.SUBJECTS))

@@ -160,18 +160,18 @@ def people(model: Path, seed: int, numbers: Iterable[int]) -> dict[int, Face]:
     """The subjects of these numbers, each of its own seed; ``model`` is the landmarker's file."""
     base = BaseOptions(model_asset_buffer=model.read_bytes())
     options = vision.FaceLandmarkerOptions(base_options=base)
-    landmarker = vision.FaceLandmarker.create_from_options(options)
-
-    def find(picture: Picture) -> Floats:
-        image = mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(picture))
-        faces = landmarker.detect(image).face_landmarks
-        if not faces:
-            raise UserError("the landmarker finds no face in the portrait: is its file right?")
-        return np.array([(p.x, p.y, p.z) for p in faces[0]], np.float32) * len(picture)
-
-    portrait = _neutral(find)
     seeds = {i: np.random.SeedSequence(seed, spawn_key=(1, i)) for i in numbers}
-    return {i: _subject(portrait, find, np.random.default_rng(s)) for i, s in seeds.items()}
+    with vision.FaceLandmarker.create_from_options(options) as landmarker:
+
+        def find(picture: Picture) -> Floats:
+            image = mp.Image(mp.ImageFormat.SRGB, np.ascontiguousarray(picture))
+            faces = landmarker.detect(image).face_landmarks
+            if not faces:
+                raise UserError("the landmarker finds no face in the portrait: is its file right?")
+            return np.array([(p.x, p.y, p.z) for p in faces[0]], np.float32) * len(picture)
+
+        portrait = _neutral(find)
+        return {i: _subject(portrait, find, np.random.default_rng(s)) for i, s in seeds.items()}
 
 
 def _neutral(find: Find) -> Face:

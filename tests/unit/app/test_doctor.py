@@ -50,9 +50,9 @@ def test_packages_and_owners_of_cv2_are_counted(installed: dict[str, str]) -> No
     assert doctor.packages().state == "missing: opencv-contrib-python"
     installed["opencv-contrib-python"] = "4"
     assert not doctor.packages().advice
-    installed["mediapipe"] = ""
+    installed["pyarrow"] = ""
     *_, last = doctor.examine()  # without packages nothing more is checked
-    assert last.state == "missing: mediapipe"
+    assert last.state == "missing: pyarrow"
     assert "make setup" in last.advice
     assert last.blocking
 
@@ -75,22 +75,45 @@ def test_a_package_that_does_not_load_is_a_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    for name, check in {
-        "cv2": doctor.opencv,
-        "mediapipe": doctor.mediapipe,
-        "torch": doctor.gpu,
-    }.items():
+    write_params(tmp_path, landmarks={"engine": "mediapipe"})
+    monkeypatch.chdir(tmp_path)
+    checks = {"cv2": doctor.opencv, "mediapipe": doctor.engine, "torch": doctor.gpu}
+    for name, check in checks.items():
         (tmp_path / f"{name}.py").write_text(
             "raise ImportError('libGL.so.1: cannot open shared object file: No such file')"
         )
         finding = check()
-        assert finding.state.startswith("does not load: ImportError: libGL.so.1")
+        assert "does not load: ImportError: libGL.so.1" in finding.state
         assert "apt-get install libgl1" in finding.advice
         assert finding.blocking == (name != "mediapipe")  # only new clips need it
         (tmp_path / f"{name}.py").write_text("import os; os._exit(9)")
-        assert check().state == "does not load: exit 9"
+        assert check().state.endswith("does not load: exit 9")
         assert "make setup" in check().advice
         (tmp_path / f"{name}.py").unlink()
+
+
+def test_the_landmark_engine_that_runs_is_told_and_why(
+    installed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # empty ones, which load at once
+    for module in ("ai_edge_litert/interpreter.py", "mediapipe/__init__.py"):
+        (tmp_path / module).parent.mkdir()
+        (tmp_path / module).touch()
+    installed |= {"ai-edge-litert": "2.7", "mediapipe": "0.10"}
+    state = "litert, as no params.yaml says otherwise; LiteRT 2.7 loads"
+    assert doctor.engine() == Finding("landmark engine", state)
+    for name, state in (("litert", "LiteRT 2.7 loads"), ("mediapipe", "MediaPipe 0.10 loads")):
+        write_params(tmp_path, landmarks={"engine": name})
+        assert doctor.engine().state == f"{name}, as params.yaml says; {state}"
+        assert not doctor.engine().advice
+    installed["mediapipe"] = ""
+    assert doctor.engine().state == "mediapipe, as params.yaml says; MediaPipe is not installed"
+    advice = 'pip install "facewave[mediapipe]", or landmarks.engine: litert'
+    assert doctor.engine().advice == advice
+    assert not doctor.engine().blocking  # only new clips need it
+    Path("params.yaml").write_text("landmarks: 7\n")
+    assert doctor.engine().state == "not looked at"
 
 
 def test_a_gpu_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Engines: what follows the faces of a clip and finds their landmarks; params.yaml names one."""
 
+from facewave.errors import extras
 from facewave.landmarks.engines.engine import Landmarker
 from facewave.params import EngineName
 
@@ -8,11 +9,14 @@ def landmarker(name: EngineName, model: bytes, smooth: bool) -> Landmarker:
     """The engine of this name for one clip; ``model`` is the content of the landmarker's file.
 
     ``smooth`` is whether points are smoothed over time, which MediaPipe's always are.
+
+    Raises:
+        UserError: MediaPipe is chosen, which the light install leaves out.
     """
     if name == "litert":
         from facewave.landmarks.engines import litert
 
         return litert.Landmarker(model, smooth)
-    from facewave.landmarks.engines import mediapipe
-
+    with extras():
+        from facewave.landmarks.engines import mediapipe
     return mediapipe.Landmarker(model)
