@@ -170,7 +170,7 @@ def film(path: Path, faces: Sequence[Face], shots: Iterable[Shot]) -> Crowd:
 
 def _background(seed: int) -> Picture:
     """Smooth colours."""
-    few = np.random.default_rng(seed).integers(40, 216, (5, 9, 3), dtype=np.uint8)
+    few = np.random.default_rng(seed).integers(100, 180, (5, 9, 3), dtype=np.uint8)
     return cv2.resize(few, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
 
 
