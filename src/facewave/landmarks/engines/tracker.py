@@ -11,6 +11,7 @@ The models are not called here. The tracker is a generator that yields requests 
 answers, so that the same code serves one clip, and many whose requests are answered together.
 """
 
+import math
 from collections.abc import Generator, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
@@ -28,6 +29,8 @@ ModelName = Literal["detector", "landmarks", "blendshapes"]
 _SIDE = 256  # pixels that the landmark model sees
 _LEAST_PRESENCE = 0.5  # min_face_presence_confidence: FaceLandmarkerOptions
 _SURE, _SURE_PRESENCE = 0.7, 0.9  # scores of a face that is one of several, or was searched for
+_UPRIGHT, _BETTER = 0.9, 0.05  # score below which a face may be turned; by how much it is better then
+_NEAR = 2.0  # sides of the region of a face, which is then a third of what the detector sees
 _MOST = 5  # faces that are followed at a time
 _LOOK_MS, _SOON_MS = 500, 100  # between two looks for more faces; the latter after a loss,
 _LOSS_MS = 2000  # for so long
@@ -180,23 +183,19 @@ class Tracker:
         sure: bool,
     ) -> Asking[dict[_Track, NDArray[np.float32]]]:
         """Faces in some views of the picture that no track has; only ``sure`` ones, or any."""
-        values = [detector.values(view.cut(picture, detector.SIDE, cv2.BORDER_CONSTANT))
-                  for view in views]  # fmt: skip
-        answers, logits = yield Request("detector", np.stack(values))
-        candidates: list[tuple[float, Region]] = []
-        for view, boxes, scores in zip(views, answers, logits, strict=True):
-            found = detector.decode(boxes.reshape(-1, detector.VALUES), scores)
-            candidates += [
-                (score, regions.of_detection(box, points_KC).within(view))
-                for score, box, points_KC in zip(*found, strict=True)
-                if score >= _SURE or not sure
-            ]
         taken = [track.region for track in tracks]
-        places: list[Region] = []
-        for _, region in sorted(candidates, key=lambda candidate: -candidate[0]):
-            if not any(regions.same(region, other) for other in (*taken, *places)):
-                places.append(region)
-        seen = yield from _landmarks(picture, places[: _MOST - len(tracks)])
+        places: list[tuple[float, Region]] = []
+        for score, region in (yield from _detections(picture, views)):
+            others = (*taken, *(place for _, place in places))
+            likely = score >= _SURE or not tracks
+            if likely and not any(regions.same(region, other) for other in others):
+                places.append((score, region))
+        places = places[: _MOST - len(tracks)]
+        for i, (score, region) in enumerate(places):
+            if score < _UPRIGHT:
+                places[i] = yield from _turned(picture, score, region, keep=not sure)
+        regions_sure = [region for score, region in places if score >= _SURE or not sure]
+        seen = yield from _landmarks(picture, regions_sure)
         found_points: dict[_Track, NDArray[np.float32]] = {}
         for i, (points_PC, presence) in enumerate(seen):
             needed = _SURE_PRESENCE if sure or i else _LEAST_PRESENCE
@@ -221,6 +220,41 @@ class Tracker:
             if pose_44 is not None:
                 sightings.append(Sighting(track.number, Face(landmarks_PC, blendshapes_B, pose_44)))
         return sightings
+
+
+def _detections(
+    picture: NDArray[np.uint8], views: Sequence[Region]
+) -> Asking[list[tuple[float, Region]]]:
+    """Scores and regions of the faces that the detector finds in some views, the best first."""
+    values = [
+        detector.values(view.cut(picture, detector.SIDE, cv2.BORDER_CONSTANT)) for view in views
+    ]
+    answers, logits = yield Request("detector", np.stack(values))
+    detections: list[tuple[float, Region]] = []
+    for view, boxes, scores in zip(views, answers, logits, strict=True):
+        found = detector.decode(boxes.reshape(-1, detector.VALUES), scores)
+        detections += [
+            (score, regions.of_detection(box, points_KC).within(view))
+            for score, box, points_KC in zip(*found, strict=True)
+        ]
+    return sorted(detections, key=lambda detection: -detection[0])
+
+
+def _turned(
+    picture: NDArray[np.uint8], score: float, region: Region, *, keep: bool
+) -> Asking[tuple[float, Region]]:
+    """A detection of doubtful score, or a better one of the same face, near and at four turns.
+
+    The detector takes many a face that is upside down for an upright one, but less surely.
+    ``keep`` it unless the face is turned.
+    """
+    side = _NEAR * max(region.width, region.height)
+    turns = [Region(region.x, region.y, side, side, k * math.pi / 2) for k in range(4)]
+    for better, place in (yield from _detections(picture, turns))[:1]:
+        agrees = math.cos(place.angle - region.angle) > math.cos(math.pi / 4)
+        if better > score + _BETTER and not (keep and agrees):
+            return better, place
+    return score, region
 
 
 def _landmarks(
