@@ -29,12 +29,16 @@ ModelName = Literal["detector", "landmarks", "blendshapes"]
 _SIDE = 256  # pixels that the landmark model sees
 _LEAST_PRESENCE = 0.5  # min_face_presence_confidence: FaceLandmarkerOptions
 _SURE, _SURE_PRESENCE = 0.7, 0.9  # scores of a face that is one of several, or was searched for
-_UPRIGHT, _BETTER = 0.9, 0.05  # score below which a face may be turned; by how much it is better then
+_UPRIGHT, _BETTER = (
+    0.9,
+    0.05,
+)  # score below which a face may be turned; by how much it is better then
 _NEAR = 2.0  # sides of the region of a face, which is then a third of what the detector sees
 _MOST = 5  # faces that are followed at a time
 _LOOK_MS, _SOON_MS = 500, 100  # between two looks for more faces; the latter after a loss,
 _LOSS_MS = 2000  # for so long
 _VIEWS_MS = 40  # the same for each view of a search, which then costs a fifth of following a face
+_TILES = 2  # level of ``regions.views`` with which tiles begin
 _LARGE = 8  # views: more are not worth a look soon after a loss
 _POINTS = np.array([
     0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66,
@@ -98,6 +102,7 @@ class Tracker:
         self._level = 0  # of ``regions.views``, at which the last face was found
         self._look_at = self._search_at = 0  # milliseconds
         self._searched_at = self._lost_at = -_LOSS_MS
+        self._looks = 0  # for more faces than are followed
 
     def look(self, picture: NDArray[np.uint8], milliseconds: int) -> Asking[list[Sighting]]:
         """The faces in a picture (height, width, 3), RGB; ``milliseconds`` must increase."""
@@ -161,6 +166,8 @@ class Tracker:
             self._look_at = milliseconds + (
                 _SOON_MS if soon else max(_LOOK_MS, _VIEWS_MS * len(views))
             )
+            if tracks:
+                views = self._looked_at(levels, level)
             if tracks or level:
                 found = yield from self._detect(picture, views, tracks, sure=True)
         if not found and not tracks and milliseconds >= self._search_at:
@@ -173,6 +180,18 @@ class Tracker:
             else:
                 self._level = level
         return found
+
+    def _looked_at(self, levels: list[list[Region]], level: int) -> list[Region]:
+        """Where others are looked for while somebody is followed: always in the whole picture.
+
+        If the last face was found in smaller views, in those; else every other time in one tile.
+        """
+        self._looks += 1
+        if level:
+            return levels[0] + levels[level]
+        tiles = next((tiles for tiles in levels[_TILES:] if len(tiles) > 1), [])
+        k, odd = divmod(self._looks, 2)
+        return levels[0] + ([tiles[k % len(tiles)]] if odd and tiles else [])
 
     def _detect(
         self,
