@@ -102,6 +102,7 @@ class Tracker:
         self._level = 0  # of ``regions.views``, at which the last face was found
         self._look_at = self._search_at = 0  # milliseconds
         self._searched_at = self._lost_at = -_LOSS_MS
+        self._shot = 0
         self._looks = 0  # for more faces than are followed
 
     def look(self, picture: NDArray[np.uint8], milliseconds: int) -> Asking[list[Sighting]]:
@@ -109,6 +110,7 @@ class Tracker:
         followed = len(self._tracks)
         if self._cuts.between(picture):
             self._tracks = []
+            self._shot += 1
         seen = yield from _landmarks(picture, [track.region for track in self._tracks])
         points = {
             track: points_PC
@@ -237,7 +239,8 @@ class Tracker:
             landmarks_PC = (points_PC / np.array([width, height, width])).astype(np.float32)
             pose_44 = geometry.pose(landmarks_PC, width, height, self._canonical)
             if pose_44 is not None:
-                sightings.append(Sighting(track.number, Face(landmarks_PC, blendshapes_B, pose_44)))
+                face = Face(landmarks_PC, blendshapes_B, pose_44)
+                sightings.append(Sighting(track.number, face, self._shot))
         return sightings
 
 
