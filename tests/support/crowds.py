@@ -8,7 +8,7 @@ Legend of names: T frames, N people.
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -19,10 +19,9 @@ import motmetrics
 import numpy as np
 from numpy.typing import NDArray
 
-from facewave.landmarks.detect import Detection, detect
-from facewave.landmarks.schema import Trajectory
+from facewave.landmarks.detect import Detection
+from facewave.landmarks.engines.mediapipe import Landmarker
 from facewave.video import Clip
-from making import SETTINGS
 from running import ROOT
 
 WIDTH, HEIGHT, FPS = 1280, 720, 25
@@ -114,30 +113,33 @@ class Score(NamedTuple):
 
 
 def cut_out(clip: Path, model: Path, gains: Sequence[float] = (1.0, 1.0, 1.0)) -> Face:
-    """The face of a clip that shows one throughout, as MediaPipe's landmarker sees it."""
-    settings = replace(SETTINGS, engine="mediapipe")
-    seen = detect(clip, model, FPS, settings).people[0].trajectory()
+    """The face of a clip that shows one from its start, as MediaPipe's landmarker sees it."""
     source = Clip(clip, FPS)
-    boxes_T4 = boxes(seen, source.width, source.height)
+    frames, seen = [], []
+    with Landmarker(model.read_bytes()) as landmarker:
+        for (_, time, picture), _ in zip(source.frames(), range(_FRAMES), strict=False):
+            assert picture is not None
+            (sighting,) = landmarker.look(picture, round(1000 * time))
+            frames.append(picture)
+            seen.append(sighting.face.landmarks_PC)
+    boxes_T4 = boxes(np.array(seen), source.width, source.height)
     sizes_T2 = boxes_T4[:, 2:] - boxes_T4[:, :2]
-    half = float(np.median(np.sqrt(sizes_T2.prod(axis=1))))
+    size = float(np.median(np.sqrt(sizes_T2.prod(axis=1))))
     x, y = np.median(boxes_T4[:, :2] + sizes_T2 / 2, axis=0)
-    scale = _SIDE / (2 * half)
+    scale = _SIDE / (2 * size)
     matrix = np.array([[scale, 0, _SIDE / 2 - scale * x], [0, scale, _SIDE / 2 - scale * y]])
-    pictures, places = [], []
-    for (_, _, picture), box in zip(source.frames(), boxes_T4[:_FRAMES], strict=False):
-        assert picture is not None
-        assert np.isfinite(box).all(), f"{clip}: no face in a frame"
-        cut = cv2.warpAffine(picture, matrix, (_SIDE, _SIDE), flags=cv2.INTER_LINEAR,
-                             borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
-        pictures.append((cut * np.array(gains)).astype(np.uint8))
-        places.append((box.reshape(2, 2) * scale + matrix[:, 2]).ravel() / _SIDE)
-    return Face(pictures, places)
+    cuts = [
+        cv2.warpAffine(frame, matrix, (_SIDE, _SIDE), borderMode=cv2.BORDER_REPLICATE)
+        for frame in frames
+    ]
+    pictures = [(cut * np.array(gains)).astype(np.uint8) for cut in cuts]
+    corners = boxes_T4.reshape(-1, 2, 2) * scale + matrix[:, 2]
+    return Face(pictures, list(corners.reshape(-1, 4) / _SIDE))
 
 
-def boxes(seen: Trajectory, width: int, height: int) -> Floats:
-    """The box of the points in each frame, (T, 4), in pixels."""
-    points = seen.landmarks_TPC[..., :2].astype(float) * (width, height)
+def boxes(landmarks_TPC: NDArray[np.float32], width: int, height: int) -> Floats:
+    """The box of the points in each frame, (T, 4), in pixels; NaN without a face."""
+    points = landmarks_TPC[..., :2].astype(float) * (width, height)
     return np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
 
 
@@ -153,7 +155,9 @@ def film(path: Path, faces: Sequence[Face], shots: Iterable[Shot]) -> Crowd:
     """Write a video of shots with cuts between them; people are numbered as ``faces`` are."""
     truth = []
     with av.open(path, "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"crf": "18", "preset": "veryfast"})
+        stream = container.add_stream(
+            "libx264", rate=FPS, options={"crf": "18", "preset": "veryfast"}
+        )
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.codec_context.time_base = Fraction(1, FPS)
         for shot in shots:
@@ -185,47 +189,106 @@ def _picture(
         if place := path(t):
             cut, box = faces[person].at(frame, place.turns)
             side = round(2 * place.size)
-            shrinks = side < len(cut)
-            cut = cv2.resize(cut, (side, side),
-                             interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)  # fmt: skip
+            way = cv2.INTER_AREA if side < len(cut) else cv2.INTER_CUBIC
             left, top = round(place.x - side / 2), round(place.y - side / 2)
-            _paste(picture, front, cut, (left, top), person)
+            sized = cv2.resize(cut, (side, side), interpolation=way)
+            _paste(picture, front, sized, left, top, person)
             boxes_N4[person] = box * side + (left, top, left, top)
-    for person, (left, top, right, bottom) in enumerate(boxes_N4):
-        if math.isfinite(left):
-            rows, columns = slice(max(0, round(top)), round(bottom)), slice(max(0, round(left)), round(right))  # fmt: skip
-            shown = (front[rows, columns] == person).sum()
-            if shown < _SEEN * (right - left) * (bottom - top):
-                boxes_N4[person] = np.nan
+    for person in np.flatnonzero(np.isfinite(boxes_N4[:, 0])):
+        left, top, right, bottom = boxes_N4[person].round().astype(int)
+        shown = front[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] == person
+        if shown.sum() < _SEEN * (right - left) * (bottom - top):
+            boxes_N4[person] = np.nan
     return picture, boxes_N4
 
 
 def _paste(
-    picture: Picture,
-    front: NDArray[np.int8],
-    cut: Picture,
-    corner: tuple[int, int],
-    person: int,
+    picture: Picture, front: NDArray[np.int8], cut: Picture, left: int, top: int, person: int
 ) -> None:
-    """Draw an oval cut-out whose left top corner is at ``corner``."""
+    """Draw an oval cut-out."""
     side = len(cut)
     from_middle = (np.arange(side) + 0.5) / (side / 2) - 1
     radius = np.hypot(from_middle[:, None], from_middle)
-    opacity = ((1 - radius) / _EDGE).clip(0, 1)[..., None].astype(np.float32)
-    (left, top), (height, width) = corner, front.shape
-    rows, columns = slice(max(0, top), min(height, top + side)), slice(max(0, left), min(width, left + side))  # fmt: skip
-    part = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)  # fmt: skip
-    if rows.start >= rows.stop or columns.start >= columns.stop:
-        return
-    below = picture[rows, columns].astype(np.float32)
-    picture[rows, columns] = np.rint(below + opacity[part] * (cut[part] - below))
-    front[rows, columns][opacity[part][..., 0] > 0.5] = person
+    opacity = ((1 - radius) / _EDGE).clip(0, 1).astype(np.float32)
+    # What of it lies in the picture.
+    part = (slice(max(0, -top), max(0, HEIGHT - top)), slice(max(0, -left), max(0, WIDTH - left)))
+    opacity, cut = opacity[part], cut[part]
+    height, width = opacity.shape
+    if opacity.size:
+        place = slice(max(0, top), max(0, top) + height), slice(max(0, left), max(0, left) + width)
+        below = picture[place].astype(np.float32)
+        picture[place] = np.rint(below + opacity[..., None] * (cut - below))
+        front[place][opacity > 0.5] = person
+
+
+def stay(x: float, y: float, size: float = 200, turns: int = 0) -> Walk:
+    """Stand still."""
+    return lambda t: Place(x, y, size, turns)
+
+
+def walk(
+    start: tuple[float, float], end: tuple[float, float], n_frames: int, size: float = 180
+) -> Walk:
+    """Move in a straight line, there in so many frames, and on."""
+    way = np.subtract(end, start) / n_frames
+    return lambda t: Place(start[0] + t * way[0], start[1] + t * way[1], size)
+
+
+def within(path: Walk, start: int, end: int) -> Walk:
+    """A path of which only the frames start <= t < end are there."""
+    return lambda t: path(t) if start <= t < end else None
+
+
+def waves(phase: int, size: float) -> Walk:
+    """Walk to and fro, up and down."""
+    return lambda t: Place(
+        640 + 450 * math.sin(math.tau * (t / 100 + phase / 4) + phase),
+        360 + 120 * math.cos(math.tau * (t / 77 + phase / 3)),
+        size,
+    )
+
+
+def swell(x: float, y: float, size: float, more: float) -> Walk:
+    """Come nearer by so many pixels and go back, or the other way round, in 100 frames."""
+    return lambda t: Place(x, y, size + more * (1 - math.cos(math.tau * t / 100)) / 2)
+
+
+_LEFT, _MIDDLE, _RIGHT = (300, 360), (640, 360), (950, 370)
+SCENES = {
+    "two cross": [Shot(80, {0: walk((200, 360), (1080, 360), 80),
+                            1: walk((1080, 370), (200, 370), 80)})],
+    "two alike cross": [Shot(80, {2: walk((200, 360), (1080, 360), 80),
+                                  3: walk((1080, 370), (200, 370), 80)})],
+    "one leaves and comes back": [
+        Shot(120, {4: stay(900, 380), 0: lambda t: Place(abs(12 * (t - 60)) - 320, 350, 180)})
+    ],
+    "both leave and come back on the other side": [
+        Shot(40, {0: stay(*_LEFT), 1: stay(*_RIGHT)}),
+        Shot(40, {}),
+        Shot(40, {1: stay(*_LEFT), 0: stay(*_RIGHT)}),
+    ],
+    "one comes nearer, one goes away": [Shot(100, {0: swell(350, 360, 80, 220),
+                                                   5: swell(950, 360, 300, -220)})],
+    "one comes later, for a while": [Shot(100, {0: stay(350, 360),
+                                                5: within(stay(900, 360, 230), 30, 80)})],
+    "cuts": [
+        Shot(30, {0: stay(*_LEFT), 1: stay(*_RIGHT)}, 0),
+        Shot(30, {2: stay(*_LEFT), 5: stay(*_RIGHT)}, 1),
+        Shot(30, {1: stay(*_LEFT), 0: stay(*_RIGHT)}, 2),
+        Shot(30, {2: stay(*_MIDDLE, 250)}, 3),
+        Shot(30, {3: stay(*_MIDDLE, 250)}, 4),
+    ],
+    "four walk about": [Shot(150, {i: waves(i, 110 + 20 * i) for i in range(4)})],
+}  # fmt: skip
+"""Scenes for ``film``: of six people, at 25 frames a second."""
 
 
 def score(crowd: Crowd, seen: Detection) -> Score:
     """Compare who was seen with the truth."""
     facts = seen.facts
-    found_PT4 = np.array([boxes(p.trajectory(), facts.width, facts.height) for p in seen.people])
+    found_PT4 = np.array(
+        [boxes(p.trajectory().landmarks_TPC, facts.width, facts.height) for p in seen.people]
+    )
     accumulator = motmetrics.MOTAccumulator(auto_id=True)
     for t, truth_N4 in enumerate(crowd.boxes_TN4):
         there = np.flatnonzero(np.isfinite(truth_N4[:, 0]))
