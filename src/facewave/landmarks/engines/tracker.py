@@ -208,8 +208,7 @@ class Tracker:
         places: list[tuple[float, Region]] = []
         for score, region in (yield from _detections(picture, views)):
             others = (*taken, *(place for _, place in places))
-            likely = score >= _SURE or not tracks
-            if likely and not any(regions.same(region, other) for other in others):
+            if not any(regions.same(region, other) for other in others):
                 places.append((score, region))
         places = places[: _MOST - len(tracks)]
         for i, (score, region) in enumerate(places):
