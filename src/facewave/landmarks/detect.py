@@ -24,6 +24,7 @@ from facewave.params import Landmarks
 from facewave.video import Clip
 
 _MEASURE_S = 0.2  # how often a face's sharpness is measured, and how it looks
+_SHAPES = 8  # sightings from which the shape of a face is told
 _TRUNCATED_BELOW = 0.9  # of what the header promises, which is off by a few frames where sound is
 _IN_MEMORY = 1 << 24  # bytes, 2,700 sightings; more go to a temporary file
 _SIGHTING = np.dtype(  # fields as in a Trajectory
@@ -45,17 +46,19 @@ class _Sightings:
         self._measure_at: dict[int, float] = {}  # track: when its picture is looked at again
         self._order: list[tuple[int, int, tuple[float, ...]]] = []  # row, track, prominence
         self._tracks: dict[int, people.Track] = {}
+        self._aspect = 1.0  # of the pictures: width over height
 
     def add(self, row: int, time: float, picture: NDArray[np.uint8], seen: list[Sighting]) -> None:
         """Store the faces of a frame."""
         height, width = picture.shape[:2]
-        for track, face in seen:
+        self._aspect = width / height
+        for track, face, shot in seen:
             spot = quality.spot(face.landmarks_PC, width, height)
             sharp = math.nan
             if time >= self._measure_at.get(track, -math.inf):
                 self._measure_at[track] = time + _MEASURE_S
                 sharp = quality.sharpness(picture, spot)
-                known = self._tracks.get(track, people.track(time, spot))
+                known = self._tracks.get(track, people.track(time, spot, shot))
                 self._tracks[track] = known.seen_as(people.looks(picture, spot))
             self._tracks[track] = replace(self._tracks[track], end=time, last=spot)
             values = (sharp, face.landmarks_PC, face.blendshapes_B, face.pose_44)
@@ -68,7 +71,10 @@ class _Sightings:
 
         There is always one person, who may never be seen.
         """
-        numbers = dict(zip(self._tracks, people.link(list(self._tracks.values())), strict=True))
+        tracks = list(self._tracks.values())
+        if len(tracks) > 1:
+            tracks = [replace(one, shape=self._shape(of)) for of, one in self._tracks.items()]
+        numbers = dict(zip(self._tracks, people.link(tracks), strict=True))
         count = max(numbers.values(), default=0) + 1
         sightings, sums = np.full((count, n_frames), -1), np.zeros((count, len(follow.RULES)))
         for at, (row, track, prominence) in enumerate(self._order):
@@ -78,6 +84,13 @@ class _Sightings:
             (which, dict(zip(follow.RULES, map(float, sums_R.round(6)), strict=True)))
             for which, sums_R in zip(sightings, sums, strict=True)
         ]
+
+    def _shape(self, track: int) -> NDArray[np.float64]:
+        """The shape of the face that a track follows."""
+        sightings = [at for at, (_, number, _) in enumerate(self._order) if number == track]
+        some = sightings[:: max(1, len(sightings) // _SHAPES)]
+        values = np.concatenate([self.read(np.array([at])) for at in some])
+        return people.shape(values["landmarks_TPC"], values["pose_T44"], self._aspect)
 
     def read(self, which: NDArray[np.int64]) -> NDArray[Any]:
         """Some sightings, in increasing order and near each other in the file."""

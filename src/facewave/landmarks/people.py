@@ -2,7 +2,8 @@
 
 A track follows a face without a break. Where it ends (the face is turned away or covered, leaves,
 or meets another) and one begins later, both may be of the same person: told by how much their
-pictures look alike, and where they were. Two tracks in one frame are two people.
+pictures look alike, by the shape of the face, and by where they were. Two tracks in one frame are
+two people.
 """
 
 import math
@@ -14,12 +15,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facewave.landmarks import headpose
 from facewave.landmarks.follow import Spot
 
 _AROUND = 0.8  # sizes of the face to each side of its centre: hair and collar are in it
 _BINS = (12, 6, 6)  # of hue, saturation and brightness
 _GREYISH = 25  # levels of saturation, of 255, below which a hue is noise
-_UNLIKE = 0.55  # Hellinger distance of pictures of two people, at least
+_SHAPE = 7.0  # of faces' shapes, in sizes of the face: on six people a tenth of this tells them
+_MOST_SHAPE = 0.25  # apart, but one who turns or laughs differs from himself by as much
+_UNLIKE = 0.55  # how unlike two people are, at least
 _NEVER = 1e9  # the distance of two that are seen together: no mean with it is small
 _NEAR = 0.15  # what is taken off the distance of tracks that go on where another ended
 _SOON_S = 1.0  # within this time,
@@ -35,6 +39,8 @@ class Track:
         first, last: where the face was then.
         looks: the mean of its pictures' ``looks``.
         count: of these pictures.
+        shot: in which it was seen; a cut ends all tracks.
+        shape: of the face, as ``shape`` has it.
     """
 
     start: float
@@ -43,6 +49,8 @@ class Track:
     last: Spot
     looks: NDArray[np.float64]
     count: int
+    shot: int
+    shape: NDArray[np.float64]
 
     def seen_as(self, looks: NDArray[np.float64]) -> "Track":
         """With one more picture."""
@@ -50,9 +58,10 @@ class Track:
         return replace(self, looks=self.looks + (looks - self.looks) / count, count=count)
 
 
-def track(time: float, spot: Spot) -> Track:
+def track(time: float, spot: Spot, shot: int) -> Track:
     """A track that begins."""
-    return Track(time, time, spot, spot, np.zeros(math.prod(_BINS)), 0)
+    looks, shape = np.zeros(math.prod(_BINS)), np.zeros((len(headpose.STABLE), 3))
+    return Track(time, time, spot, spot, looks, 0, shot, shape)
 
 
 def looks(picture: NDArray[np.uint8], face: Spot) -> NDArray[np.float64]:
@@ -70,6 +79,17 @@ def looks(picture: NDArray[np.uint8], face: Spot) -> NDArray[np.float64]:
     hsv[..., 0][hsv[..., 1] < _GREYISH] = 0
     histogram = cv2.calcHist([hsv], [0, 1, 2], None, list(_BINS), [0, 180, 0, 256, 0, 256])
     return histogram.ravel().astype(float) / histogram.sum()
+
+
+def shape(
+    landmarks_TPC: NDArray[np.float32], pose_T44: NDArray[np.float32], aspect: float
+) -> NDArray[np.float64]:
+    """The mean of the points that expressions hardly move, without the head's pose, (S, 3).
+
+    In sizes of the face; of pictures whose width over their height is ``aspect``.
+    """
+    pose_free_TPC = headpose.separate(landmarks_TPC, pose_T44, aspect).pose_free_TPC
+    return np.nan_to_num(pose_free_TPC[:, list(headpose.STABLE)]).mean(axis=0)
 
 
 def link(tracks: Sequence[Track]) -> list[int]:
@@ -90,13 +110,15 @@ def link(tracks: Sequence[Track]) -> list[int]:
 
 
 def _apart(one: Track, other: Track) -> float:
-    """How unlike two tracks are, by the Hellinger distance of their looks."""
+    """How unlike two tracks are: by their looks (Hellinger distance), shapes and places."""
     before, after = sorted((one, other), key=lambda track: track.start)
     if after.start <= before.end:
         return _NEVER
     distance = math.sqrt(max(0.0, 1 - float(np.sqrt(one.looks * other.looks).sum())))
+    shapes = math.sqrt(((one.shape - other.shape) ** 2).sum(axis=1).mean())
+    distance += min(_SHAPE * shapes, _MOST_SHAPE)
     size = max(min(before.last.size, after.first.size), 1e-9)
     move = math.hypot(after.first.x - before.last.x, after.first.y - before.last.y) / size
-    if after.start - before.end <= _SOON_S and move <= _REACH:
+    if before.shot == after.shot and after.start - before.end <= _SOON_S and move <= _REACH:
         distance -= _NEAR
     return max(0.0, distance)

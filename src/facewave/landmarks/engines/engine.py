@@ -23,10 +23,12 @@ class Sighting(NamedTuple):
         track: what follows it without a break; another face, or the same after a break, has
             another number.
         face: as it is seen.
+        shot: in which it is, from 0, where the engine looks for cuts.
     """
 
     track: int
     face: Face
+    shot: int = 0
 
 
 class Landmarker(Protocol):

@@ -11,6 +11,7 @@ The models are not called here. The tracker is a generator that yields requests 
 answers, so that the same code serves one clip, and many whose requests are answered together.
 """
 
+import math
 from collections.abc import Generator, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
@@ -28,10 +29,16 @@ ModelName = Literal["detector", "landmarks", "blendshapes"]
 _SIDE = 256  # pixels that the landmark model sees
 _LEAST_PRESENCE = 0.5  # min_face_presence_confidence: FaceLandmarkerOptions
 _SURE, _SURE_PRESENCE = 0.7, 0.9  # scores of a face that is one of several, or was searched for
+_UPRIGHT, _BETTER = (
+    0.9,
+    0.05,
+)  # score below which a face may be turned; by how much it is better then
+_NEAR = 2.0  # sides of the region of a face, which is then a third of what the detector sees
 _MOST = 5  # faces that are followed at a time
 _LOOK_MS, _SOON_MS = 500, 100  # between two looks for more faces; the latter after a loss,
 _LOSS_MS = 2000  # for so long
 _VIEWS_MS = 40  # the same for each view of a search, which then costs a fifth of following a face
+_TILES = 2  # level of ``regions.views`` with which tiles begin
 _LARGE = 8  # views: more are not worth a look soon after a loss
 _POINTS = np.array([
     0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66,
@@ -95,12 +102,15 @@ class Tracker:
         self._level = 0  # of ``regions.views``, at which the last face was found
         self._look_at = self._search_at = 0  # milliseconds
         self._searched_at = self._lost_at = -_LOSS_MS
+        self._shot = 0
+        self._looks = 0  # for more faces than are followed
 
     def look(self, picture: NDArray[np.uint8], milliseconds: int) -> Asking[list[Sighting]]:
         """The faces in a picture (height, width, 3), RGB; ``milliseconds`` must increase."""
         followed = len(self._tracks)
         if self._cuts.between(picture):
             self._tracks = []
+            self._shot += 1
         seen = yield from _landmarks(picture, [track.region for track in self._tracks])
         points = {
             track: points_PC
@@ -158,6 +168,8 @@ class Tracker:
             self._look_at = milliseconds + (
                 _SOON_MS if soon else max(_LOOK_MS, _VIEWS_MS * len(views))
             )
+            if tracks:
+                views = self._looked_at(levels, level)
             if tracks or level:
                 found = yield from self._detect(picture, views, tracks, sure=True)
         if not found and not tracks and milliseconds >= self._search_at:
@@ -171,6 +183,18 @@ class Tracker:
                 self._level = level
         return found
 
+    def _looked_at(self, levels: list[list[Region]], level: int) -> list[Region]:
+        """Where others are looked for while somebody is followed: always in the whole picture.
+
+        If the last face was found in smaller views, in those; else every other time in one tile.
+        """
+        self._looks += 1
+        if level:
+            return levels[0] + levels[level]
+        tiles = next((tiles for tiles in levels[_TILES:] if len(tiles) > 1), [])
+        k, odd = divmod(self._looks, 2)
+        return levels[0] + ([tiles[k % len(tiles)]] if odd and tiles else [])
+
     def _detect(
         self,
         picture: NDArray[np.uint8],
@@ -180,23 +204,18 @@ class Tracker:
         sure: bool,
     ) -> Asking[dict[_Track, NDArray[np.float32]]]:
         """Faces in some views of the picture that no track has; only ``sure`` ones, or any."""
-        values = [detector.values(view.cut(picture, detector.SIDE, cv2.BORDER_CONSTANT))
-                  for view in views]  # fmt: skip
-        answers, logits = yield Request("detector", np.stack(values))
-        candidates: list[tuple[float, Region]] = []
-        for view, boxes, scores in zip(views, answers, logits, strict=True):
-            found = detector.decode(boxes.reshape(-1, detector.VALUES), scores)
-            candidates += [
-                (score, regions.of_detection(box, points_KC).within(view))
-                for score, box, points_KC in zip(*found, strict=True)
-                if score >= _SURE or not sure
-            ]
         taken = [track.region for track in tracks]
-        places: list[Region] = []
-        for _, region in sorted(candidates, key=lambda candidate: -candidate[0]):
-            if not any(regions.same(region, other) for other in (*taken, *places)):
-                places.append(region)
-        seen = yield from _landmarks(picture, places[: _MOST - len(tracks)])
+        places: list[tuple[float, Region]] = []
+        for score, region in (yield from _detections(picture, views)):
+            others = (*taken, *(place for _, place in places))
+            if not any(regions.same(region, other) for other in others):
+                places.append((score, region))
+        places = places[: _MOST - len(tracks)]
+        for i, (score, region) in enumerate(places):
+            if score < _UPRIGHT:
+                places[i] = yield from _turned(picture, score, region, keep=not sure)
+        regions_sure = [region for score, region in places if score >= _SURE or not sure]
+        seen = yield from _landmarks(picture, regions_sure)
         found_points: dict[_Track, NDArray[np.float32]] = {}
         for i, (points_PC, presence) in enumerate(seen):
             needed = _SURE_PRESENCE if sure or i else _LEAST_PRESENCE
@@ -219,8 +238,44 @@ class Tracker:
             landmarks_PC = (points_PC / np.array([width, height, width])).astype(np.float32)
             pose_44 = geometry.pose(landmarks_PC, width, height, self._canonical)
             if pose_44 is not None:
-                sightings.append(Sighting(track.number, Face(landmarks_PC, blendshapes_B, pose_44)))
+                face = Face(landmarks_PC, blendshapes_B, pose_44)
+                sightings.append(Sighting(track.number, face, self._shot))
         return sightings
+
+
+def _detections(
+    picture: NDArray[np.uint8], views: Sequence[Region]
+) -> Asking[list[tuple[float, Region]]]:
+    """Scores and regions of the faces that the detector finds in some views, the best first."""
+    values = [
+        detector.values(view.cut(picture, detector.SIDE, cv2.BORDER_CONSTANT)) for view in views
+    ]
+    answers, logits = yield Request("detector", np.stack(values))
+    detections: list[tuple[float, Region]] = []
+    for view, boxes, scores in zip(views, answers, logits, strict=True):
+        found = detector.decode(boxes.reshape(-1, detector.VALUES), scores)
+        detections += [
+            (score, regions.of_detection(box, points_KC).within(view))
+            for score, box, points_KC in zip(*found, strict=True)
+        ]
+    return sorted(detections, key=lambda detection: -detection[0])
+
+
+def _turned(
+    picture: NDArray[np.uint8], score: float, region: Region, *, keep: bool
+) -> Asking[tuple[float, Region]]:
+    """A detection of doubtful score, or a better one of the same face, near and at four turns.
+
+    The detector takes many a face that is upside down for an upright one, but less surely.
+    ``keep`` it unless the face is turned.
+    """
+    side = _NEAR * max(region.width, region.height)
+    turns = [Region(region.x, region.y, side, side, k * math.pi / 2) for k in range(4)]
+    for better, place in (yield from _detections(picture, turns))[:1]:
+        agrees = math.cos(place.angle - region.angle) > math.cos(math.pi / 4)
+        if better > score + _BETTER and not (keep and agrees):
+            return better, place
+    return score, region
 
 
 def _landmarks(
