@@ -1,6 +1,7 @@
 """The engine ``litert`` sees what ``mediapipe`` sees."""
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -26,7 +27,7 @@ def pictures(name: str, count: int) -> list[Picture]:
 
 @pytest.fixture(scope="module")
 def scenes() -> dict[str, list[Picture]]:
-    """A face; one that goes, comes back turned, small and at an edge; one that others are beside."""
+    """A face; one that goes, comes back turned, small and at an edge; one at an edge."""
     face = pictures("1.mp4", 24)
     height, width = face[0].shape[:2]
     turn = cv2.getRotationMatrix2D((width * 0.35, height * 0.4), 35, 0.7)
@@ -92,10 +93,11 @@ def test_it_sees_what_mediapipe_sees(
 def test_it_sees_what_mediapipe_sees_in_real_clips(landmarker: Path, real_clips: Path) -> None:
     for name, faces in (
         ("single_face.mp4", 48), ("face_noface.mov", 48), ("no_face.mp4", 0),
-        ("liveportrait_d0.mp4", 48), ("liveportrait_d18.mp4", 48), ("WolfgangLanger_Pexels.mp4", 48),
+        ("liveportrait_d0.mp4", 48), ("liveportrait_d18.mp4", 48),
+        ("WolfgangLanger_Pexels.mp4", 48),
     ):  # fmt: skip
-        frames = Clip(real_clips / name, fps=25.0).frames()
-        clip = [(round(1000 * time), picture) for (_, time, picture), _ in zip(frames, range(48), strict=False)
+        frames = islice(Clip(real_clips / name, fps=25.0).frames(), 48)
+        clip = [(round(1000 * time), picture) for _, time, picture in frames
                 if picture is not None]  # fmt: skip
         measured = differences(clip, landmarker.read_bytes())
         assert len(measured) == faces, name
@@ -138,12 +140,24 @@ def test_a_small_face_and_a_turned_one_are_seen_in_every_frame(
     scenes: dict[str, list[Picture]], landmarker: Path
 ) -> None:
     face = scenes["one"][:8]
-    small = [cv2.copyMakeBorder(cv2.resize(picture, (56, 56), interpolation=cv2.INTER_AREA),
-                                500, 164, 900, 324, cv2.BORDER_REPLICATE) for picture in face]  # fmt: skip
-    turned = [np.rot90(picture, quarters).copy() for quarters in (1, 2) for picture in face]
-    with engines.landmarker("mediapipe", landmarker.read_bytes(), True) as theirs:
-        assert theirs.look(turned[0], 0) == theirs.look(turned[8], 40) == []
-    for clip, tracks in ((small, [0] * 8), (turned[:8], [0] * 8), (turned[8:], [0] * 8)):
-        with engines.landmarker("litert", landmarker.read_bytes(), True) as ours:
-            seen = [ours.look(picture.astype(np.uint8), 40 * t) for t, picture in enumerate(clip)]
-        assert [track for faces in seen for track, _ in faces] == tracks
+    upright, small = [], []
+    for picture in face:
+        shrunk = cv2.resize(picture, (56, 56), interpolation=cv2.INTER_AREA)
+        around = cv2.copyMakeBorder(shrunk, 500, 164, 900, 324, cv2.BORDER_REPLICATE)
+        small.append(around.astype(np.uint8))
+    model = landmarker.read_bytes()
+    with engines.landmarker("mediapipe", model, True) as theirs:
+        assert theirs.look(small[0], 0) == []
+    for turns in range(5):
+        clip = small if turns == 4 else [np.rot90(picture, turns).copy() for picture in face]
+        with engines.landmarker("litert", model, True) as ours:
+            seen = [ours.look(picture, 40 * t) for t, picture in enumerate(clip)]
+        assert [track for faces in seen for track, _ in faces] == [seen[0][0].track] * 8, turns
+        points_PC = seen[-1][0].face.landmarks_PC[:, :2] * clip[-1].shape[1::-1]
+        for _ in range(turns % 4):  # back to where they are in the upright picture
+            points_PC = np.column_stack([face[0].shape[0] - points_PC[:, 1], points_PC[:, 0]])
+        upright.append(points_PC)
+    expected = [*[upright[0]] * 4, upright[0] / 4 + (900, 500)]
+    width = np.ptp(upright[0][:, 0])
+    for points_PC, where, side in zip(upright, expected, (1, 1, 1, 1, 0.25), strict=True):
+        assert np.linalg.norm(points_PC - where, axis=1).mean() < 0.05 * side * width

@@ -32,10 +32,11 @@ picture = np.zeros((48, 64, 3), np.uint8)
 picture[:, 32:] = (250, 120, 60)
 table = np.zeros(n_frames, [("number", "i4"), ("time", "f8"), ("faces", "i2")])
 table["number"], table["time"] = np.arange(n_frames), np.arange(n_frames) / 25
+pose = np.eye(4, dtype=np.float32)
 points = rng.uniform(0.1, 0.4, (schema.POINTS, 3)).astype(np.float32)
 for t in range(n_frames):
     shapes = np.full(schema.BLENDSHAPES, t, np.float32)
-    one, other = (Face(points + np.float32(x), shapes + x, np.eye(4, dtype=np.float32)) for x in (0, 0.5))
+    one, other = (Face(points + np.float32(x), shapes + x, pose) for x in (0, 0.5))
     seen = [Sighting(0, one)] + [Sighting(1 + t // 500, other)] * (t % 500 < 250)
     sightings.add(t, t / 25, picture, seen)
 people = [detect.Person(prominence, names, table, sightings, which)
