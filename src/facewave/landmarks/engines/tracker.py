@@ -11,6 +11,7 @@ The models are not called here. The tracker is a generator that yields requests 
 answers, so that the same code serves one clip, and many whose requests are answered together.
 """
 
+import math
 from collections.abc import Generator, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
@@ -28,6 +29,8 @@ ModelName = Literal["detector", "landmarks", "blendshapes"]
 _SIDE = 256  # pixels that the landmark model sees
 _LEAST_PRESENCE = 0.5  # min_face_presence_confidence: FaceLandmarkerOptions
 _SURE, _SURE_PRESENCE = 0.7, 0.9  # scores of a face that is one of several, or was searched for
+_UPRIGHT = 0.8  # a face with a lower score may be upside down
+_TURNED = math.cos(math.radians(30))  # the angle from which on two findings are at odds
 _MOST = 5  # faces that are followed at a time
 _LOOK_MS, _SOON_MS = 500, 100  # between two looks for more faces; the latter after a loss,
 _LOSS_MS = 2000  # for so long
@@ -72,10 +75,10 @@ Asking = Generator[Request, list[NDArray[np.float32]], T]
 
 
 class _Track:
-    """One face from frame to frame."""
+    """One face from frame to frame; ``score`` is the detector's when it was found."""
 
-    def __init__(self, number: int, region: Region) -> None:
-        self.number, self.region = number, region
+    def __init__(self, number: int, region: Region, score: float) -> None:
+        self.number, self.region, self.score = number, region, score
         self.smooth = OneEuro()
 
 
@@ -152,6 +155,8 @@ class Tracker:
         if not tracks:
             found = yield from self._detect(picture, levels[0], (), sure=False)
             self._level = 0 if found else level
+            if turned := (yield from self._turned(picture, found)):
+                self._level, found = 1, turned
         if not found and milliseconds >= self._look_at:
             views = levels[level]
             soon = milliseconds < self._lost_at + _LOSS_MS and len(views) <= _LARGE
@@ -170,6 +175,22 @@ class Tracker:
             else:
                 self._level = level
         return found
+
+    def _turned(
+        self, picture: NDArray[np.uint8], found: dict[_Track, NDArray[np.float32]]
+    ) -> Asking[dict[_Track, NDArray[np.float32]]]:
+        """Faces of the turned picture that are surer than those found, and at odds with them.
+
+        Else none. A face that is upside down may be found as if it was not, all points wrong.
+        """
+        best = max(found, key=lambda track: track.score, default=None)
+        if not best or best.score >= _UPRIGHT:
+            return {}
+        _, turns, *_ = regions.views(picture.shape[1], picture.shape[0])
+        turned = yield from self._detect(picture, turns, (), sure=True)
+        other = max(turned, key=lambda track: track.score, default=best)
+        differs = math.cos(other.region.angle - best.region.angle) < _TURNED
+        return turned if differs and other.score > best.score else {}
 
     def _detect(
         self,
@@ -192,18 +213,20 @@ class Tracker:
                 if score >= _SURE or not sure
             ]
         taken = [track.region for track in tracks]
-        places: list[Region] = []
-        for _, region in sorted(candidates, key=lambda candidate: -candidate[0]):
-            if not any(regions.same(region, other) for other in (*taken, *places)):
-                places.append(region)
-        seen = yield from _landmarks(picture, places[: _MOST - len(tracks)])
+        places: list[tuple[float, Region]] = []
+        for score, region in sorted(candidates, key=lambda candidate: -candidate[0]):
+            others = (*taken, *(other for _, other in places))
+            if not any(regions.same(region, other) for other in others):
+                places.append((score, region))
+        places = places[: _MOST - len(tracks)]
+        seen = yield from _landmarks(picture, [region for _, region in places])
         found_points: dict[_Track, NDArray[np.float32]] = {}
-        for i, (points_PC, presence) in enumerate(seen):
+        for i, ((score, _), (points_PC, presence)) in enumerate(zip(places, seen, strict=True)):
             needed = _SURE_PRESENCE if sure or i else _LEAST_PRESENCE
             spot = regions.of_landmarks(points_PC)
             others = (*taken, *(track.region for track in found_points))
             if presence > needed and not any(regions.same(spot, other) for other in others):
-                found_points[_Track(self._new(), spot)] = points_PC
+                found_points[_Track(self._new(), spot, score)] = points_PC
         return found_points
 
     def _describe(
