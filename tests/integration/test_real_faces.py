@@ -26,8 +26,7 @@ def test_faces_are_found_in_the_right_frames(real_clips: Path, landmarker: Path)
         ("liveportrait_d18.mp4", 216, range(210, 217)),
     ):
         detection = detect(real_clips / name, landmarker, 25.0, SETTINGS)
-        (person,) = detection.people
-        trajectory = person.trajectory()
+        trajectory = detection.person("center").trajectory()
         assert not detection.facts.problem
         assert len(trajectory.times_T) == frames
         assert trajectory.valid_T.sum() in face_frames

@@ -34,6 +34,7 @@ FPS = 25.0
 FACTS = ClipFacts(25.0, 64, 48, 12)
 LANDMARKER = assets.LANDMARKER.name
 PLACE = ["shard", "row_group", "row_groups"]
+RULES: tuple[params.Whose, ...] = ("center", "all", "longest", "largest")
 Work = Callable[..., None]
 
 
@@ -160,7 +161,7 @@ def test_whose_face_is_wanted_is_no_matter_of_detection(
 ) -> None:
     keys = [cache.key(clip, FPS, SETTINGS) for clip in clips]
     ends = {"center": ["", "-1", "-2"], "largest": ["", "", ""], "longest": ["", "", ""]}
-    for whose in ("center", "all", "longest", "largest"):
+    for whose in RULES:
         settings = replace(SETTINGS, whose=whose)
         ensured = extract.ensure(clips, "clips", FPS, settings)
         mine = ends.get(whose, ends["center"])
@@ -179,7 +180,8 @@ def test_whose_face_is_wanted_is_no_matter_of_detection(
         assert_equal(kept, random_trajectory(12, 300 + number))
     # A person's file that is gone has the clip detected again, if that person is wanted.
     cache.place(f"{third}-1").unlink()
-    for whose, count in (("center", 3), ("largest", 3), ("all", 4), ("all", 4)):
+    wanted: tuple[params.Whose, ...] = ("center", "largest", "all", "all")
+    for whose, count in zip(wanted, (3, 3, 4, 4), strict=True):
         extract.ensure(clips, "clips", FPS, replace(SETTINGS, whose=whose))
         assert len(watched) == count
 
@@ -187,7 +189,7 @@ def test_whose_face_is_wanted_is_no_matter_of_detection(
 def test_shards_that_were_pulled_serve_whom_they_hold(
     clips: list[Path], watched: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stage(whose: str) -> dict[str, bytes]:
+    def stage(whose: params.Whose) -> dict[str, bytes]:
         settings = replace(SETTINGS, whose=whose)
         ensured = extract.ensure(clips, "clips", FPS, settings, folder=tmp_path / "out")
         rows = pd.DataFrame({"video_idx": list("abc"), "file_path": list("abc")})

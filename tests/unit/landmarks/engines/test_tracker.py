@@ -7,6 +7,7 @@ see it, as those do, only if it is upright and large enough in what they are sho
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ LEAST = 16  # pixels of 128 that the detector needs
 SPREAD = np.random.default_rng(0).uniform(0.1, 0.9, (478, 3)).astype(np.float32)
 SPREAD[:2, :2] = ((0, 0), (1, 1))  # in shares of the square
 SPREAD[[33, 263], :2] = ((0.25, 0.4), (0.75, 0.4))
-CANONICAL = Canonical(10.0 * (SPREAD[:468] - 0.5), np.ones(468))
+CANONICAL = Canonical(10 * (SPREAD[:468].astype(float) - 0.5), np.ones(468))
 
 
 def scene(
@@ -49,6 +50,7 @@ class Models:
 
     detection: dict[int, float] = field(default_factory=dict)  # logits by hue, else 3
     presence: dict[int, float] = field(default_factory=dict)
+    mistaken: bool = False  # whether upside-down faces are taken for upright ones, but less surely
     asked: Counter[str] = field(default_factory=Counter)  # inputs of each model
     calls: Counter[str] = field(default_factory=Counter)
 
@@ -66,22 +68,24 @@ class Models:
         assert seen.shape == (128, 128, 3)
         assert seen.min() >= -1
         answers, logits = np.zeros((896, 16), np.float32), np.full(896, -50, np.float32)
-        for hue, (left, top, right, bottom) in faces((seen + 1) / 2):
-            if min(right - left, bottom - top) >= LEAST:
+        for hue, (left, top, right, bottom), upright in faces((seen / 2 + 0.5).astype(np.float32)):
+            if min(right - left, bottom - top) >= LEAST and (upright or self.mistaken):
                 x, y = (left + right) / 2, (top + bottom) / 2
                 eyes = [x - 5, y, x + 5, y, *[x, y] * 4]
                 anchor = 128 * detector.anchors()[100 * hue]
                 answers[100 * hue] = [x, y, right - left, bottom - top, *eyes]
                 answers[100 * hue] -= [*anchor, 0, 0, *[*anchor] * 6]
-                logits[100 * hue] = self.detection.get(hue, 3)
+                logits[100 * hue] = self.detection.get(hue, 3) if upright else 0.5
         return answers.ravel(), logits
 
     def _points(self, seen: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         assert seen.shape == (256, 256, 3)
         assert 0 <= seen.min() <= seen.max() <= 1
         boxes = {
-            hue: 2 * np.array(box) for hue, box in faces(seen[::2, ::2])
-        }  # half as many pixels
+            hue: 2 * np.array(box)
+            for hue, box, upright in faces(seen[::2, ::2])
+            if upright or self.mistaken
+        }
         moved = {hue: abs(box[:2] + box[2:] - 256).max() for hue, box in boxes.items()}
         points, presence = 256 * SPREAD, -9.0
         if moved and min(moved.values()) < 100:
@@ -96,8 +100,13 @@ class Models:
         )
 
 
-def faces(seen: NDArray[np.float32]) -> Iterable[tuple[int, tuple[float, float, float, float]]]:
-    """Hues and boxes of the upright faces in what is seen, whose levels are in [0, 1]."""
+def faces(
+    seen: NDArray[np.float32],
+) -> Iterable[tuple[int, tuple[float, float, float, float], bool]]:
+    """Hues and boxes of faces in what is seen (levels in [0, 1]), and if they are upright or not.
+
+    Those on their side are left out.
+    """
     channels = np.ascontiguousarray(np.moveaxis(seen, -1, 0))
     colour = channels - channels.min(axis=0)
     codes = np.tensordot((1, 2, 4), colour > 0.2, 1)
@@ -106,9 +115,11 @@ def faces(seen: NDArray[np.float32]) -> Iterable[tuple[int, tuple[float, float, 
         if counts[number := int(np.dot(code, (1, 2, 4)))] >= 20:
             y, x = np.nonzero(codes == number)
             dark = colour[:, y, x].max(axis=0) < 0.7
-            middle = (y.min() + y.max()) / 2
-            if dark.any() and y[dark].mean() < middle - 0.2 * np.ptp(y):
-                yield hue, (x.min(), y.min(), x.max() + 1, y.max() + 1)
+            above = (
+                ((y.min() + y.max()) / 2 - y[dark].mean()) / (np.ptp(y) + 1) if dark.any() else 0
+            )
+            if abs(above) > 0.2:
+                yield hue, (x.min(), y.min(), x.max() + 1, y.max() + 1), above > 0
 
 
 @dataclass
@@ -129,7 +140,7 @@ class Run:
         ])  # fmt: skip
 
 
-def follow(pictures: Iterable[Picture], smooth: bool = False, **answers: dict[int, float]) -> Run:
+def follow(pictures: Iterable[Picture], smooth: bool = False, **answers: Any) -> Run:
     models, tracker = Models(**answers), Tracker(CANONICAL, smooth)
     seen = [
         answered(tracker.look(picture, STEP_MS * t), models) for t, picture in enumerate(pictures)
@@ -225,6 +236,20 @@ def test_small_and_turned_faces_are_searched_for_and_then_followed(turns: int) -
         np.testing.assert_allclose(eyes, [expected.real, expected.imag], atol=4)
 
 
+def test_a_face_that_is_found_upside_down_is_turned() -> None:
+    upright = clip(8, lambda t: (250 + t, 150, 130))
+    for turns, logit in ((0, 3), (0, 0.9), (2, 3), (2, 0.9)):
+        pictures = [np.rot90(picture, turns).copy() for picture in upright]
+        run = follow(pictures, detection={0: logit}, mistaken=True)
+        assert len({track for (track,) in run.tracks()}) == 1
+        points = run.frames[-1][0].face.landmarks_PC * (WIDTH, HEIGHT, 1)
+        eyes = (points[263] - points[33])[:2]
+        np.testing.assert_allclose(eyes, [-65 if turns else 65, 0], atol=2)
+        # An upright face whose score does not tell costs three more detections, once.
+        looks = run.models.asked["detector"]
+        assert looks <= 2 + 3 * (logit < 1) if not turns else looks <= 2 + 3 + 3
+
+
 def test_pictures_without_faces_cost_hardly_more_than_a_detection_each() -> None:
     run = follow([scene({}, 90)] * 151)  # 6 s
     assert run.tracks() == [[]] * 151
@@ -260,7 +285,7 @@ def test_at_most_five_are_followed() -> None:
 def test_a_single_face_may_be_unsure_but_one_of_several_may_not() -> None:
     """The detector at 0.5 and 0.7 (logits 0.1 and 0.9), presence at 0.5 and 0.9 (0.1 and 2.2)."""
     pictures = clip(4, lambda t: (200, 200, 120), lambda t: (450, 250, 150) if t else None)
-    for answers, counts in (
+    cases: tuple[tuple[dict[str, Any], set[int]], ...] = (
         ({"detection": {1: 0.8}}, {1}),
         ({"detection": {1: 0.9}}, {1, 2}),
         ({"presence": {1: 2.1}}, {1}),
@@ -268,7 +293,8 @@ def test_a_single_face_may_be_unsure_but_one_of_several_may_not() -> None:
         ({"detection": {0: 0.1}, "presence": {0: 0.1}}, {1, 2}),
         ({"detection": {0: -0.1, 1: -0.1}}, {0}),
         ({"presence": {0: -0.1, 1: -0.1}}, {0}),
-    ):
+    )
+    for answers, counts in cases:
         run = follow(pictures, **answers)
         assert {len(seen) for seen in run.frames} == counts, answers
     small = clip(1, lambda t: (250, 150, 26))
