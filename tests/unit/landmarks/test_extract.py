@@ -124,6 +124,14 @@ def test_what_comes_with_a_pack_is_found_by_nobody_else(
     assert detected == []
     assert not extract.ensure(clips[:1], "clips", FPS, SETTINGS).packed
     assert detected == ["1"]
+    with schema.shard(tmp_path / "d/part-00000.parquet", ("a",)) as writer:  # of the second person
+        people = [{"center": 1.0}, {"center": 2.0}]
+        write_to_shard(writer, f"{names[1]}-1", random_trajectory(6), FACTS, people)
+    ensured = extract.ensure(clips[:2], "clips", FPS, SETTINGS, [tmp_path / "d"])
+    assert ensured.keys[0] == names[0]
+    assert ensured.packed == {ensured.keys[1]}
+    assert len(schema.read_clip(cache.place(ensured.keys[1])).times_T) == 6
+    assert detected == ["1"]
 
 
 @pytest.fixture
