@@ -26,16 +26,17 @@ def test_real_faces_are_in_their_squares_and_are_recognised(
     for name, word in (("single_face.mp4", "happy"), ("liveportrait_d11.mp4", "surprise")):
         seen = detect(real_clips / name, landmarker, 25, replace(SETTINGS, fps=10.0))
         shard = tmp_path / f"{name}.parquet"
-        schema.write_clip(shard, seen.facts, seen.chunks(), seen.names)
+        (person,) = seen.people
+        schema.write_clip(shard, seen.facts, person.chunks(), seen.names)
         (entry,) = schema.entries(shard)
         source = crop.Source(real_clips / name, "a", shard, 0, entry.row_groups)
         for align in get_args(Align):
             (faces,) = crop.faces(source, 25.0, replace(FACES, align=align))
             assert faces.valid.all()
             for picture in faces.decode(np.arange(0, len(faces), 4)):
-                with Landmarker(landmarker.read_bytes(), 1) as one_picture:
-                    (face,) = one_picture.look(picture, 0)
-                points = face.landmarks_PC[:, :2]
+                with Landmarker(landmarker.read_bytes()) as one_picture:
+                    (seen_again,) = one_picture.look(picture, 0)
+                points = seen_again.face.landmarks_PC[:, :2]
                 low, high = points.min(axis=0), points.max(axis=0)
                 assert (low > 0.05).all()
                 assert (high < 0.95).all()

@@ -9,14 +9,14 @@ import pytest
 
 from running import ROOT
 
-MORE_MB = 60  # that a clip of 20,000 frames (120 MB) may take above one of 2,000
+MORE_MB = 60  # that a clip of 20,000 frames (175 MB) may take above one of 2,000
 
 PRELUDE = """
 import resource, sys
 from pathlib import Path
 import numpy as np
 from facewave.landmarks import cache, detect, schema, shards
-from facewave.landmarks.engines.engine import Face
+from facewave.landmarks.engines.engine import Face, Sighting
 from facewave.landmarks.schema import ClipFacts
 
 n_frames, folder = int(sys.argv[1]), Path(sys.argv[2])
@@ -25,28 +25,37 @@ names = tuple(map(str, range(schema.BLENDSHAPES)))
 facts = ClipFacts(25.0, 64, 48, n_frames)
 """
 
-# Faces are seen, chosen, cached and gathered.
+# The faces of two people, of whom one goes and comes back, are seen, linked, cached and gathered.
 SIGHTINGS = """
-sightings = detect._Sightings("center")
+sightings = detect._Sightings()
 picture = np.zeros((48, 64, 3), np.uint8)
-frames = []
-points = rng.uniform(0.3, 0.6, (schema.POINTS, 3)).astype(np.float32)
+picture[:, 32:] = (250, 120, 60)
+table = np.zeros(n_frames, [("number", "i4"), ("time", "f8"), ("faces", "i2")])
+table["number"], table["time"] = np.arange(n_frames), np.arange(n_frames) / 25
+pose = np.eye(4, dtype=np.float32)
+points = rng.uniform(0.1, 0.4, (schema.POINTS, 3)).astype(np.float32)
 for t in range(n_frames):
     shapes = np.full(schema.BLENDSHAPES, t, np.float32)
-    face = Face(points, shapes, np.eye(4, dtype=np.float32))
-    frames.append((t, t / 25, sightings.add(t, t / 25, picture, [face])))
-table = np.array(frames, [("number", "i4"), ("time", "f8"), ("faces", "i2")])
-detection = detect.Detection(facts, names, table, sightings)
-key = "ab" * 32
-schema.write_clip(cache.place(key), facts, detection.chunks(), names)
-shard, entry = shards.gather([key], folder)[key]
-assert entry.measures["frames"] == entry.measures["face_frames"] == n_frames
-seen = 0
-for chunk in schema.chunks(folder / shard):
-    assert (chunk.blendshapes_TB[:, 0] == np.arange(seen, seen + len(chunk.times_T))).all()
-    assert (chunk.landmarks_TPC == points).all()
-    seen += len(chunk.times_T)
-assert seen == n_frames
+    one, other = (Face(points + np.float32(x), shapes + x, pose) for x in (0, 0.5))
+    seen = [Sighting(0, one)] + [Sighting(1 + t // 500, other)] * (t % 500 < 250)
+    sightings.add(t, t / 25, picture, seen)
+people = [detect.Person(prominence, names, table, sightings, which)
+          for which, prominence in sightings.people(n_frames)]
+assert len(people) == 2
+keys = ["ab" * 32, "ab" * 32 + "-1"]
+for key, person in zip(keys, people):
+    schema.write_clip(cache.place(key), facts, person.chunks(), names)
+for number, (key, (shard, entry)) in enumerate(shards.gather(keys, folder).items()):
+    there = (np.arange(n_frames) % 500 < 250) if number else np.ones(n_frames, bool)
+    assert entry.measures["face_frames"] == there.sum()
+    at = 0
+    for chunk in schema.chunks(folder / shard, entry.row_group, entry.row_groups):
+        here = there[at : at + len(chunk.times_T)]
+        assert (chunk.valid_T == here).all()
+        told = np.arange(at, at + len(here))[here] + 0.5 * number
+        assert (chunk.blendshapes_TB[here, 0] == told.astype(np.float32)).all()
+        at += len(here)
+    assert at == n_frames
 """
 
 # Of 10 or 100 pictures in full HD, each of 6 MB.
@@ -65,7 +74,8 @@ for _ in range(n_frames // 200):
     writer.write(face[..., ::-1])
 writer.release()
 settings = params.load(repository / "params.yaml").landmarks
-trajectory = detect.detect(folder / "a.mp4", model, 25.0, settings).trajectory()
+(person,) = detect.detect(folder / "a.mp4", model, 25.0, settings).people
+trajectory = person.trajectory()
 assert len(trajectory.times_T) == n_frames // 200 and trajectory.valid_T.mean() > 0.9
 """
 

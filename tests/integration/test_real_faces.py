@@ -26,7 +26,7 @@ def test_faces_are_found_in_the_right_frames(real_clips: Path, landmarker: Path)
         ("liveportrait_d18.mp4", 216, range(210, 217)),
     ):
         detection = detect(real_clips / name, landmarker, 25.0, SETTINGS)
-        trajectory = detection.trajectory()
+        trajectory = detection.person("center").trajectory()
         assert not detection.facts.problem
         assert len(trajectory.times_T) == frames
         assert trajectory.valid_T.sum() in face_frames
@@ -51,7 +51,7 @@ def test_a_real_face_is_nearly_the_same_turned_and_shrunk(
     raw: list[Floats] = []
     free: list[Floats] = []
     for path, roll in ((clip, -1), (tmp_path, 14)):
-        seen = detect(path, landmarker, source.fps, SETTINGS).trajectory()
+        seen = detect(path, landmarker, source.fps, SETTINGS).person("center").trajectory()
         assert seen.valid_T.all()
         assert angles(seen.pose_T44)[:, 2].mean() == pytest.approx(roll, abs=2)
         raw.append(seen.landmarks_TPC.astype(float))
@@ -82,12 +82,12 @@ def write_frames(folder: Path, side: int, suffix: str) -> Path:
 
 def test_frames_as_pictures_and_shrunk(landmarker: Path, tmp_path: Path) -> None:
     video = detect(DEMO_CLIP, landmarker, 25.0, SETTINGS)
-    whole = video.trajectory()
+    whole = video.person("center").trajectory()
     pictures = detect(
         write_frames(tmp_path / "a", 224, "png"), landmarker, video.facts.fps, SETTINGS
     )
     assert pictures.facts == video.facts  # size, frame rate and number of frames
-    same = pictures.trajectory()
+    same = pictures.person("center").trajectory()
     np.testing.assert_allclose(same.times_T, whole.times_T, atol=1e-9)
     assert_equal(replace(same, times_T=whole.times_T), whole)
 
@@ -97,6 +97,6 @@ def test_frames_as_pictures_and_shrunk(landmarker: Path, tmp_path: Path) -> None
         for side in ("source", 448)
     )
     assert full.facts == shrunk.facts  # the clip's size stays the clip's
-    points, others = full.trajectory().landmarks_TPC, shrunk.trajectory().landmarks_TPC
+    points, others = (seen.person("center").trajectory().landmarks_TPC for seen in (full, shrunk))
     distance = np.linalg.norm((points - others)[..., :2], axis=-1)
     assert 0 < distance.mean() < 0.015 * np.ptp(points[..., 1], axis=1).mean()

@@ -189,13 +189,14 @@ def write_to_shard(
     key: str,
     clip: landmarks.Trajectory,
     facts: landmarks.ClipFacts | None = None,
+    people: Sequence[dict[str, float]] = (),
 ) -> None:
     """Write a clip to a shard in row groups of up to ``CHUNK`` frames, with its measures."""
     facts = facts or landmarks.ClipFacts(30.0, 64, 48, len(clip.times_T))
     for chunk in chunked(clip):
         writer.add(chunk)
     measures = quality.measure(quality.frames_of(clip, facts)) if len(clip.times_T) else {}
-    writer.end_clip(key, facts, measures)
+    writer.end_clip(key, facts, measures, people)
 
 
 def chunked(

@@ -37,7 +37,7 @@ LISTS = [key for key, value in LEAVES.items() if isinstance(value, list)]
 CHOICES = {  # a wrong value, and some of the right ones
     "labels.on_problem": ("ignore", ["exclude", "fail"]),
     "landmarks.engine": ("media_pipe", ["mediapipe", "litert"]),
-    "landmarks.whose": ("centre", ["center", "largest", "longest"]),
+    "landmarks.whose": ("centre", ["center", "largest", "longest", "all"]),
     "landmarks.fps": ("all", ["source"]),
     "landmarks.max_side": ("none", ["source"]),
     "wavelets.transform": ("aproximation", ["approximation", "pyramid", "block", "pca"]),

@@ -8,6 +8,8 @@ so that whose trajectory is wanted is no matter of detection. ``FACEWAVE_CACHE``
 
 import hashlib
 import json
+import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import chain
@@ -31,6 +33,7 @@ from facewave.shards import DamagedError
 TRACKS_VERSION = 1  # the same of landmarks/tools/ and tracks.py
 VERSION = 4  # of what detect.py returns and how it is stored: raise it when either changes
 _HALF = 32  # digits of a key
+_NAME = re.compile(r"([0-9a-f]+)(?:-[1-9][0-9]*)?")  # as ``of_person`` makes them
 
 
 def folder() -> Path:
@@ -91,15 +94,19 @@ def people(first: Path, whose: str) -> list[str]:
 def fill(shards: Path, wanted: set[str]) -> None:
     """Copy the wanted clips of a folder of shards into the cache."""
     for file in sorted(shards.glob("part-*.parquet")):
-        for entry in entries(file):
-            if entry.key.split("-")[0] in wanted and not has(entry.key):
-                _copied(file, entry, entry.key)
+        for key, people_there in _by_clip(entries(file)).items():
+            for entry in people_there if key in wanted else ():
+                if not has(entry.key):
+                    _copied(file, entry, entry.key)
 
 
 def take(
     packs: Sequence[Path], wanted: set[str], whose: str, digest: Callable[[Path], str]
 ) -> dict[str, str]:
     """Copy the wanted clips that packs hold into the cache, each under a key of its own.
+
+    A pack need have only the people whom ``whose`` chooses; where it lacks one, the clip is not
+    taken.
 
     Whoever made a pack could write anything into it. So the key keeps its first half, which says of
     what clip it is, and gets a second from the pack's bytes: only who has the same pack finds it,
@@ -110,15 +117,27 @@ def take(
     """
     names, taken = {name[:_HALF]: name for name in wanted}, {}
     for file in (file for pack in packs for file in sorted(pack.glob("part-*.parquet"))):
-        for entry in entries(file):
-            name = names.get(entry.key[:_HALF], "")
-            number = int(entry.key.partition("-")[2] or 0)
-            if name and name not in taken and number == follow.chosen(entry.people, whose)[0]:
-                source = hashlib.sha256(f"{entry.key} {digest(file)}".encode()).hexdigest()
-                kept = name[:_HALF] + source[_HALF:]
-                if has(kept) or _copied(file, entry, kept):
-                    taken[name] = kept
+        for key, people_there in _by_clip(entries(file)).items():
+            name = names.get(key[:_HALF], "")
+            if not name or name in taken:
+                continue
+            source = hashlib.sha256(f"{key} {digest(file)}".encode()).hexdigest()
+            kept = name[:_HALF] + source[_HALF:]
+            by_name = {entry.key: entry for entry in people_there}
+            numbers = follow.chosen(people_there[0].people, whose)
+            pairs = [(by_name.get(of_person(key, n)), of_person(kept, n)) for n in numbers]
+            if all(entry and (has(to) or _copied(file, entry, to)) for entry, to in pairs):
+                taken[name] = kept
     return taken
+
+
+def _by_clip(people_there: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """A shard's entries by the clips' keys; without any that the cache could not have made."""
+    clips = defaultdict(list)
+    for entry in people_there:
+        if name := _NAME.fullmatch(entry.key):
+            clips[name[1]].append(entry)
+    return clips
 
 
 def _copied(file: Path, entry: Entry, name: str) -> bool:

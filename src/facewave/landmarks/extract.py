@@ -84,7 +84,7 @@ def _chosen(
         [people[key][0] for key in keys],
         {people[key][0] for key in detected},
         problems,
-        packed,
+        {people[key][0] for key in packed},
         {first: others for first, *others in people.values()},
     )
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facewave.landmarks.engines.engine import Engine
+from facewave.landmarks.engines.engine import Face, Sighting
 from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory
 from facewave.video import Clip
 from making import SETTINGS, write_video
@@ -28,16 +28,15 @@ BLOCKS = ("sharpness_T", "landmarks_TPC", "blendshapes_TB", "pose_T44")  # NaN w
 class Seen:
     """What the fake landmarker sees and was shown."""
 
-    faces: list[int] = field(default_factory=list)  # in each picture; beyond the end, one
+    tracks: list[tuple[int, ...]] = field(default_factory=list)  # in each picture; later, the first
     marks: list[int] = field(default_factory=list)  # milliseconds of the last clip's pictures
-    numbers: list[int] = field(default_factory=list)  # of faces, for each landmarker
-    looks: int = 0  # for a second face
-    second: int = 1000  # looks before there is one
+    asked: list[tuple[str, bytes, bool]] = field(default_factory=list)  # for each clip
+    # Where the face of each track is, from left top to right bottom; of others, as of the first.
+    places: dict[int, tuple[float, float]] = field(default_factory=lambda: {0: (0.1, 0.3)})
 
 
 @pytest.fixture
 def detecting() -> ModuleType:
-    """The module, which loads MediaPipe."""
     from facewave.landmarks import detect
 
     return detect
@@ -45,14 +44,13 @@ def detecting() -> ModuleType:
 
 @pytest.fixture
 def seen(detecting: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Seen:
-    """Faces with numbers that tell the picture, in place of the landmarker's."""
+    """Faces whose blendshapes tell the picture and the track, in place of the landmarker's."""
     seen = Seen()
 
     class Landmarker:
-        def __init__(self, _: bytes, faces: int) -> None:
-            seen.numbers.append(faces)
+        def __init__(self, *asked: Any) -> None:
+            seen.asked.append(asked)
             seen.marks.clear()
-            self.faces = faces
             self.names: tuple[str, ...] = ()
 
         def __enter__(self) -> Self:
@@ -60,27 +58,21 @@ def seen(detecting: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Seen:
 
         def __exit__(self, *_: object) -> None: ...
 
-        def look(self, picture: Any, milliseconds: int) -> list[Any]:
+        def look(self, picture: Any, milliseconds: int) -> list[Sighting]:
             assert picture.dtype == np.uint8
             t = len(seen.marks)
             seen.marks.append(milliseconds)
-            count = min(self.faces, seen.faces[t] if t < len(seen.faces) else 1)
-            self.names = NAMES if count else self.names
-            spread = np.random.default_rng(t).uniform(0.1, 0.3, (478, 3)).astype(np.float32)
-            blendshapes, pose = np.full(52, t, np.float32), np.eye(4, dtype=np.float32)
-            return [
-                detecting.Face(spread + np.float32(0.4 * i), blendshapes + 100 * i, pose)
-                for i in range(count)
-            ]
+            return [self.sighting(t, i) for i in (*seen.tracks, *[(0,)] * 100)[t]]
 
-    class Lookout:
-        def several(self, _: Any) -> bool:
-            seen.looks += 1
-            return seen.looks > seen.second
+        def sighting(self, t: int, track: int) -> Sighting:
+            self.names = NAMES
+            points = np.random.default_rng(t).uniform(size=(478, 3)).astype(np.float32)
+            points[:2] = ((0, 0, 0), (1, 1, 0))
+            start, end = seen.places.get(track, seen.places[0])
+            blendshapes, pose = np.full(52, t + 100 * track, np.float32), np.eye(4, dtype="f4")
+            return Sighting(track, Face(start + (end - start) * points, blendshapes, pose))
 
-    engine = Engine(Landmarker, lambda _: Lookout())
-    monkeypatch.setattr(detecting.engines, "get", lambda _: engine)
-    monkeypatch.setattr(detecting, "_lookout", lambda *_: Lookout())
+    monkeypatch.setattr(detecting.engines, "landmarker", Landmarker)
     return seen
 
 
@@ -94,7 +86,8 @@ def detected(clip: Path, model: Path, **settings: Any) -> tuple[ClipFacts, Traje
     from facewave.landmarks.detect import detect
 
     detection = detect(clip, model, FPS, replace(SETTINGS, **settings))
-    return detection.facts, detection.trajectory()
+    (person,) = detection.people
+    return detection.facts, person.trajectory()
 
 
 def test_what_is_no_video_or_truncated_says_so(seen: Seen, model: Path, tmp_path: Path) -> None:
@@ -150,30 +143,30 @@ def test_fewer_frames_than_the_header_counts_are_no_truncation_if_the_time_is_ri
 def test_each_frame_has_its_number_time_face_and_sharpness(
     seen: Seen, model: Path, detecting: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen.faces = [0] * 100
-    facts, trajectory = detected(DEMO_CLIP, model)
+    seen.tracks = [()] * 100
+    facts, trajectory = detected(DEMO_CLIP, model)  # of somebody who is never seen
     assert (facts.problem, trajectory.names) == ("", ())
     assert not trajectory.valid_T.any()
     assert not trajectory.faces_T.any()
     for name in BLOCKS:
         assert np.isnan(getattr(trajectory, name)).all()
-    seen.faces, seen.looks = [1, 0, 1, 1, 0], 0
+    seen.tracks = [(0,), (), (1,), (1,), (), *[(2,)] * 100]
     facts, trajectory = detected(DEMO_CLIP, model)
     n_frames = facts.declared_frames
     assert trajectory.frames_T.tolist() == list(range(n_frames))
     assert trajectory.valid_T.tolist() == [t not in (1, 4) for t in range(n_frames)]
     assert (trajectory.faces_T == trajectory.valid_T).all()
-    there = trajectory.valid_T
-    np.testing.assert_array_equal(trajectory.blendshapes_TB[there, 0], np.flatnonzero(there))
+    there = np.flatnonzero(trajectory.valid_T)
+    track = np.digitize(there, [2, 5])
+    np.testing.assert_array_equal(trajectory.blendshapes_TB[there, 0], there + 100 * track)
     for name in BLOCKS:
         assert np.isnan(getattr(trajectory, name)[[1, 4]]).all()
     assert np.isfinite(trajectory.landmarks_TPC[there]).all()
     sharp = np.flatnonzero(np.isfinite(trajectory.sharpness_T))
-    assert sharp[0] == 0
-    assert set(np.diff(sharp)) <= {5, 6}  # five times a second
+    assert sharp[:3].tolist() == [0, 2, 5]  # when a track begins,
+    assert set(np.diff(sharp[2:])) <= {5, 6}  # and five times a second
     assert (trajectory.sharpness_T[sharp] > 0).all()
     assert seen.marks == [round(1000 * time) for time in trajectory.times_T]
-    assert seen.looks == np.ceil(trajectory.times_T[-1])  # once a second
 
     class Late(Clip):
         def _read(self) -> Generator[float]:
@@ -192,13 +185,29 @@ def test_each_frame_has_its_number_time_face_and_sharpness(
     assert seen.marks == list(range(len(seen.marks)))  # the landmarker wants them to increase
 
 
-def test_a_second_face_has_the_clip_detected_again_for_several(seen: Seen, model: Path) -> None:
-    seen.second, seen.faces = 1, [2] * 100
-    facts, trajectory = detected(DEMO_CLIP, model, whose="center")
-    assert (seen.numbers, seen.looks) == ([1, 5], 2)
-    assert trajectory.faces_T.tolist() == [2] * facts.declared_frames
-    # The second face, at 0.5 to 0.7 of width and height, is nearer to the centre.
-    assert (trajectory.blendshapes_TB[:, 0] == 100 + np.arange(facts.declared_frames)).all()
+def test_everybody_has_a_trajectory_and_a_rule_chooses_among_them(
+    seen: Seen, model: Path, detecting: ModuleType
+) -> None:
+    seen.places = {0: (0.02, 0.12), 1: (0.4, 0.6), 2: (0.5, 1.0)}
+    frames = {0: range(49), 2: range(4, 40), 1: range(8, 45)}  # in the order of their first frames
+    seen.tracks = [tuple(i for i in (2, 0, 1) if t in frames[i]) for t in range(49)]
+    settings = replace(SETTINGS, engine="mediapipe", smooth=False)
+    detection = detecting.detect(DEMO_CLIP, model, FPS, settings)
+    assert seen.asked == [("mediapipe", b"", False)]
+    assert detection.names == NAMES
+    center = (0.14, 0.5, 1.0)  # how near they are to it
+    for person, track, near in zip(detection.people, frames, center, strict=True):
+        trajectory = person.trajectory()
+        assert trajectory.faces_T.tolist() == [len(tracks) for tracks in seen.tracks]
+        assert np.flatnonzero(trajectory.valid_T).tolist() == list(frames[track])
+        told = trajectory.blendshapes_TB[trajectory.valid_T, 0]
+        np.testing.assert_array_equal(told, np.array(frames[track]) + 100 * track)
+        corners = trajectory.landmarks_TPC[frames[track][0], :2, 0]
+        assert corners == pytest.approx(seen.places[track])
+        assert person.prominence["longest"] == len(frames[track])
+        assert person.prominence["center"] == pytest.approx(near * len(frames[track]), abs=1e-4)
+    for rule, number in {"longest": 0, "largest": 1, "center": 2}.items():
+        assert detection.person(rule) is detection.people[number]
 
 
 def test_pictures_are_frames_even_if_one_is_broken(seen: Seen, model: Path, tmp_path: Path) -> None:
@@ -218,18 +227,22 @@ def test_pictures_are_frames_even_if_one_is_broken(seen: Seen, model: Path, tmp_
 def test_neither_chunks_nor_the_temporary_file_change_anything(
     seen: Seen, model: Path, detecting: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen.faces = [1, 1, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]
-    seen.second = 0
-    whole = detected(DEMO_CLIP, model)[1]
+    seen.places[1] = (0.5, 0.7)
+    seen.tracks = [(0,), (0, 1), (1,), (1, 0), *[()] * 12, (1, 0)]
+    detection = detecting.detect(DEMO_CLIP, model, FPS, SETTINGS)
+    whole = [person.trajectory() for person in detection.people]
+    assert len(whole) == 2
     monkeypatch.setattr(detecting, "CHUNK", 7)
     for memory in (1, 1 << 24):
         monkeypatch.setattr(detecting, "_IN_MEMORY", memory)
         detection = detecting.detect(DEMO_CLIP, model, FPS, SETTINGS)
-        lengths = [len(chunk.times_T) for chunk in detection.chunks()]
-        assert set(lengths[:-1]) == {7}
-        assert sum(lengths) == len(whole.times_T)
-        assert_equal(detection.trajectory(), whole)
-        assert_equal(detection.trajectory(), whole)  # once more, from the same file
+        assert detection.people[0]._sightings._file._rolled == (memory == 1)
+        for person, expected in zip(detection.people, whole, strict=True):
+            lengths = [len(chunk.times_T) for chunk in person.chunks()]
+            assert set(lengths[:-1]) == {7}
+            assert sum(lengths) == len(expected.times_T)
+            assert_equal(person.trajectory(), expected)
+            assert_equal(person.trajectory(), expected)  # once more, from the same file
 
 
 def test_the_longer_side_is_shrunk(detecting: ModuleType) -> None:

@@ -1,10 +1,12 @@
 """Finding, detecting and gathering clips: who does what, without the landmarker."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import chdir
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,14 +15,26 @@ import pytest
 
 from facewave import assets, params, pool
 from facewave.errors import UserError
-from facewave.landmarks import cache, extract, schema
+from facewave.landmarks import cache, extract, schema, shards
 from facewave.landmarks.__main__ import main
-from facewave.landmarks.schema import ClipFacts
-from making import SETTINGS, remember, write_params, write_to_shard, write_video
-from trajectories import random_trajectory, use_clips
+from facewave.landmarks.schema import ClipFacts, Trajectory
+from making import (
+    SETTINGS,
+    chunked,
+    contents,
+    in_turn,
+    remember,
+    write_params,
+    write_to_shard,
+    write_video,
+)
+from trajectories import NAMES, assert_equal, random_trajectory, use_clips
 
 FPS = 25.0
 FACTS = ClipFacts(25.0, 64, 48, 12)
+LANDMARKER = assets.LANDMARKER.name
+PLACE = ["shard", "row_group", "row_groups"]
+RULES: tuple[params.Whose, ...] = ("center", "all", "longest", "largest")
 Work = Callable[..., None]
 
 
@@ -110,6 +124,138 @@ def test_what_comes_with_a_pack_is_found_by_nobody_else(
     assert detected == []
     assert not extract.ensure(clips[:1], "clips", FPS, SETTINGS).packed
     assert detected == ["1"]
+    with schema.shard(tmp_path / "d/part-00000.parquet", ("a",)) as writer:  # of the second person
+        people = [{"center": 1.0}, {"center": 2.0}]
+        write_to_shard(writer, f"{names[1]}-1", random_trajectory(6), FACTS, people)
+    ensured = extract.ensure(clips[:2], "clips", FPS, SETTINGS, [tmp_path / "d"])
+    assert ensured.keys[0] == names[0]
+    assert ensured.packed == {ensured.keys[1]}
+    assert len(schema.read_clip(cache.place(ensured.keys[1])).times_T) == 6
+    assert detected == ["1"]
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Names of the clips that were detected, of which number n shows n people."""
+    names: list[str] = []
+
+    @dataclass
+    class Person:
+        number: int
+        seed: int
+
+        @property
+        def prominence(self) -> dict[str, float]:
+            return {"center": self.number, "largest": -self.number, "longest": 1.0}
+
+        def chunks(self) -> Iterator[Trajectory]:
+            yield from chunked(random_trajectory(12, self.seed + self.number), 5)
+
+    def detect(clip: Path, model: Path, fps: float, settings: params.Landmarks) -> Any:
+        assert (model, fps, settings.engine) == (tmp_path / LANDMARKER, FPS, SETTINGS.engine)
+        names.append(clip.stem)
+        count = int(clip.stem)
+        people = [Person(number, 100 * count) for number in range(count)]
+        return SimpleNamespace(facts=FACTS, names=NAMES, people=people)
+
+    monkeypatch.setattr("facewave.pool.each", in_turn)
+    monkeypatch.setattr("facewave.landmarks.detect.detect", detect)
+    monkeypatch.setattr(assets, "get", lambda asset: tmp_path / asset.name)
+    return names
+
+
+def test_whose_face_is_wanted_is_no_matter_of_detection(
+    clips: list[Path], watched: list[str]
+) -> None:
+    keys = [cache.key(clip, FPS, SETTINGS) for clip in clips]
+    ends = {"center": ["", "-1", "-2"], "largest": ["", "", ""], "longest": ["", "", ""]}
+    for whose in RULES:
+        settings = replace(SETTINGS, whose=whose)
+        ensured = extract.ensure(clips, "clips", FPS, settings)
+        mine = ends.get(whose, ends["center"])
+        assert ensured.keys == [key + end for key, end in zip(keys, mine, strict=True)]
+        assert ensured.detected == (set(ensured.keys) if whose == "center" else set())
+        assert not ensured.problems
+        others = {tuple(names) for names in ensured.others.values()}
+        _, second, third = keys
+        everybody = {(), (second,), (f"{third}-1", third)}
+        assert others == (everybody if whose == "all" else {()})
+    assert watched == ["3", "2", "1"]
+    held = {file.stem for file in cache.folder().rglob("*.parquet")}
+    assert held == {*keys, f"{second}-1", f"{third}-1", f"{third}-2"}
+    for number, key in enumerate((third, f"{third}-1", f"{third}-2")):
+        kept = schema.read_clip(cache.place(key))
+        assert_equal(kept, random_trajectory(12, 300 + number))
+    # A person's file that is gone has the clip detected again, if that person is wanted.
+    cache.place(f"{third}-1").unlink()
+    wanted: tuple[params.Whose, ...] = ("center", "largest", "all", "all")
+    for whose, count in zip(wanted, (3, 3, 4, 4), strict=True):
+        extract.ensure(clips, "clips", FPS, replace(SETTINGS, whose=whose))
+        assert len(watched) == count
+
+
+def test_shards_that_were_pulled_serve_whom_they_hold(
+    clips: list[Path], watched: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stage(whose: params.Whose) -> dict[str, bytes]:
+        settings = replace(SETTINGS, whose=whose)
+        ensured = extract.ensure(clips, "clips", FPS, settings, folder=tmp_path / "out")
+        rows = pd.DataFrame({"video_idx": list("abc"), "file_path": list("abc")})
+        rows = rows.assign(key=ensured.keys, start=np.nan, end=np.nan)
+        shards.index(rows, tmp_path / "out", settings, ensured.problems, ensured.others)
+        return contents(tmp_path / "out")
+
+    def elsewhere() -> int:
+        """Another machine, whose cache is empty; how many clips were detected so far."""
+        shutil.rmtree(cache.folder(), ignore_errors=True)
+        return len(watched)
+
+    center = stage("center")
+    before = elsewhere()
+    assert stage("center") == center
+    assert len(watched) == before  # the chosen people's are there
+    assert stage("largest") != center
+    assert watched[before:] == ["3", "2"]  # of clip 1, who is alone, they are there as well
+    everybody = stage("all")
+    before = elsewhere()
+    assert stage("all") == everybody
+    assert stage("center") == center
+    assert len(watched) == before
+    elsewhere()
+    stage("all")
+    before = elsewhere()
+    stage("longest")
+    assert len(watched) == before
+
+
+def test_the_other_people_s_trajectories_are_in_people_csv(
+    watched: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_clips(tmp_path, 3)
+    monkeypatch.setattr("facewave.landmarks.plots.worst", lambda *_: None)
+    limits: dict[str, Any] = {"at_least": {"face_frames": 2, "face_px": 0}}
+
+    def run(whose: str) -> pd.DataFrame:
+        write_params(tmp_path, landmarks=limits | {"whose": whose})
+        with chdir(tmp_path):
+            main("demo")
+        return schema.read_index(tmp_path / "data/landmarks/demo")
+
+    center = run("center")
+    folder = tmp_path / "data/landmarks/demo"
+    assert not (folder / "people.csv").exists()
+    pd.testing.assert_frame_equal(run("all").drop(columns=PLACE), center.drop(columns=PLACE))
+    table = pd.read_csv(folder / "people.csv", dtype={"video_idx": str, "key": str})
+    assert tuple(table) == schema.INDEX
+    assert table["video_idx"].tolist() == ["2", "3", "3"]
+    assert table["file_path"].tolist() == [f"clips/{i}.mp4" for i in (2, 3, 3)]
+    for row, seed in zip(table.itertuples(), (200, 301, 300), strict=True):
+        expected = random_trajectory(12, seed)
+        assert_equal(schema.read_row(folder, row), expected)
+        assert (row.frames, row.face_frames, row.usable) == (12, expected.valid_T.sum(), True)
+    assert len(watched) == 3
+    pd.testing.assert_frame_equal(run("longest")[["video_idx"]], center[["video_idx"]])
+    assert {file.name for file in folder.iterdir()} == {"index.csv", "part-00000.parquet"}
 
 
 def test_a_worker_refuses_what_is_no_fault_of_the_clip(clips: list[Path], tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewave.landmarks.follow import Spot, Tracks, followed, prominence
+from facewave.landmarks.follow import RULES, Spot, Tracks, chosen, followed, prominence, rule_of
 
 FACE = Spot(300, 200, 100)
 
@@ -136,3 +136,19 @@ def test_each_frame_has_at_most_one_followed_face_and_tracks_stay_whole(
     assert chosen[tracks == sums.argmax()].all()
     for track in set(tracks[~chosen]):  # whoever is left out was beside someone followed
         assert set(frames[tracks == track]) & set(frames[chosen])
+
+
+def test_a_rule_chooses_the_person_who_counts_most_by_it_and_all_has_everybody() -> None:
+    people = [
+        {"center": 3.0, "largest": 5.0, "longest": 40.0},
+        {"center": 9.0, "largest": 5.0, "longest": 30.0},
+        {"center": 4.0, "largest": 6.0, "longest": 40.0},
+    ]
+    # Of two who count the same, the first who was seen.
+    expected = {"center": [1], "largest": [2], "longest": [0], "all": [1, 2, 0]}
+    for whose, numbers in expected.items():
+        assert chosen(people, whose) == numbers
+        assert chosen(people[:1], whose) == [0]
+        assert chosen([], whose) == [0]  # a clip of another tool, say
+        assert chosen([{}, {}], whose)[0] == 0
+    assert [rule_of(whose) for whose in (*RULES, "all")] == [*RULES, "center"]

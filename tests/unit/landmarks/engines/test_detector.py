@@ -26,14 +26,20 @@ def test_boxes_of_one_face_become_their_weighted_mean() -> None:
     answers[700, 2] = -1
     answers[rows, 4::2] = 128 * (corners[:, :1] + 0.05 - anchors[rows, :1])
     answers[rows, 5::2] = 128 * (corners[:, 1:] + 0.06 - anchors[rows, 1:])
-    boxes, points = detector.decode(answers, logits, 0.5)
+    scores, boxes, points = detector.decode(answers, logits)
+    np.testing.assert_allclose(scores, [0.9, 0.7], atol=1e-6)  # the best box's of each
     left = (0.9 * 0.2 + 0.6 * 0.24) / 1.5
     expected = [[left, 0.2, left + 0.2, 0.4], [0.7, 0.7, 0.9, 0.9]]
     np.testing.assert_allclose(boxes, expected, atol=1e-5)
     assert points.shape == (2, 6, 2)
     np.testing.assert_allclose(points[:, 3], [[left + 0.05, 0.26], [0.75, 0.76]], atol=1e-5)
-    apart, _ = detector.decode(answers, logits, 0.7)  # 0.16 x 0.2 of 0.24 x 0.2 is two thirds
-    assert len(apart) == 3
-    nothing, none = detector.decode(answers, np.full(896, -200, np.float32), 0.5)
-    assert nothing.shape == (0, 4)
-    assert none.shape == (0, 6, 2)
+    answers[601, 2] = 128 * 0.05  # 0.03 x 0.2 of 0.22 x 0.2: another face
+    assert len(detector.decode(answers, logits).scores_N) == 3
+    none = detector.decode(answers, np.full(896, -200, np.float32))
+    assert [values.shape for values in none] == [(0,), (0, 4), (0, 6, 2)]
+
+
+def test_what_it_sees_is_in_minus_one_to_one() -> None:
+    picture = np.array([[[0, 255, 51]]], np.uint8)
+    np.testing.assert_allclose(detector.values(picture), [[[-1, 1, -0.6]]], atol=1e-6)
+    assert detector.values(picture).dtype == np.float32

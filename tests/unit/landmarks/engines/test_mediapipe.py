@@ -19,11 +19,11 @@ def test_results_from_memory_are_those_of_the_public_call(
 
     frames = Clip(ROOT / "data/raw/demo/clips/3.mp4", fps=25.0).frames(10)
     pictures = [picture for _, _, picture in frames if picture is not None][:6]
-    with Landmarker(landmarker.read_bytes(), 1) as native:
+    with Landmarker(landmarker.read_bytes()) as native:
         assert _native_call(native._inner), "MediaPipe's private names are gone"
         with monkeypatch.context() as patch:
             patch.delattr(category_c, "CategoryC")
-            public = Landmarker(landmarker.read_bytes(), 1)
+            public = Landmarker(landmarker.read_bytes())
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, category_c.__name__, None)
             assert _native_call(native._inner) is None
@@ -34,7 +34,9 @@ def test_results_from_memory_are_those_of_the_public_call(
         with public:
             public.look(np.zeros((64, 48, 3), np.uint8), 0)
             for t, picture in enumerate(pictures, start=1):
-                (one,), (other,) = native.look(picture, 40 * t), public.look(picture, 40 * t)
+                seen = native.look(picture, 40 * t), public.look(picture, 40 * t)
+                ((track, one),), ((its_track, other),) = seen
+                assert track == its_track == 1  # there was nobody in the first picture
                 for name, shape in (
                     ("landmarks_PC", (478, 3)),
                     ("blendshapes_B", (52,)),
@@ -45,3 +47,6 @@ def test_results_from_memory_are_those_of_the_public_call(
                     np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
         assert native.names == public.names
         assert len(set(native.names)) == 52
+        assert native.look(np.zeros((64, 48, 3), np.uint8), 400) == []
+        (back,) = native.look(pictures[0], 440)
+        assert back.track == 2  # lost and found again

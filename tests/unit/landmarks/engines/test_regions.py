@@ -48,11 +48,44 @@ def test_outside_a_picture_is_its_edge_or_black() -> None:
     assert (rows[51:] == 0).all()
 
 
-def test_of_two_regions_of_one_face_the_later_stays() -> None:
-    tracked = [Region(50, 50, 40, 40), Region(200, 50, 40, 40)]
-    near, far = Region(55, 50, 40, 40, 1.0), Region(70, 50, 40, 40)
-    assert regions.overlap(tracked[0], near) == pytest.approx(35 / 45)
-    assert regions.overlap(tracked[0], tracked[1]) == 0
-    assert regions.associate(tracked, [near], 0.5) == [tracked[1], near]
-    assert regions.associate(tracked, [far], 0.5) == [*tracked, far]
-    assert regions.associate([], [near, near], 0.5) == [near]
+@pytest.mark.parametrize("size", [(640, 480), (480, 640), (300, 300), (1920, 1080), (37, 500)])
+def test_views_show_all_of_a_picture_and_any_small_face_whole(size: tuple[int, int]) -> None:
+    whole, turned, *tiles = regions.views(*size)
+    assert whole == [regions.whole(*size)]
+    assert turned == [regions.whole(*size, k * math.pi / 2) for k in (1, 2, 3)]
+    for parts, level in zip((1, 2, 4), tiles, strict=True):
+        side = min(size) / parts
+        assert {(view.width, view.height, view.angle) for view in level} == {(side, side, 0.0)}
+        assert len(set(level)) == len(level)
+        # A face of a third of the side lies in one view at least, wherever it is.
+        corners = np.array([(view.x - side / 2, view.y - side / 2) for view in level])
+        assert (corners >= -1e-9).all()
+        assert (corners + side <= np.array(size) + 1e-9).all()
+        face = side / 3
+        xs, ys = (np.linspace(0, length - face, 40) for length in size)
+        for low in np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2):
+            inside = (corners <= low + 1e-6) & (low + face <= corners + side + 1e-6)
+            assert inside.all(axis=1).any(), (parts, low)
+
+
+def test_a_region_of_a_view_is_where_it_shows_it_in_the_picture() -> None:
+    picture = np.zeros((480, 640, 3), np.uint8)
+    cv2.circle(picture, (500, 100), 12, (255, 255, 255), -1)
+    for view in (region for level in regions.views(640, 480) for region in level):
+        shown = view.cut(picture, 256, cv2.BORDER_CONSTANT)[..., 0] > 127
+        if shown.any():
+            y, x = np.nonzero(shown)
+            spot = Region((x.mean() + 0.5) / 256, (y.mean() + 0.5) / 256, 0.1, 0.2, 0.3)
+            region = spot.within(view)
+            if 0.1 < spot.x < 0.9 and 0.1 < spot.y < 0.9:  # all of it is shown
+                assert (region.x, region.y) == pytest.approx((500, 100), abs=3)
+            assert (region.width, region.height) == (0.1 * view.width, 0.2 * view.width)
+            assert region.angle == view.angle + 0.3
+
+
+def test_regions_of_one_face_are_nearer_than_two_faces_can_be() -> None:
+    face = Region(100, 100, 150, 150)  # 100 pixels wide: the rest is margin
+    for x, width, same in ((139, 150, True), (141, 150, False), (119, 75, True), (121, 75, False)):
+        other = Region(x, 100, width, 300, 1.0)
+        assert regions.same(face, other) == regions.same(other, face) == same, x
+    assert not regions.same(face, Region(130, 130, 150, 150))  # 42 pixels away
