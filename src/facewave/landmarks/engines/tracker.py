@@ -29,10 +29,8 @@ ModelName = Literal["detector", "landmarks", "blendshapes"]
 _SIDE = 256  # pixels that the landmark model sees
 _LEAST_PRESENCE = 0.5  # min_face_presence_confidence: FaceLandmarkerOptions
 _SURE, _SURE_PRESENCE = 0.7, 0.9  # scores of a face that is one of several, or was searched for
-_UPRIGHT, _BETTER = (
-    0.9,
-    0.05,
-)  # score below which a face may be turned; by how much it is better then
+_UPRIGHT = 0.9  # score below which a face may be turned;
+_BETTER = 0.05  # by how much it is better then
 _NEAR = 2.0  # sides of the region of a face, which is then a third of what the detector sees
 _MOST = 5  # faces that are followed at a time
 _LOOK_MS, _SOON_MS = 500, 100  # between two looks for more faces; the latter after a loss,
