@@ -13,6 +13,7 @@ answers, so that the same code serves one clip, and many whose requests are answ
 
 import math
 from collections.abc import Generator, Sequence
+from itertools import islice
 from typing import Literal, NamedTuple, TypeVar
 
 import cv2
@@ -269,10 +270,12 @@ def _turned(
     """
     side = _NEAR * max(region.width, region.height)
     turns = [Region(region.x, region.y, side, side, k * math.pi / 2) for k in range(4)]
-    for better, place in (yield from _detections(picture, turns))[:1]:
+    detections = yield from _detections(picture, turns)
+    better = ((other, place) for other, place in detections if regions.same(place, region))
+    for other, place in islice(better, 1):  # a surer one may be of the face beside it
         agrees = math.cos(place.angle - region.angle) > math.cos(math.pi / 4)
-        if better > score + _BETTER and not (keep and agrees):
-            return better, place
+        if other > score + _BETTER and not (keep and agrees):
+            return other, place
     return score, region
 
 
