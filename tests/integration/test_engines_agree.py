@@ -113,7 +113,7 @@ def test_what_other_clips_showed_changes_nothing(
         with engines.landmarker("litert", landmarker.read_bytes(), True) as ours:
             seen = [ours.look(picture, 40 * t) for t, picture in enumerate(scenes[scene][:6])]
         assert all(sighting.track == 0 for faces in seen for sighting in faces)
-        answers.append(np.array([face.landmarks_PC for faces in seen for _, face in faces]))
+        answers.append(np.array([face.landmarks_PC for faces in seen for _, face, _ in faces]))
     np.testing.assert_array_equal(answers[0], answers[2])
     assert not (answers[0] == answers[1]).all()
 
@@ -152,7 +152,7 @@ def test_a_small_face_and_a_turned_one_are_seen_in_every_frame(
         clip = small if turns == 4 else [np.rot90(picture, turns).copy() for picture in face]
         with engines.landmarker("litert", model, True) as ours:
             seen = [ours.look(picture, 40 * t) for t, picture in enumerate(clip)]
-        assert [track for faces in seen for track, _ in faces] == [seen[0][0].track] * 8, turns
+        assert [track for faces in seen for track, *_ in faces] == [seen[0][0].track] * 8, turns
         points_PC = seen[-1][0].face.landmarks_PC[:, :2] * clip[-1].shape[1::-1]
         for _ in range(turns % 4):  # back to where they are in the upright picture
             points_PC = np.column_stack([face[0].shape[0] - points_PC[:, 1], points_PC[:, 0]])
