@@ -161,3 +161,19 @@ def test_a_small_face_and_a_turned_one_are_seen_in_every_frame(
     width = np.ptp(upright[0][:, 0])
     for points_PC, where, side in zip(upright, expected, (1, 1, 1, 1, 0.25), strict=True):
         assert np.linalg.norm(points_PC - where, axis=1).mean() < 0.05 * side * width
+
+
+def test_a_real_face_upside_down_is_not_taken_for_an_upright_one(
+    landmarker: Path, real_clips: Path
+) -> None:
+    """MediaPipe takes it for one, as the detector does, whose box is half a face away."""
+    frames = Clip(real_clips / "liveportrait_d18.mp4", fps=25.0).frames()
+    picture = next(picture for _, _, picture in frames if picture is not None)
+    seen = []
+    for turned in (picture, np.rot90(picture, 2).copy()):
+        with engines.landmarker("litert", landmarker.read_bytes(), True) as ours:
+            *_, (last,) = (ours.look(turned, 40 * t) for t in range(3))
+        seen.append(last.face.landmarks_PC)
+    upright, reverse = seen
+    width = np.ptp(upright[:, 0])
+    assert np.linalg.norm(1 - reverse[:, :2] - upright[:, :2], axis=1).mean() < 0.02 * width

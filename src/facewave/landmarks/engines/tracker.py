@@ -13,7 +13,6 @@ answers, so that the same code serves one clip, and many whose requests are answ
 
 import math
 from collections.abc import Generator, Sequence
-from itertools import islice
 from typing import Literal, NamedTuple, TypeVar
 
 import cv2
@@ -268,14 +267,16 @@ def _turned(
     The detector takes many a face that is upside down for an upright one, but less surely.
     ``keep`` it unless the face is turned.
     """
-    side = _NEAR * max(region.width, region.height)
+    large = max(region.width, region.height)
+    side, near = _NEAR * large, large / 2  # beyond it is the face beside this one
     turns = [Region(region.x, region.y, side, side, k * math.pi / 2) for k in range(4)]
     detections = yield from _detections(picture, turns)
-    better = ((other, place) for other, place in detections if regions.same(place, region))
-    for other, place in islice(better, 1):  # a surer one may be of the face beside it
+    here = [(better, place) for better, place in detections
+            if math.hypot(place.x - region.x, place.y - region.y) < near]  # fmt: skip
+    for better, place in here[:1]:
         agrees = math.cos(place.angle - region.angle) > math.cos(math.pi / 4)
-        if other > score + _BETTER and not (keep and agrees):
-            return other, place
+        if better > score + _BETTER and not (keep and agrees):
+            return better, place
     return score, region
 
 
