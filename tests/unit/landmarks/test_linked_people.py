@@ -18,9 +18,10 @@ HERE, THERE = Spot(100, 100, 50), Spot(400, 100, 50)
 LIMIT = math.acos(1 - 0.55**2)  # of angles between looks, see ``seen``
 
 
-def seen(start: float, end: float, angle: float, spot: Spot = HERE) -> Track:
+def seen(start: float, end: float, angle: float, spot: Spot = HERE, shot: int = 0) -> Track:
     """A track whose looks are an angle: two apart by a have Hellinger distance sqrt(1 - cos a)."""
-    return Track(start, end, spot, spot, np.array([math.cos(angle) ** 2, math.sin(angle) ** 2]), 1)
+    looks = np.array([math.cos(angle) ** 2, math.sin(angle) ** 2])
+    return Track(start, end, spot, spot, looks, 1, shot, np.zeros((5, 3)))
 
 
 def test_tracks_that_look_alike_are_one_persons_unless_they_are_seen_together() -> None:
@@ -56,6 +57,17 @@ def test_who_goes_on_where_another_ended_may_look_a_little_different() -> None:
     assert link([moved, seen(2.5, 4, unlike, THERE)]) == [0, 0]
     assert link([moved, seen(2.5, 4, unlike, HERE)]) == [0, 1]
     assert link([seen(0, 2, 0), seen(2.5, 4, math.pi / 2)]) == [0, 1]  # nothing in common
+    # Beyond a cut others may stand where somebody stood.
+    assert link([seen(0, 2, 0, shot=3), seen(2.5, 4, unlike, shot=3)]) == [0, 0]
+    assert link([seen(0, 2, 0, shot=3), seen(2.5, 4, unlike, shot=4)]) == [0, 1]
+
+
+def test_faces_of_other_shapes_are_of_other_people_but_shape_alone_does_not_tell() -> None:
+    alike = math.acos(1 - 0.4**2)
+    for moved, person in ((0.0, 0), (0.02, 0), (0.022, 1), (1.0, 1)):  # 7 times this is added
+        other = replace(seen(30, 32, alike), shape=np.full((5, 3), moved / math.sqrt(3)))
+        assert link([seen(0, 2, 0), other]) == [0, person], moved
+        assert link([seen(0, 2, 0), replace(other, looks=seen(0, 2, 0).looks)]) == [0, 0]
 
 
 def test_who_was_seen_beside_one_track_of_a_person_is_not_that_person() -> None:
@@ -141,8 +153,9 @@ def test_looks_are_of_the_face_and_what_is_around_it() -> None:
 
 def test_a_track_looks_like_the_mean_of_its_pictures() -> None:
     pictures = np.random.default_rng(0).dirichlet(np.ones(432), 5)
-    track = people.track(3.0, HERE)
+    track = people.track(3.0, HERE, 2)
     for looked in pictures:
         track = track.seen_as(looked)
     assert (track.start, track.end, track.first, track.last, track.count) == (3, 3, HERE, HERE, 5)
     np.testing.assert_allclose(track.looks, pictures.mean(axis=0))
+    assert track.shot == 2

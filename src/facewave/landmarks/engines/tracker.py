@@ -267,9 +267,13 @@ def _turned(
     The detector takes many a face that is upside down for an upright one, but less surely.
     ``keep`` it unless the face is turned.
     """
-    side = _NEAR * max(region.width, region.height)
+    large = max(region.width, region.height)
+    side, near = _NEAR * large, large / 2  # beyond it is the face beside this one
     turns = [Region(region.x, region.y, side, side, k * math.pi / 2) for k in range(4)]
-    for better, place in (yield from _detections(picture, turns))[:1]:
+    detections = yield from _detections(picture, turns)
+    here = [(better, place) for better, place in detections
+            if math.hypot(place.x - region.x, place.y - region.y) < near]  # fmt: skip
+    for better, place in here[:1]:
         agrees = math.cos(place.angle - region.angle) > math.cos(math.pi / 4)
         if better > score + _BETTER and not (keep and agrees):
             return better, place
