@@ -1,9 +1,10 @@
 """How small a face may be: ``python benchmarks/small_faces.py [CLIP ...]``.
 
 With PYTHONPATH=tests/support. Six people, one at a time, pasted at several sizes into a picture of
-1280 x 720, where they move for half a second; a face counts as found in a frame if the box of its points overlaps the true one by a half.
-In percent of all frames, by the engine litert, by the same without searching (the detector sees the
-whole picture alone), and by mediapipe. Sizes are the square root of the area of the points' box.
+1280 x 720, where they move for half a second; a face counts as found in a frame if the box of its
+points overlaps the true one by a half. In percent of all frames, by the engine litert, by the same
+without searching (the detector sees the whole picture alone), and by mediapipe. Sizes are the
+square root of the area of the points' box.
 
 With CLIPs that show one large face: the processor's milliseconds a frame of a whole detection
 (decoding included) with looking for others and searching, and without; the least of several runs in

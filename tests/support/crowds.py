@@ -194,9 +194,7 @@ def _picture(
             sized = cv2.resize(cut, (side, side), interpolation=way)
             _paste(picture, front, sized, left, top, person)
             boxes_N4[person] = box * side + (left, top, left, top)
-    for person in shot.paths:
-        if not np.isfinite(boxes_N4[person]).all():
-            continue
+    for person in (person for person, path in shot.paths.items() if path(t)):
         left, top, right, bottom = boxes_N4[person].round().astype(int)
         shown = front[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] == person
         if shown.sum() < _SEEN * (right - left) * (bottom - top):

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from facewave.landmarks import people
 from facewave.landmarks.follow import Spot
-from facewave.landmarks.people import Track, link, looks
+from facewave.landmarks.people import Track, link, looks, shape
+from facewave.landmarks.schema import read_clip
+from making import DEMO
 
 HERE, THERE = Spot(100, 100, 50), Spot(400, 100, 50)
 LIMIT = math.acos(1 - 0.55**2)  # of angles between looks, see ``seen``
@@ -20,7 +22,8 @@ LIMIT = math.acos(1 - 0.55**2)  # of angles between looks, see ``seen``
 
 def seen(start: float, end: float, angle: float, spot: Spot = HERE) -> Track:
     """A track whose looks are an angle: two apart by a have Hellinger distance sqrt(1 - cos a)."""
-    return Track(start, end, spot, spot, np.array([math.cos(angle) ** 2, math.sin(angle) ** 2]), 1)
+    looks = np.array([math.cos(angle) ** 2, math.sin(angle) ** 2])
+    return Track(start, end, spot, spot, looks, count=1, shot=0, shape=np.zeros((4, 3)))
 
 
 def test_tracks_that_look_alike_are_one_persons_unless_they_are_seen_together() -> None:
@@ -56,6 +59,41 @@ def test_who_goes_on_where_another_ended_may_look_a_little_different() -> None:
     assert link([moved, seen(2.5, 4, unlike, THERE)]) == [0, 0]
     assert link([moved, seen(2.5, 4, unlike, HERE)]) == [0, 1]
     assert link([seen(0, 2, 0), seen(2.5, 4, math.pi / 2)]) == [0, 1]  # nothing in common
+
+
+def test_after_a_cut_nobody_goes_on_where_another_ended() -> None:
+    unlike = math.acos(1 - 0.65**2)
+    for shot, person in ((0, 0), (1, 1)):
+        later = replace(seen(2.04, 4, unlike), shot=shot)
+        assert link([seen(0, 2, 0), later]) == [0, person]
+
+
+def test_shapes_count_up_to_a_limit() -> None:
+    def apart(looks: float, shapes: float) -> list[int]:
+        """Of looks at this distance, of shapes that differ by so many sizes of the face."""
+        other = seen(30, 32, math.acos(1 - looks**2), THERE)
+        return link([seen(0, 2, 0), replace(other, shape=other.shape + shapes / math.sqrt(3))])
+
+    assert apart(0.34, 0.0) == apart(0.34, 0.029) == [0, 0]
+    assert apart(0.34, 0.031) == [0, 1]  # 0.34 + 7 * 0.031 > 0.55
+    assert apart(0.29, 1.0) == [0, 0]  # however different
+    assert apart(0.31, 1.0) == [0, 1]
+
+
+def test_a_shape_is_of_the_face_however_it_is_turned_and_moved() -> None:
+    face = read_clip(DEMO, 0, 1)
+    aspect = 1.5  # of the picture in which it is pasted
+    points = face.landmarks_TPC[:6].astype(float)
+    first = shape(points.astype(np.float32), face.pose_T44[:6], 1.0)
+    moved = points * (0.4 / aspect, 0.4, 0.4 / aspect) + (0.3, 0.2, 0)
+    again = shape(moved.astype(np.float32), face.pose_T44[:6], aspect)
+    np.testing.assert_allclose(again, first, atol=1e-4)
+    assert np.sqrt((first**2).sum(axis=1).mean()) == pytest.approx(1, abs=0.01)
+    wider = shape((points * (1.1, 1, 1)).astype(np.float32), face.pose_T44[:6], 1.0)
+    assert np.sqrt(((wider - first) ** 2).sum(axis=1).mean()) > 0.03
+    assert not shape(
+        points[:1].astype(np.float32), np.full((1, 4, 4), np.nan, np.float32), 1.0
+    ).any()
 
 
 def test_who_was_seen_beside_one_track_of_a_person_is_not_that_person() -> None:
@@ -141,8 +179,9 @@ def test_looks_are_of_the_face_and_what_is_around_it() -> None:
 
 def test_a_track_looks_like_the_mean_of_its_pictures() -> None:
     pictures = np.random.default_rng(0).dirichlet(np.ones(432), 5)
-    track = people.track(3.0, HERE)
+    track = people.track(3.0, HERE, 2)
     for looked in pictures:
         track = track.seen_as(looked)
     assert (track.start, track.end, track.first, track.last, track.count) == (3, 3, HERE, HERE, 5)
+    assert track.shot == 2
     np.testing.assert_allclose(track.looks, pictures.mean(axis=0))
