@@ -35,7 +35,7 @@ def test_results_from_memory_are_those_of_the_public_call(
             public.look(np.zeros((64, 48, 3), np.uint8), 0)
             for t, picture in enumerate(pictures, start=1):
                 seen = native.look(picture, 40 * t), public.look(picture, 40 * t)
-                ((track, one),), ((its_track, other),) = seen
+                ((track, one, _),), ((its_track, other, _),) = seen
                 assert track == its_track == 1  # there was nobody in the first picture
                 for name, shape in (
                     ("landmarks_PC", (478, 3)),
