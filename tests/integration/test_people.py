@@ -23,13 +23,12 @@ from trajectories import assert_equal
 
 Film = Callable[..., tuple[Crowd, Detection]]
 REAL = os.environ.get("FACEWAVE_TEST_CLIPS")
-# Identity F1: 0.96, 0.93, 0.93 and 0.99 were measured, of others 0.965 and more. With
-# the demo's faces, which the detector finds with more trouble, 0.90, 0.93, 0.77 and 0.89.
+# Identity F1: 0.96 and 0.94 were measured, of others 0.965 and more; with the demo's faces, which
+# the detector finds with more trouble, 0.89, 0.97 and 0.93.
 LEAST = {
-    "one leaves and comes back": (0.95, 0.87),
-    "one comes nearer, one goes away": (0.9, 0.9),
-    "four walk about": (0.9, 0.7),
     "two cross": (0.96, 0.85),
+    "one leaves and comes back": (0.95, 0.95),
+    "four walk about": (0.9, 0.9),
 }
 OTHERS = (0.95, 0.95)
 
@@ -82,11 +81,11 @@ def test_a_choice_takes_one_of_those_who_were_seen(
     n_frames = 60
     paths = {
         # In the middle at first, then to the right, while another comes near; gone at last.
-        0: crowds.within(lambda t: Place(640 + max(0, t - 25) * 9, 400, 170), 0, 50),
+        0: crowds.within(lambda t: Place(640 + max(0, t - 25) * 9, 400, 190), 0, 50),
         # The largest; comes late and moves from the left towards the middle.
-        1: crowds.within(lambda t: Place(230 + max(0, t - 25) * 5, 420, 220), 8, 60),
+        1: crowds.within(lambda t: Place(230 + max(0, t - 25) * 5, 420, 240), 8, 60),
         # The smallest, in the corner; there all the time.
-        5: crowds.stay(1130, 150, 130),
+        5: crowds.stay(1110, 170, 165),
     }
     crowd, seen = film(Shot(n_frames, paths))
     assert len(seen.people) == 3
@@ -130,10 +129,10 @@ def test_small_faces_are_found_from_25_pixels_on(film: Film) -> None:
 def test_small_ones_are_found_beside_a_large_one_and_a_large_one_beside_small_ones(
     film: Film,
 ) -> None:
-    """The whole picture shows a face of 90 px too small; tiles show one of 380 px too large."""
+    """The whole picture shows a face of 100 px too small; tiles show one of 380 px too large."""
     late = crowds.within(crowds.stay(950, 360, 300), 20, 100)
     for paths, seconds in (
-        ({0: crowds.stay(350, 360, 300), 1: crowds.stay(900, 300, 90)}, 3),
+        ({0: crowds.stay(350, 360, 300), 1: crowds.stay(900, 300, 100 if REAL else 130)}, 3),
         ({0: crowds.stay(350, 360, 40), 1: late}, 1.5),
     ):
         crowd, seen = film(Shot(100, paths))

@@ -153,7 +153,7 @@ def people(folder: Path | None, model: Path) -> list[Face]:
 
 def film(path: Path, faces: Sequence[Face], shots: Iterable[Shot]) -> Crowd:
     """Write a video of shots with cuts between them; people are numbered as ``faces`` are."""
-    truth = []
+    truth: list[Floats] = []
     with av.open(path, "w") as container:
         stream = container.add_stream(
             "libx264", rate=FPS, options={"crf": "18", "preset": "veryfast"}
@@ -194,7 +194,7 @@ def _picture(
             sized = cv2.resize(cut, (side, side), interpolation=way)
             _paste(picture, front, sized, left, top, person)
             boxes_N4[person] = box * side + (left, top, left, top)
-    for person in np.flatnonzero(np.isfinite(boxes_N4[:, 0])):
+    for person in (person for person, path in shot.paths.items() if path(t)):
         left, top, right, bottom = boxes_N4[person].round().astype(int)
         shown = front[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] == person
         if shown.sum() < _SEEN * (right - left) * (bottom - top):

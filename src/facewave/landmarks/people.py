@@ -21,8 +21,8 @@ from facewave.landmarks.follow import Spot
 _AROUND = 0.8  # sizes of the face to each side of its centre: hair and collar are in it
 _BINS = (12, 6, 6)  # of hue, saturation and brightness
 _GREYISH = 25  # levels of saturation, of 255, below which a hue is noise
-_SHAPE = 7.0  # of faces' shapes, in sizes of the face: on six people a tenth of this tells them
-_MOST_SHAPE = 0.25  # apart, but one who turns or laughs differs from himself by as much
+_SHAPE = 7.0  # weight of the distance of faces' shapes, which is in sizes of the face;
+_MOST_SHAPE = 0.25  # the most that it counts: one who turns or laughs has another shape, too
 _UNLIKE = 0.55  # how unlike two people are, at least
 _NEVER = 1e9  # the distance of two that are seen together: no mean with it is small
 _NEAR = 0.15  # what is taken off the distance of tracks that go on where another ended
