@@ -19,7 +19,7 @@ from facewave.landmarks.engines.engine import Sighting
 from facewave.landmarks.engines.geometry import Canonical
 from facewave.landmarks.engines.tracker import NAMES, Asking, ModelName, Tracker
 
-_FILES: dict[ModelName, str] = {
+FILES: dict[ModelName, str] = {
     "detector": "face_detector.tflite",
     "landmarks": "face_landmarks_detector.tflite",
     "blendshapes": "face_blendshapes.tflite",
@@ -52,7 +52,7 @@ class Models:
 
     def __init__(self, model: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(model)) as files:
-            self._models = {name: _Model(files.read(file)) for name, file in _FILES.items()}
+            self._models = {name: _Model(files.read(file)) for name, file in FILES.items()}
         self.canonical = read_canonical(model)
 
     def __call__(self, name: ModelName, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
