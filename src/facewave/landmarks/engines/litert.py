@@ -14,7 +14,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from facewave.landmarks.engines import geometry
+from facewave.landmarks.engines import geometry, tracker
 from facewave.landmarks.engines.engine import Sighting
 from facewave.landmarks.engines.geometry import Canonical
 from facewave.landmarks.engines.tracker import NAMES, Asking, ModelName, Tracker
@@ -87,9 +87,9 @@ def answered(asking: Asking[T], models: Callable[..., list[NDArray[np.float32]]]
 class Landmarker:
     """Follows the faces of one clip, as ``engine.Landmarker`` says."""
 
-    def __init__(self, model: bytes, smooth: bool) -> None:
-        self._models = load(model)
-        self._tracker = Tracker(self._models.canonical, smooth)
+    def __init__(self, models: tracker.Models, smooth: bool) -> None:
+        self._models = models
+        self._tracker = Tracker(models.canonical, smooth)
         self.names: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:

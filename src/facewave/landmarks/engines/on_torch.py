@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from facewave.landmarks.engines.litert import FILES
+from facewave.landmarks.engines.litert import FILES, read_canonical
 from facewave.landmarks.engines.tracker import ModelName
 
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items()}
@@ -36,11 +36,15 @@ _ACTIVATIONS: dict[int, Callable[[Tensor], Tensor]] = {
 class Models:
     """The models of a landmarker's file on a device of torch; they answer as ``litert.Models`` do.
 
+    Attributes:
+        canonical: the standard face of the same file.
+
     Raises:
         ValueError: an operator in the file is not among ``_OPERATORS``.
     """
 
     def __init__(self, model: bytes, device: str) -> None:
+        self.canonical = read_canonical(model)
         with zipfile.ZipFile(io.BytesIO(model)) as files:
             self._graphs = {name: Graph(files.read(file), device) for name, file in FILES.items()}
 
@@ -71,7 +75,7 @@ class Graph:
                 kind = "cpu" if tensor.type == schema.TensorType.INT32 else device
                 self._constants[index] = torch.tensor(values, device=kind)
         last_use: dict[int, int] = {}
-        self._steps = []
+        self._steps: list[_Step] = []
         for operator in graph.operators:
             step = _Step(model, graph, operator)
             if all(index in self._constants for index in step.inputs):  # weights kept as float16
