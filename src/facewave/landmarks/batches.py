@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from threading import Lock
 
@@ -81,15 +82,15 @@ def side_by_side(
     work: Callable[..., None], tasks: Sequence[tuple[object, ...]], model: Path, device: str
 ) -> None:
     """Call ``work`` with the arguments of each task and ``models``, many at a time, in threads."""
-    threads, waiting = min(_CLIPS, len(tasks)), iter(tasks)
+    threads, waiting = min(_CLIPS, len(tasks)), iter(list(enumerate(tasks)))
     batches = Batches(_loaded(model.read_bytes(), device), threads)
 
     def one_after_another() -> None:
         try:
-            for arguments in waiting:
+            for number, arguments in waiting:
                 # Tried again alone, it tells why.
                 with suppress(*_CLIPS_OWN):
-                    work(*arguments, models=batches)
+                    work(*arguments, models=Asking(batches, number))
         finally:
             batches.leave()
 
@@ -105,8 +106,11 @@ def _loaded(model: bytes, device: str) -> Models:
     return on_torch.Models(model, device)
 
 
+_Answer = Future[list[NDArray[np.float32]]]
+
+
 class Batches:
-    """Models that answer the requests of several threads together, once all of them wait.
+    """Answers the requests of several threads together, once all of them wait.
 
     Args:
         models: answer a batch.
@@ -116,14 +120,14 @@ class Batches:
     def __init__(self, models: Models, threads: int) -> None:
         self.canonical = models.canonical
         self._models, self._threads = models, threads
-        self._waiting: list[tuple[Request, Future[list[NDArray[np.float32]]]]] = []
+        self._waiting: list[tuple[int, Request, _Answer]] = []
         self._lock = Lock()
 
-    def __call__(self, name: ModelName, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """The outputs of a model, in its file's order, for n inputs (n, ...): each (n, values)."""
-        answer: Future[list[NDArray[np.float32]]] = Future()
+    def ask(self, clip: int, request: Request) -> list[NDArray[np.float32]]:
+        """The outputs of the model, as ``Models`` have them; clips are in order in a batch."""
+        answer: _Answer = Future()
         with self._lock:
-            self._waiting.append((Request(name, inputs), answer))
+            self._waiting.append((clip, request, answer))
         self._answer()
         return answer.result()
 
@@ -138,15 +142,27 @@ class Batches:
         with self._lock:
             if len(self._waiting) < self._threads:
                 return
-            waiting, self._waiting = self._waiting, []
+            waiting, self._waiting = sorted(self._waiting, key=itemgetter(0)), []
         try:
-            for model in dict.fromkeys(request.model for request, _ in waiting):
-                asked = [(req.inputs, answer) for req, answer in waiting if req.model == model]
+            for model in dict.fromkeys(request.model for _, request, _ in waiting):
+                asked = [(req.inputs, answer) for _, req, answer in waiting if req.model == model]
                 ends = np.cumsum([len(inputs) for inputs, _ in asked])[:-1]
                 outputs = self._models(model, np.concatenate([inputs for inputs, _ in asked]))
                 parts = zip(*(np.split(output, ends) for output in outputs), strict=True)
                 for (_, answer), part in zip(asked, parts, strict=True):
                     answer.set_result(list(part))
         finally:  # nobody waits for what never comes
-            for _, answer in waiting:
+            for _, _, answer in waiting:
                 answer.cancel()
+
+
+class Asking:
+    """What answers one clip's requests."""
+
+    def __init__(self, batches: Batches, clip: int) -> None:
+        self._batches, self._clip = batches, clip
+        self.canonical = batches.canonical
+
+    def __call__(self, name: ModelName, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The outputs of a model, in its file's order, for n inputs (n, ...): each (n, values)."""
+        return self._batches.ask(self._clip, Request(name, inputs))
