@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facewave import pool
-from facewave.errors import UserError
+from facewave.errors import UserError, extras
 from facewave.landmarks.engines.tracker import ModelName, Models, Request
 from facewave.params import Landmarks
 
@@ -43,8 +43,8 @@ def require(settings: Landmarks) -> None:
         raise UserError(f"{asked} needs landmarks.engine: litert; MediaPipe's call runs on the CPU")
     if settings.scheduler != "local":
         raise UserError(f"{asked} uses this machine's GPU: set landmarks.scheduler: local")
-    import torch
-
+    with extras():
+        import torch
     if not torch.cuda.is_available():
         raise UserError(
             f"{asked}, and torch finds no GPU on this machine. Set it to cpu, or install a GPU's "
@@ -53,7 +53,7 @@ def require(settings: Landmarks) -> None:
 
 
 def run(
-    work: Callable[..., None], tasks: Sequence[pool.Task], model: Path, limit: float, title: str
+    work: Callable[..., object], tasks: Sequence[pool.Task], model: Path, limit: float, title: str
 ) -> None:
     """Call ``work`` with every task's arguments and ``models``, on the GPU, with progress.
 
@@ -65,25 +65,42 @@ def run(
         OSError: a task could not write or read a file.
     """
     groups = grouped(tasks)
-    each = [(name, (work, group, model, "cuda")) for name, group in groups.items()]
+    each = [(name, (work, group, model)) for name, group in groups.items()]
     processes = math.ceil(joblib.cpu_count() / _CORES)
     with tqdm(total=len(tasks), desc=title, unit="clip") as bar:
-        for name, _ in pool.each(side_by_side, each, limit * _ROUNDS, processes):
+        for name, _ in pool.each(_in_process, each, limit * _ROUNDS, processes):
             bar.update(len(groups[name]))
 
 
 def grouped(tasks: Sequence[pool.Task]) -> dict[str, list[tuple[object, ...]]]:
-    """The arguments of tasks in groups, one a call of ``side_by_side``, with clips as long each."""
+    """The arguments of tasks in groups, one a task of a process, with clips as long each."""
     n = math.ceil(len(tasks) / (_CLIPS * _ROUNDS))
     return {f"{i}": [arguments for _, arguments in tasks[i::n]] for i in range(n)}
 
 
-def side_by_side(
-    work: Callable[..., None], tasks: Sequence[tuple[object, ...]], model: Path, device: str
+def _in_process(
+    work: Callable[..., object], tasks: Sequence[tuple[object, ...]], model: Path
 ) -> None:
-    """Call ``work`` with the arguments of each task and ``models``, many at a time, in threads."""
-    threads, waiting = min(_CLIPS, len(tasks)), iter(list(enumerate(tasks)))
-    batches = Batches(_loaded(model.read_bytes(), device), threads)
+    side_by_side(work, tasks, _loaded(model.read_bytes()), _CLIPS)
+
+
+@lru_cache(maxsize=1)
+def _loaded(model: bytes) -> Models:
+    from facewave.landmarks.engines import on_torch
+
+    return on_torch.Models(model, "cuda")
+
+
+def side_by_side(
+    work: Callable[..., object], tasks: Sequence[tuple[object, ...]], models: Models, clips: int
+) -> None:
+    """Call ``work`` with the arguments of each task and ``models``, so many at a time, in threads.
+
+    Raises:
+        OSError: a task could not write or read a file.
+    """
+    threads, waiting = min(clips, len(tasks)), iter(list(enumerate(tasks)))
+    batches = Batches(models, threads)
 
     def one_after_another() -> None:
         try:
@@ -97,13 +114,6 @@ def side_by_side(
     with ThreadPoolExecutor(threads) as executor:
         for thread in [executor.submit(one_after_another) for _ in range(threads)]:
             thread.result()
-
-
-@lru_cache(maxsize=1)
-def _loaded(model: bytes, device: str) -> Models:
-    from facewave.landmarks.engines import on_torch
-
-    return on_torch.Models(model, device)
 
 
 _Answer = Future[list[NDArray[np.float32]]]

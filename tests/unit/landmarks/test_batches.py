@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from facewave import assets, pool
 from facewave.errors import UserError
 from facewave.landmarks import batches, cache, extract, schema
-from facewave.landmarks.engines.tracker import ModelName, Models
+from facewave.landmarks.engines.tracker import ModelName
 from facewave.landmarks.schema import ClipFacts
 from making import SETTINGS, remember, write_video
 from running import ROOT
@@ -80,14 +80,10 @@ def test_nobody_waits_for_an_answer_that_failed() -> None:
     assert errors == {RuntimeError, CancelledError}
 
 
-def test_a_clip_that_fails_takes_no_other_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    models, done, ended = Doubling(), [], threading.Event()
-    monkeypatch.setattr(batches, "_loaded", lambda model, device: models)
-    (tmp_path / "model").write_bytes(b"")
+def test_a_clip_that_fails_takes_no_other_with_it() -> None:
+    doubling, done, ended = Doubling(), [], threading.Event()
 
-    def work(clip: int, models: Models) -> None:
+    def work(clip: int, models: batches.Asking) -> None:
         for _ in range(3):
             if clip == 3:
                 raise ValueError("damaged")
@@ -98,14 +94,14 @@ def test_a_clip_that_fails_takes_no_other_with_it(
             raise OSError("the disk is full")
         done.append(clip)
 
-    tasks = [(clip,) for clip in range(2 * batches._CLIPS)]
-    batches.side_by_side(work, tasks, tmp_path / "model", "cpu")
+    tasks = [(clip,) for clip in range(20)]
+    batches.side_by_side(work, tasks, doubling, clips=10)
     assert sorted(done) == [clip for (clip,) in tasks if clip not in {3, 5}]
-    first = [clip for clip in range(batches._CLIPS + 2) if clip not in {3, 5}]
-    assert models.asked[0] == ("landmarks", first)
+    first: list[float] = [clip for clip in range(12) if clip not in {3, 5}]
+    assert doubling.asked[0] == ("landmarks", first)
     ended.set()
     with pytest.raises(OSError, match="full"):
-        batches.side_by_side(work, tasks, tmp_path / "model", "cpu")
+        batches.side_by_side(work, tasks, doubling, clips=10)
 
 
 def test_groups_have_long_and_short_clips_each(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,10 +110,10 @@ def test_groups_have_long_and_short_clips_each(monkeypatch: pytest.MonkeyPatch) 
     def each(
         work: Any, tasks: list[Any], limit: float, processes: int
     ) -> Iterator[tuple[str, str]]:
-        assert (work, limit) == (batches.side_by_side, 3.0 * batches._ROUNDS)
+        assert (work, limit) == (batches._in_process, 3.0 * batches._ROUNDS)
         assert processes >= 1
-        for name, (_, group, model, device) in tasks:
-            assert (model, device) == (Path("model"), "cuda")
+        for name, (_, group, model) in tasks:
+            assert model == Path("model")
             seen[name] = [number for (number,) in group]
             yield name, "its process was lost"
 
@@ -176,6 +172,8 @@ def test_what_the_gpu_leaves_undone_is_tried_alone(
 
 def test_side_by_side_clips_come_out_as_one_by_one(landmarker: Path, tmp_path: Path) -> None:
     """Rounding differs, and what follows a face goes on from it: so by 0.1 % of its width."""
+    from facewave.landmarks.engines.on_torch import Models
+
     settings = replace(SETTINGS, engine="litert", fps=4.0)
     clips = [ROOT / f"data/raw/demo/clips/{n}.mp4" for n in (3, 7)]
     rest = (landmarker, 25.0, settings, cache.VERSION)
@@ -186,7 +184,8 @@ def test_side_by_side_clips_come_out_as_one_by_one(landmarker: Path, tmp_path: P
         (tmp_path / f"batch/{key}.parquet", clip, *rest)
         for key, clip in zip(keys, clips, strict=True)
     ]
-    batches.side_by_side(extract._detect, tasks, landmarker, "cpu")
+    models = Models(landmarker.read_bytes(), "cpu")
+    batches.side_by_side(extract._detect, tasks, models, clips=32)
     for key in keys:
         one, other = (
             schema.read_clip(tmp_path / folder / f"{key}.parquet") for folder in ("one", "batch")
