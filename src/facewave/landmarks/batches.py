@@ -53,9 +53,14 @@ def require(settings: Landmarks) -> None:
 
 
 def run(
-    work: Callable[..., object], tasks: Sequence[pool.Task], model: Path, limit: float, title: str
+    work: Callable[..., object],
+    tasks: Sequence[pool.Task],
+    model: Path,
+    limit: float,
+    title: str,
+    device: str = "cuda",
 ) -> None:
-    """Call ``work`` with every task's arguments and ``models``, on the GPU, with progress.
+    """Call ``work`` with every task's arguments and ``models`` on a device, with progress.
 
     It must store its result and do nothing where this is stored already: tasks that fail, or whose
     process dies or takes too long, stay undone, and nothing is told of them here. A process may
@@ -65,7 +70,7 @@ def run(
         OSError: a task could not write or read a file.
     """
     groups = grouped(tasks)
-    each = [(name, (work, group, model)) for name, group in groups.items()]
+    each = [(name, (work, group, model, device)) for name, group in groups.items()]
     processes = math.ceil(joblib.cpu_count() / _CORES)
     with tqdm(total=len(tasks), desc=title, unit="clip") as bar:
         for name, _ in pool.each(_in_process, each, limit * _ROUNDS, processes):
@@ -79,16 +84,16 @@ def grouped(tasks: Sequence[pool.Task]) -> dict[str, list[tuple[object, ...]]]:
 
 
 def _in_process(
-    work: Callable[..., object], tasks: Sequence[tuple[object, ...]], model: Path
+    work: Callable[..., object], tasks: Sequence[tuple[object, ...]], model: Path, device: str
 ) -> None:
-    side_by_side(work, tasks, _loaded(model.read_bytes()), _CLIPS)
+    side_by_side(work, tasks, _loaded(model.read_bytes(), device), _CLIPS)
 
 
 @lru_cache(maxsize=1)
-def _loaded(model: bytes) -> Models:
+def _loaded(model: bytes, device: str) -> Models:
     from facewave.landmarks.engines import on_torch
 
-    return on_torch.Models(model, "cuda")
+    return on_torch.Models(model, device)
 
 
 def side_by_side(

@@ -112,8 +112,8 @@ def test_groups_have_long_and_short_clips_each(monkeypatch: pytest.MonkeyPatch) 
     ) -> Iterator[tuple[str, str]]:
         assert (work, limit) == (batches._in_process, 3.0 * batches._ROUNDS)
         assert processes >= 1
-        for name, (_, group, model) in tasks:
-            assert model == Path("model")
+        for name, (_, group, model, device) in tasks:
+            assert (model, device) == (Path("model"), "cuda")
             seen[name] = [number for (number,) in group]
             yield name, "its process was lost"
 

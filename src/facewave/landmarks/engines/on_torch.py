@@ -21,6 +21,7 @@ from torch.nn import functional
 from facewave.landmarks.engines.litert import FILES, read_canonical
 from facewave.landmarks.engines.tracker import ModelName
 
+_MOST = 256  # inputs at a time: a GB of a GPU's memory
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items()}
 _TYPES = {
     schema.TensorType.FLOAT16: np.float16,
@@ -50,7 +51,9 @@ class Models:
 
     def __call__(self, name: ModelName, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The outputs of a model, in its file's order, for n inputs (n, ...): each (n, values)."""
-        return self._graphs[name](inputs)
+        batches = [inputs[at : at + _MOST] for at in range(0, len(inputs), _MOST)]
+        answers = [self._graphs[name](batch) for batch in batches]
+        return [np.concatenate(outputs) for outputs in zip(*answers, strict=True)]
 
 
 class Graph:
