@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, NoReturn, TextIO, cast
 
@@ -156,17 +157,33 @@ def _code(match: re.Match[str]) -> str:
     return f"\\u{ord(match[0]):04x}"
 
 
+class _Silence:
+    """How many threads want silence, and what their first one took off the terminal."""
+
+    lock = Lock()
+    threads = stderr = 0
+
+
 @contextmanager
 def native_log_off() -> Iterator[None]:
-    """Keep what a native library logs, which no setting silences, off the terminal."""
-    stderr = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+    """Keep what a native library logs, which no setting silences, off the terminal.
+
+    Until the last of several threads that want it is done.
+    """
+    with _Silence.lock:
+        _Silence.threads += 1
+        if _Silence.threads == 1:
+            _Silence.stderr = os.dup(2)
+            with Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
+        with _Silence.lock:
+            _Silence.threads -= 1
+            if not _Silence.threads:
+                os.dup2(_Silence.stderr, 2)
+                os.close(_Silence.stderr)
 
 
 def _plainer(error: UnicodeError) -> tuple[str, int]:

@@ -208,9 +208,10 @@ class Labels:
 
 @dataclass(frozen=True, config=_strict)
 class Landmarks:
-    """Stage extract. ``engine``, ``fps``, ``max_side`` and ``smooth`` change what is found."""
+    """Stage extract. ``engine`` to ``smooth`` change what is found."""
 
     engine: EngineName
+    device: Literal["cpu", "cuda"]
     fps: Literal["source"] | Positive
     max_side: Literal["source"] | Annotated[int, Field(ge=64)]
     smooth: bool

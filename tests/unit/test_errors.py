@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import re
 import sys
 import tomllib
@@ -12,7 +13,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from facewave.errors import EXTRAS, UserError, explain
+from facewave.errors import EXTRAS, UserError, explain, native_log_off
 from running import ROOT
 
 
@@ -123,3 +124,16 @@ def test_a_message_is_never_long(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         explain(fails(UserError("x" * 1_000_000)))
     assert len(capsys.readouterr().err) < 1600
+
+
+def test_threads_that_want_silence_leave_the_terminal_as_it_was() -> None:
+    def silent() -> bool:
+        return os.path.samestat(os.fstat(2), os.stat(os.devnull))  # noqa: PTH116
+
+    before, first, second = os.fstat(2), native_log_off(), native_log_off()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert silent()
+    second.__exit__(None, None, None)
+    assert os.path.samestat(os.fstat(2), before)

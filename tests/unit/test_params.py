@@ -37,6 +37,7 @@ LISTS = [key for key, value in LEAVES.items() if isinstance(value, list)]
 CHOICES = {  # a wrong value, and some of the right ones
     "labels.on_problem": ("ignore", ["exclude", "fail"]),
     "landmarks.engine": ("media_pipe", ["mediapipe", "litert"]),
+    "landmarks.device": ("gpu", ["cpu", "cuda"]),
     "landmarks.whose": ("centre", ["center", "largest", "longest", "all"]),
     "landmarks.fps": ("all", ["source"]),
     "landmarks.max_side": ("none", ["source"]),

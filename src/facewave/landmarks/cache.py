@@ -50,6 +50,7 @@ def key(clip: Path, fps: float, settings: Landmarks, digest: Callable[[Path], st
     identity: dict[str, object] = {"landmarker": assets.LANDMARKER.sha256, "version": VERSION}
     identity |= {"rate": settings.fps, "max_side": settings.max_side}
     identity |= {"engine": settings.engine, "smooth": settings.smooth}
+    identity |= {"device": settings.device} if settings.device != "cpu" else {}  # equal to 1e-3
     if is_pictures(clip):  # their names give their times
         identity |= {"clip": [(file.name, digest(file)) for file in files_of(clip)], "fps": fps}
     else:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from facewave.errors import native_log_off
 from facewave.landmarks import engines, follow, people, quality, schema
 from facewave.landmarks.engines.engine import Sighting
+from facewave.landmarks.engines.tracker import Models
 from facewave.landmarks.schema import CHUNK, ClipFacts, Trajectory
 from facewave.params import Landmarks
 from facewave.video import Clip
@@ -146,15 +147,19 @@ class Detection:
 
 
 @native_log_off()
-def detect(clip: Path, model: Path, fps: float, settings: Landmarks) -> Detection:
+def detect(
+    clip: Path, model: Path, fps: float, settings: Landmarks, models: Models | None = None
+) -> Detection:
     """Follow all faces in a clip: a video, a picture or a folder of pictures.
 
-    ``model`` is the landmarker's file, ``fps`` is of pictures.
+    ``model`` is the landmarker's file, ``fps`` is of pictures; ``models`` answer in place of the
+    engine's own.
     """
     source = Clip(clip, fps)
     frames: list[tuple[int, float, int]] = []  # number, time, faces
     sightings, milliseconds = _Sightings(), -1
-    with engines.landmarker(settings.engine, model.read_bytes(), settings.smooth) as landmarker:
+    following = engines.landmarker(settings.engine, model.read_bytes(), settings.smooth, models)
+    with following as landmarker:
         for number, time, picture in source.frames(settings.rate):
             seen: list[Sighting] = []
             if picture is not None:

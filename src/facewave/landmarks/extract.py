@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -15,6 +16,9 @@ from facewave.landmarks.tools import get
 from facewave.landmarks.tracks import read as read_table
 from facewave.params import Landmarks, Tracks
 from facewave.pictures import files_of
+
+if TYPE_CHECKING:
+    from facewave.landmarks.engines.tracker import Models
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def ensure(
     not detected.
 
     Raises:
-        UserError: the landmarker's file cannot be had, or the cluster cannot be reached.
+        UserError: the landmarker's file cannot be had, or the cluster or the GPU cannot be reached.
     """
     bar = tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)
     with hashes.remembered(_hashes()) as digest:
@@ -56,6 +60,10 @@ def ensure(
         return _chosen(keys, settings.whose, set(), {}, packed)
     from facewave import pool  # not loaded for clips that are all cached
 
+    if settings.device == "cuda":
+        from facewave.landmarks import batches
+
+        batches.require(settings)
     model = assets.get(assets.LANDMARKER).absolute()
     # Longest first, so that no core is left alone with a long clip at the end.
     sizes = {key: sum(f.stat().st_size for f in files_of(clip)) for key, clip in missing.items()}
@@ -63,6 +71,10 @@ def ensure(
         (key, (cache.place(key), missing[key].absolute(), model, fps, settings, cache.VERSION))
         for key in sorted(missing, key=lambda key: -sizes[key])
     ]
+    if settings.device == "cuda":
+        batches.run(_detect, tasks, model, settings.time_limit_s, f"detect {what} on the GPU")
+        left = _missing([*missing], [*missing.values()], settings.whose, None)
+        tasks = [task for task in tasks if task[0] in left]
     problems = pool.run(_detect, tasks, settings.time_limit_s, settings.scheduler, f"detect {what}")
     elsewhere = f"its worker uses another cache folder than {cache.folder()}; {CACHE} sets it"
     failed = {
@@ -170,7 +182,13 @@ def read_tracks(
 
 
 def _detect(
-    target: Path, clip: Path, model: Path, fps: float, settings: Landmarks, version: int
+    target: Path,
+    clip: Path,
+    model: Path,
+    fps: float,
+    settings: Landmarks,
+    version: int,
+    models: "Models | None" = None,
 ) -> None:
     from facewave import pool
     from facewave.landmarks.detect import detect  # loads the engine
@@ -182,7 +200,7 @@ def _detect(
         file.open("rb").close()
     if cache.people(target, settings.whose):  # another worker may have done it before it was lost
         return
-    detection = detect(clip, model, fps, settings)
+    detection = detect(clip, model, fps, settings, models)
     if cache.key(clip, fps, settings) != target.stem:
         raise pool.ChangedError
     prominences = [person.prominence for person in detection.people]

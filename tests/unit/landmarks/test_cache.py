@@ -43,12 +43,12 @@ def test_the_key_is_of_all_that_changes_a_detection_and_of_nothing_else(
     same: Any = {"at_least": {}, "at_most": {"yaw": 9}, "scheduler": "tcp://a:1", "whose": "all"}
     assert key(time_limit_s=1.0, **same) == key()
     keys = {key(), key(other), key(fps=10.0), key(max_side=640)}
-    keys |= {key(engine="mediapipe"), key(smooth=False)}
+    keys |= {key(engine="mediapipe"), key(device="cuda"), key(smooth=False)}
     monkeypatch.setattr(assets, "LANDMARKER", replace(assets.LANDMARKER, sha256="0" * 64))
     keys.add(key())
     monkeypatch.setattr(cache, "VERSION", 99)
     keys.add(key())
-    assert len(keys) == 8
+    assert len(keys) == 9
 
 
 def test_shards_fill_the_cache_with_what_is_wanted(tmp_path: Path) -> None:

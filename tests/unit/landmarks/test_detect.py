@@ -193,7 +193,7 @@ def test_everybody_has_a_trajectory_and_a_rule_chooses_among_them(
     seen.tracks = [tuple(i for i in (2, 0, 1) if t in frames[i]) for t in range(49)]
     settings = replace(SETTINGS, engine="mediapipe", smooth=False)
     detection = detecting.detect(DEMO_CLIP, model, FPS, settings)
-    assert seen.asked == [("mediapipe", b"", False)]
+    assert seen.asked == [("mediapipe", b"", False, None)]
     assert detection.names == NAMES
     center = (0.14, 0.5, 1.0)  # how near they are to it
     for person, track, near in zip(detection.people, frames, center, strict=True):

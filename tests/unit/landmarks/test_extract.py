@@ -151,7 +151,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         def chunks(self) -> Iterator[Trajectory]:
             yield from chunked(random_trajectory(12, self.seed + self.number), 5)
 
-    def detect(clip: Path, model: Path, fps: float, settings: params.Landmarks) -> Any:
+    def detect(clip: Path, model: Path, fps: float, settings: params.Landmarks, _: None) -> Any:
         assert (model, fps, settings.engine) == (tmp_path / LANDMARKER, FPS, SETTINGS.engine)
         names.append(clip.stem)
         count = int(clip.stem)

@@ -14,12 +14,12 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from facewave.landmarks.engines import geometry
+from facewave.landmarks.engines import geometry, tracker
 from facewave.landmarks.engines.engine import Sighting
 from facewave.landmarks.engines.geometry import Canonical
 from facewave.landmarks.engines.tracker import NAMES, Asking, ModelName, Tracker
 
-_FILES: dict[ModelName, str] = {
+FILES: dict[ModelName, str] = {
     "detector": "face_detector.tflite",
     "landmarks": "face_landmarks_detector.tflite",
     "blendshapes": "face_blendshapes.tflite",
@@ -52,7 +52,7 @@ class Models:
 
     def __init__(self, model: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(model)) as files:
-            self._models = {name: _Model(files.read(file)) for name, file in _FILES.items()}
+            self._models = {name: _Model(files.read(file)) for name, file in FILES.items()}
         self.canonical = read_canonical(model)
 
     def __call__(self, name: ModelName, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -87,9 +87,9 @@ def answered(asking: Asking[T], models: Callable[..., list[NDArray[np.float32]]]
 class Landmarker:
     """Follows the faces of one clip, as ``engine.Landmarker`` says."""
 
-    def __init__(self, model: bytes, smooth: bool) -> None:
-        self._models = load(model)
-        self._tracker = Tracker(self._models.canonical, smooth)
+    def __init__(self, models: tracker.Models, smooth: bool) -> None:
+        self._models = models
+        self._tracker = Tracker(models.canonical, smooth)
         self.names: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:

@@ -13,7 +13,7 @@ answers, so that the same code serves one clip, and many whose requests are answ
 
 import math
 from collections.abc import Generator, Sequence
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -74,6 +74,20 @@ class Request(NamedTuple):
 T = TypeVar("T")
 # Yields requests, is sent the model's outputs, each (n, values), and returns something in the end.
 Asking = Generator[Request, list[NDArray[np.float32]], T]
+
+
+class Models(Protocol):
+    """What answers requests.
+
+    Attributes:
+        canonical: the standard face of the models' file.
+    """
+
+    canonical: geometry.Canonical
+
+    def __call__(self, name: ModelName, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The outputs of a model, in its file's order, for n inputs (n, ...): each (n, values)."""
+        ...
 
 
 class _Track:
