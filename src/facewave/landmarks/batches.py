@@ -14,6 +14,7 @@ from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -22,7 +23,7 @@ from tqdm import tqdm
 
 from facewave import pool
 from facewave.errors import UserError, extras
-from facewave.landmarks.engines.tracker import ModelName, Models, Request
+from facewave.landmarks.engines.tracker import ModelName, Models
 from facewave.params import Landmarks
 
 # Chosen by thought: there was no GPU to measure on (benchmarks/batches.py).
@@ -122,6 +123,13 @@ def side_by_side(
 
 
 _Answer = Future[list[NDArray[np.float32]]]
+
+
+class Request(NamedTuple):
+    """What a model is asked: n inputs (n, ...) at a time."""
+
+    model: ModelName
+    inputs: NDArray[np.float32]
 
 
 class Batches:

@@ -18,9 +18,9 @@ def landmarker(
         UserError: MediaPipe is chosen, which the light install leaves out.
     """
     if name == "litert":
-        from facewave.landmarks.engines import litert
+        from facewave.landmarks.engines import litert, tracker
 
-        return litert.Landmarker(models or litert.load(model), smooth)
+        return tracker.Tracker(models or litert.load(model), smooth)
     with extras():
         from facewave.landmarks.engines import mediapipe
     return mediapipe.Landmarker(model)

@@ -1,30 +1,22 @@
-"""The engine ``litert``: MediaPipe's three models run by LiteRT, a graph of ours around them.
-
-It follows a single face as MediaPipe's FaceLandmarker does in VIDEO mode, in less time, since
-MediaPipe's graph costs as much as the models; and several faces in the same way, each for itself.
-"""
+"""MediaPipe's three models run by LiteRT, which answer for the engine ``litert`` (``tracker``)."""
 
 import io
 import zipfile
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Self, TypeVar
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from facewave.landmarks.engines import geometry, tracker
-from facewave.landmarks.engines.engine import Sighting
+from facewave.landmarks.engines import geometry
 from facewave.landmarks.engines.geometry import Canonical
-from facewave.landmarks.engines.tracker import NAMES, Asking, ModelName, Tracker
+from facewave.landmarks.engines.tracker import ModelName
 
 FILES: dict[ModelName, str] = {
     "detector": "face_detector.tflite",
     "landmarks": "face_landmarks_detector.tflite",
     "blendshapes": "face_blendshapes.tflite",
 }
-T = TypeVar("T")
 
 
 class _Model:
@@ -71,34 +63,3 @@ def read_canonical(model: bytes) -> Canonical:
 def load(model: bytes) -> Models:
     """The models of a landmarker's file, loaded once in a process."""
     return Models(model)
-
-
-def answered(asking: Asking[T], models: Callable[..., list[NDArray[np.float32]]]) -> T:
-    """What a generator of requests returns when these models answer each at once."""
-    try:
-        request = next(asking)
-        while True:
-            request = asking.send(models(request.model, request.inputs))
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-
-
-class Landmarker:
-    """Follows the faces of one clip, as ``engine.Landmarker`` says."""
-
-    def __init__(self, models: tracker.Models, smooth: bool) -> None:
-        self._models = models
-        self._tracker = Tracker(models.canonical, smooth)
-        self.names: tuple[str, ...] = ()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def look(self, picture: NDArray[np.uint8], milliseconds: int) -> list[Sighting]:
-        """The faces in a picture (height, width, 3), RGB; ``milliseconds`` must increase."""
-        sightings = answered(self._tracker.look(picture, milliseconds), self._models)
-        self.names = NAMES if sightings else self.names
-        return sightings

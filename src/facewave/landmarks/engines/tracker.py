@@ -7,13 +7,13 @@ face_landmarker_graph.cc and face_landmarks_detector_graph.cc of MediaPipe 0.10.
 beside this one have the parts. What MediaPipe does not do: every face is followed and smoothed for
 itself; small and turned faces are searched for (``views``); a cut ends all tracks.
 
-The models are not called here. The tracker is a generator that yields requests and is sent their
-answers, so that the same code serves one clip, and many whose requests are answered together.
+What answers for the models is handed in: LiteRT for one clip (``litert``), or what answers many
+clips together (``landmarks/batches.py``).
 """
 
 import math
-from collections.abc import Generator, Sequence
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Literal, Protocol, Self
 
 import cv2
 import numpy as np
@@ -64,20 +64,8 @@ NAMES = (
 """The blendshapes, in the model's order: face_blendshapes_graph.cc."""
 
 
-class Request(NamedTuple):
-    """What a model is asked: n inputs (n, ...) at a time."""
-
-    model: ModelName
-    inputs: NDArray[np.float32]
-
-
-T = TypeVar("T")
-# Yields requests, is sent the model's outputs, each (n, values), and returns something in the end.
-Asking = Generator[Request, list[NDArray[np.float32]], T]
-
-
 class Models(Protocol):
-    """What answers requests.
+    """What answers for the models.
 
     Attributes:
         canonical: the standard face of the models' file.
@@ -99,15 +87,16 @@ class _Track:
 
 
 class Tracker:
-    """Follows the faces of one clip.
+    """Follows the faces of one clip, as ``engine.Landmarker`` says.
 
     Args:
-        canonical: the standard face, to which the pose is relative.
+        models: answer what it asks.
         smooth: whether points are smoothed over time, as MediaPipe's are.
     """
 
-    def __init__(self, canonical: geometry.Canonical, smooth: bool) -> None:
-        self._canonical, self._smooth = canonical, smooth
+    def __init__(self, models: Models, smooth: bool) -> None:
+        self._models, self._smooth = models, smooth
+        self.names: tuple[str, ...] = ()
         self._cuts = cuts.Cuts()
         self._tracks: list[_Track] = []
         self._count = 0  # of tracks so far
@@ -117,13 +106,18 @@ class Tracker:
         self._shot = 0
         self._looks = 0  # for more faces than are followed
 
-    def look(self, picture: NDArray[np.uint8], milliseconds: int) -> Asking[list[Sighting]]:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def look(self, picture: NDArray[np.uint8], milliseconds: int) -> list[Sighting]:
         """The faces in a picture (height, width, 3), RGB; ``milliseconds`` must increase."""
         followed = len(self._tracks)
         if self._cuts.between(picture):
             self._tracks = []
             self._shot += 1
-        seen = yield from _landmarks(picture, [track.region for track in self._tracks])
+        seen = _landmarks(self._models, picture, [track.region for track in self._tracks])
         points = {
             track: points_PC
             for track, (points_PC, presence) in zip(self._tracks, seen, strict=True)
@@ -134,14 +128,16 @@ class Tracker:
             self._look_at = self._lost_at = milliseconds
             self._search_at = min(self._search_at, self._searched_at + _LOOK_MS)
         if not points or milliseconds >= self._look_at:
-            found = yield from self._find(picture, milliseconds, list(points))
+            found = self._find(picture, milliseconds, list(points))
             points |= found
         self._tracks = list(points)
         for track, points_PC in points.items():
             track.region = regions.of_landmarks(points_PC)
             if self._smooth:
                 points[track] = track.smooth(points_PC, milliseconds)
-        return (yield from self._describe(points, *picture.shape[1::-1]))
+        sightings = self._describe(points, *picture.shape[1::-1])
+        self.names = NAMES if sightings else self.names
+        return sightings
 
     def _drop_doubles(self, points: dict[_Track, NDArray[np.float32]]) -> None:
         """Keep one of two tracks that have run into the same face, as a new one.
@@ -163,7 +159,7 @@ class Tracker:
 
     def _find(
         self, picture: NDArray[np.uint8], milliseconds: int, tracks: Sequence[_Track]
-    ) -> Asking[dict[_Track, NDArray[np.float32]]]:
+    ) -> dict[_Track, NDArray[np.float32]]:
         """Faces that are not followed yet, and their points.
 
         While somebody is followed, or was a moment ago, at the level where the last face was found.
@@ -172,7 +168,7 @@ class Tracker:
         levels = regions.views(picture.shape[1], picture.shape[0])
         level, found = min(self._level, len(levels) - 1), {}
         if not tracks:
-            found = yield from self._detect(picture, levels[0], (), sure=False)
+            found = self._detect(picture, levels[0], (), sure=False)
             self._level = 0 if found else level
         if not found and milliseconds >= self._look_at:
             views = levels[level]
@@ -183,12 +179,12 @@ class Tracker:
             if tracks:
                 views = self._looked_at(levels, level)
             if tracks or level:
-                found = yield from self._detect(picture, views, tracks, sure=True)
+                found = self._detect(picture, views, tracks, sure=True)
         if not found and not tracks and milliseconds >= self._search_at:
             self._searched_at = milliseconds
             self._search_at = milliseconds + _VIEWS_MS * sum(map(len, levels))
             for self._level in range(1, len(levels)):
-                found = yield from self._detect(picture, levels[self._level], (), sure=True)
+                found = self._detect(picture, levels[self._level], (), sure=True)
                 if found:
                     break
             else:
@@ -214,20 +210,20 @@ class Tracker:
         tracks: Sequence[_Track],
         *,
         sure: bool,
-    ) -> Asking[dict[_Track, NDArray[np.float32]]]:
+    ) -> dict[_Track, NDArray[np.float32]]:
         """Faces in some views of the picture that no track has; only ``sure`` ones, or any."""
         taken = [track.region for track in tracks]
         places: list[tuple[float, Region]] = []
-        for score, region in (yield from _detections(picture, views)):
+        for score, region in _detections(self._models, picture, views):
             others = (*taken, *(place for _, place in places))
             if not any(regions.same(region, other) for other in others):
                 places.append((score, region))
         places = places[: _MOST - len(tracks)]
         for i, (score, region) in enumerate(places):
             if score < _UPRIGHT:
-                places[i] = yield from _turned(picture, score, region, keep=not sure)
+                places[i] = _turned(self._models, picture, score, region, keep=not sure)
         regions_sure = [region for score, region in places if score >= _SURE or not sure]
-        seen = yield from _landmarks(picture, regions_sure)
+        seen = _landmarks(self._models, picture, regions_sure)
         found_points: dict[_Track, NDArray[np.float32]] = {}
         for i, (points_PC, presence) in enumerate(seen):
             needed = _SURE_PRESENCE if sure or i else _LEAST_PRESENCE
@@ -239,16 +235,16 @@ class Tracker:
 
     def _describe(
         self, points: dict[_Track, NDArray[np.float32]], width: int, height: int
-    ) -> Asking[list[Sighting]]:
+    ) -> list[Sighting]:
         """Sightings of faces with these points, in pixels; a face too small for a pose is none."""
         if not points:
             return []
         inputs = np.stack([points_PC[_POINTS, :2] for points_PC in points.values()])
-        (blendshapes_NB,) = yield Request("blendshapes", inputs)
+        (blendshapes_NB,) = self._models("blendshapes", inputs)
         sightings = []
         for (track, points_PC), blendshapes_B in zip(points.items(), blendshapes_NB, strict=True):
             landmarks_PC = (points_PC / np.array([width, height, width])).astype(np.float32)
-            pose_44 = geometry.pose(landmarks_PC, width, height, self._canonical)
+            pose_44 = geometry.pose(landmarks_PC, width, height, self._models.canonical)
             if pose_44 is not None:
                 face = Face(landmarks_PC, blendshapes_B, pose_44)
                 sightings.append(Sighting(track.number, face, self._shot))
@@ -256,13 +252,13 @@ class Tracker:
 
 
 def _detections(
-    picture: NDArray[np.uint8], views: Sequence[Region]
-) -> Asking[list[tuple[float, Region]]]:
+    models: Models, picture: NDArray[np.uint8], views: Sequence[Region]
+) -> list[tuple[float, Region]]:
     """Scores and regions of the faces that the detector finds in some views, the best first."""
     values = [
         detector.values(view.cut(picture, detector.SIDE, cv2.BORDER_CONSTANT)) for view in views
     ]
-    answers, logits = yield Request("detector", np.stack(values))
+    answers, logits = models("detector", np.stack(values))
     detections: list[tuple[float, Region]] = []
     for view, boxes, scores in zip(views, answers, logits, strict=True):
         found = detector.decode(boxes.reshape(-1, detector.VALUES), scores)
@@ -274,8 +270,8 @@ def _detections(
 
 
 def _turned(
-    picture: NDArray[np.uint8], score: float, region: Region, *, keep: bool
-) -> Asking[tuple[float, Region]]:
+    models: Models, picture: NDArray[np.uint8], score: float, region: Region, *, keep: bool
+) -> tuple[float, Region]:
     """A detection of doubtful score, or a better one of the same face, near and at four turns.
 
     The detector takes many a face that is upside down for an upright one, but less surely.
@@ -284,7 +280,7 @@ def _turned(
     large = max(region.width, region.height)
     side, near = _NEAR * large, large / 2  # beyond it is the face beside this one
     turns = [Region(region.x, region.y, side, side, k * math.pi / 2) for k in range(4)]
-    detections = yield from _detections(picture, turns)
+    detections = _detections(models, picture, turns)
     here = [(better, place) for better, place in detections
             if math.hypot(place.x - region.x, place.y - region.y) < near]  # fmt: skip
     for better, place in here[:1]:
@@ -295,13 +291,13 @@ def _turned(
 
 
 def _landmarks(
-    picture: NDArray[np.uint8], places: Sequence[Region]
-) -> Asking[list[tuple[NDArray[np.float32], float]]]:
+    models: Models, picture: NDArray[np.uint8], places: Sequence[Region]
+) -> list[tuple[NDArray[np.float32], float]]:
     """The points (478, 3), in pixels, of what is in each place, and how sure it is a face."""
     if not places:
         return []
     cut = [place.cut(picture, _SIDE, cv2.BORDER_REPLICATE) for place in places]
-    points, presence, _ = yield Request("landmarks", np.stack(cut) * np.float32(1 / 255))
+    points, presence, _ = models("landmarks", np.stack(cut) * np.float32(1 / 255))
     aspect = picture.shape[1] / picture.shape[0]
     return [
         (place.project(points_V.reshape(-1, 3), _SIDE, aspect), float(expit(logit.item())))

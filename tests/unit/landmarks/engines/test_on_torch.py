@@ -130,14 +130,19 @@ def test_models_answer_as_litert_does(landmarker: Path, monkeypatch: pytest.Monk
     models = litert.load(landmarker.read_bytes())
     asked: dict[ModelName, list[NDArray[np.float32]]] = {}
 
-    def noted(name: ModelName, inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        asked.setdefault(name, []).append(inputs)
-        return models(name, inputs)
+    class Noted:
+        canonical = models.canonical
 
-    tracker = Tracker(models.canonical, smooth=True)
+        def __call__(
+            self, name: ModelName, inputs: NDArray[np.float32]
+        ) -> list[NDArray[np.float32]]:
+            asked.setdefault(name, []).append(inputs)
+            return models(name, inputs)
+
+    tracker = Tracker(Noted(), smooth=True)
     for t, (_, _, picture) in enumerate(Clip(ROOT / "data/raw/demo/clips/3.mp4", 25.0).frames(4)):
         if picture is not None:
-            litert.answered(tracker.look(picture, 250 * t), noted)
+            tracker.look(picture, 250 * t)
     batched = on_torch.Models(landmarker.read_bytes(), "cpu")
     monkeypatch.setattr(on_torch, "_MOST", 3)
     assert set(asked) == {"detector", "landmarks", "blendshapes"}

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from facewave.landmarks.engines import detector, regions
 from facewave.landmarks.engines.engine import Sighting
 from facewave.landmarks.engines.geometry import Canonical
-from facewave.landmarks.engines.litert import answered
 from facewave.landmarks.engines.smoothing import OneEuro
 from facewave.landmarks.engines.tracker import Tracker
 
@@ -48,6 +47,7 @@ def scene(
 class Models:
     """What the models answer, and how often they were asked."""
 
+    canonical = CANONICAL
     detection: dict[int, float] = field(default_factory=dict)  # logits by hue, else 3
     presence: dict[int, float] = field(default_factory=dict)
     mistaken: bool = False  # whether upside-down faces are taken for upright ones, but less surely
@@ -141,11 +141,9 @@ class Run:
 
 
 def follow(pictures: Iterable[Picture], smooth: bool = False, **answers: Any) -> Run:
-    models, tracker = Models(**answers), Tracker(CANONICAL, smooth)
-    seen = [
-        answered(tracker.look(picture, STEP_MS * t), models) for t, picture in enumerate(pictures)
-    ]
-    return Run(models, seen)
+    models = Models(**answers)
+    tracker = Tracker(models, smooth)
+    return Run(models, [tracker.look(picture, STEP_MS * t) for t, picture in enumerate(pictures)])
 
 
 def clip(n_frames: int, *where: Callable[[int], Place | None]) -> list[Picture]:
