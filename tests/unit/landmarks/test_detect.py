@@ -30,7 +30,7 @@ class Seen:
 
     tracks: list[tuple[int, ...]] = field(default_factory=list)  # in each picture; later, the first
     marks: list[int] = field(default_factory=list)  # milliseconds of the last clip's pictures
-    asked: list[tuple[str, bytes, bool]] = field(default_factory=list)  # for each clip
+    asked: list[tuple[str, bytes, bool, None]] = field(default_factory=list)  # for each clip
     # Where the face of each track is, from left top to right bottom; of others, as of the first.
     places: dict[int, tuple[float, float]] = field(default_factory=lambda: {0: (0.1, 0.3)})
 
