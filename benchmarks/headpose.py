@@ -109,7 +109,7 @@ def look(clip: Path, move: Callable[[int, int], Move], model: Path, settings: La
     with tempfile.TemporaryDirectory() as folder:
         fps = moved(clip, move, Path(folder))
         found = detect(Path(folder), model, fps, settings)
-        seen = found.trajectory()
+        seen = found.person("center").trajectory()
     aspect = found.facts.width / found.facts.height
     head = headpose.separate(seen.landmarks_TPC, seen.pose_T44, aspect)
     count = len(seen.times_T)
