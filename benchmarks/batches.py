@@ -70,7 +70,7 @@ def decoding(clips: list[Path]) -> tuple[int, float]:
 
 
 def whole(clips: list[Path], model: Path, timed: Timed, count: int) -> tuple[float, float]:
-    """Seconds of detection with so many clips side by side: by the clock, and the processor's."""
+    """Wall-clock and processor seconds of detection with N clips side by side."""
     settings = replace(params.load().landmarks, engine="litert")
     start, busy = time.perf_counter(), time.process_time()
     tasks = [(clip, model, FPS, settings) for clip in clips]

@@ -70,7 +70,7 @@ def _sum(row: _Row) -> str:
 
 
 def _open(store: Path) -> sqlite3.Connection:
-    """The store, made anew if it is damaged; one in memory where there can be no file."""
+    """The store, rebuilt if it is damaged; one in memory where there can be no file."""
     for place in (store, store, ":memory:"):
         try:
             # Every insertion is committed.

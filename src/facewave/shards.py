@@ -182,7 +182,7 @@ T = TypeVar("T")
 def mended(make: Callable[[], T]) -> T:
     """What ``make`` returns, called anew for every damaged file of the cache that it meets.
 
-    Such a file is removed before, so that it is made anew; any other is left to the caller.
+    Such a file is removed first, so that it is rebuilt; any other is left to the caller.
 
     Raises:
         DamagedError: the file lies elsewhere, or is damaged a second time.
@@ -196,7 +196,7 @@ def mended(make: Callable[[], T]) -> T:
                 raise
             removed.add(error.path)
             error.path.unlink(missing_ok=True)
-            print(f"{error.path} was damaged; it is made anew")
+            print(f"{error.path} was damaged; rebuilding it")
 
 
 @contextmanager
@@ -309,7 +309,7 @@ class Kind:
         for key in held.keys() & set(lacking):
             file, entry = held[key]
             groups = tables(file, entry.row_group, entry.row_groups)
-            with suppress(DamagedError):  # then it is made anew
+            with suppress(DamagedError):  # then it is rebuilt
                 schema = pq.read_schema(file)
                 self.write(self.place(key), schema, groups, partial(dict, entry.about))
         return [key for key in lacking if not self.has(key)]

@@ -109,7 +109,7 @@ def test_a_damaged_cache_entry_and_a_damaged_shard_are_made_anew(
     shard.unlink()
     assert shards.mended(gather) == before
     assert made == [*KEYS, KEYS[1]]
-    assert f"{cached} was damaged; it is made anew" in capsys.readouterr().out
+    assert f"{cached} was damaged; rebuilding it" in capsys.readouterr().out
     shard.write_bytes(middle)
     with pytest.raises(UserError, match=rf"{shard.name} is damaged .*Delete it and run"):
         shards.mended(lambda: schema.read_clip(shard))

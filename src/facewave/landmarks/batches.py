@@ -64,8 +64,8 @@ def run(
     """Call ``work`` with every task's arguments and ``models`` on a device, with progress.
 
     It must store its result and do nothing where this is stored already: tasks that fail, or whose
-    process dies or takes too long, stay undone, and nothing is told of them here. A process may
-    take ``limit`` seconds for each clip that a thread is given.
+    process dies or takes too long, stay undone and are not reported here. A process may take
+    ``limit`` seconds for each clip that a thread is given.
 
     Raises:
         OSError: a task could not write or read a file.

@@ -147,11 +147,11 @@ class Tracker:
         tracks = list(points)
         spots = [regions.of_landmarks(points[track]) for track in tracks]
         for i, track in enumerate(tracks):
-            if any(regions.same(spots[i], spots[j]) for j in range(i) if tracks[j] in points):
+            met = [j for j in range(i) if tracks[j] in points and regions.same(spots[i], spots[j])]
+            if met:
                 del points[track]
-                for j in range(i):
-                    if tracks[j] in points and regions.same(spots[i], spots[j]):
-                        tracks[j].number = self._new()
+            for j in met:
+                tracks[j].number = self._new()
 
     def _new(self) -> int:
         self._count += 1
