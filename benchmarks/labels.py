@@ -19,7 +19,7 @@ from facewave.labels.readers.dfew import VOTE_COLUMNS, WORDS
 from facewave.params import Dataset, Labels
 
 SIZES = (1_000, 10_000, 40_000, 100_000)
-SETTINGS = Labels(folds=5, seed=0, min_agreement=0.0, on_problem="exclude")
+SETTINGS = Labels(5, 0, 0.0, "exclude", 0.0, "exclude")
 
 
 def write(path: Path, rows: int) -> None:

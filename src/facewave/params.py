@@ -75,6 +75,9 @@ Sides = Literal["apart", "merged"]
 
 # What can be trained; models/ says what they are.
 ClassifierKind = Literal["majority", "logistic", "svm", "trees", "mlp", "gru", "transformer"]
+NETWORKS = ("mlp", "gru", "transformer")  # of these
+CORRELATED = ("ccc", "pcc", "emonet", "bins")  # losses of numbers that need several clips at once
+PLANE = ("valence", "arousal", "dominance")
 UntrainedKind = Literal["pretrained", "knowledge", "ensemble"]  # they answer without training
 LanguageModelKind = Literal[
     "paligemma2", "qwen2.5-vl", "smolvlm", "tiny-paligemma2", "tiny-qwen2.5-vl", "tiny-smolvlm"
@@ -122,6 +125,12 @@ def _rising(values: list[Any]) -> list[Any]:
 Once = AfterValidator(_once)
 Inputs = Annotated[list[Block], Field(min_length=1), Once, BeforeValidator(_no_caption)]
 Numbers = Annotated[int, Field(ge=1, le=256)]  # per trajectory
+# What is asked of a clip; targets.py says what they are.
+TargetName = Annotated[
+    str,
+    Field(pattern=r"^(classes|quadrant|valence|arousal|dominance|aus|(score|about)\..+)$"),
+]
+Targets = Annotated[list[TargetName], Field(min_length=1), Once]
 # A transform, followed by a wavelet where it is another than wavelets.wavelet.
 Transforms = Annotated[str, Field(pattern=rf"^({'|'.join(get_args(TransformName))})( [\w.]+)?$")]
 
@@ -172,6 +181,7 @@ class Dataset:
     licence: str = ""  # for the cards of models that learn from it
     synthetic: bool = False  # its faces are nobody's, and a model of them says nothing about people
     table: str = ""  # the label table below root, unless it is where the corpus has it
+    more: str = ""  # another table below root, with numbers of the same clips
     clips: str = ""  # where a clip lies below root, unless it is where the corpus has it
     track: str = ""  # which of the corpus's labels, unless the first
     encoding: str = ""  # of its texts, unless the corpus's own
@@ -183,6 +193,7 @@ class Dataset:
     window: Positive = 2.0  # seconds of video that such a row is about
     fps: Positive = 25.0  # of clips that are folders of pictures
     follow_links: bool = False  # whether links in root may lead out of it
+    colour_only: bool = False  # corpora of grey pictures are left out
     columns: dict[str, str] = Field(default_factory=dict)  # of the reader `table`: ours -> its
     parts: list[Part] = Field(default_factory=list)  # of the reader `union`
     tracks: Tracks | None = None  # another tool's tables in place of videos
@@ -203,6 +214,8 @@ class Labels:
     folds: Folds
     seed: Seed
     min_agreement: Share
+    ambiguous: Literal["exclude", "soft"]
+    neutral_zone: Annotated[float, Field(ge=0, lt=1)]
     on_problem: Literal["exclude", "fail"]
 
 
@@ -292,8 +305,7 @@ class Language:
     answers: Literal["likelihood", "generation"]
     by_length: bool
     by_prior: bool
-    objective: Literal["likelihood", "mse", "ccc"]
-    targets: Annotated[list[str], Field(min_length=1), Once]
+    objective: Literal["mse", "ccc"]
     start: str
     lora: Lora
     projector: bool
@@ -307,11 +319,6 @@ class Language:
     accumulation: Count
     checkpointing: bool
     epochs: Count
-
-    @property
-    def is_regression(self) -> bool:
-        """Whether the model answers with numbers instead of a label."""
-        return self.objective != "likelihood"
 
 
 @dataclass(frozen=True, config=_strict)
@@ -335,11 +342,16 @@ class Network:
     hidden: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
     loss: Literal["cross_entropy", "focal", "balanced", "balanced_dice"]
+    numbers: Literal["mse", "mae", "ccc", "pcc", "emonet", "bins"]
+    task_weights: Literal["learnt"] | dict[TargetName, Positive]
+    shake: bool
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     soft_labels: bool
     lr: Positive
-    schedule: Literal["constant", "cosine"]
+    schedule: Literal["constant", "cosine", "step"]
     warmup: Share
+    decay: Annotated[float, Field(gt=0, le=1)]
+    decay_every: Count
     weight_decay: Annotated[float, Field(ge=0)]
     batch_size: Count
     epochs: Count
@@ -371,6 +383,13 @@ class Ensemble:
 
 
 @dataclass(frozen=True, config=_strict)
+class Teacher:
+    """What students learn from where a clip has no label of a target."""
+
+    temperature: Positive
+
+
+@dataclass(frozen=True, config=_strict)
 class Train:
     """Stage train. A kind of model reads the settings above ``logistic`` and its own group."""
 
@@ -378,6 +397,7 @@ class Train:
     subset: Annotated[list[Share], Field(min_length=2, max_length=2), AfterValidator(_rising)]
     budget: Annotated[int, Field(ge=0)]
     partitions: Annotated[list[Literal["split"] | Count], Field(min_length=1), Once]
+    targets: Targets
     model: ClassifierKind | UntrainedKind | LanguageModelKind
     baselines: Annotated[list[ClassifierKind | UntrainedKind], Once]
     inputs: Inputs
@@ -385,11 +405,14 @@ class Train:
     imbalance: Literal["none", "weights", "sampler"]
     mirror: bool
     normalize: Literal["none", "person"]
+    delay: Literal["none", "learnt"]
+    students: Annotated[int, Field(ge=0)]
     seed: Seed
     logistic: Linear
     svm: Linear
     trees: Trees
     network: Network
+    teacher: Teacher
     pretrained: Pretrained
     knowledge: Knowledge
     ensemble: Ensemble
@@ -402,8 +425,16 @@ class Train:
 
     @property
     def is_regression(self) -> bool:
-        """Whether ``model`` answers with numbers instead of a label."""
-        return self.is_language_model and self.language.is_regression
+        """Whether ``model`` is a language model that answers with numbers instead of a label."""
+        return self.is_language_model and "classes" not in self.targets
+
+
+@dataclass(frozen=True, config=_strict)
+class Traces:
+    """How answers to the windows of a clip become one trace."""
+
+    median_s: Annotated[float, Field(ge=0)]
+    smooth_s: Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True, config=_strict)
@@ -412,6 +443,12 @@ class Evaluate:
 
     resamples: Count
     seed: Seed
+    traces: Traces
+
+    @property
+    def bootstrap(self) -> dict[str, int]:
+        """What intervals are drawn by."""
+        return {"resamples": self.resamples, "seed": self.seed}
 
 
 @dataclass(frozen=True, config=_strict)
@@ -422,6 +459,8 @@ class Study:
     k: Annotated[list[Numbers], Field(min_length=1), Once]
     inputs: Annotated[list[Inputs], Field(min_length=1), Once]
     models: Annotated[list[ClassifierKind], Field(min_length=1), Once]
+    targets: Annotated[list[Targets], Once]
+    trunk: Literal["mlp", "gru", "transformer"]
     removed: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Once]
     every: Annotated[list[Annotated[int, Field(ge=2)]], Once]
 
@@ -482,6 +521,39 @@ def load(path: Path = PARAMS_FILE) -> Params:
             f"train.model is {settings.model}. Set train.normalize: none, or make train.model one "
             f"of {', '.join(trained)}."
         )
+    if settings.is_language_model and settings.targets != ["classes"]:
+        others = [name for name in settings.targets if name not in PLANE and name[:6] != "score."]
+        if others:
+            raise UserError(
+                f"{path}: train.targets has {others[0]!r}, but a language model answers with the "
+                "classes alone, or with numbers alone. Set train.targets to [classes], or to some "
+                "of valence, arousal, dominance and score.NAME."
+            )
+    if settings.is_language_model and settings.delay == "learnt":
+        raise UserError(
+            f"{path}: train.delay is learnt by classifiers alone, and train.model is "
+            f"{settings.model}. Set train.delay: none."
+        )
+    if settings.students and settings.model not in NETWORKS:
+        raise UserError(
+            f"{path}: train.students is {settings.students}, but students are networks that differ "
+            f"in their seeds, and train.model is {settings.model}. Set it to one of "
+            f"{', '.join(NETWORKS)}, or train.students: 0."
+        )
+    if unknown := sorted(set(_weighed(settings.network)) - set(settings.targets)):
+        raise UserError(
+            f"{path}: train.network.task_weights has {unknown[0]!r}, which is not among "
+            f"train.targets: {', '.join(settings.targets)}. Take it out, or add the target."
+        )
+    is_number = any(name not in ("classes", "quadrant") for name in settings.targets)
+    is_network = {settings.model, *settings.baselines} & set(NETWORKS)
+    is_correlated = settings.network.numbers in CORRELATED and is_number and is_network
+    if is_correlated and settings.network.batch_size == 1:
+        raise UserError(
+            f"{path}: train.network.batch_size is 1, and train.network.numbers "
+            f"{settings.network.numbers}, a correlation, which one clip alone does not have. Raise "
+            "the former, or take mse."
+        )
     absent = [role for role in settings.ensemble.roles if role not in settings.baselines]
     if absent and "ensemble" in (settings.model, *settings.baselines):
         raise UserError(
@@ -490,6 +562,11 @@ def load(path: Path = PARAMS_FILE) -> Params:
             "train.baselines."
         )
     return params
+
+
+def _weighed(network: Network) -> list[str]:
+    """The targets that have a weight of their own."""
+    return [] if isinstance(network.task_weights, str) else list(network.task_weights)
 
 
 def leaves_project(path: Path) -> bool:

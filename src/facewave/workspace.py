@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from facewave.appearance.schema import Config as Encoder
     from facewave.faces.schema import Faces
     from facewave.landmarks.schema import Trajectory
+    from facewave.targets import Target
     from facewave.video import Clip
     from facewave.wavelets.schema import Features
 
@@ -46,6 +47,7 @@ class Dataset:
     def __init__(self, name: str, loaded: Params) -> None:
         self.name = name
         self.entry = params.dataset(loaded, name)
+        self._asked, self._labels = loaded.train, loaded.labels
         self.root = Path(self.entry.root)
         self.labels = DATA / "labels" / f"{name}.csv"
         self.folds = DATA / "labels" / f"{name}.folds.json"
@@ -68,6 +70,17 @@ class Dataset:
 
         return schema.read_words(self.labels)
 
+    @cached_property
+    def targets(self) -> list["Target"]:
+        """What models are asked of its clips: ``train.targets``.
+
+        Raises:
+            UserError: no clip has one of them.
+        """
+        from facewave import targets
+
+        return targets.resolve(self._asked.targets, self.read_labels(), self.classes)
+
     def read_labels(self) -> pd.DataFrame:
         """The label table with all its rows (labels/schema.py)."""
         from facewave.labels import schema
@@ -86,13 +99,21 @@ class Dataset:
 
         return schema.read(self.features)
 
+    def learnable(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows of the label table that training or tests use."""
+        from facewave.labels import schema as labels
+
+        soft, unlabelled = self._labels.ambiguous == "soft", self._asked.students > 0
+        return labels.learnable(table, self.targets, soft, unlabelled)
+
     def clips(
         self, rows: pd.DataFrame | None = None, features: "Features | None" = None
     ) -> "Clips":
         """Rows of the label table with their features.
 
         Args:
-            rows: of the label table; None: all that have one trustworthy label.
+            rows: of the label table; None: all that have one of ``targets``, or, where there are
+                students, can be learnt from without (labels/schema.py: ``learnable``).
             features: None: they are read.
         """
         from facewave.labels import schema as labels
@@ -100,7 +121,7 @@ class Dataset:
 
         features = features or self.read_features()
         table = self.read_labels()
-        rows = labels.single_label(table) if rows is None else rows
+        rows = self.learnable(table) if rows is None else rows
         return Clips(
             wavelets.join(rows, features),
             features.blocks,
@@ -112,6 +133,7 @@ class Dataset:
             Stored(self.faces, "faces"),
             Stored(self.appearance, "appearance"),
             people_in(wavelets.join(table, features)),
+            labels.folds_of(table),
         )
 
 
@@ -209,6 +231,7 @@ class Clips:
         stored_appearance: where their appearance is.
         people: where in ``blocks`` the usable clips of each person are, whatever their labels; a
             clip's person is its ``subject``.
+        folds: all of the dataset's, though these clips may be in some alone.
     """
 
     table: pd.DataFrame
@@ -221,6 +244,7 @@ class Clips:
     stored_faces: Stored | None = None
     stored_appearance: Stored | None = None
     people: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    folds: tuple[int, ...] = ()
     _last: dict[str, Any] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
@@ -232,6 +256,12 @@ class Clips:
         if chosen.dtype == bool:
             chosen = np.flatnonzero(chosen)
         return replace(self, table=self.table.iloc[chosen.astype(int)])
+
+    def parts(self, partition: str | int) -> pd.Series:
+        """The part of each clip in a partition (``labels.schema.parts``)."""
+        from facewave.labels import schema
+
+        return schema.parts(self.table, partition, self.folds)
 
     def inputs(self, names: Sequence[Block]) -> NDArray[np.float32]:
         """The chosen blocks side by side, (n, N, D); NaN for clips that are not usable.

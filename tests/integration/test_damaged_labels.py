@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facewave.errors import UserError
+from facewave.labels import more
 from facewave.labels.readers import CORPORA
+from facewave.labels.records import Record, frame
 from miniatures import CASES, check_damaged, damage, write
 
 
@@ -29,6 +31,30 @@ def test_no_damage_makes_a_word_of_another(
     case = write(tmp_path, name, path)
     content = case.miniature.files[path]
     check_damaged(case, data.draw(damage(content, case.miniature.encoding)))
+
+
+MORE = (
+    b"clip,valence,dominance,AU4,AU12,score.stress,about.sex\n"
+    b"a,0.5,-1,0,1,40,f\nb,-0.25,0,2.5,,,\nc,,,1,0,55.5,m\n"
+)
+
+
+@settings(
+    max_examples=50 if settings().derandomize else 1000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(content=damage(MORE, "utf-8"))
+def test_no_damage_of_a_further_table_makes_a_number_out_of_range(
+    tmp_path: Path, content: bytes
+) -> None:
+    raw = frame([Record("t.csv", i, name, f"{name}.mp4") for i, name in enumerate("abc", 2)])
+    (tmp_path / "more.csv").write_bytes(content)
+    with suppress(UserError):
+        more.join([raw], tmp_path / "more.csv")
+        assert raw[["valence", "dominance"]].abs().max(axis=None) <= 1
+        for units in filter(None, raw["aus"]):
+            assert all(0 <= value <= 5 for value in units.values())
 
 
 def test_a_number_without_end_stops_no_reader(tmp_path: Path) -> None:

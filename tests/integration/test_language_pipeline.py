@@ -24,7 +24,8 @@ def experiment(folder: Path, name: str, train: dict[str, str], *, ok: bool = Tru
 
 
 def metrics(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "metrics/evaluate/report.json").read_text())["split"]
+    report = json.loads((folder / "metrics/evaluate/report.json").read_text())
+    return report["tasks"]["classes"]["split"]
 
 
 def config(folder: Path) -> dict[str, Any]:

@@ -27,8 +27,9 @@ def test_a_fresh_clone_comes_out_as_committed(tmp_path: Path) -> None:
 def test_the_metrics_are_what_a_demo_should_show() -> None:
     report = json.loads((ROOT / "metrics/evaluate/report.json").read_text())
     assert "synthetic" in report["dataset"]
-    model, floor = report["folds"]["model"], report["folds"]["majority"]
-    assert report["folds"]["n"] > 70
+    folds = report["tasks"]["classes"]["folds"]
+    model, floor = folds["model"], folds["majority"]
+    assert folds["n"] > 70
     assert model["war_low"] > floor["war_high"]  # clearly above chance
     assert model["war_high"] < 1  # clearly below perfect
 
@@ -101,6 +102,25 @@ def test_experiments_are_queued_shown_and_compared(workspace: Path) -> None:
     assert shown.loc["plain", "train.model"] == "logistic"
     difference = run(workspace, "dvc", "metrics", "diff", "HEAD", "plain", "--all")
     assert re.search(r"\bwar +[\d.]+ +[\d.]+ ", difference)
+
+
+def test_numbers_are_learnt_beside_or_instead_of_words(workspace: Path) -> None:
+    targets = "train.targets=[valence,arousal,aus]"
+    run(workspace, "dvc", "exp", "run", "--name", "numbers", "-S", targets)
+    report = json.loads((workspace / "metrics/evaluate/report.json").read_text())
+    assert list(report["tasks"]) == ["numbers", "aus"]
+    numbers = report["tasks"]["numbers"]["split"]
+    assert set(numbers["model"]) >= {"valence", "arousal", "mean"}
+    assert "valence" in (workspace / "metrics/report.html").read_text("utf-8")
+    compared = run(workspace, "facewave", "compare", "model", "majority", "--task", "numbers")
+    assert "CCC" in compared
+    answers = pd.read_csv(workspace / "data/answers/answers.csv")
+    predicted = answers.loc[answers["role"] == "model", ["predicted_valence", "predicted_arousal"]]
+    assert predicted.abs().to_numpy().max() <= 1
+    refused = run(
+        workspace, "dvc", "exp", "run", "-S", "train.targets=[score.stress]", "evaluate", ok=False
+    )
+    assert "no clip has 'score.stress'" in refused
 
 
 def test_plots_and_artifacts_are_where_dvc_yaml_says(workspace: Path, tmp_path: Path) -> None:

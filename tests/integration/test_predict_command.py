@@ -91,10 +91,11 @@ def test_only_records_go_to_stdout(project: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("landmarker", "encoder")
-def test_real_clips_run_through(project: Path, real_clips: Path) -> None:
+def test_real_clips_run_through(project: Path, real_clips: Path, tmp_path: Path) -> None:
     clips = sorted(path for path in real_clips.iterdir() if path.suffix in {".mp4", ".mov"})
     assert clips
-    output = run(project, "facewave", "predict", str(real_clips), ok=False)
+    out = tmp_path / "answers.json"
+    output = run(project, "facewave", "predict", str(real_clips), "--out", str(out), ok=False)
     for clip in clips:
         assert clip.name in output
     assert output.count("encoder fer and rules on facial actions") == 1
@@ -103,6 +104,11 @@ def test_real_clips_run_through(project: Path, real_clips: Path) -> None:
     assert output.count("no answer: no face in any frame") == 1
     assert "a face in 43%" in output
     assert "in windows of 3 s" in output
+    assert output.count("no interval for valence and arousal") == 1
+    # Somebody who weeps, then laughs, by words and by numbers.
+    (record,) = [r for r in json.loads(out.read_text()) if "WolfgangLanger" in r["file"]]
+    valence = [window["predicted_valence"] for window in record["windows"]]
+    assert max(valence[:8]) < 0.2 < 0.6 < min(valence[-8:])
 
 
 @pytest.mark.usefixtures("landmarker")

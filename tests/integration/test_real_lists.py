@@ -20,7 +20,7 @@ from facewave.labels.readers import CORPORA
 from facewave.params import Dataset, Labels
 
 FOLDER = os.environ.get("FACEWAVE_TEST_LABELS", "")
-SETTINGS = Labels(folds=5, seed=0, min_agreement=0.0, on_problem="exclude")
+SETTINGS = Labels(5, 0, 0.0, "exclude", 0.0, "exclude")
 SHARES = (0.1, 0.2, 0.3, 0.5)
 ENTRIES = {
     "dfew": ("dfew", "dfew", ""),

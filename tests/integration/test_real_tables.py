@@ -18,7 +18,8 @@ def test_action_units_of_ravdess_on_the_published_folds(
     monkeypatch.chdir(tmp_path)
     write_project(tmp_path, Path(TABLES) / "ravdess-au", partitions=[1, 2, 3, 4, 5])
     run(*STAGES_OF_A_DATASET, "training", "prediction", "evaluation")
-    report = json.loads(Path("metrics/evaluate/report.json").read_text("utf-8"))["folds"]
+    tasks = json.loads(Path("metrics/evaluate/report.json").read_text("utf-8"))["tasks"]
+    report = tasks["classes"]["folds"]
     assert (report["n"], report["subjects"], report["unusable"]) == (1440, 24, 0)
     sizes = [figures["n"] for figures in report["model"]["fold"].values()]
     assert sizes == [300, 300, 300, 300, 240]

@@ -1,5 +1,6 @@
 """Corpora of tests: their entries in params.yaml, label files and clips."""
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -43,3 +44,18 @@ def write_pictures(folder: Path, names: Iterable[str], shade: int) -> Path:
     for name in names:
         assert cv2.imwrite(str(folder / name), np.full((8, 8, 3), shade, np.uint8))
     return folder
+
+
+# What the columns of the table of ``write_numbers`` are.
+UNITS = {"file_path": "clip", "aus.AU12": "smile", "aus.AU04": "frown", "dominance": "power"}
+
+
+def write_numbers(root: Path) -> None:
+    """A corpus of valence and arousal (plane/, AFEW-VA's form) and one of units (units/t.csv)."""
+    for i in range(20):
+        frames = {"00000": {"valence": i - 10, "arousal": 10 - i}}
+        folder = write_pictures(root / f"plane/{i:03}", ["00000.png"], 3 * i)
+        write_lines(folder, f"{i:03}.json", json.dumps({"actor": f"a{i}", "frames": frames}))
+        write_clip(root / f"units/{i}.mp4", 130 + i)
+    rows = [f"{i}.mp4,{i % 2},{i / 4},{0.1 * i - 1:.1f}" for i in range(20)]
+    write_lines(root, "units/t.csv", "clip,smile,frown,power", *rows)

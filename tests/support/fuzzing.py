@@ -169,7 +169,7 @@ def labels(rng: Rng, folder: Path) -> str:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_bytes(mutated(rng, content) if file == damaged else content)
     entry = params.Dataset(root=str(folder), about="a test", **miniature.entry)  # type: ignore[arg-type]
-    table, words = collect(entry, "fuzz", params.Labels(5, 0, 0.0, "exclude"))
+    table, words = collect(entry, "fuzz", params.Labels(5, 0, 0.0, "exclude", 0.0, "exclude"))
     schema.write(folder / "labels.csv", table, words)
     assert len(schema.read(folder / "labels.csv")) == len(table)
     return ""
@@ -347,7 +347,8 @@ def trial(kind: str, number: int, folder: Path) -> tuple[str, str]:
 def main(kind: str, first: int, count: int) -> None:
     """Read inputs; print a line before and one after each."""
     resource.setrlimit(resource.RLIMIT_AS, (_HARD_LIMIT, _HARD_LIMIT))
-    peak = MEMORY
+    # On Linux a process begins with the peak of the one that started it.
+    peak = max(MEMORY, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
     with tempfile.TemporaryDirectory() as name:
         for number in range(first, first + count):
             print(json.dumps({"begun": number}), flush=True)

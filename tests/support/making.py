@@ -29,6 +29,7 @@ from facewave.labels.readers.dfew import WORDS
 from facewave.landmarks import cache as cache_of_detections
 from facewave.landmarks import quality
 from facewave.landmarks import schema as landmarks
+from facewave.targets import CLASSES, Target
 from facewave.wavelets.transform import Transform
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -45,6 +46,11 @@ TOY_TRAIN: dict[str, Any] = {
 }
 
 Floats32 = NDArray[np.float32]
+
+
+def words(*names: str) -> Target:
+    """The target of a corpus's own words."""
+    return Target(CLASSES, "words", names)
 
 
 def write_params(project: Path, **changes: dict[str, Any]) -> None:
@@ -271,10 +277,17 @@ def write_toy(project: Path, made: Toy) -> None:
         video_idx="undecided", label=None, actual="", excluded=str(labels.Reason.NO_SINGLE_LABEL)
     )
     table = pd.concat([undecided, made.table], ignore_index=True)
-    labels.write(project / "data/labels/demo.csv", table, WORDS)
+    write_labels(project, table, WORDS)
     usable = np.concatenate([[True], made.usable])
     blendshapes = np.concatenate([made.blendshapes[:1], made.blendshapes])
     write_features(project, table, usable, blendshapes)
+
+
+def write_labels(project: Path, table: pd.DataFrame, words: Sequence[str]) -> None:
+    """data/labels/demo.csv of a corpus that labels no frames, and what stands beside it."""
+    path = project / "data/labels/demo.csv"
+    labels.write(path, table, words)
+    labels.write_frames(path, pd.DataFrame(columns=list(labels.FRAMES)))
 
 
 def write_features(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from facewave.prediction import schema
+from facewave.targets import CLASSES, Target
 
 WORDS = ("happy", "sad", "NA")  # a word that looks like a missing value
 
@@ -42,5 +43,5 @@ def write(table: pd.DataFrame, folder: Path = schema.ROOT) -> None:
     """Write answers.csv and models.json."""
     roles = {role: {"kind": "mlp"} for role in table["role"].unique()}
     words = tuple(name.removeprefix("p_") for name in table if name.startswith("p_"))
-    models = schema.Models("demo", "made", words, (), roles)
+    models = schema.Models("demo", "made", (Target(CLASSES, "words", words),), roles)
     schema.write(table.assign(answered_from="face"), models, folder)

@@ -12,17 +12,20 @@ import pytest
 from matplotlib.figure import Figure
 
 from facewave import figures, params
-from facewave.evaluation.robustness import robustness
-from facewave.evaluation.tasks import task
+from facewave.evaluation.task import TABLES
+from facewave.evaluation.tasks import tasks
 from facewave.files import write_csv, write_json
 from facewave.prediction.schema import Models
+from facewave.targets import CLASSES, QUADRANT, QUADRANTS, UNITS, Target, number
 from making import ABOUT, REPOSITORY, write_params
 
 WORDS = ("happy", "sad", "neutral", "fear")  # fear: in no test clip
 ROLES = {"model": "mlp", "majority": "majority", "logistic": "logistic"}
 TARGETS = ("valence", "score.stress")
+PLANE = ("valence", "arousal")
+AUS = ("AU1", "AU12")
 FOLDS = ("1", "2", "3")
-SETTINGS = params.Evaluate(resamples=50, seed=0)
+SETTINGS = params.Evaluate(resamples=50, seed=0, traces=params.Traces(0, 0))
 # A white picture of 3 x 2 pixels.
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000003000000020800000000b81f39c60000000f4944415478da63f8ff"
@@ -66,20 +69,68 @@ def answers(partitions: tuple[str, ...] = FOLDS, n_subjects: int = 12) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def numbers(partitions: tuple[str, ...] = FOLDS, n_subjects: int = 12) -> pd.DataFrame:
-    """A regression's answers: valence is far too high, stress is right; the floor says 0."""
+def numbers(
+    partitions: tuple[str, ...] = FOLDS,
+    n_subjects: int = 12,
+    targets: tuple[str, ...] = TARGETS,
+    off: float = 5.0,
+) -> pd.DataFrame:
+    """Answers about numbers: the first is too high by ``off``, the others right; the floor says 0.
+
+    The model's prediction intervals are as wide as the first one's error.
+    """
     clips = answers(partitions, n_subjects).query("role == 'model'").reset_index(drop=True)
-    actual = np.random.default_rng(0).uniform(-1, 1, len(clips))
-    predicted = {"model": (actual + 5, actual), "mean": (0.0, 0.0)}
-    tables = [
-        clips.assign(
-            role=role,
-            **{f"actual_{target}": actual for target in TARGETS},
-            **{f"predicted_{target}": said for target, said in zip(TARGETS, values, strict=True)},
-        )
-        for role, values in predicted.items()
-    ]
+    rng = np.random.default_rng(0)
+    actual = rng.uniform(-1, 1, (len(clips), len(targets)))
+    tables = []
+    for role in ("model", "majority"):
+        columns: dict[str, Any] = {}
+        for t, target in enumerate(targets):
+            predicted = actual[:, t] + off * (t == 0) if role == "model" else 0 * actual[:, t]
+            half = off if role == "model" else np.nan
+            columns |= {f"actual_{target}": actual[:, t], f"predicted_{target}": predicted}
+            columns |= {f"low_{target}": predicted - half, f"high_{target}": predicted + half}
+        tables.append(clips.assign(role=role, **columns))
     return pd.concat(tables, ignore_index=True)
+
+
+def several(partitions: tuple[str, ...] = FOLDS, n_subjects: int = 12) -> pd.DataFrame:
+    """Answers to words, quadrants, numbers, and units; logistic knows words only.
+
+    Some clips lack a word, some valence, some units.
+    """
+    table = answers(partitions, n_subjects)
+    role = table["role"].to_numpy()
+    rng = np.random.default_rng(1)
+    of_clip = pd.factorize(table["video_idx"])[0]
+    truth_n2 = rng.uniform(-1, 1, (of_clip.max() + 1, 2))[of_clip]
+    noise_n2 = rng.normal(0, 0.3, truth_n2.shape)
+    model = (role == "model")[:, None]
+    said_n2 = np.where(model, 0.6 * truth_n2 + noise_n2, 0.0)
+    said_n2[role == "logistic"] = np.nan
+    for t, target in enumerate(PLANE):
+        table[f"actual_{target}"] = truth_n2[:, t].round(6)
+        table[f"predicted_{target}"] = said_n2[:, t]
+        table[f"low_{target}"] = np.where(model[:, 0], said_n2[:, t] - 0.6, np.nan)
+        table[f"high_{target}"] = np.where(model[:, 0], said_n2[:, t] + 0.6, np.nan)
+    at = np.select([truth_n2[:, 0] < 0], [1], 0) ^ np.where(truth_n2[:, 1] < 0, 3, 0)
+    said = np.where(rng.random(len(at)) < 0.7, at, (at + 1) % 4)
+    table["actual_quadrant"] = np.array(QUADRANTS, object)[at]
+    table["predicted_quadrant"] = np.array(QUADRANTS, object)[said]
+    for code, word in enumerate(QUADRANTS):
+        table[f"p_quadrant_{word}"] = np.where(said == code, 0.7, 0.1)
+    for u, unit in enumerate(AUS):
+        there = (rng.random(of_clip.max() + 1) < 0.2 + 0.3 * u)[of_clip].astype(float)
+        table[f"actual_{unit}"] = np.where(of_clip % 7 == u, np.nan, there)
+        p = np.clip(0.25 + 0.4 * there + rng.normal(0, 0.15, len(at)), 0, 1)
+        table[f"predicted_{unit}"] = np.where(model[:, 0], p, 0.3)
+    unknown = [
+        name for name in table if name.startswith(("p_quadrant", *(f"predicted_{u}" for u in AUS)))
+    ]
+    table.loc[role == "logistic", unknown] = np.nan
+    table.loc[of_clip % 5 == 4, "actual"] = ""
+    table.loc[of_clip % 6 == 5, "actual_valence"] = np.nan
+    return table
 
 
 def language(**changes: Any) -> dict[str, Any]:
@@ -114,29 +165,45 @@ def drawn_figures() -> Iterator[dict[str, Figure]]:
 def classifiers(**roles: dict[str, Any]) -> Models:
     """The models of ``answers``, some described otherwise."""
     described = {role: {"kind": kind} for role, kind in ROLES.items()} | roles
-    return Models("demo", ABOUT, WORDS, (), described)
+    return Models("demo", ABOUT, (Target(CLASSES, "words", WORDS),), described)
 
 
-def regressors(**changes: Any) -> Models:
+def regressors(targets: tuple[str, ...] = TARGETS, **changes: Any) -> Models:
     """The models of ``numbers``."""
-    model = language(objective="ccc", targets=list(TARGETS), **changes)
-    return Models("demo", ABOUT, (), TARGETS, {"model": model, "mean": {"kind": "mean"}})
+    model = language(objective="ccc", **changes)
+    roles = {"model": model, "majority": {"kind": "majority"}}
+    return Models("demo", ABOUT, tuple(map(number, targets)), roles)
+
+
+def multitask(**roles: dict[str, Any]) -> Models:
+    """The models of ``several``."""
+    asked = (
+        Target(CLASSES, "words", WORDS),
+        Target(QUADRANT, "words", QUADRANTS),
+        *map(number, PLANE),
+        Target(UNITS, "presence", AUS),
+    )
+    described = {role: {"kind": kind} for role, kind in ROLES.items()} | roles
+    return Models("demo", ABOUT, asked, described)
 
 
 def report(models: Models | None = None, **protocols: pd.DataFrame) -> dict[str, Any]:
     """report.json of some models' answers by protocol; by default those of three classifiers."""
     models = models or classifiers()
     protocols = protocols or {"split": answers(("split",), 2), "folds": answers()}
-    summaries = {key: task(models, SETTINGS).summarize(rows) for key, rows in protocols.items()}
-    names = {"targets": list(models.targets)} if models.targets else {"classes": list(WORDS)}
+    content = {
+        key: {"kind": task.kind, "names": list(task.names)}
+        | {name: task.summarize(task.rows(rows)) for name, rows in protocols.items()}
+        for key, task in tasks(models, SETTINGS).items()
+    }
     spoken = {"language": models.language} if models.language else {}
-    return {"dataset": models.title} | names | spoken | summaries
+    return {"dataset": models.title, "tasks": content} | spoken
 
 
-def regressed(**protocols: pd.DataFrame) -> dict[str, Any]:
-    """report.json of a regression; by default over a split and folds."""
+def regressed(targets: tuple[str, ...] = TARGETS, **protocols: pd.DataFrame) -> dict[str, Any]:
+    """report.json of numbers; by default over a split and folds."""
     both = {"split": numbers(("split",), 4), "folds": numbers()}
-    return report(regressors(), **(protocols or both))
+    return report(regressors(targets), **(protocols or both))
 
 
 def spoken(unreadable: int = 0, **changes: Any) -> dict[str, Any]:
@@ -147,22 +214,40 @@ def spoken(unreadable: int = 0, **changes: Any) -> dict[str, Any]:
 
 
 def regress(project: Path) -> None:
-    """Make a project's metrics those of a regression, as its stages leave them."""
+    """Make a project's metrics those of numbers, as its stages leave them."""
     metrics = project / "metrics"
     write_json(metrics / "evaluate/report.json", regressed())
-    write_json(metrics / "study/summary.json", {"dataset": f"demo: {ABOUT}", "runs": 0})
+    figures = {"ccc": 0.5, "ccc_low": 0.25, "ccc_high": 0.75, "chance": 0.0}
+    run = {"transform": "dct", "k": 10, "inputs": "head", "model": "logistic", "n": 36}
+    run |= {"measure": "ccc", "val_ccc": 0.5} | figures
+    content = {"dataset": f"demo: {ABOUT}", "runs": 1, "measure": "ccc"}
+    content |= {"chosen_by_validation": run, "best_on_test": run}
+    write_json(
+        metrics / "study/summary.json",
+        content | {"chosen_by_each_fold": {"ccc": 0.45, "runs": []}},
+    )
     for path in {*metrics.glob("*/*.csv")} - {metrics / "study/reconstruction.csv"}:
         write_csv(path, pd.read_csv(path, dtype=str).head(0))
+    write_csv(metrics / "study/runs.csv", pd.DataFrame([run]))
     kept = ("clean", "extract", "curves", "reconstruction", "clip")
     for name in PICTURES.keys() - set(kept):
         (metrics / PICTURES[name]).unlink()
-    (metrics / "evaluate/plots/regression.png").write_bytes(PNG + b"regression")
+    for name in ("regression", "coverage"):
+        (metrics / f"evaluate/plots/{name}.png").write_bytes(PNG + name.encode())
 
 
 def scored(**named: Any) -> dict[str, Any]:
     """Columns that all tables of stage study have, in percent."""
     war = {"war": 60.0, "war_low": 50.0, "war_high": 70.0}
-    return {"n": 36, **war, "uar": 61.0, "uar_low": 51.5, "uar_high": 71.0, "chance": 33.33} | named
+    return {
+        "n": 36,
+        "measure": "uar",
+        **war,
+        "uar": 61.0,
+        "uar_low": 51.5,
+        "uar_high": 71.0,
+        "chance": 33.33,
+    } | named
 
 
 def runs() -> pd.DataFrame:
@@ -209,11 +294,35 @@ def study() -> dict[str, Any]:
     return {
         "dataset": f"demo: {ABOUT}",
         "runs": 3,
+        "measure": "uar",
         "chosen_by_validation": chosen,
         "chosen_by_each_fold": {"uar": 59.5, "runs": []},
         "best_on_test": best,
         "leakage": {role: {"disjoint": 61.0, "random": 67.0, "difference": 6.0} for role in ROLES},
     }
+
+
+def questions() -> dict[str, pd.DataFrame]:
+    """The study's tables about several targets: valence is better beside arousal."""
+    interval = {"low": 0.4, "high": 0.7, "n": 36, "model": "mlp", "p": np.nan}
+    ends = {"difference_low": 0.0125, "difference_high": 0.15, "p": 0.012}
+    tasks = [
+        {"together": "valence", "target": "valence", "measure": "ccc", "figure": 0.5},
+        {"together": "valence + arousal", "target": "valence", "measure": "ccc", "figure": 0.58,
+         "against": "valence", "difference": 0.08} | ends,
+    ]  # fmt: skip
+    both = [
+        {"way": "four classes", "measure": "uar", "figure": 0.55, "chance": 0.25},
+        {"way": "regressed and cut", "measure": "uar", "figure": 0.5, "chance": 0.25,
+         "difference": -0.05, "difference_low": -0.1, "difference_high": 0.02, "p": 0.2},
+    ]  # fmt: skip
+    sampled = [
+        {"imbalance": "none", "target": "mean", "clips": "rare", "measure": "mae", "figure": 0.5},
+        {"imbalance": "sampler", "target": "mean", "clips": "rare", "measure": "mae",
+         "figure": 0.58, "difference": 0.08} | ends,
+    ]  # fmt: skip
+    tables = {"tasks": tasks, "quadrants": both, "sampling": sampled}
+    return {name: pd.DataFrame([interval | row for row in rows]) for name, rows in tables.items()}
 
 
 def write(project: Path) -> None:
@@ -244,7 +353,8 @@ def write(project: Path) -> None:
     model = answers().query("role == 'model'")
     measured = dict.fromkeys(figures.MEASURES, 1.0) | {"yaw": np.arange(len(model), dtype=float)}
     index = model[["video_idx"]].assign(**measured)
-    found = robustness(model, index, WORDS, resamples=50, seed=0)
+    (task,) = tasks(classifiers(), SETTINGS).values()
+    found = task.tables(model, index)["robustness"]
     importance = [
         ("blendshape", "jawOpen", 0.02, -0.01, 0.05),
         ("blendshape", "mouthSmileLeft", 0.125, 0.1, 0.15),
@@ -260,13 +370,17 @@ def write(project: Path) -> None:
         for role, kind in ROLES.items()
     ]
     tables = {
-        "evaluate/robustness": found,
+        "evaluate/robustness": found.reindex(columns=list(TABLES["robustness"])).assign(
+            task="classes"
+        ),
+        "evaluate/worst": pd.DataFrame(columns=list(TABLES["worst"])),
         "evaluate/suspects": doubted.assign(start="", end=""),
         "study/importance": pd.DataFrame(importance, columns=columns),
         "study/reconstruction": reconstruction(),
         "study/runs": runs(),
         "study/leakage": leakage(),
         "study/removed": pd.DataFrame(removed),
+        **{f"study/{name}": table for name, table in questions().items()},
     }
     for name, table in tables.items():
         write_csv(metrics / f"{name}.csv", table)

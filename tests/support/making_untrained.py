@@ -11,6 +11,8 @@ import pandas as pd
 from facewave import params
 from facewave.appearance.schema import Appearance, Config
 from facewave.landmarks.schema import Trajectory
+from facewave.targets import PLANE, Target
+from facewave.training import parts
 from facewave.training.untrained import Given
 from facewave.workspace import Clips
 from making import NAMES, REPOSITORY, trajectory
@@ -73,6 +75,10 @@ def handmade(
             "file_path": [f"{name}.mp4" for name in names],
             "label": pd.array([words.index(word) for word in actual], "Int64"),
             "actual": actual,
+            "excluded": "",
+            "votes": "",
+            "quadrant": "",
+            **dict.fromkeys(PLANE, np.nan),
             "rank": 0.5,
             "usable": True,
             "at": range(n),
@@ -87,7 +93,7 @@ def handmade(
 
 def given(
     clips: Clips,
-    classes: Sequence[str],
+    targets: Sequence[Target],
     train: Sequence[int],
     val: Sequence[int] = (),
     folder: Path = Path(),
@@ -98,8 +104,7 @@ def given(
     settings = replace(
         TRAIN, **{name: replace(getattr(TRAIN, name), **keys) for name, keys in groups.items()}
     )
-    counts = np.bincount(clips.table["label"].to_numpy(int)[list(train)], minlength=len(classes))
-    log_prior_C = np.log((counts + 1) / (counts + 1).sum())
-    about = {"dataset": "demo", "partition": "1"}
-    parts = (np.isin(at, train), np.isin(at, val), log_prior_C)
-    return Given(clips, *parts, tuple(classes), settings, folder, about)
+    truth_nW = parts.truth_of(clips, targets, soft=False)
+    prior_W = parts.prior(targets, truth_nW[list(train)])
+    which = (np.isin(at, train), np.isin(at, val), truth_nW, prior_W, tuple(targets))
+    return Given(clips, *which, settings, folder, {"dataset": "demo", "partition": "1"})

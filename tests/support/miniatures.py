@@ -199,8 +199,10 @@ MINIATURES = {
         {"summaryTable.csv": PERCEIVED}, ("summaryTable.csv",)),
     "table of words": Miniature(
         {"reader": "table", "table": "t.csv", "words": ["happy", "sad", "calm"], "columns":
-         {"file_path": "clip", "actual": "said", "votes.sad": "n", "valence": "v"}},
-        {"t.csv": text("clip;said;n;v", "a.mp4;happy;1;0.5", "b.mp4;sad;3;-1", "c.mp4;calm;0;0")},
+         {"file_path": "clip", "actual": "said", "votes.sad": "n", "valence": "v",
+          "dominance": "d", "aus.AU4": "u"}},
+        {"t.csv": text("clip;said;n;v;d;u", "a.mp4;happy;1;0.5;-0.5;5", "b.mp4;sad;3;-1;1;0.5",
+                       "c.mp4;calm;0;0;;0")},
         ("t.csv",)),
     "table of codes": Miniature(  # many of the first code: all codes show where they start
         {"reader": "table", "table": "t.tsv", "words": ["happy", "sad", "calm"],

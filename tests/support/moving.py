@@ -26,6 +26,7 @@ STUDY: dict[str, Any] = {
     "k": [2, 4],
     "inputs": [["blendshapes"], ["blendshapes", "head"]],
     "models": ["logistic"],
+    "targets": [],
     "removed": [0.125, 0.5],
     "every": [3],
 }

@@ -24,6 +24,7 @@ QUICK = {
     "study.transforms": ["dct"],
     "study.k": [5],
     "study.inputs": [["blendshapes"]],
+    "study.targets": [],
     "study.removed": [],
     "study.every": [],
 }

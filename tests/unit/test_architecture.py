@@ -22,7 +22,8 @@ BESIDE = "demo"  # makes the demo's clips: before the pipeline, and no part of i
 SHARED = {"facewave"} | {
     f"facewave.{name}"
     for name in ("assets", "cluster", "errors", "figures", "files", "functionals", "hashes",
-                 "params", "parsing", "pictures", "pool", "shards", "unreadable", "video")
+                 "params", "parsing", "pictures", "plane", "pool", "shards", "targets",
+                 "unreadable", "video")
 }  # fmt: skip
 GEOMETRY = {"facewave.landmarks.headpose", "facewave.faces.align"}  # pure, and of use downstream
 FILES = sorted(PACKAGE.rglob("*.py"))

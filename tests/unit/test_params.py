@@ -31,7 +31,7 @@ LEAVES = leaves(CONTENT)
 GROUPS = [f"train.{key}" for key, value in CONTENT["train"].items() if isinstance(value, dict)]
 SECTIONS = [*CONTENT, "datasets.demo", *GROUPS, "train.language.lora"]
 LIMITS = {key for key in LEAVES if key.startswith("landmarks.at_")}
-OF_DATASETS = ("table", "clips", "licence", "synthetic")  # keys that an entry may leave out
+OF_DATASETS = ("table", "more", "clips", "licence", "synthetic")  # keys that an entry may leave out
 OPTIONAL = {*LIMITS, *(f"datasets.demo.{key}" for key in OF_DATASETS)}
 LISTS = [key for key, value in LEAVES.items() if isinstance(value, list)]
 CHOICES = {  # a wrong value, and some of the right ones
@@ -46,7 +46,7 @@ CHOICES = {  # a wrong value, and some of the right ones
     "train.model": ("forest", ["majority", "logistic", "gru", "knowledge", "smolvlm"]),
     "train.imbalance": ("weight", ["none", "weights", "sampler"]),
     "train.network.loss": ("crossentropy", ["cross_entropy", "focal", "balanced_dice"]),
-    "train.network.schedule": ("cos", ["constant", "cosine"]),
+    "train.network.schedule": ("cos", ["constant", "cosine", "step"]),
     "train.pretrained.correction": ("yes", ["none", "train", "test"]),
     "train.knowledge.standardise": ("clips", ["faces", "train"]),
     "train.ensemble.by": ("median", ["mean", "weighted", "vote"]),
@@ -56,7 +56,10 @@ CHOICES = {  # a wrong value, and some of the right ones
     "train.language.transcript": ("yes", ["none", "known", "speech"]),
     "train.language.adapter": ("mlp", ["linear", "transformer", "cross"]),
     "train.language.answers": ("text", ["likelihood", "generation"]),
-    "train.language.objective": ("mae", ["likelihood", "mse", "ccc"]),
+    "train.language.objective": ("mae", ["mse", "ccc"]),
+    "train.network.numbers": ("rmse", ["mse", "mae", "ccc", "pcc", "emonet", "bins"]),
+    "train.delay": ("learned", ["none", "learnt"]),
+    "labels.ambiguous": ("keep", ["exclude", "soft"]),
 }
 IN_LISTS = {
     "datasets.demo.words": ("eight", ["own", "seven"]),
@@ -71,7 +74,8 @@ SWITCHES = [key for key, value in LEAVES.items() if isinstance(value, bool)]
 NUMBERS = [key for key, value in LEAVES.items() if type(value) in (int, float)]
 # Numbers that are written there as whole ones.
 REAL = {"labels.min_agreement", "landmarks.time_limit_s", "train.network.label_smoothing",
-        "faces.fps", *LIMITS}  # fmt: skip
+        "faces.fps", "labels.neutral_zone", "evaluate.traces.median_s", "evaluate.traces.smooth_s",
+        *LIMITS}  # fmt: skip
 COUNTS = [key for key in NUMBERS if isinstance(LEAVES[key], int) and key not in REAL]
 TEXTS = [key for key, value in LEAVES.items() if isinstance(value, str) and key not in CHOICES]
 MISSING = object()
@@ -286,7 +290,7 @@ def test_other_values_are_refused(refusal: Refusal) -> None:
         assert message.startswith(f": {limit}.tilt: ")
         assert "'roll'" in message
     for key in ("train.partitions", "train.inputs", "study.transforms", "study.k", "study.inputs",
-                "study.models", "study.inputs.1", "train.language.targets"):  # fmt: skip
+                "study.models", "study.inputs.1", "train.targets"):  # fmt: skip
         assert refusal(changed(key, [])) == f": {key}: it should not be empty, not []."
     assert refusal(changed("datasets", {})).startswith(": datasets: ")
 
@@ -296,7 +300,7 @@ def test_nothing_is_named_twice_and_captions_are_no_inputs(refusal: Refusal) -> 
         "train.partitions": ["split", 1, "split"],
         "train.inputs": ["landmarks"] * 2,
         "train.baselines": ["svm", "svm"],
-        "train.language.targets": ["valence", "valence"],
+        "train.targets": ["valence", "valence"],
         "study.transforms": ["dct", "dct"],
         "study.k": [5, 10, 5],
         "study.inputs": [["head"], ["head"]],
@@ -379,6 +383,48 @@ def test_mirror_images_need_sides_apart(load: Load, refusal: Refusal) -> None:
     assert "train.mirror: true changes nothing with wavelets.sides: merged" in refusal(mirrored)
     apart = load(mirrored.replace("sides: merged ", "sides: apart "))
     assert apart.train.mirror
+
+
+def test_settings_that_contradict_each_other_get_a_sentence(load: Load, refusal: Refusal) -> None:
+    train: dict[str, Any] = {"model": "mlp", "targets": ["valence"]}
+    train |= {"network": {"numbers": "ccc", "batch_size": 1}}
+    cases: list[tuple[dict[str, Any], str]] = [
+        (train, "train.network.batch_size is 1, and train.network.numbers ccc, a correlation"),
+        (
+            train | {"network": {"numbers": "bins", "batch_size": 1}},
+            "Raise the former, or take mse.",
+        ),
+        ({"model": "smolvlm", "delay": "learnt"}, "train.delay is learnt by classifiers alone"),
+        ({"students": 2, "model": "trees"}, "train.students is 2, but students are networks"),
+        ({"students": 2, "model": "pretrained"}, "Set it to one of mlp, gru, transformer, or"),
+        (
+            {"model": "smolvlm", "targets": ["valence", "classes"]},
+            "train.targets has 'classes', but a language model answers with the classes alone",
+        ),
+        (
+            {"model": "smolvlm", "targets": ["valence", "aus"]},
+            "train.targets has 'aus', but a lang",
+        ),
+        ({"network": {"task_weights": {"valence": 2.0}}}, "valence"),
+    ]
+    for changes, message in cases:
+        content = copy.deepcopy(CONTENT)
+        for key, value in changes.items():
+            group = content["train"][key]
+            content["train"][key] = group | value if isinstance(group, dict) else value
+        found = refusal(content)
+        assert message in found
+        assert found.endswith(".")
+        assert "\n" not in found
+    for targets in (["classes"], ["valence", "dominance", "score.phq"]):
+        content = changed("train.targets", targets)
+        content["train"]["model"] = "tiny-smolvlm"
+        assert load(content).train.is_regression == (targets != ["classes"])
+    content = changed("train.targets", ["classes", "quadrant", "aus", "about.sex", "score.a b"])
+    content["train"] |= {"model": "gru", "students": 3}
+    assert load(content).train.students == 3
+    for name in ("class", "score.", "about", "valence "):
+        assert refusal(changed("train.targets", [name])).startswith(": train.targets.0: ")
 
 
 def test_unreadable_files_are_user_errors(refusal: Refusal, load: Load, tmp_path: Path) -> None:

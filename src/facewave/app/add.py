@@ -25,6 +25,7 @@ from facewave.labels.collect import collect
 from facewave.labels.corpus import clip_path
 from facewave.labels.listing import CLIPS
 from facewave.params import Dataset
+from facewave.targets import PLANE, SCORE
 
 # Ours -> names that people give such columns, without case and punctuation.
 _CALLED = {
@@ -38,6 +39,7 @@ _CALLED = {
     "fold": ("fold",),
     "valence": ("valence",),
     "arousal": ("arousal",),
+    "dominance": ("dominance",),
     "start": ("start", "starts", "onset"),
     "end": ("end", "ends", "offset"),
 }  # fmt: skip
@@ -161,14 +163,14 @@ def _columns(rows: Rows, columns: dict[str, str], labels: Sequence[str], table: 
     for name in labels or named[:1]:
         cells = [cell for cell in cells_of[name] if cell]
         ours = _plain(name)
-        if ours in ("valence", "arousal"):
+        if ours in PLANE:
             continue
         if not words and _are_classes(cells):
             words = _words(cells, name, table)
             columns["actual"] = name
             _say(name, f"the label; {len(words)} classes: {', '.join(words)}")
         elif cells and _are(tables.real, cells):
-            columns[f"{schema.SCORE}{ours or name}"] = name
+            columns[f"{SCORE}{ours or name}"] = name
             _say(name, "a number, to learn by regression")
         else:
             raise UserError(
@@ -185,9 +187,7 @@ def _columns(rows: Rows, columns: dict[str, str], labels: Sequence[str], table: 
         if different and _is_as(ours, different):
             columns[ours] = fits[0]
             _say(fits[0], f"{ours} ({len(different)} different)")
-    if not {"actual", "valence", "arousal"} & set(columns) and not any(
-        key.startswith(schema.SCORE) for key in columns
-    ):
+    if not {"actual", *PLANE} & set(columns) and not any(key.startswith(SCORE) for key in columns):
         raise UserError(
             f"{table}: no column is called {', '.join(_CALLED['actual'])}. Say which is to be "
             f"learnt: --label COLUMN, of {', '.join(free)[:300]}."
@@ -231,7 +231,7 @@ def _is_as(ours: str, cells: Collection[str]) -> bool:
             return _are(lambda cell, _: tables.part(cell), cells)
         case "fold":
             return _are(lambda cell, _: tables.fold(cell), cells)
-        case "valence" | "arousal":
+        case "valence" | "arousal" | "dominance":
             return _are(tables.real, cells) and all(abs(tables.real(c, ours)) <= 1 for c in cells)
         case "start" | "end":
             return _are(tables.seconds, cells)

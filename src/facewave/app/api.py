@@ -179,8 +179,14 @@ def predict(
         force: answer clips that a dataset would leave out.
 
     Returns:
-        file, start and end (NaN: the whole clip), quality, answered_from, predicted, and a
-        ``score_`` (or ``probability_``) of each class.
+        file, sha256, start and end (s; NaN: the whole clip), frames, duration, face_share, usable,
+        reason, forced, model, calibrated (whether numbers for words are probabilities, not mere
+        scores) and answered_from; then the answers to what the model is asked. Of classes
+        ``predicted`` and ``p_<word>`` in [0, 1]; of a quadrant ``predicted_quadrant`` and
+        ``p_quadrant_<word>``, and so of other words; of a number such as valence
+        ``predicted_valence`` and the ends of its 90 % prediction interval, ``low_valence`` and
+        ``high_valence``; of action units ``predicted_<unit>``, a probability or an intensity.
+        Numbers are NaN where nothing was answered.
 
     Raises:
         UserError: a clip is not there, the model cannot be loaded, or it takes no baseline.
@@ -195,8 +201,8 @@ def predict(
     name = None if model is None else str(model)
     chosen = Options(name, fps, window, hop, force, baseline=others)
     with extras():
-        trained, tables = ask(named, chosen)
-        return answers.flat(list(tables), trained)
+        _, tables = ask(named, chosen)
+        return answers.flat(list(tables))
 
 
 def load_model(folder: str | Path) -> Trained:

@@ -4,6 +4,7 @@ Commands import what they need when they run, so that ``--help`` and mistakes ar
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -94,6 +95,14 @@ def compare(
         ),
     ],
     second: Annotated[str, typer.Argument(metavar="B", help="Another run.")],
+    task: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What is compared: classes, quadrant, numbers, aus or about.NAME. Default: the "
+            "first that both answer.",
+        ),
+    ] = "",
 ) -> None:
     """Test whether one run is better than another on the same test clips.
 
@@ -101,7 +110,7 @@ def compare(
     """
     from facewave.app.compare import compare as compare_runs
 
-    compare_runs(first, second)
+    compare_runs(first, second, task)
 
 
 @app.command()
@@ -113,8 +122,8 @@ def predict(
     model: Annotated[
         str | None,
         typer.Option(
-            help="A trained model's folder, or demo: the one of the synthetic demo. Default: the "
-            "encoder fer and rules on facial actions, which need no training."
+            help="A trained model's folder, or demo: the one of the synthetic demo. Default: "
+            "untrained, the encoder fer and rules on facial actions, which need no training."
         ),
     ] = None,
     card: Annotated[
@@ -142,6 +151,11 @@ def predict(
     fps: Fps = 25.0,
 ) -> None:
     """Name the emotion in clips, over time too, and say how far to trust the answer.
+
+    Columns of answers are named as in data/answers: predicted and p_WORD of
+    classes; predicted_valence with the ends of its 90 % prediction interval,
+    low_valence and high_valence; predicted_quadrant and p_quadrant_WORD;
+    predicted_UNIT of action units, a probability or an intensity.
 
     The exit status is 1 if a clip was not answered, 2 for a mistake.
 
@@ -249,9 +263,16 @@ def draw(
             "CLIP.seen.mp4, here."
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Draw what a model answers over time, too, as --model of predict names it: "
+            "untrained, demo, or a folder. Default: nothing is answered."
+        ),
+    ] = None,
     fps: Fps = 25.0,
 ) -> None:
-    """Write videos of what was seen in clips: points, blendshapes with values, gaps.
+    """Write videos of what was seen in clips: points, blendshapes with values, gaps, answers.
 
     Example: facewave draw data/raw/demo/clips/21.mp4 --out seen.mp4
     """
@@ -262,7 +283,7 @@ def draw(
     from facewave.app.draw import draw as draw_clip
     from facewave.app.draw import suffix
 
-    _draw_each(found, out, suffix(), draw_clip, fps)
+    _draw_each(found, out, suffix(), partial(draw_clip, model=model), fps)
 
 
 @app.command()
@@ -367,7 +388,7 @@ def export_answers(
         list[str] | None, typer.Option(help="A role to write (repeatable). Default: all.")
     ] = None,
 ) -> None:
-    """Write the present answers as a small file to compare with: ids, labels, probabilities.
+    """Write the present answers as a small file to compare with: ids, labels, the models' numbers.
 
     Example: facewave answers export ours.zip --role model
     """

@@ -1,8 +1,9 @@
 """``facewave compare``: is one run better than another on the same test clips?"""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -12,8 +13,10 @@ from rich.table import Table
 from facewave import params
 from facewave.app import shared_answers
 from facewave.errors import UserError
-from facewave.evaluation import measures, paired
+from facewave.evaluation import paired
 from facewave.evaluation.intervals import grouped_by
+from facewave.evaluation.task import Task
+from facewave.evaluation.tasks import tasks
 from facewave.prediction import schema as prediction
 from facewave.workspace import SHARED_ANSWERS
 
@@ -26,11 +29,33 @@ class Run:
 
     name: str  # as the command was called with
     rows: pd.DataFrame  # of the table of answers, one per test clip and partition
-    words: tuple[str, ...]  # the classes, in the order of their codes
+    models: prediction.Models  # who answered what
+
+    def tasks(self) -> dict[str, Task]:
+        """What it answers, by name; of numbers those that it answers."""
+        settings = params.load().evaluate
+        found = tasks(self.models, settings)
+        numbers = [column for target in self.models.targets for column in target.numbers]
+        answered = self.rows[numbers].notna().any()
+        return {
+            key: task.narrowed(
+                [
+                    name
+                    for target in task.targets
+                    for name, column in zip(target.names, target.numbers, strict=True)
+                    if answered[column]
+                ]
+            )
+            for key, task in found.items()
+            if len(task.rows(self.rows))
+        }
 
 
-def compare(first: str, second: str) -> None:
-    """Print the differences of WAR and UAR, and the sentence that can be written about them.
+def compare(first: str, second: str, name: str = "") -> None:
+    """Print the differences of two runs, and the sentence that can be written about them.
+
+    ``name`` is that of the task (evaluation/tasks.py), by default the first that both answer: of
+    words WAR and UAR are compared, of numbers CCC and RMSE, of action units F1 or ICC.
 
     A run is a role of the present data/answers (model, logistic), or REV or REV:ROLE, where REV is
     a git revision, a DVC experiment, or another folder with answers; or answers that were imported
@@ -39,24 +64,62 @@ def compare(first: str, second: str) -> None:
     precedence over all others; REV:ROLE is never a role.
 
     Raises:
-        UserError: there is no such run, or they were not tested on the same clips with the same
-            labels and folds.
+        UserError: there is no such run, they answer no such task, or were not tested on the same
+            clips with the same labels and folds.
     """
-    settings = params.load().evaluate
-    runs = same_clips(read(first), read(second))
+    runs = read(first), read(second)
+    task = common_task(*runs, name)
+    one, other = (replace(run, rows=task.rows(run.rows)) for run in runs)
+    left, right = same_clips(one, other, task)
     # Groups and folds are numbered alike: the first run says whose a clip is.
-    owners = {name: runs[0].rows[name] for name in ("subject", "source", "file_path")}
-    words = runs[0].words
+    owners = {column: left.rows[column] for column in ("subject", "source", "file_path")}
     found = paired.compare(
-        measures.from_table(runs[0].rows, words),
-        measures.from_table(runs[1].rows.assign(**owners), words),
-        **asdict(settings),
+        task.coded(left.rows),
+        task.coded(right.rows.assign(**owners)),
+        task.compared,
+        **task.settings.bootstrap,
     )
     names = (_short(first), _short(second))
     console = Console(highlight=False, soft_wrap=True)
-    console.print(_table(names, found))
-    over = grouped_by(runs[0].rows)
-    console.print(escape(paired.sentence(names, found, over)))
+    foremost = task.foremost(left.rows)
+    console.print(_table(names, found, foremost.in_points))
+    over = grouped_by(left.rows)
+    console.print(escape(paired.sentence(names, found, foremost, over)))
+
+
+def common_task(first: Run, second: Run, name: str = "") -> Task:
+    """The task that both runs answer, over the targets that both have.
+
+    Raises:
+        UserError: there is none of this name, they choose among other words, or have no target in
+            common.
+    """
+    one, other = first.tasks(), second.tasks()
+    common = [key for key in one if key in other]
+    if name and name not in common:
+        raise UserError(
+            f"{first.name} and {second.name} do not both answer {name!r}; both answer "
+            f"{', '.join(common) or 'nothing'}. Name one of these with --task."
+        )
+    if not common:
+        raise UserError(
+            f"{first.name} answers {', '.join(one)}, {second.name} {', '.join(other)}: no task in "
+            "common. Train both with the same train.targets."
+        )
+    key = name or common[0]
+    task, theirs = one[key], other[key]
+    if task.kind != theirs.kind or (task.kind == "words" and set(task.names) != set(theirs.names)):
+        alone = min(set(task.names) ^ set(theirs.names) or {task.kind})
+        raise UserError(
+            f"{first.name} and {second.name} choose among different words ({alone!r} is in one "
+            "alone), so they cannot be compared. Make both answer with the same words."
+        )
+    if not set(task.names) & set(theirs.names):
+        raise UserError(
+            f"{first.name} answers {', '.join(task.names)}, {second.name} "
+            f"{', '.join(theirs.names)}: none in common. Train both with the same train.targets."
+        )
+    return task.narrowed(theirs.names)
 
 
 def _short(name: str) -> str:
@@ -114,27 +177,19 @@ def _at_revision(rev: str) -> tuple[pd.DataFrame, prediction.Models]:
 
 
 def _run(name: str, answers: pd.DataFrame, models: prediction.Models, role: str, where: str) -> Run:
-    if models.targets:
-        raise UserError(f"{where} has answers of a regression; compare knows classes only.")
     rows = answers[answers["role"] == role].reset_index(drop=True)
     if rows.empty:
         raise UserError(f"{where} has no role {role!r}; it has {', '.join(models.roles)}.")
-    return Run(name, rows, models.classes)
+    return Run(name, rows, replace(models, roles={role: models.roles[role]}))
 
 
-def same_clips(first: Run, second: Run) -> tuple[Run, Run]:
+def same_clips(first: Run, second: Run, task: Task) -> tuple[Run, Run]:
     """Both runs' answers on the folds that both have (else on the split), in the same order.
 
     Raises:
-        UserError: the runs have no partition in common or other words, or in these partitions
-            other clips or labels.
+        UserError: the runs have no partition in common, or in these partitions other clips or
+            another truth.
     """
-    if set(first.words) != set(second.words):
-        alone = min(set(first.words) ^ set(second.words))
-        raise UserError(
-            f"{first.name} and {second.name} choose among different words ({alone!r} is in one "
-            "alone), so they cannot be compared. Make both answer with the same words."
-        )
     common = set(first.rows["partition"]) & set(second.rows["partition"])
     chosen = common - {"split"} or common
     if not chosen:
@@ -151,15 +206,18 @@ def same_clips(first: Run, second: Run) -> tuple[Run, Run]:
     # Answers that were exported have no paths; else clips of one name may be of two datasets.
     paths = both[["file_path", "file_path_other"]]
     elsewhere = (paths != "").all(axis=1) & (paths["file_path"] != paths["file_path_other"])
-    is_other = (both["_merge"] != "both") | (both["actual"] != both["actual_other"]) | elsewhere
+    truths = {column: _differs(both[column], both[f"{column}_other"]) for column in task.actual}
+    is_other = (both["_merge"] != "both") | np.any([*truths.values()], axis=0) | elsewhere
     differing = both[is_other]
     if len(differing):
         row = differing.iloc[0]
-        what = "actual" if row["actual"] != row["actual_other"] else "file_path"
+        at = differing.index[0]
+        what = next((name for name, differs in truths.items() if differs[at]), "file_path")
         difference = {
             "left_only": f"is tested by {first.name} alone",
             "right_only": f"is tested by {second.name} alone",
-            "both": f"is {row[what]} for {first.name}, {row[f'{what}_other']} for {second.name}",
+            "both": f"is {_told(row[what])} for {first.name}, {_told(row[f'{what}_other'])} for "
+            f"{second.name}",
         }[row["_merge"]]
         raise UserError(
             f"{first.name} and {second.name} were not tested on the same clips with the same "
@@ -167,20 +225,32 @@ def same_clips(first: Run, second: Run) -> tuple[Run, Run]:
             f"({row['file_path']}) in partition {row['partition']} {difference}. Test both on the "
             "same dataset with the same labels."
         )
-    return Run(first.name, left, first.words), Run(second.name, right, second.words)
+    return replace(first, rows=left), replace(second, rows=right)
 
 
-def _table(names: tuple[str, str], found: paired.Comparison) -> Table:
+def _told(truth: str | float) -> str:
+    return truth if isinstance(truth, str) else f"{truth:.4g}"
+
+
+def _differs(one: pd.Series, other: pd.Series) -> pd.Series:
+    """Where truths are not the same, but for rounding; what neither knows is the same."""
+    if one.dtype.kind == "f" and other.dtype.kind == "f":
+        return pd.Series(~np.isclose(one, other, rtol=0, atol=1e-6, equal_nan=True), one.index)
+    return one != other
+
+
+def _table(names: tuple[str, str], found: paired.Comparison, in_points: bool) -> Table:
+    unit, told = (" (%)", paired.points) if in_points else ("", paired.decimals)
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("")
-    for name in (*(f"{escape(name)} (%)" for name in names), "difference", "95 % interval", "p"):
+    for name in (*(f"{escape(name)}{unit}" for name in names), "difference", "95 % interval", "p"):
         table.add_column(name, justify="right")
     for name, difference in found.differences.items():
         figures = (difference.first, difference.second, difference.value)
         table.add_row(
-            name.upper(),
-            *(f"{100 * value:.1f}" for value in figures),
-            f"{100 * difference.low:.1f} to {100 * difference.high:.1f}",
+            escape(name.upper() if name.islower() else name),
+            *map(told, figures),
+            f"{told(difference.low)} to {told(difference.high)}",
             f"{difference.p:.2g}",
         )
     return table

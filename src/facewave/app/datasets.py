@@ -11,12 +11,13 @@ from rich.markup import escape
 
 from facewave import params, workspace
 from facewave.errors import UserError
-from facewave.labels import leaks, schema
+from facewave.labels import leaks, more, schema
 from facewave.labels.clips import inspect_clip
 from facewave.labels.collect import Source, present_of, read, sources
 from facewave.labels.corpus import Track
 from facewave.labels.readers import CORPORA, get
 from facewave.params import Dataset
+from facewave.targets import ABOUT, CLASSES, PLANE, QUADRANT, SCORE, UNITS
 
 _LOOKED_AT = 20  # clips of each corpus that are opened
 _NAMED = 3  # rows of each problem that are named
@@ -31,7 +32,10 @@ def show_all() -> None:
             size = f"{len(track.words)} words" if track.words else "no words"
             if "clips" in track.published:
                 size += f", {track.published['clips']:,} clips"
-            _console.print(f"    {name}: {size}; knows {', '.join(track.knows) or 'nothing more'}")
+            size += ", grey pictures" if corpus.grey else ""
+            asked = ", ".join(targets(track)) or "none"
+            known = ", ".join(track.knows) or "nothing more"
+            _console.print(escape(f"    {name}: {size}; targets {asked}; knows {known}"))
         _console.print(f"    {corpus.home}, {corpus.access}; {corpus.licence}")
     _console.print("""
 facewave datasets show NAME          its words, counts, files and options
@@ -47,9 +51,12 @@ def show_one(name: str) -> None:
     corpus = get(name)
     lines = [corpus.title, f"  where    {corpus.home}", f"  access   {corpus.access}",
              f"  licence  {corpus.licence}"]  # fmt: skip
+    if corpus.grey:
+        lines.append("  colours  none: grey pictures")
     for track_name, track in corpus.tracks.items():
         lines.append(f"  track    {track_name}")
         lines.append(f"    words      {', '.join(track.words) or 'none: numbers'}")
+        lines.append(f"    targets    {', '.join(targets(track))}")
         if track.knows:
             lines.append(f"    knows      {', '.join(track.knows)}")
         if track.published:
@@ -62,6 +69,18 @@ def show_one(name: str) -> None:
     options = "".join(f", [{option}: ...]" for option in corpus.takes)
     lines.append(f"  params   {name}: {{reader: {name}, root: FOLDER, about: WHAT IT IS{options}}}")
     _console.print(escape("\n".join(lines)))
+
+
+def targets(track: Track) -> list[str]:
+    """What ``train.targets`` may name of a corpus, if its files have all that they can have."""
+    knows = set(track.knows)
+    return [
+        *([CLASSES] if track.words or "votes" in knows else []),
+        *([QUADRANT] if knows >= set(PLANE[:2]) else []),
+        *(name for name in (*PLANE, UNITS) if name in knows),
+        *([f"{SCORE}NAME"] if "scores" in knows else []),
+        *([f"{ABOUT}NAME"] if "about" in knows else []),
+    ]
 
 
 def check(name: str, root: Path | None, options: Mapping[str, Any]) -> bool:
@@ -92,7 +111,21 @@ def check(name: str, root: Path | None, options: Mapping[str, Any]) -> bool:
         for label, entry in entries.items()
         for source in sources(entry, name)
     ]
+    checked += [_check_more(entry, name, seed) for entry in entries.values() if entry.more]
     return all(checked)
+
+
+def _check_more(entry: Dataset, name: str, seed: int) -> bool:
+    """Whether the further table of an entry whose own tables can be read fits them."""
+    try:
+        more.join(
+            [read(source, seed) for source in sources(entry, name)], Path(entry.root) / entry.more
+        )
+    except UserError as error:
+        _mark(str(error), False)
+        return False
+    _mark(f"{entry.more}: further numbers of the same clips", True)
+    return True
 
 
 def _check_source(source: Source, label: str, seed: int) -> bool:
@@ -146,7 +179,7 @@ def _check_source(source: Source, label: str, seed: int) -> bool:
 
 
 def _mark(line: str, good: bool) -> None:
-    _console.print(f"  {'[green]✓[/]' if good else '[red]✗[/]'} {line}")
+    _console.print(f"  {'[green]✓[/]' if good else '[red]✗[/]'} {escape(line)}")
 
 
 def _compare(sound: pd.DataFrame, track: Track) -> Iterator[tuple[str, int, int]]:

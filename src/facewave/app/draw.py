@@ -2,10 +2,12 @@
 
 Right of the picture are the blendshapes that move most, from 0 to 1; below is the clip's time, with
 hatched gaps: red without a face, amber where there were other faces only. So are the blendshapes'
-bars of such frames.
+bars of such frames. Where a model is named, what it answers stands above the bars: the word of the
+window around each moment, and valence and arousal as a point of their plane.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
@@ -15,17 +17,21 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+import pandas as pd
 from matplotlib import get_data_path
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from facewave import params
+from facewave import params, plane
+from facewave.app import answers, predict
 from facewave.app.seen import look
 from facewave.errors import UserError
 from facewave.files import replacing
 from facewave.landmarks.schema import Trajectory, duration
 from facewave.models.knowledge import with_unit
+from facewave.targets import PLANE
+from facewave.training.schema import Trained
 from facewave.video import Clip
 
 # By the file's suffix: what browsers play, and its options. The same frames give the same bytes:
@@ -48,20 +54,26 @@ _TEXT = 15  # pixels
 _GREEN, _AMBER, _RED = (80, 200, 110), (245, 175, 60), (235, 85, 85)  # RGB
 _BACK, _GREY, _PALE, _WHITE = (24, 26, 30), (62, 66, 74), (150, 156, 166), (238, 240, 244)
 _HATCH = 5  # pixels between a gap's lines
+_TOP, _SIDE = 64, 128  # pixels above the bars, and of the plane, for which there is more above them
+_HOP = 0.2  # s between two answers
 _SMALL, _LARGE = 64, 160  # pixels of a face's width from which it has points, and larger ones
 
 Picture = NDArray[np.uint8]
 Color = tuple[int, int, int]
 
 
-def draw(clip: Path, out: Path, fps: float) -> None:
+def draw(clip: Path, out: Path, fps: float, model: str | None = None) -> None:
     """Write a video of the frames that were looked at, at the times that they have in the clip.
 
-    A .mp4 file is H.264, a .webm file VP9, both in yuv420p. ``fps`` is that of a folder of
-    pictures.
+    Args:
+        clip: a video, or pictures.
+        out: a .mp4 file (H.264) or a .webm file (VP9), both in yuv420p.
+        fps: of a folder of pictures.
+        model: whose answers are drawn, as ``facewave predict --model`` names it; None: nobody's.
 
     Raises:
-        UserError: the clip cannot be decoded, or the video cannot be written.
+        UserError: the clip cannot be decoded, the video cannot be written, or there is no such
+            model.
     """
     settings = params.for_clips()
     if out.suffix not in _ENCODERS:
@@ -71,13 +83,14 @@ def draw(clip: Path, out: Path, fps: float) -> None:
         print(f"{clip}: {facts.problem}")
     if not len(seen.times_T):
         raise UserError(f"{clip}: there is no frame to draw.")
+    said = _Said.of(clip, fps, model) if model else None
     source = Clip(clip, fps)
     frames = tqdm(
         source.frames(settings.landmarks.rate), "draw", len(seen.times_T), unit="frame", leave=False
     )
     pictures = (frame.picture for frame in frames)
     with replacing(out) as temporary:
-        _encode(_drawn(pictures, seen), seen.times_T, temporary)
+        _encode(_drawn(pictures, seen, said), seen.times_T, temporary)
     gaps_T = ~seen.valid_T
     others = int((gaps_T & (seen.faces_T > 0)).sum())
     only_others = f" ({others} with other faces only)" if others else ""
@@ -120,13 +133,61 @@ def _encode(pictures: Iterable[Picture], times_T: NDArray[np.float64], path: Pat
         encode(None)
 
 
-def _drawn(pictures: Iterable[Picture | None], seen: Trajectory) -> Iterator[Picture]:
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """What a model answered.
+
+    Attributes:
+        middles: of the windows, or of the whole clip if it is not longer than one (s).
+        texts: of each, the word and how likely it is.
+        points: of each, valence and arousal, NaN where there are none, (n, 2).
+    """
+
+    middles: NDArray[np.float64]
+    texts: list[str]
+    points: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, clip: Path, fps: float, model: str) -> "_Said":
+        options = predict.Options(model, fps, hop=_HOP)
+        trained, tables = predict.ask([clip], options)
+        (table,) = tables
+        rows = table if len(table) == 1 else table.iloc[1:]
+        middles = (rows["start"] + rows["end"]).to_numpy(float) / 2
+        points = np.array([answers.point(row) for _, row in rows.iterrows()])
+        return cls(middles, [_word(row, trained) for _, row in rows.iterrows()], points)
+
+    @property
+    def has_plane(self) -> bool:
+        """Whether there is any point."""
+        return not np.isnan(self.points).all()
+
+    def at(self, time: float) -> int:
+        """The window around a moment (s): the one with the nearest middle."""
+        return int(np.abs(np.nan_to_num(self.middles) - time).argmin())
+
+
+def _word(row: pd.Series, model: Trained) -> str:
+    """The first word that was answered, with its likelihood, or the word that is nearest."""
+    main = answers.first(model)
+    if not row["answered_from"]:
+        return "no answer"
+    if main is None:
+        at = answers.point(row)
+        return "" if np.isnan(at).any() else f"near {plane.nearest(*at)}"
+    share = "" if model.writes else f" {row[list(main.numbers)].max():.0%}"
+    return f"{row[main.predicted]}{share}"
+
+
+def _drawn(
+    pictures: Iterable[Picture | None], seen: Trajectory, said: _Said | None
+) -> Iterator[Picture]:
     """The frames of the video; a picture that cannot be decoded is black."""
     moving = np.argsort(-np.nan_to_num(seen.blendshapes_TB).std(axis=0), kind="stable")[:_BARS]
     canvas: Picture | None = None
     for t, picture in enumerate(pictures):
         if canvas is None:
-            canvas = _background(picture, seen, moving)
+            canvas = _background(picture, seen, moving, said)
             edges = _edges(seen, _MARGIN, canvas.shape[1] - _MARGIN)
         if picture is None:
             picture = np.zeros((2, 2, 3), np.uint8)
@@ -134,19 +195,23 @@ def _drawn(pictures: Iterable[Picture | None], seen: Trajectory) -> Iterator[Pic
         height, width = canvas.shape[0] - _STRIP, canvas.shape[1] - _PANEL
         whole[:height, :width] = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
         _points(whole[:height, :width], seen, t)
-        _bars(whole[:height, width:], seen, t, moving)
+        _bars(whole[:height, width:], seen, t, moving, _top(said))
+        if said is not None:
+            _answer(whole[:height, width:], said, float(seen.times_T[t]))
         whole[height + 6 : height + 28, edges[t] - 1 : edges[t] + 2] = _WHITE  # the present
         yield whole
 
 
-def _background(first: Picture | None, seen: Trajectory, moving: NDArray[np.intp]) -> Picture:
-    """What is the same in every frame: the bars' names and scale, and the timeline."""
+def _background(
+    first: Picture | None, seen: Trajectory, moving: NDArray[np.intp], said: _Said | None
+) -> Picture:
+    """What is the same in every frame: the bars' names and scale, the plane, and the timeline."""
     height, width = (9, 16) if first is None else first.shape[:2]
     scale = min(max(_LOWEST, height), _HIGHEST) / height
     width, height = 2 * round(width * scale / 2), 2 * round(height * scale / 2)
     whole = np.full((height + _STRIP, width + _PANEL, 3), _BACK, np.uint8)
     panel, strip = whole[:height, width:], whole[height:]
-    top, step, left, right = _layout(panel)
+    top, step, left, right = _layout(panel, _top(said))
     for share in (0.0, 0.5, 1.0):
         x = left + round(share * (right - left))
         panel[top - 6 : top + len(moving) * step, x] = _GREY
@@ -157,12 +222,18 @@ def _background(first: Picture | None, seen: Trajectory, moving: NDArray[np.intp
         _text(panel, name, (_MARGIN, middle), _WHITE, "lm")
         panel[middle - 5 : middle + 6, left : right + 1] = _GREY
     _timeline(strip, seen)
+    if said is not None and said.has_plane:
+        _plane(panel, said)
     return whole
 
 
-def _layout(panel: Picture) -> tuple[int, int, int, int]:
+def _top(said: _Said | None) -> int:
+    """Where the bars begin, in pixels from the top."""
+    return _TOP + _SIDE - 4 if said is not None and said.has_plane else _TOP
+
+
+def _layout(panel: Picture, top: int) -> tuple[int, int, int, int]:
     """Of the bars: their top, the height of each with its gap, their left and right ends."""
-    top = 64
     step = (panel.shape[0] - top - _MARGIN) // _BARS
     return top, step, _MARGIN + _NAME, panel.shape[1] - _MARGIN - _VALUE
 
@@ -183,9 +254,43 @@ def _points(canvas: Picture, seen: Trajectory, t: int) -> None:
     cv2.rectangle(canvas, (left, top), (right, bottom), _GREEN, 2)
 
 
-def _bars(panel: Picture, seen: Trajectory, t: int, moving: NDArray[np.intp]) -> None:
+def _place(panel: Picture, point: NDArray[np.float64]) -> tuple[int, int]:
+    """Where a valence and an arousal are, x and y in pixels."""
+    valence, arousal = np.clip(point, -1, 1).tolist()
+    left, top = panel.shape[1] - _MARGIN - _VALUE - _SIDE, _MARGIN
+    return left + round((1 + valence) / 2 * _SIDE), top + round((1 - arousal) / 2 * _SIDE)
+
+
+def _plane(panel: Picture, said: _Said) -> None:
+    """The plane of valence (to the right) and arousal (upwards), with the whole clip's path."""
+    (left, top), (right, bottom) = (_place(panel, np.array(at)) for at in ([-1, 1], [1, -1]))
+    x, y = _place(panel, np.zeros(2))
+    cv2.rectangle(panel, (left, top), (right, bottom), _GREY, 1)
+    cv2.line(panel, (left, y), (right, y), _GREY)
+    cv2.line(panel, (x, top), (x, bottom), _GREY)
+    _text(panel, "arousal", (x + 4, top + 10), _PALE, "lm")
+    _text(panel, "valence", (left - 6, y), _PALE, "rm")
+    known = said.points[~np.isnan(said.points).any(axis=1)]
+    path = np.array([_place(panel, point) for point in known], np.int32)
+    cv2.polylines(panel, [path], False, _PALE, 1, cv2.LINE_AA)
+
+
+def _answer(panel: Picture, said: _Said, time: float) -> None:
+    """What was answered of the window around a moment."""
+    at = said.at(time)
+    _text(panel, said.texts[at], (_MARGIN, 48 if said.has_plane else 40), _WHITE, "lm")
+    if np.isnan(said.points[at]).any():
+        return
+    for row, (name, value) in enumerate(zip(PLANE, said.points[at], strict=False)):
+        _text(panel, f"{name} {value:.2f}", (_MARGIN, 78 + 22 * row), _PALE, "lm")
+    cv2.circle(panel, _place(panel, said.points[at]), 5, _AMBER, -1, cv2.LINE_AA)
+
+
+def _bars(
+    panel: Picture, seen: Trajectory, t: int, moving: NDArray[np.intp], bars_top: int
+) -> None:
     """The time, and the blendshapes' values, [0, 1], of one frame."""
-    top, step, left, right = _layout(panel)
+    top, step, left, right = _layout(panel, bars_top)
     _text(panel, f"{seen.times_T[t]:.2f} s", (_MARGIN, 24), _WHITE, "lm")
     for row, channel in enumerate(moving):
         middle = top + row * step + step // 2

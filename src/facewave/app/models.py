@@ -1,6 +1,7 @@
 """Which model answers a person's own clips, and how well it is known to do."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from facewave.errors import UserError
 from facewave.labels.schema import SEVEN
 from facewave.models.knowledge import BLENDSHAPES
 from facewave.models.real_faces import FACES
+from facewave.targets import ABOUT, CLASSES, PLANE, Target, number
 from facewave.training import schema as training
 from facewave.training.cards import Figure
 from facewave.training.ensemble import TrainedEnsemble
@@ -22,13 +24,15 @@ from facewave.training.pretrained import TrainedPretrained
 from facewave.training.schema import Trained
 
 DEMO = "demo"  # the dataset, and what ``--model`` calls the project's own model of it
+UNTRAINED = "untrained"  # what ``--model`` calls the model that needs no training
 ENCODER = "fer"  # of the model that needs no training
 _NOTE = (
     "On 82 labelled film clips of six words (not part of this project; chance is 16.7 %) `fer` "
     "alone had a UAR of 43.7 % [35, 53]; with the rules it was not measured. It is nearly blind "
-    "to disgust and weak on fear."
+    "to disgust and weak on fear. Valence and arousal follow from where its words lie in the plane "
+    "of both, and from the rules; no labelled clip has measured them, so they have no interval."
 )
-_SHOWN = ("uar", "war", "ccc", "rmse")
+_SHOWN = ("uar", "war", "ccc", "rmse", "f1", "icc")
 
 
 def choose(model: str | None) -> Trained:
@@ -36,12 +40,12 @@ def choose(model: str | None) -> Trained:
 
     Args:
         model: a trained model's folder; ``demo``: the project's model of the demo; None: what
-            answers on real faces without having been trained (``untrained``).
+            answers on real faces without having been trained, as does ``untrained``.
 
     Raises:
         UserError: it is not there or damaged, or ``demo`` is asked for and another is trained.
     """
-    if model is None:
+    if model in (None, UNTRAINED):
         return untrained()
     folder = Path(model)
     if model == DEMO:
@@ -57,13 +61,16 @@ def choose(model: str | None) -> Trained:
 
 
 def untrained() -> Trained:
-    """A pretrained frame encoder and rules on facial actions as one, in the words of the seven.
+    """A pretrained frame encoder and rules on facial actions as one: the seven words, and numbers.
 
-    Nobody's labels are learnt from here; what the encoder learnt from, its description says.
+    Nobody's labels are learnt from here; what the encoder learnt from, its description says. Its
+    valence and arousal follow from where its words lie in the plane (plane.py), those of the rules
+    from rules of their own.
     """
     encoder = embed.describe(encoders.load(ENCODER))
     of_encoder: dict[str, str] = encoder.about or {}
-    uniform_C = np.full(len(SEVEN), -np.log(len(SEVEN)))
+    targets = (Target(CLASSES, "words", SEVEN), *map(number, PLANE[:2]))
+    nothing_W = np.array([*[1 / len(SEVEN)] * len(SEVEN), 0.0, 0.0])
     about: dict[str, Any] = {
         "dataset": of_encoder["learnt_on"],
         "description": f"encoder {ENCODER} and rules on facial actions; nothing was learnt here",
@@ -72,20 +79,20 @@ def untrained() -> Trained:
     }
     members: dict[str, Trained] = {
         "pretrained": TrainedPretrained(
-            SEVEN,
+            targets,
             encoder.words,
             [encoder.words.index(word) for word in SEVEN],
-            *("none", uniform_C, np.zeros(len(encoder.words)), {}),
+            *("none", nothing_W, np.zeros(len(encoder.words)), {}),
             about | {"encoder": json.loads(json.dumps(asdict(encoder)))},
         ),
         "knowledge": TrainedKnowledge(
-            SEVEN,
+            targets,
             [[word] for word in SEVEN],
-            *("faces", uniform_C, *np.array([FACES[name] for name in BLENDSHAPES]).T, {}, about),
+            *("faces", nothing_W, *np.array([FACES[name] for name in BLENDSHAPES]).T, {}, about),
         ),
     }
-    weights = [1 / len(members)] * len(members)
-    return TrainedEnsemble(members, {}, "mean", weights, {}, about)
+    weights_M = [1 / len(members)] * len(members)
+    return TrainedEnsemble(members, {}, "ensemble", "mean", weights_M, {}, about)
 
 
 def measured(folder: Path) -> dict[str, Figure]:
@@ -95,27 +102,39 @@ def measured(folder: Path) -> dict[str, Figure]:
     model of the split, too.
     """
     try:
-        report = json.loads(REPORT.read_text("utf-8"))
-    except (FileNotFoundError, ValueError):  # not measured here
+        tasks = json.loads(REPORT.read_text("utf-8"))["tasks"]
+    except (FileNotFoundError, KeyError, ValueError):  # not measured here
         return {}
     key = training.fingerprint(folder)
-    summaries = [report[protocol] for protocol in ("folds", "split") if protocol in report]
-    if not summaries:
-        return {}
-    for role in (name for name, value in summaries[0].items() if isinstance(value, dict)):
-        if any(key in summary[role].get("fingerprints", {}).values() for summary in summaries):
-            of, targets = summaries[0][role], report.get("targets", [])
-            by_target = {f" of {target}": of[target] for target in targets} or {"": of}
-            return {
-                name.upper() + suffix: Figure(
-                    value=figures[name],
-                    low=figures.get(f"{name}_low"),
-                    high=figures.get(f"{name}_high"),
-                    n=summaries[0]["n"],
-                    folds=len(of.get("fold", "1")),
-                )
-                for suffix, figures in by_target.items()
-                for name in _SHOWN
-                if figures.get(name) is not None
-            }
-    return {}
+    found: dict[str, Figure] = {}
+    for name, task in tasks.items():
+        summaries = [task[protocol] for protocol in ("folds", "split") if protocol in task]
+        for role in (name for name, value in summaries[0].items() if isinstance(value, dict)):
+            if any(
+                key in summary.get(role, {}).get("fingerprints", {}).values()
+                for summary in summaries
+            ):
+                for of, figures in _named(name, task, summaries[0][role]):
+                    found |= {
+                        measure.upper() + of: Figure(
+                            value=figures[measure],
+                            low=figures.get(f"{measure}_low"),
+                            high=figures.get(f"{measure}_high"),
+                            n=summaries[0]["n"],
+                            folds=len(summaries[0][role].get("fold", "1")),
+                        )
+                        for measure in _SHOWN
+                        if figures.get(measure) is not None
+                    }
+    return found
+
+
+def _named(
+    name: str, task: Mapping[str, Any], figures: Mapping[str, Any]
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """A role's figures of a task, and of what they are."""
+    if task["kind"] == "words":
+        return [(f" of {name.removeprefix(ABOUT)}" * (name != CLASSES), figures)]
+    if task["kind"] == "number":
+        return [(f" of {target}", figures[target]) for target in task["names"]]
+    return [(" of action units", figures["mean"])]

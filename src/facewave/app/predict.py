@@ -30,6 +30,7 @@ from facewave.wavelets.features import unusable
 
 _NO_FACE = "the model finds no face to judge by"
 _UNREADABLE = "what the model wrote is none of its labels"
+_NO_INTERVAL = "no interval for {}: too few labelled clips have shown how far off an answer may be"
 _UNKNOWN_PERSON = (
     "no other clip of the person is known, so the people of the training clips stand in: name some "
     "with --baseline"
@@ -99,9 +100,11 @@ def predict_all(clips: Sequence[Path], options: Options) -> bool:
         if for_people:
             answers.show(table, model, console)
     if tables and not for_people:
-        print(answers.text(tables, model, options.stdout), end="")
+        print(answers.text(tables, options.stdout), end="")
     if tables and options.out:
-        answers.write(tables, model, options.out)
+        answers.write(tables, options.out)
+    if unmeasured := answers.without_interval(tables, model):
+        console.print(_NO_INTERVAL.format(" and ".join(unmeasured)))
     return all(table["answered_from"].iloc[0] for table in tables)
 
 
@@ -192,19 +195,26 @@ def _answer(
             parts["reason"] = f"its faces cannot be cut out: {error}"
         else:
             parts = parts.join(model.answer(clips).set_axis(some.index))
-    table = parts.assign(file=str(clip), sha256=_digest(clip), model=model.line())
-    text = ["answered_from", "predicted"]
+    table = parts.assign(
+        file=str(clip),
+        sha256=_digest(clip),
+        model=model.line(),
+        calibrated=model.calibrated,
+    )
+    text, numbers = ["answered_from", *answers.words(model)], answers.numbers(model)
     table = table.reindex(columns=answers.columns(model)).astype(
-        {"frames": int} | dict.fromkeys(answers.numbers(model), float) | dict.fromkeys(text, object)
+        {"frames": int} | dict.fromkeys(numbers, float) | dict.fromkeys(text, object)
     )
     table[text] = table[text].fillna("")
-    numbers, unreadable = list(answers.numbers(model)), table["predicted"] == UNREADABLE
+    is_unreadable = pd.Series(False, table.index)
+    if model.writes:
+        is_unreadable = (table["answered_from"] != "") & (table["predicted"] == UNREADABLE)
     for reason, rows in (
         (_NO_FACE, table["answered_from"] == "prior"),
-        (_UNREADABLE, (table["answered_from"] != "") & unreadable & (not model.targets)),
+        (_UNREADABLE, is_unreadable),
     ):
         table.loc[rows, numbers] = math.nan
-        table.loc[rows, [*text, "reason"]] = "", "", reason
+        table.loc[rows, [*text, "reason"]] = [""] * len(text) + [reason]
     return table
 
 

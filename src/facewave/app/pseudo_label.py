@@ -5,7 +5,6 @@ says how far to trust the other answers. All are in one track (tracks.py), which
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +28,7 @@ _BATCH = 32  # clips between two writes
 def pseudo_label(name: str, folder: Path | None, track: str) -> None:
     """Write data/tracks/<dataset>/<track>.csv, and print the agreement with known labels.
 
-    Columns: ``tracks.CLIP``, then predicted, ``p_<class>`` for each of the model's classes, and
+    Columns: ``tracks.CLIP``, then predicted, ``p_<class>`` and what else the model answers, and
     answered_from, as in data/answers. Rows count as unlabelled if they were left out for their
     label alone (labels.schema.LABEL_REASONS) or have no class; not if their word is known and was
     not chosen.
@@ -47,8 +46,8 @@ def pseudo_label(name: str, folder: Path | None, track: str) -> None:
     dataset = Dataset(name, loaded)
     folder = folder or training.folder(loaded.train.partitions[0], training.MODEL)
     model = training.load(folder)
-    if model.targets:
-        raise UserError(f"{folder} gives numbers, not labels. Name another model with --model.")
+    if not model.classes:
+        raise UserError(f"{folder} gives no classes. Name another model with --model.")
     features = dataset.read_features()
     model.check(features, name)
     rows = tracks.keyed(labels.with_trajectories(dataset.read_labels()), dataset)
@@ -63,11 +62,11 @@ def pseudo_label(name: str, folder: Path | None, track: str) -> None:
 
     def answer(missing: pd.DataFrame) -> Iterator[pd.DataFrame]:
         bar = tqdm(total=len(missing), desc=f"pseudo-label {name}", unit="clip")
-        columns = ["predicted", *(f"p_{word}" for word in model.classes), "answered_from"]
+        of_targets = [name for target in model.targets for name in target.answered]
         for start in range(0, len(missing), _BATCH):
             some = missing.iloc[start : start + _BATCH]
             answers = model.answer(clips.select(clips.table.index.get_indexer(some.index)))
-            yield some[tracks.CLIP].join(answers[columns].round(4))
+            yield some[tracks.CLIP].join(answers[[*of_targets, "answered_from"]].round(4))
             bar.update(len(some))
         bar.close()
 
@@ -103,7 +102,7 @@ def _agreement(answers: pd.DataFrame, words: tuple[str, ...], settings: params.E
     coded = measures.from_table(answers, words)
     measure = partial(measures.war_and_uar, coded)
     figures = []
-    for name, found in estimates(measure, coded.group, **asdict(settings)).items():
+    for name, found in estimates(measure, coded.group, settings.resamples, settings.seed).items():
         value, low, high = (100 * figure for figure in found.named(name).values())
         figures.append(f"{name.upper()} {value:.1f} % [{low:.0f}, {high:.0f}]")
     chance = 100 * float(measures.chance(measures.confusion(coded).sum(0)))

@@ -1,8 +1,9 @@
 """``facewave answers``: runs that people compare without sharing data.
 
-``export`` writes a run's answers as one small .zip: clips' ids, folds, labels and probabilities,
-the settings that params.yaml has at that time, and hashes. It has no picture, no file's place, and
-numbers instead of subjects and sources; clips' ids stay, which may be paths and say who is seen.
+``export`` writes a run's answers as one small .zip: clips' ids, folds, labels and the models' own
+numbers, the settings that params.yaml has at that time, and hashes. It has no picture, no file's
+place, and numbers instead of subjects and sources; clips' ids stay, which may be paths and say who
+is seen.
 ``import`` takes such a file, or other people's published answers as CSV tables, one for all clips
 or one per fold, to ``data/shared_answers/NAME.zip``; ``facewave compare`` takes NAME.
 
@@ -29,11 +30,12 @@ import pandas as pd
 
 from facewave import __version__, params
 from facewave.errors import UserError
-from facewave.evaluation.tasks import task
+from facewave.evaluation.tasks import tasks
 from facewave.files import replacing
 from facewave.labels import schema as labels
 from facewave.prediction import schema as prediction
 from facewave.prediction.schema import ANSWERS, MODEL, MODELS, Models
+from facewave.targets import CLASSES, Target
 from facewave.workspace import SHARED_ANSWERS, Dataset
 
 SUFFIX = ".zip"
@@ -53,15 +55,13 @@ def export(out: Path, roles: Sequence[str]) -> None:
     """Write the present answers of some roles, all of them by default, to a .zip.
 
     Raises:
-        UserError: there are no answers, no such role, or they are a regression's.
+        UserError: there are no answers, or no such role.
     """
     if out.suffix != SUFFIX:
         raise UserError(f"{out} should end in {SUFFIX}.")
     answers, models = prediction.read()
     if strange := [role for role in roles if role not in models.roles]:
         raise UserError(f"there is no role {strange[0]!r}; there are {', '.join(models.roles)}.")
-    if models.targets:
-        raise UserError("these are answers of a regression; facewave answers knows classes only.")
     chosen = {role: models.roles[role] for role in roles or models.roles}
     settings = params.load()
     entry = asdict(params.dataset(settings, models.dataset))
@@ -104,7 +104,8 @@ def take(files: Sequence[str], name: str = "", dataset: str = "", classes: str =
     answers, models, about = from_tables(tables_of(files), name, dataset, order)
     print(f"{name}: the numbers are taken for {about['taken_for']}")
     _write(out, answers, models, about)
-    summary = task(models, params.load().evaluate).summarize(answers)
+    (task,) = tasks(models, params.load().evaluate).values()
+    summary = task.summarize(task.rows(answers))
     figures = summary[MODEL]
     shown = ", ".join(
         f"{key.upper()} {100 * figures[key]:.1f} % "
@@ -179,19 +180,25 @@ def from_tables(
         and the SHA-256 of the files, and whether their numbers are probabilities or logits.
 
     Raises:
-        UserError: a file is no such table; clips are missing, there twice or of no such name; or a
-            published fold has clips of several folds.
+        UserError: the dataset has no classes; a file is no such table; clips are missing, there
+            twice or of no such name; or a published fold has clips of several folds.
     """
     settings = params.load()
     data = Dataset(dataset or settings.train.dataset, settings)
     table = data.read_labels()
     words = data.classes
+    if not words:
+        raise UserError(
+            f"{data.name} has no classes, and published tables are about these alone. Name the "
+            "dataset that the answers are about: --dataset."
+        )
     if order and sorted(order) != sorted(words):
         raise UserError(
             f"--classes {','.join(order)}: the classes of {data.name} are {', '.join(words)}. Name "
             "each once."
         )
     kept = labels.single_label(table)
+    kept = kept[kept["actual"] != ""]
     by_name = _clips(table)
     rows, numbers = [], []
     for file in files:
@@ -215,7 +222,7 @@ def from_tables(
     predicted = np.array(words, object)[likeliest]
     answers = answers.assign(predicted=predicted, role=MODEL, answered_from="")
     described = {MODEL: {"kind": name}}
-    models = Models(data.name, data.entry.about, words, (), described)
+    models = Models(data.name, data.entry.about, (Target(CLASSES, "words", words),), described)
     hashes = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     return answers, models, {"published": hashes, "taken_for": taken_for}
 

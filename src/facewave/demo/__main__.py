@@ -1,7 +1,8 @@
 """Makes the synthetic demo dataset: ``python -m facewave.demo [--out data/raw/demo]``.
 
 Reads   the landmarker's file (see assets.py)
-Writes  <out>/annotation.csv, <out>/clips/<order>.mp4, <out>/README.md; the same bytes every time
+Writes  <out>/annotation.csv, <out>/affect.csv, <out>/clips/<order>.mp4, <out>/README.md; the same
+        bytes every time
 """
 
 import argparse
@@ -37,8 +38,13 @@ def main(out: Path) -> None:
                 with path.open("r+b") as file:
                     file.truncate(int(path.stat().st_size * share))
     shutil.copyfile(out / f"clips/{table.COPIED}.mp4", out / f"clips/{table.COPY}.mp4")
-    with replacing(out / "annotation.csv") as temporary, temporary.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([table.COLUMNS, *table.rows(plans)])
+    tables = {
+        "annotation.csv": [table.COLUMNS, *table.rows(plans)],
+        "affect.csv": [table.AFFECT_COLUMNS, *table.affect_rows(plans)],
+    }
+    for name, rows in tables.items():
+        with replacing(out / name) as temporary, temporary.open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
     with replacing(out / "README.md") as temporary:
         shutil.copyfile(Path(__file__).with_name("README.md"), temporary)
 

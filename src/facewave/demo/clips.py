@@ -38,6 +38,7 @@ _DROPPED = 0.08  # share of a prototype's units that are missing
 _STRENGTH = (0.65, 1.15)  # of each unit
 _FOREIGN = (0.1, 0.5)  # strength of each unit of another emotion
 _FOREIGN_UNITS = 2  # at most
+_STRONGEST = 1.2  # that a unit can be
 _FIDGET = 0.10  # slow wandering of all units
 
 
@@ -54,12 +55,16 @@ class Plan:
 
 def film(plan: Plan, still: Face | Picture) -> tuple[int, Iterator[Picture]]:
     """Frame rate and frames (SIZE, SIZE, 3) of an acting face, or of a still without a face."""
-    rng = np.random.default_rng(plan.seed)
-    fps = int(rng.choice(FPS))
-    times = np.arange(round(rng.uniform(*SECONDS) * fps)) / fps
-    strengths = _act(plan, times, rng)
+    fps, times, apex, rng = _begin(plan)
+    strengths = _act(apex, times, rng)
     shots = (pose(still, s) if isinstance(still, Face) else still for s in strengths)
     return fps, _shoot(shots, times, rng)
+
+
+def peaks(plan: Plan) -> dict[str, float]:
+    """How strong each action unit is at the clip's apex, 0 to 1.2, as ``film`` shows it."""
+    _, _, apex, _ = _begin(plan)
+    return {unit: min(peak, _STRONGEST) for unit, peak in apex.items()}
 
 
 def write(path: Path, fps: int, frames: Iterable[Picture], *, faststart: bool = True) -> None:
@@ -79,28 +84,35 @@ def write(path: Path, fps: int, frames: Iterable[Picture], *, faststart: bool = 
         container.mux(stream.encode())
 
 
-def _act(plan: Plan, times: Floats, rng: np.random.Generator) -> Floats:
-    """Strengths (frames, poses) over time: onset, apex, offset, each unit with its own lag."""
-    peaks = dict.fromkeys(ACTION_UNITS, 0.0)
+def _begin(plan: Plan) -> tuple[int, Floats, dict[str, float], np.random.Generator]:
+    """What a clip's own chance settles first: frame rate, times (s), each unit's peak; and it."""
+    rng = np.random.default_rng(plan.seed)
+    fps = int(rng.choice(FPS))
+    times = np.arange(round(rng.uniform(*SECONDS) * fps)) / fps
+    apex = dict.fromkeys(ACTION_UNITS, 0.0)
     for emotion, share in plan.blend.items():
         for unit, strength in PROTOTYPES[emotion].items():
             if rng.random() >= _DROPPED:
-                peaks[unit] += share * plan.intensity * strength * rng.uniform(*_STRENGTH)
+                apex[unit] += share * plan.intensity * strength * rng.uniform(*_STRENGTH)
     others = sorted({unit for name in PROTOTYPES.keys() - plan.blend for unit in PROTOTYPES[name]})
     for unit in rng.choice(others, rng.integers(_FOREIGN_UNITS + 1), replace=False):
-        peaks[str(unit)] += rng.uniform(*_FOREIGN)
+        apex[str(unit)] += rng.uniform(*_FOREIGN)
+    return fps, times, apex, rng
 
+
+def _act(apex: dict[str, float], times: Floats, rng: np.random.Generator) -> Floats:
+    """Strengths (frames, poses) over time: onset, apex, offset, each unit with its own lag."""
     phase = times / times[-1]
     onset, rise = rng.uniform(-0.1, 0.25), rng.uniform(0.15, 0.4)
     offset, fall = rng.uniform(0.65, 1.1), rng.uniform(0.15, 0.4)
     columns = []
-    for peak in peaks.values():
+    for peak in apex.values():
         late = phase - rng.normal(0, 0.04)
         course = _ramp((late - onset) / rise) * (1 - _ramp((late - offset) / fall))
-        columns.append(min(peak, 1.2) * course + _FIDGET * _wander(times, rng))
+        columns.append(min(peak, _STRONGEST) * course + _FIDGET * _wander(times, rng))
     if rng.random() < 0.6:  # a blink of 0.25 s, whatever the emotion
         middle = rng.uniform(0.1, times[-1])
-        columns[list(peaks).index("AU45")] += np.exp(-(((times - middle) / 0.07) ** 2))
+        columns[list(apex).index("AU45")] += np.exp(-(((times - middle) / 0.07) ** 2))
     columns += [0.09 * rng.normal() + 0.06 * _wander(times, rng) for _ in TURNS]
     return np.stack(columns, axis=1).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Who shows which emotion, how ten annotators voted, and the deliberate faults.
+"""Who shows which emotion, how ten annotators voted, what three raters measured, and the faults.
 
 The table has DFEW's columns (Jiang et al., ACM MM 2020): ten votes over seven emotions, the
 clip's order, and as label the 1-based index of the emotion with more than five votes, or 0.
@@ -6,7 +6,8 @@ clip's order, and as label the 1-based index of the emotion with more than five 
 
 import numpy as np
 
-from facewave.demo.clips import PROTOTYPES, Plan
+from facewave.demo.clips import PROTOTYPES, Plan, peaks
+from facewave.plane import position
 
 EMOTIONS = tuple(PROTOTYPES)
 SUBJECTS = 12
@@ -18,6 +19,15 @@ TIE, CONTRADICTED, COPY, MISSING, NO_INDEX, CUT_SHORT, NO_FACE = range(87, 94)
 COPIED, REPEATED, EMPTY_AFTER = 17, 52, 42  # ordinary orders: see README.md
 
 KEPT = {NO_INDEX: 0.4, CUT_SHORT: 0.75}  # share of the bytes left of a truncated file
+
+# What raters say in numbers (affect.csv).
+UNITS = ("AU1", "AU2", "AU4", "AU5", "AU6", "AU12", "AU15", "AU17", "AU25")
+AFFECT_COLUMNS = ("clip", "valence", "arousal", *UNITS)
+SEED_OF_RATERS = 20240602  # a stream of its own: no clip and no vote depends on it
+_RATERS = 3
+_ERROR = 0.1  # standard deviation of a rater's error
+_SEEN = 0.3  # how strong a unit must be to be seen
+_LACKING = 0.15  # share of the clips without numbers, and of those without units
 
 _ANNOTATORS = 10
 _MAJORITY = 5  # DFEW: a label needs more votes than this
@@ -71,6 +81,39 @@ def rows(clips: dict[int, Plan]) -> list[Row]:
     table = [rows[order] for order in sorted(rows)] + [rows[REPEATED]]
     table.insert(EMPTY_AFTER, ("",) * len(COLUMNS))
     return table
+
+
+def affect_rows(clips: dict[int, Plan]) -> list[Row]:
+    """The table below AFFECT_COLUMNS, as three raters might give it.
+
+    Valence and arousal are where the emotions lie in the plane (facewave/plane.csv), as far out as
+    the clip is intense; units are those that the clip shows at its apex. Each rater errs a little.
+    Some clips lack numbers, others units, and clips without a face, without a file or that are
+    copies have no row.
+    """
+    orders = [order for order in clips if order not in (MISSING, NO_FACE)]
+    chance = np.random.default_rng(_seed(SEED_OF_RATERS, 0))
+    lacking = np.array_split(chance.permutation(orders)[: round(2 * _LACKING * len(orders))], 2)
+    rows: list[Row] = []
+    for order in sorted(orders):
+        plan = clips[order]
+        rng = np.random.default_rng(_seed(SEED_OF_RATERS, order))
+        at = np.sum([share * np.array(position(name)) for name, share in plan.blend.items()], 0)
+        points = plan.intensity * at[:2] + rng.normal(0, _ERROR, (_RATERS, 2))
+        mean = np.clip(points, -1, 1).mean(0).round(2) + 0.0  # no -0
+        numbers = [f"{number:.2f}" for number in mean]
+        apex = peaks(plan)
+        seen = [apex[unit] + rng.normal(0, _ERROR, _RATERS) > _SEEN for unit in UNITS]
+        units = [int(votes.sum() > _RATERS / 2) for votes in seen]
+        without_numbers, without_units = (order in some for some in lacking)
+        rows.append(
+            (
+                order,
+                *(["", ""] if without_numbers else numbers),
+                *([""] * len(UNITS) if without_units else units),
+            )
+        )
+    return rows
 
 
 def _seed(parent: int | np.random.SeedSequence, number: int) -> np.random.SeedSequence:

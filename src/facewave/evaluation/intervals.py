@@ -16,7 +16,8 @@ Legend of names: n clips, R resamples. Weights, (R, n), say how often each clip 
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 # Weights (R, n), or None for each clip once -> figures by name, (R, ...) or (...).
 Measure = Callable[[Floats | None], Mapping[str, Floats]]
+Coded = TypeVar("Coded", bound=Any)  # a dataclass of arrays over clips, or None
 _CHUNK = 2**21  # weights at a time: some 100 MB of memory
 
 
@@ -88,6 +90,19 @@ def _wilson(share: Floats, clips: Floats) -> Floats:
     return ends
 
 
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What is measured of some clips, and by what its intervals are drawn: see ``estimates``."""
+
+    measure: Measure
+    group: Codes
+    clips: Mapping[str, Floats] | None = None
+
+    def estimates(self, resamples: int, seed: int) -> dict[str, Estimate]:
+        """The figures with their intervals."""
+        return estimates(self.measure, self.group, resamples, seed, self.clips)
+
+
 def resampled(measure: Measure, group: Codes, resamples: int, seed: int) -> dict[str, Floats]:
     """What is measured of each resample, (R, ...)."""
     parts = [measure(weights) for weights in draws(group, resamples, seed)]
@@ -116,6 +131,21 @@ def interval(drawn: Floats) -> Floats:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
         return np.nanpercentile(drawn, [2.5, 97.5], axis=0)
+
+
+def picked(coded: Coded, clips: NDArray[Any]) -> Coded:
+    """Some clips of arrays over clips, by mask or numbers."""
+    arrays = vars(coded).items()
+    chosen: Coded = replace(coded, **{name: a[clips] for name, a in arrays if a is not None})
+    return chosen
+
+
+def joined(first: Coded, second: Coded) -> Coded:
+    """Two models' arrays over clips, one behind the other."""
+    pairs = {name: (array, getattr(second, name)) for name, array in vars(first).items()}
+    arrays = {name: pair for name, pair in pairs.items() if all(a is not None for a in pair)}
+    both: Coded = replace(first, **{name: np.concatenate(pair) for name, pair in arrays.items()})
+    return both
 
 
 def groups(rows: pd.DataFrame) -> Codes:

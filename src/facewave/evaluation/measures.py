@@ -1,4 +1,4 @@
-"""The measures of classification, from answers and weights. Pure; conventions first.
+"""The measures of words, from answers and weights. Pure; conventions first.
 
 - WAR, weighted average recall, is accuracy. UAR, unweighted average recall, is the mean of the
   classes' recalls. Macro F1 is the mean of the classes' F1.
@@ -11,6 +11,10 @@
   equal width, (0, 1/15] and so on, by the probability of the answer; the mean over clips of the
   distance between a bin's accuracy and its mean probability. Chance alone makes it too high, the
   more so the fewer clips, and in resamples twice: its interval hardly reaches below.
+- Where people voted: KL is the mean Kullback-Leibler divergence of the model's probabilities from
+  the distribution of the votes, sum of v ln(v / p), in nats, with the floor of the log loss. Top-2
+  is the share of clips whose word is among the two that the model gives most to (the first of equal
+  ones). Both are over the clips with votes.
 - Probabilities come from the table of answers, which keeps four digits; rows are normalised again.
   A 0 there is anything below 0.00005, hence the floor of the log loss.
 - A mean over classes is over those that occur in the test part, here and wherever else facewave
@@ -41,11 +45,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.special import rel_entr
 
-from facewave.evaluation.intervals import Codes, Floats, divide, groups, mean
+from facewave.evaluation.intervals import Codes, Floats, divide, groups, mean, picked
 from facewave.prediction.schema import UNREADABLE
+from facewave.targets import CLASSES, Target
 
 MEASURES = ("war", "uar", "macro_f1", "auc", "log_loss", "calibration_error")
+OF_VOTES = ("kl", "top2")
+Mask = NDArray[np.bool_]
 _LEAST = 0.5e-4  # half of the last digit that is kept
 _BINS = 15
 
@@ -59,6 +67,7 @@ class Answers:
     probabilities: Floats  # (n, C), rows adding up to 1
     fold: Codes  # in whose test part the clip is, from 0; all 0 if there is one part
     group: Codes  # the clip's subject or source, from 0
+    votes: Floats | None = None  # (n, C): their shares, NaN where nobody voted; None: no votes
 
     @property
     def n_folds(self) -> int:
@@ -77,7 +86,7 @@ class Answers:
 
     def at(self, clips: NDArray[Any]) -> "Answers":
         """Those to some clips, by mask or numbers."""
-        return Answers(**{name: value[clips] for name, value in vars(self).items()})
+        return picked(self, clips)
 
 
 class Bins(NamedTuple):
@@ -88,13 +97,16 @@ class Bins(NamedTuple):
     accuracy: Floats
 
 
-def from_table(rows: pd.DataFrame, words: tuple[str, ...]) -> Answers:
+def from_table(
+    rows: pd.DataFrame, words: tuple[str, ...], votes: pd.DataFrame | None = None
+) -> Answers:
     """One model's rows of the table of answers; folds and groups are numbered as they come.
 
     Args:
         rows: partition, video_idx, file_path, subject, source, actual, predicted (``UNREADABLE`` if
             the answer is no word), and a probability ``p_<word>`` for each word.
         words: all words, in the order of the codes.
+        votes: by video_idx the shares of the votes for each word, of the clips that have votes.
 
     Raises:
         ValueError: a label or an answer is none of the words.
@@ -107,7 +119,16 @@ def from_table(rows: pd.DataFrame, words: tuple[str, ...]) -> Answers:
         probabilities=rounded / rounded.sum(1, keepdims=True),
         fold=pd.factorize(rows["partition"])[0],
         group=groups(rows),
+        votes=None if votes is None else votes.reindex(rows["video_idx"]).to_numpy(float),
     )
+
+
+def of_target(rows: pd.DataFrame, target: Target) -> pd.DataFrame:
+    """Rows with a target's columns named as those of the classes, which they replace."""
+    classes = Target(CLASSES, "words", target.names)
+    names = dict(zip(target.columns, classes.columns, strict=True))
+    others = [name for name in names.values() if name in rows and name not in names]
+    return rows.drop(columns=others).rename(columns=names)
 
 
 def confusion(answers: Answers, weights: Floats | None = None) -> Floats:
@@ -152,18 +173,22 @@ def auc(answers: Answers, weights: Floats | None = None) -> Floats:
     found = np.full(shape, np.nan)
     for fold, code in np.ndindex(shape[:2]):
         inside = answers.fold == fold
-        own = np.flatnonzero(inside & (answers.actual == code))
-        rest = np.flatnonzero(inside & (answers.actual != code))
-        score = answers.probabilities[:, code]
-        rest = rest[np.argsort(score[rest])]
-        # How much of the rest is below each place in its order; ties lie between two places.
-        below = np.zeros((len(rest) + 1, *weights_nR.shape[1:]))
-        np.cumsum(weights_nR[rest], axis=0, out=below[1:])
-        lower = below[np.searchsorted(score[rest], score[own], "left")]
-        lower += below[np.searchsorted(score[rest], score[own], "right")]
-        won = (weights_nR[own] * lower).sum(0) / 2
-        found[fold, code] = divide(won, weights_nR[own].sum(0) * below[-1])
+        own, rest = inside & (answers.actual == code), inside & (answers.actual != code)
+        found[fold, code] = area(answers.probabilities[:, code], own, rest, weights_nR)
     return mean(np.moveaxis(found, (0, 1), (-2, -1)))
+
+
+def area(score_n: Floats, own_n: Mask, rest_n: Mask, weights_nR: Floats) -> Floats:
+    """The probability that one of a class has a higher score than one of the rest, (R) or ()."""
+    own, rest = np.flatnonzero(own_n), np.flatnonzero(rest_n)
+    rest = rest[np.argsort(score_n[rest])]
+    # How much of the rest is below each place in its order; ties lie between two places.
+    below = np.zeros((len(rest) + 1, *weights_nR.shape[1:]))
+    np.cumsum(weights_nR[rest], axis=0, out=below[1:])
+    lower = below[np.searchsorted(score_n[rest], score_n[own], "left")]
+    lower += below[np.searchsorted(score_n[rest], score_n[own], "right")]
+    won = (weights_nR[own] * lower).sum(0) / 2
+    return divide(won, weights_nR[own].sum(0) * below[-1])
 
 
 def log_loss(answers: Answers, weights: Floats | None = None) -> Floats:
@@ -172,6 +197,21 @@ def log_loss(answers: Answers, weights: Floats | None = None) -> Floats:
     losses = -np.log(np.maximum(own, _LEAST))
     total = _totals(answers, weights, (answers.fold,), (answers.n_folds,), losses)
     return divide(total, _clips(answers, weights))
+
+
+def kl(answers: Answers, weights: Floats | None = None) -> Floats:
+    """Mean divergence of the probabilities from the votes, in nats; (..., F)."""
+    votes_nC = _votes(answers)
+    divergence_n = rel_entr(votes_nC, np.maximum(answers.probabilities, _LEAST)).sum(1)
+    return _where_voted(answers, weights, divergence_n)
+
+
+def top2(answers: Answers, weights: Floats | None = None) -> Floats:
+    """Share of clips with votes whose word is among the two most probable; (..., F)."""
+    order_nC = np.argsort(-answers.probabilities, axis=1, kind="stable")
+    is_among_n = (order_nC[:, :2] == answers.actual[:, None]).any(1)
+    is_readable_n = answers.predicted < answers.n_classes
+    return _where_voted(answers, weights, (is_among_n & is_readable_n).astype(float))
 
 
 def calibration_error(answers: Answers, weights: Floats | None = None) -> Floats:
@@ -194,8 +234,9 @@ def reliability(answers: Answers) -> Bins:
 
 
 def by_fold(answers: Answers, weights: Floats | None = None) -> dict[str, Floats]:
-    """Each of ``MEASURES`` in every fold, (..., F)."""
+    """Each of ``MEASURES``, and of ``OF_VOTES`` if there are votes, in every fold, (..., F)."""
     counts = confusion(answers, weights)
+    voted = {} if answers.votes is None else {"kl": kl, "top2": top2}
     return {
         "war": war(counts),
         "uar": uar(counts),
@@ -203,7 +244,7 @@ def by_fold(answers: Answers, weights: Floats | None = None) -> dict[str, Floats
         "auc": auc(answers, weights),
         "log_loss": log_loss(answers, weights),
         "calibration_error": calibration_error(answers, weights),
-    }
+    } | {name: measure(answers, weights) for name, measure in voted.items()}
 
 
 def war_and_uar(answers: Answers, weights: Floats | None = None) -> dict[str, Floats]:
@@ -213,7 +254,7 @@ def war_and_uar(answers: Answers, weights: Floats | None = None) -> dict[str, Fl
 
 
 def overall(answers: Answers, weights: Floats | None = None) -> dict[str, Floats]:
-    """Each of ``MEASURES``, mean over folds, (...); and "recall" over all clips, (..., C)."""
+    """The measures of ``by_fold``, mean over folds, (...); "recall" over all clips, (..., C)."""
     means = {name: mean(values) for name, values in by_fold(answers, weights).items()}
     return means | {"recall": recalls(confusion(answers, weights).sum(-3))}
 
@@ -254,6 +295,19 @@ def _totals(
 def _clips(answers: Answers, weights: Floats | None) -> Floats:
     """Clips of each fold, (..., F)."""
     return _totals(answers, weights, (answers.fold,), (answers.n_folds,))
+
+
+def _votes(answers: Answers) -> Floats:
+    """(n, C), NaN where nobody voted."""
+    return np.full(answers.probabilities.shape, np.nan) if answers.votes is None else answers.votes
+
+
+def _where_voted(answers: Answers, weights: Floats | None, values_n: Floats) -> Floats:
+    """The mean over the clips with votes; (..., F)."""
+    has_votes = ~np.isnan(_votes(answers)).any(1)
+    place, shape = (answers.fold,), (answers.n_folds,)
+    total = _totals(answers, weights, place, shape, np.where(has_votes, values_n, 0))
+    return divide(total, _totals(answers, weights, place, shape, has_votes.astype(float)))
 
 
 def _hits(counts: Floats) -> Floats:

@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from facewave import figures
-from facewave.evaluation.continuous import Values
 from facewave.evaluation.intervals import Floats
 from facewave.evaluation.measures import Bins
 from facewave.evaluation.robustness import ALL
 from facewave.figures import BAR, CHANCE, DARK, MEASURES, PALE
 
+SHARES = ("war", "uar", "f1")  # measures that are told in percent
 _FEW = 10  # losses get markers, since a single one is no line
 _COLUMNS = 4  # panels side by side
 _MOST_NARROW = 5  # ranges have room in a narrow panel
@@ -67,27 +67,6 @@ def reliability(bins: Bins, title: str, path: Path) -> None:
         figures.save(figure, path)
 
 
-def scatter(values: Values, ccc_T: Floats, targets: Sequence[str], title: str, path: Path) -> None:
-    """Predicted against actual numbers of all folds, a panel per target with its mean CCC."""
-    columns = min(3, len(targets))
-    rows = math.ceil(len(targets) / columns)
-    with mpl.rc_context(figures.STYLE):
-        figure = Figure((4 * columns, 4.2 * rows + 0.4), layout="constrained")
-        for t, (target, ccc) in enumerate(zip(targets, ccc_T, strict=True)):
-            known = values.known[:, t]
-            actual, predicted = values.actual_nT[known, t], values.predicted_nT[known, t]
-            both = np.concatenate([actual, predicted])
-            ends = [both.min(), both.max()] if len(both) else [0, 1]
-            axes = figure.add_subplot(rows, columns, t + 1)
-            axes.plot(ends, ends, color=PALE, lw=1)
-            axes.scatter(actual, predicted, s=12, alpha=0.5, linewidths=0)
-            axes.set(xlabel="actual", ylabel="predicted", aspect="equal")
-            agreement = "no CCC" if np.isnan(ccc) else f"CCC {ccc:.2f}"
-            axes.set_title(f"{target}: {agreement}, n = {len(actual)} test clips", fontsize=9)
-        figures.entitle(figure, title, 10)
-        figures.save(figure, path)
-
-
 def curves(
     folders: dict[str, Path],
     labels: tuple[str, str],
@@ -129,11 +108,26 @@ def curves(
         figures.save(figure, path)
 
 
-def robustness(table: pd.DataFrame, chance: float, title: str, path: Path) -> None:
-    """What ``robustness.robustness`` returns: UAR with its interval, against that of all clips.
+def robustness(
+    table: pd.DataFrame, measure: str, chance: float | None, title: str, path: Path
+) -> None:
+    """A measure with its interval under each condition, against that of all clips.
 
-    ``chance`` is that of all clips; a range that lacks a class has a higher one.
+    Args:
+        table: what ``robustness.robustness`` returns.
+        measure: in lower case, as the table's columns have it.
+        chance: its level by guessing, of all clips, where there is one; a range that lacks a class
+            has a higher one.
+        title: of the figure.
+        path: the PNG.
     """
+    is_share = measure in SHARES
+    times, name_of_axis = (100, f"{measure.upper()} (%)") if is_share else (1, measure.upper())
+    scaled = [f"{measure}{end}" for end in ("", "_low", "_high")]
+    table = table.assign(**{column: table[column] * times for column in scaled})
+    table = table.rename(columns=dict(zip(scaled, ("value", "low", "high"), strict=True)))
+    lowest = np.nanmin([0, *table["low"], *table["value"]])
+    ends = (-3, 103) if is_share else (lowest - 0.03, 1.03)
     conditions = {str(name): rows for name, rows in table.groupby("condition", sort=False)}
     everything = conditions.pop(ALL).iloc[0]
     wide = [name for name, rows in conditions.items() if len(rows) > _MOST_NARROW]
@@ -146,19 +140,19 @@ def robustness(table: pd.DataFrame, chance: float, title: str, path: Path) -> No
         places += [grid[n_rows + i, :] for i in range(len(wide))]
         for name, place in zip([*small, *wide], places, strict=True):
             axes = figure.add_subplot(place)
-            axes.axhline(everything["uar"] * 100, color=DARK, lw=0.8, ls="--")
-            axes.axhline(chance * 100, **CHANCE)
-            axes.axhspan(
-                everything["uar_low"] * 100, everything["uar_high"] * 100, color=BAR, alpha=0.2
-            )
+            axes.axhline(everything["value"], color=DARK, lw=0.8, ls="--")
+            axes.axhline((chance or 0) * times, **CHANCE)
+            axes.axhspan(everything["low"], everything["high"], color=BAR, alpha=0.2)
             _points(axes, conditions[name])
+            axes.set_ylim(ends)
             axes.set_title(MEASURES[name].name if name in MEASURES else name, fontsize=9)
             if place.colspan.start == 0:
-                axes.set_ylabel("UAR (%)")
+                axes.set_ylabel(name_of_axis)
+        guessing = f"dotted: chance, {100 * chance:.1f} %" if chance else "dotted: 0"
         figures.entitle(
             figure,
-            f"{title}\nUAR by condition with 95 % intervals; dashed: all {everything['n']} test "
-            f"clips; dotted: chance, {100 * chance:.1f} %. Without interval: too few clips",
+            f"{title}\n{measure.upper()} by condition with 95 % intervals; dashed: all "
+            f"{everything['n']} test clips; {guessing}. Without interval: too few clips",
         )
         figures.save(figure, path)
 
@@ -166,9 +160,9 @@ def robustness(table: pd.DataFrame, chance: float, title: str, path: Path) -> No
 def _points(axes: Axes, rows: pd.DataFrame) -> None:
     """A point per row, its range and n below."""
     at = np.arange(len(rows))
-    has_interval = rows["uar_low"].notna().to_numpy()
-    axes.vlines(at, rows["uar_low"] * 100, rows["uar_high"] * 100, color=DARK, lw=1.2)
-    axes.scatter(at, rows["uar"] * 100, s=18, color=np.where(has_interval, DARK, PALE), zorder=3)
+    has_interval = rows["low"].notna().to_numpy()
+    axes.vlines(at, rows["low"], rows["high"], color=DARK, lw=1.2)
+    axes.scatter(at, rows["value"], s=18, color=np.where(has_interval, DARK, PALE), zorder=3)
     if len(rows) > _MOST_NAMES:
         axes.set_xticks([])
     else:
@@ -177,4 +171,4 @@ def _points(axes: Axes, rows: pd.DataFrame) -> None:
         ranges = [textwrap.fill(text, _WIDTH) for text in whole]
         texts = [f"{text}\nn = {n}" for text, n in zip(ranges, rows["n"], strict=True)]
         axes.set_xticks(at, texts, fontsize=7)
-    axes.set(ylim=(-3, 103), xlim=(-0.6, len(rows) - 0.4))
+    axes.set_xlim(-0.6, len(rows) - 0.4)

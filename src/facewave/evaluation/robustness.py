@@ -7,20 +7,26 @@
   or thirds where all are numbers. With more than ``MOST`` values it names clips, not kinds of them,
   and is left out.
 - Clips are pooled over folds, since a third may have none in some fold; so these are not the means
-  over folds of measures.py. UAR is over the classes that occur in the row. Rows also differ in
-  their mix of classes and subjects: a low figure does not prove that its condition is the cause.
+  over folds of the other figures. UAR is over the classes that occur in the row, F1 over the units;
+  CCC, RMSE and ICC are means over the targets. Rows also differ in their mix of classes, numbers
+  and subjects: a low figure does not prove that its condition is the cause.
 - Intervals are drawn within the row (intervals.py). A single subject's is over this subject's
   clips, and so about nobody else. Rows of fewer than ``FEWEST`` clips have none.
 """
 
-from functools import partial
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from facewave.evaluation import measures
-from facewave.evaluation.intervals import Estimate, Floats, estimates, interval_over, n_subjects
+from facewave.evaluation.intervals import (
+    Estimate,
+    Floats,
+    Measured,
+    interval_over,
+    n_subjects,
+)
 from facewave.figures import MEASURES
 
 Mask = NDArray[np.bool_]
@@ -31,8 +37,12 @@ ALL, UNKNOWN = "all", "not known"
 MOST = 30  # FERV39k has 22 scenes
 SUBJECT = "subject"
 COLUMNS = (
-    *("condition", "range", "n", "subjects"),
-    *(f"{name}{suffix}" for name in ("war", "uar") for suffix in ("", "_low", "_high")),
+    *("task", "condition", "range", "n", "subjects"),
+    *(
+        f"{name}{suffix}"
+        for name in ("war", "uar", "ccc", "rmse", "f1", "icc")
+        for suffix in ("", "_low", "_high")
+    ),
     "interval_over",
 )
 
@@ -40,7 +50,7 @@ COLUMNS = (
 def robustness(
     rows: pd.DataFrame,
     index: pd.DataFrame,
-    words: tuple[str, ...],
+    measured: Callable[[Mask], Measured],
     known: pd.DataFrame | None = None,
     *,
     resamples: int,
@@ -49,26 +59,26 @@ def robustness(
     """A model's scores under each condition.
 
     Args:
-        rows: answers as ``measures.from_table`` takes them, each clip once.
+        rows: of the table of answers, each clip once: video_idx, file_path, subject, source.
         index: of the landmarks: video_idx and the columns that ``MEASURES`` names.
-        words: all words, in the order of the codes.
+        measured: what is measured of some of the rows, by mask, pooled over folds.
         known: what the corpus knows, by video_idx: text, "" for nothing.
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
     Returns:
-        ``COLUMNS``: condition (``ALL``, then names of ``MEASURES``, columns of ``known``,
-        ``SUBJECT``), range ("64 to 120 px", a name, or ``UNKNOWN``), n, subjects (missing where not
-        all are known), WAR and UAR with their 95 % intervals, and what they are drawn over (""
-        without).
+        ``COLUMNS`` but the task: condition (``ALL``, then names of ``MEASURES``, columns of
+        ``known``, ``SUBJECT``), range ("64 to 120 px", a name, or ``UNKNOWN``), n, subjects
+        (missing where not all are known), figures with their 95 % intervals, NaN where they are
+        not measured, and what the intervals are drawn over ("" without).
 
     Raises:
         ValueError: a clip is there twice.
     """
-    measured = rows[["video_idx"]].merge(index, how="left", on="video_idx", validate="1:1")
+    quality = rows[["video_idx"]].merge(index, how="left", on="video_idx", validate="1:1")
     conditions = {
         condition: thirds(
-            (measured[condition].to_numpy(float) * shown.times).round(shown.decimals), shown.unit
+            (quality[condition].to_numpy(float) * shown.times).round(shown.decimals), shown.unit
         )
         for condition, shown in MEASURES.items()
     }
@@ -83,13 +93,12 @@ def robustness(
         for text, inside in bins.items()
         if len(bins.keys() - {UNKNOWN}) > 1
     ]
-    pooled = measures.from_table(rows.assign(partition=""), words)
     records = [
         {"condition": condition, "range": text}
-        | _scores(rows[inside], pooled.at(inside), resamples, seed)
+        | _scores(rows[inside], measured(inside), resamples, seed)
         for condition, text, inside in parts
     ]
-    return pd.DataFrame(records, columns=COLUMNS).astype({"subjects": "Int64"})
+    return pd.DataFrame(records, columns=COLUMNS[1:]).astype({"subjects": "Int64"})
 
 
 def thirds(values: Floats, unit: str) -> dict[str, Mask]:
@@ -125,17 +134,14 @@ def _names(names: pd.Series) -> dict[str, Mask]:
     return {name or UNKNOWN: (names == name).to_numpy(bool) for name in sorted(set(names))}
 
 
-def _scores(
-    rows: pd.DataFrame, answers: measures.Answers, resamples: int, seed: int
-) -> dict[str, object]:
-    """The scores of some clips, pooled over folds, by their names in ``COLUMNS``."""
-    measure, over = partial(measures.war_and_uar, answers), ""
-    found = {name: Estimate(value) for name, value in measure().items()}
+def _scores(rows: pd.DataFrame, measured: Measured, resamples: int, seed: int) -> dict[str, object]:
+    """The scores of some clips by their names in ``COLUMNS``."""
+    over = ""
     if len(rows) >= FEWEST:
-        group = pd.factorize(answers.group)[0]  # numbered as they come, as the draws depend on it
-        shares = {"war": np.array(float(len(rows)))}
-        found = estimates(measure, group, resamples, seed, shares)
-        over = interval_over(rows, group)
+        found = measured.estimates(resamples, seed)
+        over = interval_over(rows, measured.group)
+    else:
+        found = {name: Estimate(value) for name, value in measured.measure(None).items()}
     scores: dict[str, object] = {"n": len(rows), "subjects": n_subjects(rows)}
     for name, estimate in found.items():
         scores |= estimate.named(name)

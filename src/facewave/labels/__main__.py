@@ -4,6 +4,8 @@ Reads   the dataset's label files, and whether each clip opens and has a copy
 Writes  data/labels/<dataset>.csv         one row per row of the files (labels/schema.py)
         data/labels/<dataset>.words.json  the word list, in the order of the codes
         data/labels/<dataset>.folds.json  the part of each subject or clip; kept between runs
+        data/labels/<dataset>.frames.parquet  valence and arousal of every frame, where the corpus
+                                              has them
         metrics/clean/<dataset>.json      counts: classes, parts, every exclusion with its rows
         metrics/clean/<dataset>.png       classes per part, and the valence-arousal plane
 """
@@ -13,11 +15,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from facewave import params
+from facewave import params, targets
 from facewave.errors import UserError, explain
 from facewave.files import write_json
 from facewave.labels import cleaning, leaks, plots, schema, splits, subsets
-from facewave.labels.collect import collect
+from facewave.labels.collect import collect, traces
 from facewave.workspace import Dataset
 
 _NAMED = 20  # up to this many rows are named one by one
@@ -40,20 +42,22 @@ def main(name: str) -> None:
             f"entry datasets.{name} in params.yaml."
         )
     folds = entry.folds if isinstance(entry.folds, int) else settings.labels.folds
-    parts = splits.assign(kept, dataset.folds, folds, settings.labels.seed)
+    seed = settings.labels.seed
+    ambiguous = table[table["excluded"].isin(schema.AMBIGUOUS)]
+    parts = splits.assign(kept, dataset.folds, folds, seed, ambiguous)
     for column in parts:
         table[column] = parts[column].reindex(table.index)
     table["split"] = table["split"].fillna("")
+    leaks.check(table[table["split"] != ""], name)
     kept = table.loc[kept.index]
-    leaks.check(kept, name)
-    table["rank"] = pd.Series(
-        subsets.rank(kept.assign(word=kept["actual"], part=kept["split"]), settings.labels.seed),
-        kept.index,
-    )
+    for rows in (kept, table.loc[ambiguous.index]):
+        order = subsets.rank(rows.assign(word=rows["actual"], part=rows["split"]), seed)
+        table.loc[rows.index, "rank"] = order
     codes = {word: code for code, word in enumerate(words)}
     table["label"] = table["actual"].map(codes).astype("Int64")
 
     schema.write(dataset.labels, table, words)
+    schema.write_frames(dataset.labels, traces(entry, name, set(kept["file_path"])))
     counts = cleaning.report(table)
     write_json(report / f"{name}.json", counts)
     plots.overview(kept, words, f"{name}: {entry.about}", report / f"{name}.png")
@@ -73,17 +77,21 @@ def main(name: str) -> None:
 
 
 def print_rows(name: str, table: pd.DataFrame, kept: int) -> None:
-    """Say how many rows are kept, and which are left out and why."""
+    """Say how many rows are kept, which are left out and why, and what else is known."""
     out = table[table["excluded"] != ""]
     print(f"{name}: {len(table)} rows, {kept} kept, {len(out)} left out")
     if len(out) <= _NAMED:
         for row in out.itertuples():
             note = f" ({row.note})" if row.note else ""
             print(f"  {cleaning.where(row)}: {row.excluded}{note}")
-        return
-    for reason, group in out.groupby("excluded"):
-        row = next(group.itertuples())
-        print(f"  {len(group)} x {reason}, the first: {cleaning.where(row)} ({row.note})")
+    else:
+        for reason, group in out.groupby("excluded"):
+            row = next(group.itertuples())
+            print(f"  {len(group)} x {reason}, the first: {cleaning.where(row)} ({row.note})")
+    unsure = out[out["excluded"].isin(schema.AMBIGUOUS)]
+    others = targets.available(unsure, ())
+    if n := targets.known(list(others.values()), unsure).sum():
+        print(f"  {n} of these have other targets ({', '.join(others)})")
 
 
 def print_parts(name: str, kept: pd.DataFrame, words: Sequence[str]) -> None:
@@ -93,7 +101,7 @@ def print_parts(name: str, kept: pd.DataFrame, words: Sequence[str]) -> None:
         for part, lost in (("test", "nothing can be tested"), ("train", "nothing can be learnt")):
             follows = f"{lost} there" if part in missing else follows
         print(f"{name}, {partition}: no clip is in {missing}; {follows}")
-    present = kept["actual"].unique()
+    present = [word for word in kept["actual"].unique() if word]
     if words and len(present) == 1:
         print(f"{name}: every clip is {present[0]}, so that there is nothing to tell apart")
     absent = [word for word in words if word not in set(kept["actual"])]

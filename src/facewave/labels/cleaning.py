@@ -12,6 +12,7 @@ import pandas as pd
 from facewave.errors import UserError
 from facewave.labels import affect
 from facewave.labels.schema import LABEL_REASONS, Reason
+from facewave.targets import PLANE, quadrants
 
 _LISTED = 100  # rows that a report names of each reason; the label table has all
 
@@ -37,6 +38,7 @@ class Rules:
 
     Attributes:
         min_agreement: the share of the votes that a word needs.
+        neutral_zone: how far from the plane's centre points are still neutral.
         common: word -> its counterpart in the common vocabulary, "" for none; None: keep the words.
     """
 
@@ -44,6 +46,7 @@ class Rules:
     annotators: int | None = None
     majority: int | None = None
     min_agreement: float = 0.0
+    neutral_zone: float = 0.0
     common: Mapping[str, str] | None = None
 
 
@@ -55,7 +58,7 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
         word is not one of the corpus's;
       - its clip is in several rows: all are excluded if they are in two parts of one protocol or
         differ in label, votes or values; of equal rows the first is kept;
-      - valence or arousal is outside [-1, 1];
+      - valence, arousal or dominance is outside [-1, 1];
       - the file is missing or cannot be opened;
       - the reader rejected the label alone (a tie of votes, no official fold);
       - the votes do not add up to the number of annotators;
@@ -87,7 +90,7 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
     strange = ~raw["word"].isin(["", *rules.words])
     _exclude(table, strange, Reason.UNKNOWN_WORD, raw["word"])
     _repeated_rows(table)
-    for name in ("valence", "arousal"):
+    for name in PLANE:
         outside = table[name].abs() > 1
         text = name + " " + table[f"{name}_raw"].fillna(table[name]).astype(str)
         _exclude(table, outside, Reason.OUT_OF_RANGE, text)
@@ -111,29 +114,38 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
     return table.assign(
         actual=table["word"],
         **{name: table[name].map(_json) for name in ("votes", "aus", "scores", "about")},
-        quadrant=affect.quadrants(table["valence"], table["arousal"]),
+        quadrant=quadrants(
+            table["valence"].to_numpy(), table["arousal"].to_numpy(), rules.neutral_zone
+        ),
     ).drop(columns=["word", "problem"])
 
 
 def exclude_copies(table: pd.DataFrame) -> None:
     """Exclude copies among the kept clips, in place: all but one, or all if their labels differ.
 
-    Copies share a ``twin``; the one in an official test part is kept, otherwise the first.
+    Copies share a ``twin``; the one in an official test part is kept, otherwise the first. What one
+    of them lacks is no difference, and one that tells more than the kept one is kept as well, if it
+    is in the same official part and fold.
     """
     twin = table["twin"].where(table["twin"] != "", table["file_path"])
     # Parts of one file are clips of their own.
     part = table["start"].map(str) + " to " + table["end"].map(str)
     candidates = table.assign(twin=twin + " " + part)[table["excluded"] == ""]
-    content = ["word" if "word" in table else "actual", "valence", "arousal", "aus", "scores"]
+    content = ["word" if "word" in table else "actual", *PLANE, "aus", "scores"]
     copies = candidates[candidates.duplicated("twin", keep=False)]
     for _, group in copies.groupby("twin", sort=False):
         note = "the same bytes as " + ", ".join(group["file_path"])
-        if len(group[content].map(str).drop_duplicates()) > 1:
+        known = group[content].map(str, na_action="ignore")
+        known = known.where(known != "")
+        if (known.nunique() > 1).any():
             rows, reason = group.index, Reason.CONFLICTING_CLIPS
         else:
             in_test = group.index[group["part"] == "test"]
             stays = in_test[0] if len(in_test) else group.index[0]
-            rows, reason = group.index.drop(stays), Reason.DUPLICATE_CLIP
+            adds = (known.notna() & known.loc[stays].isna()).any(axis=1)
+            place = group[["part", "fold"]].map(str)
+            adds &= (place == place.loc[stays]).all(axis=1)
+            rows, reason = group.index[~adds].drop(stays), Reason.DUPLICATE_CLIP
         table.loc[rows, ["excluded", "note"]] = [reason.value, note]
 
 
@@ -141,15 +153,16 @@ def choose(table: pd.DataFrame, words: Sequence[str], min_count: int) -> tuple[s
     """Exclude, in place, kept rows of words that are not chosen, or that have too few of them.
 
     Returns:
-        The words that remain, in the order of ``words``; without words nothing is excluded.
+        The words that remain, in the order of ``words``; without words nothing is excluded, and no
+        row that has only numbers.
     """
     if not words:
         return ()
-    _exclude(table, ~table["actual"].isin(list(words)), Reason.NOT_CHOSEN, table["actual"])
+    _exclude(table, ~table["actual"].isin(["", *words]), Reason.NOT_CHOSEN, table["actual"])
     kept = table.loc[table["excluded"] == "", "actual"]
     n_clips = table["actual"].map(kept.value_counts()).fillna(0).astype(int)
     note = table["actual"] + ": " + n_clips.astype(str) + f", fewer than {min_count}"
-    _exclude(table, n_clips < min_count, Reason.RARE_WORD, note)
+    _exclude(table, (table["actual"] != "") & (n_clips < min_count), Reason.RARE_WORD, note)
     return tuple(word for word in words if (kept == word).sum() >= min_count)
 
 
@@ -167,7 +180,7 @@ def _repeated_rows(table: pd.DataFrame) -> None:
         content = rows[list(columns)].map(str).agg("\0".join, axis=1)
         return content.groupby(clip).transform("nunique") > 1
 
-    values = differ("word", "votes", "valence", "arousal", "aus", "scores")
+    values = differ("word", "votes", *PLANE, "aus", "scores")
     _exclude(table, differ("part", "fold"), Reason.IN_TWO_PARTS, note)
     _exclude(table, values, Reason.CONFLICTING_ROWS, note)
     _exclude(table, rows.duplicated("video_idx"), Reason.DUPLICATE_ROW, note)

@@ -1,22 +1,23 @@
 """From an entry of params.yaml to one cleaned table: its corpus, or the several of a union."""
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from facewave import functionals, video
 from facewave.errors import UserError
-from facewave.labels import cleaning, frames, sidecars, subsets, vocabulary
+from facewave.labels import cleaning, frames, more, schema, sidecars, subsets, vocabulary
 from facewave.labels.clips import exists, inspect, located
 from facewave.labels.corpus import Corpus
 from facewave.labels.folders import is_below
 from facewave.labels.readers import get, table, union
 from facewave.labels.records import frame
-from facewave.labels.schema import LABEL_REASONS, SEVEN, Reason
+from facewave.labels.schema import AMBIGUOUS, LABEL_REASONS, SEVEN, Reason
 from facewave.params import Dataset, Labels
+from facewave.targets import UNITS, available
 
 # Options that a reader must declare (``Corpus.takes``) for an entry to set them.
 _OPTIONAL = ("table", "clips", "encoding", "every", "window", "columns", "parts")
@@ -52,6 +53,7 @@ def sources(entry: Dataset, name: str) -> list[Source]:
     corpus.track(entry.track)
     cleaning.check_inside(entry.table, f"params.yaml: datasets.{name}.table")
     cleaning.check_inside(entry.clips, f"params.yaml: datasets.{name}.clips")
+    cleaning.check_inside(entry.more, f"params.yaml: datasets.{name}.more")
     _check_stand_in(entry, name)
     if isinstance(entry.folds, str):
         corpus.fold_of(entry.folds)
@@ -86,6 +88,8 @@ def sources(entry: Dataset, name: str) -> list[Source]:
     parts = []
     for part, share in union.parts_of(entry):
         below = str(PurePosixPath(Path(part.root).relative_to(entry.root).as_posix()))
+        if not native_words(part):
+            part = replace(part, words="own")  # it has only numbers
         parts += [Source(inner.corpus, part, below, below, share) for inner in sources(part, below)]
     return parts
 
@@ -129,6 +133,8 @@ def _is_common(entry: Dataset) -> bool:
 def read(source: Source, seed: int) -> pd.DataFrame:
     """A source's records, its paths below the entry's root; rows outside the share are marked.
 
+    Of each word, and of the clips without one that is sure, the same share is inside.
+
     Raises:
         UserError: what the reader raises, no rows, or a path that leaves the root.
     """
@@ -154,11 +160,13 @@ def read(source: Source, seed: int) -> pd.DataFrame:
         for column in ("video_idx", "file_path", "subject", "source", "table"):
             named = raw[column] != ""
             raw[column] = raw[column].where(~named, source.below + "/" + raw[column])
-    sound = raw["problem"].isna() & (raw["word"] != "")
     if source.share < 1:
-        outside = sound.copy()
-        outside[sound] = subsets.rank(raw[sound], seed) >= source.share
-        raw.loc[outside | (raw["problem"].isna() & ~sound), "problem"] = Reason.OUTSIDE_SHARE
+        drawn = raw[raw["problem"].isna() | raw["problem"].isin(AMBIGUOUS)]
+        drawn = drawn.assign(word=drawn["word"].where(drawn["problem"].isna(), ""))
+        # Rows without a word come last: a file that also has one is ranked by it.
+        drawn = drawn.sort_values("word", key=lambda word: word == "", kind="stable")
+        outside = subsets.rank(drawn, seed) >= source.share
+        raw.loc[drawn.index[outside], "problem"] = Reason.OUTSIDE_SHARE
     return raw
 
 
@@ -174,8 +182,28 @@ def _check_links(root: Path, tables: Iterable[str]) -> None:
 
 
 def collect(entry: Dataset, name: str, settings: Labels) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The cleaned rows of all corpora of an entry (cleaning.clean), and the words they have."""
+    """The cleaned rows of all corpora of an entry (cleaning.clean), and the words they have.
+
+    Raises:
+        UserError: as ``sources``, ``read`` and ``more.join``; only colour is wanted, and all
+            pictures are grey; or some corpora tell which action units are there and others how
+            strong they are.
+    """
     read_sources = [(source, read(source, settings.seed)) for source in sources(entry, name)]
+    if entry.colour_only:
+        grey = [raw for source, raw in read_sources if source.corpus.grey]
+        if len(grey) == len(read_sources):
+            raise UserError(
+                f"params.yaml: datasets.{name}.colour_only: all pictures of {entry.reader} are "
+                "grey. Remove it, or name a corpus in colour."
+            )
+        for raw in grey:
+            raw["problem"] = raw["problem"].fillna(Reason.GREY)
+    if entry.more:
+        root = Path(entry.root)
+        if not entry.follow_links:
+            _check_links(root, [entry.more])
+        more.join([raw for _, raw in read_sources], root / entry.more)
     wanted: set[str] = set()
     for _, raw in read_sources:
         inspected = raw["problem"].isna() | raw["problem"].isin(LABEL_REASONS)
@@ -188,8 +216,26 @@ def collect(entry: Dataset, name: str, settings: Labels) -> tuple[pd.DataFrame, 
         filled = sidecars.fill(windows, facts, Path(entry.root), encoding)
         tables.append(cleaning.clean(filled, facts, rules(source, settings)))
     whole = pd.concat(tables, ignore_index=True)
+    if len(tables) > 1:
+        _check_units(whole, name)
     cleaning.exclude_copies(whole)  # of two corpora
     return whole, cleaning.choose(whole, words_of(entry), entry.min_count)
+
+
+def _check_units(whole: pd.DataFrame, name: str) -> None:
+    """Refuse corpora whose action units mean different things: 1 is all, or 1 of 5."""
+    kinds = {
+        str(corpus): units.kind
+        for corpus, rows in whole.groupby("dataset")
+        if (units := available(rows, ()).get(UNITS))
+    }
+    if len(set(kinds.values())) > 1:
+        listed = ", ".join(f"{corpus} {kind}" for corpus, kind in kinds.items())
+        raise UserError(
+            f"params.yaml: datasets.{name}.parts: action units differ in kind ({listed}), and "
+            "presence (0 or 1) cannot be learnt as intensity (0 to 5). Leave out the units of one "
+            "kind: its columns aus.AU<number> or its columns in `more`, its track, or the part."
+        )
 
 
 def present_of(entry: Dataset, paths: Iterable[str]) -> set[str]:
@@ -231,10 +277,45 @@ def with_windows(raw: pd.DataFrame, root: Path, entry: Dataset) -> pd.DataFrame:
     return raw.assign(**windows.fillna(raw[["start", "end"]]))
 
 
+def traces(entry: Dataset, name: str, files: Collection[str]) -> pd.DataFrame:
+    """Valence and arousal of every frame of those ``files`` whose corpora label frames.
+
+    Returns:
+        As ``schema.FRAMES``, in the order of files and times; NaN where the corpus has no number,
+        or one outside of [-1, 1].
+    """
+    tables = []
+    for source in sources(entry, name):
+        knows = source.corpus.track(source.entry.track).knows
+        if "every" in source.corpus.takes and {"valence", "arousal"} <= set(knows):
+            every = replace(source, entry=replace(source.entry, every=1), share=1.0)
+            tables.append(_trace(read(every, seed=0), Path(entry.root), every.entry, files))
+    if not tables:
+        return pd.DataFrame(columns=list(schema.FRAMES))
+    whole = pd.concat(tables, ignore_index=True)
+    return whole.sort_values(["file_path", "time"], kind="stable", ignore_index=True)
+
+
+def _trace(raw: pd.DataFrame, root: Path, entry: Dataset, files: Collection[str]) -> pd.DataFrame:
+    rows = raw[raw["file_path"].isin(list(files)) & (raw["frame"].notna() | raw["end"].notna())]
+    times_of = {path: video.frame_times(root / path) for path in rows["file_path"].unique()}
+    fps = (entry.tracks.fps if entry.tracks else entry.fps) or entry.fps
+    # A corpus that gives times in place of frames has them in the middle of its windows.
+    middle = rows["end"] - entry.window / 2
+    time = [
+        at if pd.isna(frame) else _time(int(frame), times_of[path], fps)
+        for path, frame, at in zip(rows["file_path"], rows["frame"], middle, strict=True)
+    ]
+    values = {side: rows[side].where(rows[side].abs() <= 1) for side in ("valence", "arousal")}
+    return pd.DataFrame({"file_path": rows["file_path"], "time": time} | values)
+
+
 def _time(frame: int, times: Sequence[float], fps: float) -> float:
     """A frame's time (s); beyond a video's end, and of pictures, by the frame rate."""
-    if frame < len(times):
+    if 0 <= frame < len(times):
         return times[frame]
+    if frame < 0:
+        return frame / fps
     return times[-1] + (frame + 1 - len(times)) / fps if times else frame / fps
 
 
@@ -247,6 +328,7 @@ def rules(source: Source, settings: Labels) -> cleaning.Rules:
         annotators=track.annotators,
         majority=track.majority,
         min_agreement=settings.min_agreement,
+        neutral_zone=settings.neutral_zone,
         common=vocabulary.to_seven(source.corpus.name, words)
         if _is_common(source.entry) and source.corpus.name != "table"
         else None,

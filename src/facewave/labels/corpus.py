@@ -43,6 +43,7 @@ class Corpus:
         home: where it is requested or downloaded.
         access: how to obtain it.
         licence: what its terms allow.
+        grey: whether its pictures have no colours.
         layout: glob patterns below the root -> what is there; alternatives are joined by
             " or ".
         read: (root, entry) -> records; raises a UserError if the files are not as they should be.
@@ -58,6 +59,7 @@ class Corpus:
     licence: str
     layout: Mapping[str, str]
     read: Callable[[Path, Dataset], list[Record]]
+    grey: bool = False
     takes: tuple[str, ...] = ()
     folds: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 

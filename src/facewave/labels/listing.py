@@ -86,6 +86,8 @@ def _entry(name: str) -> dict[str, Any]:
 def label_files(entry: dict[str, Any]) -> tuple[str, ...]:
     """Patterns (fnmatch) of the label files and tables of features of an entry in params.yaml."""
     named = [str(one["table"]) for one in (entry, *entry.get("parts", [])) if one.get("table")]
+    if entry.get("more"):
+        named.append(str(entry["more"]))
     if features := entry.get("features"):
         table = str(features["table"])
         named += [table, str(Path(table).with_suffix(".txt"))]  # of .npy, the clips' names

@@ -20,7 +20,8 @@ def overview(kept: pd.DataFrame, words: tuple[str, ...], title: str, path: Path)
     ``kept`` are the rows that are not excluded, ``words`` are in the order of the codes.
     """
     has_affect = bool((kept["valence"].notna() & kept["arousal"].notna()).any())
-    panels = [panel for panel, there in ((_classes, words), (_plane, has_affect)) if there]
+    has_words = bool(kept["actual"].isin(words).any())
+    panels = [panel for panel, there in ((_classes, has_words), (_plane, has_affect)) if there]
     many = len(words) > _MANY
     height = 4.2 if not many else max(4.2, 0.19 * len(words))
     with mpl.rc_context(figures.STYLE):

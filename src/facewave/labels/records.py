@@ -9,6 +9,7 @@ import pandas as pd
 
 from facewave.labels.schema import Reason
 from facewave.labels.tables import Unusable
+from facewave.targets import PLANE
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -26,8 +27,8 @@ class Record:
         votes: word -> number of annotators.
         fold: the official fold in whose test part it is.
         part: the official part: train, val or test.
-        valence, arousal: in [-1, 1]; ``*_raw`` as published.
-        aus: action unit -> 0 or 1.
+        valence, arousal, dominance: in [-1, 1]; ``*_raw`` as published.
+        aus: action unit (AU12) -> 0 or 1, or its intensity.
         scores: name -> number, of what else was measured.
         about: name -> text, of what else is known of the clip and of who is in it.
         start, end: seconds, of clips that are a part of their file.
@@ -50,13 +51,15 @@ class Record:
     part: str = ""
     valence: float | None = None
     arousal: float | None = None
+    dominance: float | None = None
     valence_raw: float | None = None
     arousal_raw: float | None = None
+    dominance_raw: float | None = None
     compound: str = ""
     caption: str = ""
     caption_zh: str = ""
     transcript: str = ""
-    aus: Mapping[str, int] | None = None
+    aus: Mapping[str, float] | None = None
     scores: Mapping[str, float] | None = None
     about: Mapping[str, str] | None = None
     start: float | None = None
@@ -74,7 +77,7 @@ def parsed(parse: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, A
         return {"problem": error.reason, "note": str(error)}
 
 
-_NUMBERS = ("valence", "arousal", "valence_raw", "arousal_raw", "start", "end")
+_NUMBERS = (*PLANE, *(f"{name}_raw" for name in PLANE), "start", "end")
 
 
 def frame(records: Sequence[Record]) -> pd.DataFrame:

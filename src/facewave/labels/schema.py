@@ -17,13 +17,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import parquet
 from pydantic import TypeAdapter, ValidationError
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from facewave import targets
 from facewave.errors import UserError
-from facewave.files import read_csv, write_csv, write_json
+from facewave.files import read_csv, replacing, write_csv, write_json
+from facewave.targets import PLANE, Target
 
 # What the corpora's words are mapped to where several are used as one, after Ekman's six
 # (vocabulary.csv).
@@ -47,11 +51,13 @@ COLUMNS = (
     "entropy",  # of the votes, in bits
     "valence",  # [-1, 1]
     "arousal",  # [-1, 1]
-    "quadrant",  # of valence and arousal (affect.py)
+    "dominance",  # [-1, 1]
+    "quadrant",  # of valence and arousal (targets.py)
     "valence_raw",  # as published, in the corpus's own range
     "arousal_raw",
+    "dominance_raw",
     "compound",
-    "aus",  # JSON object, action unit -> 0 or 1
+    "aus",  # JSON object, action unit -> 0 or 1, or its intensity
     "scores",  # JSON object, name -> number: what else was measured, such as questionnaires
     "about",  # JSON object, name -> text: what else is known, such as the speaker's sex
     "caption",
@@ -65,11 +71,11 @@ COLUMNS = (
     "note",  # the reason's particulars
 )
 _WHOLE = ("label", "fold", "row")
-_AFFECT = ("valence", "arousal", "valence_raw", "arousal_raw")
-_REAL = ("rank", "agreement", "entropy", *_AFFECT, "start", "end")
+_REAL = ("rank", "agreement", "entropy", *PLANE, *(f"{name}_raw" for name in PLANE), "start", "end")
 _TEXT = tuple(name for name in COLUMNS if name not in {*_WHOLE, *_REAL, "validation"})
+# The numbers of every frame, in <dataset>.frames.parquet.
+FRAMES = {"file_path": str, "time": float, "valence": float, "arousal": float}
 _DECIMALS = 6  # of what is computed here
-SCORE = "score."  # before the name of a score, where it stands among other targets
 
 
 class Reason(StrEnum):
@@ -86,6 +92,7 @@ class Reason(StrEnum):
     NO_PICTURE = "no picture"
     PUBLISHED_TWICE = "published twice"
     OUTSIDE_SHARE = "outside the share"
+    GREY = "grey pictures"
     MISSING_FILE = "missing file"
     UNREADABLE_FILE = "unreadable file"
     DUPLICATE_CLIP = "duplicate clip"
@@ -101,13 +108,18 @@ class Reason(StrEnum):
     RARE_WORD = "rare word"
 
 
-# Clips left out because of their label alone: their trajectories are worth extracting, and their
-# votes may still be learnt from.
-LABEL_REASONS = (
+# Clips whose word nobody can be sure of. They have a part nevertheless: other targets of theirs are
+# learnt and tested like all clips', and their votes may teach (``learnable``).
+AMBIGUOUS = (
     Reason.NO_SINGLE_LABEL,
     Reason.VOTE_TIE,
     Reason.CONTRADICTED,
     Reason.LOW_AGREEMENT,
+)
+
+# Clips left out because of their label alone: their trajectories are worth extracting.
+LABEL_REASONS = (
+    *AMBIGUOUS,
     Reason.NO_COUNTERPART,
     Reason.NO_OFFICIAL_PART,
     Reason.NOT_CHOSEN,
@@ -118,6 +130,7 @@ LABEL_REASONS = (
 # ``labels.on_problem: fail`` stops.
 ORDINARY = (
     *(Reason.MARKED_INVALID, Reason.NO_PICTURE, Reason.PUBLISHED_TWICE, Reason.OUTSIDE_SHARE),
+    Reason.GREY,
     *(reason for reason in LABEL_REASONS if reason != Reason.CONTRADICTED),
 )
 
@@ -163,6 +176,38 @@ def read_words(path: Path) -> tuple[str, ...]:
         raise UserError(f"{path} is not here. Make it: dvc repro clean") from None
     except ValidationError:
         raise UserError(f"{path} is damaged. Make it again: dvc repro -f clean") from None
+
+
+def write_frames(path: Path, table: pd.DataFrame) -> None:
+    """Write the numbers of every frame (``FRAMES``) beside the label table at ``path``."""
+    table = table[list(FRAMES)].astype(FRAMES)
+    content = pa.Table.from_pandas(table, preserve_index=False)
+    with replacing(_frames_of(path)) as temporary:
+        parquet.write_table(content, temporary, compression="zstd")
+
+
+def read_frames(path: Path) -> pd.DataFrame:
+    """The numbers of every frame, of the dataset whose label table is at ``path``.
+
+    Returns:
+        Columns as ``FRAMES``, by file and time; empty where the corpus does not label frames. They
+        are all that the corpus has of its kept files, whatever ``every`` is; time is in seconds
+        from the clip's first frame, and a number is NaN where the corpus marks the frame.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    path = _frames_of(path)
+    try:
+        return parquet.read_table(path).to_pandas()[list(FRAMES)]
+    except FileNotFoundError:
+        raise UserError(f"{path} is not here. Make it: dvc repro clean") from None
+    except (pa.ArrowException, OSError, KeyError):
+        raise UserError(f"{path} is damaged. Make it again: dvc repro -f clean") from None
+
+
+def _frames_of(path: Path) -> Path:
+    return path.with_suffix(".frames.parquet")
 
 
 @cache
@@ -212,6 +257,29 @@ def single_label(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["excluded"] == ""]
 
 
+def learnable(
+    table: pd.DataFrame, asked: Sequence[Target], soft: bool, unlabelled: bool = False
+) -> pd.DataFrame:
+    """The rows in some part that training or tests use.
+
+    Args:
+        table: a label table with all its rows.
+        asked: the targets, of which a row has any.
+        soft: with the rows whose votes name no single word, for the shares of their votes, where
+            words are asked for; else these votes are blanked.
+        unlabelled: with the rows that have no target, for a teacher to answer.
+    """
+    rows = table[table["excluded"].isin(["", *AMBIGUOUS]) & (table["split"] != "")]
+    is_ambiguous = rows["excluded"].isin(AMBIGUOUS)
+    if not soft:
+        rows = rows.assign(votes=rows["votes"].where(~is_ambiguous, ""))
+    has_any = targets.known(asked, rows) | unlabelled
+    for target in asked:
+        if target.name == targets.CLASSES:
+            has_any |= is_ambiguous.to_numpy() & _votes(rows, target.names).any(axis=1)
+    return rows[has_any]
+
+
 def subset(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
     """The rows in the slice [first, last) of the stratified order, itself within [0, 1].
 
@@ -221,16 +289,24 @@ def subset(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
     return table[(table["rank"] >= first) & (table["rank"] < last)]
 
 
-def parts(table: pd.DataFrame, partition: str | int) -> pd.Series:
+def folds_of(table: pd.DataFrame) -> tuple[int, ...]:
+    """The folds that rows of a label table are in."""
+    return tuple(sorted(int(fold) for fold in table["fold"].dropna().unique()))
+
+
+def parts(
+    table: pd.DataFrame, partition: str | int, folds: Sequence[int] | None = None
+) -> pd.Series:
     """Which part each row of ``table`` has in a partition.
 
     Validation is carved out of what is not test. Where the folds are official, a stratified tenth
     of the rest was set aside for it (column ``validation``); where they are ours, it is the next
-    fold (cyclic), so that no subject of it is in train.
+    fold (cyclic), so that no subject of it is in train. Rows without a fold train.
 
     Args:
-        table: rows with ``fold`` and ``split``, not excluded.
+        table: rows with ``fold`` and ``split``.
         partition: "split", or k: fold k is the test part.
+        folds: all of the dataset's, of which these rows may have some alone; None: theirs.
 
     Returns:
         "train", "val" or "test" for each row, with the table's index.
@@ -240,7 +316,7 @@ def parts(table: pd.DataFrame, partition: str | int) -> pd.Series:
     """
     if partition == "split":
         return table["split"]
-    folds = sorted(int(fold) for fold in table["fold"].dropna().unique())
+    folds = folds or folds_of(table)
     if not folds:
         raise UserError(
             "train.partitions: this dataset has no folds, only a split. Set it to [split]."
@@ -253,7 +329,7 @@ def parts(table: pd.DataFrame, partition: str | int) -> pd.Series:
         )
     if table["validation"].notna().any():
         aside = table["validation"].fillna(False).map({True: "val", False: "train"})
-        return aside.where(table["fold"] != partition, "test")
+        return aside.mask((table["fold"] == partition).fillna(False), "test")
     if len(folds) < 3:
         raise UserError(
             f"train.partitions: {len(folds)} folds cannot be test, validation and train. Use split."
@@ -301,17 +377,18 @@ def soft_labels(table: pd.DataFrame, words: Sequence[str]) -> NDArray[np.float64
 
     A row without votes is certain of its word; one with neither is NaN.
     """
-    counts = np.array(
-        [
-            [votes.get(word, 0) for word in words]
-            for votes in (json.loads(text) if text else {} for text in table["votes"])
-        ],
-        float,
-    ).reshape(len(table), len(words))
+    counts = _votes(table, words)
     certain = table["actual"].to_numpy()[:, None] == np.array(words, object)
     counts = np.where(counts.sum(1, keepdims=True) > 0, counts, certain)
     with np.errstate(invalid="ignore"):
         return counts / counts.sum(1, keepdims=True)
+
+
+def _votes(table: pd.DataFrame, words: Sequence[str]) -> NDArray[np.float64]:
+    """The votes for each of the words, (n, C), 0 where there are none."""
+    rows = (json.loads(text) if text else {} for text in table["votes"])
+    counts = [[votes.get(word, 0) for word in words] for votes in rows]
+    return np.array(counts, float).reshape(len(table), len(words))
 
 
 def about(table: pd.DataFrame) -> pd.DataFrame:
@@ -322,29 +399,3 @@ def about(table: pd.DataFrame) -> pd.DataFrame:
     known = pd.DataFrame([json.loads(text) if text else {} for text in table["about"]])
     known = known.set_axis(table.index).fillna("").sort_index(axis=1)
     return known.assign(scene=table["scene"]) if (table["scene"] != "").any() else known
-
-
-def targets(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
-    """Numbers to be predicted, (n, T), NaN where a row has none.
-
-    Args:
-        table: all rows of a label table, since a score is known by the rows that have it.
-        names: of T targets, each "valence", "arousal" or "score.<name>", of column ``scores``.
-
-    Raises:
-        UserError: the table has no such target.
-    """
-    scores = [json.loads(text) if text else {} for text in table["scores"]]
-    known = ("valence", "arousal", *sorted({SCORE + name for row in scores for name in row}))
-    if unknown := [name for name in names if name not in known]:
-        raise UserError(
-            f"train.language.targets: the label table has no {unknown[0]!r}; it has "
-            f"{', '.join(known)}. Name one of these, or map columns.{SCORE}<name> in params.yaml."
-        )
-    columns = [
-        [row.get(name.removeprefix(SCORE), np.nan) for row in scores]
-        if name.startswith(SCORE)
-        else table[name]
-        for name in names
-    ]
-    return np.array(columns, float).reshape(len(names), len(table)).T

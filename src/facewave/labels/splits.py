@@ -2,8 +2,9 @@
 
 Drawn parts share no subject and no source (no clip, where neither is named), are stratified by
 word, and are stored. Stored parts win over what would be drawn, so an added clip moves no other;
-only another seed or another number of folds draws again. Of few clips fewer folds are drawn, or
-none, and a split without validation or without a test part (``shortage`` says so).
+only another seed or another number of folds draws again. Clips without a word that is sure are
+placed after the others, beside the clips of the same people and films. Of few clips fewer folds are
+drawn, or none, and a split without validation or without a test part (``shortage`` says so).
 """
 
 import warnings
@@ -40,7 +41,13 @@ class _Stored:
     carved: dict[str, Literal["train", "val"]]
 
 
-def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFrame:
+def assign(
+    kept: pd.DataFrame,
+    store: Path,
+    folds: int,
+    seed: int,
+    ambiguous: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Fold, split and validation of each clip, remembered in ``store``.
 
     Official folds (column ``fold``) stay, with a tenth set aside to validate when it is not tested,
@@ -55,9 +62,13 @@ def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFra
         folds: how many to make where there are no official ones; fewer if the clips do not suffice,
             and none if they do not suffice for three.
         seed: of the drawing.
+        ambiguous: further rows with the same columns, official parts or not. They do not change
+            where the others are. One that would tie clips of different parts together has none:
+            its split is "".
 
     Returns:
-        Columns fold (Int64), split and validation (boolean), with ``kept``'s index.
+        Columns fold (Int64), split and validation (boolean), with the index of ``kept``, then that
+        of ``ambiguous``. Where folds are official, a row without one, of nobody in any, has none.
 
     Raises:
         UserError: there is nothing to train on, or a damaged store.
@@ -67,8 +78,7 @@ def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFra
         stored = _Stored(seed, folds, {}, {}, {})
     if bad := [number for number in stored.fold.values() if not 1 <= number <= folds]:
         raise UserError(f"{store} is damaged (there is no fold {bad[0]}). {_ADVICE}")
-    strata = kept["dataset"] + " " + kept["actual"].where(kept["actual"] != "", kept["quadrant"])
-    clips = pd.DataFrame({"strata": strata, "owner": owners(kept), "group": groups(kept)})
+    clips = _clips(kept)
     in_parts = bool((kept["part"] != "").any())
     in_folds = bool(kept["fold"].notna().any())
     carves = (in_folds or in_parts) and not (kept["part"] == "val").any()
@@ -76,28 +86,65 @@ def assign(kept: pd.DataFrame, store: Path, folds: int, seed: int) -> pd.DataFra
     if stored.fold:
         n_folds = max(_FEWEST_FOLDS, *stored.fold.values())
     equal: dict[Part, float] = {k: 1 / n_folds for k in range(1, n_folds + 1)}
-    split = {} if in_parts else _complete(dict(stored.split), clips, SHARES, seed)
-    drawn_folds = n_folds >= _FEWEST_FOLDS and not in_parts and not in_folds
-    fold = _complete(dict(stored.fold), clips, equal, seed) if drawn_folds else {}
-    left = clips[kept["part"] != "test"]
-    if carves and left.empty:
+    draws = {
+        "fold": (n_folds >= _FEWEST_FOLDS and not in_parts and not in_folds, equal),
+        "split": (not in_parts, SHARES),
+        "carved": (carves, CARVED),
+    }
+    if carves and (kept["part"] == "test").all():
         raise UserError("every clip is in the official test part: there is none to train on.")
-    carved = _complete(dict(stored.carved), left, CARVED, seed) if carves else {}
-    drawn = {"fold": fold, "split": split, "carved": carved}  # what is not drawn now is kept
-    write_json(store, asdict(stored) | {name: parts for name, parts in drawn.items() if parts})
+    parts = asdict(stored)
+    rows = kept
+    for rows in (kept, *([] if ambiguous is None else [_with_official(kept, ambiguous)])):
+        clips = _clips(rows)
+        for name, (is_drawn, shares) in draws.items():
+            if is_drawn:  # what is not drawn now is kept as it is stored
+                drawn = clips[rows["part"] != "test"] if name == "carved" else clips
+                parts[name] = _complete(dict(parts[name]), drawn, shares, seed)
+    write_json(store, parts)
 
-    aside = clips["owner"].map(carved).astype(object).where(kept["part"] != "test")
-    official = kept["part"].where(kept["part"] != "train", aside.fillna("train"))
-    validation = pd.Series(pd.NA, kept.index, dtype="boolean")
+    aside = clips["owner"].map(parts["carved"] if carves else {}).astype(object)
+    aside = aside.where(rows["part"] != "test")
+    official = rows["part"].where(rows["part"] != "train", aside.fillna("train"))
+    validation = pd.Series(pd.NA, rows.index, dtype="boolean")
     if in_folds:
-        validation = (aside == "val").astype("boolean") if carves else kept["part"] == "val"
-    return pd.DataFrame(
+        validates = (aside if carves else rows["part"]) == "val"
+        validation = validates & rows["fold"].notna()  # without a fold a row trains
+    fold = clips["owner"].map(parts["fold"]) if draws["fold"][0] else rows["fold"]
+    placed = pd.DataFrame(
         {
-            "fold": clips["owner"].map(fold).astype("Int64") if fold else kept["fold"],
-            "split": official if in_parts else clips["owner"].map(split),
+            "fold": fold.astype("Int64"),
+            "split": official if in_parts else clips["owner"].map(parts["split"]),
             "validation": validation.astype("boolean"),
         }
     )
+    places = placed.groupby(clips["group"])
+    torn = pd.concat([places[name].transform("nunique", dropna=False) for name in placed], axis=1)
+    torn = (torn > 1).any(axis=1) & ~placed.index.isin(kept.index)
+    placed.loc[torn, "split"] = ""
+    placed.loc[torn, ["fold", "validation"]] = pd.NA
+    return placed
+
+
+def _clips(rows: pd.DataFrame) -> pd.DataFrame:
+    """What drawing needs of each clip: its class, its owner and its group."""
+    strata = rows["dataset"] + " " + rows["actual"].where(rows["actual"] != "", rows["quadrant"])
+    return pd.DataFrame({"strata": strata, "owner": owners(rows), "group": groups(rows)})
+
+
+def _with_official(kept: pd.DataFrame, ambiguous: pd.DataFrame) -> pd.DataFrame:
+    """All rows; the ambiguous in the official fold and part of their group, where they lack one.
+
+    Where the parts are official, what is in none trains.
+    """
+    rows = pd.concat([kept, ambiguous])
+    names = groups(rows)
+    of_group = kept.groupby(names[kept.index])[["fold", "part"]].first()
+    rows["fold"] = rows["fold"].fillna(names.map(of_group["fold"]))
+    if (kept["part"] != "").any():
+        part = names.map(of_group["part"]).fillna("train")
+        rows["part"] = rows["part"].where(rows["part"] != "", part)
+    return rows
 
 
 def shortage(kept: pd.DataFrame, folds: int, store: Path) -> str:

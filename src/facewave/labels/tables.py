@@ -29,6 +29,7 @@ SHEETS = (".xlsx", ".xls")
 _LARGEST = 2**30  # bytes of a text; FER2013, with its pictures in it, has 0.3 GB
 _LONGEST_HEADER = 2**16  # characters; a field that csv takes has twice as many
 _SHEET_S = 120  # a sheet of 100,000 rows takes two
+_STRONGEST = 5  # intensity of an action unit
 _DIGITS = 9  # more is no clip, no fold and no count
 # How tables of numbers and labels write that there is nothing; names of clips and people stay.
 _NOTHING = {"na", "n/a", "nan", "null", "none", ".", "-", "?"}
@@ -97,6 +98,7 @@ def rows(
     known: Sequence[str] = (),
     *,
     encoding: str = "utf-8",
+    unique: bool = False,
 ) -> list[Row]:
     """The rows below a table's header, each with its line number and its fields by column.
 
@@ -106,6 +108,7 @@ def rows(
         needed: columns that must be there.
         known: optional columns; like the needed ones, at most once.
         encoding: of a text without a byte-order mark.
+        unique: whether every column may be there only once.
 
     Returns:
         Pairs of the line (the header's is 1) and the fields; all are "" in an empty row.
@@ -130,7 +133,8 @@ def rows(
             f"{path}: column {missing[0]!r} is missing; it has {', '.join(names)[:300]}. Is this "
             "the right table, with the right separator?"
         )
-    if double := [name for name in (*needed, *known) if names.count(name) > 1]:
+    once = names if unique else (*needed, *known)
+    if double := [name for name in once if names.count(name) > 1]:
         raise UserError(f"{path}: column {double[0]!r} is there twice. Remove or rename one.")
     if not below:
         raise UserError(f"{path} has no rows below its header.")
@@ -241,6 +245,23 @@ def real(field: str, what: str) -> float:
     if not math.isfinite(number) or "_" in field:
         raise Unusable(f"{what} is {field[:40]!r}, not a number")
     return number
+
+
+def unit(name: str) -> str:
+    """An action unit's name without leading zeros (AU06: AU6), "" if it is none."""
+    match = re.fullmatch("AU([0-9]{1,2})", name)
+    return f"AU{int(match[1])}" if match else ""
+
+
+def strength(field: str, what: str) -> float:
+    """An action unit's 0 or 1, or its intensity of 0 to 5 (FACS's A to E), else Unusable is raised.
+
+    Whole numbers are ints, so that what is only there or not is written as 0 or 1.
+    """
+    number = real(field, what)
+    if not 0 <= number <= _STRONGEST:
+        raise Unusable(f"{what} is {field[:40]!r}, of 0 to {_STRONGEST}", Reason.OUT_OF_RANGE)
+    return int(number) if number.is_integer() else number
 
 
 def _separator(content: str, needed: Sequence[str]) -> str:

@@ -24,8 +24,8 @@ from tqdm import tqdm
 from facewave import models, params, prompts
 from facewave.errors import UserError, explain
 from facewave.files import read_csv, write_csv
-from facewave.labels import schema as labels
 from facewave.prediction import schema
+from facewave.targets import actual, known
 from facewave.training import schema as training
 from facewave.training.schema import Trained
 from facewave.workspace import Clips, Dataset
@@ -37,7 +37,7 @@ _CODE = [Path(room.__path__[0]) for room in (models, prompts)] + [
     _TRAINING / f"{name}.py"
     for name in (
         *("schema", "classifier", "person", "language_model"),
-        *("untrained", "pretrained", "knowledge", "ensemble"),
+        *("conformal", "untrained", "pretrained", "knowledge", "ensemble"),
     )
 ]
 
@@ -49,22 +49,22 @@ def main() -> None:
     dataset = Dataset(settings.dataset, loaded)
     features = dataset.read_features()
     clips = dataset.clips(features=features)
-    targets = settings.language.targets if settings.is_regression else []
-    actual = [f"actual_{target}" for target in targets]
-    if targets:
-        clips.table[actual] = labels.targets(clips.table, targets)
-        clips = clips.select(clips.table[actual].notna().all(axis=1))
+    targets = dataset.targets
+    truths = pd.concat([actual(target, clips.table) for target in targets], axis=1)
+    is_known_n = known(targets, clips.table)
 
     roles: dict[str, dict[str, Any]] = {}
     tables = []
     for partition in tqdm(settings.partitions, "predict", unit="partition"):
-        test = clips.select(labels.parts(clips.table, partition) == "test")
+        is_test = clips.parts(partition) == "test"
+        test = clips.select(is_test.to_numpy() & is_known_n)
         if not len(test):
             raise UserError(
-                f"partition {partition} has no test clip; metrics/clean has the parts. Add clips "
-                "of other subjects, or name another partition in train.partitions."
+                f"partition {partition} has no test clip with {' or '.join(settings.targets)}; "
+                "metrics/clean has the parts. Add clips of other subjects, or name another "
+                "partition in train.partitions."
             )
-        known = test.table[[*_COPIED, *(actual or ["actual"])]].assign(partition=str(partition))
+        asked = test.table[list(_COPIED)].join(truths).assign(partition=str(partition))
         for role in training.roles(settings):
             folder = training.folder(partition, role)
             trained = training.load(folder)
@@ -73,15 +73,11 @@ def main() -> None:
             described.setdefault("fingerprints", {})[str(partition)] = training.fingerprint(folder)
             if fitted := trained.about.get("fitted"):
                 described.setdefault("fitted", {})[str(partition)] = fitted
-            tables.append(known.assign(role=role).join(_answer(trained, test, folder)))
-            if targets:  # the floor: every clip is answered with the training part's means
-                means = zip(targets, trained.about["means"], strict=True)
-                predicted = {f"predicted_{target}": mean for target, mean in means}
-                tables.append(tables[-1].assign(role=schema.MEAN, **predicted))
-                roles.setdefault(schema.MEAN, {"kind": schema.MEAN})
+            if (delay_s := trained.about.get("delay_s")) is not None:
+                described.setdefault("delay_s", {})[str(partition)] = delay_s
+            tables.append(asked.assign(role=role).join(_answer(trained, test, folder)))
             del trained  # two backbones would be one too many
-    classes = () if targets else dataset.classes
-    models_asked = schema.Models(dataset.name, dataset.entry.about, classes, tuple(targets), roles)
+    models_asked = schema.Models(dataset.name, dataset.entry.about, tuple(targets), roles)
     schema.write(pd.concat(tables), models_asked)
     shutil.rmtree(_PARTS, ignore_errors=True)
 
@@ -91,7 +87,8 @@ def _answer(trained: Trained, test: Clips, folder: Path) -> pd.DataFrame:
     part = _PARTS / f"{_fingerprint(trained, test, folder)}.csv"
     if not part.exists():
         write_csv(part, trained.answer(test))
-    return read_csv(part, ("answered_from", "predicted")).set_axis(test.table.index)
+    words = [target.predicted for target in trained.targets if target.predicted]
+    return read_csv(part, ("answered_from", *words)).set_axis(test.table.index)
 
 
 def _fingerprint(trained: Trained, test: Clips, folder: Path) -> str:

@@ -1,11 +1,18 @@
 """The contract of data/answers/: what every trained model answered about its test clips.
 
-``answers.csv`` has one row per partition, role and test clip: ``COLUMNS``, then
+``answers.csv`` has one row per partition, role and test clip: ``COLUMNS``, then for each target
+(targets.py)
 
-- of a classification ``actual`` and ``predicted``, which are words (``UNREADABLE`` where a language
-  model wrote none of them), and a probability ``p_<word>`` for every class;
-- of a regression ``actual_<target>`` and ``predicted_<target>`` for every target; rows of the role
-  ``MEAN`` answer with the training part's means.
+- of words ``actual`` and ``predicted``, which are words (``UNREADABLE`` where a language model
+  wrote none of them; ``actual`` is "" where no word is known), and a probability ``p_<word>`` for
+  every word; of other targets than ``classes`` with their names, as in ``p_quadrant_<word>``;
+- of a number ``actual_<name>``, ``predicted_<name>``, and ``low_<name>`` and ``high_<name>``, the
+  ends of its prediction interval, NaN where there is none;
+- of action units ``actual_<unit>`` and ``predicted_<unit>`` for every unit: the probability that it
+  is there, or its intensity.
+
+A role that does not answer a target has NaN in all its numbers, in every row. The role ``MAJORITY``
+always answers with the training part's class frequencies, means and shares: the floor.
 
 ``models.json`` describes the models. Nothing else is needed to evaluate them: the stages that
 follow load no model and read no clip.
@@ -22,12 +29,12 @@ import pandas as pd
 
 from facewave.errors import UserError
 from facewave.files import read_csv, replacing
+from facewave.targets import CLASSES, Target
 
 ROOT = Path("data/answers")
 ANSWERS, MODELS = "answers.csv", "models.json"
 MODEL = "model"  # the role of what train.model names
-MAJORITY = "majority"  # the role that always answers with the class frequencies: the floor
-MEAN = "mean"  # the role that always answers with the targets' means: a regression's floor
+MAJORITY = "majority"  # the role that always gives the same answer: the floor
 SPLIT = "split"  # the partition that is no fold
 UNREADABLE = ""  # in column predicted: the model wrote something that is none of the words
 
@@ -40,7 +47,6 @@ COLUMNS = (
     "answered_from",  # face, frames, words (of a language model), or prior: the class frequencies
 )
 _DECIMALS = 4  # of the models' numbers
-_OF_TARGETS = ("actual", "predicted")
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,7 @@ class Models:
     Attributes:
         dataset: the dataset's name.
         about: what the dataset says of itself.
-        classes: words in the order of their codes; () for a regression.
-        targets: what a regression predicts; () for a classification.
+        targets: what the models were asked.
         roles: role -> the model's description: ``kind``, of what was trained ``fingerprints``
             (partition -> training.schema.fingerprint), of a classifier ``fitted`` (partition ->
             WAR and UAR in training and validation), of what standardises clips by the person's
@@ -61,9 +66,13 @@ class Models:
 
     dataset: str
     about: str
-    classes: tuple[str, ...]
-    targets: tuple[str, ...]
+    targets: tuple[Target, ...]
     roles: dict[str, dict[str, Any]]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The corpus's own words, in the order of their codes; () if they are no target."""
+        return next((target.names for target in self.targets if target.name == CLASSES), ())
 
     @property
     def title(self) -> str:
@@ -95,14 +104,12 @@ class Models:
 
 def columns(models: Models) -> list[str]:
     """All columns of answers.csv, in their order."""
-    if models.targets:
-        return [*COLUMNS, *(f"{of}_{name}" for name in models.targets for of in _OF_TARGETS)]
-    return [*COLUMNS, "actual", "predicted", *(f"p_{word}" for word in models.classes)]
+    return [*COLUMNS, *(name for target in models.targets for name in target.columns)]
 
 
-def _predictions(models: Models) -> list[str]:
+def _numbers(models: Models) -> list[str]:
     """The columns of the models' own numbers."""
-    return [name for name in columns(models) if name.startswith(("p_", "predicted_"))]
+    return [name for target in models.targets for name in (*target.numbers, *target.ends)]
 
 
 def write(answers: pd.DataFrame, models: Models, folder: Path = ROOT) -> None:
@@ -114,7 +121,7 @@ def write(answers: pd.DataFrame, models: Models, folder: Path = ROOT) -> None:
 
 def written(answers: pd.DataFrame, models: Models) -> dict[str, bytes]:
     """The contents of both files, by name."""
-    table = answers[columns(models)].round(dict.fromkeys(_predictions(models), _DECIMALS))
+    table = answers[columns(models)].round(dict.fromkeys(_numbers(models), _DECIMALS))
     described = json.dumps(asdict(models), indent=2, ensure_ascii=False) + "\n"
     return {
         ANSWERS: table.to_csv(index=False, lineterminator="\n").encode(),
@@ -147,11 +154,12 @@ def parse(answers: bytes, models: bytes, where: str) -> tuple[pd.DataFrame, Mode
     """
     try:
         described = json.loads(models)
-        about = Models(
-            **described | {name: tuple(described[name]) for name in ("classes", "targets")}
+        targets = (
+            Target(**target | {"names": tuple(target["names"])}) for target in described["targets"]
         )
-        actual = [f"actual_{name}" for name in about.targets]
-        numbers = dict.fromkeys(actual, "float64") | dict.fromkeys(_predictions(about), "float32")
+        about = Models(**described | {"targets": tuple(targets)})
+        actual = [name for target in about.targets if not target.is_words for name in target.actual]
+        numbers = dict.fromkeys(actual, "float64") | dict.fromkeys(_numbers(about), "float32")
         texts = [name for name in columns(about) if name not in numbers]
         table = read_csv(io.BytesIO(answers), texts, numbers)
         if missing := [name for name in columns(about) if name not in table]:
@@ -165,19 +173,33 @@ def parse(answers: bytes, models: bytes, where: str) -> tuple[pd.DataFrame, Mode
     return table, about
 
 
+def answering(table: pd.DataFrame, target: Target) -> pd.DataFrame:
+    """The rows about clips that have the target, of the roles that answer it."""
+    is_answered = table[list(target.numbers)].notna().any(axis=1)
+    if target.is_words:
+        has_target = table[target.actual[0]] != ""
+    else:
+        has_target = table[list(target.actual)].notna().any(axis=1)
+    return table[is_answered & has_target]
+
+
 def _check(table: pd.DataFrame, models: Models) -> None:
     """Raise a ValueError that names the first row that cannot be."""
     problems = {
         "a role that models.json does not describe": ~table["role"].isin(list(models.roles)),
         "a second answer of this role": table.duplicated(list(KEY)),
-        "a number is missing": ~np.isfinite(table[_predictions(models)]).all(axis=1),
     }
-    if not models.targets:
-        words = list(models.classes)
-        problems["a label that is none of the words"] = ~table["actual"].isin(words)
-        problems["an answer that is none of the words"] = ~table["predicted"].isin(
-            [*words, UNREADABLE]
-        )
+    for target in models.targets:
+        numbers = table[list(target.numbers)]
+        is_answered = numbers.notna().any(axis=1).groupby(table["role"]).transform("any")
+        is_whole = np.isfinite(numbers).all(axis=1)
+        problems[f"a number of {target.name} is missing"] = is_answered & ~is_whole
+        if target.predicted:
+            words = list(target.names)
+            is_label = table[target.actual[0]].isin([*words, ""])
+            is_answer = table[target.predicted].isin([*words, UNREADABLE])
+            problems[f"a label of {target.name} that is none of the words"] = ~is_label
+            problems[f"an answer to {target.name} that is none of the words"] = ~is_answer
     for problem, rows in problems.items():
         if rows.any():
             row = table[rows].iloc[0]

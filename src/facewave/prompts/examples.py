@@ -22,6 +22,7 @@ from facewave.params import Block, Language
 from facewave.prompts.frames import draw_seed, grid, show
 from facewave.prompts.speech import transcripts
 from facewave.prompts.templates import question
+from facewave.targets import number, truth
 from facewave.workspace import Clips
 
 _GREY = 128
@@ -166,15 +167,21 @@ def gather(
     """Clips, labelled or not, as a language model sees them.
 
     Raises:
-        UserError: the label table has no such target, or speech cannot be recognised.
+        UserError: speech cannot be recognised.
     """
     return PromptClips(
         clips,
         inputs,
         transcripts(clips.table, clips.root, settings),
         [labels.spoken(word) for word in clips.table["actual"]],
-        labels.targets(clips.table, targets),
+        numbers(clips.table, targets),
     )
+
+
+def numbers(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
+    """The truth of targets that are numbers (targets.py), (n, T), NaN where a row has none."""
+    columns = [truth(number(name), table) for name in names]
+    return np.concatenate([np.empty((len(table), 0)), *columns], axis=1)
 
 
 def choose_shots(table: pd.DataFrame, count: int, words: Sequence[str]) -> list[int]:

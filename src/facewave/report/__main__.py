@@ -28,7 +28,8 @@ from facewave.report import pictures
 from facewave.report.cells import number
 from facewave.report.page import render
 from facewave.report.results import Json, Records, Results
-from facewave.report.sentences import protocol
+from facewave.report.tasks import tasks
+from facewave.targets import CLASSES
 from facewave.wavelets.schema import for_both_sides
 from facewave.workspace import Clips, Dataset
 
@@ -36,14 +37,13 @@ METRICS = Path("metrics")
 OUT = METRICS / "report.html"
 PICTURES = METRICS / "report/pictures"
 _TABLES = {
-    "evaluate": ("robustness", "suspects"),
-    "study": ("runs", "leakage", "removed", "reconstruction", "importance"),
+    "evaluate": ("robustness", "suspects", "worst"),
+    "study": (
+        *("runs", "leakage", "removed", "reconstruction", "importance"),
+        *("tasks", "quadrants", "sampling"),
+    ),
 }
-_PLOTS = {
-    "evaluate/plots": ("confusion", "regression", "curves", "reliability", "robustness"),
-    "study/plots": ("ablation", "removed", "leakage", "reconstruction", "explanation"),
-    "report/pictures": ("clip", "suspects"),
-}
+_PLOTS = ("evaluate/plots", "study/plots", "report/pictures")
 
 
 def main() -> None:
@@ -64,14 +64,14 @@ def main() -> None:
         for stage, names in _TABLES.items()
         for table in names
     }
-    draw(dataset, records["suspects"], report[protocol(report)]["n"])
+    draw(dataset, records["suspects"], tasks(report)[0].main["n"])
     first = {
         stage: _json(METRICS / stage / f"{dataset.name}.json", f"{stage}@{dataset.name}")
         for stage in ("clean", "extract", "wavelet")
     }
     paths = {name: METRICS / name / f"{dataset.name}.png" for name in ("clean", "extract")}
-    for folder, names in _PLOTS.items():
-        paths |= {name: METRICS / folder / f"{name}.png" for name in names}
+    for folder in _PLOTS:
+        paths |= {path.stem: path for path in sorted((METRICS / folder).glob("*.png"))}
     pngs = {name: path.read_bytes() for name, path in paths.items() if path.exists()}
     results = Results(**first, report=report, study=study, records=records, pictures=pngs)
     page = render(results, settings, params.PARAMS_FILE.read_text("utf-8"))
@@ -100,7 +100,7 @@ def draw(dataset: Dataset, suspects: Records, n: int) -> None:
             f"{dataset.title}\nclip {answer['video_idx']}: {_verdict(answer, models)}",
             PICTURES / "clip.png",
         )
-    if not models.targets:
+    if any(target.is_words for target in models.targets):
         listed = []
         for record in suspects[: pictures.SHEET]:
             faces = clips.faces(record["video_idx"].removeprefix("'"))  # as for_spreadsheets
@@ -128,7 +128,8 @@ def _telling(
     in_folds = model[model["partition"] != prediction.SPLIT]
     pool = in_folds if len(in_folds) else model
     pool = pool[pool["answered_from"] == "face"]
-    if not models.targets and (right := pool["actual"] == pool["predicted"]).any():
+    first = models.targets[0]
+    if first.predicted and (right := pool[first.actual[0]] == pool[first.predicted]).any():
         pool = pool[right]
     at = clips.table.set_index("video_idx")["at"][pool["video_idx"]].to_numpy(int)
     blendshapes_nNB = clips.blocks["blendshapes"][at]
@@ -139,16 +140,19 @@ def _telling(
 
 
 def _verdict(answer: "pd.Series[Any]", models: Models) -> str:
-    """What a clip shows, and what the model answers."""
-    if models.targets:
-        return "\n".join(
-            f"{target} {answer[f'actual_{target}']:.3g}, "
-            f"the model says {answer[f'predicted_{target}']:.3g}"
-            for target in models.targets
-        )
-    if answer["predicted"] == prediction.UNREADABLE:
-        return f"{answer['actual']}, the model's answer is unreadable"
-    return f"{answer['actual']}, the model says {answer['predicted']}"
+    """What a clip shows, and what the model answers: words and numbers, a line each."""
+    lines = []
+    for target in models.targets:
+        name = "" if target.name == CLASSES else f"{target.name} "
+        actual = answer[target.actual[0]]
+        if target.predicted:
+            predicted = answer[target.predicted]
+            says = f" says {predicted}" if predicted else "'s answer is unreadable"
+            lines.append(f"{name}{actual or 'not labelled'}, the model{says}")
+        elif target.kind == "number":
+            predicted = number(answer[target.numbers[0]], 2)
+            lines.append(f"{name}{number(actual, 2)}, the model says {predicted}")
+    return "\n".join(lines)
 
 
 def _json(path: Path, stage: str) -> Json:

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from facewave.params import Params
-from facewave.report import cells, sentences, tables
+from facewave.report import cells, sentences, tables, tasks
 from facewave.report.results import Results
 
 _PER_INCH = 96  # pixels, in CSS
@@ -46,26 +46,26 @@ def render(results: Results, settings: Params, settings_text: str) -> str:
     environment.globals |= {"tables": tables, "sentences": sentences, "kind": tables.kind}
     environment.globals |= {"best": cells.best, "counted": cells.counted}
     environment.globals |= {"figure_of": cells.figure, "number": cells.number}
+    environment.globals |= {"measures": tasks.MEASURES, "title_of": tasks.title}
+    environment.globals |= {"interval": cells.interval, "nominal": tasks.NOMINAL}
+    environment.globals |= {"target": tasks.target, "listed": tasks.listed}
     report, name = results.report, settings.train.dataset
-    about, targets = settings.datasets[name].about, report.get("targets", [])
-    main = report[sentences.protocol(report)]
-    template = "regression.html.j2" if targets else "recognition.html.j2"
-    return environment.get_template(template).render(
+    about, all_tasks = settings.datasets[name].about, tasks.tasks(report)
+    counts = results.study.get("measure", "uar")
+    return environment.get_template("page.html.j2").render(
         **vars(results)
         | {"pictures": {key: picture(png) for key, png in results.pictures.items()}},
         name=name,
         about=about,
-        banners=sentences.banners(main, about),
+        banners=sentences.banners(all_tasks[0], about),
         settings=settings,
         features=settings.datasets[name].features,
         settings_text=settings_text,
-        targets=targets,
-        words=report.get("classes", []),
+        tasks=all_tasks,
+        first=all_tasks[0],
+        kinds={task.kind for task in all_tasks},
         language=report.get("language"),
-        main=main,
-        split=report.get("split") if "folds" in report else None,
-        over_folds="folds" in report,
-        headline=sentences.headline(main, targets),
-        baseline="" if targets else sentences.baseline(main),
+        counts=counts,
+        studied=tables.studied(counts),
         doubts=sentences.doubts(results, about),
     )

@@ -1,14 +1,15 @@
 """The page's sentences that depend on the figures: the headline, and what is doubtful. Pure."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from facewave.report.cells import counted, interval, number
-from facewave.report.results import Json, Results
-from facewave.report.tables import TAGS, WITHOUT, by_role, kind, left_out, target, unreadable
+from facewave.report.cells import counted, number, value_of
+from facewave.report.results import Json, Record, Records, Results
+from facewave.report.tables import TAGS, WITHOUT, clips_with, kind, left_out, unreadable
+from facewave.report.tasks import MEASURES, NOMINAL, Task, by_role, listed, target, tasks, title
 
-_LEAKED = 5.0  # points of UAR
+_LEAKED = 5.0  # points
 _FEW = 20  # clips of a class: the 95 % interval of its recall is some 40 points wide
 _OFF = 0.1  # calibration error
 _FEW_SUBJECTS = 30
@@ -30,37 +31,31 @@ _SYNTHETIC = Doubt(
 )
 
 
-def protocol(report: Json) -> str:
-    """The protocol that the page is about: folds if there are any, since they test every clip."""
-    return "folds" if "folds" in report else "split"
-
-
 def synthetic(about: str) -> bool:
     """Whether a dataset's description says that its clips are synthetic."""
     return "synthetic" in about.lower()
 
 
-def banners(summary: Json, about: str) -> list[Doubt]:
-    """What must be known before any figure is read; ``about`` is the dataset's description."""
+def banners(task: Task, about: str) -> list[Doubt]:
+    """What must be known before any figure is read.
+
+    Args:
+        task: the first.
+        about: the dataset's description.
+    """
     first = []
     if synthetic(about):
         first.append(_SYNTHETIC)
-    if (n := summary["n"]) < _FEW_CLIPS:
+    if (n := task.main["n"]) < _FEW_CLIPS:
+        points = f"{number(100 / math.sqrt(n), 0)} points or so" if task.is_words else "a little"
         first.append(
             Doubt(
                 f"There {'is' if n == 1 else 'are'} only {counted(n, 'test clip')}",
-                "Too few to tell models apart that differ by less than "
-                f"{number(100 / math.sqrt(n), 0)} points or so: read the intervals, not the "
-                "figures.",
+                f"Too few to tell models apart that differ by less than {points}: read the "
+                "intervals, not the figures.",
             )
         )
     return first
-
-
-def listed(names: Sequence[str]) -> str:
-    """Targets in a sentence: "valence, arousal and stress"."""
-    *first, last = map(target, names)
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def shown(language: Json) -> str:
@@ -74,74 +69,168 @@ def shown(language: Json) -> str:
     return " and ".join(part for part, is_shown in parts.items() if is_shown) or "nothing"
 
 
-def headline(summary: Json, targets: Sequence[str]) -> str:
-    """How good the model is, next to the floor; ``targets`` are those of a regression."""
-    if targets:
-        return _regressed(summary["model"], targets)
-    model, majority = summary["model"], summary["majority"]
-    return (
-        f"The {kind(model['name'])} names the emotion of {_figure(model, 'war')} of the test clips "
-        f"(WAR, 95 % interval {_between(model, 'war')}); always naming the most frequent emotion "
-        f"gets {_figure(majority, 'war')}. With each of the {summary['classes']} emotions counting "
-        f"the same it is {_figure(model, 'uar')} (UAR, 95 % interval {_between(model, 'uar')}; "
-        f"chance is {_figure(summary, 'chance')})."
+def question(all_tasks: Sequence[Task]) -> str:
+    """What is asked of a clip."""
+    task, *others = all_tasks
+    if others:
+        titles = _joined([task.title for task in all_tasks])
+        return f"what can be told from a short video of a person: {titles}?"
+    if task.kind == "number":
+        verb = "is" if len(task.names) == 1 else "are"
+        return f"how high {verb} {task.title} of a person in a short video?"
+    if task.is_words:
+        return f"which {task.noun} does a person in a short video show?"
+    return "which action units does a face in a short video show?"
+
+
+def asked(all_tasks: Sequence[Task]) -> str:
+    """The same as an object: "the emotion", "the quadrant, and numbers for valence and arousal"."""
+    return _joined(
+        [
+            f"the {task.noun}"
+            if task.is_words
+            else f"{'numbers for ' * (task.kind == 'number')}{task.title}"
+            for task in all_tasks
+        ]
     )
 
 
-def _regressed(model: Json, targets: Sequence[str]) -> str:
-    parts = []
-    for name in targets:
-        figures = model[name]
-        between = interval(figures["ccc_low"], figures["ccc_high"], 2)
-        ends = f" (95 % interval {between})" if between else ""
-        parts.append(f"{target(name)} with a CCC of {number(figures['ccc'], 2)}{ends}")
+def headline(task: Task) -> str:
+    """How good the model is at a task, next to the floor."""
+    if task.model is None:
+        return f"What train.model names does not answer the task {task.title}; others do."
+    model = task.model
+    name, (figure, between) = kind(model["name"]), task.said(model)
+    majority = task.main["majority"]
+    if task.is_words:
+        war, ends = task.said(model, "war")
+        return (
+            f"The {name} names the {task.noun} of {war} of the test clips (WAR, 95 % interval "
+            f"{ends}); always naming the most frequent {task.noun} gets "
+            f"{task.said(majority, 'war')[0]}. With each of the {task.main['classes']} "
+            f"{task.plural} counting the same it is {figure} (UAR, 95 % interval {between}; chance "
+            f"is {_chance(task)})."
+        )
+    if task.kind == "number":
+        parts = []
+        for target in task.names:
+            of = model[target]
+            between = MEASURES["ccc"].between(of["ccc_low"], of["ccc_high"])
+            ends = f" (95 % interval {between})" if between else ""
+            parts.append(f"{listed([target])} with a CCC of {number(of['ccc'], 2)}{ends}")
+        return (
+            f"The {name} gives {'; '.join(parts)}. 1 would be full agreement; always giving the "
+            "same number gets 0."
+        )
+    what = "tells whether" if task.kind == "presence" else "tells how strongly"
+    floor = (
+        f"always answering their share in training gets {task.said(majority)[0]}"
+        if task.kind == "presence"
+        else "always giving the same number gets 0"
+    )
     return (
-        f"The {kind(model['name'])} gives {'; '.join(parts)}. 1 would be full agreement; always "
-        "giving the same number gets 0."
+        f"The {name} {what} {counted(len(task.names), 'action unit')} "
+        f"{'is' if len(task.names) == 1 else 'are'} there with a {task.first_title} of {figure} "
+        f"(95 % interval {between}); {floor}."
     )
 
 
-def baseline(summary: Json) -> str:
+def baseline(task: Task) -> str:
     """The best of the other classifiers, or nothing where there is none."""
-    others = by_role(summary)
-    others = {role: others[role] for role in others if role not in ("majority", *TAGS)}
+    others = {
+        role: of
+        for role, of in by_role(task.main).items()
+        if role not in ("majority", *TAGS) and not math.isnan(task.value(of))
+    }
     if not others:
         return ""
-    role = max(others, key=lambda name: others[name]["uar"])
-    best = others[role]
+    role = max(others, key=lambda name: task.value(others[name]))
+    figure, between = task.said(others[role])
+    chance = f"; chance is {_chance(task)}" if task.is_words else ""
+    which = f" --task {task.key}" if task.end else ""
     return (
-        f"Of the other classifiers {kind(best['name'])} has the highest UAR, "
-        f"{_figure(best, 'uar')} ({_between(best, 'uar')}; chance is "
-        f"{_figure(summary, 'chance')}). "
+        f"Of the other classifiers {kind(others[role]['name'])} has the highest "
+        f"{task.first_title}, {figure} ({between}{chance}). "
         "Overlapping intervals do not decide which is better; "
-        f"facewave compare model {role} tests it on the same clips."
+        f"facewave compare model {role}{which} tests it on the same clips."
+    )
+
+
+def votes(task: Task) -> str:
+    """How the model's probabilities agree with the votes, where there are votes."""
+    model = task.model
+    if model is None or model.get("kl") is None:
+        return ""
+    top2, kl = (
+        f"{MEASURES[name].of(model[name])} "
+        f"({MEASURES[name].between(model[f'{name}_low'], model[f'{name}_high'])})"
+        for name in ("top2", "kl")
+    )
+    return (
+        f"Of the clips with votes, {top2} have their word among the model's two most probable, and "
+        f"the votes' shares diverge from its probabilities by {kl} nats. "
+    )
+
+
+def verdict(record: Record) -> str:
+    """What can be said of a line of the study that has a paired difference."""
+    if value_of(record["difference_low"]) > 0:
+        return "better"
+    if value_of(record["difference_high"]) < 0:
+        return "worse"
+    return "cannot be told"
+
+
+def of_quadrants(records: Records) -> str:
+    """Which is better, to learn four classes, or to learn two numbers and to cut the plane?"""
+    trained, cut = (record for record in records if record["measure"] == "uar")
+    uar = MEASURES["uar"]
+    points = number(100 * value_of(cut["difference"]))
+    between = uar.between(cut["difference_low"], cut["difference_high"])
+    answer = {
+        "better": "To learn the numbers and to cut is better.",
+        "worse": "To learn the classes is better.",
+        "cannot be told": "Which is better cannot be told from these clips: the difference may "
+        "as well be none.",
+    }[verdict(cut)]
+    return (
+        f"{answer} {trained['way'].capitalize()} have {uar.of(trained['figure'])} UAR, "
+        f"{cut['way']} it is {uar.of(cut['figure'])}: {points} points more ({between}, "
+        f"p = {number(cut['p'], 3)})."
     )
 
 
 def doubts(results: Results, about: str) -> list[Doubt]:
     """What speaks against the figures; ``about`` is the dataset's description."""
     report = results.report
-    summary = report[protocol(report)]
+    all_tasks = tasks(report)
+    first = all_tasks[0]
     found = [*_data(results, about)]
-    if "targets" not in report:
-        found += _answers(summary, len(results.records["suspects"]))
+    found += _answers(first, len(results.records["suspects"]))
+    names = {role: of["name"] for task in all_tasks for role, of in by_role(task.main).items()}
     if "transductive" in report:
-        found.append(_transductive(report["transductive"], summary))
+        found.append(_transductive([names[role] for role in report["transductive"]]))
     if "normalized" in report:
-        found += _normalized(report["normalized"], summary)
+        found += _normalized(report["normalized"], names, first)
     if "language" in report:
         found.append(_language(report["language"]))
-    found += _subjects(summary)
-    if "targets" in report:
-        return [*found, *_numbers(summary, report["targets"])]
-    found += [*_classes(summary["model"], report["classes"]), *_scores(summary)]
+    found += _subjects(first.main)
+    for task in all_tasks:
+        of_task = [] if task.model is None else [*_OF_KIND[task.kind](task, task.model)]
+        if task is not first and (n := task.main["n"]) < _FEW_CLIPS <= first.main["n"]:
+            of_task.append(Doubt(f"Only {counted(n, 'test clip')}", "Read the intervals."))
+        before = f"{task.title[0].upper()}{task.title[1:]}: " if len(all_tasks) > 1 else ""
+        found += [Doubt(before + doubt.what, doubt.why) for doubt in of_task]
+    measure = results.study.get("measure", "uar")
     leaked = results.study.get("leakage", {}).get("model", {"difference": 0.0})["difference"]
-    if leaked > _LEAKED:
+    times = 1 if measure == "uar" else 100
+    if times * leaked > _LEAKED:
+        higher = f"{number(leaked)} points" if measure == "uar" else number(leaked, 2)
         found.append(
             Doubt(
                 "It also recognises people",
-                f"Where folds share subjects, UAR is {number(leaked)} points higher (section 4). "
-                "Figures on such folds would be too good.",
+                f"Where folds share subjects, {title(measure)} is {higher} higher (see: Does it "
+                "help to have seen the person?). Figures on such folds would be too good.",
             )
         )
     return found
@@ -166,8 +255,9 @@ def _data(results: Results, about: str) -> Iterator[Doubt]:
         )
 
 
-def _answers(summary: Json, doubted: int) -> Iterator[Doubt]:
-    if n := unreadable(summary["model"]):
+def _answers(task: Task, doubted: int) -> Iterator[Doubt]:
+    summary = task.main
+    if task.is_words and task.model and (n := unreadable(task.model)):
         yield Doubt(
             f"{n:,} of {counted(summary['n'], 'answer')} cannot be read",
             "The language model wrote none of the words, or more than one. Such answers count as "
@@ -176,8 +266,8 @@ def _answers(summary: Json, doubted: int) -> Iterator[Doubt]:
     if n := summary["unusable"]:
         yield Doubt(
             f"{counted(n, 'test clip')} answered unseen",
-            "They show no usable face. They are answered from the class frequencies in training "
-            "and count in every figure.",
+            "They show no usable face. They are answered from the frequencies and means in "
+            "training and count in every figure.",
         )
     if doubted:
         yield Doubt(
@@ -187,28 +277,26 @@ def _answers(summary: Json, doubted: int) -> Iterator[Doubt]:
         )
 
 
-def _transductive(roles: Sequence[str], summary: Json) -> Doubt:
-    names = listed([kind(summary[role]["name"]) for role in roles])
+def _transductive(kinds: Sequence[str]) -> Doubt:
     return Doubt(
-        f"Corrected by the test clips: {names}",
+        f"Corrected by the test clips: {listed([kind(name) for name in kinds])}",
         "Its answer to a test clip also follows from what the encoder saw in the others, though "
         "not from their labels (transductive). It may do worse on a clip alone.",
     )
 
 
-def _normalized(notes: dict[str, str], summary: Json) -> Iterator[Doubt]:
+def _normalized(notes: dict[str, str], names: dict[str, str], task: Task) -> Iterator[Doubt]:
     """What normalisation takes of the people who are tested, for each kind of note."""
     for note in dict.fromkeys(notes.values()):
-        names = [kind(summary[role]["name"]) for role in notes if notes[role] == note]
+        kinds = [kind(names[role]) for role in notes if notes[role] == note]
         text = f"{note[0].upper()}{note[1:]}. On a clip of somebody unknown it does worse."
-        if WITHOUT in summary:
-            without = summary[WITHOUT]
+        if WITHOUT in task.main:
+            figure, between = task.said(task.main[WITHOUT])
             text += (
-                f" The same model without it: {_figure(without, 'uar')} (UAR, 95 % interval "
-                f"{_between(without, 'uar')}); facewave compare model {WITHOUT} tests both on the "
-                "same clips."
+                f" The same model without it: {figure} ({task.first_title}, 95 % interval "
+                f"{between}); facewave compare model {WITHOUT} tests both on the same clips."
             )
-        yield Doubt(f"It knows other clips of the people it is tested on: {listed(names)}", text)
+        yield Doubt(f"It knows other clips of the people it is tested on: {listed(kinds)}", text)
 
 
 def _language(language: Json) -> Doubt:
@@ -246,10 +334,10 @@ def _subjects(summary: Json) -> Iterator[Doubt]:
         )
 
 
-def _classes(model: Json, words: list[str]) -> Iterator[Doubt]:
+def _words(task: Task, model: Json) -> Iterator[Doubt]:
     recall, chance = model["recall"], 1 / len(model["recall"])
-    clips = {word: sum(row) for word, row in zip(words, model["confusion"], strict=True)}
-    kinds = {
+    clips = {word: sum(row) for word, row in zip(task.names, model["confusion"], strict=True)}
+    yield from _named({
         "Never found": (
             [word for word, value in recall.items() if value == 0],
             "None of their clips is recognised.",
@@ -263,53 +351,105 @@ def _classes(model: Json, words: list[str]) -> Iterator[Doubt]:
             "One clip more or less moves the recall of such a class by more than five points.",
         ),
         "Not in the test clips": (
-            [word for word in words if word not in recall],
+            [word for word in task.names if word not in recall],
             "How well these are found is not known; no mean includes them.",
         ),
-    }
-    for what, (classes, why) in kinds.items():
-        if classes:
-            yield Doubt(f"{what}: {', '.join(classes)}", why)
-
-
-def _scores(summary: Json) -> Iterator[Doubt]:
-    model = summary["model"]
-    others = [figures for role, figures in by_role(summary).items() if role not in TAGS]
-    if better := [kind(other["name"]) for other in others if other["uar"] >= model["uar"]]:
-        yield Doubt(
-            f"No better than {', '.join(better)}",
-            f"By UAR the {kind(model['name'])} is not ahead of what is simpler.",
-        )
-    if model["uar_low"] <= summary["chance"]:
+    })  # fmt: skip
+    yield from _simpler(task, model)
+    if model["uar_low"] <= task.main["chance"]:
         yield Doubt(
             "It may be guessing",
-            f"The interval of UAR reaches down to chance, {_figure(summary, 'chance')}.",
+            f"The interval of UAR reaches down to chance, {_chance(task)}.",
         )
     if model["calibration_error"] > _OFF:
         yield Doubt(
             "The probabilities do not measure certainty",
             f"They are off by {number(100 * model['calibration_error'])} points on average "
-            "(section 3).",
+            "(see: Can its probabilities be believed?).",
         )
 
 
-def _numbers(summary: Json, targets: Sequence[str]) -> Iterator[Doubt]:
-    model, mean = summary["model"], summary["mean"]
-    if guessed := [name for name in targets if (model[name]["ccc_low"] or 0) <= 0]:
-        yield Doubt(
-            f"It may be guessing: {listed(guessed)}",
+def _numbers(task: Task, model: Json) -> Iterator[Doubt]:
+    floor, known = task.main["majority"], task.main["known"]
+    low, high = "coverage_low", "coverage_high"
+    yield from _named({
+        "It may be guessing": (
+            [name for name in task.names if (model[name]["ccc_low"] or 0) <= 0],
             "The interval of CCC reaches down to 0, which every constant gets.",
-        )
-    if far := [name for name in targets if model[name]["rmse"] >= mean[name]["rmse"]]:
-        yield Doubt(
-            f"No closer than the mean: {listed(far)}",
+        ),
+        "No closer than the mean": (
+            [name for name in task.names if _at_least(model[name], floor[name], "rmse")],
             "Always predicting the training clips' mean has no larger error (RMSE).",
+        ),
+        f"Fewer than {_FEW_CLIPS} test clips": (
+            [f"{name} ({known[name]})" for name in task.names if known[name] < _FEW_CLIPS],
+            "A few clips decide their CCC.",
+        ),
+        "Prediction intervals that hold too little": (
+            [name for name in task.names if value_of(model[name][high]) < NOMINAL],
+            f"Fewer than {100 * NOMINAL:.0f} % of numbers are within them: they are too narrow.",
+        ),
+        "Prediction intervals that hold too much": (
+            [name for name in task.names if value_of(model[name][low]) > NOMINAL],
+            f"More than {100 * NOMINAL:.0f} % of numbers are within them: they are too wide.",
+        ),
+    })  # fmt: skip
+    yield from _simpler(task, model)
+
+
+def _units(task: Task, model: Json) -> Iterator[Doubt]:
+    guess, chance = ("auc_low", 0.5) if task.kind == "presence" else ("icc_low", 0.0)
+    there = clips_with(task)
+    yield from _named({
+        "It may be guessing": (
+            [name for name in task.names if value_of(model[name][guess]) <= chance],
+            f"The interval of {guess[:3].upper()} reaches down to what chance gets.",
+        ),
+        f"Fewer than {_FEW} test clips": (
+            [f"{name} ({n})" for name, n in there.items() if 0 < n < _FEW],
+            "One clip more or less moves the figures of such a unit by some points.",
+        ),
+        "Not in the test clips": (
+            [name for name in task.names if model[name][task.first] is None],
+            "How well these are told is not known; no mean includes them.",
+        ),
+    })  # fmt: skip
+    yield from _simpler(task, model)
+
+
+_OF_KIND: dict[str, Callable[[Task, Json], Iterator[Doubt]]] = {
+    "words": _words,
+    "number": _numbers,
+    "presence": _units,
+    "intensity": _units,
+}
+
+
+def _named(kinds: dict[str, tuple[list[str], str]]) -> Iterator[Doubt]:
+    """A doubt for each kind that has names."""
+    for what, (names, why) in kinds.items():
+        if names:
+            yield Doubt(f"{what}: {', '.join(map(target, names))}", why)
+
+
+def _simpler(task: Task, model: Json) -> Iterator[Doubt]:
+    others = [of for role, of in by_role(task.main).items() if role not in TAGS]
+    if better := [kind(of["name"]) for of in others if task.value(of) >= task.value(model)]:
+        yield Doubt(
+            f"No better than {', '.join(better)}",
+            f"By {task.first_title} the {kind(model['name'])} is not ahead of what is simpler.",
         )
 
 
-def _figure(figures: Json, name: str) -> str:
-    return f"{number(100 * figures[name])}\u00a0%"  # the sign stays on the number's line
+def _at_least(one: Json, other: Json, name: str) -> bool:
+    return value_of(one[name]) >= value_of(other[name])
 
 
-def _between(figures: Json, name: str) -> str:
-    return interval(100 * figures[f"{name}_low"], 100 * figures[f"{name}_high"])
+def _chance(task: Task) -> str:
+    return MEASURES["uar"].of(task.main["chance"])
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """Texts that may have "and" themselves."""
+    *first, last = texts
+    return f"{', '.join(first)}, and {last}" if first else last

@@ -7,6 +7,7 @@ from itertools import groupby, product
 from facewave.landmarks import schema as landmarks
 from facewave.report.cells import UNKNOWN, counted, number, value_of
 from facewave.report.results import Json, Record, Records
+from facewave.report.tasks import MEASURES, Measure, Task, by_role
 
 KINDS = {
     "majority": "majority class",
@@ -19,7 +20,6 @@ KINDS = {
     "pretrained": "pretrained encoder",
     "knowledge": "facial-action rules",
     "ensemble": "ensemble",
-    "mean": "mean of training",
     "paligemma2": "PaliGemma 2",
     "qwen2.5-vl": "Qwen2.5-VL",
     "smolvlm": "SmolVLM",
@@ -27,8 +27,6 @@ KINDS = {
 WITHOUT = "unnormalized"  # the role beside a model that knows the people's clips
 TAGS = {"model": "the model", WITHOUT: "the model without normalisation"}  # of roles
 SHOWN = 20  # lines of a list that may be long
-SHARES = {"war": "WAR", "uar": "UAR", "macro_f1": "macro F1", "auc": "AUC"}
-REGRESSED = {"ccc": "CCC", "pcc": "PCC", "rmse": "RMSE", "sagr": "SAGR"}
 _BLOCKS = {"blendshapes": "blendshapes", "landmarks": "landmarks", "pose_free": "pose-free"}
 SUBJECT = "subject"  # the condition whose ranges are people
 FOLDS = {"disjoint": "no shared person", "random": "drawn at random"}
@@ -56,20 +54,10 @@ def kind(name: str) -> str:
     return KINDS.get(name, name)
 
 
-def target(name: str) -> str:
-    """A regression's target in words."""
-    return name.removeprefix("score.")
-
-
 def unreadable(model: Json) -> int:
     """The number of unreadable answers: a column of the confusion after those of the words."""
     counts = model["confusion"]
     return sum(sum(row[len(counts) :]) for row in counts)
-
-
-def by_role(summary: Json) -> dict[str, Json]:
-    """Role -> its figures, of one protocol of the evaluation's report."""
-    return {role: figures for role, figures in summary.items() if isinstance(figures, dict)}
 
 
 def left_out(extract: Json) -> list[tuple[str, str, int]]:
@@ -115,6 +103,34 @@ def by_class(model: Json, words: Sequence[str]) -> list[Json]:
     return rows
 
 
+def clips_with(task: Task) -> dict[str, int]:
+    """In how many test clips each action unit is there; nothing of intensities."""
+    if task.kind != "presence" or task.model is None:
+        return {}
+    parts = [*task.model.get("fold", {}).values()] or [task.main | task.model]
+    return {
+        unit: round(sum(part["known"][unit] * (part[unit]["prevalence"] or 0) for part in parts))
+        for unit in task.names
+    }
+
+
+def studied(measure: str) -> dict[str, Measure]:
+    """What tables of the study have beside what is counted; WAR and UAR are percentages there."""
+    names = ("war", "uar") if measure == "uar" else (measure,)
+    return {name: _in_study(name) for name in names}
+
+
+def _in_study(name: str) -> Measure:
+    is_percentage = name in ("war", "uar")
+    shown = MEASURES[name]
+    return shown._replace(times=1) if is_percentage else shown
+
+
+def compared(records: Records) -> list[tuple[Record, Record]]:
+    """Lines of sampling.csv without and with the sampler, side by side."""
+    return list(zip(records[::2], records[1::2], strict=True))
+
+
 def importance(records: Records) -> dict[str, Records]:
     """What the model relies on: kind of group -> the first ``SHOWN``, most important first."""
     tables: dict[str, Records] = {}
@@ -139,8 +155,9 @@ def run_tags(record: Record, study: Json) -> list[str]:
     ]
 
 
-def conditions(records: Records) -> tuple[Records, Records, Records]:
-    """Rows of robustness.csv: of the video, of what the corpus knows, and person by person."""
+def conditions(records: Records, task: Task) -> tuple[Records, Records, Records]:
+    """A task's rows of robustness.csv: of the video, what the corpus knows, person by person."""
+    records = [record for record in records if record["task"] == task.key]
     video = [record for record in records if record["condition"] in _OF_VIDEO]
     people = [record for record in records if record["condition"] == SUBJECT]
     known = [record for record in records if record not in video and record not in people]
@@ -238,7 +255,7 @@ def _lora(lora: Json | None) -> tuple[str, str]:
 
 
 def _answers(settings: Json, model: Json) -> tuple[str, str]:
-    if settings["objective"] != "likelihood":
+    if "confusion" not in model:
         return "numbers", f"from the last token's state; trained by {settings['objective'].upper()}"
     if settings["answers"] == "generation":
         n, n_unreadable = sum(map(sum, model["confusion"])), unreadable(model)

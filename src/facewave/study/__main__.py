@@ -6,17 +6,22 @@ Writes  metrics/study/reconstruction.csv   what every transform loses of a traje
         metrics/study/removed.csv          the trained models on test clips with frames removed
         metrics/study/leakage.csv          the same models on folds that share subjects, or do not
         metrics/study/runs.csv             every combination of transform, K, inputs and classifier
+        metrics/study/tasks.csv            study.targets: targets that are learnt apart and together
+        metrics/study/quadrants.csv        quadrants: four classes, or valence and arousal, cut
+        metrics/study/sampling.csv         valence and arousal without and with a balanced sampler
         metrics/study/keys.json            what the other tables were made from
         metrics/study/summary.json         the main figures
         metrics/study/plots/*.png
-Classifiers are studied: with another model, those trained beside it; with a regression, none, and
-all tables but the first are empty. Tables and runs whose keys (kept.py) have not changed are
-kept, so that a study that was killed resumes, and a larger grid costs only what is new in it.
+Classifiers are studied: with another model, those trained beside it. They learn all of
+train.targets and are counted by the first, or by all numbers if it is one (scores.py). Tables and
+runs whose keys (kept.py) have not changed are kept, so that a study that was killed resumes, and a
+larger grid costs only what is new in it.
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -24,14 +29,26 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from facewave import params
+from facewave import params, targets
 from facewave.errors import explain
-from facewave.files import sha256, write_csv, write_json
-from facewave.params import ClassifierKind, Params
-from facewave.study import ablation, grid, importance, kept, leakage, plots, reconstruction, thinned
+from facewave.files import sha256, write_json
+from facewave.labels import schema as labels
+from facewave.params import ClassifierKind, Params, Train
+from facewave.study import (
+    ablation,
+    grid,
+    importance,
+    kept,
+    leakage,
+    plots,
+    reconstruction,
+    tasks,
+    thinned,
+)
 from facewave.study.clips import Trajectories
 from facewave.study.explanation import explanation, of_columns
 from facewave.study.face_map import mean_face
+from facewave.study.scores import score_of
 from facewave.training import schema as training
 from facewave.wavelets.transform import Transform
 from facewave.workspace import Dataset
@@ -51,30 +68,29 @@ def main() -> None:
     kinds = {
         role: cast(ClassifierKind, kind)
         for role, kind in training.roles(settings).items()
-        if kind in get_args(ClassifierKind)
+        if kind in get_args(ClassifierKind) and role not in training.students(settings)
     }
     trajectories = Trajectories(dataset)
     if training.MODEL not in kinds:
-        studied = ", ".join(kinds) or "no classifier, only the transforms"
-        why = "no classifier of wavelet numbers"
-        if settings.is_language_model:
-            why = "a language model: every condition would take all its training or answers again"
-        print(f"studied: {studied}. {settings.model} is {why}.")
+        print(f"studied: {', '.join(kinds)}. {_not_studied(settings)}.")
     shutil.rmtree(_PLOTS, ignore_errors=True)
     torch.set_num_threads(1)
     with threadpool_limits(1):  # sums in a fixed order: the same clips give the same figures
-        figures = _classifiers(loaded, trajectories, kinds, runs) if kinds else _no_classifier()
+        figures = _classifiers(loaded, trajectories, kinds, runs)
+        figures |= _tasks(loaded, dataset)
         figures["reconstruction"] = _reconstruction(loaded, trajectories)
     about = {"dataset": f"{dataset.name}: {dataset.entry.about}"}
     write_json(kept.OUT / "summary.json", about | figures)
 
 
-def _no_classifier() -> dict[str, Any]:
-    """Leave empty tables."""
-    modules = {"runs": ablation, "leakage": leakage, "removed": thinned, "importance": importance}
-    for name, module in modules.items():
-        write_csv(kept.OUT / f"{name}.csv", pd.DataFrame(columns=list(module.COLUMNS)))
-    return {"runs": 0}
+def _not_studied(settings: Train) -> str:
+    """Why the model that train.model names is none of those that are studied."""
+    if settings.is_language_model:
+        again = "every condition would take all its training or answers again"
+        return f"{settings.model} is a language model: {again}"
+    if settings.students:
+        return "The students are not: every condition would take their teacher again"
+    return f"{settings.model} is no classifier of wavelet numbers"
 
 
 def _classifiers(
@@ -85,16 +101,15 @@ def _classifiers(
 ) -> dict[str, Any]:
     """Make tables and figures about classifiers of these kinds, by role; their summary."""
     dataset, settings = trajectories.dataset, loaded.train
-    dataset.read_labels()  # says what to do if they are missing
-    folds: list[str | int] = [name for name in settings.partitions if name != "split"]
-    partitions = folds or ["split"]
+    score = score_of(dataset.targets)
+    partitions = _partitions(settings)
     models = {
         role: {name: training.load(training.folder(name, role)) for name in partitions}
         for role in kinds
     }
     hashes = {role: [_hashes(training.folder(name, role)) for name in partitions] for role in kinds}
     data: list[Any] = [sha256(dataset.labels), sha256(dataset.landmarks / "index.csv")]
-    data += [asdict(loaded.evaluate), loaded.wavelets.max_gap_s]
+    data += [asdict(loaded.evaluate), loaded.wavelets.max_gap_s, loaded.labels.ambiguous]
     fits = {
         role: training.used_by(kind, training.settings_of(role, settings))
         for role, kind in kinds.items()
@@ -104,28 +119,31 @@ def _classifiers(
     important = kept.table(
         "importance",
         kept.key(kept.code("importance", "clips"), data, hashes.get(training.MODEL)),
-        lambda: importance.of_models(models.get(training.MODEL, {}), dataset, loaded.evaluate),
+        lambda: importance.of_models(
+            models.get(training.MODEL, {}), dataset, score, loaded.evaluate
+        ),
     )
     has_frames = dataset.entry.features is None
     removed = kept.table(
         "removed",
         kept.key(kept.code("thinned"), data, hashes, loaded.study.removed, loaded.study.every),
         lambda: (
-            thinned.removal(trajectories, models, loaded.study, loaded.evaluate)
+            thinned.removal(trajectories, models, score, loaded.study, loaded.evaluate)
             if has_frames
-            else pd.DataFrame(columns=list(thinned.COLUMNS))
+            else pd.DataFrame(columns=list(thinned.columns(score)))
         ),
     )
     leaking = kept.table(
         "leakage",
         kept.key(kept.code("leakage"), data, kinds, fits, settings.inputs, wavelets, seed),
-        lambda: leakage.leakage(trajectories, kinds, loaded),
+        lambda: leakage.leakage(trajectories, kinds, score, loaded),
     )
-    code = kept.code("runs", "clips")
+    code = kept.code("runs", "clips", "scores")
     table = ablation.ablation(
         {kept.key(code, data, asdict(r), training.used_by(r.model, settings)): r for r in runs},
         kept.runs(),
         trajectories,
+        score,
         partitions,
         loaded,
         kept.save_runs,
@@ -145,6 +163,65 @@ def _classifiers(
             face = mean_face(features, at) if "pose_free" in features.blocks else None
             explanation(important, face, seconds, title, _PLOTS / "explanation.png")
     return grid.summary(table, leaking)
+
+
+def _tasks(loaded: Params, dataset: Dataset) -> dict[str, Any]:
+    """Make tables and figures about sets of targets (tasks.py); their summary."""
+    settings, study = replace(loaded.train, students=0), loaded.study
+    evaluate, zone = loaded.evaluate, loaded.labels.neutral_zone
+    table = dataset.read_labels()
+    known = targets.available(table, dataset.classes)
+    rows = labels.learnable(table, list(known.values()), loaded.labels.ambiguous == "soft")
+    clips = dataset.clips(rows)
+    parts = [clips.parts(partition) for partition in _partitions(settings)]
+    transform = Transform.of(loaded.wavelets)
+    learner = tasks.Learner(clips, transform, study.trunk, settings, parts)
+    sets = []
+    for names in study.targets:
+        missing = [f"no clip has {name}" for name in names if name not in known]
+        together = [known[name] for name in names if name in known]
+        if reason := missing[0] if missing else learner.lacking(together):
+            print(f"study.targets: [{', '.join(names)}] is left out: {reason}.")
+        else:
+            sets.append(together)
+    plane = [known[name] for name in tasks.AXES if name in known]
+    has_plane = len(plane) == len(tasks.AXES) and not (sets and learner.lacking(plane))
+    makers: dict[str, Callable[[], pd.DataFrame]] = {
+        "tasks": lambda: tasks.tasks(learner, sets, evaluate)
+    }
+    if sets and has_plane and targets.QUADRANT in known:
+        quadrant = known[targets.QUADRANT]
+        if reason := learner.lacking([quadrant]):
+            print(f"quadrants.csv is empty: {reason}.")
+        else:
+            makers["quadrants"] = lambda: tasks.quadrants(learner, quadrant, plane, zone, evaluate)
+    if any(set(plane) <= set(one) for one in sets) and has_plane:
+        if not learner.is_tested(plane):
+            print(f"sampling.csv is empty: no test clip has {' and '.join(tasks.AXES)}.")
+        else:
+            makers["sampling"] = lambda: tasks.sampling(learner, plane, evaluate)
+    follows_from = [
+        *(kept.code("tasks"), sha256(dataset.labels), sha256(dataset.landmarks / "index.csv")),
+        *(asdict(evaluate), asdict(loaded.wavelets), loaded.labels.ambiguous, zone, study.trunk),
+        *(training.used_by(study.trunk, settings) | {"targets": []}, settings.inputs),
+        [[asdict(target) for target in one] for one in sets],
+    ]
+    made = {
+        name: kept.table(
+            name,
+            kept.key(follows_from, name in makers),
+            makers.get(name, partial(pd.DataFrame, columns=list(columns))),
+        )
+        for name, columns in tasks.COLUMNS.items()
+    }
+    plots.tasks(made["tasks"], dataset.title, _PLOTS / "tasks.png")
+    return tasks.summary(made)
+
+
+def _partitions(settings: Train) -> list[str | int]:
+    """Those that are studied: the folds, or the split where there are none."""
+    folds: list[str | int] = [name for name in settings.partitions if name != "split"]
+    return folds or ["split"]
 
 
 def _reconstruction(loaded: Params, trajectories: Trajectories) -> dict[str, Any]:

@@ -5,18 +5,16 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from facewave.evaluation import measures
-from facewave.labels import schema as labels
+from facewave.evaluation.intervals import mean
 from facewave.params import Params
-from facewave.study import grid
 from facewave.study.clips import Trajectories
 from facewave.study.grid import Run, joined
-from facewave.study.runs import FIGURES, figures, run
-
-COLUMNS = (*grid.COLUMNS, *FIGURES, "val_uar", "uar_by_fold", "val_uar_by_fold", "key")
+from facewave.study.runs import run
+from facewave.study.scores import MEASURES, Score, figures
 
 Row = dict[str, Any]
 
@@ -25,6 +23,7 @@ def ablation(
     runs: Mapping[str, Run],
     known: Mapping[str, Row],
     trajectories: Trajectories,
+    score: Score,
     partitions: Sequence[str | int],
     loaded: Params,
     save: Callable[[pd.DataFrame], None],
@@ -35,13 +34,15 @@ def ablation(
         runs: key -> run, those of one transform and K in succession.
         known: key -> row of the runs that were made before.
         trajectories: of the dataset.
+        score: what answers are counted by.
         partitions: each run is fitted on every one.
         loaded: params.yaml.
         save: called with the table so far after each run, so that a killed study resumes, and at
             the end.
 
     Returns:
-        ``COLUMNS``, one row per run.
+        One row per run: ``grid.COLUMNS``, ``scores.columns_of``, and of the measure that counts,
+        such as uar, val_uar, uar_by_fold and val_uar_by_fold; key.
     """
     rows = {key: known[key] for key in runs if key in known}
     names = sorted({name for one in runs.values() for name in one.inputs})
@@ -49,17 +50,23 @@ def ablation(
     with tqdm(total=len(runs), initial=len(runs) - len(missing), desc="study", unit="run") as bar:
         for transform, keys in groupby(missing, lambda key: runs[key].transform):
             clips = trajectories.clips(transform, names)
-            parts = [labels.parts(clips.table, partition) for partition in partitions]
+            parts = [clips.parts(partition) for partition in partitions]
             for key in keys:
-                chosen, classes = runs[key], trajectories.dataset.classes
+                chosen, name = runs[key], score.measure
                 settings = replace(loaded.train, inputs=list(chosen.inputs))
-                outcome = run(clips, chosen.transform, classes, chosen.model, settings, parts)
+                targets = trajectories.dataset.targets
+                outcome = run(clips, chosen.transform, targets, chosen.model, settings, parts)
+                tested = score.tested(outcome.tested)
+                val = [
+                    float(score.tested(rows).figures([name])[name]) for rows in outcome.validated
+                ]
+                of_folds = [*tested.by_fold(name), *([np.nan] * len(parts))][: len(parts)]
                 rows[key] = {
                     **chosen.named,
-                    **figures(outcome.answers, loaded.evaluate),
-                    "val_uar": round(100 * outcome.val_uar, 2),
-                    "uar_by_fold": joined(measures.uar(measures.confusion(outcome.answers))),
-                    "val_uar_by_fold": joined(outcome.val_uars),
+                    **figures(score, tested, loaded.evaluate),
+                    f"val_{name}": MEASURES[name].written(float(mean(np.array(val)))),
+                    f"{name}_by_fold": joined(name, of_folds),
+                    f"val_{name}_by_fold": joined(name, val),
                     "key": key,
                 }
                 save(pd.DataFrame([rows[key] for key in runs if key in rows]))

@@ -1,4 +1,4 @@
-"""A dataset's labelled clips with recomputed features: other transforms, fewer frames."""
+"""A dataset's clips with recomputed features: other transforms, fewer frames."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -65,7 +65,7 @@ class Trajectories:
     def clips(
         self, transform: Transform, names: Sequence[Block], change: Change = unchanged
     ) -> Clips:
-        """The clips with one trustworthy label, and their features as stage wavelet makes them.
+        """The clips that can be learnt from, and their features as stage wavelet makes them.
 
         ``change`` is applied to every trajectory first. A table of features stays as it is.
         """
@@ -107,11 +107,12 @@ class Trajectories:
             self.table(),
             *(blocks, root, fps, dataset.landmarks, index, wavelets),
             people=people,
+            folds=labels.folds_of(self.dataset.read_labels()),
         )
 
     def table(self) -> pd.DataFrame:
         """The labels of these clips, with what ``wavelets.schema.join`` adds."""
-        return labels.single_label(self._joined()).reset_index(drop=True)
+        return self.dataset.learnable(self._joined()).reset_index(drop=True)
 
     def _joined(self) -> pd.DataFrame:
         known = self.index[["video_idx", "usable", "face_share"]]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from facewave.errors import UserError
 from facewave.params import Block, ClassifierKind, Study, Train, TransformName, Wavelets
+from facewave.study.scores import MEASURES, UAR
 from facewave.wavelets.transform import Transform
 
 COLUMNS = ("transform", "k", "inputs", "model")
@@ -64,70 +65,83 @@ def of_features(study: Study, train: Train, wavelets: Wavelets) -> Iterator[Run]
 
 
 def summary(table: pd.DataFrame, leaking: pd.DataFrame) -> dict[str, Any]:
-    """The main figures of the runs, and of leakage if it was measured; in percent.
+    """The main figures of the runs, and of leakage if it was measured, as tables have them.
 
-    ``best_on_test`` is called that because choosing by it would be choosing on the test parts.
-    ``chosen_by_each_fold`` is what choosing may claim: none of it has seen its test clips.
+    ``measure`` is what counts, such as uar. ``best_on_test`` is called that because choosing by it
+    would be choosing on the test parts. ``chosen_by_each_fold`` is what choosing may claim: none of
+    it has seen its test clips.
     """
-    rows, uar = chosen_by_fold(table)
+    rows, figure = chosen_by_fold(table)
+    name = measure_of(table)
     return {
         "runs": len(table),
-        "chosen_by_validation": _figures(chosen(table)),
+        "measure": name,
+        "chosen_by_validation": _figures(chosen(table), name),
         "chosen_by_each_fold": {
-            "uar": round(uar, 2),
+            name: round(figure, MEASURES[name].decimals),
             "runs": [" ".join(str(row[name]) for name in COLUMNS) for row in rows],
         },
-        "best_on_test": _figures(table.loc[table["uar"].idxmax()]),
+        "best_on_test": _figures(table.loc[table[name].idxmax()], name),
     } | ({"leakage": _by_protocol(leaking)} if len(leaking) else {})
 
 
+def measure_of(table: pd.DataFrame) -> str:
+    """What a table's models are counted by."""
+    return str(table["measure"].iloc[0]) if len(table) else UAR
+
+
 def chosen(table: pd.DataFrame) -> pd.Series:
-    """The run that validation chooses: the first of those with the highest mean validation UAR.
+    """The run that validation chooses: the first of those with the best mean over its parts.
 
     Raises:
         UserError: no validation part has a usable clip.
     """
-    if table["val_uar"].isna().all():
+    validated = table[f"val_{measure_of(table)}"]
+    if validated.isna().all():
         raise UserError(
             "no partition has a usable validation clip, so nothing can choose between the runs. "
             "metrics/clean and metrics/extract say why clips were excluded."
         )
-    return table.loc[table["val_uar"].idxmax()]
+    return table.loc[validated.idxmax()]
 
 
 def chosen_by_fold(table: pd.DataFrame) -> tuple[list[pd.Series], float]:
-    """The run that each fold's own validation part chooses, and their mean test UAR.
+    """The run that each fold's own validation part chooses, and their mean figure in testing.
 
     Where the folds are ours, a clip validates in one fold and is tested in another; so the choice
     by the mean over validation parts has seen all test clips, and a fold's own has not.
     """
+    name = measure_of(table)
     val, test = (  # (runs, folds)
-        np.array([str(cell).split() for cell in table[name]], np.float64)
-        for name in ("val_uar_by_fold", "uar_by_fold")
+        np.array([str(cell).split() for cell in table[column]], np.float64)
+        for column in (f"val_{name}_by_fold", f"{name}_by_fold")
     )
-    best = np.nanargmax(np.where(np.isnan(val).all(axis=0), 0, val), axis=0)
+    best = np.where(np.isnan(val), -np.inf, val).argmax(axis=0)
     rows = [table.iloc[int(row)] for row in best]
     return rows, float(np.nanmean(test[best, np.arange(len(best))]))
 
 
-def joined(by_fold: Iterable[float]) -> str:
-    """A figure for each fold, in percent, as one cell of a table."""
-    return " ".join(f"{100 * figure:.2f}" for figure in by_fold)
+def joined(name: str, by_fold: Iterable[float]) -> str:
+    """A measure in each fold, as one cell of a table."""
+    measure = MEASURES[name]
+    return " ".join(f"{measure.written(float(value)):.{measure.decimals}f}" for value in by_fold)
 
 
-def _figures(row: pd.Series) -> dict[str, Any]:
-    names = [*COLUMNS, "val_uar", "uar", "uar_low", "uar_high", "chance", "n"]
+def _figures(row: pd.Series, measure: str) -> dict[str, Any]:
+    names = [*COLUMNS, f"val_{measure}", measure, f"{measure}_low", f"{measure}_high"]
+    names += ["chance", "n"]
     return {name: getattr(row[name], "item", lambda v=row[name]: v)() for name in names}
 
 
 def _by_protocol(leaking: pd.DataFrame) -> dict[str, Any]:
-    """Each role's UAR on folds that share no subjects and on random ones, and the difference."""
-    uar = leaking.pivot(index="role", columns="protocol", values="uar")
+    """Each role on folds that share no subjects and on random ones, and the difference."""
+    name = measure_of(leaking)
+    by_protocol = leaking.pivot(index="role", columns="protocol", values=name)
     return {
         str(role): {
             "disjoint": float(row["disjoint"]),
             "random": float(row["random"]),
-            "difference": round(float(row["random"] - row["disjoint"]), 2),
+            "difference": round(float(row["random"] - row["disjoint"]), 4),
         }
-        for role, row in uar.iterrows()
+        for role, row in by_protocol.iterrows()
     }

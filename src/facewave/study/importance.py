@@ -1,4 +1,4 @@
-"""What a trained model relies on: how far its UAR falls when inputs are permuted. Pure.
+"""What a trained model relies on: how far its figure falls when inputs are permuted. Pure.
 
 Permutation importance (Breiman 2001, Machine Learning 45) of groups of inputs, that is their model
 reliance (Fisher, Rudin and Dominici 2019, JMLR 20): within each fold the group's numbers are taken
@@ -7,16 +7,19 @@ model uses, not what tells emotions apart: if two groups carry the same informat
 use either or both, and each alone may look unimportant. A model that normalises by each person's
 own clips has them permuted after that, among clips that are each normalised by its own person.
 
-Importance is the fall of UAR, as a share (0.05: 5 points), mean over folds and repeats; about 0, or
-slightly below by chance, where nothing is lost. Test clips without a usable face are left out.
+Importance is the fall of what the study counts by (scores.py): of UAR as a share (0.05: 5 points),
+of mean CCC or of mean F1; mean over folds and repeats; about 0, or slightly below by chance, where
+nothing is lost. Test clips without a usable face are left out.
 
 Legend of names: n test clips, N numbers per channel ("steps"), D channels of all inputs side by
-side, F folds, C classes, P points, G groups of inputs, R repeats, B bootstrap resamples.
+side, F folds, M classes, numbers or units, P points, G groups of inputs, R repeats, B bootstrap
+resamples.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,11 +27,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.fft import dct, idct
 
-from facewave.evaluation.intervals import Codes, Floats, divide, draws, groups, interval, mean
+from facewave.evaluation.intervals import Codes, Floats, draws, groups, interval, mean
 from facewave.functionals import matches
-from facewave.labels import schema as labels
 from facewave.params import Block, Evaluate, TransformName
 from facewave.study.face_map import mean_face, region_of_blendshape, region_of_points
+from facewave.study.scores import MEASURES, Score, summed
+from facewave.targets import Target, split, truth
 from facewave.training.classifier import TrainedClassifier
 from facewave.training.schema import Trained
 from facewave.wavelets.schema import BLOCKS, POINTS
@@ -39,7 +43,7 @@ Mask = NDArray[np.bool_]  # (N, D), which inputs belong to a group
 # Transforms whose N numbers are in temporal order. Those of the others are not: neither parts of
 # the clip nor rates of change can be read off them.
 IN_TIME: frozenset[TransformName] = frozenset({"approximation", "uniform", "block", "mean"})
-COLUMNS = ("kind", "name", "importance", "spread", "low", "high")
+COLUMNS = ("kind", "name", "measure", "importance", "spread", "low", "high")
 _REPEATS = 10
 _MOST = 256  # groups of columns: each costs as many answers as there are repeats
 
@@ -49,20 +53,20 @@ class Fold:
     """A fold's model and its test clips with a usable face.
 
     Attributes:
-        probabilities: (n, N, D) -> (n, C).
+        numbers: (n, N, D) -> (n, M), the model's probabilities or values.
         inputs_nND: finite.
-        actual_n: class codes.
+        truth_nM: NaN where it is not known; of words 1 in the word's column.
         group_n: the clips' subjects or sources, coded alike in all folds.
     """
 
-    probabilities: Callable[[Inputs], NDArray[Any]]
+    numbers: Callable[[Inputs], NDArray[Any]]
     inputs_nND: Inputs
-    actual_n: Codes
+    truth_nM: Floats
     group_n: Codes
 
 
 def of_models(
-    models: Mapping[str | int, Trained], dataset: Dataset, evaluate: Evaluate
+    models: Mapping[str | int, Trained], dataset: Dataset, score: Score, evaluate: Evaluate
 ) -> pd.DataFrame:
     """As ``importances``, of a dataset's models by partition over their test clips, rounded.
 
@@ -70,31 +74,34 @@ def of_models(
     """
     features = dataset.read_features()
     clips = dataset.clips(features=features)
+    truth_nM = np.concatenate([truth(target, clips.table) for target in score.targets], axis=1)
+    known_n = ~np.isnan(truth_nM).all(axis=1)
+    clips, truth_nM = clips.select(known_n), truth_nM[known_n]
     group_n = groups(clips.table)
     usable_n = clips.table["usable"].to_numpy(bool)
     folds = []
     classifiers = {name: m for name, m in models.items() if isinstance(m, TrainedClassifier)}
     for partition, model in classifiers.items():
-        chosen_n = (labels.parts(clips.table, partition) == "test").to_numpy() & usable_n
-        test = clips.select(chosen_n)
-        codes_n = test.table["label"].to_numpy(np.int64)
-        inputs_nND = model.taken(test)
-        folds.append(Fold(model.probabilities, inputs_nND, codes_n, group_n[chosen_n]))
-    if not any(len(fold.actual_n) for fold in folds):
+        chosen_n = (clips.parts(partition) == "test").to_numpy() & usable_n
+        inputs_nND = model.taken(clips.select(chosen_n))
+        numbers = partial(_numbers, model, score.targets)
+        folds.append(Fold(numbers, inputs_nND, truth_nM[chosen_n], group_n[chosen_n]))
+    if not any(len(fold.truth_nM) for fold in folds):
         return pd.DataFrame(columns=list(COLUMNS))
     drawn: dict[str, int] = {"resamples": evaluate.resamples, "seed": evaluate.seed}
     if dataset.entry.features:
         kinds = columns_by_kind(features.config["functionals"], dataset.entry.features.columns)
         tables = [
-            importance(folds, masks, repeats=_REPEATS, **drawn).assign(kind=kind)
+            importance(folds, score, masks, repeats=_REPEATS, **drawn).assign(kind=kind)
             for kind, masks in kinds.items()
         ]
-        return pd.concat(tables, ignore_index=True)[list(COLUMNS)].round(5)
+        return _rounded(pd.concat(tables, ignore_index=True)[list(COLUMNS)])
     region_P = np.array([], str)  # tracks of other tools may have no mesh
     if "pose_free" in features.blocks:
         region_P = region_of_points(mean_face(features, clips.table.loc[usable_n, "at"].to_numpy()))
-    return importances(
+    table = importances(
         folds,
+        score,
         next(iter(classifiers.values())).inputs,
         features.config["blendshapes"],
         region_P[POINTS] if features.config["sides"] == "merged" and len(region_P) else region_P,
@@ -106,11 +113,25 @@ def of_models(
         },
         repeats=_REPEATS,
         **drawn,
-    ).round(5)
+    )
+    return _rounded(table)
+
+
+def _rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """With five digits, where sums that differ in their last ones alone are the same."""
+    return table.round(9).round(5)
+
+
+def _numbers(model: TrainedClassifier, targets: Sequence[Target], inputs_nND: Inputs) -> Any:
+    """What a model answers to some of its targets, (n, M)."""
+    of_targets = split(model.targets, model.answers(inputs_nND).astype(float))
+    chosen = [of_targets[model.targets.index(target)] for target in targets]
+    return np.concatenate(chosen, axis=1)
 
 
 def importances(
     folds: Sequence[Fold],
+    score: Score,
     inputs: Sequence[Block],
     blendshapes: Sequence[str],
     region_P: NDArray[np.str_],
@@ -125,6 +146,7 @@ def importances(
 
     Args:
         folds: one per partition.
+        score: what answers are counted by.
         inputs: the blocks that make up the D channels, in their order.
         blendshapes: the names of that block's channels.
         region_P: the region of each point of the blocks (``face_map.region_of_points``).
@@ -141,63 +163,84 @@ def importances(
     settings = {"repeats": repeats, "resamples": resamples, "seed": seed}
     n_steps = folds[0].inputs_nND.shape[1]
     kinds = groups_by_kind(inputs, blendshapes, region_P, n_steps, transform, seen)
-    tables = [importance(folds, masks, **settings).assign(kind=k) for k, masks in kinds.items()]
+    tables = [
+        importance(folds, score, masks, **settings).assign(kind=kind)
+        for kind, masks in kinds.items()
+    ]
     if transform in IN_TIME:
         waves = [in_frequencies(fold) for fold in folds]
         bands = scales(n_steps, folds[0].inputs_nND.shape[2])
-        tables.append(importance(waves, bands, **settings).assign(kind="scale"))
+        tables.append(importance(waves, score, bands, **settings).assign(kind="scale"))
     return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
 
 
 def importance(
     folds: Sequence[Fold],
+    score: Score,
     masks: Mapping[str, Mask],
     *,
     repeats: int,
     resamples: int,
     seed: int,
 ) -> pd.DataFrame:
-    """How far UAR falls when each of the groups, name -> which inputs, is permuted.
+    """How far the figure falls when each of the groups, name -> which inputs, is permuted.
 
     All groups get the same permutations, so that adding a group changes no other figure. Folds
     without a clip are ignored.
 
     Returns:
-        One row per group: name, importance (mean fall of UAR over folds and repeats), spread
-        (standard deviation over the repeats), low and high: the 95 % interval over the test clips
-        (intervals.py), each clip with its mean over the repeats. The interval is about other test
+        One row per group: name, measure (what falls), importance (mean fall over folds and
+        repeats), spread (standard deviation over the repeats), low and high: the 95 % interval over
+        the test clips (intervals.py) of the mean over the repeats. The interval is about other test
         clips, not about training again.
 
     Raises:
         ValueError: no fold has a clip.
     """
-    folds = [fold for fold in folds if len(fold.actual_n)]
+    folds = [fold for fold in folds if len(fold.truth_nM)]
     if not folds:
         raise ValueError("there is no test clip with a usable face")
     rng = np.random.default_rng(seed)
-    before_n = np.concatenate([_right(fold, fold.inputs_nND) for fold in folds])
-    lost_GRn = before_n - np.concatenate(
-        [_permuted(fold, masks, repeats, rng) for fold in folds], axis=2
-    )
-    one_nFC = _one_hot(folds)
-    falls_GR = _uar(lost_GRn, np.ones(len(one_nFC)), one_nFC)
-    lost_Gn = lost_GRn.mean(axis=1)
-    drawn_BG = np.concatenate(
-        [
-            np.stack([_uar(lost_n, weights, one_nFC) for lost_n in lost_Gn], axis=-1)
-            for weights in draws(np.concatenate([f.group_n for f in folds]), resamples, seed)
-        ]
-    )
-    low_G, high_G = interval(drawn_BG)
+    before = [score.decided(fold.numbers(fold.inputs_nND)) for fold in folds]
+    after = [_permuted(fold, score, masks, repeats, rng) for fold in folds]
+    group_n = np.concatenate([fold.group_n for fold in folds])
+    weighed = [np.ones((1, len(group_n))), *draws(group_n, resamples, seed)]
+    falls = [_falls(folds, score, before, after, weights) for weights in weighed]
+    falls_GR = falls[0][0]
+    low_G, high_G = interval(mean(np.concatenate(falls[1:])))
     return pd.DataFrame(
         {
             "name": list(masks),
+            "measure": score.measure,
             "importance": falls_GR.mean(axis=1),
             "spread": falls_GR.std(axis=1),
             "low": low_G,
             "high": high_G,
         }
     )
+
+
+def _falls(
+    folds: Sequence[Fold],
+    score: Score,
+    before: Sequence[NDArray[Any]],
+    after: Sequence[NDArray[Any]],
+    weights: Floats,
+) -> Floats:
+    """The falls of the figure with weights (B, n), (B, G, R)."""
+    ends = np.cumsum([len(fold.truth_nM) for fold in folds])[:-1]
+    measure, by_fold = MEASURES[score.measure], []
+    for fold, said_nM, permuted, inside in zip(
+        folds, before, after, np.split(weights, ends, axis=1), strict=True
+    ):
+        intact_BM = measure.of_sums(summed(measure.terms(fold.truth_nM, said_nM), inside))
+        falls = [
+            mean(intact_BM)[:, None]
+            - mean(measure.of_sums(summed(measure.terms(fold.truth_nM, said_nRM), inside)))
+            for said_nRM in permuted
+        ]
+        by_fold.append(np.stack(falls, axis=1))
+    return mean(np.stack(by_fold, axis=-1))
 
 
 def groups_by_kind(
@@ -282,50 +325,26 @@ def in_frequencies(fold: Fold) -> Fold:
     What is permuted there is a rate of change; the model sees the inverse.
     """
 
-    def probabilities(waves_nND: Inputs) -> NDArray[Any]:
-        return fold.probabilities(idct(waves_nND, axis=1, norm="ortho").astype(np.float32))
+    def numbers(waves_nND: Inputs) -> NDArray[Any]:
+        return fold.numbers(idct(waves_nND, axis=1, norm="ortho").astype(np.float32))
 
     # In float64, so that there and back changes no input.
     waves = dct(fold.inputs_nND.astype(np.float64), axis=1, norm="ortho")
-    return replace(fold, probabilities=probabilities, inputs_nND=waves)
-
-
-def _right(fold: Fold, inputs_nND: Inputs) -> NDArray[np.int8]:
-    """Which of a fold's answers are right (1), (n,)."""
-    return (fold.probabilities(inputs_nND).argmax(axis=1) == fold.actual_n).astype(np.int8)
+    return replace(fold, numbers=numbers, inputs_nND=waves)
 
 
 def _permuted(
-    fold: Fold, masks: Mapping[str, Mask], repeats: int, rng: np.random.Generator
-) -> NDArray[np.int8]:
-    """Which answers are right (1) when a group is permuted, (G, R, n)."""
-    orders = [rng.permutation(len(fold.actual_n)) for _ in range(repeats)]
-    right_GRn = np.empty((len(masks), repeats, len(fold.actual_n)), np.int8)
+    fold: Fold, score: Score, masks: Mapping[str, Mask], repeats: int, rng: np.random.Generator
+) -> NDArray[Any]:
+    """What is said when a group is permuted, (G, n, R, M)."""
+    orders = [rng.permutation(len(fold.truth_nM)) for _ in range(repeats)]
+    said = []
     permuted = fold.inputs_nND.copy()
-    for right_Rn, mask in zip(right_GRn, masks.values(), strict=True):
+    for mask in masks.values():
         original = fold.inputs_nND[:, mask]
-        for repeat, order in enumerate(orders):
+        for order in orders:
             permuted[:, mask] = original[order]
-            right_Rn[repeat] = _right(fold, permuted)
+            said.append(score.decided(fold.numbers(permuted)))
         permuted[:, mask] = original
-    return right_GRn
-
-
-def _one_hot(folds: Sequence[Fold]) -> Floats:
-    """Each clip's fold and class, (n, F, C)."""
-    codes_n = np.concatenate([fold.actual_n for fold in folds])
-    fold_n = np.repeat(np.arange(len(folds)), [len(fold.actual_n) for fold in folds])
-    one_nFC = np.zeros((len(codes_n), len(folds), codes_n.max() + 1))
-    one_nFC[np.arange(len(one_nFC)), fold_n, codes_n] = 1
-    return one_nFC
-
-
-def _uar(values: Floats, weights: Floats, one_nFC: Floats) -> Floats:
-    """UAR with any values in place of right answers, (..., n), weighted, (..., n) -> (...).
-
-    It is linear in them, so that of what was lost it is the fall of UAR.
-    """
-    one_nK = one_nFC.reshape(len(one_nFC), -1)
-    sums, counts = ((each @ one_nK) for each in (values * weights, weights))
-    recalls = divide(sums, np.broadcast_to(counts, sums.shape))
-    return mean(mean(recalls.reshape(*sums.shape[:-1], *one_nFC.shape[1:])))
+    said_GRnM = np.stack(said).reshape(len(masks), repeats, *fold.truth_nM.shape)
+    return said_GRnM.transpose(0, 2, 1, 3)

@@ -15,10 +15,12 @@ from typing import Any
 import pandas as pd
 
 from facewave.files import read_csv, sha256, write_csv, write_json
+from facewave.study.scores import MEASURES
 
 OUT = Path("metrics/study")
 RUNS, KEYS = OUT / "runs.csv", OUT / "keys.json"
 _SOURCE = Path(__file__).parents[1]
+_TEXTS = [f"{part}{name}_by_fold" for name in MEASURES for part in ("", "val_")]  # "50.00" stays so
 # Not hashed, since no figure follows from them: settings, texts, files, what models share.
 _UNHASHED = ("params", "errors", "files", "training/schema", "prediction/schema")
 
@@ -65,7 +67,7 @@ def runs() -> dict[str, dict[str, Any]]:
     """
     types = dict.fromkeys(("k", "n", "groups", "folds"), "Int64")  # integers, whatever is missing
     try:
-        rows = read_csv(RUNS, ("uar_by_fold", "val_uar_by_fold", "key"), types)  # "50.00" stays so
+        rows = read_csv(RUNS, (*_TEXTS, "key"), types)
     except (FileNotFoundError, TypeError, ValueError):  # pandas' own errors are ValueErrors
         return {}
     return {row["key"]: row for row in rows.to_dict("records")} if "key" in rows else {}

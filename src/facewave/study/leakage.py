@@ -4,22 +4,21 @@ import warnings
 from collections.abc import Iterator, Mapping
 from itertools import product
 
-import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
 from facewave.labels import schema as labels
 from facewave.params import ClassifierKind, Params
 from facewave.study.clips import Trajectories
-from facewave.study.runs import FIGURES, figures, run
+from facewave.study.runs import run
+from facewave.study.scores import UAR, Score, columns_of, figures
+from facewave.targets import actual
 from facewave.training.schema import settings_of
 from facewave.wavelets.transform import Transform
 
-COLUMNS = ("protocol", "role", "model", *FIGURES)
-
 
 def leakage(
-    trajectories: Trajectories, kinds: Mapping[str, ClassifierKind], loaded: Params
+    trajectories: Trajectories, kinds: Mapping[str, ClassifierKind], score: Score, loaded: Params
 ) -> pd.DataFrame:
     """The configured models on the dataset's folds and on as many random ones.
 
@@ -28,39 +27,48 @@ def leakage(
     whatever these clips' folds.
 
     Returns:
-        ``COLUMNS``, a row for each role of ``kinds`` and protocol; none if no two clips share a
-        subject or source, with fewer than three folds, or if every class has fewer clips than
-        there are folds.
+        protocol, role, model and ``scores.columns_of``, a row for each role of ``kinds`` and
+        protocol; none if no two clips share a subject or source, with fewer than three folds, or if
+        every class has fewer clips than there are folds.
     """
     rows = []
     labelled = trajectories.table()
     in_fold = labelled["fold"].notna().to_numpy()
     table = labelled[in_fold].reset_index(drop=True)
     n_folds = table["fold"].nunique()
-    drawable = len(table) and table["label"].value_counts().max() >= n_folds
+    strata = _strata(score, table)
+    drawable = len(table) and strata.value_counts().max() >= n_folds
     if drawable and labels.groups(table).duplicated().any() and n_folds > 2:
         transform = Transform.of(loaded.wavelets)
         clips = trajectories.clips(transform, loaded.train.inputs).select(in_fold)
-        random = random_folds(table, n_folds, loaded.labels.seed)
+        random = random_folds(strata, n_folds, loaded.labels.seed)
         folds = {"disjoint": table["fold"], "random": random}
         for protocol, (role, kind) in product(folds, kinds.items()):
             parts = list(partitions(folds[protocol]))
-            classes = trajectories.dataset.classes
+            targets = trajectories.dataset.targets
             settings = settings_of(role, loaded.train)
-            outcome = run(clips, transform, classes, kind, settings, parts)
+            outcome = run(clips, transform, targets, kind, settings, parts)
             row = {"protocol": protocol, "role": role, "model": kind}
-            rows.append(row | figures(outcome.answers, loaded.evaluate))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+            rows.append(row | figures(score, score.tested(outcome.tested), loaded.evaluate))
+    return pd.DataFrame(rows, columns=["protocol", "role", "model", *columns_of(score.measures)])
 
 
-def random_folds(table: pd.DataFrame, n_folds: int, seed: int) -> pd.Series:
+def _strata(score: Score, table: pd.DataFrame) -> pd.Series:
+    """The word of each clip; where words do not count, nothing."""
+    if score.measure != UAR:
+        return pd.Series("", table.index)
+    (target,) = score.targets
+    return actual(target, table).iloc[:, 0]
+
+
+def random_folds(strata: pd.Series, n_folds: int, seed: int) -> pd.Series:
     """Stratified folds, drawn without regard to subjects."""
-    fold = pd.Series(0, table.index)
+    fold = pd.Series(0, strata.index)
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # A class with fewer clips than folds is missing from some; that is accepted.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        for number, (_, test) in enumerate(folds.split(table, table["label"].to_numpy(np.int64))):
+        for number, (_, test) in enumerate(folds.split(strata, strata.to_numpy())):
             fold.iloc[test] = number
     return fold
 

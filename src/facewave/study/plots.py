@@ -13,6 +13,9 @@ from matplotlib.figure import Figure
 
 from facewave import figures
 from facewave.figures import CHANCE
+from facewave.study.grid import measure_of
+from facewave.study.scores import CCC, MEASURES
+from facewave.targets import UNITS
 
 # What the figure of reconstruction shows, the first three that there are, and how.
 _TITLES = {"blendshapes": "blendshapes", "landmarks": "landmarks", "pose_free": "pose-free points"}
@@ -25,7 +28,7 @@ _LEFT_OUT = ("mean", "approximation sym4", "pyramid db2", "largest db2")
 
 
 def ablation(table: pd.DataFrame, title: str, path: Path) -> None:
-    """UAR of every run with its interval: a panel per inputs and model, a row per transform.
+    """The figure of every run with its interval: a panel per inputs and model, a row per transform.
 
     Of a table of features, which nothing transforms, there is a row per model.
 
@@ -36,6 +39,7 @@ def ablation(table: pd.DataFrame, title: str, path: Path) -> None:
     """
     if (table["transform"] == "none").all():
         table = table.assign(transform=table["model"], model="classifiers")
+    measure = measure_of(table)
     panels = list(table.groupby(["inputs", "model"], sort=False))
     transforms = table["transform"].unique()
     ks = table["k"].unique()
@@ -44,7 +48,7 @@ def ablation(table: pd.DataFrame, title: str, path: Path) -> None:
     first = table.iloc[0]
     folds = f" over {first['folds']} folds" if first["folds"] > 1 else ""
     subtitle = f"{len(table)} runs{folds}, n = {first['n']} test clips; 95 % intervals"
-    subtitle += f"; dotted: chance, {first['chance']:.1f} %"
+    subtitle += _chance(measure, first["chance"])
     height = rows * (0.9 + 0.17 * len(transforms) * (len(ks) + 1)) + 1
     with _figure(3.2 * columns + 2.2, height, f"{title}\n{subtitle}", path) as figure:
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
@@ -54,53 +58,55 @@ def ablation(table: pd.DataFrame, title: str, path: Path) -> None:
             for number, k in enumerate(ks):
                 some = runs[runs["k"] == k].set_index("transform").reindex(transforms)
                 at = np.arange(len(transforms)) + (number - (len(ks) - 1) / 2) * 0.7 / len(ks)
-                _points(axes, some, at, f"C{number}", f"K = {k}")
+                _points(axes, some, measure, at, f"C{number}", f"K = {k}")
             axes.axvline(first["chance"], **CHANCE)
             axes.set_yticks(range(len(transforms)), transforms)
             axes.grid(axis="x", alpha=0.3)
-            axes.set_xlim(0, 100)
+            axes.set_xlim(_limits(measure))
             axes.set_title(f"{model} on {inputs}", fontsize=9)
         grid[0, 0].invert_yaxis()
         for axes in grid[-1]:
-            axes.set_xlabel("UAR (%)")
+            axes.set_xlabel(MEASURES[measure].title)
         handles, names = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=len(ks), frameon=False)
 
 
 def leakage(table: pd.DataFrame, title: str, path: Path) -> None:
-    """UAR of each model on random folds and on folds that share no subject."""
+    """The figure of each model on random folds and on folds that share no subject."""
     table = table[table["model"] != "majority"]  # it cannot know anybody
     if table.empty:
         return
     height = 0.6 + 0.6 * table["role"].nunique() + 0.8
+    measure = measure_of(table)
     chance = table["chance"].mean()  # of both kinds of folds
     subtitle = f"what it brings to have seen the person, n = {table['n'].max()}"
-    subtitle += f"; dotted: chance, {chance:.1f} %"
+    subtitle += _chance(measure, chance)
     with _figure(6, height, f"{title}\n{subtitle}", path) as figure:
         axes = figure.add_subplot()
         roles = table["role"].unique()
         for number, (protocol, rows) in enumerate(table.groupby("protocol", sort=False)):
             at = np.arange(len(roles)) + (number - 0.5) * 0.3
             name = "no subject on two sides" if protocol == "disjoint" else "random folds"
-            _points(axes, rows.set_index("role").reindex(roles), at, f"C{number}", name)
+            of_roles = rows.set_index("role").reindex(roles)
+            _points(axes, of_roles, measure, at, f"C{number}", name)
         kinds = table.drop_duplicates("role").set_index("role")["model"]
         axes.axvline(chance, **CHANCE)
         axes.set_yticks(range(len(roles)), [_named(role, kinds[role]) for role in roles])
         axes.invert_yaxis()
         axes.grid(axis="x", alpha=0.3)
-        axes.set(xlabel="UAR (%)", xlim=(0, 100))
+        axes.set(xlabel=MEASURES[measure].title, xlim=_limits(measure))
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def removed(table: pd.DataFrame, title: str, path: Path) -> None:
-    """UAR of each trained model on test clips with frames removed."""
+    """The figure of each trained model on test clips with frames removed."""
     table = table[table["model"] != "majority"]  # it uses no frames
     if table.empty:
         return
-    conditions = table["condition"].unique()
+    conditions, measure = table["condition"].unique(), measure_of(table)
     chance = table["chance"].iloc[0]
     subtitle = f"test clips with fewer frames, n = {table['n'].max()}; 95 % intervals"
-    subtitle += f"; dotted: chance, {chance:.1f} %"
+    subtitle += _chance(measure, chance)
     with _figure(7, 3.4, f"{title}\n{subtitle}", path) as figure:
         axes = figure.add_subplot()
         roles = list(table.groupby("role", sort=False))
@@ -108,12 +114,13 @@ def removed(table: pd.DataFrame, title: str, path: Path) -> None:
             at = np.arange(len(conditions)) + (number - (len(roles) - 1) / 2) * 0.15
             values = rows.set_index("condition").reindex(conditions)
             look: Any = {"color": f"C{number}", "label": _named(str(role), rows["model"].iloc[0])}
-            axes.errorbar(at, values["uar"], _around(values), fmt="o", ms=4, lw=1, **look)
+            around = _around(values, measure)
+            axes.errorbar(at, values[measure], around, fmt="o", ms=4, lw=1, **look)
         axes.set_xticks(
             range(len(conditions)), ["\n".join(name.rsplit(" ", 1)) for name in conditions]
         )
         axes.axhline(chance, **CHANCE)
-        axes.set(ylabel="UAR (%)", ylim=(0, 100))
+        axes.set(ylabel=MEASURES[measure].title, ylim=_limits(measure))
         axes.grid(axis="y", alpha=0.3)
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
@@ -157,6 +164,44 @@ def reconstruction(table: pd.DataFrame, title: str, path: Path) -> None:
         figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
 
 
+def tasks(table: pd.DataFrame, title: str, path: Path) -> None:
+    """Each target's figure in the smallest set that it is learnt in, and in the others.
+
+    Args:
+        table: of ``tasks.tasks``.
+        title: of the figure.
+        path: the PNG.
+    """
+    if table.empty:
+        return
+    firsts = table.drop_duplicates("target").set_index("target")
+    names, model = list(firsts.index), firsts["model"].iloc[0]
+    series = {"in its smallest set": table[table["against"].isna()]}
+    others = table[table["against"].notna()].groupby("together", sort=False)
+    series |= {f"as one of {text}": rows for text, rows in others}
+    subtitle = f"targets that one {model} learns apart and together; 95 % intervals"
+    height = 1.6 + 0.55 * len(names) + 0.2 * len(series)
+    with _figure(7, height, f"{title}\n{subtitle}; dotted: chance", path) as figure:
+        axes = figure.add_subplot()
+        for number, (label, rows) in enumerate(series.items()):
+            shift = (number - (len(series) - 1) / 2) * 0.5 / len(series)
+            at = np.array([names.index(name) for name in rows["target"]]) + shift
+            around = rows["figure"] - rows["low"], rows["high"] - rows["figure"]
+            look: Any = {"color": f"C{number}", "label": label}
+            axes.errorbar(rows["figure"], at, xerr=around, fmt="o", ms=4, lw=1, **look)
+        places = np.arange(len(names))
+        axes.vlines(firsts["chance"], places - 0.4, places + 0.4, **CHANCE)
+        measures = [
+            MEASURES[of].name if name == UNITS else of.upper()
+            for name, of in firsts["measure"].items()
+        ]
+        axes.set_yticks(places, [f"{name}\n{of}" for name, of in zip(names, measures, strict=True)])
+        axes.invert_yaxis()
+        axes.set_xlim(_limits(CCC))
+        axes.grid(axis="x", alpha=0.3)
+        figure.legend(loc="outside lower center", frameon=False)
+
+
 @contextmanager
 def _figure(
     width: float, height: float, title: str, path: Path, fontsize: int = 9
@@ -173,11 +218,27 @@ def _named(role: str, model: str) -> str:
     return role if role == model else f"{role} ({model})"
 
 
-def _points(axes: Axes, rows: pd.DataFrame, at: np.ndarray, color: str, label: str) -> None:
+def _chance(measure: str, chance: float) -> str:
+    """The end of a subtitle."""
+    return (
+        f"; dotted: chance, {f'{chance:.1f} %' if MEASURES[measure].percent else f'{chance:.2f}'}"
+    )
+
+
+def _limits(measure: str) -> tuple[float, float]:
+    """Of an axis; CCC may be below 0, and hardly is by much."""
+    return (0, 100) if MEASURES[measure].percent else (-0.3, 1)
+
+
+def _points(
+    axes: Axes, rows: pd.DataFrame, measure: str, at: np.ndarray, color: str, label: str
+) -> None:
     look: Any = {"color": color, "label": label}
-    axes.errorbar(rows["uar"], at, xerr=_around(rows), fmt="o", ms=4, lw=1, **look)
+    around = _around(rows, measure)
+    axes.errorbar(rows[measure], at, xerr=around, fmt="o", ms=4, lw=1, **look)
 
 
-def _around(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """How far the intervals of UAR extend to both sides."""
-    return rows["uar"] - rows["uar_low"], rows["uar_high"] - rows["uar"]
+def _around(rows: pd.DataFrame, measure: str) -> tuple[pd.Series, pd.Series]:
+    """How far the intervals extend to both sides."""
+    value = rows[measure]
+    return value - rows[f"{measure}_low"], rows[f"{measure}_high"] - value

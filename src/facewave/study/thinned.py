@@ -8,21 +8,19 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from facewave.evaluation import measures
-from facewave.labels import schema as labels
 from facewave.landmarks.schema import Trajectory
 from facewave.params import Evaluate, Study
 from facewave.study.clips import Change, Trajectories, unchanged
-from facewave.study.runs import FIGURES, answer, figures
+from facewave.study.runs import answer
+from facewave.study.scores import Score, columns_of, figures
 from facewave.training.schema import Trained
 from facewave.wavelets.transform import Transform
-
-COLUMNS = ("condition", "role", "model", *FIGURES)
 
 
 def removal(
     trajectories: Trajectories,
     models: Mapping[str, Mapping[str | int, Trained]],
+    score: Score,
     study: Study,
     evaluate: Evaluate,
 ) -> pd.DataFrame:
@@ -34,11 +32,12 @@ def removal(
     Args:
         trajectories: of the dataset.
         models: role -> partition -> model, all with the same inputs.
+        score: what answers are counted by.
         study: which frames are removed.
         evaluate: the bootstrap.
 
     Returns:
-        ``COLUMNS``, one row per condition and role.
+        ``columns``, one row per condition and role.
     """
     rows = []
     model = next(model for by_partition in models.values() for model in by_partition.values())
@@ -47,15 +46,19 @@ def removal(
         clips = trajectories.clips(transform, model.inputs, change)
         for role, by_partition in models.items():
             tables = [
-                answer(trained, clips.select(labels.parts(clips.table, name) == "test"), name)
+                answer(trained, clips.select(clips.parts(name) == "test"), name)
                 for name, trained in by_partition.items()
             ]
             answers = pd.concat(tables, ignore_index=True)
-            tested = measures.from_table(answers, trajectories.dataset.classes)
             kind = next(iter(by_partition.values())).kind
             row = {"condition": condition, "role": role, "model": kind}
-            rows.append(row | figures(tested, evaluate))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+            rows.append(row | figures(score, score.tested(answers), evaluate))
+    return pd.DataFrame(rows, columns=list(columns(score)))
+
+
+def columns(score: Score) -> tuple[str, ...]:
+    """Of the table of ``removal``."""
+    return ("condition", "role", "model", *columns_of(score.measures))
 
 
 def conditions(study: Study) -> dict[str, Change]:

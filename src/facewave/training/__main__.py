@@ -12,10 +12,10 @@ Nothing is learnt from test parts: each clip's part is looked up, and only train
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import joblib
 import numpy as np
@@ -27,13 +27,20 @@ from tqdm import tqdm
 from facewave import models, params, training
 from facewave.errors import UserError, explain
 from facewave.files import locked
-from facewave.labels import schema as labels
 from facewave.models.classifiers.classifier import HARDLY
-from facewave.params import ClassifierKind, LanguageModelKind, Params, Train, UntrainedKind
-from facewave.training import checkpoints, ensemble, knowledge, parts, pretrained, schema
+from facewave.params import (
+    CORRELATED,
+    NETWORKS,
+    ClassifierKind,
+    LanguageModelKind,
+    Params,
+    Train,
+)
+from facewave.targets import CLASSES, PLANE, Target, truth
+from facewave.training import checkpoints, delay, ensemble, knowledge, parts, pretrained, schema
 from facewave.training.checkpoints import Finished
 from facewave.training.classifier import TrainedClassifier
-from facewave.training.fit import NETWORKS, fit, fitted
+from facewave.training.fit import fit, fitted
 from facewave.training.loop import Report
 from facewave.training.schema import Trained
 from facewave.training.untrained import Given
@@ -42,15 +49,27 @@ from facewave.workspace import Clips, Dataset
 
 CURVES = Path("metrics/train")
 _NAMED = 5  # columns
+_ENOUGH = 8  # clips of a batch whose correlation is learnt
 # An ensemble comes last: it is made of the others.
-_UNTRAINED: dict[UntrainedKind, Callable[[Given], Trained]] = {
+_UNTRAINED: dict[str, Callable[[Given], Trained]] = {
     "pretrained": pretrained.learn,
     "knowledge": knowledge.learn,
     "ensemble": ensemble.learn,
+    schema.STUDENTS: ensemble.of_students,
 }
 _CODE = [Path(models.__path__[0]) / "classifiers"] + [
     Path(training.__path__[0]) / f"{name}.py"
-    for name in ("classifier", "fit", "loop", "losses", "parts", "person")
+    for name in (
+        "classifier",
+        "conformal",
+        "delay",
+        "fit",
+        "loop",
+        "losses",
+        "parts",
+        "person",
+        "sampling",
+    )
 ]
 
 
@@ -60,18 +79,11 @@ def main() -> None:
     settings = loaded.train
     dataset = Dataset(settings.dataset, loaded)
     _check_kinds(dataset, settings)
-    if not dataset.classes and not settings.is_regression:
-        raise UserError(
-            f"{dataset.name} has no classes to learn, only valence and arousal or action units. "
-            "Name another dataset in train.dataset, or another track in its entry; a language "
-            "model can learn numbers: train.language.objective."
-        )
     features = dataset.read_features()
     _print_still(features)
     clips = dataset.clips(features=features)
     usable = clips.select(clips.table["usable"])
-    if settings.is_regression and settings.baselines:
-        print("train.baselines are classifiers: none is trained beside a regression")
+    _check_targets(clips, dataset.targets, settings)
 
     # One thread: sums in a fixed order, so that the same clips give the same bytes.
     torch.set_num_threads(1)
@@ -86,6 +98,32 @@ def main() -> None:
                 _make_untrained(usable, partition, dataset, loaded)
         if settings.is_language_model:
             _train_language_models(clips, features, dataset, loaded)
+
+
+def _check_targets(clips: Clips, targets: Sequence[Target], settings: Train) -> None:
+    """Refuse what these targets cannot be learnt with, and say what is doubtful.
+
+    Raises:
+        UserError: a delay is to be learnt, but the labels are no traces.
+    """
+    of_plane = any(target.name in PLANE for target in targets)
+    if settings.delay == "learnt":
+        is_window = clips.table["end"].notna() & clips.table.duplicated("file_path", keep=False)
+        if not of_plane or not is_window.any():
+            raise UserError(
+                "params.yaml: train.delay is learnt, but the labels are no traces of valence, "
+                "arousal or dominance: no clip has several labelled moments. Set train.delay: none."
+            )
+    if settings.model in NETWORKS and settings.network.numbers in CORRELATED:
+        known_nT = np.stack([~np.isnan(truth(t, clips.table)).any(axis=1) for t in targets], axis=1)
+        for target, share in zip(targets, known_nT.mean(axis=0), strict=True):
+            n_labelled = share * settings.network.batch_size
+            if target.kind == "number" and n_labelled < _ENOUGH:
+                print(
+                    f"beware: a batch has {n_labelled:.1f} clips with {target.name}, and a "
+                    f"correlation of fewer than {_ENOUGH} says little: raise "
+                    "train.network.batch_size"
+                )
 
 
 def _check_kinds(dataset: Dataset, settings: Train) -> None:
@@ -145,37 +183,43 @@ def _train_classifiers(
     clips: Clips, partition: str | int, features: Features, dataset: Dataset, loaded: Params
 ) -> None:
     """Train all roles that are classifiers; ``clips`` have a usable face."""
-    settings = loaded.train
+    targets = dataset.targets
     kinds: tuple[ClassifierKind, ...] = get_args(ClassifierKind)
-    names = schema.roles(settings).items()
+    names = schema.roles(loaded.train).items()
     roles = [(role, kind) for role, name in names for kind in kinds if kind == name]
     if not roles:
         return
-    part = labels.parts(clips.table, partition)
-    is_train_n = parts.is_learnt_from(clips, part, settings)
-    if not is_train_n.any():
-        raise UserError(
-            f"partition {partition} of {dataset.name} has no usable training clip. "
-            "metrics/clean and metrics/extract say why clips were left out."
-        )
+    part = clips.parts(partition)
+    is_train_n = parts.is_learnt_from(clips, part, targets, loaded.train)
     learnt, whole = clips.select(is_train_n).table, clips.select(part == "train").table
-    about = schema.about(dataset, partition, settings, learnt, whole)
-
-    samples = {}  # by train.normalize, in which alone the roles' settings differ
+    truth_nW = parts.truth_of(clips.select(is_train_n), targets, soft=False)
+    is_labelled_n = ~np.isnan(truth_nW).all(axis=1)
+    val_clips = clips.select((part == "val").to_numpy())
+    samples = {}  # by all in which roles differ
+    teacher: TrainedClassifier | None = None
     for role, kind in roles:
         settings = schema.settings_of(role, loaded.train)
-        config, reduction = parts.plan(kind, dataset.classes, clips, features.config, settings)
-        if settings.normalize not in samples:
-            samples[settings.normalize] = parts.split(clips, part, dataset.classes, settings)
-        train, val, population = samples[settings.normalize]
+        is_student = role in schema.students(settings)
+        config, reduction = parts.plan(kind, targets, clips, features.config, settings)
+        shown = (settings.normalize, settings.network.soft_labels)
+        if shown not in samples:
+            samples[shown] = parts.split(clips, part, targets, settings)
+        everything, val, population = samples[shown]
+        train = parts.labelled(everything)
         population = None if kind == schema.PRIOR else population
+        rows = learnt if is_student else learnt[is_labelled_n]
+        if is_student and teacher:
+            temperature = settings.teacher.temperature
+            train = parts.taught(everything, teacher.module, temperature)
+        if not len(train.truth_nW):
+            raise UserError(
+                f"partition {partition} of {dataset.name} has no usable training clip. "
+                "metrics/clean and metrics/extract say why clips were left out."
+            )
+        about = schema.about(dataset, partition, settings, rows, whole)
+        about |= {"labelled": schema.fewest_labels(targets, rows)}
         folder, has_curves = schema.folder(partition, role), role == schema.MODEL
-        tensors = [
-            tensor
-            for one in (train, val)
-            for name, tensor in vars(one).items()
-            if name != "targets_nC" or kind in NETWORKS  # the others learn codes
-        ]
+        tensors = [tensor for one in (train, val) for tensor in vars(one).values()]
         used = schema.used_by(kind, settings) | {"partitions": partition, "inputs": settings.inputs}
         if population:
             tensors += map(torch.from_numpy, population.tensors().values())
@@ -183,14 +227,30 @@ def _train_classifiers(
         mark = checkpoints.fingerprint(checkpoints.digest(tensors), _CODE, *follows_from)
         finished = Finished(partition, role, folder, mark)
         if finished and (not has_curves or (CURVES / str(partition)).is_dir()):
+            if role == schema.TEACHER:
+                teacher = cast(TrainedClassifier, schema.load(folder))
             continue
         with _curves(partition, has_curves) as log:
             module = fit(config, train, val, settings, reduction, log)
-        shown = about | {"fitted": {"train": fitted(module, train), "val": fitted(module, val)}}
-        made = (module, config, settings.inputs, features.config, shown, population)
+        if any(target.name == CLASSES for target in targets):
+            labelled = parts.labelled(everything)  # a student's, too: not what a teacher said
+            about |= {"fitted": {"train": fitted(module, labelled), "val": fitted(module, val)}}
+        made = (module, config, settings.inputs, features.config, about, population)
         trained = TrainedClassifier(*made)
+        if settings.delay == "learnt" and len(val_clips):
+            about["delay_s"] = _delay(trained, val_clips)
         schema.save(trained, folder)
         finished.write()
+        if role == schema.TEACHER:
+            teacher = trained
+
+
+def _delay(trained: Trained, clips: Clips) -> float:
+    """How far the labels of validation clips lag behind a model's answers (s)."""
+    targets = [target for target in trained.targets if target.name in PLANE]
+    answers = trained.answer(clips)[[target.numbers[0] for target in targets]]
+    truth_nT = np.concatenate([truth(target, clips.table) for target in targets], axis=1)
+    return delay.learn(clips.table, truth_nT, answers.to_numpy(float))
 
 
 def _make_untrained(clips: Clips, partition: str | int, dataset: Dataset, loaded: Params) -> None:
@@ -198,32 +258,30 @@ def _make_untrained(clips: Clips, partition: str | int, dataset: Dataset, loaded
 
     They are made each time: that takes no longer than to find out whether they must be.
     """
-    settings = loaded.train
+    settings, targets = loaded.train, tuple(dataset.targets)
     names = schema.roles(settings).items()
     roles = [(role, kind) for kind in _UNTRAINED for role, name in names if name == kind]
     if not roles:
         return
-    part = labels.parts(clips.table, partition)
-    is_train_n = parts.is_learnt_from(clips, part, settings)
-    codes_n = clips.table["label"].to_numpy(np.int64)[is_train_n]
+    part = clips.parts(partition)
+    is_train_n = parts.is_learnt_from(clips, part, targets, settings)
+    truth_nW = parts.truth_of(clips, targets, soft=False)
+    learnt, whole = clips.select(is_train_n).table, clips.select(part == "train").table
     given = Given(
         clips,
         is_train_n,
         (part == "val").to_numpy(),
-        parts.log_prior(codes_n, len(dataset.classes)),
-        dataset.classes,
+        truth_nW,
+        parts.prior(targets, truth_nW[is_train_n]),
+        targets,
         settings,
         schema.ROOT / str(partition),
-        schema.about(
-            dataset,
-            partition,
-            settings,
-            clips.select(is_train_n).table,
-            clips.select(part == "train").table,
-        ),
+        schema.about(dataset, partition, settings, learnt, whole),
     )
     for role, kind in roles:
         model = _UNTRAINED[kind](given)
+        if settings.delay == "learnt" and given.is_val_n.any():
+            model.about = model.about | {"delay_s": _delay(model, clips.select(given.is_val_n))}
         with _curves(partition, role == schema.MODEL):  # there are none
             schema.save(model, schema.folder(partition, role))
         unknown = model.describe().get("unknown")
@@ -241,7 +299,7 @@ def _train_language_models(
     from facewave.training import language_setup
 
     settings, processes = loaded.train, PartialState()
-    targets = settings.language.targets if settings.is_regression else []
+    targets = settings.targets if settings.is_regression else []
     with processes.main_process_first():  # the others find its transcripts in the cache
         prompted = gather(clips, settings.inputs, settings.language, targets)
     if not settings.model.startswith("tiny-"):

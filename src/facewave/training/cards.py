@@ -7,6 +7,8 @@ may be missing. Cards follow Mitchell et al. (2019), Model Cards for Model Repor
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from facewave.targets import CLASSES, PROBABLE, Target
+
 
 class Figure(TypedDict):
     """A measure on n test clips of some folds (1: of one test part), with its 95 % interval."""
@@ -18,7 +20,11 @@ class Figure(TypedDict):
     folds: int
 
 
-_PERCENT = ("WAR", "UAR")  # of clips or classes; other measures are numbers of their own
+_PERCENT = (
+    "WAR",
+    "UAR",
+    "F1",
+)  # of clips, classes or units; other measures are numbers of their own
 NORMALIZED = (
     "normalised by each person's own clips (no labels): it needs several unlabelled clips of the "
     "test person"
@@ -42,7 +48,7 @@ def line(kind: str, about: Mapping[str, Any], normalizes: bool = False) -> str:
 
 def card(
     kind: str,
-    words: Sequence[str],
+    targets: Sequence[Target],
     inputs: Sequence[str],
     wavelets: Mapping[str, Any],
     calibrated: bool,
@@ -53,7 +59,7 @@ def card(
 
     Args:
         kind: what params.yaml calls the model.
-        words: the classes or targets that it answers with.
+        targets: what it is asked.
         inputs: the blocks of features that it takes.
         wavelets: the transform's settings.
         calibrated: whether its numbers are probabilities.
@@ -66,7 +72,7 @@ def card(
     elif taken and wavelets:
         taken += " as {k} numbers a trajectory ({transform} {wavelet})".format_map(wavelets)
     facts = {
-        "answers with": ", ".join(words),
+        "answers with": "; ".join(map(_asked, targets)),
         "takes": taken,
         "numbers": NORMALIZED if normalizes else "",
         "learnt from": ": ".join(filter(None, (about.get("dataset"), about.get("description")))),
@@ -89,14 +95,32 @@ def card(
             "Its figures are known once stage evaluate has measured it: `facewave predict --card` "
             "then prints them here."
         ]
-    numbers = (
-        "Its numbers are probabilities, calibrated on validation clips of the same dataset; among "
-        "other people and other cameras they hold less well."
-        if calibrated
-        else "Its numbers are scores: they add up to 1, but are not calibrated on real people."
-    )
-    lines += ["", numbers, "", "An answer is about what a face shows, not about what is felt."]
+    if any(target.kind in PROBABLE for target in targets):
+        lines += [
+            "",
+            "Its probabilities are calibrated on validation clips of the same dataset; among other "
+            "people and other cameras they hold less well."
+            if calibrated
+            else "Its probabilities are scores: they are not calibrated on real people.",
+        ]
+    if any(target.kind == "number" for target in targets):
+        lines += [
+            "",
+            "A number's interval, where it has one, is as wide as validation clips of the same "
+            "dataset ask for; among other people and other cameras it holds less often.",
+        ]
+    lines += ["", "An answer is about what a face shows, not about what is felt."]
     return "\n".join(lines) + "\n"
+
+
+def _asked(target: Target) -> str:
+    """What it answers of a target."""
+    names = ", ".join(target.names)
+    if target.kind == "number":
+        return names if target.low is None else f"{names} ({target.low:g} to {target.high:g})"
+    return {"presence": f"presence of {names}", "intensity": f"intensity of {names}"}.get(
+        target.kind, names if target.name == CLASSES else f"{target.name}: {names}"
+    )
 
 
 def _count(about: Mapping[str, Any]) -> str:
@@ -116,7 +140,7 @@ def _figures(about: Mapping[str, Any]) -> list[tuple[str, Figure]]:
 
 def _shown(name: str, figure: Figure) -> str:
     """A figure with its interval and n: 55.7 % [49, 63] on 86 test clips."""
-    in_percent = name in _PERCENT
+    in_percent = name.partition(" ")[0] in _PERCENT
     value, low, high = (
         None if end is None else 100 * end if in_percent else end
         for end in (figure["value"], figure.get("low"), figure.get("high"))

@@ -1,6 +1,7 @@
 """A trained classifier as a model that answers.
 
-Legend of names: n clips, N numbers per channel, D channels of all inputs side by side, C classes.
+Legend of names: n clips, N numbers per channel, D channels of all inputs side by side, W answers of
+all targets.
 """
 
 from collections.abc import Sequence
@@ -22,21 +23,21 @@ from facewave.models.classifiers.person import Population
 from facewave.params import Block
 from facewave.training import cards
 from facewave.training.person import normalized
-from facewave.training.schema import Trained, classification, damaged, encoder_of
+from facewave.training.schema import Trained, answers_of, damaged, encoder_of
 from facewave.workspace import Clips
 
+_TOGETHER = 2**16  # clips that are answered at a time, to bound memory
 _ENOUGH = 200  # training clips: beside fewer, those for validation say little of a temperature
 
 
 class TrainedClassifier(Trained):
-    """A classifier over wavelet numbers: (n, N, D) -> (n, C) logits, in evaluation mode.
+    """A classifier over wavelet numbers, in evaluation mode.
 
     ``population`` is what the training part was standardised by beside each person's other clips
     (``train.normalize: person``); None: nothing was.
     """
 
     type = "classifier"
-    targets = ()
 
     def __init__(
         self,
@@ -49,34 +50,34 @@ class TrainedClassifier(Trained):
     ) -> None:
         self.module, self.config, self.population = module, config, population
         self.normalizes = population is not None
-        self.kind, self.classes = config.kind, config.classes
+        self.kind, self.targets = config.kind, config.targets
         self.inputs, self.wavelets, self.about = tuple(inputs), wavelets, about
         self.encoder = encoder_of(inputs, wavelets)
 
     @property
     def calibrated(self) -> bool:
-        """Whether enough clips of real people have chosen the temperature."""
+        """Whether enough clips of real people have chosen the temperatures."""
         is_real = self.about.get("synthetic") is False
-        return self.kind != "majority" and is_real and self.about.get("clips", 0) >= _ENOUGH
+        return self.kind != "majority" and is_real and self.about.get("labelled", 0) >= _ENOUGH
 
     def taken(self, clips: Clips) -> NDArray[np.float32]:
         """The clips' numbers, normalised as those that it learnt from, (n, N, D)."""
         return normalized(clips, self.inputs, self.population)
 
-    def probabilities(self, inputs_nND: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What ``taken`` gives, (n, N, D) -> (n, C), rows adding up to 1."""
+    def answers(self, inputs_nND: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What ``taken`` gives, (n, N, D) -> (n, W): probabilities and values."""
         with torch.inference_mode():
-            return torch.softmax(self.module(torch.from_numpy(inputs_nND)), dim=1).numpy()
+            parts = torch.from_numpy(inputs_nND).split(_TOGETHER)
+            return torch.cat([self.module.answers(part) for part in parts]).numpy()
 
     def answer(self, clips: Clips) -> pd.DataFrame:
-        """Answers by the face; a clip without a usable one gets the training classes' shares."""
-        usable = clips.table["usable"].to_numpy(bool)
-        seen = self.probabilities(np.nan_to_num(self.taken(clips)))
-        prior = self.module.prior.log_prior.exp().numpy()
-        probabilities = np.where(usable[:, None], seen, prior)
-        answered_from = np.where(usable, "face", "prior")
-        predicted = np.array(self.classes, object)[probabilities.argmax(1)]
-        return classification(clips, answered_from, predicted, self.classes, probabilities)
+        """Answers by the face; a clip without a usable one gets the same as all such clips."""
+        usable = clips.table["usable"].to_numpy(bool)[:, None]
+        seen_nW = self.answers(np.nan_to_num(self.taken(clips)))
+        answers_nW = np.where(usable, seen_nW, self.module.prior.answer.numpy())
+        margins_nW = np.where(usable, self.module.margin.numpy(), np.nan)
+        answered_from = np.where(usable[:, 0], "face", "prior")
+        return answers_of(clips, answered_from, self.targets, answers_nW, margins_nW)
 
     def describe(self) -> dict[str, Any]:
         """The kind, the inputs and what it learnt from."""

@@ -1,20 +1,26 @@
 """Fitting each kind of classifier: arrays in, module out.
 
-Legend of names: n clips, N steps, D channels, K steps and P channels that the head sees, C classes.
+Legend of names: n clips, N steps, D channels, K steps and P channels that the head sees, T targets,
+O outputs and W columns of the truth of all targets.
 """
 
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from sklearn.ensemble import GradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.svm import LinearSVC
-from torch import Tensor, nn
+from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.svm import LinearSVC, LinearSVR
+from torch import Tensor
 from torch.nn import functional
 
 from facewave.errors import UserError
+from facewave.models.classifiers import outputs
 from facewave.models.classifiers.classifier import (
     Classifier,
     ClassifierConfig,
@@ -23,33 +29,36 @@ from facewave.models.classifiers.classifier import (
     build,
 )
 from facewave.models.classifiers.heads import DEPTH, Linear, Trees
-from facewave.params import ClassifierKind, Train
-from facewave.training import losses
+from facewave.params import NETWORKS, ClassifierKind, Train
+from facewave.targets import CLASSES, Target
+from facewave.training import losses, sampling
+from facewave.training.conformal import margin
 from facewave.training.loop import Prepared, Report, recalled, train_head
 
-NETWORKS = ("mlp", "gru", "transformer")
-_NEVER = -1e4  # the logit of a class without training clips: never chosen, yet finite
+FEWEST = 2  # training clips that a target needs
+_NEVER = -1e4  # the logit of a word without training clips: never chosen, yet finite
 _DECIMALS = 4
 _SUBSAMPLE = 0.5  # share of the clips drawn for each stage of boosting (Friedman, 2002)
 _COOLEST, _HOTTEST = 0.1, 10.0  # temperatures; beyond these there is too little to learn from
+_THERE = 0.5  # from which probability a unit counts as there
+_WIDE = 3  # standard deviations between which the bins of an unbounded number lie
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """One part's inputs (n, N, D) float32, class codes (n,) int64, targets (n, C) float32.
+    """One part's inputs (n, N, D) float32 and truth (n, W) float32, NaN where it is not known.
 
     ``quality_n`` (n,) float32 is the share of each clip's frames with the face: its weight.
     """
 
     inputs_nND: Tensor
-    codes_n: Tensor
-    targets_nC: Tensor
+    truth_nW: Tensor
     quality_n: Tensor
 
 
 def configure(
     kind: ClassifierKind,
-    classes: tuple[str, ...],
+    targets: Sequence[Target],
     steps: int,
     widths: tuple[int, ...],
     kept: int,
@@ -57,11 +66,19 @@ def configure(
 ) -> ClassifierConfig:
     """The configuration of a classifier of this kind (arguments as in ``ClassifierConfig``)."""
     if kind == "majority":
-        return ClassifierConfig(kind, classes)
-    config = ClassifierConfig(kind, classes, steps, widths, kept, settings.pca)
+        return ClassifierConfig(kind, tuple(targets))
+    config = ClassifierConfig(
+        kind, tuple(targets), steps=steps, widths=widths, kept=kept, pca=settings.pca
+    )
     if kind in NETWORKS:
         network = settings.network
-        return replace(config, hidden=network.hidden, dropout=network.dropout)
+        return replace(
+            config,
+            binned=network.numbers == "bins",
+            hidden=network.hidden,
+            dropout=network.dropout,
+            shake=network.shake and kind == "mlp",
+        )
     return replace(config, trees=settings.trees.stages) if kind == "trees" else config
 
 
@@ -73,110 +90,270 @@ def fit(
     reduction: Reduction | None = None,
     report: Report = lambda epoch, figures: None,
 ) -> Classifier | Majority:
-    """Fit a classifier on the training part; validation chooses the epoch and the temperature.
+    """Fit a classifier on the training part; validation chooses the epoch and what follows it.
 
     All that precedes the head is fitted on the training part alone. Each clip counts by its
-    quality, and with ``train.imbalance: weights`` also by how rare its class is. If ``val`` is
-    empty, the last epoch and temperature 1 are kept. ``reduction`` is how the steps are reduced to
-    ``config.kept``.
+    quality, and with ``train.imbalance: weights`` also by how rare its word is. If ``val`` is
+    empty, the last epoch and temperature 1 are kept, and numbers have no prediction interval.
+    ``reduction`` is how the steps are reduced to ``config.kept``.
 
     Raises:
-        UserError: train.pca is more than the inputs have, or the training diverged.
+        UserError: a target has too few training clips, train.pca is more than the inputs have, or
+            the training diverged.
     """
     torch.manual_seed(settings.seed)
     module = build(config)
-    module.prior.fit(train.codes_n)
+    _check_labelled(config.targets, train.truth_nW)
+    module.prior.fit(train.truth_nW)
     if isinstance(module, Majority):
         return module.eval()
-    channels, steps = train.inputs_nND.shape[2], config.kept or config.steps
-    most = min(channels, len(train.codes_n) * steps)
-    if config.pca > most:
+    n, channels, steps = len(train.truth_nW), train.inputs_nND.shape[2], config.kept or config.steps
+    if config.pca > (most := min(channels, n * steps)):
         raise UserError(
-            f"params.yaml: train.pca is {config.pca}, but {len(train.codes_n)} training clips of "
-            f"{steps} steps and {channels} channels have {most} principal components at most."
+            f"params.yaml: train.pca is {config.pca}, but {n} training clips of {steps} steps and "
+            f"{channels} channels have {most} principal components at most."
         )
     module.fit_inputs(train.inputs_nND, reduction)
-    counts_C = torch.bincount(train.codes_n, minlength=len(config.classes))
-    prepared, validating = (_prepare(module, part, counts_C, settings) for part in (train, val))
+    _fit_scale(module, train.truth_nW)
+    counts = {
+        target.name: truth.nansum(0)
+        for target, truth in _by_target(config.targets, train.truth_nW)
+        if target.is_words
+    }
+    prepared, validating = (_prepare(module, part, counts, settings) for part in (train, val))
     match module.head:
         case Linear():
-            _fit_linear(module.head, prepared, config.kind, settings)
+            for problem in _problems(module, prepared):
+                _fit_linear(module.head, problem, config.kind, settings)
         case Trees():
-            _fit_trees(module.head, prepared, settings)
+            for problem in _problems(module, prepared):
+                _grow(module.head, problem, settings)
         case _:
-            loss = losses.choose(settings.network, counts_C)
-            train_head(module.head, prepared, validating, loss, settings, report)
+            loss = losses.choose(config.targets, settings.network, counts)
+            draws_n = None
+            if settings.imbalance == "sampler":
+                draws_n = sampling.weights(config.targets, train.truth_nW)
+            parts = (prepared, validating, loss, draws_n)
+            train_head(module.head, config.targets, *parts, settings, report)
     module.eval()
-    module.temperature.fill_(_temperature(module.head, validating, counts_C))
+    _calibrate(module, validating.inputs_nKP, val.truth_nW, counts)
     return module
 
 
 def fitted(module: Classifier | Majority, part: Samples) -> dict[str, float | None]:
-    """WAR and UAR of a fitted module on a part, None where it has no clips.
+    """WAR and UAR of a fitted module's classes on a part, None where it has no clips of any.
 
     On the training part they say how much the module has memorised.
     """
-    if not len(part.codes_n):
-        return {"war": None, "uar": None}
+    (place,) = (at for at, target in enumerate(module.targets) if target.name == CLASSES)
     with torch.inference_mode():
-        predicted_n = module(part.inputs_nND).argmax(1)
-    return {
-        name: round(value, _DECIMALS) for name, value in recalled(part.codes_n, predicted_n).items()
-    }
+        answers_nW = module.answers(part.inputs_nND)
+    widths = outputs.truth_widths(module.targets)
+    truth_nC, answers_nC = part.truth_nW.split(widths, 1)[place], answers_nW.split(widths, 1)[place]
+    known_n = ~truth_nC.isnan().any(1)
+    if not known_n.any():
+        return {"war": None, "uar": None}
+    figures = recalled(truth_nC[known_n].argmax(1), answers_nC[known_n].argmax(1))
+    return {name: round(value, _DECIMALS) for name, value in figures.items()}
 
 
-def _prepare(module: Classifier, part: Samples, counts_C: Tensor, settings: Train) -> Prepared:
-    weights_n = part.quality_n
-    if settings.imbalance == "weights":
-        weights_n = weights_n * losses.class_weights(counts_C)[part.codes_n].float()
-    if len(weights_n):  # 1 on average, so that a penalty weighs as much as without them
-        weights_n = weights_n / weights_n.mean()
-    targets_nC = part.targets_nC
-    if settings.network.label_smoothing:
-        targets_nC = losses.smooth(targets_nC, settings.network.label_smoothing)
-    return Prepared(module.prepare(part.inputs_nND), part.codes_n, targets_nC, weights_n)
+def _check_labelled(targets: Sequence[Target], truth_nW: Tensor) -> None:
+    for target, truth in _by_target(targets, truth_nW):
+        n_labelled = int((~truth.isnan()).any(1).sum())
+        if n_labelled < FEWEST:
+            raise UserError(
+                f"train.targets: {n_labelled} training clips have {target.name}, and {FEWEST} are "
+                "the fewest to learn from. Take it out of train.targets, or label more clips."
+            )
 
 
-def _fit_linear(head: Linear, train: Prepared, kind: ClassifierKind, settings: Train) -> None:
-    inputs = train.inputs_nKP.flatten(1).double().numpy()
-    present = np.unique(train.codes_n.numpy())
-    coefficients, intercepts = np.zeros((1, inputs.shape[1])), np.zeros(1)
-    # With an L2 penalty the solution lies in the space that the clips span (the representer
-    # theorem, Kimeldorf and Wahba 1970), which has n dimensions instead of thousands.
-    directions, inputs = np.linalg.qr(inputs.T)
-    inputs = inputs.T
-    if len(present) > 1:  # scikit-learn refuses a single class
-        solver = LogisticRegression(C=settings.logistic.c, max_iter=20_000, tol=1e-8)
-        if kind == "svm":
-            solver = LinearSVC(C=settings.svm.c, max_iter=10_000, random_state=settings.seed)
-        solver.fit(inputs, train.codes_n.numpy(), sample_weight=train.weights_n.double().numpy())
-        coefficients, intercepts = solver.coef_ @ directions.T, solver.intercept_
-    if len(present) == 2:  # scikit-learn has one row for two classes
-        coefficients = np.vstack([0 * coefficients, coefficients])
-        intercepts = np.concatenate([0 * intercepts, intercepts])
+def _by_target(targets: Sequence[Target], of_all: Tensor) -> Iterator[tuple[Target, Tensor]]:
+    """Each target with its columns of (n, W) or its entries of (W,)."""
+    yield from zip(targets, of_all.split(outputs.truth_widths(targets), -1), strict=True)
+
+
+def _fit_scale(module: Classifier, truth_nW: Tensor) -> None:
+    """Choose the scale in which numbers are learnt: standardised, or where bins are, [-1, 1].
+
+    What never varies, or is never known, has the scale 0: its centre is always the answer.
+    """
+    centres, scales = [], []
+    for target, truth in _by_target(module.targets, truth_nW):
+        centre, scale = torch.zeros(truth.shape[1]), torch.ones(truth.shape[1])
+        if target.kind in ("number", "intensity"):
+            centre, scale = truth.nanmean(0), (truth - truth.nanmean(0)).square().nanmean(0).sqrt()
+            if module.binned and target.kind == "number":
+                scale = _WIDE * scale
+                if target.low is not None and target.high is not None:
+                    centre = torch.tensor([(target.high + target.low) / 2])
+                    scale = torch.tensor([(target.high - target.low) / 2])
+        centres.append(centre.nan_to_num())
+        scales.append(scale.nan_to_num())
+    module.centre.copy_(torch.cat(centres))
+    module.scale.copy_(torch.cat(scales))
+
+
+def _prepare(
+    module: Classifier, part: Samples, counts: dict[str, Tensor], settings: Train
+) -> Prepared:
+    """A part as the head sees it, with the weight of each clip for each target."""
+    truths, weights = [], []
+    scaled_nW = (part.truth_nW - module.centre) / torch.where(module.scale > 0, module.scale, 1.0)
+    for target, truth in _by_target(module.targets, scaled_nW):
+        weights_n = part.quality_n
+        known_n = ~truth.isnan().any(1)
+        if target.is_words and settings.imbalance == "weights":
+            of_words_C = losses.class_weights(counts[target.name]).float()
+            weights_n = weights_n * (truth.nan_to_num() @ of_words_C)
+        if known_n.any():  # 1 on average, so that a penalty weighs as much as without them
+            weights_n = weights_n / weights_n[known_n].mean()
+        if target.is_words and module.kind in NETWORKS and settings.network.label_smoothing:
+            truth = losses.smooth(truth, settings.network.label_smoothing)
+        truths.append(truth)
+        weights.append(weights_n)
+    inputs_nKP = module.prepare(part.inputs_nND)
+    return Prepared(inputs_nKP, torch.cat(truths, 1), torch.stack(weights, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """What some outputs are fitted to.
+
+    Attributes:
+        kind: one of several words, whether a unit is there, or a number.
+        inputs: of the clips whose truth is known, (m, K * P) float32.
+        truth: codes of words, 0 or 1 of a unit, or numbers, (m,).
+        weights: of the clips, (m,).
+        outputs: which they are.
+    """
+
+    kind: Literal["words", "unit", "number"]
+    inputs: NDArray[np.float32]
+    truth: NDArray[Any]
+    weights: NDArray[np.float64]
+    outputs: slice
+
+    @property
+    def present(self) -> NDArray[np.int64]:
+        """The classes that occur."""
+        return np.unique(self.truth)
+
+    @property
+    def is_trivial(self) -> bool:
+        """Whether there is nothing to tell apart, which scikit-learn refuses to learn."""
+        return not len(self.truth) or (self.kind != "number" and len(self.present) == 1)
+
+    def constant(self) -> Tensor:
+        """The outputs where nothing is to be told apart."""
+        if not len(self.truth):  # of a unit that no training clip knows: rather not there
+            return torch.full((1,), -1.0 if self.kind == "unit" else 0.0)
+        if self.kind == "words":
+            logits = torch.full((self.outputs.stop - self.outputs.start,), _NEVER)
+            logits[self.present] = 0
+            return logits
+        odds = len(self.truth) + 1.0  # one clip more of each, as Laplace counts
+        return torch.tensor([np.log(odds) if self.present[0] else -np.log(odds)])
+
+
+def _problems(module: Classifier, train: Prepared) -> Iterator[_Problem]:
+    """The problems that a linear model or trees solve one by one.
+
+    A clip that is several words by shares counts as each of them, by its share.
+    """
+    flat = train.inputs_nKP.flatten(1).numpy()
+    first = 0
+    for t, (target, truth) in enumerate(_by_target(module.targets, train.truth_nW)):
+        weights_n = train.weights_nT[:, t].double().numpy()
+        if target.is_words:
+            shares_nC = truth.nan_to_num().double().numpy()
+            rows, codes = np.nonzero(shares_nC)
+            weights = weights_n[rows] * shares_nC[rows, codes]
+            columns = slice(first, first + len(target.names))
+            yield _Problem("words", _rows(flat, rows), codes, weights, columns)
+        else:
+            for at, column in enumerate(truth.T, start=first):
+                rows = np.flatnonzero(~column.isnan().numpy())
+                values, inputs = column[rows].double().numpy(), _rows(flat, rows)
+                if target.kind == "presence":
+                    is_there = (values > _THERE).astype(np.int64)
+                    yield _Problem("unit", inputs, is_there, weights_n[rows], slice(at, at + 1))
+                else:
+                    yield _Problem("number", inputs, values, weights_n[rows], slice(at, at + 1))
+        first += truth.shape[1]
+
+
+def _rows(inputs: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Some rows; the array itself, uncopied, if they are all of them in order."""
+    is_whole = len(rows) == len(inputs) and bool((rows == np.arange(len(rows))).all())
+    return inputs if is_whole else inputs[rows]
+
+
+def _fit_linear(head: Linear, problem: _Problem, kind: ClassifierKind, settings: Train) -> None:
+    """Fit some outputs: classes by logistic regression or SVM, a number by ridge regression or SVR.
+
+    With an L2 penalty the solution lies in the space that the clips span (the representer theorem,
+    Kimeldorf and Wahba 1970), which has n dimensions instead of thousands. The penalty of ridge
+    regression, 1 / c, is that of logistic regression: both are a Gaussian prior of variance c.
+    """
+    weight, bias = head.linear.weight[problem.outputs], head.linear.bias[problem.outputs]
+    is_number, is_words = problem.kind == "number", problem.kind == "words"
     with torch.no_grad():
-        head.linear.weight.zero_()[present] = torch.from_numpy(coefficients).float()
-        head.linear.bias.fill_(_NEVER)[present] = torch.from_numpy(intercepts).float()
+        weight.zero_()
+        if problem.is_trivial:
+            bias.copy_(problem.constant())
+            return
+        inputs, directions = problem.inputs.astype(np.float64), None
+        if len(inputs) < inputs.shape[1]:
+            directions, triangle = np.linalg.qr(inputs.T)
+            inputs = triangle.T
+        solver = _solver(kind, is_number, settings)
+        solver.fit(inputs, problem.truth, sample_weight=problem.weights)
+        coefficients, intercepts = np.atleast_2d(solver.coef_), np.atleast_1d(solver.intercept_)
+        if directions is not None:
+            coefficients = coefficients @ directions.T
+        if is_words and len(problem.present) == 2:  # scikit-learn has one row for two classes
+            coefficients = np.vstack([0 * coefficients, coefficients])
+            intercepts = np.concatenate([0 * intercepts, intercepts])
+        rows = problem.present if is_words else np.zeros(1, np.int64)
+        bias.fill_(_NEVER)
+        weight[rows] = torch.from_numpy(coefficients).float()
+        bias[rows] = torch.from_numpy(intercepts).float()
 
 
-def _fit_trees(head: Trees, train: Prepared, settings: Train) -> None:
-    present = torch.unique(train.codes_n)
-    head.initial.fill_(_NEVER)
-    head.initial[present] = 0
-    if len(present) == 1:  # scikit-learn refuses a single class
+def _solver(kind: ClassifierKind, is_number: bool, settings: Train) -> Any:
+    if kind == "svm":
+        svm: type[LinearSVC] | type[LinearSVR] = LinearSVR if is_number else LinearSVC
+        return svm(C=settings.svm.c, max_iter=10_000, random_state=settings.seed)
+    if is_number:
+        return Ridge(alpha=1 / settings.logistic.c)
+    return LogisticRegression(C=settings.logistic.c, max_iter=20_000, tol=1e-8)
+
+
+def _grow(head: Trees, problem: _Problem, settings: Train) -> None:
+    """Grow the trees of some outputs."""
+    is_number, is_words = problem.kind == "number", problem.kind == "words"
+    initial = head.initial[problem.outputs]
+    if problem.is_trivial:
+        initial.copy_(problem.constant())
         return
-    inputs = train.inputs_nKP.flatten(1).numpy()
-    solver = GradientBoostingClassifier(
+    boosting: type[GradientBoostingClassifier] | type[GradientBoostingRegressor]
+    boosting = GradientBoostingRegressor if is_number else GradientBoostingClassifier
+    solver = boosting(
         n_estimators=settings.trees.stages,
         max_depth=DEPTH,
         max_features="sqrt",
         subsample=_SUBSAMPLE,
         random_state=settings.seed,
     )
-    solver.fit(inputs, train.codes_n.numpy(), sample_weight=train.weights_n.double().numpy())
-    grown = present[1:] if len(present) == 2 else present  # one row of trees for two classes
+    solver.fit(problem.inputs, problem.truth, sample_weight=problem.weights)
+    grown = np.zeros(1, np.int64)
+    if is_words:  # one row of trees for two classes
+        initial.fill_(_NEVER)
+        initial[problem.present] = 0
+        grown = problem.present[1:] if len(problem.present) == 2 else problem.present
+    grown = grown + problem.outputs.start
     for stage, trees in enumerate(solver.estimators_):
-        for code, estimator in zip(grown.tolist(), trees, strict=True):
+        for at, estimator in zip(grown.tolist(), trees, strict=True):
             tree = estimator.tree_
             nodes = np.arange(tree.node_count)
             leaf = tree.children_left < 0
@@ -188,27 +365,58 @@ def _fit_trees(head: Trees, train: Prepared, settings: Train) -> None:
                 head.value: solver.learning_rate * tree.value[:, 0, 0],
             }
             for buffer, array in arrays.items():
-                buffer[stage, code, : len(nodes)] = torch.from_numpy(array)
-    # The initial values are what the decision function has beyond the trees' sum.
-    of_trees = [[tree.predict(inputs[:1])[0] for tree in trees] for trees in solver.estimators_]
-    whole = solver.decision_function(inputs[:1]).reshape(-1)
+                buffer[stage, at, : len(nodes)] = torch.from_numpy(array)
+    # The initial values are what the whole has beyond the trees' sum.
+    first = problem.inputs[:1]
+    of_trees = [[tree.predict(first)[0] for tree in trees] for trees in solver.estimators_]
+    whole = (solver.predict if is_number else solver.decision_function)(first).reshape(-1)
     head.initial[grown] = torch.from_numpy(whole - solver.learning_rate * np.sum(of_trees, axis=0))
 
 
-def _temperature(head: nn.Module, val: Prepared, counts_C: Tensor) -> float:
-    """What the logits are divided by, for the lowest validation loss (Guo et al., 2017).
+def _calibrate(
+    module: Classifier, inputs_nKP: Tensor, truth_nW: Tensor, counts: dict[str, Tensor]
+) -> None:
+    """Choose temperatures and prediction intervals by the validation part.
 
-    Clips of a class without training clips are left out: no temperature makes it likely.
+    A temperature is the one with the lowest loss (Guo et al., 2017); clips of a word without
+    training clips are left out, since no temperature makes it likely.
     """
-    known = counts_C[val.codes_n] > 0
-    if not known.any():
-        return 1.0
     with torch.inference_mode():
-        logits_nC = head(val.inputs_nKP[known]).double()
+        outputs_nO = module.head(inputs_nKP)
+        answers_nW = module.read(outputs_nO)
+    widths = outputs.widths(module.targets, module.binned)
+    half_widths = []
+    for t, (target, truth) in enumerate(_by_target(module.targets, truth_nW)):
+        part = outputs_nO.split(widths, 1)[t].double()
+        half_width = torch.full(truth.shape[1:], torch.nan)
+        known_n = ~truth.isnan().any(1)
+        if target.is_words:
+            codes_n = truth.nan_to_num().argmax(1)
+            known_n &= counts[target.name][codes_n] > 0
+            module.temperature[t] = _temperature(
+                functools.partial(functional.cross_entropy, target=codes_n[known_n]), part[known_n]
+            )
+        elif target.kind == "presence":
+            known = ~truth.isnan()
+            loss = functools.partial(
+                functional.binary_cross_entropy_with_logits, target=truth[known].double()
+            )
+            module.temperature[t] = _temperature(loss, part[known])
+        elif target.kind == "number":
+            answers = answers_nW.split(outputs.truth_widths(module.targets), 1)[t]
+            distances = (answers - truth)[known_n].abs().flatten()
+            half_width = torch.tensor([margin(distances.numpy())])
+        half_widths.append(half_width)
+    module.margin.copy_(torch.cat(half_widths))
 
-    def loss(log_temperature: float) -> float:
-        scaled_nC = logits_nC / np.exp(log_temperature)
-        return functional.cross_entropy(scaled_nC, val.codes_n[known]).item()
 
-    optimum = minimize_scalar(loss, bounds=np.log([_COOLEST, _HOTTEST]), method="bounded")
-    return float(np.exp(optimum.x)) if optimum.fun < loss(0.0) else 1.0
+def _temperature(loss: Callable[[Tensor], Tensor], logits: Tensor) -> float:
+    """What logits are divided by for the lowest loss; 1 where there are none."""
+    if not len(logits):
+        return 1.0
+
+    def at(log_temperature: float) -> float:
+        return loss(logits / np.exp(log_temperature)).item()
+
+    optimum = minimize_scalar(at, bounds=np.log([_COOLEST, _HOTTEST]), method="bounded")
+    return float(np.exp(optimum.x)) if optimum.fun < at(0.0) else 1.0

@@ -1,6 +1,6 @@
 """Rules on facial actions (models/knowledge.py) as a model: nothing is learnt but what is usual.
 
-Legend of names: n clips, B blendshapes, C classes.
+Legend of names: n clips, B blendshapes, C classes, W answers of all targets.
 """
 
 from collections.abc import Sequence
@@ -17,41 +17,45 @@ from facewave.errors import UserError
 from facewave.labels import schema as labels
 from facewave.models import knowledge
 from facewave.models.real_faces import FACES, PEOPLE
+from facewave.targets import CLASSES, PLANE, QUADRANT, Target, split
 from facewave.training import untrained
-from facewave.training.schema import Trained
-from facewave.training.untrained import Given
+from facewave.training.untrained import Given, Untrained
 from facewave.workspace import Clips
 
+_SEVEN = [frozenset({word}) for word in labels.SEVEN]
 
-class TrainedKnowledge(Trained):
+
+class TrainedKnowledge(Untrained):
     """The scores of the rules, softmaxed: they rank the classes and measure no certainty.
 
-    Args (others as in ``Trained``):
-        emotions: what each class is made of, words of the seven.
+    Valence and arousal are rules of their own (``knowledge.valence_and_arousal``); dominance and
+    the quadrant are what the words say of them (``untrained.by_words``), by the scores of the seven
+    where the classes are no target. They know of nothing else.
+
+    Args (others as in ``Untrained``):
+        emotions: what each class is made of, words of the seven; [] without classes.
         standardise: by real ``faces`` in general, or by the training clips' inputs (``train``).
-        log_prior_C: what answers for a clip without a face.
         mean_B: what is usual of each of ``knowledge.BLENDSHAPES``.
         std_B: how much it varies.
     """
 
     type = "knowledge"
     kind = "knowledge"
-    targets = ()
-    inputs = ()
 
     def __init__(
         self,
-        classes: Sequence[str],
+        targets: Sequence[Target],
         emotions: Sequence[Sequence[str]],
         standardise: str,
-        log_prior_C: NDArray[np.float64],
+        prior_W: NDArray[np.float64],
         mean_B: NDArray[np.float64],
         std_B: NDArray[np.float64],
         wavelets: dict[str, Any],
         about: dict[str, Any],
     ) -> None:
-        self.classes, self.emotions = tuple(classes), [frozenset(words) for words in emotions]
-        self.standardise, self.log_prior_C = standardise, log_prior_C
+        self.targets, self.emotions = tuple(targets), [frozenset(words) for words in emotions]
+        self.standardise = standardise
+        self.prior_W, self.margin_W = prior_W, np.full_like(prior_W, np.nan)
         self.mean_B, self.std_B = mean_B, std_B
         self.wavelets, self.about = wavelets, about
 
@@ -61,23 +65,30 @@ class TrainedKnowledge(Trained):
         pairs = zip(self.classes, self.emotions, strict=True)
         return [name for name, emotion in pairs if not knowledge.knows(emotion)]
 
-    def answer(self, clips: Clips) -> pd.DataFrame:
-        """Answers by the face; a clip without any gets the training classes' shares.
+    def knows(self, target: Target) -> bool:
+        """Classes that have a rule, and the plane."""
+        if target.name == CLASSES:
+            return any(map(knowledge.knows, self.emotions))
+        return target.name in (*PLANE, QUADRANT)
 
-        Returns:
-            As in ``Trained``, and columns ``valence`` and ``arousal`` in [-1, 1], NaN without a
-            face.
-        """
+    def answer(self, clips: Clips) -> pd.DataFrame:
+        """Answers by the face; a clip without any gets what is usual in the training part."""
         blendshapes_nB = mean_blendshapes(clips)
         seen = untrained.has_face(blendshapes_nB)
         actions_nA = knowledge.read_actions(
             blendshapes_nB, knowledge.BLENDSHAPES, self.mean_B, self.std_B
         )
-        scores_nC = knowledge.scores(actions_nA, self.emotions) / knowledge.TEMPERATURE
-        probabilities_nC = softmax(scores_nC, axis=1)
-        answers = untrained.by_face(clips, self.classes, seen, probabilities_nC, self.log_prior_C)
         affect_n2 = knowledge.valence_and_arousal(actions_nA)
-        return answers.assign(valence=affect_n2[:, 0], arousal=affect_n2[:, 1])
+        said = untrained.by_words(self.targets, labels.SEVEN, _probabilities(actions_nA, _SEVEN))
+        answers = []
+        for target, answer_nW in zip(self.targets, split(self.targets, said), strict=True):
+            if target.name == CLASSES and self.knows(target):
+                answer_nW = _probabilities(actions_nA, self.emotions)
+            elif target.name in PLANE[:2]:
+                answer_nW = affect_n2[:, [PLANE.index(target.name)]]
+            answers.append(answer_nW)
+        answers_nW = np.concatenate(answers, axis=1)
+        return self.by_face(clips, seen, answers_nW)
 
     def describe(self) -> dict[str, Any]:
         """By what it is standardised, and what it does not know or see."""
@@ -94,23 +105,23 @@ class TrainedKnowledge(Trained):
     def save(self, path: Path) -> None:
         """Write the folder; the same numbers give the same bytes."""
         config = {
-            "classes": list(self.classes),
             "emotions": [sorted(emotion) for emotion in self.emotions],
             "standardise": self.standardise,
         }
-        numbers = {"log_prior": self.log_prior_C, "mean": self.mean_B, "std": self.std_B}
-        untrained.write(path, self, config, numbers)
+        untrained.write(path, self, config, {"mean": self.mean_B, "std": self.std_B})
 
     @classmethod
     def load(cls, path: Path, config: dict[str, Any]) -> "TrainedKnowledge":
         """Rebuild it from its folder."""
-        classes, emotions = config["classes"], config["emotions"]
-        if len(emotions) != len(classes):
+        targets, emotions = untrained.targets_of(config), config["emotions"]
+        if len(emotions) != sum(target.width for target in targets if target.name == CLASSES):
             raise ValueError("emotions do not fit classes")
         n = len(knowledge.BLENDSHAPES)
-        numbers = untrained.read_numbers(path, {"log_prior": len(classes), "mean": n, "std": n})
-        made = (config["standardise"], numbers["log_prior"], numbers["mean"], numbers["std"])
-        return cls(classes, emotions, *made, config["wavelets"], config["about"])
+        numbers = untrained.read_numbers(path, targets, {"mean": n, "std": n})
+        made = (config["standardise"], numbers["prior"], numbers["mean"], numbers["std"])
+        model = cls(targets, emotions, *made, config["wavelets"], config["about"])
+        model.margin_W = numbers["margin"]
+        return model
 
 
 def learn(given: Given) -> TrainedKnowledge:
@@ -130,15 +141,27 @@ def learn(given: Given) -> TrainedKnowledge:
                 "face. Set it to faces."
             )
         statistics_B2 = np.stack([seen_nB.mean(axis=0), seen_nB.std(axis=0, ddof=1)], axis=1)
-    emotions = [labels.components(name) for name in given.classes]
-    if not any(map(knowledge.knows, emotions)):
+    classes = [name for target in given.targets if target.name == CLASSES for name in target.names]
+    emotions = [labels.components(name) for name in classes]
+    others = [target for target in given.targets if target.name in (*PLANE, QUADRANT)]
+    if not any(map(knowledge.knows, emotions)) and not others:
         raise UserError(
-            f"train: knowledge: no class ({', '.join(given.classes)}) has a rule. Take another "
-            "model."
+            f"train: knowledge: no class ({', '.join(classes)}) has a rule, and the rules know "
+            "nothing else of train.targets. Take another model."
         )
     wavelets = dict(given.clips.wavelets)
-    made = (standardise, given.log_prior_C, *statistics_B2.T.copy(), wavelets, given.about)
-    return TrainedKnowledge(given.classes, [sorted(e) for e in emotions], *made)
+    made = (standardise, given.prior_W, *statistics_B2.T.copy(), wavelets, given.about)
+    model = TrainedKnowledge(given.targets, [sorted(e) for e in emotions], *made)
+    return untrained.with_margins(model, given)
+
+
+def _probabilities(
+    actions_nA: NDArray[np.float64], emotions: Sequence[frozenset[str]]
+) -> NDArray[np.float64]:
+    """The scores of emotions, softmaxed, (n, C)."""
+    scores_nC = knowledge.scores(actions_nA, emotions) / knowledge.TEMPERATURE
+    probabilities_nC: NDArray[np.float64] = softmax(scores_nC, axis=1)
+    return probabilities_nC
 
 
 @lru_cache(maxsize=2)  # all clips, which the partitions of a run share, and those of one part

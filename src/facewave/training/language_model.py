@@ -25,7 +25,8 @@ from facewave.params import Block, Language, Lora
 from facewave.prompts import answers
 from facewave.prompts.examples import Examples, PromptClips, gather
 from facewave.prompts.templates import question
-from facewave.training.schema import Trained, classification, damaged, encoder_of
+from facewave.targets import CLASSES, Target, number
+from facewave.training.schema import Trained, answers_of, damaged, encoder_of
 from facewave.workspace import Clips, Dataset
 
 
@@ -36,8 +37,8 @@ class TrainedLanguageModel(Trained):
         module: the backbone and what was trained beside it.
         settings: the prompt, the frames and the way of answering.
         shots: the clips that are shown as examples, by video_idx.
-        about: see ``Trained``; also a regression's ``means``, and ``learnt`` and ``validated``: the
-            clips that were used so in this run and those that it started from.
+        about: see ``Trained``; also ``learnt`` and ``validated``: the clips that were used so in
+            this run and those that it started from.
     """
 
     type = "language_model"
@@ -53,7 +54,10 @@ class TrainedLanguageModel(Trained):
     ) -> None:
         config = module.config
         self.module, self.settings, self.shots = module, settings, tuple(shots)
-        self.kind, self.classes, self.targets = config.kind, config.classes, config.targets
+        self.kind = config.kind
+        self.targets = tuple(map(number, config.targets))
+        if not self.targets:
+            self.targets = (Target(CLASSES, "words", config.classes),)
         self.inputs = tuple(inputs) if config.faces else ()
         self.wavelets, self.about = wavelets, about
         self.needs_face = not settings.frames
@@ -69,23 +73,21 @@ class TrainedLanguageModel(Trained):
         """
         prompted = gather(clips, self.inputs, self.settings)
         shots = self._shown if self.shots else prompted.select([])
-        examples = Examples(prompted, shots, self.classes, self.targets, self.settings, seed=0)
+        regressed = self.module.config.targets
+        examples = Examples(prompted, shots, self.classes, regressed, self.settings, seed=0)
         usable = clips.table["usable"].to_numpy(bool)
         answered_from = np.where(usable, "face", "frames" if self.settings.frames else "words")
-        if self.targets:
+        if regressed:
             values_nT = answers.values(self.module, examples, self.settings)
-            columns = {f"predicted_{t}": v for t, v in zip(self.targets, values_nT.T, strict=True)}
-            return pd.DataFrame({"answered_from": answered_from, **columns}, clips.table.index)
+            return answers_of(clips, answered_from, self.targets, values_nT)
         if self.writes:
             predicted = answers.written(self.module, examples, self.classes, self.settings)
             one_hot = np.array([[c == p for c in self.classes] for p in predicted], np.float32)
             probabilities = np.where(one_hot.any(1, keepdims=True), one_hot, 1 / len(self.classes))
-        else:
-            probabilities = answers.probabilities(
-                self.module, examples, self.classes, self.settings
-            )
-            predicted = [self.classes[code] for code in probabilities.argmax(1)]
-        return classification(clips, answered_from, predicted, self.classes, probabilities)
+            words = {CLASSES: predicted}
+            return answers_of(clips, answered_from, self.targets, probabilities, words=words)
+        probabilities = answers.probabilities(self.module, examples, self.classes, self.settings)
+        return answers_of(clips, answered_from, self.targets, probabilities)
 
     @cached_property
     def _shown(self) -> PromptClips:

@@ -14,13 +14,13 @@ import transformers
 from facewave import models, prompts
 from facewave.errors import UserError
 from facewave.files import sha256
-from facewave.labels import schema as labels
 from facewave.models.vlm import backbones
 from facewave.models.vlm.face_tokens import FaceTokensConfig
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.params import LanguageModelKind, Train
 from facewave.prompts import leaks
 from facewave.prompts.examples import Examples, PromptClips, choose_shots
+from facewave.targets import known
 from facewave.training import checkpoints, language_trainer, parts, schema
 from facewave.training.language_model import TrainedLanguageModel, read
 from facewave.training.loop import Report
@@ -76,14 +76,15 @@ def prepare(
     """
     language = settings.language
     learns = language.mode != "zero_shot"
-    targets = language.targets if settings.is_regression else []
+    targets = settings.targets if settings.is_regression else []
     _check(settings)
-    part = labels.parts(clips.table, partition).to_numpy()
-    known = ~np.isnan(clips.targets_nT).any(1)
-    told = clips.clips.select(known)
-    is_learnt = parts.is_learnt_from(told, labels.parts(told.table, partition), settings)
-    train_clips = clips.select(np.flatnonzero(known)[is_learnt].tolist())
-    val_clips = clips.select(np.flatnonzero((part == "val") & known).tolist())
+    part = clips.clips.parts(partition).to_numpy()
+    has_any = known(dataset.targets, clips.table)  # what has votes alone has no word to say
+    is_known = has_any & ~np.isnan(clips.targets_nT).any(1)
+    told = clips.clips.select(is_known)
+    is_learnt = parts.is_learnt_from(told, told.parts(partition), dataset.targets, settings)
+    train_clips = clips.select(np.flatnonzero(is_known)[is_learnt].tolist())
+    val_clips = clips.select(np.flatnonzero((part == "val") & is_known).tolist())
     if language.transcript != "none":
         texts = train_clips.table.assign(transcript=list(train_clips.transcripts))
         leaks.check(texts, "transcript")
@@ -105,7 +106,6 @@ def prepare(
     learnt = train_clips if learns else shots
     whole = clips.table[part == "train"] if learns else learnt.table
     about = schema.about(dataset, partition, settings, learnt.table, whole) | {
-        "means": train_clips.targets_nT.mean(0).tolist() if learns else [],
         "learnt": _keys(learnt),
         "validated": _keys(val_clips) if learns else [],
     }
@@ -142,8 +142,8 @@ def _check(settings: Train) -> None:
     language, learns = settings.language, settings.language.mode != "zero_shot"
     regresses = settings.is_regression
     checks = {
-        "a regression has to be learnt. Set train.language.mode to pretrain or finetune, or "
-        "train.language.objective: likelihood.": regresses and not learns,
+        "numbers have to be learnt. Set train.language.mode to pretrain or finetune, or "
+        "train.targets: [classes].": regresses and not learns,
         "train.language.prompt asks for a label. For a regression ask for {targets}, such as: "
         "These are frames of a clip of a person.{face}{transcript} How high are {targets}?": (
             regresses and "{targets}" not in language.prompt
@@ -152,7 +152,9 @@ def _check(settings: Train) -> None:
         "train.language.examples: 0.": regresses and language.examples,
         f"a concordance is learnt from {_FEWEST} clips at a time or more, not from "
         f"{language.batch_size}. Raise train.language.batch_size (and lower accumulation), or "
-        "take objective: mse.": language.objective == "ccc" and language.batch_size < _FEWEST,
+        "take objective: mse.": (
+            regresses and language.objective == "ccc" and language.batch_size < _FEWEST
+        ),
         "train.language.prompt should have {face}, where the face tokens go, once. Without face "
         "tokens set train.language.face_tokens: 0.": (
             language.face_tokens and learns and language.prompt.count("{face}") != 1

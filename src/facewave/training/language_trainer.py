@@ -234,7 +234,8 @@ def _regression_loss(
 ) -> Tensor:
     head: Any = module.head
     predicted_nT, actual_nT = (head.standardized(x) for x in (values_nT, targets_nT))
-    return losses.regression(settings.objective, predicted_nT, actual_nT)
+    weights_n = torch.ones_like(actual_nT[:, 0])
+    return losses.of_numbers(settings.objective, predicted_nT, actual_nT, weights_n)
 
 
 def _loss_over_all(module: LanguageModel, settings: Language, outputs: Any) -> dict[str, float]:

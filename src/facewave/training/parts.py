@@ -12,10 +12,16 @@ from torch import Tensor
 
 from facewave.errors import UserError
 from facewave.labels import schema as labels
-from facewave.models.classifiers.classifier import ClassifierConfig, Majority, Reduction
+from facewave.models.classifiers.classifier import (
+    Classifier,
+    ClassifierConfig,
+    Majority,
+    Reduction,
+)
 from facewave.models.classifiers.person import Population
 from facewave.params import ClassifierKind, Train
-from facewave.training import budget, losses
+from facewave.targets import CLASSES, Floats, Target, truth
+from facewave.training import budget
 from facewave.training.fit import Samples, configure
 from facewave.training.person import normalized
 from facewave.wavelets.schema import mirrored
@@ -23,9 +29,11 @@ from facewave.workspace import Clips
 
 
 def split(
-    clips: Clips, parts: pd.Series, classes: Sequence[str], settings: Train
+    clips: Clips, parts: pd.Series, targets: Sequence[Target], settings: Train
 ) -> tuple[Samples, Samples, Population | None]:
     """The training part (``is_learnt_from``) and the validation part of usable clips.
+
+    Of validation clips those count that have any of the targets; training clips may have none.
 
     With ``train.mirror`` the training part has the mirror image of each clip, too. With
     ``train.normalize: person`` both are standardised by each person's other clips (a mirror image
@@ -35,7 +43,7 @@ def split(
         UserError: the inputs have no exact mirror image (``wavelets.schema.mirrored``), or nobody
             is named whose clips could standardise others.
     """
-    train = clips.select(is_learnt_from(clips, parts, settings))
+    train = clips.select(is_learnt_from(clips, parts, targets, settings))
     val = clips.select((parts == "val").to_numpy())
     learnt = [train]
     if settings.mirror:
@@ -51,46 +59,97 @@ def split(
             )
         learnable = [some.inputs(settings.inputs) for some in learnt]
         population = Population.of(np.concatenate(learnable))
-    samples = [_samples(some, classes, settings, population) for some in learnt]
-    joined = Samples(*(torch.cat(one) for one in zip(*map(_tensors, samples), strict=True)))
-    return joined, _samples(val, classes, settings, population), population
+    samples = [_samples(some, targets, settings, population) for some in learnt]
+    if len(samples) > 1:
+        samples = [Samples(*(torch.cat(one) for one in zip(*map(_tensors, samples), strict=True)))]
+    return samples[0], labelled(_samples(val, targets, settings, population)), population
 
 
-def is_learnt_from(clips: Clips, parts: pd.Series, settings: Train) -> NDArray[np.bool_]:
-    """Which clips the training part has, (n,), cut to ``train.subset`` and ``train.budget``."""
+def is_learnt_from(
+    clips: Clips, parts: pd.Series, targets: Sequence[Target], settings: Train
+) -> NDArray[np.bool_]:
+    """Which clips the training part has, (n,), cut to ``train.subset`` and ``train.budget``.
+
+    A budget is for clips with labels; those without, which a teacher answers, cost nothing.
+    """
     in_subset = clips.table.index.isin(labels.subset(clips.table, *settings.subset).index)
     learnt_n = (parts == "train").to_numpy() & in_subset
     if settings.budget:
-        learnt_n[learnt_n] = budget.best(clips.table[learnt_n], clips.index, settings.budget)
+        labelled_n = learnt_n & ~np.isnan(truth_of(clips, targets, soft=False)).all(axis=1)
+        rows = clips.table[labelled_n]
+        learnt_n[labelled_n] = budget.best(rows, clips.index, settings.budget)
     return learnt_n
 
 
-def log_prior(codes_n: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
-    """The classes' shares of some clips as ``Majority`` counts them, (C,), logarithms."""
-    prior = Majority(n_classes)
-    prior.fit(torch.from_numpy(codes_n))
-    return prior.log_prior.double().numpy()
+def prior(targets: Sequence[Target], truth_nW: Floats) -> Floats:
+    """The same answer to all clips as ``Majority`` gives it, (W,)."""
+    majority = Majority(targets)
+    majority.fit(torch.from_numpy(truth_nW))
+    return majority.answer.double().numpy()
+
+
+def truth_of(clips: Clips, targets: Sequence[Target], soft: bool) -> Floats:
+    """What training knows of each clip, (n, W), NaN where it knows nothing.
+
+    Args:
+        clips: usable ones.
+        targets: what is asked of them.
+        soft: take the shares of the votes for the classes, where there are votes, not the one word.
+            Clips whose votes name no single word have them always (``labels.ambiguous``).
+    """
+    columns = []
+    for target in targets:
+        truth_nW = truth(target, clips.table)
+        if target.name == CLASSES:
+            is_ambiguous_n = (clips.table["excluded"] != "").to_numpy()
+            chosen_n = is_ambiguous_n & (clips.table["votes"] != "").to_numpy()
+            chosen_n |= soft & ~is_ambiguous_n
+            if chosen_n.any():
+                rows = clips.table[chosen_n]
+                truth_nW[chosen_n] = labels.soft_labels(rows, target.names)
+        columns.append(truth_nW)
+    return np.concatenate(columns, axis=1)
+
+
+def labelled(samples: Samples) -> Samples:
+    """Those of which anything is known."""
+    known_n = ~samples.truth_nW.isnan().all(1)
+    return samples if known_n.all() else Samples(*(one[known_n] for one in _tensors(samples)))
+
+
+def taught(samples: Samples, teacher: Classifier | Majority, temperature: float) -> Samples:
+    """Samples in which the teacher's answers stand where the truth is not known.
+
+    Its words' logits are divided by the temperature, which makes them softer (Hinton, Vinyals and
+    Dean, arXiv 1503.02531).
+    """
+    with torch.inference_mode():
+        if isinstance(teacher, Classifier):
+            answers_nW = teacher.read(teacher(samples.inputs_nND), temperature)
+        else:
+            answers_nW = teacher.answers(samples.inputs_nND)
+    return replace(samples, truth_nW=samples.truth_nW.where(~samples.truth_nW.isnan(), answers_nW))
 
 
 def _tensors(samples: Samples) -> tuple[Tensor, ...]:
-    return samples.inputs_nND, samples.codes_n, samples.targets_nC, samples.quality_n
+    return samples.inputs_nND, samples.truth_nW, samples.quality_n
 
 
 def _samples(
-    clips: Clips, classes: Sequence[str], settings: Train, population: Population | None
+    clips: Clips,
+    targets: Sequence[Target],
+    settings: Train,
+    population: Population | None,
 ) -> Samples:
-    codes = torch.from_numpy(clips.table["label"].to_numpy(np.int64))
-    targets = losses.one_hot(codes, len(classes))
-    if settings.network.soft_labels:
-        targets = torch.from_numpy(labels.soft_labels(clips.table, classes)).float()
+    truth_nW = truth_of(clips, targets, settings.network.soft_labels)
     quality = torch.from_numpy(clips.table["face_share"].to_numpy(np.float32))
     inputs = torch.from_numpy(normalized(clips, settings.inputs, population))
-    return Samples(inputs, codes, targets, quality)
+    return Samples(inputs, torch.from_numpy(truth_nW).float(), quality)
 
 
 def plan(
     kind: ClassifierKind,
-    classes: Sequence[str],
+    targets: Sequence[Target],
     clips: Clips,
     wavelets: Mapping[str, Any],
     settings: Train,
@@ -114,4 +173,4 @@ def plan(
     steps = clips.select([]).inputs(settings.inputs).shape[1]
     kept = min(wavelets["k"], steps) if reduction else 0
     widths = clips.widths(settings.inputs)
-    return configure(kind, tuple(classes), steps, widths, kept, settings), reduction
+    return configure(kind, targets, steps, widths, kept, settings), reduction

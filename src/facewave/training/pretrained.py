@@ -1,6 +1,7 @@
 """A frame encoder's own answers as a model: nothing is learnt from the dataset's labels.
 
-Legend of names: n clips, F frames that the encoder looked at, W its words, C classes.
+Legend of names: n clips, F frames that the encoder looked at, V its words, C classes, W answers of
+all targets.
 """
 
 import json
@@ -17,9 +18,9 @@ from scipy.special import softmax
 
 from facewave.errors import UserError
 from facewave.labels import schema as labels
+from facewave.targets import CLASSES, PLANE, QUADRANT, Target, split
 from facewave.training import untrained
-from facewave.training.schema import Trained
-from facewave.training.untrained import Given
+from facewave.training.untrained import Given, Untrained
 from facewave.workspace import Clips
 
 if TYPE_CHECKING:
@@ -28,42 +29,42 @@ if TYPE_CHECKING:
 _FEW = 10  # files answered together: the mean over fewer says more of them than of the encoder
 
 
-class TrainedPretrained(Trained):
-    """The encoder's mean log answer over a clip's frames with a face, as one of the classes.
+class TrainedPretrained(Untrained):
+    """The encoder's mean log answer over a clip's frames with a face.
 
-    That is the geometric mean of the frames' probabilities, over those words alone that the classes
-    have; a class that the encoder has no word for gets no probability.
+    For the classes that is the geometric mean of the frames' probabilities, over those words alone
+    that the classes have; a class that the encoder has no word for gets no probability. Valence and
+    arousal are the means of the encoder's own where it has them, and else, like dominance and the
+    quadrant, what its words say of them (``untrained.by_words``). It knows of nothing else.
 
-    Args (others as in ``Trained``):
+    Args (others as in ``Untrained``):
         words: the encoder's.
-        columns: each class's position in ``words``, -1 for none.
+        columns: each class's position in ``words``, -1 for none; () without classes.
         correction: what is subtracted from the mean log answers, as if the words were equally
             frequent: nothing (``none``); their mean over the training clips (``train``); or that
             over the clips that are answered together (``test``). Then each answer also follows
             from the other test clips: it is transductive. Over fewer than 10 files (the
             windows of one clip, say) that of the training clips serves.
-        log_prior_C: what answers for a clip without a face.
-        mean_W: the mean log answer over the training clips.
+        mean_V: the mean log answer over the training clips.
     """
 
     type = "pretrained"
     kind = "pretrained"
-    targets = ()
-    inputs = ()
 
     def __init__(
         self,
-        classes: Sequence[str],
+        targets: Sequence[Target],
         words: Sequence[str],
         columns: Sequence[int],
         correction: str,
-        log_prior_C: NDArray[np.float64],
-        mean_W: NDArray[np.float64],
+        prior_W: NDArray[np.float64],
+        mean_V: NDArray[np.float64],
         wavelets: dict[str, Any],
         about: dict[str, Any],
     ) -> None:
-        self.classes, self.words, self.columns = tuple(classes), tuple(words), tuple(columns)
-        self.correction, self.log_prior_C, self.mean_W = correction, log_prior_C, mean_W
+        self.targets, self.words, self.columns = tuple(targets), tuple(words), tuple(columns)
+        self.prior_W, self.margin_W = prior_W, np.full_like(prior_W, np.nan)
+        self.correction, self.mean_V = correction, mean_V
         self.wavelets, self.about = wavelets, about
         self.encoder = about["encoder"]["encoder"]
 
@@ -71,6 +72,12 @@ class TrainedPretrained(Trained):
     def unknown(self) -> list[str]:
         """The classes that get no probability."""
         return [name for name, at in zip(self.classes, self.columns, strict=True) if at < 0]
+
+    def knows(self, target: Target) -> bool:
+        """Classes that it has words for, and the plane."""
+        if target.name == CLASSES:
+            return max(self.columns) >= 0
+        return target.name in (*PLANE, QUADRANT)
 
     def answer(self, clips: Clips) -> pd.DataFrame:
         """Answers by the encoder; a clip in which it saw no face gets the training classes' shares.
@@ -85,19 +92,28 @@ class TrainedPretrained(Trained):
                 "(or another version of it) has looked at these faces. Name the first in "
                 "appearance.encoder, or train the model again: dvc repro train"
             )
-        answers_nW = mean_answers(clips, len(self.words))
-        seen = untrained.has_face(answers_nW)
+        numbers = self.about["encoder"]["numbers"]
+        means_nV = mean_answers(clips, len(self.words) + len(numbers))
+        logs_nV, numbers_nV = np.split(means_nV, [len(self.words)], axis=1)
+        seen = untrained.has_face(means_nV)
         if self.correction != "none":
             together = (
                 self.correction == "test" and clips.table.loc[seen, "file_path"].nunique() >= _FEW
             )
-            mean_W = answers_nW[seen].mean(axis=0) if together else self.mean_W
-            answers_nW = answers_nW - mean_W
-        known = [code for code, at in enumerate(self.columns) if at >= 0]
-        probabilities_nC = np.zeros((len(clips), len(self.classes)))
-        chosen = [self.columns[code] for code in known]
-        probabilities_nC[:, known] = softmax(answers_nW[:, chosen], axis=1)
-        return untrained.by_face(clips, self.classes, seen, probabilities_nC, self.log_prior_C)
+            logs_nV = logs_nV - (logs_nV[seen].mean(axis=0) if together else self.mean_V)
+        said = untrained.by_words(self.targets, self.words, softmax(logs_nV, axis=1))
+        answers = []
+        for target, answer_nW in zip(self.targets, split(self.targets, said), strict=True):
+            if target.name == CLASSES and self.knows(target):
+                known = [code for code, at in enumerate(self.columns) if at >= 0]
+                answer_nW = np.zeros((len(clips), target.width))
+                chosen = [self.columns[code] for code in known]
+                answer_nW[:, known] = softmax(logs_nV[:, chosen], axis=1)
+            elif target.name in numbers:
+                answer_nW = np.clip(numbers_nV[:, [numbers.index(target.name)]], -1, 1)
+            answers.append(answer_nW)
+        answers_nW = np.concatenate(answers, axis=1)
+        return self.by_face(clips, seen, answers_nW)
 
     def describe(self) -> dict[str, Any]:
         """Whose words, how corrected, ``transductive`` if by other test clips, and ``unknown``."""
@@ -114,24 +130,25 @@ class TrainedPretrained(Trained):
     def save(self, path: Path) -> None:
         """Write the folder; the same numbers give the same bytes."""
         config = {
-            "classes": list(self.classes),
             "words": list(self.words),
             "columns": list(self.columns),
             "correction": self.correction,
         }
-        tensors = {"log_prior": self.log_prior_C, "mean": self.mean_W}
-        untrained.write(path, self, config, tensors)
+        untrained.write(path, self, config, {"mean": self.mean_V})
 
     @classmethod
     def load(cls, path: Path, config: dict[str, Any]) -> "TrainedPretrained":
         """Rebuild it from its folder."""
-        classes, words, columns = config["classes"], config["words"], config["columns"]
-        if len(columns) != len(classes) or not all(-1 <= at < len(words) for at in columns):
+        targets, words = untrained.targets_of(config), config["words"]
+        columns = config["columns"]
+        n_classes = sum(target.width for target in targets if target.name == CLASSES)
+        if len(columns) != n_classes or not all(-1 <= at < len(words) for at in columns):
             raise ValueError("columns do not fit classes and words")
-        shapes = {"log_prior": len(classes), "mean": len(words)}
-        numbers = untrained.read_numbers(path, shapes)
-        made = (config["correction"], numbers["log_prior"], numbers["mean"])
-        return cls(classes, words, columns, *made, config["wavelets"], config["about"])
+        numbers = untrained.read_numbers(path, targets, {"mean": len(words)})
+        made = (config["correction"], numbers["prior"], numbers["mean"])
+        model = cls(targets, words, columns, *made, config["wavelets"], config["about"])
+        model.margin_W = numbers["margin"]
+        return model
 
 
 def learn(given: Given) -> TrainedPretrained:
@@ -141,14 +158,16 @@ def learn(given: Given) -> TrainedPretrained:
         UserError: the encoder has no words, or none that a class has.
     """
     encoder = given.clips.encoder()
-    columns = _columns(encoder, given.classes)
-    answers_nW = mean_answers(given.clips, len(encoder.words))[given.is_train_n]
-    seen_nW = answers_nW[untrained.has_face(answers_nW)]
-    mean_W = seen_nW.mean(axis=0) if len(seen_nW) else np.zeros(len(encoder.words))
+    columns = _columns(encoder, given.targets)
+    logs_nV = mean_answers(given.clips, len(encoder.words))[given.is_train_n]
+    seen_nV = logs_nV[untrained.has_face(logs_nV)]
+    mean_V = seen_nV.mean(axis=0) if len(seen_nV) else np.zeros(len(encoder.words))
     correction = given.settings.pretrained.correction
     about = given.about | {"encoder": _described(encoder)}
-    made = (columns, correction, given.log_prior_C, mean_W, dict(given.clips.wavelets), about)
-    return TrainedPretrained(given.classes, encoder.words, *made)
+    made = (columns, correction, given.prior_W, mean_V)
+    wavelets = dict(given.clips.wavelets)
+    model = TrainedPretrained(given.targets, encoder.words, *made, wavelets, about)
+    return untrained.with_margins(model, given)
 
 
 def _described(encoder: "Encoder") -> dict[str, Any]:
@@ -157,8 +176,12 @@ def _described(encoder: "Encoder") -> dict[str, Any]:
     return described
 
 
-def _columns(encoder: "Encoder", classes: Sequence[str]) -> list[int]:
-    """The position of each class's word among the encoder's, -1 for none."""
+def _columns(encoder: "Encoder", targets: Sequence[Target]) -> list[int]:
+    """The position of each class's word among the encoder's, -1 for none.
+
+    Raises:
+        UserError: it can answer none of the targets.
+    """
     if encoder.identity is None:
         raise UserError(
             "train: pretrained: no encoder has looked at the faces. Name one in "
@@ -169,27 +192,33 @@ def _columns(encoder: "Encoder", classes: Sequence[str]) -> list[int]:
             f"train: pretrained: the encoder ({encoder.encoder}) does not answer in words. Name "
             "one that does in appearance.encoder of params.yaml, fer say, or take another model."
         )
+    classes = [name for target in targets if target.name == CLASSES for name in target.names]
     words = [labels.components(word) for word in encoder.words]
     names = [labels.components(name) for name in classes]
     columns = [words.index(name) if name in words else -1 for name in names]
-    if max(columns) < 0:
+    others = [target for target in targets if target.name in (*PLANE, QUADRANT)]
+    if max(columns, default=-1) < 0 and not others:
         raise UserError(
             f"train: pretrained: none of the encoder's words ({', '.join(encoder.words)}) is one "
-            f"of the classes ({', '.join(classes)}). Name another encoder, or take another model."
+            f"of the classes ({', '.join(classes)}), and it knows nothing else of train.targets. "
+            "Name another encoder, or take another model."
         )
     return columns
 
 
 @lru_cache(maxsize=2)  # all clips, which the partitions of a run share, and those of one part
-def mean_answers(clips: Clips, n_words: int) -> NDArray[np.float64]:
-    """The mean log answers over the frames with a face, (n, W); NaN for a clip without any."""
-    answers_nW = np.full((len(clips), n_words), np.nan)
+def mean_answers(clips: Clips, width: int) -> NDArray[np.float64]:
+    """The mean answers over the frames with a face, (n, width); NaN for a clip without any.
+
+    An encoder's words, whose answers are logarithms, come before its numbers.
+    """
+    means_nV = np.full((len(clips), width), np.nan)
     for row, video_idx in enumerate(clips.table["video_idx"]):
         seen = clips.appearance(video_idx)
         if seen is not None and seen.valid_F.any():
-            answers_FW = seen.expression_FW[seen.valid_F, :n_words]
-            answers_nW[row] = answers_FW.mean(axis=0, dtype=np.float64)
-    return answers_nW
+            answers_FV = seen.expression_FW[seen.valid_F, :width]
+            means_nV[row] = answers_FV.mean(axis=0, dtype=np.float64)
+    return means_nV
 
 
 TRAINED = TrainedPretrained

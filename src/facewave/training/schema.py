@@ -9,11 +9,11 @@ the model's card, for people.
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from facewave.errors import UserError
 from facewave.files import opened, replacing, sealed, write_json
-from facewave.params import Block, ClassifierKind, LanguageModelKind, Train, UntrainedKind
+from facewave.params import NETWORKS, Block, Train
+from facewave.targets import CLASSES, PROBABLE, Target, split, truth
 from facewave.training import cards
 from facewave.wavelets.schema import SEEN
 from facewave.workspace import Clips, Dataset
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 
 ROOT = Path("models/trained")
 MODEL = "model"
-PRIOR: Literal["majority"] = "majority"  # trained beside every classifier: the floor
+PRIOR = "majority"  # trained beside every model: the floor
 UNNORMALIZED = "unnormalized"  # trained beside a model with train.normalize: person
+TEACHER, STUDENTS = "teacher", "students"  # a role, and the kind of a model that is several
 
 _MODULES = {  # "type" in config.json -> the module with its class ``TRAINED``
     "classifier": "facewave.training.classifier",
@@ -48,8 +50,7 @@ class Trained(ABC):
 
     Attributes:
         kind: what params.yaml calls it.
-        classes: in the order of the codes; () of a regression.
-        targets: names of what a regression answers; () of a classifier.
+        targets: what it is asked, in the order of its answers.
         inputs: the blocks of features that it takes, in order; () if it takes none.
         wavelets: how these were made: the transform's settings and the blendshapes' names.
         about: what it learnt from (``schema.about``); ``before``, datasets and partitions of the
@@ -66,8 +67,7 @@ class Trained(ABC):
 
     type: ClassVar[str]
     kind: str
-    classes: tuple[str, ...]
-    targets: tuple[str, ...]
+    targets: tuple[Target, ...]
     inputs: tuple[Block, ...]
     wavelets: dict[str, Any]
     about: dict[str, Any]
@@ -78,6 +78,11 @@ class Trained(ABC):
     writes: bool = False
     normalizes: bool = False
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The corpus's own words, in the order of their codes; () if it is not asked for them."""
+        return next((target.names for target in self.targets if target.name == CLASSES), ())
+
     def taken(self, clips: Clips) -> NDArray[np.float32]:
         """The numbers of clips that it answers by, (n, N, D); NaN for clips that are not usable."""
         return clips.inputs(self.inputs)
@@ -87,10 +92,9 @@ class Trained(ABC):
         """Answers, one row per clip, with the index of ``clips.table``.
 
         Returns:
-            Column ``answered_from``: "face", "frames", "words" or "prior"; then, for a
-            classification, ``predicted``, a class (or "", if what the model wrote is none), and
-            ``p_<class>`` for every class, each row adding up to 1; for a regression,
-            ``predicted_<target>`` for every target.
+            Column ``answered_from``: "face", "frames", "words" or "prior"; then each target's
+            ``predicted`` (a word, or "", if what the model wrote is none), ``numbers`` and
+            ``ends`` (targets.py); NaN in those that it knows nothing of.
         """
 
     @abstractmethod
@@ -118,7 +122,7 @@ class Trained(ABC):
     def card(self) -> str:
         """The same in full, as Markdown."""
         return cards.card(
-            self.kind, self.classes or self.targets, self.inputs, self.wavelets, self.calibrated,
+            self.kind, self.targets, self.inputs, self.wavelets, self.calibrated,
             self.about, self.normalizes,
         )  # fmt: skip
 
@@ -155,16 +159,40 @@ def encoder_of(inputs: Sequence[Block], wavelets: dict[str, Any]) -> str:
     return str(wavelets["encoder"]["name"]) if set(SEEN) & set(inputs) else ""
 
 
-def classification(
+def answers_of(
     clips: Clips,
     answered_from: NDArray[np.str_],
-    predicted: Sequence[str] | NDArray[Any],
-    classes: Sequence[str],
-    probabilities_nC: NDArray[np.floating],
+    targets: Sequence[Target],
+    numbers_nW: NDArray[np.floating],
+    margins_nW: NDArray[np.floating] | None = None,
+    words: Mapping[str, Sequence[str] | NDArray[np.object_]] | None = None,
 ) -> pd.DataFrame:
-    """A table of answers as ``Trained.answer`` gives it."""
-    columns: dict[str, Any] = {"answered_from": answered_from, "predicted": predicted}
-    columns |= {f"p_{name}": p for name, p in zip(classes, probabilities_nC.T, strict=True)}
+    """A table of answers as ``Trained.answer`` gives it.
+
+    Args:
+        clips: n clips.
+        answered_from: of each.
+        targets: what was asked.
+        numbers_nW: probabilities and values, NaN for targets that are not answered.
+        margins_nW: half the widths of the prediction intervals, NaN or None where there are none.
+        words: what was answered, by target's name; else it is the word with the highest
+            probability.
+    """
+    columns: dict[str, Any] = {"answered_from": answered_from}
+    if margins_nW is None:
+        margins_nW = np.full(np.shape(numbers_nW), np.nan)
+    parts = (split(targets, np.asarray(all_nW, float)) for all_nW in (numbers_nW, margins_nW))
+    for target, numbers, margins in zip(targets, *parts, strict=True):
+        if target.predicted:
+            chosen = np.array(target.names, object)[np.nan_to_num(numbers).argmax(axis=1)]
+            chosen = np.array((words or {}).get(target.name, chosen), object)
+            columns[target.predicted] = np.where(np.isnan(numbers).any(axis=1), "", chosen)
+        columns |= dict(zip(target.numbers, numbers.T, strict=True))
+        if target.ends:
+            low, high = numbers - margins, numbers + margins
+            if target.low is not None:
+                low, high = (np.clip(end, target.low, target.high) for end in (low, high))
+            columns |= dict(zip(target.ends, (low[:, 0], high[:, 0]), strict=True))
     return pd.DataFrame(columns, index=clips.table.index)
 
 
@@ -173,25 +201,47 @@ def folder(partition: str | int, role: str) -> Path:
     return ROOT / str(partition) / role
 
 
-def roles(settings: Train) -> dict[str, ClassifierKind | UntrainedKind | LanguageModelKind]:
-    """What is made for every partition: role -> kind; beside a regression nothing else."""
-    if settings.is_regression:
-        return {MODEL: settings.model}
+def roles(settings: Train) -> dict[str, str]:
+    """What is made for every partition: role -> kind."""
     others = [name for name in settings.baselines if name != settings.model]
-    shared = {MODEL: settings.model, PRIOR: PRIOR} | {name: name for name in others}
-    return shared | ({UNNORMALIZED: settings.model} if settings.normalize == "person" else {})
+    shared = {MODEL: str(settings.model), PRIOR: PRIOR} | {name: name for name in others}
+    if settings.normalize == "person":
+        shared[UNNORMALIZED] = settings.model
+    if settings.students:
+        named = {TEACHER: settings.model} | dict.fromkeys(students(settings), settings.model)
+        shared |= {MODEL: STUDENTS} | named
+    return shared
+
+
+def students(settings: Train) -> list[str]:
+    """The roles of the students."""
+    return [f"student-{number}" for number in range(1, settings.students + 1)]
+
+
+def for_kind(kind: str, settings: Train) -> Train:
+    """Section ``train`` as it holds for a kind: of networks alone the votes may be the labels."""
+    if kind in NETWORKS:
+        return settings
+    return replace(settings, network=replace(settings.network, soft_labels=False))
 
 
 def settings_of(role: str, settings: Train) -> Train:
     """Section ``train`` as it holds for a role."""
+    settings = for_kind(roles(settings)[role], settings)
+    if role in students(settings):
+        return replace(settings, seed=settings.seed + int(role.rpartition("-")[2]))
     return replace(settings, normalize="none") if role == UNNORMALIZED else settings
 
 
-def used_by(kind: ClassifierKind, settings: Train) -> dict[str, Any]:
-    """The settings that the fit of a kind of classifier follows from, beside its inputs."""
-    shared = ["dataset", "subset", "budget", "partitions", "pca", "imbalance", "mirror", "seed"]
-    shared += [] if kind == PRIOR else ["normalize"]
+def used_by(kind: str, settings: Train) -> dict[str, Any]:
+    """The settings that the fit of a kind of classifier follows from, beside what it is shown.
+
+    What a teacher answers is among what students are shown.
+    """
+    shared = ["dataset", "subset", "budget", "partitions", "targets", "pca", "imbalance", "mirror"]
+    shared += ["seed"] if kind == PRIOR else ["seed", "normalize", "delay"]
     group = {"majority": (), "logistic": ("logistic",), "svm": ("svm",), "trees": ("trees",)}
+    group |= {STUDENTS: ("network", "students", "teacher")}
     return {name: asdict(settings)[name] for name in (*shared, *group.get(kind, ("network",)))}
 
 
@@ -225,9 +275,15 @@ def about(
     } | ({"left_out": _left_out(learnt, of)} if settings.budget else {})
 
 
+def fewest_labels(targets: Sequence[Target], learnt: pd.DataFrame) -> int:
+    """How many rows have the target of words or units that the fewest have; 0 without any."""
+    known = [~np.isnan(truth(one, learnt)).all(axis=1) for one in targets if one.kind in PROBABLE]
+    return min((int(known_n.sum()) for known_n in known), default=0)
+
+
 def _left_out(learnt: pd.DataFrame, of: pd.DataFrame) -> dict[str, int]:
     counts = of["actual"][~of.index.isin(learnt.index)].value_counts()
-    return {str(word): int(n) for word, n in counts.sort_index().items()}
+    return {str(word): int(n) for word, n in counts.sort_index().items() if word}
 
 
 def save(trained: Trained, path: Path) -> None:

@@ -88,7 +88,7 @@ def test_several_clips_are_drawn_into_a_folder(
         clip.touch()
     drawn: list[tuple[Path, Path]] = []
 
-    def draw(clip: Path, out: Path, fps: float) -> None:
+    def draw(clip: Path, out: Path, fps: float, model: str | None = None) -> None:
         if clip == Path("a/2.mp4"):
             raise UserError("a/2.mp4: there is no frame to draw.")
         drawn.append((clip, out))

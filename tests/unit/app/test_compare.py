@@ -5,12 +5,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from facewave.app.compare import compare, read, same_clips
+from facewave.app.compare import common_task, compare, read, same_clips
 from facewave.errors import UserError
 from facewave.prediction import schema
 from making import write_params
 from making_answers import answers, write
-from making_results import numbers, regressors
+from making_results import PLANE, multitask, numbers, regressors, several
 
 Capture = pytest.CaptureFixture[str]
 
@@ -64,7 +64,8 @@ def test_common_folds_or_one_split_are_compared_as_the_first_run_groups_them(
     compare("[other]", "model")
     assert "over 96 clips, 2 folds" in capsys.readouterr().out
     write(table[table["partition"] != "2"], Path("other"))
-    for run in same_clips(read("model"), read("other")):
+    runs = read("model"), read("other")
+    for run in same_clips(*runs, common_task(*runs)):
         assert set(run.rows["partition"]) == {"1"}
         assert len(run.rows) == 48
     write(table[table["partition"] == "split"])
@@ -109,8 +110,59 @@ def test_what_is_no_run_is_named(place: Path) -> None:
     with pytest.raises(UserError, match="other has no role 'model'; it has svm"):
         compare("model", "other")
     schema.write(numbers(), regressors(), Path("numbers"))
-    with pytest.raises(UserError, match="numbers has answers of a regression"):
+    with pytest.raises(UserError, match=r"model answers classes, numbers numbers: no task in comm"):
         compare("model", "numbers")
+    with pytest.raises(UserError, match=r"model and majority do not both answer 'aus'; .* classes"):
+        compare("model", "majority", "aus")
     (Path("numbers") / schema.MODELS).write_text("{")
     with pytest.raises(UserError, match="numbers is damaged"):
         compare("numbers", "model")
+
+
+def test_numbers_and_units_are_compared_by_their_means(place: Path, capsys: Capture) -> None:
+    schema.write(several(n_subjects=18), multitask())
+    compare("model", "majority", "numbers")
+    out = capsys.readouterr().out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "model majority difference 95 % interval p" in lines
+    names = [line.split(" 0.")[0] for line in lines if " to " in line][:-1]
+    assert names == [
+        "mean CCC",
+        *(f"{target}: {name}" for target in PLANE for name in ("CCC", "RMSE")),
+    ]
+    assert lines[-1].startswith("model is better than majority by 0.")
+    assert " in mean CCC (95 % interval 0." in lines[-1]
+    assert lines[-1].endswith("54 clips of 18 subjects, 3 folds; of valence, arousal).")
+    # By default it is the first task that both answer; logistic knows words alone.
+    compare("model", "logistic")
+    assert "points of UAR" in capsys.readouterr().out
+    with pytest.raises(UserError, match="do not both answer 'numbers'; both answer classes"):
+        compare("model", "logistic", "numbers")
+    compare("model", "majority", "aus")
+    assert "points of mean F1 (95 % interval" in capsys.readouterr().out
+    # Of targets that one alone has, nothing can be said.
+    schema.write(numbers(targets=("valence",), n_subjects=18), regressors(("valence",)))
+    schema.write(numbers(targets=PLANE, n_subjects=18), regressors(PLANE), Path("more"))
+    with pytest.raises(UserError, match=r"53 of 54 differ; clip 1 .* is -?0\.\d{4} for"):
+        compare("model", "more")  # drawn otherwise
+    compare("more", "more:majority")
+    assert "arousal: CCC" in capsys.readouterr().out
+    table = numbers(targets=PLANE, n_subjects=18)
+    schema.write(table[[name for name in table if "arousal" not in name]], regressors(("valence",)))
+    compare("model", "more")
+    out = capsys.readouterr().out
+    assert "they have the same mean CCC" in out
+    assert "arousal" not in out
+    # Nor of those that a role does not answer.
+    columns = [name for name in table if name.startswith(("predicted", "low", "high"))]
+    arousal = table["role"] == "majority"
+    table.loc[arousal, [name for name in columns if "arousal" in name]] = float("nan")
+    schema.write(table, regressors(PLANE))
+    compare("model", "majority")
+    out = capsys.readouterr().out
+    assert "of valence)" in out
+    assert "arousal" not in out
+    table.loc[~arousal, [name for name in columns if "valence" in name]] = float("nan")
+    schema.write(table, regressors(PLANE))
+    with pytest.raises(UserError, match="model answers arousal, majority valence: none in common"):
+        compare("model", "majority")

@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from corpora import write
+from facewave.app.datasets import targets
 from facewave.files import write_csv
 from facewave.labels import schema as labels
 from facewave.labels.readers import CORPORA
@@ -80,7 +81,7 @@ def test_the_list_has_every_corpus_and_where_to_get_it(command: Command) -> None
     for name, corpus in CORPORA.items():
         assert f"{name}  {corpus.title}" in report.lines
         assert f"{corpus.home}, {corpus.access}; {corpus.licence}" in report.lines
-    assert "single: 7 words, 11,697 clips; knows votes, fold" in report.lines
+    assert "single: 7 words, 11,697 clips; targets classes; knows votes, fold" in report.lines
 
 
 def test_all_that_is_known_of_a_corpus_is_shown(command: Command) -> None:
@@ -92,10 +93,32 @@ def test_all_that_is_known_of_a_corpus_is_shown(command: Command) -> None:
         for track_name, track in corpus.tracks.items():
             known += [track_name, ", ".join(track.words), ", ".join(track.knows)]
             known += [f"{key}: {count:,}" for key, count in track.published.items()]
+            known += [", ".join(targets(track))]
         assert [text for text in known if text not in shown] == []
     assert command("show", "dfew").lines[-1] == (
         "params   dfew: {reader: dfew, root: FOLDER, about: WHAT IT IS, [table: ...], [clips: ...]}"
     )
+
+
+def test_grey_pictures_are_called_so(command: Command) -> None:
+    listed = [line for line in command().lines if "grey pictures" in line]
+    assert [line.split(":")[0].strip() for line in listed] == ["fer2013", "ferplus"]
+    for name in ("fer2013", "raf_db"):
+        shown = any("grey pictures" in line for line in command("show", name).lines)
+        assert shown == (name == "fer2013")
+
+
+def test_targets_are_what_the_files_know() -> None:
+    for name, expected in {
+        "dfew": ["classes"],
+        "omg": ["classes", "quadrant", "valence", "arousal"],
+        "aff_wild2": ["quadrant", "valence", "arousal"],  # of its first track
+        "crema_d": ["classes", "about.NAME"],
+    }.items():
+        assert targets(CORPORA[name].track("")) == expected
+    assert targets(CORPORA["aff_wild2"].track("au")) == ["aus"]
+    own = targets(CORPORA["table"].track(""))
+    assert own[-4:] == ["dominance", "aus", "score.NAME", "about.NAME"]
 
 
 def test_mistakes_get_a_sentence(command: Command, tmp_path: Path) -> None:
@@ -213,6 +236,15 @@ def test_an_entry_of_params_yaml_is_checked_with_its_own_places(
     assert report.code == 0  # nothing was published of a table of one's own
     assert report.lines[0] == "dfew, wild in DFEW"
     assert report.lines[-1] == "✓ 10 rows; 10 clips are there, 0 are missing"
+    for rows, told in (
+        ("3,0.5", "✓ more.csv: further numbers of the same clips"),
+        ("[33],0.5", "✗ DFEW/more.csv, row 2: clip '[33]' is not in the corpus. Its clips are "),
+    ):
+        write(dfew, "more.csv", f"clip,valence\n{rows}\n")
+        write_entries(dfew.parent, wild=entry | {"more": "more.csv"})
+        report = command("check", "wild")
+        assert report.lines[-1].startswith(told)
+        assert report.code == (told[0] == "✗")
     monkeypatch.chdir(REPOSITORY)
     report = command("check", "demo")
     assert report.code == 1

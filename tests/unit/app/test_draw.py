@@ -5,6 +5,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pandas as pd
 import pytest
 
 from facewave.app.draw import draw
@@ -12,7 +13,10 @@ from facewave.app.draw import suffix as default_suffix
 from facewave.errors import UserError
 from facewave.landmarks import cache
 from facewave.landmarks.schema import EMPTY, ClipFacts, Trajectory
+from facewave.targets import PLANE, Target, number
+from facewave.training.schema import answers_of
 from facewave.video import Clip
+from facewave.workspace import Clips
 from making import SETTINGS, remember, trajectory, write_params, write_video
 from running import ROOT
 
@@ -81,6 +85,52 @@ def test_the_videos_are_what_browsers_play_with_the_clips_own_times_and_the_same
             found = [frame.time for frame in container.decode(stream)]
         np.testing.assert_allclose(found, times, atol=6e-4)  # WebM's times are whole milliseconds
     assert default_suffix() == ".seen.mp4"
+
+
+class Rising:
+    """Answers a window by when it begins: valence rises from -1 to 1, arousal is 0.5."""
+
+    targets = (Target("classes", "words", ("happy", "sad")), *map(number, PLANE[:2]))
+    inputs, encoder, wavelets = (), "", ()
+    needs_face = needs_pictures = needs_transcript = normalizes = writes = calibrated = False
+
+    def line(self) -> str:
+        return "rising"
+
+    def answer(self, clips: Clips) -> pd.DataFrame:
+        seen = [clips.trajectory(name) for name in clips.table["video_idx"]]
+        starts = [float(one.times_T[0]) for one in seen if one is not None]
+        numbers = np.array([[0.9, 0.1, start / 3 - 1, 0.5] for start in starts])
+        return answers_of(clips, np.full(len(clips), "face"), self.targets, numbers)
+
+
+def test_a_models_answers_move_in_the_plane_and_are_left_out_where_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facewave.app.predict.choose", lambda name: Rising())
+    write_video(tmp_path / "a.mp4", 12)
+    seen = replace(of_numbers(range(12)), times_T=np.arange(12.0) * 0.75)  # 9 s: windows up to 6 s
+    remember(cache.key(tmp_path / "a.mp4", 25, SETTINGS), seen, ClipFacts(30.0, 64, 48, 12))
+    for name, model in (("with", "rising"), ("without", None)):
+        draw(tmp_path / "a.mp4", tmp_path / f"{name}.mp4", 25, model)
+    drawn, plain = (frames(tmp_path / f"{name}.mp4") for name in ("with", "without"))
+    places = []
+    for picture in drawn:
+        header = picture[:150, 640:].astype(int)
+        rows, columns = np.nonzero(np.abs(header - (245, 175, 60)).sum(axis=2) < 120)
+        places.append((columns.mean(), rows.mean()))
+        assert np.ptp(columns) < 14  # a single dot
+    x, y = np.transpose(places)
+    left, right = 254, 254 + 128  # of the plane, from the picture's right end
+    starts = np.clip(np.arange(12) * 0.75 - 1.5, 0, 6).round(6)
+    starts = np.ceil((starts / 0.2).round(6) - 0.5) * 0.2  # of the windows around the frames
+    first_seen = np.ceil((starts / 0.75).round(6)) * 0.75  # the first frame of each
+    np.testing.assert_allclose(x, left + first_seen / 6 * (right - left), atol=5)
+    np.testing.assert_allclose(y, 14 + 128 / 4, atol=2)
+    # Nothing else differs but what makes room for it; the picture and the timeline are as they are.
+    assert not [p for p in plain if share(p[:150, 640:], "red") > 0]
+    np.testing.assert_allclose(drawn[5][:480, :640], plain[5][:480, :640], atol=60)
+    np.testing.assert_allclose(drawn[5][480:], plain[5][480:], atol=60)
 
 
 def test_what_cannot_be_drawn_is_told(tmp_path: Path) -> None:

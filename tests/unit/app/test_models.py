@@ -10,6 +10,7 @@ from facewave.app.models import choose, measured
 from facewave.errors import UserError
 from facewave.labels.schema import SEVEN
 from facewave.training import schema as training
+from facewave.training.cards import _shown
 from making import edit, trained_project
 
 OWN = "models/trained/split/model"
@@ -35,7 +36,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for protocol, n, partitions in (("split", 8, ["split"]), ("folds", 86, [1, 2]))
     }  # fmt: skip
     Path("metrics/evaluate").mkdir(parents=True)
-    Path("metrics/evaluate/report.json").write_text(json.dumps(report))
+    tasks = {"classes": {"kind": "words", "names": ["happy"], **report}}
+    Path("metrics/evaluate/report.json").write_text(json.dumps({"tasks": tasks}))
     return tmp_path
 
 
@@ -54,9 +56,11 @@ def test_the_demo_is_the_first_partition_s_and_a_folder_is_itself(project: Path)
 def test_the_default_is_what_needs_no_training_and_says_so() -> None:
     default = choose(None)
     assert default.classes == SEVEN
+    assert [target.name for target in default.targets] == ["classes", "valence", "arousal"]
+    assert choose("untrained").line() == default.line()
     assert (default.kind, default.encoder, default.inputs) == ("ensemble", "fer", ())
     assert "learnt from FER2013 (encoder fer and rules" in default.line()
-    assert "Its numbers are scores" in default.card()
+    assert "Its probabilities are scores" in default.card()
     assert "43.7 % [35, 53]" in default.card()
     assert "The weights' licence is MIT." in default.card()
     assert not default.calibrated
@@ -81,10 +85,20 @@ def test_figures_are_those_of_the_role_over_folds_for_the_very_model_that_was_me
 def test_a_regressions_figures_are_told_by_target() -> None:
     path = Path("metrics/evaluate/report.json")
     report = json.loads(path.read_text())
-    prints = report["folds"]["model"]["fingerprints"]
+    words = report["tasks"]["classes"]
+    prints = {"fingerprints": words["folds"]["model"]["fingerprints"]}
     of = {"ccc": 0.3, "ccc_low": 0.1, "ccc_high": 0.5, "rmse": 0.9}
-    model = {"fingerprints": prints, "valence": of}
-    path.write_text(json.dumps({"targets": ["valence"], "split": {"n": 9, "model": model}}))
+    model = prints | {"valence": of, "mean": of}
+    numbers = {"kind": "number", "names": ["valence"], "split": {"n": 9, "model": model}}
+    units = prints | {"AU1": {"f1": 0.1}, "mean": {"f1": 0.5, "auc": 0.6}}
+    aus = {"kind": "presence", "names": ["AU1"], "folds": {"n": 7, "model": units}}
+    tasks = {"classes": words, "quadrant": words, "numbers": numbers, "aus": aus}
+    path.write_text(json.dumps({"tasks": tasks}))
     found = measured(Path("models/trained/1/model"))
+    assert list(found) == [
+        *("UAR", "UAR of quadrant", "CCC of valence", "RMSE of valence", "F1 of action units")
+    ]
+    assert found["F1 of action units"]["value"] == 0.5
+    assert _shown("UAR of quadrant", found["UAR of quadrant"]).startswith("50.0 % [40, 60] on 86")
     assert found["CCC of valence"] == {"value": 0.3, "low": 0.1, "high": 0.5, "n": 9, "folds": 1}
     assert found["RMSE of valence"]["low"] is None

@@ -2,9 +2,10 @@
 
 import io
 import json
+import math
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 import facewave
+from facewave.app import answers as answers_of_clips
 from facewave.app.predict import Options, predict_all, windows
 from facewave.app.pseudo_label import pseudo_label
 from facewave.errors import UserError
@@ -25,9 +27,10 @@ from facewave.landmarks import cache as cache_of_detections
 from facewave.landmarks.schema import ClipFacts, Trajectory
 from facewave.params import Block
 from facewave.prompts import answers
+from facewave.targets import QUADRANTS, Target, number
 from facewave.training import schema as training
 from facewave.training.__main__ import main as train
-from facewave.training.schema import Trained
+from facewave.training.schema import Trained, answers_of
 from facewave.workspace import Clips
 from language_project import write_model, write_project
 from making import (
@@ -51,6 +54,12 @@ OWN = "models/trained/split/model"
 
 def probabilities(output: str) -> dict[str, float]:
     return {word: float(p) for word, p in re.findall(r"^\s*(\w+)\s+([\d.]+)%", output, re.M)}
+
+
+def scores(record: dict[str, Any]) -> dict[str, Any]:
+    """The scores of a record's classes."""
+    named = ((name.partition("_"), value) for name, value in record.items())
+    return {word: value for (start, _, word), value in named if start == "p"}
 
 
 def test_a_demo_clip_needs_no_landmarker_and_a_model_can_be_named(
@@ -160,11 +169,12 @@ def test_a_window_is_answered_as_that_part_of_the_clip_alone(
     assert "model: logistic" in printed.err
     whole, alone = json.loads(printed.out)
     assert [(w["start"], w["end"]) for w in whole["windows"]] == [(s, s + 3) for s in range(6)]
-    assert whole["windows"][2]["scores"] == pytest.approx(alone["scores"], abs=1.5e-4)
-    assert whole["windows"][3]["scores"] != pytest.approx(alone["scores"], abs=1.5e-4)
+    assert scores(whole["windows"][2]) == pytest.approx(scores(alone), abs=1.5e-4)
+    assert scores(whole["windows"][3]) != pytest.approx(scores(alone), abs=1.5e-4)
     assert alone["windows"] == []
     last = whole["windows"][5]
-    assert (last["usable"], last["answered_from"], last["scores"]) == (False, "", {})
+    assert (last["usable"], last["answered_from"], last["predicted"]) == (False, "", "")
+    assert set(scores(last).values()) == {None}
     assert "face_share is 0.2, less than 0.3" in last["reason"]
 
     assert predict_all([clip], options(logistic))
@@ -184,18 +194,23 @@ def test_records_say_what_a_program_needs(
     clips = [remembered(tmp_path, 100), remembered(tmp_path, 50, range(50), "blind")]
     assert not predict_all(clips, options(stdout="json", window=2))
     good, blind = json.loads(capsys.readouterr().out)
-    assert list(good) == [
-        *("file", "sha256", "frames", "duration", "face_share", "usable", "reason", "forced"),
-        *("model", "answered_from", "predicted", "scores", "windows"),
+    columns = [
+        *("file", "sha256", "start", "end", "frames", "duration", "face_share", "usable"),
+        *("reason", "forced", "model", "calibrated", "answered_from", "predicted"),
+        *(f"p_{word}" for word in training.load(Path(OWN)).classes),
     ]
+    assert list(good) == [*columns, "windows"]
+    assert (good["start"], good["end"], good["calibrated"]) == (None, None, False)
     assert (good["file"], good["sha256"]) == (str(clips[0]), sha256(clips[0]))
     assert (good["frames"], good["duration"], good["face_share"]) == (100, 4.0, 1.0)
     assert (good["usable"], good["reason"], good["forced"]) == (True, "", False)
     assert good["answered_from"] == "face"
-    assert good["predicted"] == max(good["scores"], key=good["scores"].__getitem__)
-    assert set(good["scores"]) == WORDS
-    assert sum(good["scores"].values()) == pytest.approx(1, abs=1e-3)
-    assert (blind["usable"], blind["answered_from"], blind["scores"]) == (False, "", {})
+    of_good = scores(good)
+    assert good["predicted"] == max(of_good, key=of_good.__getitem__)
+    assert set(of_good) == WORDS
+    assert sum(of_good.values()) == pytest.approx(1, abs=1e-3)
+    assert (blind["usable"], blind["answered_from"], blind["predicted"]) == (False, "", "")
+    assert set(scores(blind).values()) == {None}
     assert blind["reason"] == "no face in any frame"
 
     out = tmp_path / "answers.csv"
@@ -205,9 +220,9 @@ def test_records_say_what_a_program_needs(
     table = pd.read_csv(io.StringIO(text), keep_default_na=False)
     assert table["file"].tolist() == [str(clips[0])] * 4 + [str(clips[1])]
     assert table["start"].tolist() == ["", "0.0", "1.0", "2.0", ""]
-    assert table["score_happy"].astype(str).tolist()[0] == str(good["scores"]["happy"])
-    assert table["score_happy"].tolist()[-1] == ""
-    assert [column for column in table if column.startswith("score_")]
+    assert table["p_happy"].astype(str).tolist()[0] == str(good["p_happy"])
+    assert table["p_happy"].tolist()[-1] == ""
+    assert list(table) == columns
 
 
 def test_scores_are_probabilities_once_real_people_have_calibrated_them(
@@ -223,7 +238,7 @@ def test_scores_are_probabilities_once_real_people_have_calibrated_them(
         shutil.copytree(training.folder("split", role), folder)
         config = json.loads((folder / "config.json").read_text())
         config.pop("sha256", None)
-        config["about"] |= {"synthetic": False, "clips": clips}
+        config["about"] |= {"synthetic": False, "labelled": clips}
         (folder / "config.json").write_text(json.dumps(config))
         assert predict_all([clip], options(str(folder)))
         output = capsys.readouterr().out
@@ -232,24 +247,37 @@ def test_scores_are_probabilities_once_real_people_have_calibrated_them(
     assert predict_all([], options(str(tmp_path / "model"), card=True))
     card = capsys.readouterr().out
     assert "# mlp" in card
-    assert "Its numbers are probabilities" in card
+    assert "Its probabilities are calibrated" in card
 
 
 class Eyes(Trained):
-    """A model without features: it tells the mean of a blendshape over a row's own trajectory."""
+    """A model without features: it tells the mean of a blendshape over a row's own trajectory.
 
-    def __init__(self) -> None:
-        self.kind, self.classes, self.targets = "eyes", ("open", "shut"), ()
+    Args:
+        others: targets beside the classes.
+        numbers: the same answer to them for every clip, NaN for what is not answered.
+        margins: half the widths of their prediction intervals.
+    """
+
+    def __init__(
+        self,
+        others: Sequence[Target] = (),
+        numbers: Sequence[float] = (),
+        margins: Sequence[float] = (),
+    ) -> None:
+        self.kind, self.targets = "eyes", (Target("classes", "words", ("open", "shut")), *others)
         self.inputs, self.wavelets, self.about = (), {}, {}
+        self.numbers, self.margins = numbers, [math.nan, math.nan, *margins]
 
     def answer(self, clips: Clips) -> pd.DataFrame:
         rows = [clips.trajectory(name) for name in clips.table["video_idx"]]
         means = [float(row.blendshapes_TB[:, 9].mean()) for row in rows if row is not None]
-        seen_from = [
-            "prior" if row is not None and row.times_T[0] > 1.9 else "face" for row in rows
-        ]
-        answers = {"answered_from": seen_from, "predicted": "open", "p_open": means}
-        return pd.DataFrame(answers, clips.table.index).assign(p_shut=lambda t: 1 - t["p_open"])
+        seen_from = np.array(
+            ["prior" if row is not None and row.times_T[0] > 1.9 else "face" for row in rows]
+        )
+        answers_nW = np.array([[mean, 1 - mean, *self.numbers] for mean in means])
+        margins_nW = np.broadcast_to(self.margins, answers_nW.shape) if self.numbers else None
+        return answers_of(clips, seen_from, self.targets, answers_nW, margins_nW)
 
     def describe(self) -> dict[str, Any]:
         return {"kind": self.kind}
@@ -273,15 +301,70 @@ def test_any_model_answers_and_one_that_knows_only_the_prior_has_not_answered(
     assert "model: eyes\n" in captured.err
     (answer,) = json.loads(captured.out)
     values = trajectory(125, seed=1).blendshapes_TB[:, 9]
-    assert answer["scores"]["open"] == pytest.approx(values.mean(), abs=1e-4)
+    assert answer["p_open"] == pytest.approx(values.mean(), abs=1e-4)
     first, second, third = answer["windows"]
-    assert first["scores"]["open"] == pytest.approx(values[:75].mean(), abs=1e-4)
-    assert second["scores"]["open"] == pytest.approx(values[25:100].mean(), abs=1e-4)
-    assert (third["scores"], third["answered_from"], third["predicted"]) == ({}, "", "")
+    assert first["p_open"] == pytest.approx(values[:75].mean(), abs=1e-4)
+    assert second["p_open"] == pytest.approx(values[25:100].mean(), abs=1e-4)
+    assert (third["p_open"], third["answered_from"], third["predicted"]) == (None, "", "")
     assert third["reason"] == "the model finds no face to judge by"
     assert predict_all([clip], options(stdout="csv"))
     table = pd.read_csv(io.StringIO(capsys.readouterr().out))
-    assert table["score_open"].isna().tolist() == [False, False, False, True]
+    assert table["p_open"].isna().tolist() == [False, False, False, True]
+
+
+def test_several_targets_are_a_few_lines_for_people_and_all_columns_for_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(trained_project())
+    units = ("AU1", "AU6", "AU12")
+    others = [
+        *map(number, ("valence", "arousal", "dominance", "score.promis_anxiety")),
+        Target("quadrant", "words", QUADRANTS), Target("about.sex", "words", ("female", "male")),
+        Target("aus", "presence", units),
+    ]  # fmt: skip
+    values = [
+        *(0.8, 0.5, math.nan, 56.25, 0.7, 0.1, 0.1, 0.1, 0.25, 0.75),
+        *(0.51, 0.49, 0.93),
+    ]
+    margins = [0.3, *[math.nan] * 2, 4.0, *[math.nan] * 9]
+    model = Eyes(others, values, margins)
+    monkeypatch.setattr("facewave.app.predict.choose", lambda _: model)
+    clip = remembered(tmp_path, 100)
+    assert predict_all([clip], options())
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    for line in (
+        r"valence +0\.80 \(90 % between 0\.50 and 1\.00\)",  # no valence is above 1
+        r"arousal +0\.50",
+        r"nearest word +happy",
+        r"promis_anxiety +56\.25 \(90 % between 52\.25 and 60\.25\), mild",
+        r"quadrant +positive aroused 70%",
+        r"sex +male 75%",
+        r"action units +AU12 93%, AU1 51%",
+        r"valence +\S* 0\.80 to 0\.80",  # over time
+        "no interval for arousal: too few labelled clips have shown how far off an answer may be",
+    ):
+        assert [text for text in lines if re.fullmatch(line, text)], line
+    assert not [line for line in lines if line.startswith("dominance")]
+    assert [line for line in lines if re.match(r"AU12 +\S{2}$", line)]
+
+    assert predict_all([clip], options(stdout="json"))
+    (record,) = json.loads(capsys.readouterr().out)
+    asked = [name for target in model.targets for name in target.answered]
+    assert list(record) == [*answers_of_clips.COLUMNS, *asked, "windows"]
+    assert record["low_valence"] == 0.5
+    assert record["high_valence"] == 1
+    assert record["low_arousal"] is None
+    assert record["predicted_dominance"] is None
+    assert record["predicted_quadrant"] == "positive aroused"
+    assert record["p_about.sex_male"] == record["windows"][0]["p_about.sex_male"] == 0.75
+    assert record["predicted_AU6"] == 0.49
+    in_python = facewave.predict(clip).loc[0, asked]
+    assert in_python.where(in_python.notna(), None).to_dict() == {n: record[n] for n in asked}
+
+    # Intensities have a digit.
+    model = Eyes([Target("aus", "intensity", units)], [0.2, 3.26, 1.0], [math.nan] * 3)
+    assert predict_all([clip], options())
+    assert re.search(r"action units +AU6 3\.3, AU12 1\.0 *\n", capsys.readouterr().out)
 
 
 # Language models.
@@ -399,9 +482,8 @@ def test_written_answers_and_numbers_are_printed(
     assert "emotion, as the model wrote it: sad" in capsys.readouterr().out
     targets = ("valence", "score.stress")
     assert answer(targets=targets, objective="mse", faces=True)
-    pattern = r"^\s*(valence|score\.stress)\s+(-?\d\.\d{3})\s*$"
-    found = re.findall(pattern, capsys.readouterr().out, re.M)
-    assert [name for name, _ in found] == list(targets)
+    found = re.findall(r"^\s*(valence|stress)\s+(-?\d\.\d\d)\s*$", capsys.readouterr().out, re.M)
+    assert [name for name, _ in found] == ["valence", "stress"]
     assert found[0][1] != found[1][1]
 
 
@@ -439,8 +521,8 @@ def test_a_clip_is_normalised_by_other_clips_of_the_person_that_are_named(
     for found, people in ((by_population, {}), (by_one, {"me": [1]}), (by_both, {"me": [1, 2]})):
         positions = {name: np.array(at) for name, at in people.items()}
         some = Clips(table, blocks, Path(), 25.0, Path(), pd.DataFrame(), {}, people=positions)
-        expected = model.answer(some).filter(like="p_").to_numpy()
-        np.testing.assert_allclose(found.filter(like="score_").to_numpy()[:1], expected, atol=1e-4)
+        expected = model.answer(some).filter(regex="^p_").to_numpy()
+        np.testing.assert_allclose(found.filter(regex="^p_").to_numpy()[:1], expected, atol=1e-4)
     # A clip is no baseline of its own; windows are normalised as the clip is.
     pd.testing.assert_frame_equal(facewave.predict(asked, OWN, baseline=clips), by_both)
     assert len(by_both) > 1

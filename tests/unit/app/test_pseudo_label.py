@@ -16,6 +16,7 @@ from facewave.errors import UserError
 from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
 from facewave.models.classifiers.classifier import ClassifierConfig, build
+from facewave.targets import CLASSES, Target, number
 from facewave.training import schema as training
 from facewave.training.classifier import TrainedClassifier
 from facewave.wavelets import schema as wavelets
@@ -33,9 +34,12 @@ Capture = pytest.CaptureFixture[str]
 def write_classifier(project: Path, partition: str, seed: int) -> None:
     """A classifier with random weights and a class prior, as stage train would write it."""
     features = wavelets.read(project / "data/features/demo").config
-    config = ClassifierConfig("logistic", WORDS, 10, (52,))
+    targets = (Target(CLASSES, "words", WORDS), number("valence"))
+    config = ClassifierConfig("logistic", targets, steps=10, widths=(52,))
     module = build(config)
-    module.prior.fit(torch.tensor([3, 3, 1]))
+    truth_nW = torch.eye(len(WORDS) + 1)[[3, 3, 1]]
+    truth_nW[:, -1] = 0.25  # valence
+    module.prior.fit(truth_nW)
     generator = torch.Generator().manual_seed(seed)
     for parameter in module.parameters():
         parameter.data = 0.2 * torch.randn(parameter.shape, generator=generator)
@@ -101,8 +105,9 @@ def test_clips_without_a_label_and_those_of_the_test_part_are_answered(
         parts = labels.parts(whole, "split" if partition == "split" else 1)
         tested = whole.index[(parts == "test") & (whole["excluded"] == "")]
         assert found["video_idx"].tolist() == ["undecided", *tested]
-        columns = ("video_idx", "file_path", "key", "predicted", *PROBABILITIES, "answered_from")
-        assert list(found) == list(columns)
+        columns = ["video_idx", "file_path", "key", "predicted", *PROBABILITIES]
+        columns += ["predicted_valence", "low_valence", "high_valence", "answered_from"]
+        assert list(found) == columns
         output = capsys.readouterr().out
         assert f"{path}: {len(found)} clips, 1 without a label" in output
         known = found.set_index("video_idx").loc[tested]
@@ -124,7 +129,8 @@ def test_they_are_the_model_s_answers(project: Path) -> None:
     clips = Dataset("demo", params.load()).clips(labels.read(Path("data/labels/demo.csv")))
     expected = training.load(MODEL).answer(clips).set_index(clips.table["video_idx"])
     expected = expected.loc[found.index]
-    np.testing.assert_allclose(found[PROBABILITIES], expected[PROBABILITIES], atol=0.51e-4)
+    answered = [*PROBABILITIES, "predicted_valence"]
+    np.testing.assert_allclose(found[answered], expected[answered], atol=0.51e-4)
     for column in ("predicted", "answered_from"):
         assert found[column].tolist() == expected[column].tolist()
     assert found.index[found["answered_from"] == "prior"].tolist() == ["000"]
@@ -179,7 +185,7 @@ def test_mistakes_get_a_sentence(project: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere/config\.json is not here"):
         ask(folder=Path("nowhere"))
     regression = write_model(project, targets=("valence",), folder=project / "models/regression")
-    with pytest.raises(UserError, match="gives numbers, not labels"):
+    with pytest.raises(UserError, match="gives no classes"):
         ask(folder=regression)
     config = Path("data/features/other/config.json")
     config.write_text(config.read_text().replace('"wavelet": "haar"', '"wavelet": "db2"'))

@@ -9,6 +9,7 @@ import pytest
 from facewave.app.results import show
 from facewave.errors import UserError
 from facewave.files import write_json
+from making_results import PLANE, multitask, numbers, regressed, report, several
 
 
 def bounded(war: float, uar: float, macro_f1: float, **others: Any) -> dict[str, Any]:
@@ -30,6 +31,13 @@ OVER_FOLDS["model"] = MODEL | {
     "fold": {"1": {"absent": ["fear"]}, "2": {"absent": ["fear", "[sad]", "angry"]}}
 }
 
+
+def of(dataset: str, **content: Any) -> dict[str, Any]:
+    """report.json of the corpus's words alone."""
+    task = {"kind": "words", "names": ["happy", "sad"]} | content
+    return {"dataset": dataset, "tasks": {"classes": task}}
+
+
 Shown = Callable[[dict[str, Any]], str]
 
 
@@ -39,8 +47,8 @@ def shown(
 ) -> Shown:
     """What is printed of a report."""
 
-    def printed(report: dict[str, Any]) -> str:
-        write_json(tmp_path / "metrics/evaluate/report.json", report)
+    def printed(content: dict[str, Any]) -> str:
+        write_json(tmp_path / "metrics/evaluate/report.json", content)
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("COLUMNS", "80")  # none of the table's rows may need more
         show()
@@ -50,7 +58,7 @@ def shown(
 
 
 def test_every_protocol_and_role_with_intervals(shown: Shown) -> None:
-    out = shown({"dataset": "demo: [acted] clips", "split": SPLIT, "folds": OVER_FOLDS})
+    out = shown(of("demo: [acted] clips", split=SPLIT, folds=OVER_FOLDS))
     rows = [" ".join(line.split()) for line in out.splitlines()]
     assert rows[0] == "demo: [acted] clips"
     drawn = "in brackets 95 % intervals by bootstrap over"
@@ -71,7 +79,7 @@ def test_every_protocol_and_role_with_intervals(shown: Shown) -> None:
     for text in ("report.json", "data/answers/answers.csv", "metrics/evaluate/plots"):
         assert text in out
     for key in ("split", "folds"):
-        out = shown({"dataset": "dfew: x", key: SPLIT | {"subjects": None}})
+        out = shown(of("dfew: x", **{key: SPLIT | {"subjects": None}}))
         assert ("80/10/10" in out) == (key == "split")
         assert ("ean over folds" in out) == (key == "folds")
         assert "12 test clips, 1 of them" in out
@@ -105,9 +113,7 @@ def test_folds_training_and_what_others_report(shown: Shown) -> None:
             "differs": ["n 1", "folds a"],
         },
     ]
-    out = shown(
-        {"dataset": "x", "folds": summary, "published": {"here": "[6] classes", "rows": others}}
-    )
+    out = shown(of("x", folds=summary, published={"here": "[6] classes", "rows": others}))
     rows = [" ".join(line.split()) for line in out.splitlines()]
     assert "UAR of the model by fold: 1: 60.0, 2: 90.0." in rows
     assert "UAR of the model: 99.0 in training, 75.0 in test." in rows
@@ -116,34 +122,65 @@ def test_folds_training_and_what_others_report(shown: Shown) -> None:
     assert "What others report (here: [6] classes)" in rows
 
 
-def test_a_regressions_targets_with_their_intervals(shown: Shown) -> None:
-    model: dict[str, Any] = {"ccc": 0.4567, "pcc": 0.5, "rmse": 0.25, "sagr": 0.75}
-    for name in list(model):
-        model |= {f"{name}_low": -0.001, f"{name}_high": 0.888}
-    floor = model | {"pcc": None, "pcc_low": None, "pcc_high": None, "rmse_low": None}
-    roles = {
-        "model": {"name": "tiny-qwen2.5-vl", "score.stress": model},
-        "mean": {"name": "mean", "score.stress": floor},
-    }
-    split = {name: value for name, value in SPLIT.items() if not isinstance(value, dict)} | roles
-    del split["classes"], split["absent"], split["chance"]
-    out = shown({"dataset": "demo: x", "targets": ["score.stress"], "split": split})
+def test_numbers_with_their_intervals_in_80_columns(shown: Shown) -> None:
+    content = regressed(PLANE, folds=numbers(("1", "2", "3"), targets=PLANE, off=-0.5))
+    summary = content["tasks"]["numbers"]["folds"]
+    figures: dict[str, Any] = {"ccc": -0.4567, "pcc": 0.5, "rmse": 0.25, "mae": 0.2, "sagr": 0.75}
+    for name in list(figures):
+        figures |= {f"{name}_low": -0.001, f"{name}_high": -0.888}
+    figures |= {"coverage": 0.87, "width": 1.0}
+    floor = figures | {"pcc": None, "coverage": None, "rmse_low": None}
+    both = {"valence": figures, "arousal": figures, "mean": figures}
+    summary["model"] |= both
+    summary["majority"] |= both | {"valence": floor}
+    summary["known"]["valence"] = 30
+    traced = {"videos": 12, "frames": 1234, "interval_over": "videos"}
+    summary["model"]["traces"] = traced | both
+    out = shown(content)
     rows = [" ".join(line.split()) for line in out.splitlines()]
     expected = [
-        "model: tiny-qwen2.5-vl",
-        "CCC PCC RMSE SAGR",
-        "score.stress",
-        "model 0.46 0.50 0.25 0.75",
-        "[0.00, 0.89] [0.00, 0.89] [0.00, 0.89] [0.00, 0.89]",
-        "mean 0.46 - 0.25 0.75",
-        "[0.00, 0.89] [0.00, 0.89]",
+        "CCC PCC RMSE MAE SAGR cover",
+        "valence",
+        "model -0.46 [0.00, -0.89] 0.50 0.25 [0.00, -0.89] 0.20 75 % 87 %",
+        "majority -0.46 [0.00, -0.89] - 0.25 0.20 75 % -",
     ]
-    assert [row for row in rows if row in expected] == expected
-    tables = [line for line in out.splitlines() if "0.46" in line or "0.89" in line]
-    assert all(len(line) <= 80 for line in tables)
+    assert [row for row in rows if row in expected][:4] == expected
+    assert any(
+        row.endswith("prediction interval. Clips with a number: valence 30.") for row in rows
+    )
+    assert "CCC as traces, over 1,234 frames of 12 videos; intervals over videos" in rows
+    assert "model" + 3 * " -0.46 [0.00, -0.89]" in rows
+    assert "unusable and answered from training means" in out
+    assert all(len(line) <= 80 for line in out.splitlines() if "0.46" in line)
+
+
+def test_several_tasks_each_under_their_name(shown: Shown) -> None:
+    content = report(multitask(), folds=several())
+    content["tasks"]["classes"]["folds"]["model"] |= {
+        **{"kl": 0.456, "kl_low": 0.4, "kl_high": 0.5},
+        **{"top2": 0.875, "top2_low": 0.8, "top2_high": 0.9},
+    }
+    row = {"method": "EmoNet", "inputs": "pictures", "chosen": "on test", "differs": []}
+    of_numbers = {"rows": [row | {"ccc_valence": 0.82, "ccc_arousal": None}], "here": "x"}
+    content["tasks"]["numbers"]["published"] = of_numbers
+    del content["tasks"]["aus"]["folds"]["model"]  # it does not answer
+    out = shown(content)
+    rows = [" ".join(line.split()) for line in out.splitlines()]
+    names = ["classes", "quadrant", "numbers", "action units"]
+    assert [row for row in rows if row in names] == names
+    assert (
+        "Of clips with votes, 87.5 % (80 to 90) have their word among the two most probable; "
+        "divergence of the probabilities from the votes 0.46 nats (0.40 to 0.50)." in rows
+    )
+    assert "EmoNet (pictures) 0.820 - on test no known difference" in rows
+    assert "in % F1 AUC occurs" in rows
+    (mean,) = (row for row in rows if row.startswith("mean of"))
+    assert mean.startswith("mean of majority 0.0 [0, 0] 50.0 [50, 50] ")
+    tables = [line for line in out.splitlines() if " [" in line and "nats" not in line]
+    assert max(map(len, tables)) <= 80
 
 
 def test_what_normalises_by_the_people_who_are_tested_is_said(shown: Shown) -> None:
-    report = {"dataset": "demo", "classes": [], "split": SPLIT}
-    assert "so it is" not in shown(report)
-    assert "\nmodel: so it is\n" in shown(report | {"normalized": {"model": "so it is"}})
+    content = of("demo", split=SPLIT)
+    assert "so it is" not in shown(content)
+    assert "\nmodel: so it is\n" in shown(content | {"normalized": {"model": "so it is"}})

@@ -4,7 +4,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from facewave.params import Dataset
 from facewave.prediction import schema
 from making import contents, write_params
 from making_answers import answers, write
+from making_results import multitask, several
 
 TABLES = os.environ.get("FACEWAVE_TEST_TABLES")
 FOLDS = ((2, 5, 14, 15, 16), (3, 6, 7, 13, 18), (10, 11, 12, 19, 20), (8, 17, 21, 23, 24),
@@ -103,7 +104,7 @@ def test_published_tables_are_a_run_like_any_other(
         taken_for = "probabilities" if kind is as_columns else "logits"
         assert f"{kind.__name__}: the numbers are taken for {taken_for}" in printed
         run = read(kind.__name__)
-        assert run.words == WORDS
+        assert run.models.classes == WORDS
         assert (run.rows["predicted"] == run.rows["actual"]).all()
         assert sorted(run.rows["partition"].unique()) == ["1", "2", "3", "4", "5"]
     numbers = [f"p_{word}" for word in WORDS]
@@ -127,6 +128,9 @@ def test_published_tables_are_a_run_like_any_other(
     first = contents(Path("data/shared_answers"))
     shared_answers.take(["as_lists"], "as_lists", "demo")
     assert contents(Path("data/shared_answers")) == first
+    labels.write(Path("data/labels/demo.csv"), table.assign(actual=""), ())
+    with pytest.raises(UserError, match="demo has no classes"):
+        shared_answers.take(["as_words"], "turned", "demo")
 
 
 def test_clips_that_are_missing_doubled_or_strange_are_named(table: pd.DataFrame) -> None:
@@ -263,11 +267,24 @@ def test_exports_that_are_damaged_or_changed_are_refused(place: Path) -> None:
         shared_answers.export(Path("ours.zip"), ["svm"])
     with pytest.raises(UserError, match=r"should end in \.zip"):
         shared_answers.export(Path("ours.csv"), [])
-    rows, models = schema.read()
-    targets = {f"{of}_arousal": 0.5 for of in ("actual", "predicted")}
-    schema.write(rows.assign(**targets), replace(models, classes=(), targets=("arousal",)))
-    with pytest.raises(UserError, match="answers of a regression"):
-        shared_answers.export(Path("ours.zip"), [])
+
+
+def test_answers_of_several_tasks_are_exported_and_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_params(tmp_path, evaluate={"resamples": 50})
+    monkeypatch.chdir(tmp_path)
+    schema.write(several(), multitask(model={"kind": "mlp", "delay_s": {"1": 0.5}}))
+    shared_answers.export(Path("ours.zip"), ["model", "majority"])
+    shared_answers.take(["ours.zip"], "theirs")
+    run = read("theirs")
+    assert run.models.targets == multitask().targets
+    assert run.models.roles == {"model": {"kind": "mlp", "delay_s": {"1": 0.5}}}
+    for task in ("classes", "quadrant", "numbers", "aus"):
+        compare("model", "theirs", task)
+        assert "they have the same" in capsys.readouterr().out
+    published = shared_answers.read(Path("ours.zip"))[0]
+    assert (published["actual_valence"].notna()).any()
 
 
 @pytest.mark.skipif(not TABLES, reason="no real tables: set FACEWAVE_TEST_TABLES to their folder")
@@ -290,12 +307,15 @@ def test_the_published_figures_of_ravdess_come_out_again(
         assert "1,440 clips of demo" in out
         assert "by bootstrap over subjects" in out
         run = read(name)
-        found[name] = measures.from_table(run.rows, run.words)
+        found[name] = measures.from_table(run.rows, WORDS)
     figures = {
         name: {key: 100 * float(value) for key, value in measures.war_and_uar(coded).items()}
         for name, coded in found.items()
     }
     assert figures["mean_au_mlp"] == pytest.approx({"war": 60.2, "uar": 60.3}, abs=0.06)
     assert figures["au_bilstm"] == pytest.approx({"war": 62.1, "uar": 62.2}, abs=0.06)
-    both = paired.compare(found["mean_au_mlp"], found["au_bilstm"], resamples=200, seed=0)
+    measure_of = partial(partial, measures.war_and_uar)
+    both = paired.compare(
+        found["mean_au_mlp"], found["au_bilstm"], measure_of, resamples=200, seed=0
+    )
     assert (both.clips, both.groups, both.folds) == (1440, 24, 5)

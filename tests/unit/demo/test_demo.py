@@ -50,7 +50,12 @@ def read_video(path: Path) -> tuple[Clip, NDArray[Any]]:
 def test_clips_and_nothing_else_are_there_and_small() -> None:
     found = {path.name for path in (DEMO / "clips").iterdir()}
     assert found == {f"{order}.mp4" for order in [*PLAYABLE, NO_INDEX, CUT_SHORT]}
-    assert {path.name for path in DEMO.iterdir()} == {"annotation.csv", "README.md", "clips"}
+    assert {path.name for path in DEMO.iterdir()} == {
+        "affect.csv",
+        "annotation.csv",
+        "README.md",
+        "clips",
+    }
     sizes = [path.stat().st_size for path in DEMO.rglob("*") if path.is_file()]
     assert 2e6 < sum(sizes) < 12e6
     assert max(sizes) < 200e3
@@ -78,6 +83,10 @@ def test_the_generator_makes_the_committed_table_and_readme() -> None:
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerows([table.COLUMNS, *table.rows(table.plans(SEED))])
     assert content == file.getvalue().encode("ascii")
+    file = io.StringIO()
+    rows = table.affect_rows(table.plans(SEED))
+    csv.writer(file, lineterminator="\n").writerows([table.AFFECT_COLUMNS, *rows])
+    assert (DEMO / "affect.csv").read_text("ascii") == file.getvalue()
     note = (DEMO / "README.md").read_text("utf-8")
     assert note == (ROOT / "src/facewave/demo/README.md").read_text("utf-8")
     faults = note.partition("what is wrong")[2]
@@ -118,6 +127,37 @@ def test_dirty_rows() -> None:
     assert first == second
     assert not clip(90).exists()
     assert 90 in faulty
+
+
+def test_numbers_follow_the_emotions_and_some_are_missing() -> None:
+    with (DEMO / "affect.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    faulty = {85, 86, 87, 88, NO_INDEX, CUT_SHORT}
+    assert [int(row["clip"]) for row in rows] == [*GOOD, *sorted(faulty)]
+    units = [name for name in rows[0] if name.startswith("AU")]
+    known = [row for row in rows if row["valence"]]
+    assert {row["clip"] for row in known} >= {"85", "86", "87", "88"}
+    for row in rows:
+        assert bool(row["valence"]) == bool(row["arousal"])
+        assert {row[name] for name in units} in ({""}, {"0"}, {"1"}, {"0", "1"})
+        assert row["valence"] or row["AU12"]
+    for lacking in ("valence", "AU12"):
+        assert 0.1 < sum(not row[lacking] for row in rows) / len(rows) < 0.2
+    words = {order: WORDS[int(row["label"]) - 1] for order, row in by_order().items()}
+    means = {}
+    for word in WORDS:
+        points = [
+            [float(row["valence"]), float(row["arousal"])]
+            for row in known
+            if int(row["clip"]) in GOOD and words[int(row["clip"])] == word
+        ]
+        means[word] = np.mean(points, axis=0)
+        assert np.abs(means[word]).max() < 0.8
+    assert np.abs(means["neutral"]).max() < 0.1
+    assert means["happy"][0] > 0.4 > -0.3 > means["sad"][0]
+    assert means["fear"][1] > 0.3 > 0 > means["sad"][1]
+    smiles = [words[int(row["clip"])] for row in rows if row["AU12"] == "1"]
+    assert smiles.count("happy") > 0.5 * len(smiles)
 
 
 def test_the_copied_and_the_truncated_clips() -> None:

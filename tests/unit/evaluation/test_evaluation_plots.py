@@ -9,8 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from facewave import figures
-from facewave.evaluation import continuous, measures, plots
-from facewave.evaluation.continuous import Values
+from facewave.evaluation import measures, plots
 
 ROWS = [
     ("all", "", 60, 0.6, 0.5, 0.7),
@@ -66,41 +65,10 @@ def test_the_confusion_has_actual_words_in_rows_and_a_column_for_what_is_unreada
         }
 
 
-@pytest.mark.parametrize("n_targets", [1, 2, 4])
-def test_each_target_has_a_panel_with_the_clips_that_have_it(
-    saved: list[Any], tmp_path: Path, n_targets: int
-) -> None:
-    actual = np.tile([[0.0], [2], [4], [6]], n_targets)
-    predicted = np.tile([[5.0], [7], [0], [1]], n_targets)
-    actual[1, 0] = np.nan
-    made = Values(actual, predicted, np.zeros(4, np.int64), np.arange(4))
-    ccc_T = continuous.overall(made)["ccc"]
-    targets = [f"score.{t}" for t in range(n_targets)]
-    plots.scatter(made, ccc_T, targets, "a test", tmp_path / "a.png")
-    assert saved[0].get_suptitle() == "a test"
-    for t, axes in enumerate(saved[0].axes):
-        n = 4 - (t == 0)
-        assert axes.get_title() == f"score.{t}: CCC {ccc_T[t]:.2f}, n = {n} test clips"
-        known = ~np.isnan(actual[:, t])
-        expected = np.column_stack([actual[known, t], predicted[known, t]])
-        np.testing.assert_array_equal(axes.collections[0].get_offsets(), expected)
-        assert axes.get_aspect() == 1
-        assert axes.lines[0].get_xydata().tolist() == [[0, 0], [expected.max()] * 2]
-        assert (axes.get_xlabel(), axes.get_ylabel()) == ("actual", "predicted")
-    assert len(saved[0].axes) == n_targets
-
-
-def test_a_target_without_clips_or_variance_has_no_ccc(saved: list[Any], tmp_path: Path) -> None:
-    for actual in (np.nan, 1.0):
-        made = Values(np.array([[actual]]), np.array([[1.0]]), np.zeros(1, int), np.zeros(1, int))
-        plots.scatter(made, np.array([np.nan]), ["valence"], "a test", tmp_path / "a.png")
-        assert saved[-1].axes[0].get_title().startswith("valence: no CCC, n = ")
-
-
 def test_each_condition_is_a_panel_with_its_ranges(saved: list[Any], tmp_path: Path) -> None:
     columns = ["condition", "range", "n", "uar", "uar_low", "uar_high"]
     plots.robustness(
-        pd.DataFrame(ROWS, columns=columns), 0.25, "mlp on a corpus", tmp_path / "a.png"
+        pd.DataFrame(ROWS, columns=columns), "uar", 0.25, "mlp on a corpus", tmp_path / "a.png"
     )
     yaw, fps, subject = saved[0].axes
     assert [axes.get_title() for axes in saved[0].axes] == [
@@ -121,13 +89,24 @@ def test_each_condition_is_a_panel_with_its_ranges(saved: list[Any], tmp_path: P
     assert "all 60 test clips; dotted: chance, 25.0 %" in saved[0].get_suptitle()
     many = [ROWS[0], *(("subject", f"s{i:03}", 6, 0.5, 0.2, 0.9) for i in range(200))]
     plots.robustness(
-        pd.DataFrame(many, columns=columns), 0.25, "mlp on a corpus", tmp_path / "a.png"
+        pd.DataFrame(many, columns=columns), "uar", 0.25, "mlp on a corpus", tmp_path / "a.png"
     )
     (subject,) = saved[1].axes
     assert ticks(subject, "x") == []  # no room for 200 names
     assert len(subject.collections[1].get_offsets()) == 200
-    plots.robustness(pd.DataFrame(ROWS[:1], columns=columns), 0.25, "a test", tmp_path / "a.png")
+    only = pd.DataFrame(ROWS[:1], columns=columns)
+    plots.robustness(only, "uar", 0.25, "a test", tmp_path / "a.png")
     assert saved[2].axes == []
+    numbers = pd.DataFrame(ROWS, columns=columns)
+    numbers = numbers.rename(columns=lambda name: name.replace("uar", "ccc"))
+    numbers.loc[1, ["ccc", "ccc_low"]] = [-0.1, -0.4]
+    plots.robustness(numbers, "ccc", None, "a test", tmp_path / "a.png")
+    yaw = saved[3].axes[0]
+    assert yaw.get_ylabel() == "CCC"
+    assert yaw.collections[1].get_offsets()[0, 1] == -0.1
+    assert yaw.get_ylim()[0] < -0.4
+    assert [list(line.get_ydata()) for line in yaw.lines] == [[0.6, 0.6], [0, 0]]
+    assert "dashed: all 60 test clips; dotted: 0. Without" in saved[3].get_suptitle()
 
 
 def test_each_partition_is_named_once_with_or_without_validation(

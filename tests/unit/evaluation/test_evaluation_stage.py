@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from facewave.evaluation import measures, robustness, suspects
+from facewave.evaluation import continuous, measures, suspects
 from facewave.evaluation.__main__ import main
 from facewave.evaluation.intervals import estimates
-from facewave.evaluation.tasks import task
+from facewave.evaluation.task import TABLES
+from facewave.evaluation.tasks import tasks
 from facewave.files import write_csv
 from facewave.labels import schema as labels
 from facewave.landmarks.schema import INDEX
@@ -24,7 +25,9 @@ from facewave.prediction import schema as prediction
 from facewave.prediction.schema import Models
 from making import ABOUT, contents, write_params
 from making_results import (
+    AUS,
     FOLDS,
+    PLANE,
     ROLES,
     SETTINGS,
     TARGETS,
@@ -33,8 +36,10 @@ from making_results import (
     classifiers,
     drawn_figures,
     language,
+    multitask,
     numbers,
     regressors,
+    several,
 )
 
 OUT = Path("metrics/evaluate")
@@ -53,10 +58,12 @@ def write(
     write_params(project, evaluate={"resamples": 50}, datasets={"demo": {"synthetic": synthetic}})
     prediction.write(rows, models, project / prediction.ROOT)
     clips = rows[["video_idx", "file_path", "subject"]].drop_duplicates("video_idx")
+    labels.write_frames(project / "data/labels/demo.csv", pd.DataFrame(columns=labels.FRAMES))
     table = clips.assign(excluded="", votes='{"sad": 6}', table="list.csv", scene=scene)
     table["row"] = range(2, len(table) + 2)
     table["about"] = [f'{{"sex": "{("female", "male")[i % 2]}"}}' for i in range(len(table))]
-    out = table.head(1).assign(excluded=str(labels.Reason.VOTE_TIE))  # the same clip's other row
+    # The same clip's other row, which is not tested.
+    out = table.head(1).assign(excluded=str(labels.Reason.VOTE_TIE), about='{"sex": "unclear"}')
     labels.write(project / "data/labels/demo.csv", pd.concat([out, table]), WORDS)
     index = clips.reindex(columns=list(INDEX)).assign(yaw=np.arange(len(clips)), fps=30.0)
     write_csv(project / "data/landmarks/demo/index.csv", index)
@@ -92,6 +99,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def summarized(models: Models, rows: pd.DataFrame) -> dict[str, Any]:
+    """The summary of the only task."""
+    (task,) = tasks(models, SETTINGS).values()
+    return task.summarize(task.rows(rows))
+
+
 def read_json(project: Path, name: str) -> Any:
     return json.loads((project / OUT / f"{name}.json").read_text("utf-8"))
 
@@ -107,10 +120,13 @@ def model_over_folds(project: Path) -> pd.DataFrame:
 
 
 def test_figures_and_intervals_follow_from_the_answers(project: Path) -> None:
-    report = read_json(project, "report")
-    assert list(report) == ["dataset", "classes", "transductive", "split", "folds"]
-    assert report["transductive"] == ["logistic"]
-    assert (report["dataset"], report["classes"]) == (f"demo: {ABOUT}", list(WORDS))
+    whole = read_json(project, "report")
+    assert list(whole) == ["dataset", "tasks", "transductive"]
+    assert whole["transductive"] == ["logistic"]
+    assert (whole["dataset"], list(whole["tasks"])) == (f"demo: {ABOUT}", ["classes"])
+    report = whole["tasks"]["classes"]
+    assert list(report) == ["kind", "names", "split", "folds"]
+    assert (report["kind"], report["names"]) == ("words", list(WORDS))
     rows, _ = prediction.read(project / prediction.ROOT)
     for key, partitions, n, subjects, over in (
         ("split", ["split"], 6, 2, "clips"),
@@ -158,7 +174,7 @@ def test_uar_and_chance_are_over_the_classes_of_each_fold() -> None:
     first = FOLDS[0]
     lacking = rows[(rows["partition"] != first) | (rows["actual"] != "sad")]
     models = replace(classifiers(), roles={"model": {"kind": "mlp"}})
-    summary = task(models, SETTINGS).summarize(lacking)
+    summary = summarized(models, lacking)
     in_folds = summary["model"]["fold"]
     assert "sad" not in summary["absent"]
     for fold, figures in in_folds.items():
@@ -171,14 +187,14 @@ def test_uar_and_chance_are_over_the_classes_of_each_fold() -> None:
     mean = sum(figures["chance"] for figures in in_folds.values()) / len(in_folds)
     assert summary["chance"] == pytest.approx(mean, abs=1e-4)
     # Whoever always says the same word of those that every fold has is at chance, exactly.
-    always = task(models, SETTINGS).summarize(lacking.assign(predicted="happy"))
+    always = summarized(models, lacking.assign(predicted="happy"))
     assert always["model"]["uar"] == pytest.approx(summary["chance"], abs=1e-4)
 
 
 def test_what_the_clips_do_not_give_is_none() -> None:
     rows = answers(("split",), 4).query("role == 'model' and actual == 'sad'")
     models = replace(classifiers(), roles={"model": {"kind": "mlp"}})
-    figures = task(models, SETTINGS).summarize(rows.assign(subject=""))
+    figures = summarized(models, rows.assign(subject=""))
     assert figures["subjects"] is None
     model = figures["model"]
     assert [model[f"auc{end}"] for end in ("", "_low", "_high")] == [None] * 3
@@ -189,7 +205,9 @@ def test_what_the_clips_do_not_give_is_none() -> None:
 def test_tables_are_of_the_models_answers_over_folds(project: Path) -> None:
     model = model_over_folds(project)
     found = table(project, "robustness")
-    assert tuple(found) == robustness.COLUMNS
+    assert tuple(found) == TABLES["robustness"]
+    assert set(found["task"]) == {"classes"}
+    assert (found[["ccc", "f1"]] == "").all(axis=None)
     assert list(found["condition"].unique()) == ["all", "yaw", "sex", "subject"]
     assert (found.groupby("condition")["n"].sum() == len(model)).all()
     right = model["actual"] == model["predicted"]
@@ -231,7 +249,7 @@ def test_published_figures_what_was_learnt_and_what_was_left_out(tmp_path: Path)
     of_all = {"kind": "mlp", "fitted": fitted, "about": {"left_out": {"sad": 2}}}
     write(tmp_path, both(answers), classifiers(model=of_all), synthetic=False)
     evaluate(tmp_path)
-    report = read_json(tmp_path, "report")
+    report = read_json(tmp_path, "report")["tasks"]["classes"]
     assert report["split"]["model"]["fitted"]["train"] == {"war": 0.5, "uar": 1.0}
     model = report["folds"]["model"]
     assert model["fitted"]["train"] == {"war": 0.85, "uar": 1.0}
@@ -255,8 +273,9 @@ def test_a_language_models_unreadable_answers_scenes_and_a_split_alone(tmp_path:
     shutil.rmtree(tmp_path / "metrics/train")
     assert set(evaluate(tmp_path)) == {"confusion", "reliability", "robustness"}  # no curves
     report = read_json(tmp_path, "report")
-    assert list(report) == ["dataset", "classes", "language", "split"]
+    assert list(report) == ["dataset", "tasks", "language"]
     assert report["language"] == described
+    report = report["tasks"]["classes"]
     assert [row[-1] for row in report["split"]["model"]["confusion"]] == [12, 12, 12, 0]
     assert report["split"]["model"]["war"] == 0
     assert report["split"]["unusable"] == 1  # those from frames were seen
@@ -265,23 +284,26 @@ def test_a_language_models_unreadable_answers_scenes_and_a_split_alone(tmp_path:
     assert read_json(tmp_path, "metrics")["n"] == 36
 
 
-def test_a_regression(tmp_path: Path) -> None:
-    rows = both(numbers)
+def test_numbers(tmp_path: Path) -> None:
+    rows = both(partial(numbers, targets=TARGETS))
     write(tmp_path, rows, regressors())
     figures = evaluate(tmp_path)
-    assert set(figures) == {"regression", "curves"}
+    assert set(figures) == {"regression", "coverage", "robustness", "curves"}  # no plane
     axes = figures["curves"].axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "1 - CCC")
     report, short = read_json(tmp_path, "report"), read_json(tmp_path, "metrics")
-    assert list(report) == ["dataset", "targets", "language", "split", "folds"]
-    assert report["targets"] == list(TARGETS)
+    assert list(report) == ["dataset", "tasks", "language"]
+    assert list(report["tasks"]) == ["numbers"]
+    report = report["tasks"]["numbers"]
+    assert (report["kind"], report["names"]) == ("number", list(TARGETS))
     rows = rows.round(4)
     for key, partitions in (("split", ["split"]), ("folds", [*FOLDS])):
-        for role, kind in (("model", "tiny-smolvlm"), ("mean", "mean")):
+        for role, kind in (("model", "tiny-smolvlm"), ("majority", "majority")):
             own = rows[(rows["role"] == role) & rows["partition"].isin(partitions)]
             found = report[key][role]
             assert found["name"] == kind
             assert report[key]["n"] == len(own)
+            assert report[key]["known"] == dict.fromkeys(TARGETS, len(own))
             for target in TARGETS:
                 wrong = own[f"predicted_{target}"] - own[f"actual_{target}"]
                 by_fold = np.sqrt((wrong**2).groupby(own["partition"]).mean())
@@ -290,12 +312,157 @@ def test_a_regression(tmp_path: Path) -> None:
                 assert figures_of["rmse_low"] <= figures_of["rmse"] <= figures_of["rmse_high"]
                 for name, fold in found.get("fold", {}).items():
                     assert fold[target]["rmse"] == pytest.approx(by_fold[name], abs=1e-3)
+            for name in continuous.MEASURES:
+                of = [found[target][name] for target in TARGETS]
+                mean = None if None in of else pytest.approx(sum(of) / len(of), abs=1e-3)
+                assert found["mean"][name] == mean
             assert ("fold" in found) == (key == "folds")
-    floor = report["folds"]["mean"]["valence"]
-    assert (floor["ccc"], floor["pcc"]) == (0, None)  # a constant in each fold
+    floor = report["folds"]["majority"]["valence"]
+    assert (floor["ccc"], floor["pcc"], floor["coverage"]) == (0, None, None)
     model = report["folds"]["model"]
-    pairs = {t: {name: model[t][name] for name in ("ccc", "rmse")} for t in TARGETS}
-    assert short == {"n": 36} | pairs
-    for name in ("robustness", "suspects"):
-        assert len(table(tmp_path, name)) == 0
-        assert len(table(tmp_path, name).columns) > 1
+    assert (model["valence"]["coverage"], model["valence"]["width"]) == (1, 10)
+    names = (*TARGETS, "mean")
+    pairs = {t: {name: model[t][name] for name in ("ccc", "rmse")} for t in names}
+    assert short == {"n": 36} | pairs | {"majority": {"ccc": 0}}
+    assert len(table(tmp_path, "suspects")) == 0
+    listed = table(tmp_path, "worst")
+    assert tuple(listed) == TABLES["worst"]
+    assert len(listed) == 36
+    assert set(listed["target"]) == {"valence"}  # the others are right
+    found = table(tmp_path, "robustness")
+    overall = found.iloc[0]
+    assert (overall["task"], overall["condition"], overall["uar"]) == ("numbers", "all", "")
+    assert float(overall["rmse_low"]) <= float(overall["rmse"]) == pytest.approx(2.5)
+
+
+def test_several_tasks_stand_side_by_side(tmp_path: Path) -> None:
+    rows = both(several, 18)
+    write(tmp_path, rows, multitask())
+    figures = evaluate(tmp_path)
+    of_words = {"confusion", "reliability", "robustness"}
+    assert set(figures) == {
+        *of_words,
+        *(f"{name}_quadrant" for name in of_words),
+        *("robustness_numbers", "regression", "plane", "regions", "coverage"),
+        *("robustness_aus", "units", "curves"),
+    }
+    axes = figures["curves"].axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "loss")
+    assert figures["units"].get_suptitle().startswith(f"mlp on demo ({ABOUT}): action units")
+    report, short = read_json(tmp_path, "report")["tasks"], read_json(tmp_path, "metrics")
+    assert list(report) == ["classes", "quadrant", "numbers", "aus"]
+    kinds = [task["kind"] for task in report.values()]
+    assert kinds == ["words", "words", "number", "presence"]
+    for key, task in report.items():
+        summary = task["folds"]
+        roles = [role for role in ROLES if role in summary]
+        assert roles == (list(ROLES) if key == "classes" else ["model", "majority"])
+        part = short if key == "classes" else short[key]
+        assert part["n"] == summary["n"]
+    # Each task is over the clips that have it.
+    over_folds = rows[(rows["partition"] != "split") & (rows["role"] == "model")]
+    assert report["classes"]["folds"]["n"] == (over_folds["actual"] != "").sum() < len(over_folds)
+    assert report["quadrant"]["folds"]["n"] == report["numbers"]["folds"]["n"] == len(over_folds)
+    known = report["numbers"]["folds"]["known"]
+    assert known["valence"] == over_folds["actual_valence"].notna().sum() < known["arousal"]
+    right = over_folds["actual_quadrant"] == over_folds["predicted_quadrant"]
+    by_fold = right.groupby(over_folds["partition"]).mean()
+    assert report["quadrant"]["folds"]["model"]["war"] == pytest.approx(by_fold.mean(), abs=1e-4)
+    model = report["aus"]["folds"]["model"]
+    assert model["mean"]["f1"] == pytest.approx(np.mean([model[u]["f1"] for u in AUS]), abs=1e-3)
+    assert short["aus"]["mean"] == {name: model["mean"][name] for name in ("f1", "auc")}
+    assert short["quadrant"]["uar"] == report["quadrant"]["folds"]["model"]["uar"]
+    # The votes are for the corpus's words; each clip has six for sad.
+    votes = pd.DataFrame([[0, 1, 0, 0]] * len(over_folds), over_folds["video_idx"], list(WORDS))
+    own = over_folds[over_folds["actual"] != ""]
+    voted = measures.overall(measures.from_table(own.round(4), WORDS, votes))
+    for name in measures.OF_VOTES:
+        found = report["classes"]["folds"]["model"]
+        assert found[name] == pytest.approx(float(voted[name]), abs=1e-4)
+        assert found[f"{name}_low"] < found[name] < found[f"{name}_high"]
+        assert name not in report["quadrant"]["folds"]["model"]
+    found = table(tmp_path, "robustness")
+    assert list(found["task"].unique()) == list(report)
+    for key, name in (("classes", "uar"), ("numbers", "ccc"), ("aus", "f1")):
+        own = found[found["task"] == key]
+        assert (own.loc[own["condition"] == "all", name] != "").all()
+        others = set(report) - {key, "quadrant"}  # of words, too
+        assert (found.loc[found["task"].isin(others), name] == "").all()
+    assert set(table(tmp_path, "suspects")["actual"]) <= set(WORDS)
+
+
+def test_what_no_test_clip_has_is_no_task_and_what_the_model_does_not_answer_has_no_plots(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = several(("split",), 12)
+    rows["actual"] = ""
+    model = rows["role"] == "model"
+    rows.loc[model, [f"predicted_{unit}" for unit in AUS]] = np.nan
+    write(tmp_path, rows, multitask())
+    figures = evaluate(tmp_path)
+    assert capsys.readouterr().out == "classes is left out: no test clip has it.\n"
+    assert read_json(tmp_path, "report")["untested"] == ["classes"]
+    report, short = read_json(tmp_path, "report")["tasks"], read_json(tmp_path, "metrics")
+    assert list(report) == ["quadrant", "numbers", "aus"]
+    assert short["uar"] == report["quadrant"]["split"]["model"]["uar"]
+    assert "quadrant" not in short
+    assert {"confusion", "plane", "robustness_numbers"} <= set(figures)
+    assert not {"units", "robustness_aus"} & set(figures)
+    assert list(short["aus"]) == ["n", "majority"]
+    assert "aus" not in set(table(tmp_path, "robustness")["task"])
+
+
+def test_the_first_task_that_the_model_answers_leads_and_classes_have_the_suspects(
+    tmp_path: Path,
+) -> None:
+    rows, models = several(("split",), 12), multitask()
+    of_quadrant = models.targets[1]
+    model = rows["role"] == "model"
+    rows.loc[model, list(of_quadrant.numbers)] = np.nan
+    rows.loc[model, [of_quadrant.predicted]] = ""
+    quadrant_first = (of_quadrant, models.targets[0], *models.targets[2:])
+    write(tmp_path, rows, replace(models, targets=quadrant_first))
+    evaluate(tmp_path)
+    report, short = read_json(tmp_path, "report")["tasks"], read_json(tmp_path, "metrics")
+    assert list(report) == ["classes", "quadrant", "numbers", "aus"]
+    assert short["uar"] == report["classes"]["split"]["model"]["uar"]
+    assert "uar" not in short["quadrant"]
+    rows = both(several, 18)
+    write(tmp_path, rows, replace(models, targets=quadrant_first))
+    evaluate(tmp_path)
+    assert next(iter(read_json(tmp_path, "report")["tasks"])) == "quadrant"
+    listed = table(tmp_path, "suspects")
+    assert len(listed)
+    assert set(listed["actual"]) <= set(WORDS)
+
+
+def test_windows_are_measured_as_traces_with_each_models_delay(tmp_path: Path) -> None:
+    rows = both(partial(numbers, targets=PLANE, off=0.0), 12)
+    rows["file_path"] = "clips/" + rows["subject"] + ".mp4"
+    described = language(objective="ccc")
+    models = regressors(PLANE, mode="finetune")
+    models = replace(models, roles=models.roles | {"model": described | {"delay_s": {"1": 1.0}}})
+    write(tmp_path, rows, models)
+    path = tmp_path / "data/labels/demo.csv"
+    written = labels.read(path)
+    at = written.groupby(["excluded", "file_path"]).cumcount()
+    labels.write(path, written.assign(start=2.0 * at, end=2.0 * at + 2), WORDS)
+    clips = rows[rows["role"] == "model"].drop_duplicates(["partition", "video_idx"])
+    clips = clips[clips["partition"] != "split"]
+    centre = 1.0 + 2 * clips.groupby("file_path").cumcount()
+    # In fold 1 the truth is a second later than the windows, in the others it is not.
+    time = centre + (clips["partition"] == "1")
+    truth = clips[["file_path"]].assign(time=time, valence=clips["actual_valence"])
+    truth["arousal"] = clips["actual_arousal"]
+    ignored = truth.assign(time=truth["time"] + 0.25, valence=np.nan, arousal=np.nan)
+    labels.write_frames(path, pd.concat([truth, ignored]))
+    assert "traces" in evaluate(tmp_path)
+    report = read_json(tmp_path, "report")["tasks"]["numbers"]
+    found = report["folds"]["model"]["traces"]
+    assert (found["videos"], found["frames"], found["interval_over"]) == (12, 36, "subjects")
+    for target in (*PLANE, "mean"):
+        assert found[target]["ccc"] == found[target]["videos_ccc"] == 1
+        assert found[target]["rmse_high"] < 1e-3
+    floor = report["folds"]["majority"]["traces"]
+    assert (floor["mean"]["ccc"], floor["mean"]["pcc"]) == (0, None)
+    assert report["split"]["model"]["traces"]["videos"] == 2

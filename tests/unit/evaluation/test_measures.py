@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import stats
 from sklearn import metrics as sk
 
 from facewave.evaluation import intervals, measures
 from facewave.evaluation.measures import MEASURES, Answers
+from facewave.targets import Target
 
 Floats = NDArray[np.float64]
 Pairs = list[tuple[int, int]]
@@ -290,3 +292,59 @@ def test_whole_subjects_are_drawn_where_there_are_ten_else_single_clips() -> Non
         assert intervals.enough_groups(made.group) == (n_subjects == 10)
         alone = replace(made, group=np.arange(n))
         assert (bootstrap("war", made) == bootstrap("war", alone)) == (n_subjects == 9)
+
+
+@quick
+@given(seeds, st.integers(1, 3))
+def test_what_the_votes_say_counts_where_there_are_votes(seed: int, n_folds: int) -> None:
+    made = random_answers(seed, 60, n_folds=n_folds, digits=2)
+    rng = np.random.default_rng((seed, 2))
+    votes = rng.multinomial(10, np.ones(N_CLASSES) / N_CLASSES, 60) / 10
+    has_votes = rng.random(60) < 0.7
+    voted = replace(made, votes=np.where(has_votes[:, None], votes, np.nan))
+    found = measures.by_fold(voted)
+    assert tuple(found) == (*MEASURES, *measures.OF_VOTES)
+    assert tuple(measures.by_fold(made)) == MEASURES
+    for fold in range(made.n_folds):
+        inside = np.flatnonzero((made.fold == fold) & has_votes)
+        if not len(inside):
+            assert np.isnan(found["kl"][fold])
+            assert np.isnan(found["top2"][fold])
+            continue
+        p = np.maximum(made.probabilities[inside], 0.5e-4)
+        divergences = [stats.entropy(v, q) for v, q in zip(votes[inside], p, strict=True)]
+        # SciPy makes q add up to 1 again, of which the floor takes next to nothing.
+        assert found["kl"][fold] == pytest.approx(np.mean(divergences), abs=2e-3)
+        labels = range(N_CLASSES)
+        if not (np.sort(p, axis=1)[:, -2] == np.sort(p, axis=1)[:, -3]).any():  # ties
+            expected = sk.top_k_accuracy_score(made.actual[inside], p, k=2, labels=labels)
+            assert found["top2"][fold] == pytest.approx(expected)
+    times = rng.integers(0, 3, 60)
+    times[made.fold.argmax()] = 1
+    repeated = measures.by_fold(voted.at(np.repeat(np.arange(60), times)))
+    weighted = measures.by_fold(voted, times.astype(float))
+    for name in measures.OF_VOTES:
+        np.testing.assert_allclose(weighted[name], repeated[name])
+    lost = replace(voted, predicted=np.full(60, N_CLASSES))  # unreadable answers are wrong
+    assert not np.nan_to_num(measures.top2(lost)).any()
+
+
+def test_votes_that_the_model_is_sure_of_diverge_by_nothing() -> None:
+    votes = np.array([[0.6, 0.4, 0], [1, 0, 0], [0, 0, 1]])
+    p = np.array([[0.6, 0.4, 0], [1, 0, 0], [1, 0, 0]])
+    one = Answers(np.array([0, 0, 2]), p.argmax(1), p, np.arange(3), np.arange(3), votes)
+    assert measures.kl(one).tolist() == pytest.approx([0, 0, -np.log(0.5e-4)])
+    assert measures.top2(one).tolist() == [1, 1, 0]  # the first of equal ones
+
+
+def test_the_columns_of_another_target_are_taken_for_those_of_the_classes() -> None:
+    target = Target("quadrant", "words", ("up", "down"))
+    columns = {"actual": "sad", "predicted": "sad", "p_sad": 1.0, "partition": "1"}
+    columns |= {"actual_quadrant": "up", "predicted_quadrant": "down"}
+    rows = pd.DataFrame(columns | {"p_quadrant_up": 0.25, "p_quadrant_down": 0.75}, index=[0])
+    found = measures.of_target(rows, target)
+    assert found.iloc[0][["actual", "predicted", "p_up", "p_down"]].tolist() == [
+        *("up", "down", 0.25, 0.75)
+    ]
+    classes = Target("classes", "words", ("sad",))
+    assert measures.of_target(rows, classes).iloc[0]["actual"] == "sad"

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facewave.evaluation import intervals, measures, paired
+from facewave.evaluation import continuous, intervals, measures, paired
+from facewave.evaluation.continuous import Values, sums
 from facewave.evaluation.measures import Answers
-from facewave.evaluation.paired import Comparison, Difference
+from facewave.evaluation.paired import Comparison, Difference, Foremost
 
 RESAMPLES = 199
 
@@ -25,6 +26,13 @@ def two_models(
         predicted = np.where(ok, actual, 1 - actual)
         made.append(Answers(actual, predicted, np.eye(2)[predicted], group % n_folds, group))
     return made[0], made[1]
+
+
+def compare(one: Answers, other: Answers, resamples: int, seed: int) -> Comparison:
+    """By WAR and UAR."""
+    return paired.compare(
+        one, other, lambda coded: partial(measures.war_and_uar, coded), resamples, seed
+    )
 
 
 def resampled(one: Answers, seed: int) -> dict[str, NDArray[np.float64]]:
@@ -56,7 +64,7 @@ def found_in(n: int, better: float = 0.0, taste: float = 0.0, alone: bool = Fals
         if alone:
             single = np.arange(len(first.group))
             first, second = replace(first, group=single), replace(second, group=single)
-        found = paired.compare(first, second, RESAMPLES, seed=int(rng.integers(2**32)))
+        found = compare(first, second, RESAMPLES, seed=int(rng.integers(2**32)))
         count += found.differences["uar"].p <= 0.05
     return count / n
 
@@ -70,7 +78,7 @@ def test_a_difference_is_found_but_where_there_is_none_as_rarely_as_the_level_sa
 
 def test_figures_and_intervals_are_those_of_the_measures_in_the_same_resamples() -> None:
     first, second = simulated(np.random.default_rng(0), better=0.2)
-    found = paired.compare(first, second, RESAMPLES, seed=3)
+    found = compare(first, second, RESAMPLES, seed=3)
     assert (found.clips, found.folds, found.groups, found.over_groups) == (180, 3, 30, True)
     assert list(found.differences) == ["war", "uar"]
     drawn = [resampled(one, seed=3) for one in (first, second)]
@@ -80,54 +88,104 @@ def test_figures_and_intervals_are_those_of_the_measures_in_the_same_resamples()
         assert one.value == one.first - one.second
         expected = intervals.interval(drawn[0][name] - drawn[1][name])
         assert (one.low, one.high) == pytest.approx(tuple(expected))
-    assert found == paired.compare(first, second, RESAMPLES, seed=3)
+    assert found == compare(first, second, RESAMPLES, seed=3)
     for name in ("actual", "fold", "group"):
         other = replace(second, **{name: np.roll(getattr(second, name), 1)})
         with pytest.raises(ValueError, match=f"clips differ: {name}"):
-            paired.compare(first, other, RESAMPLES, seed=0)
+            compare(first, other, RESAMPLES, seed=0)
 
 
 def test_p_is_the_share_of_swaps_of_whole_groups_that_differ_as_much() -> None:
     # The first is right of all clips, the second of none: of 2^7 swaps only two are as extreme.
     group = np.repeat(np.arange(7), 4)
     right = np.stack([np.ones(28, bool), np.zeros(28, bool)])
-    found = paired.compare(*two_models(right, group), 20_000, seed=0)
+    found = compare(*two_models(right, group), 20_000, seed=0)
     assert found.differences["war"].p == pytest.approx(2 / 2**7, rel=0.15)
     assert not found.over_groups
-    alone = paired.compare(*two_models(right, np.arange(28)), RESAMPLES, seed=0)
+    alone = compare(*two_models(right, np.arange(28)), RESAMPLES, seed=0)
     assert alone.differences["war"].p == 1 / (1 + RESAMPLES)
     # Of one group nothing is learnt, nor of a model and itself.
     models = two_models(right, np.zeros(28, np.int64))
     for pair in (models, models[:1] * 2):
-        one = paired.compare(*pair, RESAMPLES, seed=0).differences["uar"]
+        one = compare(*pair, RESAMPLES, seed=0).differences["uar"]
         assert one.p == 1
         assert not one.shown
     assert (one.value, one.low, one.high) == (0, 0, 0)
 
 
-def test_chance_is_that_of_the_folds_classes() -> None:
-    rng = np.random.default_rng(3)
-    one, other = simulated(rng, better=0.2)
-    kept = (one.fold > 0) | (one.actual == 0)  # the first fold has one class alone
-    one, other = one.at(kept), other.at(kept)
-    found = paired.compare(one, other, RESAMPLES, seed=0)
-    in_folds = [len(set(one.actual[one.fold == fold])) for fold in range(one.n_folds)]
-    assert found.classes == len(set(one.actual))
-    assert sorted(in_folds) == [1, 2, 2]
-    assert found.chance == pytest.approx(np.mean([1 / n for n in in_folds]))
+def test_numbers_are_compared_by_any_measure_of_theirs() -> None:
+    rng = np.random.default_rng(0)
+    actual = rng.uniform(-1, 1, (120, 2))
+    actual[::7, 1] = np.nan
+    group = np.arange(120) // 4
+    near, far = (
+        Values(actual, actual + rng.normal(0, spread, actual.shape), group % 3, group)
+        for spread in (0.2, 0.6)
+    )
+
+    def mean_ccc(coded: Values) -> intervals.Measure:
+        of = sums(coded, by_group=False)
+        return lambda weights: {"mean CCC": continuous.overall(of, weights)["ccc"][..., -1]}
+
+    found = paired.compare(near, far, mean_ccc, RESAMPLES, seed=0)
+    one = found.differences["mean CCC"]
+    assert one.first == continuous.overall(sums(near))["ccc"][-1]
+    assert one.shown
+    assert 0 < one.low < one.value < one.high
+    foremost = Foremost("mean CCC", "mean CCC", "of valence, arousal", in_points=False)
+    assert said(found, "subjects", foremost).startswith(
+        f"A is better than B by {one.value:.3f} in mean CCC (95 % interval {one.low:.3f} to "
+    )
+    assert said(found, "subjects", foremost).endswith(
+        "120 clips of 30 subjects, 3 folds; of valence, arousal)."
+    )
+    unsure = replace(found, differences={"mean CCC": replace(one, p=0.5)})
+    assert f"told apart: A has {one.value:.3f} more in mean CCC (95" in said(
+        unsure, "subjects", foremost
+    )
+    same = paired.compare(near, near, mean_ccc, RESAMPLES, seed=0).differences["mean CCC"]
+    assert (same.value, same.low, same.high, same.p) == (0, 0, 0, 1)
+    with pytest.raises(ValueError, match="clips differ: actual_nT"):
+        paired.compare(near, replace(near, actual_nT=actual + 1), mean_ccc, RESAMPLES, seed=0)
+
+
+def test_what_a_model_does_not_answer_is_not_compared() -> None:
+    rng = np.random.default_rng(0)
+    actual = rng.uniform(-1, 1, (60, 2))
+    group = np.arange(60) // 4
+    whole = Values(actual, actual, np.zeros(60, np.int64), group)
+    partial_nT = actual.copy()
+    partial_nT[:, 1] = np.nan
+
+    def mean_ccc(coded: Values) -> intervals.Measure:
+        of = sums(coded, by_group=False)
+        return lambda weights: {"mean CCC": continuous.overall(of, weights)["ccc"][..., -1]}
+
+    lacking = replace(whole, predicted_nT=partial_nT)
+    found = paired.compare(whole, lacking, mean_ccc, RESAMPLES, seed=0)
+    one = found.differences["mean CCC"]
+    assert np.isnan([one.value, one.p]).all()
+    assert not one.shown
+    foremost = Foremost("mean CCC", "mean CCC", "of valence, arousal", in_points=False)
+    assert said(found, "subjects", foremost) == (
+        "A and B cannot be compared: B has no mean CCC on these clips."
+    )
 
 
 def comparison(uar: Difference, groups: int = 12, folds: int = 5, over: bool = True) -> Comparison:
     # The WAR says the opposite, which the sentence leaves to the table.
     war = Difference(0.1, 0.9, -0.9, -0.7, 0.0005)
-    return Comparison({"war": war, "uar": uar}, 86, folds, groups, 6, 1 / 6, over)
-
-
-def said(found: Comparison, grouped_by: str = "subjects") -> str:
-    return paired.sentence(("A", "B"), found, grouped_by)
+    return Comparison({"war": war, "uar": uar}, 86, folds, groups, over)
 
 
 LEVEL = "6 classes, chance 16.7 %"
+UAR = Foremost("uar", "UAR", LEVEL, in_points=True)
+
+
+def said(found: Comparison, grouped_by: str = "subjects", foremost: Foremost = UAR) -> str:
+    return paired.sentence(("A", "B"), found, foremost, grouped_by)
+
+
 UNITS = f"paired over 86 clips of 12 subjects, 5 folds; {LEVEL}"
 
 

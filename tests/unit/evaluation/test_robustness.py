@@ -3,6 +3,7 @@
 import math
 import re
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewave.evaluation import measures
-from facewave.evaluation.intervals import estimates
+from facewave.evaluation import robustness as robust
+from facewave.evaluation.intervals import Measured, estimates
 from facewave.evaluation.robustness import (
     ALL,
     COLUMNS,
     FEWEST,
     MOST,
     UNKNOWN,
-    robustness,
     thirds,
 )
 from facewave.figures import MEASURES
@@ -49,6 +50,21 @@ def answers(n: int, *, subjects: int = 12, folds: int = 2, right: float = 0.6) -
     return table
 
 
+def robustness(
+    rows: pd.DataFrame, index: pd.DataFrame, known: pd.DataFrame | None = None, **drawn: int
+) -> pd.DataFrame:
+    """The table of WAR and UAR."""
+    pooled = measures.from_table(rows.assign(partition=""), WORDS)
+
+    def measured(inside: Any) -> Measured:
+        part = pooled.at(inside)
+        shares = {"war": np.array(float(len(part.group)))}
+        group = pd.factorize(part.group)[0]
+        return Measured(partial(measures.war_and_uar, part), group, shares)
+
+    return robust.robustness(rows, index, measured, known, **drawn)
+
+
 def index(n: int, **columns: list[float]) -> pd.DataFrame:
     """An index in which nothing varies but the columns given."""
     return pd.DataFrame(
@@ -67,7 +83,7 @@ def sizes(values: list[float]) -> dict[str, int]:
 def ranges(values: list[float], column: str) -> dict[str, int]:
     """Range -> n, as they come out for these values of the index."""
     made = index(len(values), **{column: values})
-    rows = of(robustness(answers(len(values)), made, WORDS, resamples=2, seed=0), column)
+    rows = of(robustness(answers(len(values)), made, resamples=2, seed=0), column)
     return dict(zip(rows["range"], rows["n"], strict=True))
 
 
@@ -95,13 +111,13 @@ def test_thirds_are_named_by_their_range_and_unit() -> None:
 def test_what_does_not_vary_is_left_out() -> None:
     n = 12
     made = index(n, yaw=[1.0] * 11 + [math.nan], pitch=[1.0] * 11 + [2.0])
-    found = robustness(answers(n, subjects=1), made, WORDS, **QUICK)
+    found = robustness(answers(n, subjects=1), made, **QUICK)
     assert list(found["condition"].unique()) == [ALL, "pitch"]
 
 
 def test_clips_without_a_value_or_out_of_the_index_are_a_row_of_their_own() -> None:
     made = index(12, face_px=[*range(10), math.nan, 5]).iloc[:11]
-    rows = of(robustness(answers(12), made, WORDS, **QUICK), "face_px")
+    rows = of(robustness(answers(12), made, **QUICK), "face_px")
     assert rows["range"].tolist() == ["0 to 2 px", "3 to 6 px", "7 to 9 px", UNKNOWN]
     assert rows["n"].tolist() == [3, 4, 3, 2]
 
@@ -136,8 +152,8 @@ def test_scores_are_those_of_measures_over_clips_of_all_folds() -> None:
     n = 60
     said = answers(n)
     made = index(n, duration=[float(i % 3) for i in range(n)], yaw=[float(i) for i in range(n)])
-    found = robustness(said, made, WORDS, **QUICK)
-    assert tuple(found.columns) == COLUMNS
+    found = robustness(said, made, **QUICK)
+    assert tuple(found.columns) == COLUMNS[1:]
     assert found.iloc[0][["condition", "range", "n", "subjects"]].tolist() == [ALL, "", n, 12]
     for row, inside in (
         (found.iloc[0], said),
@@ -155,17 +171,17 @@ def test_scores_are_those_of_measures_over_clips_of_all_folds() -> None:
     assert found.iloc[0]["uar_low"] < found.iloc[0]["uar"] < found.iloc[0]["uar_high"]
     assert of(found, "yaw")["interval_over"].tolist() == ["subjects"] * 3
     assert set(of(found, "subject")["interval_over"]) == {"clips"}
-    few = robustness(answers(n, subjects=4), index(n), WORDS, **QUICK)
+    few = robustness(answers(n, subjects=4), index(n), **QUICK)
     assert set(few["interval_over"]) == {"clips"}
     with pytest.raises(ValueError, match="not a one-to-one merge"):
-        robustness(pd.concat([said, said]), index(n), WORDS, **QUICK)
+        robustness(pd.concat([said, said], ignore_index=True), index(n), **QUICK)
 
 
 def test_few_clips_have_no_interval() -> None:
     n = 20
     few, enough = FEWEST - 1, FEWEST
     values = [1.0] * few + [2.0] * enough + [3.0] * (n - few - enough)
-    rows = of(robustness(answers(n), index(n, yaw=values), WORDS, **QUICK), "yaw")
+    rows = of(robustness(answers(n), index(n, yaw=values), **QUICK), "yaw")
     intervals = ["war_low", "war_high", "uar_low", "uar_high"]
     assert rows["n"].tolist() == [few, enough, n - few - enough]
     assert rows[["war", "uar"]].notna().all(axis=None)
@@ -178,7 +194,7 @@ def test_scenes_and_subjects_are_rows_where_they_are_known() -> None:
     said = answers(n, subjects=2)
     texts = {"scene": ["street", "", "home"] * 10, "age": [str(i) for i in range(n)]}
     known = pd.DataFrame(texts, index=said["video_idx"]).iloc[::-1]
-    found = robustness(said, index(n), WORDS, known, **QUICK)
+    found = robustness(said, index(n), known, **QUICK)
     scenes = of(found, "scene")
     assert scenes["range"].tolist() == [UNKNOWN, "home", "street"]
     assert scenes["n"].tolist() == [10, 10, 10]
@@ -187,14 +203,14 @@ def test_scenes_and_subjects_are_rows_where_they_are_known() -> None:
     assert of(found, "age")["range"].tolist() == ["0 to 9", "10 to 19", "20 to 29"]
     assert list(found["condition"].unique()) == [ALL, "scene", "age", "subject"]
     names = known.assign(scene=[f"take {i % (MOST + 1)}" for i in range(n)])
-    assert len(of(robustness(said, index(n), WORDS, names, **QUICK), "scene")) == MOST == n
+    assert len(of(robustness(said, index(n), names, **QUICK), "scene")) == MOST == n
     more = pd.concat([said, answers(MOST + 1).iloc[-1:]])
     names = pd.DataFrame({"scene": more["video_idx"] + " x"}).set_axis(more["video_idx"])
-    assert of(robustness(more, index(n), WORDS, names, **QUICK), "scene").empty
-    some = robustness(said.assign(subject=["s00", ""] * 15), index(n), WORDS, **QUICK)
+    assert of(robustness(more, index(n), names, **QUICK), "scene").empty
+    some = robustness(said.assign(subject=["s00", ""] * 15), index(n), **QUICK)
     assert of(some, ALL)["subjects"].isna().all()
     assert of(some, "subject").empty  # one name is nothing to compare
-    nobody = robustness(said.assign(subject=""), index(n), WORDS, **QUICK)
+    nobody = robustness(said.assign(subject=""), index(n), **QUICK)
     assert nobody["condition"].tolist() == [ALL]
     assert nobody["subjects"].isna().all()
 
@@ -202,9 +218,9 @@ def test_scenes_and_subjects_are_rows_where_they_are_known() -> None:
 def test_order_of_the_index_and_seed() -> None:
     n = 40
     said, made = answers(n), index(n, yaw=[float(i % 7) for i in range(n)])
-    first = robustness(said, made, WORDS, **QUICK)
-    pd.testing.assert_frame_equal(first, robustness(said, made.iloc[::-1], WORDS, **QUICK))
-    other = robustness(said, made, WORDS, resamples=50, seed=1)
+    first = robustness(said, made, **QUICK)
+    pd.testing.assert_frame_equal(first, robustness(said, made.iloc[::-1], **QUICK))
+    other = robustness(said, made, resamples=50, seed=1)
     assert not first["war_low"].equals(other["war_low"])
     labelled = said.set_index(pd.Index(range(100, 100 + n)))
-    pd.testing.assert_frame_equal(first, robustness(labelled, made, WORDS, **QUICK))
+    pd.testing.assert_frame_equal(first, robustness(labelled, made, **QUICK))

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from facewave.errors import UserError
 from facewave.labels import cleaning
-from facewave.labels.cleaning import FileFact, Rules, check_inside, clean, exclude_copies, report
+from facewave.labels.cleaning import (
+    FileFact,
+    Rules,
+    check_inside,
+    choose,
+    clean,
+    exclude_copies,
+    report,
+)
 from facewave.labels.records import Record, frame
 from facewave.labels.schema import LABEL_REASONS, Reason, single_label, with_trajectories
 
@@ -226,6 +234,44 @@ def test_of_files_with_the_same_bytes_one_is_kept_or_none() -> None:
     broken = dict.fromkeys(("1.mp4", "3.mp4"), replace(TWIN, problem="broken"))
     table = cleaned([clip(1, "sad"), clip(2), clip(3)], twins(2) | broken)
     assert reasons(table) == [Reason.UNREADABLE_FILE, "", Reason.UNREADABLE_FILE]
+
+
+def test_dominance_has_the_range_of_valence_and_arousal() -> None:
+    table = cleaned([clip(1, dominance=-1.0), clip(2, dominance=1.5, dominance_raw=6.0)])
+    assert reasons(table) == ["", Reason.OUT_OF_RANGE]
+    assert table["note"][1] == "dominance 6.0"
+
+
+def test_what_a_copy_lacks_is_no_contradiction() -> None:
+    rules = replace(RULES, words=())
+    rows = [
+        clip(1, "", valence=0.5, aus={"AU1": 1}),
+        clip(2, "", aus={"AU1": 1}),
+    ]
+    assert reasons(cleaned(rows, twins(1, 2), rules)) == ["", Reason.DUPLICATE_CLIP]
+    assert reasons(cleaned(rows[::-1], twins(1, 2), rules)) == ["", ""]
+    for first, second, kept in (
+        ({"part": "test"}, {"part": "train"}, 1), ({"part": "test"}, {"part": "test"}, 2),
+        ({"part": "train"}, {"part": "val"}, 1), ({"fold": 1}, {"fold": 2}, 1),
+        ({"fold": 2}, {"fold": 2}, 2),
+    ):  # fmt: skip
+        placed = [replace(rows[1], **first), replace(rows[0], **second)]
+        expected = ["", Reason.DUPLICATE_CLIP if kept == 1 else ""]
+        assert reasons(cleaned(placed, twins(1, 2), rules)) == expected
+    one, other = (cleaned([row], twins(1, 2), RULES) for row in (clip(1), clip(2, "")))
+    other["excluded"] = ""
+    both = pd.concat([one, other], ignore_index=True)
+    exclude_copies(both)
+    assert reasons(both) == ["", Reason.DUPLICATE_CLIP]
+    other = clip(2, "", valence=-0.5, aus={"AU1": 1})
+    assert reasons(cleaned([rows[0], other], twins(1, 2), rules)) == [Reason.CONFLICTING_CLIPS] * 2
+
+
+def test_a_row_without_a_word_is_not_too_rare() -> None:
+    table = cleaned([clip(1), clip(2, "sad"), clip(3)])
+    table.loc[1, "actual"] = ""
+    assert choose(table, RULES.words, 2) == ("happy",)
+    assert reasons(table) == [""] * 3
 
 
 def test_a_row_is_named_by_file_and_line_or_by_its_clip() -> None:

@@ -2,21 +2,28 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from corpora import write, write_clip, write_lines, write_pictures
+from corpora import UNITS, write, write_clip, write_lines, write_numbers, write_pictures
 from facewave.errors import UserError
 from facewave.labels import collect, schema
 from facewave.labels.cleaning import FileFact, clean
+from facewave.labels.listing import label_files
 from facewave.labels.readers.dfew import VOTE_COLUMNS
+from facewave.labels.records import Record
 from facewave.labels.schema import SEVEN, Reason
 from facewave.params import Dataset, Labels, Part, Tracks
+from facewave.targets import Target, available
 from miniatures import folds
 
-SETTINGS = Labels(folds=5, seed=0, min_agreement=0.0, on_problem="exclude")
+SETTINGS = Labels(
+    folds=5, seed=0, min_agreement=0.0, ambiguous="exclude", neutral_zone=0, on_problem="exclude"
+)
 
 
 def entry(root: Path | str, reader: str, **options: Any) -> Dataset:
@@ -365,7 +372,187 @@ def test_a_table_of_one_s_own_may_use_the_common_words_or_none(tmp_path: Path) -
     assert table[["actual", "valence", "excluded"]].values.tolist() == [["", 0.5, ""]]
 
 
-# Windows around a frame.
+# A union of words, of numbers and of action units.
+
+
+@pytest.fixture(scope="module")
+def targets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus of words, one of valence and arousal, one of units, one of grey pictures."""
+    root = tmp_path_factory.mktemp("targets")
+    write_dfew(root / "words")
+    write_numbers(root)
+    lines = [f"{i % 7},{' '.join(['7'] * 2304)},Training" for i in range(14)]
+    write_lines(root, "grey/fer2013.csv", "emotion,pixels,Usage", *lines)
+    for i in range(14):
+        write_pictures(root / "grey/FER2013Train", [f"fer{i:07}.png"], 200 + i)
+    return root
+
+
+FOUR = [
+    Part(reader="dfew", root="words"),
+    Part(reader="afew_va", root="plane", share=0.5),
+    Part(reader="table", root="units", table="t.csv", columns=UNITS),
+    Part(reader="fer2013", root="grey"),
+]
+
+
+def test_a_union_may_have_corpora_without_words(targets: Path) -> None:
+    table, words = collect.collect(entry(targets, "union", parts=FOUR), "demo", SETTINGS)
+    assert words == SEVEN
+    left = kept(table)
+    assert left.groupby("dataset").size().to_dict() == {
+        "words": 20, "plane": 10, "units": 20, "grey": 14,
+    }  # fmt: skip
+    assert set(left.loc[left["dataset"].isin(["plane", "units"]), "actual"]) == {""}
+    assert set(table.loc[table["dataset"] == "plane", "excluded"]) == {"", "outside the share"}
+    plane = left[left["dataset"] == "plane"]
+    assert plane["valence"].notna().all()
+    assert set(plane["quadrant"]) >= {"negative aroused", "positive calm"}
+    units = left[left["dataset"] == "units"]
+    assert json.loads(units["aus"].iloc[3]) == {"AU12": 1, "AU4": 0.75}
+    assert units["dominance"].tolist()[:2] == [-1, -0.9]
+    assert list(targets_of(table)) == ["classes", "quadrant", "valence", "arousal", "dominance",
+                                       "aus"]  # fmt: skip
+    ambiguous = table["excluded"].isin(schema.AMBIGUOUS)
+    assert table.loc[ambiguous, "video_idx"].tolist() == ["words/99"]
+    learnt = schema.learnable(
+        table.assign(split="train"), [targets_of(table)["classes"]], soft=True
+    )
+    assert len(learnt) == 20 + 14 + 1
+
+
+def test_a_union_has_action_units_of_one_kind(tmp_path: Path) -> None:
+    for name, strength in (("one", 3), ("two", 1), ("three", 0)):
+        write_clip(tmp_path / name / "a.mp4", len(name) * 7)
+        write_lines(tmp_path / name, "t.csv", "p,AU4", f"a.mp4,{strength}")
+    columns = {"file_path": "p", "aus.AU4": "AU4"}
+    one, two, three = (
+        Part(reader="table", root=name, table="t.csv", columns=columns)
+        for name in ("one", "two", "three")
+    )
+    write_dfew(tmp_path / "words")
+    words = Part(reader="dfew", root="words")
+    message = r"demo\.parts: .*\(one intensity, two presence\).* Leave out the units of one kind"
+    with pytest.raises(UserError, match=message):
+        collected(entry(tmp_path, "union", parts=[words, one, two]))
+    table = collected(entry(tmp_path, "union", parts=[words, two, three]))
+    assert targets_of(table)["aus"].kind == "presence"
+
+
+def targets_of(table: Any) -> dict[str, Target]:
+    return available(table, SEVEN)
+
+
+def test_grey_pictures_are_left_out_on_request(targets: Path) -> None:
+    table = collected(entry(targets, "union", parts=FOUR, colour_only=True))
+    grey = table[table["dataset"] == "grey"]
+    assert set(grey["excluded"]) == {Reason.GREY} < {*schema.ORDINARY}
+    assert len(kept(table)) == 50
+    for parts in ({}, {"parts": FOUR[3:]}):
+        reader, root = ("union", targets) if parts else ("fer2013", targets / "grey")
+        with pytest.raises(UserError, match=r"colour_only: all pictures of .* are grey"):
+            collected(entry(root, reader, colour_only=True, **parts))
+
+
+# A further table.
+
+
+def with_more(root: Path, *lines: str, **options: Any) -> Any:
+    """Three clips, the first two with a word, and what a further table adds."""
+    for i in range(3):
+        write_clip(root / f"{i}.mp4", 10 * i)
+    write_lines(root, "own.csv", "clip,word,v", "0.mp4,calm,0.5", "1.mp4,tense,", "2.mp4,,")
+    write_lines(root, "more.csv", *lines)
+    columns = {"file_path": "clip", "actual": "word", "valence": "v"}
+    return collected(own(root, columns=columns, more="more.csv", **options))
+
+
+def test_a_further_table_adds_to_what_any_reader_says(tmp_path: Path) -> None:
+    table = with_more(
+        tmp_path,
+        "clip;valence;arousal;dominance;AU12;AU04;score.stress;about.sex",
+        "2.mp4;-0.5;1;NA;1;;40,5;f",
+        ";;;;;;;",
+        "0.mp4;;-0.25;0;0;2.5;;",
+    )
+    assert table["excluded"].tolist() == ["", "", Reason.NO_SINGLE_LABEL]
+    for name in ("valence", "valence_raw"):
+        assert table[name].fillna(9).tolist() == [0.5, 9, -0.5]
+    assert table["arousal"].fillna(9).tolist() == [-0.25, 9, 1]
+    assert table["dominance"].fillna(9).tolist() == [0, 9, 9]
+    assert table["quadrant"].tolist() == ["positive calm", "", "negative aroused"]
+    assert table["aus"].tolist() == ['{"AU12": 0, "AU4": 2.5}', "", '{"AU12": 1}']
+    assert table["scores"].tolist() == ["", "", '{"stress": 40.5}']
+    assert table["about"].tolist() == ["", "", '{"sex": "f"}']
+    assert "more.csv" in label_files({"reader": "dfew", "more": "more.csv"})[0]
+
+
+def test_a_further_table_that_does_not_fit_is_refused_with_its_row(tmp_path: Path) -> None:
+    for lines, sentence in (
+        (("clip,arousal", "3.mp4,1"), r"more\.csv, row 2: clip '3\.mp4' is not in the corpus"),
+        (("clip,arousal", "1.mp4,1", "1.mp4,1"), r"row 3: clip '1\.mp4' is in row 2 already"),
+        (("clip,arousal", "1.mp4,1", ",1"), r"row 3: it names no clip"),
+        (("clip,anger", "1.mp4,1"), r"more\.csv: column 'anger' is none that is known"),
+        (("clip,score.", "1.mp4,1"), r"column 'score\.' is none that is known"),
+        (("clip,arousal,arousal", "1.mp4,1,1"), r"column 'arousal' is there twice"),
+        (("name,arousal", "1.mp4,1"), r"column 'clip' is missing"),
+        (("clip,arousal", "1.mp4,high"), r"row 2: arousal is 'high', not a number"),
+        (("clip,arousal", "1.mp4,1.01"), r"row 2: arousal is '1\.01', of -1 to 1"),
+        (("clip,AU1", "1.mp4,9"), r"row 2: AU1 is '9', of 0 to 5"),
+        (("clip,valence", "1.mp4,0", "0.mp4,1"), r"row 3: the corpus has this number of this clip"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            with_more(tmp_path, *lines)
+    with pytest.raises(UserError, match="leaves the dataset's folder"):
+        collected(own(tmp_path, more="../more.csv"))
+
+
+# Windows around a frame, and whole traces.
+
+
+def test_traces_have_every_frame_and_no_number_where_there_is_none(tmp_path: Path) -> None:
+    root = tmp_path / "wild"
+    lines = ["valence,arousal", "0.1,0.2", "-5,-5", "0.3,0.4", "2,0", "0.5,0.6"]
+    for part in ("Train_Set/a.txt", "Validation_Set/b.txt"):
+        write_lines(root, f"VA_Estimation_Challenge/{part}", *lines)
+    write_pictures(root / "cropped_aligned/a", [f"{i:05}.jpg" for i in (2, 3, 5)], 40)
+    write_pictures(root / "cropped_aligned/b", [f"{i:05}.jpg" for i in range(1, 6)], 90)
+    chat = "SAH_C2_S055_P109_VC1_004803_005343"
+    for side in ("Valence", "Arousal"):
+        rows = [f"{4803 + i},0.{i}" for i in range(3)]
+        name = f"{chat}/{chat}_{side}_AV_Aligned.csv"
+        write_lines(tmp_path / "chats", name, f"frame_idx,{side.lower()}", *rows)
+    write_clip(tmp_path / f"chats/{chat}/{chat}.avi", 3, fps=50)
+    avec = [f"'a';{i / 10};0.1;-0.{i};0" for i in range(4)]
+    write_lines(tmp_path / "avec", "labels/Train_DE_01.csv", *avec)
+    none = 9.0
+    for given, files, expected in (
+        (
+            entry(root, "aff_wild2", every=5),
+            ["cropped_aligned/a"],
+            [(-0.04, 0.1), (0, none), (0.04, 0.3), (0.08, none), (0.12, 0.5)],
+        ),
+        (
+            entry(tmp_path / "chats", "sewa", every=2),
+            [f"{chat}/{chat}.avi"],
+            [(0, 0), (0.02, 0.1), (0.04, 0.2)],
+        ),
+        (
+            entry(tmp_path / "avec", "sewa", track="avec", every=3),
+            ["videos/Train_DE_01.mp4"],
+            [(0, 0), (0.1, -0.1), (0.2, -0.2), (0.3, -0.3)],
+        ),
+        (entry(root, "aff_wild2", track="au"), ["cropped_aligned/a"], []),
+    ):
+        frames = collect.traces(given, "demo", files)
+        assert list(frames) == list(schema.FRAMES)
+        found = frames[["time", "valence"]].fillna(none).astype(float).to_numpy()
+        np.testing.assert_allclose(found, np.reshape(np.array(expected, float), (-1, 2)), atol=1e-9)
+        assert set(frames["file_path"]) <= set(files)
+    parts = [Part(reader="aff_wild2", root="wild"), Part(reader="sewa", root="chats")]
+    union = entry(tmp_path, "union", parts=parts)
+    frames = collect.traces(union, "demo", ["wild/cropped_aligned/b", f"chats/{chat}/{chat}.avi"])
+    assert frames["file_path"].value_counts().tolist() == [5, 3]
 
 
 def test_a_window_lies_around_its_frame_by_the_rate_of_the_entry(tmp_path: Path) -> None:
@@ -413,6 +600,26 @@ def test_a_share_takes_all_rows_of_a_clip_or_none(tmp_path: Path) -> None:
     outside = raw["problem"] == Reason.OUTSIDE_SHARE
     assert outside.sum() == 40
     assert (outside.groupby(raw["video_idx"]).nunique() == 1).all()
+
+
+def test_a_share_is_of_the_clips_without_a_sure_word_as_well(tmp_path: Path) -> None:
+    """They may have numbers, or votes to learn from; who has a word is drawn as without them."""
+    lines = [f"{i}.mp4,{('happy', 'sad', '', '')[i % 4]},0.5" for i in range(80)]
+    columns = {"file_path": "p", "actual": "w", "valence": "v"}
+    drawn = []
+    for name, rows in (("all", lines), ("worded", [line for line in lines if ",," not in line])):
+        write_lines(tmp_path / name, "own/t.csv", "p,w,v", *rows)
+        part = Part(reader="table", root="own", share=0.25, table="t.csv", columns=columns)
+        (source,) = collect.sources(entry(tmp_path / name, "union", parts=[part]), "demo")
+        raw = collect.read(source, 0)
+        drawn.append(raw[raw["problem"].isna()])
+    assert drawn[0].groupby("word").size().to_dict() == {"": 10, "happy": 5, "sad": 5}
+    worded = drawn[0].loc[drawn[0]["word"] != "", "video_idx"]
+    assert worded.tolist() == drawn[1]["video_idx"].tolist()
+    ties = [Record("t.csv", i, f"{i}", f"{i}.mp4", problem=Reason.VOTE_TIE) for i in range(8)]
+    source = replace(source, corpus=replace(source.corpus, read=lambda root, entry: ties))
+    problems = collect.read(source, 0)["problem"].value_counts().to_dict()
+    assert problems == {Reason.VOTE_TIE: 2, Reason.OUTSIDE_SHARE: 6}
 
 
 def test_without_the_official_parts_what_is_wrong_with_them_is_no_reason(tmp_path: Path) -> None:

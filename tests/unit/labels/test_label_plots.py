@@ -35,6 +35,13 @@ def clips(words: tuple[str, ...], each: int = 8) -> Any:
     return pd.DataFrame(content)
 
 
+def test_rows_without_a_word_have_no_bars(tmp_path: Path) -> None:
+    kept = clips(("",)).assign(valence=0.5, arousal=0.5)
+    for words in ((), SEVEN):
+        plots.overview(kept, words, "numbers", tmp_path / f"{len(words)}.png")
+    assert (tmp_path / "0.png").read_bytes() == (tmp_path / "7.png").read_bytes()
+
+
 def in_folds(words: tuple[str, ...]) -> Any:
     table = clips(words, each=10)
     return table.assign(fold=pd.array([i % 5 + 1 for i in range(len(table))], dtype="Int64"))

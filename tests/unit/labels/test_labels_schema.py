@@ -15,11 +15,12 @@ from facewave.labels import schema
 from facewave.labels.cleaning import FileFact, Rules, clean
 from facewave.labels.records import Record, frame
 from facewave.labels.schema import Reason
+from facewave.targets import PLANE, Target, truth
 
 WORDS = ("happy", "sad")
 WHOLE = ("label", "fold", "row")
 COMPUTED = ("rank", "agreement", "entropy")
-PUBLISHED = ("valence", "arousal", "valence_raw", "arousal_raw", "start", "end")
+PUBLISHED = (*PLANE, *(f"{name}_raw" for name in PLANE), "start", "end")
 TEXT = [
     name for name in schema.COLUMNS if name not in {*WHOLE, *COMPUTED, *PUBLISHED, "validation"}
 ]
@@ -278,41 +279,71 @@ def test_votes_are_distributions() -> None:
     assert np.isnan(schema.soft_labels(voted(("", None)), WORDS)).all()
 
 
-def scored(*scores: dict[str, float] | None, **columns: Any) -> pd.DataFrame:
-    """Rows as ``read`` gives them, with scores and, unless ``columns`` tells, no other number."""
-    filled: dict[str, Any] = {
-        "scores": [json.dumps(one) if one else "" for one in scores],
-        "valence": [float("nan")] * len(scores),
-        "arousal": [float("nan")] * len(scores),
-    }
-    return pd.DataFrame(filled | columns, index=pd.RangeIndex(7, 7 + len(scores)))
+def row(excluded: str, **columns: Any) -> dict[str, Any]:
+    """A row with a part; by default it has nothing else."""
+    usual = {"actual": "", "votes": "", "aus": "", "valence": np.nan, "split": "train"}
+    return usual | {"excluded": excluded} | columns
 
 
-def test_targets_are_columns_in_the_order_of_their_names() -> None:
-    rows = scored({"stress": 3, "age": 41.5}, None, valence=[0.5, -1.0], arousal=[float("nan"), 0])
-    found = schema.targets(rows, ["score.stress", "arousal", "valence", "score.age"])
-    expected = [[3, np.nan, 0.5, 41.5], [np.nan, 0, -1, np.nan]]
-    np.testing.assert_array_equal(found, expected)
-    assert found.dtype == np.float64
-    rows = scored({"valence": 9, "score.valence": 7}, valence=[0.5])
-    names = ["valence", "score.valence", "score.score.valence"]
-    assert schema.targets(rows, names).tolist() == [[0.5, 9, 7]]
+def test_what_is_learnable_has_a_part_and_something_that_is_asked_or_votes() -> None:
+    votes = json.dumps({"happy": 4, "sad": 4, "other": 2})
+    rows = pd.DataFrame(
+        [
+            row("", actual="happy"),
+            row("", valence=0.5),
+            row("", aus='{"AU12": 1}'),
+            row(Reason.VOTE_TIE, actual="sad", votes=votes),
+            row(Reason.NO_SINGLE_LABEL, valence=-0.5),
+            row(Reason.LOW_AGREEMENT, actual="sad", votes='{"other": 5}'),
+            row(Reason.CONTRADICTED, actual="sad", votes=votes, valence=0, split=""),
+            row(Reason.MISSING_FILE, actual="sad", valence=1, votes=votes),
+            row(Reason.NO_COUNTERPART, actual="contempt", valence=1, votes=votes),
+            row(""),
+        ],
+        index=range(5, 15),
+    )
+    classes, valence = Target("classes", "words", WORDS), Target("valence", "number", ("valence",))
+    units = Target("aus", "presence", ("AU12",))
+    for asked, soft, expected in (
+        ([classes], False, [5]),
+        ([classes], True, [5, 8]),
+        ([valence], True, [6, 9]),
+        ([classes, valence, units], False, [5, 6, 7, 9]),
+        ([units, classes], True, [5, 7, 8]),
+        ([], True, []),
+    ):
+        assert schema.learnable(rows, asked, soft).index.tolist() == expected
 
 
-def test_an_unknown_target_is_named_with_those_that_there_are() -> None:
-    rows = scored({"stress": 3}, {"stress": 4, "age": 40})
-    for unknown in ["score.stres", "stress", "score.", "score", "Valence", "label"]:
-        known = r"valence, arousal, score\.age, score\.stress\. "
-        with pytest.raises(UserError, match=f"no {unknown!r}; it has {known}"):
-            schema.targets(rows, ["valence", unknown])
+def test_without_a_fold_a_row_trains_in_every_partition() -> None:
+    folds = pd.array([1, 2, 3, None], dtype="Int64")
+    for validation in ([None] * 4, [True, False, False, False]):
+        rows = pd.DataFrame({"fold": folds, "split": "train"})
+        rows["validation"] = pd.array(validation, dtype="boolean")
+        for fold in (1, 2, 3):
+            found = schema.parts(rows, fold).tolist()
+            assert found[-1] == "train"
+            assert found[fold - 1] == "test"
 
 
-def test_where_there_are_no_scores_valence_and_arousal_are_still_known() -> None:
-    assert np.isnan(schema.targets(scored(None, None), ["valence", "arousal"])).all()
-    assert schema.targets(scored(None, None), []).shape == (2, 0)
-    assert schema.targets(scored(), ["arousal"]).shape == (0, 1)
-    with pytest.raises(UserError, match=r"it has valence, arousal\. "):
-        schema.targets(scored(None), ["score.stress"])
+def test_the_numbers_of_every_frame_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    with pytest.raises(UserError, match=r"labels\.frames\.parquet is not here\. "):
+        schema.read_frames(path)
+    content = pd.DataFrame(
+        {"file_path": ["a", "b"], "time": [0, 0.04], "valence": [0.1, None], "arousal": [-1, None]}
+    )
+    for frames in (content, content[:0]):
+        schema.write_frames(path, frames)
+        written = path.with_suffix(".frames.parquet").read_bytes()
+        back = schema.read_frames(path)
+        assert back.to_dict("list").keys() == schema.FRAMES.keys()
+        pd.testing.assert_frame_equal(back, frames, check_dtype=False)
+        schema.write_frames(path, frames)
+        assert path.with_suffix(".frames.parquet").read_bytes() == written
+    path.with_suffix(".frames.parquet").write_bytes(written[:50])
+    with pytest.raises(UserError, match=r"is damaged\. Make it again"):
+        schema.read_frames(path)
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -331,9 +362,9 @@ def test_scores_come_back_from_a_reader_s_rows_as_they_were(
     facts = {record.file_path: FileFact(exists=True) for record in records}
     rows = round_trip(tmp_path, clean(frame(records), facts, Rules(words=())))
     names = sorted({name for one in scores for name in one})
-    found = schema.targets(rows, [f"score.{name}" for name in names])
-    expected = [[one.get(name, np.nan) for name in names] for one in scores]
-    np.testing.assert_array_equal(found, np.array(expected, float).reshape(len(scores), -1))
+    for name in names:
+        found = truth(Target(f"score.{name}", "number", (f"score.{name}",)), rows)
+        np.testing.assert_array_equal(found[:, 0], [one.get(name, np.nan) for one in scores])
 
 
 def test_an_underscore_is_and_between_emotions_alone() -> None:

@@ -12,19 +12,22 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from corpora import write_clip, write_pictures
+from corpora import UNITS, write_clip, write_numbers, write_pictures
 from facewave.errors import UserError
 from facewave.labels import __main__ as stage
 from facewave.labels import schema
 from facewave.labels.readers.dfew import VOTE_COLUMNS, WORDS
 from facewave.labels.schema import Reason
+from facewave.targets import available
 
 COMMITTED = Path(__file__).parents[3] / "params.yaml"
 DEMO = YAML(typ="safe", pure=True).load(COMMITTED.read_text("utf-8"))["datasets"]["demo"]
+DEMO.pop("more")  # these tests have tables of their own
 HEADER = [*VOTE_COLUMNS, "order", "label", "subject", "file_path"]
 TABLE, REPORT = "data/labels/demo.csv", "metrics/clean/demo.json"
 OUTPUTS = (
     TABLE,
+    "data/labels/demo.frames.parquet",
     "data/labels/demo.words.json",
     "data/labels/demo.folds.json",
     REPORT,
@@ -70,7 +73,7 @@ def run(project: Path) -> tuple[pd.DataFrame, list[str]]:
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
     """A project with settings and nothing else."""
-    shutil.copy(COMMITTED, tmp_path / "params.yaml")
+    write_params(tmp_path)
     return tmp_path
 
 
@@ -150,8 +153,14 @@ def test_every_row_is_kept_or_left_out_with_its_reason(good: Path, clips: Path) 
     assert kept["split"].isin(["train", "val", "test"]).all()
     assert kept["rank"].between(0, 1, inclusive="left").all()
     assert kept["rank"].is_unique
-    assert out[["fold", "rank"]].isna().all(axis=None)
-    assert set(out["split"]) == {""}
+    placed = out["excluded"].isin(schema.AMBIGUOUS)
+    assert placed.sum() == 1  # it may have other targets, or teach its votes
+    assert out.loc[placed, "fold"].tolist() == kept.loc[kept["subject"] == "s1", "fold"].unique()
+    assert out.loc[placed, "split"].tolist() == kept.loc[kept["subject"] == "s1", "split"].unique()
+    assert out.loc[placed, "rank"].between(0, 1, inclusive="left").all()
+    assert out.loc[~placed, ["fold", "rank"]].isna().all(axis=None)
+    assert set(out.loc[~placed, "split"]) == {""}
+    assert schema.read_frames(good / TABLE).empty
 
     counts = json.loads((good / REPORT).read_text("utf-8"))
     assert (counts["rows"], counts["kept"]) == (43, 33)
@@ -353,15 +362,60 @@ def test_a_corpus_of_numbers_alone(bare: Path) -> None:
     bins = [0] * 20
     bins[5] = bins[8] = bins[13] = bins[16] = 18  # -0.5, -0.2, 0.3, 0.6
     assert affect["valence"]["bins"] == bins
-    weights = affect["valence"]["train_weights"]
-    assert [weight > 0 for weight in weights] == [count > 0 for count in bins]
+    frames = schema.read_frames(bare / TABLE)
+    assert frames.groupby("file_path")["time"].apply(list).tolist() == [[0, 0.04, 0.08]] * 24
+    assert frames.loc[frames["file_path"] == "002", "arousal"].tolist() == [-0.7] * 3
 
     (bare / ROOT / "004/00001.png").unlink()
     table, lines = run(bare)
     assert "  004/00001: no picture (no picture 00001)" in lines
     assert table["excluded"].tolist()[10] == Reason.NO_PICTURE
+    pd.testing.assert_frame_equal(schema.read_frames(bare / TABLE), frames)
     reasons = json.loads((bare / REPORT).read_text("utf-8"))["reasons"]
     assert reasons == {"no picture": {"count": 1, "rows": "004/004.json: 004/00001"}}
+
+
+def test_a_union_of_words_numbers_and_units(bare: Path, clips: Path) -> None:
+    root = bare / ROOT
+    shutil.copytree(clips, root / "words/clips")
+    write_table(bare, good_rows())
+    shutil.move(root / "annotation.csv", root / "words/annotation.csv")
+    write_numbers(root)
+    parts = [
+        {key: DEMO[key] for key in ("reader", "table", "clips")} | {"root": "words"},
+        {"reader": "afew_va", "root": "plane"},
+        {"reader": "table", "root": "units", "table": "t.csv", "columns": UNITS},
+    ]
+    write_params(bare, {"reader": "union", "parts": parts}, neutral_zone=0.2)
+    table, lines = run(bare)
+    assert lines[0] == f"demo: {GOOD + 40} rows, {GOOD + 40} kept, 0 left out"
+    assert (table["label"].isna() == (table["actual"] == "")).all()
+    assert table["label"].notna().sum() == GOOD
+    of = table.groupby("dataset")
+    for column in ("fold", "split"):
+        assert of[column].nunique().tolist() == [3 if column == "split" else 5] * 3
+    assert table["rank"].notna().all()
+    counts = json.loads((bare / REPORT).read_text("utf-8"))
+    assert counts["classes"] == {"happy": 15, "sad": 15}
+    assert counts["affect"]["quadrants"]["neutral"] == 3
+    assert schema.read_frames(bare / TABLE)["file_path"].str.startswith("plane/").sum() == 20
+    asked = available(table, schema.read_words(bare / TABLE))
+    assert asked["quadrant"].names[-1] == "neutral"
+    assert len(schema.learnable(table, list(asked.values()), soft=False)) == len(table)
+
+
+def test_rows_without_a_sure_word_that_have_other_targets_are_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reasons = ["", Reason.NO_SINGLE_LABEL, Reason.VOTE_TIE, Reason.NO_SINGLE_LABEL, "empty row"]
+    table = pd.DataFrame({"excluded": reasons, "valence": [0.1, 0.2, None, 0.4, 0.5]})
+    texts = ("table", "video_idx", "note", "actual", "quadrant", "aus", "scores", "about")
+    table = table.assign(row=0, arousal=table["valence"], dominance=float("nan"))
+    table = table.assign(**dict.fromkeys(texts, ""))
+    stage.print_rows("demo", table, 1)
+    assert capsys.readouterr().out.endswith("  2 of these have other targets (valence, arousal)\n")
+    stage.print_rows("demo", table.assign(valence=float("nan"), arousal=float("nan")), 1)
+    assert "other targets" not in capsys.readouterr().out
 
 
 OWN: dict[str, Any] = {

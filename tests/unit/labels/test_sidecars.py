@@ -302,7 +302,7 @@ def test_no_text_in_a_folder_of_label_files_is_a_transcript(tmp_path: Path) -> N
     assert list(found["transcript"]) == ["", "", "One. Two.", "happy"]
 
 
-SETTINGS = Labels(folds=5, seed=0, min_agreement=0.0, on_problem="exclude")
+SETTINGS = Labels(5, 0, 0.0, "exclude", 0.0, "exclude")
 AFFECT = ("valence,arousal", "0.1,0.2", "0.3,0.4")
 EXPRESSIONS = ("Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other", "4", "4")
 

@@ -396,3 +396,81 @@ def test_parts_share_no_subject_and_stay(
     assert_shares_nobody(second)
     stayed = first.index.intersection(second.index)
     pd.testing.assert_frame_equal(second.loc[stayed, PLACES], first.loc[stayed, PLACES])
+
+
+# Rows whose word is not sure.
+
+
+def ambiguous(**columns: Any) -> Any:
+    """Rows without a word, named 900 and on; ``columns`` as for ``clips``."""
+    n = len(next(iter(columns.values())))
+    names = {"video_idx": [str(900 + i) for i in range(n)], "actual": [""] * n}
+    names["file_path"] = [f"{900 + i}.mp4" for i in range(n)]
+    rows = clips([""] * n, [0] * n, **names | columns)
+    return rows.set_axis(range(1000, 1000 + n))
+
+
+def placed(kept: Any, others: Any, store: Path) -> tuple[Any, Any]:
+    """The places of both, and that those of the kept are as they are without the others."""
+    alone = splits.assign(kept, store.with_name("alone.json"), FOLDS, 0)
+    parts = splits.assign(kept, store, FOLDS, 0, others)
+    assert parts.index.tolist() == [*kept.index, *others.index]
+    pd.testing.assert_frame_equal(parts.loc[kept.index], alone)
+    again = splits.assign(kept, store, FOLDS, 0, others)
+    pd.testing.assert_frame_equal(again, parts)
+    return parts.loc[kept.index], parts.loc[others.index]
+
+
+def test_a_row_without_a_word_is_where_its_people_are_or_is_drawn_after_them(store: Path) -> None:
+    kept = people(20)
+    subjects = ["s03", "s11", "new", "new", *[f"n{i}" for i in range(40)]]
+    first, others = placed(kept, ambiguous(subject=subjects), store)
+    for row, subject in ((0, "s03"), (1, "s11")):
+        of_subject = first[(kept["subject"] == subject).to_numpy()]
+        assert others.iloc[row].tolist() == of_subject.iloc[0].tolist()
+    assert others.iloc[2].tolist() == others.iloc[3].tolist()
+    assert set(others["fold"]) == {1, 2, 3, 4, 5}
+    assert set(others["split"]) == {"train", "val", "test"}
+    more = ambiguous(subject=["another", *subjects], video_idx=[str(800 + i) for i in range(45)])
+    assert splits.assign(kept, store, FOLDS, 0, more).iloc[-44:].values.tolist() == (
+        others.values.tolist()
+    )
+
+
+def test_a_row_that_would_tie_two_parts_together_has_none(store: Path) -> None:
+    kept = nobody(60)
+    kept["source"] = [f"u{i}" for i in range(60)]
+    first, _ = placed(kept, ambiguous(subject=["x"]), store)
+    fold = first["fold"].tolist()
+    other = next(i for i in range(60) if fold[i] != fold[0])
+    rows = ambiguous(subject=["both"] * 2, source=["u0", f"u{other}"])
+    _, others = placed(kept, rows, store.with_name("tied.json"))
+    assert others["split"].tolist() == ["", ""]
+    assert others["fold"].isna().all()
+
+
+def test_where_folds_are_official_a_row_of_nobody_in_them_has_none(store: Path) -> None:
+    kept = in_folds()
+    kept["source"] = [f"u{i}" for i in range(100)]
+    fold = pd.array([None, 4, *[None] * 30], dtype="Int64")
+    source = ["u17", *[""] * 31]
+    first, others = placed(kept, ambiguous(source=source, fold=fold), store)
+    assert others["fold"].tolist() == [first["fold"].tolist()[17], 4, *[pd.NA] * 30]
+    assert others["validation"].tolist()[2:] == [False] * 30
+    assert others["split"].isin(["train", "val", "test"]).all()
+
+
+def test_where_parts_are_official_a_row_has_its_own_or_its_people_s_or_trains(store: Path) -> None:
+    kept = in_parts(n_val=10)
+    kept["source"] = [f"u{i}" for i in range(110)]
+    rows = ambiguous(
+        source=["", "u109", "u85", "u109", "u3"], part=["test", "", "", "train", "train"]
+    )
+    _, others = placed(kept, rows.iloc[[0, 1, 2, 4]], store)
+    assert others["split"].tolist() == ["test", "test", "val", "train"]
+    _, others = placed(kept, rows.iloc[[3]], store.with_name("torn.json"))
+    assert others["split"].tolist() == [""]  # its people are in the test part
+    kept = in_parts()
+    rows = ambiguous(part=["train"] * 40 + ["test"] + [""])
+    _, others = placed(kept, rows, store.with_name("carved.json"))
+    assert counted(others["split"]) == {"train": 37, "val": 4, "test": 1}

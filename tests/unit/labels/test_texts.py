@@ -16,7 +16,7 @@ from facewave.labels.__main__ import print_rows
 from facewave.labels.collect import collect
 from facewave.params import Labels
 
-SETTINGS = Labels(5, 0, 0.0, "exclude")
+SETTINGS = Labels(5, 0, 0.0, "exclude", 0.0, "exclude")
 FIXED = (  # what a shell, a spreadsheet, a terminal, a CSV or Windows takes for something else
     "=cmd|' /C calc'!A0", "+1", "-1", "@x", "NA", "null", "nan", "None", "1e5", "007", "True",
     '"quoted"', "it's", "a,b;c\td", "\U0001f600 \U0001f469\u200d\U0001f467", "שלום-مرحبا",

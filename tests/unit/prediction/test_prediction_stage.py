@@ -18,10 +18,12 @@ from facewave.labels.readers.dfew import WORDS
 from facewave.prediction import __main__ as stage
 from facewave.prediction import schema
 from facewave.prediction.__main__ import main as predict
+from facewave.targets import number
 from facewave.training import schema as training
+from facewave.training.__main__ import main as train
 from facewave.training.classifier import TrainedClassifier
 from facewave.workspace import Clips, Dataset
-from making import contents, edit, trained_project, write_params
+from making import contents, edit, trained_project, words, write_params
 
 ANSWERS = Path("data/answers")
 PARTS = Path("models/checkpoints/answers")
@@ -61,7 +63,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_every_role_answers_its_partition_s_test_clips(project: Path) -> None:
     answers, models = schema.read()
     assert list(models.roles) == ["model", "majority", "logistic"]
-    assert (models.kind, models.classes, models.targets) == ("mlp", WORDS, ())
+    assert (models.kind, models.targets) == ("mlp", (words(*WORDS),))
     dataset = Dataset("demo", params.load())
     clips = dataset.clips()
     for (partition, role), rows in answers.groupby(["partition", "role"]):
@@ -157,19 +159,22 @@ def test_mistakes_get_a_sentence(project: Path) -> None:
     config.write_text(whole)
     table = labels.read(Path("data/labels/demo.csv"))
     labels.write(Path("data/labels/demo.csv"), table.assign(split="train"), WORDS)
-    with pytest.raises(UserError, match="partition split has no test clip; metrics/clean has"):
+    with pytest.raises(
+        UserError, match="partition split has no test clip with classes; metrics/clean has"
+    ):
         predict()
 
 
 class Regression(training.Trained):
     """Answers with the clip's position."""
 
-    kind, classes, targets, inputs, wavelets = "tiny-smolvlm", (), ("valence", "arousal"), (), {}
-    about = {"dataset": "demo", "partition": "split", "means": [0.25, 0.5]}  # noqa: RUF012
+    kind, inputs, wavelets = "tiny-smolvlm", (), {}
+    targets = (number("valence"), number("arousal"))
+    about = {"dataset": "demo", "partition": "split"}  # noqa: RUF012
 
     def answer(self, clips: Clips) -> pd.DataFrame:
-        columns: dict[str, Any] = {"answered_from": "face", "predicted_valence": clips.table["at"]}
-        return pd.DataFrame(columns | {"predicted_arousal": 0.123456}, clips.table.index)
+        values_nT = np.stack([clips.table["at"], np.full(len(clips), 0.123456)], axis=1)
+        return training.answers_of(clips, np.full(len(clips), "face"), self.targets, values_nT)
 
     def describe(self) -> dict[str, Any]:
         return {"kind": self.kind, "prompt": "?"}
@@ -186,27 +191,33 @@ class Regression(training.Trained):
 TRAINED = Regression
 
 
-def test_a_regression_answers_with_numbers_beside_the_means(
+def test_a_regression_answers_with_numbers_beside_the_training_means(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(training._MODULES, "toy", __name__)
-    Regression().save(training.folder("split", "model"))
     table = labels.read(Path("data/labels/demo.csv"))
     table["valence"], table["arousal"] = 0.5, np.arange(len(table)) / 100
-    table.loc[table["video_idx"] == "001", "arousal"] = np.nan  # of the test part
+    table.loc[table["video_idx"].isin(["001", "undecided"]), ["valence", "arousal"]] = (
+        np.nan
+    )  # of the test part
+    table.loc[table["video_idx"] == "002", "arousal"] = np.nan
     labels.write(Path("data/labels/demo.csv"), table, WORDS)
-    language = {"mode": "pretrain", "objective": "mse", "targets": ["valence", "arousal"]}
-    train = {"model": "tiny-smolvlm", "partitions": ["split"], "language": language}
-    write_params(project, train=train)
+    asked = {"partitions": ["split"], "baselines": [], "targets": ["valence", "arousal"]}
+    write_params(project, train=asked | {"model": "majority"})
+    train()
+    write_params(project, train=asked | {"model": "tiny-smolvlm"})
+    Regression().save(training.folder("split", "model"))
     predict()
     answers, models = schema.read()
-    assert (models.classes, models.targets) == ((), ("valence", "arousal"))
-    assert list(models.roles) == ["model", "mean"]
-    tested = labels.single_label(table)
-    tested = tested[(tested["split"] == "test") & tested["arousal"].notna()]
+    assert models.targets == Regression.targets
+    assert list(models.roles) == ["model", "majority"]
+    rows = table[(table["excluded"] == "") & (table["split"] == "test")]
+    tested = rows[rows["valence"].notna()]
+    learnt = table[(table["excluded"] == "") & (table["split"] == "train")]
     for role, rows in answers.groupby("role"):
         assert rows["video_idx"].tolist() == tested["video_idx"].tolist()
         np.testing.assert_allclose(rows["actual_arousal"], tested["arousal"])
-        expected = 0.1235 if role == "model" else 0.5
+        expected = 0.1235 if role == "model" else learnt["arousal"].mean().round(4)
         np.testing.assert_allclose(rows["predicted_arousal"], expected, rtol=1e-6)
-        assert (rows["predicted_valence"].nunique() == 1) == (role == "mean")
+        assert (rows["predicted_valence"].nunique() == 1) == (role == "majority")
+        assert rows["high_arousal"].isna().all()

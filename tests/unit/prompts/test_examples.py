@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -16,7 +17,14 @@ from facewave.models.vlm.backbones import FACE
 from facewave.models.vlm.model import IGNORED, LanguageModel
 from facewave.params import Language
 from facewave.prompts import answers
-from facewave.prompts.examples import Examples, PromptClips, choose_shots, collate, gather
+from facewave.prompts.examples import (
+    Examples,
+    PromptClips,
+    choose_shots,
+    collate,
+    gather,
+    numbers,
+)
 from facewave.workspace import Dataset
 from language_project import KIND, SHOWN, write_project
 from making_language import language_model
@@ -88,6 +96,16 @@ def test_a_clip_is_asked_about_after_examples(clips: PromptClips, settings: Lang
 
     assert np.array_equal(first(0), first(0))
     assert not np.array_equal(first(0), first(1))
+
+
+def test_numbers_are_columns_in_the_order_of_their_names() -> None:
+    table = pd.DataFrame(
+        {"valence": [0.5, -1], "arousal": [np.nan, 0], "scores": ['{"stress": 3}', ""]},
+        index=[7, 9],
+    )
+    names = ["score.stress", "arousal", "valence"]
+    np.testing.assert_array_equal(numbers(table, names), [[3, np.nan, 0.5], [np.nan, 0, -1]])
+    assert numbers(table, []).shape == (2, 0)
 
 
 def test_shots_are_of_the_classes_in_turn(clips: PromptClips) -> None:

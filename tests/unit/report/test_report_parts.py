@@ -12,6 +12,7 @@ from facewave.report import cells, sentences, tables
 from facewave.report.cells import Figure, counted, interval, number
 from facewave.report.page import picture
 from facewave.report.results import Results
+from facewave.report.tasks import Task, listed, tasks
 from making_results import PNG, TARGETS, WORDS, answers, language, report, runs, study
 
 Change = Callable[[dict[str, Any]], object]
@@ -77,32 +78,50 @@ def test_every_class_that_occurs_and_every_tag_of_a_run() -> None:
 
 
 def test_the_headline_has_the_model_beside_the_majority() -> None:
-    assert sentences.protocol(report()) == "folds"
-    assert sentences.protocol(report(split=answers(("split",), 2))) == "split"
+    (task,) = tasks(report())
+    assert task.split is not None
+    assert (task.over_folds, task.n_folds, task.main["n"], task.split["n"]) == (True, 3, 36, 6)
+    (task,) = tasks(report(split=answers(("split",), 2)))
+    assert (task.over_folds, task.n_folds, task.main["n"], task.split) == (False, 1, 6, None)
     ends = {"war_low": 0.457, "war_high": 0.607, "uar_low": 0.467, "uar_high": 0.629}
     model = {"name": "mlp", "war": 0.532, "uar": 0.548, "recall": dict.fromkeys("abcdefg")} | ends
     summary: dict[str, Any] = {"model": model, "majority": {"name": "majority", "war": 0.139}}
     summary |= {"classes": 7, "chance": 1 / 7}
-    assert sentences.headline(summary, ()).replace("\u00a0", " ") == (
+    assert sentences.headline(of_words(summary)).replace("\u00a0", " ") == (
         "The MLP names the emotion of 53.2 % of the test clips (WAR, 95 % interval 45.7 to 60.7); "
         "always naming the most frequent emotion gets 13.9 %. With each of the 7 emotions counting "
         "the same it is 54.8 % (UAR, 95 % interval 46.7 to 62.9; chance is 14.3 %)."
     )
-    assert sentences.baseline(summary) == ""
+    assert sentences.baseline(of_words(summary)) == ""
     for name, uar in (("svm", 0.5), ("trees", 0.52)):
         summary[name] = {"name": name, "uar": uar, "uar_low": 0.4, "uar_high": 0.6}
-    text = sentences.baseline(summary).replace("\u00a0", " ")
+    text = sentences.baseline(of_words(summary)).replace("\u00a0", " ")
     assert "boosted trees has the highest UAR, 52.0 % (40.0 to 60.0; chance is 14.3 %)" in text
     assert "facewave compare model trees" in text
 
 
-def good(**report: Any) -> dict[str, Any]:
+def of_words(summary: dict[str, Any]) -> Task:
+    """The task of the classes."""
+    return Task("classes", "words", WORDS, summary, None, None, over_folds=True, end="")
+
+
+def good(task: dict[str, Any], **report: Any) -> dict[str, Any]:
     """What nothing speaks against."""
     return {
         "clean": {"rows": 300, "excluded": 0},
         "extract": {"clips": 300, "usable": 300, "left_out": {}},
         "report": report
-        | {"folds": {"n": 300, "subjects": 60, "interval_over": "subjects", "chance": 0.5}},
+        | {
+            "tasks": {
+                "it": task
+                | {
+                    "folds": {
+                        **{"n": 300, "subjects": 60, "interval_over": "subjects"},
+                        **{"chance": 0.5, "unusable": 0},
+                    }
+                }
+            }
+        },
         "study": {"leakage": {"model": {"difference": 5.0}, "logistic": {"difference": 9.0}}},
     }
 
@@ -114,8 +133,8 @@ def doubted(contents: dict[str, Any], about: str = "acted", n_suspects: int = 0)
 
 
 def recognised(change: Change = dict, **others: Any) -> list[str]:
-    contents = good(classes=["happy", "sad"])
-    contents["report"]["folds"] |= {
+    contents = good({"kind": "words", "names": ["happy", "sad"]})
+    contents["report"]["tasks"]["it"]["folds"] |= {
         "unusable": 0,
         "model": {
             **{"name": "mlp", "uar": 0.9, "uar_low": 0.85, "calibration_error": 0.1},
@@ -130,11 +149,11 @@ def recognised(change: Change = dict, **others: Any) -> list[str]:
 
 
 def folds(**changes: Any) -> Change:
-    return lambda contents: contents["report"]["folds"].update(changes)
+    return lambda contents: contents["report"]["tasks"]["it"]["folds"].update(changes)
 
 
 def model(**changes: Any) -> Change:
-    return lambda contents: contents["report"]["folds"]["model"].update(changes)
+    return lambda contents: contents["report"]["tasks"]["it"]["folds"]["model"].update(changes)
 
 
 def of(stage: str, **changes: Any) -> Change:
@@ -147,7 +166,7 @@ def prompting(**changes: Any) -> dict[str, tuple[str, str]]:
 
 
 def unheard_class(contents: dict[str, Any]) -> None:
-    contents["report"].update(classes=["happy", "sad", "fear"])
+    contents["report"]["tasks"]["it"].update(names=["happy", "sad", "fear"])
     model(confusion=[[150, 0, 0], [0, 150, 0], [0, 0, 0]])(contents)
 
 
@@ -201,27 +220,35 @@ def test_banners_are_for_synthetic_and_for_few_clips() -> None:
         (99, "acted", ["There are only 99 test clips"]),
         (1, "Synthetic faces", ["The clips are synthetic", "There is only 1 test clip"]),
     ):
-        assert [banner.what for banner in sentences.banners({"n": n}, about)] == expected
+        assert [banner.what for banner in sentences.banners(of_words({"n": n}), about)] == expected
 
 
-def test_doubts_of_a_regression() -> None:
+def test_doubts_of_numbers() -> None:
     figures = {"ccc": 0.5, "ccc_low": 0.1, "ccc_high": 0.7, "rmse": 0.3}
-    for text, subjects, changes in (
-        ("", 60, {}),
-        ("It may be guessing: stress:", 60, {"ccc_low": 0.0}),
-        ("It may be guessing: stress: The", 60, {"ccc_low": None}),
-        ("No closer than the mean: stress", 60, {"rmse": 0.4}),
-        ("Who is in the clips is not known", None, {}),
+    figures |= {"coverage": 0.9, "coverage_low": 0.85, "coverage_high": 0.95}
+    floor = {name: figures | {"rmse": 0.4, "ccc": 0.0} for name in (*TARGETS, "mean")}
+    for text, subjects, known, changes in (
+        ("", 60, 100, {}),
+        ("It may be guessing: stress:", 60, 100, {"ccc_low": 0.0}),
+        ("It may be guessing: stress: The", 60, 100, {"ccc_low": None}),
+        ("No closer than the mean: stress", 60, 100, {"rmse": 0.4}),
+        ("Fewer than 100 test clips: stress (99)", 60, 99, {}),
+        ("that hold too little: stress", 60, 100, {"coverage_high": 0.89}),
+        ("that hold too much: stress", 60, 100, {"coverage_low": 0.91}),
+        ("Who is in the clips is not known", None, 100, {}),
     ):
-        contents = good(targets=list(TARGETS), language=language(weights="some/model"))
-        contents["report"]["folds"] |= {
+        task = {"kind": "number", "names": list(TARGETS)}
+        contents = good(task, language=language(weights="some/model"))
+        contents["report"]["tasks"]["it"]["folds"] |= {
             "subjects": subjects,
-            "model": {"valence": figures, "score.stress": figures | changes},
-            "mean": dict.fromkeys(TARGETS, figures | {"rmse": 0.4}),
+            "known": {"valence": 100, "score.stress": known},
+            "model": {"name": "mlp", "valence": figures, "score.stress": figures | changes}
+            | {"mean": figures},
+            "majority": {"name": "majority"} | floor,
         }
         first, *rest = doubted(contents)
         assert first.startswith("What the language model has seen before is not known in full")
-        assert len(rest) == bool(text)
+        assert len(rest) == bool(text), rest
         assert text in "".join(rest)
     contents["report"]["language"]["weights"] = ""
     assert doubted(contents)[0].startswith("The language model's weights are random")
@@ -242,7 +269,7 @@ def test_what_normalises_by_the_people_who_are_tested_is_named_beside_the_model_
     def normalized(contents: dict[str, Any]) -> None:
         contents["report"]["normalized"] = {"model": "normalised so"}
         without = {"name": "mlp", "uar": 0.99, "uar_low": 0.96, "uar_high": 0.999}
-        contents["report"]["folds"]["unnormalized"] = without
+        contents["report"]["tasks"]["it"]["folds"]["unnormalized"] = without
 
     (said,) = set(recognised(normalized)) - set(recognised())  # not: "No better than MLP"
     assert said.startswith("It knows other clips of the people it is tested on: MLP: Normalised so")
@@ -290,7 +317,8 @@ def test_what_is_not_there_is_not_told_of_a_language_model() -> None:
     assert more["virtual tokens"] == ("4", "")
     assert {"images' projector", "frozen weights"} < set(more)
     assert more["answers"][1].endswith("with nothing to see")
-    assert prompting(objective="mse")["answers"][1].endswith("trained by MSE")
+    regressor = tables.prompting(language(objective="mse"), {"name": "tiny-smolvlm"})
+    assert regressor["answers"][1].endswith("trained by MSE")
 
 
 def test_what_a_language_model_is_shown_and_its_targets_in_sentences() -> None:
@@ -302,6 +330,6 @@ def test_what_a_language_model_is_shown_and_its_targets_in_sentences() -> None:
     ):
         shown = language(frames=frames, transcript=transcript, face_tokens=face_tokens)
         assert sentences.shown(shown) == text
-    assert sentences.listed(["valence"]) == "valence"
-    assert sentences.listed(["valence", "score.stress"]) == "valence and stress"
-    assert sentences.listed(["a", "b", "c"]) == "a, b and c"
+    assert listed(["valence"]) == "valence"
+    assert listed(["valence", "score.stress"]) == "valence and stress"
+    assert listed(["a", "b", "c"]) == "a, b and c"

@@ -104,7 +104,7 @@ def test_a_regression_and_answers_without_a_face(project: Path) -> None:
     row = rows.set_index(["role", "video_idx"]).loc[("model", "003")]
     for target in ("valence", "score.stress"):
         numbers_of = (row[f"actual_{target}"], row[f"predicted_{target}"])
-        assert "{} {:.3g}, the model says {:.3g}".format(target, *numbers_of) in (
+        assert "{} {:.2f}, the model says {:.2f}".format(target, *numbers_of) in (
             found["clip"].get_suptitle()
         )
     prediction.write(rows.assign(answered_from="frames"), regressors(), project / prediction.ROOT)

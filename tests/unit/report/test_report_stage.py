@@ -19,14 +19,18 @@ from facewave.files import write_json
 from facewave.report import __main__ as stage
 from making import ABOUT
 from making_results import (
+    AUS,
     PICTURES,
+    PLANE,
     PNG,
     answers,
+    multitask,
     numbers,
     regress,
     regressed,
     report,
     runs,
+    several,
     spoken,
     write,
 )
@@ -155,7 +159,7 @@ def test_it_says_what_it_is_about_and_how_good_that_is(page: Page, project: Path
         *("Why", "What else was tried", "What failed or is doubtful", "How to repeat it"),
     ]
     assert re.search(".*".join(f"{i}{title}" for i, title in enumerate(titles, 1)), page.text)
-    main = report()["folds"]
+    main = report()["tasks"]["classes"]["folds"]
     for text in (
         ABOUT,
         "The clips are synthetic.",
@@ -185,20 +189,20 @@ def test_it_says_what_it_is_about_and_how_good_that_is(page: Page, project: Path
     for word in words:
         assert re.search(rf"{word}[A-Z0-9]", page.text), word  # its explanation follows
     before = page.text.split("All settings")[0]
-    for word in ("language", "LoRA", "face token", "CCC"):
+    for word in ("language", "LoRA", "face token", "coverage"):
         assert word not in before
 
 
 def cells(figures: dict[str, Any], name: str, bar: str = "|") -> str:
     """A figure with its interval as the page has it."""
-    times, digits = (1, 2) if name in ("log_loss", "ccc", "pcc", "rmse") else (100, 1)
+    times, digits = (1, 2) if name in ("log_loss", "ccc", "pcc", "rmse", "mae") else (100, 1)
     known = [figures[name + end] for end in ("", "_low", "_high") if name + end in figures]
     value, *ends = (f"{times * number:.{digits}f}" for number in known)
     return f"{bar}{value} {{{' to '.join(ends)}}}" if ends else value
 
 
 def test_tables_of_the_evaluation_and_the_first_stages(page: Page) -> None:
-    main = report()["folds"]
+    main = report()["tasks"]["classes"]["folds"]
     shares, alone = ("war", "uar", "macro_f1", "auc"), ("log_loss", "calibration_error")
     assert page.table("Percent, log loss in nats. Mean over folds") == [
         [name, *(cells(main[role], m) for m in shares), *(cells(main[role], m, "") for m in alone)]
@@ -254,7 +258,7 @@ def test_tables_of_the_study(page: Page) -> None:
         for condition in ("all frames", "50% removed")
         for model in ("MLP", "logistic regression")  # the majority class needs no frames
     ]
-    leaking = page.tables["Percent; chance is that of UAR."][1:]
+    leaking = page.table("Percent; chance is that of UAR.")
     assert [row[:2] for row in leaking] == [
         [model, folds]
         for model in ("MLP", "majority class", "logistic regression")
@@ -309,7 +313,7 @@ def test_peoples_texts_are_never_markup_and_the_same_files_give_the_same_bytes(
 ) -> None:
     metrics = project / "metrics"
     columns = ("file_path", "actual", "suggested", "table", "range", "name", "condition",
-               "transform", "contender")  # fmt: skip
+               "transform", "contender", "together", "target", "way")  # fmt: skip
     for path in (*metrics.rglob("*.json"), *metrics.rglob("*.csv"), project / "params.yaml"):
         text = path.read_text("utf-8")
         if path.suffix == ".json":
@@ -327,7 +331,8 @@ def test_peoples_texts_are_never_markup_and_the_same_files_give_the_same_bytes(
     first = (project / "metrics/report.html").read_bytes()
     assert not page.of("script")
     for word in (ABOUT, "happy", "vote tie", "no face in any frame", "clips/0.mp4", "s00",
-                 "jawOpen", "50% removed", "dct", "list.csv", "bior3.1"):  # fmt: skip
+                 "jawOpen", "50% removed", "dct", "list.csv", "bior3.1", "valence + arousal",
+                 "regressed and cut"):  # fmt: skip
         assert f"{word} {' '.join(NASTY.split())}" in page.text, word
     made(project)
     assert (project / "metrics/report.html").read_bytes() == first
@@ -428,17 +433,23 @@ def test_published_figures_training_what_a_budget_leaves_out_and_what_the_corpus
         {"method": NASTY, "inputs": "video", "source": "a paper", "war": 60.2, "uar": None,
          "macro_f1": None, "chosen": "on test", "differs": ["classes 7", "folds a"]}
     ]  # fmt: skip
-    content["published"] = {"here": "3 classes", "rows": rows}
+    content["tasks"]["classes"]["published"] = {"here": "3 classes", "rows": rows}
     shares = {"train": {"war": 0.99, "uar": 0.985}, "val": {"war": None, "uar": None}}
-    content["folds"]["model"] |= {"fitted": shares, "left_out": {"happy": 1200, "sad": 3}}
+    content["tasks"]["classes"]["folds"]["model"] |= {
+        "fitted": shares,
+        "left_out": {"happy": 1200, "sad": 3},
+    }
     found = write_report(project, content)
     own, other = found.table("Here: 3 classes. Selected on: what")
     assert own[0].endswith("[the model]")
-    assert own[1] == cells(content["folds"]["model"], "war")
+    assert own[1] == cells(content["tasks"]["classes"]["folds"]["model"], "war")
     assert other[0] == f"{NASTY} {{video; a paper}}"
     assert other[1:] == ["60.2", "-", "-", "on test", "classes 7, folds a"]
     ((_, *figures),) = found.table("A figure in training far above")
-    test = [cells(content["folds"]["model"], name).split(" ")[0] for name in ("war", "uar")]
+    test = [
+        cells(content["tasks"]["classes"]["folds"]["model"], name).split(" ")[0]
+        for name in ("war", "uar")
+    ]
     assert [figure.split(" ")[0].strip("|") for figure in figures] == [
         *("99.0", "-", test[0].strip("|")),
         *("98.5", "-", test[1].strip("|")),
@@ -524,12 +535,12 @@ def test_a_language_models_page_says_how_it_was_prompted(project: Path) -> None:
 def test_a_regressions_page(project: Path) -> None:
     regress(project)
     page = made(project)
-    assert sections_of(page) == ["what", "numbers", "good", "doubt", "repeat"]
+    assert sections_of(page) == RECOGNITION
     for text in (
         "how high are valence and stress of a person",
         "The tiny SmolVLM gives valence with a CCC of 0.0",
         "stress with a CCC of 1.00 (95 % interval 1.00 to 1.00)",
-        "36 test clips, those that have all targets",
+        "36 test clips, those that have any of the targets",
         "The same on one 80/10/10 split: 12 test clips",
         "Asking the language model",
         "CCCConcordance",
@@ -537,24 +548,86 @@ def test_a_regressions_page(project: Path) -> None:
     ):
         assert text in page.text, text
     before = page.text.split("All settings")[0].lower()
-    for word in ("uar", " war", "emotion by emotion", "recall", "majority", "study/runs",
-                 "labels to look at", "facewave compare", "emotion counts"):  # fmt: skip
+    for word in ("uar", " war", "emotion by emotion", "recall",
+                 "labels to look at", "emotion counts"):  # fmt: skip
         assert word not in before, word
     assert pictures_of(page) == {
-        "regression",
+        *("regression", "coverage"),
         *(PICTURES[name] for name in ("clean", "extract", "reconstruction", "clip", "curves")),
     }
-    main = regressed()["folds"]
+    main = regressed()["tasks"]["numbers"]["folds"]
     table = page.table("Mean over folds")
     assert [row[:2] for row in table] == [
-        ["valence", "tiny SmolVLM [the model]"], ["", "mean of training"],
-        ["stress", "tiny SmolVLM [the model]"], ["", "mean of training"],
-    ]  # fmt: skip
+        [first, kind]
+        for target in ("valence {36 clips}", "stress {36 clips}", "mean")
+        for first, kind in ((target, "tiny SmolVLM [the model]"), ("", "constant answer"))
+    ]
     valence = main["model"]["valence"]
     assert table[0][2:] == [
-        *(cells(valence, name, "") for name in ("ccc", "pcc", "rmse")), cells(valence, "sagr"),
-    ]  # fmt: skip
+        *(cells(valence, name, "") for name in ("ccc", "pcc", "rmse", "mae")),
+        cells(valence, "sagr"),
+    ]
     assert table[1][3] == "-"  # a constant has no correlation
     by_fold = page.table("The tiny SmolVLM in every fold")
     assert [row[:3] for row in by_fold[2:4]] == [["", "fold 3", "12"], ["stress", "fold 1", "12"]]
     assert by_fold[2][5] == f"{main['model']['fold']['3']['valence']['rmse']:.2f}"
+
+
+def test_a_page_of_several_tasks_has_every_figure_of_the_record(project: Path, page: Page) -> None:
+    """Each task has a sentence, tables and pictures of its own, numbered as its section."""
+    content = report(multitask(), split=several(("split",), 4), folds=several())
+    plots = project / "metrics/evaluate/plots"
+    names = ["plane", "regions", "coverage", "units"]
+    names += [f"robustness_{key}" for key in ("quadrant", "numbers", "aus")]
+    for name in names:
+        (plots / f"{name}.png").write_bytes(PNG + name.encode())
+    found = write_report(project, content)
+    further = ["good", "good-2", "good-3", "good-4"]
+    assert sections_of(found) == [*RECOGNITION[:2], *further, *RECOGNITION[3:]]
+    assert set(names) < pictures_of(found)
+    tasks = {key: of["folds"] for key, of in content["tasks"].items()}
+    words, numbers, units = (tasks[key]["model"] for key in ("quadrant", "numbers", "aus"))
+    for text in (
+        f"The MLP names the quadrant of {100 * words['war']:.1f} % of the test clips",
+        f"valence with a CCC of {numbers['valence']['ccc']:.2f} (95 % interval",
+        f"with a mean F1 of {100 * units['mean']['f1']:.1f} % (95 % interval",
+        "facewave compare model logistic",
+        "Quadrant: Fewer than 20 test clips",
+    ):
+        assert text in found.text, text
+    measured = ("ccc", "pcc", "rmse", "mae")
+    rows = found.table("Valence and arousal. CCC and PCC go")
+    assert [row[0] for row in rows] == [
+        "valence {30 clips}",
+        "",
+        "arousal {36 clips}",
+        "",
+        "mean",
+        "",
+    ]
+    for row, target in zip(rows[::2], (*PLANE, "mean"), strict=True):
+        figures = numbers[target]
+        assert row[2:] == [*(cells(figures, name, "") for name in measured), cells(figures, "sagr")]
+    rows = found.table("How often the actual number")
+    assert [row[1:3] for row in rows] == [
+        ["90.0", cells(numbers[target], "coverage")] for target in (*PLANE, "mean")
+    ]
+    for row, unit in zip(found.table("Percent, of the MLP"), (*AUS, "mean"), strict=True):
+        assert row[:3] == [unit, cells(units[unit], "f1"), cells(units[unit], "auc")]
+    in_folds = numbers["fold"]["2"]["arousal"]
+    (row,) = [row for row in found.table("; SAGR in percent") if row[:2] == ["", "fold 2"]][1:2]
+    assert row[2:4] == [str(numbers["fold"]["2"]["known"]["arousal"]), f"{in_folds['ccc']:.2f}"]
+    # The study's questions, whatever the tasks are.
+    for one in (page, found):
+        alone, together = one.table("Of MLP; shares in percent")
+        assert alone[:4] == ["valence", "valence", "CCC", "0.50 {0.40 to 0.70}"]
+        assert together[1] == "valence + arousal {against valence}"
+        assert together[5:] == ["0.08 {0.01 to 0.15}", "0.012", "better"]
+        assert "cannot be told from these clips" in one.text
+        assert (
+            "Four classes have 55.0 % UAR, regressed and cut it is 50.0 %: -5.0 points" in one.text
+        )
+        assert one.table("Both ways of MLP")[1][4] == "-5.0 {-10.0 to 2.0}"
+        assert one.table("Of MLP, on the same clips")[0][3:5] == [
+            "0.50 {0.40 to 0.70}", "0.58 {0.40 to 0.70}",
+        ]  # fmt: skip

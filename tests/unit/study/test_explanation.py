@@ -31,14 +31,16 @@ def draw(
     return drawn
 
 
-def importances(kinds: dict[str, tuple[str, ...]]) -> pd.DataFrame:
+def importances(kinds: dict[str, tuple[str, ...]], measure: str = "uar") -> pd.DataFrame:
     """The more to the end of its kind, the more important; the last by 0.2."""
     rows = [
-        (kind, name, value, 0.01, value - 0.05, value + 0.06)
+        (kind, name, measure, value, 0.01, value - 0.05, value + 0.06)
         for kind, names in kinds.items()
         for name, value in zip(names, np.linspace(-0.02, 0.2, len(names)), strict=True)
     ]
-    return pd.DataFrame(rows, columns=["kind", "name", "importance", "spread", "low", "high"])
+    return pd.DataFrame(
+        rows, columns=["kind", "name", "measure", "importance", "spread", "low", "high"]
+    )
 
 
 KINDS = {

@@ -32,6 +32,8 @@ def study(**changes: Any) -> Study:
         "k": [8],
         "inputs": [["blendshapes"]],
         "models": ["logistic"],
+        "targets": [],
+        "trunk": "mlp",
         "removed": [],
         "every": [],
     }
@@ -126,7 +128,8 @@ def test_the_first_of_validation_s_best_is_chosen_whatever_the_test_parts_say(
 ) -> None:
     names = ("war", "war_low", "war_high", "uar", "uar_low", "uar_high", "n")
     rng = np.random.default_rng(seed)
-    tested = pd.DataFrame({name: rng.random(len(validated)) for name in names})
+    figures = {name: rng.random(len(validated)) for name in names}
+    tested = pd.DataFrame(figures).assign(measure="uar")
     table = tested.assign(val_uar=[20.0 * value for value in validated], at=range(len(validated)))
     first = validated.index(max(validated))
     assert chosen(table)["at"] == first
@@ -137,16 +140,18 @@ def test_the_first_of_validation_s_best_is_chosen_whatever_the_test_parts_say(
 
 
 def test_a_run_without_validation_is_not_chosen_and_without_any_nothing() -> None:
-    assert chosen(pd.DataFrame({"val_uar": [np.nan, 30.0, 20.0]})).name == 1
+    assert chosen(pd.DataFrame({"measure": "uar", "val_uar": [np.nan, 30.0, 20.0]})).name == 1
     with pytest.raises(UserError, match="no partition has a usable validation clip"):
-        chosen(pd.DataFrame({"val_uar": [np.nan, np.nan]}))
+        chosen(pd.DataFrame({"measure": "uar", "val_uar": [np.nan, np.nan]}))
 
 
 def test_each_fold_s_own_validation_chooses_what_it_is_tested_with() -> None:
     val = ["10.00 90.00 nan", "50.00 20.00 nan", "50.00 80.00 nan"]
     test = ["1.00 2.00 3.00", "4.00 5.00 6.00", "7.00 8.00 9.00"]
-    table = pd.DataFrame({"val_uar_by_fold": val, "uar_by_fold": test, "k": [1, 2, 3]})
+    of_folds = {"val_uar_by_fold": val, "uar_by_fold": test}
+    table = pd.DataFrame({"measure": "uar", "k": [1, 2, 3]} | of_folds)
     rows, uar = chosen_by_fold(table)
     assert [row["k"] for row in rows] == [2, 1, 1]  # the first of equals; without validation, too
     assert uar == pytest.approx((4 + 2 + 3) / 3)
-    assert joined([0.1, 0.9, np.nan]) == val[0]
+    assert joined("uar", [0.1, 0.9, np.nan]) == val[0]
+    assert joined("ccc", [-0.00001, 0.51234]) == "0.0000 0.5123"

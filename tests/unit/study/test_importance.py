@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.fft import dct
 
+from facewave import targets
 from facewave.evaluation import measures
 from facewave.evaluation.intervals import interval, resampled
 from facewave.params import Block, TransformName
 from facewave.study import importance as module
 from facewave.study.face_map import REGIONS
-from facewave.study.importance import Fold, groups_by_kind, importance, importances, scales
+from facewave.study.importance import Fold, groups_by_kind, importances, scales
+from facewave.study.scores import Score, score_of
+from facewave.targets import Target
 from facewave.wavelets.schema import BLOCKS, POINTS
 
 Array = NDArray[Any]
@@ -29,6 +32,13 @@ SEEN: dict[Block, int] = {"expression": 8, "appearance": 5}
 QUICK: dict[str, int] = {"repeats": 5, "resamples": 200, "seed": 0}
 
 
+SCORE = Score((Target("classes", "words", ("a", "b", "c")),))
+
+
+def importance(folds: list[Fold], masks: Any, **drawn: int) -> pd.DataFrame:
+    return module.importance(folds, SCORE, masks, **drawn)
+
+
 def one_hot(codes: Array) -> Array:
     return np.eye(CLASSES)[codes]
 
@@ -37,7 +47,10 @@ def fold(tell: Callable[[Array], Array], inputs: Array, first_group: int = 0) ->
     """A fold whose model tells the class by a function of the inputs, and is always right."""
     n = len(inputs)
     return Fold(
-        lambda x: one_hot(tell(x)), inputs, tell(inputs), np.arange(first_group, first_group + n)
+        lambda x: one_hot(tell(x)),
+        inputs,
+        one_hot(tell(inputs)),
+        np.arange(first_group, first_group + n),
     )
 
 
@@ -90,7 +103,9 @@ def to_and_fro(x: Array) -> Array:
 def test_the_one_time_scale_that_matters_is_found() -> None:
     def of(tell: Callable[[Array], Array], transform: TransformName) -> pd.DataFrame:
         made = folds(tell)
-        return importances(made, ["blendshapes"], SHAPES, REGION_P, transform, seen={}, **QUICK)
+        return importances(
+            made, SCORE, ["blendshapes"], SHAPES, REGION_P, transform, seen={}, **QUICK
+        )
 
     tells: dict[str, Callable[[Array], Array]] = {
         "level": lambda x: thirds(x[:, :, 1].sum(1) / np.sqrt(STEPS)),
@@ -133,7 +148,7 @@ def test_a_group_moves_as_one_and_nothing_else_does(seed: int, repeats: int) -> 
         return one_hot(thirds(x[:, 0, 0]))
 
     before = inputs.copy()
-    made = Fold(model, inputs, thirds(inputs[:, 0, 0]), np.arange(6))
+    made = Fold(model, inputs, one_hot(thirds(inputs[:, 0, 0])), np.arange(6))
     importance([made], masks, repeats=repeats, resamples=2, seed=0)
     np.testing.assert_array_equal(inputs, before)
     assert len(seen) == 1 + len(masks) * repeats
@@ -155,10 +170,10 @@ def test_a_group_moves_as_one_and_nothing_else_does(seed: int, repeats: int) -> 
 def by_hand(probabilities: list[Array], made: list[Fold]) -> measures.Answers:
     said = np.concatenate(probabilities)
     return measures.Answers(
-        actual=np.concatenate([each.actual_n for each in made]),
+        actual=np.concatenate([each.truth_nM for each in made]).argmax(1),
         predicted=said.argmax(1),
         probabilities=said,
-        fold=np.repeat(np.arange(len(made)), [len(each.actual_n) for each in made]),
+        fold=np.repeat(np.arange(len(made)), [len(each.group_n) for each in made]),
         group=np.concatenate([each.group_n for each in made]),
     )
 
@@ -176,7 +191,7 @@ def test_figures_are_those_of_measures(n_groups: int) -> None:
 
         inputs, actual = rng.normal(size=(n, STEPS, 2)), rng.integers(0, CLASSES, n)
         actual[actual == 2 * number] = 1  # no fold has all classes
-        made.append(Fold(model, inputs, actual, rng.integers(0, n_groups, n)))
+        made.append(Fold(model, inputs, one_hot(actual), rng.integers(0, n_groups, n)))
     mask = np.zeros((STEPS, 2), bool)
     mask[0] = True
     found = importance(made, {"first": mask}, repeats=1, resamples=300, seed=5).iloc[0]
@@ -194,6 +209,62 @@ def test_figures_are_those_of_measures(n_groups: int) -> None:
     assert found["spread"] == 0
 
 
+def test_of_numbers_it_is_the_fall_of_the_mean_ccc() -> None:
+    rng = np.random.default_rng(0)
+    seen: list[list[Array]] = [[], []]
+    made = []
+    for at, n in enumerate((14, 25)):
+
+        def model(x: Array, at: int = at) -> Array:
+            seen[at].append(x[:, :2, 0] + 0.3 * x[:, 2:4, 1])
+            return seen[at][-1]
+
+        inputs = rng.normal(size=(n, STEPS, 2))
+        truth = inputs[:, :2, 0] + 0.5 * rng.normal(size=(n, 2))
+        truth[::5, 1] = np.nan  # of some clips one number alone is known
+        made.append(Fold(model, inputs, truth, rng.integers(0, 12, n)))
+    masks = {name: np.zeros((STEPS, 2), bool) for name in ("first", "unused")}
+    masks["first"][0], masks["unused"][7] = True, True
+    score = score_of([targets.number("valence"), targets.number("arousal")])
+    found = module.importance(made, score, masks, repeats=2, resamples=200, seed=5).set_index(
+        "name"
+    )
+    assert set(found["measure"]) == {"ccc"}
+    assert not found.loc["unused", ["importance", "spread", "low", "high"]].any()
+
+    fold_n = np.repeat([0, 1], [14, 25])
+    truth_nT = np.concatenate([fold.truth_nM for fold in made])
+
+    def one_ccc(x: Array, y: Array) -> float:
+        covariance = ((x - x.mean()) * (y - y.mean())).mean()
+        return float(2 * covariance / (x.var() + y.var() + (x.mean() - y.mean()) ** 2))
+
+    def ccc(call: int, weights: Any = None) -> Array:
+        """Of clips that are there as often as weights say, by the textbook."""
+        said_nT = np.concatenate([said[call] for said in seen])
+        figures = []
+        for times in np.ones((1, len(fold_n))) if weights is None else weights:
+            drawn = np.repeat(np.arange(len(fold_n)), times.astype(int))
+            each = [
+                one_ccc(truth_nT[at, t], said_nT[at, t])
+                for fold in (0, 1)
+                for t in (0, 1)
+                for at in [drawn[(fold_n[drawn] == fold) & ~np.isnan(truth_nT[drawn, t])]]
+            ]
+            figures.append(np.mean(each))
+        return np.array(figures)
+
+    group = np.concatenate([fold.group_n for fold in made])
+    falls = [ccc(0) - ccc(call) for call in (1, 2)]
+    assert found.loc["first", "importance"] == pytest.approx(np.mean(falls))
+    assert found.loc["first", "spread"] == pytest.approx(np.std(falls))
+    measure = lambda w: {"fall": ccc(0, w) - (ccc(1, w) + ccc(2, w)) / 2}  # noqa: E731
+    low, high = interval(resampled(measure, group, 200, 5)["fall"])
+    assert found.loc["first", "low"] == pytest.approx(float(low))
+    assert found.loc["first", "high"] == pytest.approx(float(high))
+    assert low > 0.1
+
+
 def test_spread_is_over_the_repeats() -> None:
     # Of one fold, where a repeat more leaves those before as they were.
     made, mask = folds(lambda x: thirds(x[:, 2, 3]))[:1], named("block")
@@ -208,7 +279,7 @@ def test_spread_is_over_the_repeats() -> None:
 
 def test_folds_without_a_clip_count_for_nothing() -> None:
     made, mask = folds(lambda x: thirds(x[:, 2, 3])), named("block")
-    empty = Fold(made[0].probabilities, noise(0)[:0], made[0].actual_n[:0], made[0].group_n[:0])
+    empty = Fold(made[0].numbers, noise(0)[:0], made[0].truth_nM[:0], made[0].group_n[:0])
     pd.testing.assert_frame_equal(
         importance(made, mask, **QUICK), importance([empty, *made], mask, **QUICK)
     )
@@ -225,11 +296,11 @@ def test_frequencies_are_the_same_model_and_clips() -> None:
     keep = Fold(
         lambda x: seen.append(x) or one_hot(thirds(x[:, 2, 3])),  # type: ignore[func-returns-value]
         plain.inputs_nND,
-        plain.actual_n,
+        plain.truth_nM,
         plain.group_n,
     )
     again = module.in_frequencies(keep)
-    again.probabilities(again.inputs_nND)
+    again.numbers(again.inputs_nND)
     np.testing.assert_array_equal(seen[0], plain.inputs_nND)
     assert seen[0].dtype == np.float32
 

@@ -16,7 +16,10 @@ from facewave.evaluation.intervals import estimates
 from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
 from facewave.params import Block, ClassifierKind, Evaluate
-from facewave.study.runs import FIGURES, Outcome, figures, run
+from facewave.study import scores
+from facewave.study.runs import Outcome, run
+from facewave.study.scores import Answered, Score, columns_of
+from facewave.targets import CLASSES, Target
 from facewave.wavelets.transform import Transform
 from facewave.workspace import Clips, people_in
 from making import REPOSITORY, Toy, toy
@@ -30,6 +33,8 @@ SETTINGS = replace(
     network=replace(TRAIN.network, epochs=4, hidden=8, lr=0.01),
 )
 HAAR = Transform("approximation", "haar", k=10)
+TARGET = Target(CLASSES, "words", WORDS)
+SCORE = Score((TARGET,))
 TRANSFORMS = (HAAR, Transform("largest", "haar", k=4), Transform("pca", k=4))
 
 
@@ -42,7 +47,7 @@ def one_thread() -> None:
 def clips_of_toy() -> Toy:
     """The toy's clips, their table with all columns that are read of it."""
     made = toy()
-    table = made.table.assign(source="", validation=pd.NA).astype({"label": "Int64"})
+    table = made.table.assign(source="", validation=pd.NA, votes="").astype({"label": "Int64"})
     return replace(made, table=table)
 
 
@@ -62,7 +67,24 @@ def outcome(
 ) -> Outcome:
     """A run on a toy's clips."""
     parts = [labels.parts(made.table, partition) for partition in partitions]
-    return run(clips_of(made), transform, WORDS, kind, settings, parts)
+    return run(clips_of(made), transform, [TARGET], kind, settings, parts)
+
+
+def probabilities(found: Outcome) -> np.ndarray:
+    """Of the test clips, (n, C)."""
+    return found.tested[list(TARGET.numbers)].to_numpy(float)
+
+
+def figures(found: Outcome | Answered, evaluate: Evaluate) -> dict[str, Any]:
+    """What tables have of it."""
+    tested = found if isinstance(found, Answered) else SCORE.tested(found.tested)
+    return scores.figures(SCORE, tested, evaluate)
+
+
+def val_uar(found: Outcome) -> float:
+    """The mean over the partitions that have a validation part."""
+    each = [SCORE.tested(rows).figures(["uar"])["uar"] for rows in found.validated]
+    return float(np.nanmean(each)) if not np.isnan(each).all() else float("nan")
 
 
 def changed(made: Toy, part: str) -> Toy:
@@ -84,24 +106,23 @@ def test_test_clips_leave_no_trace_in_what_is_fitted() -> None:
     for kind, transform in pairs:
         before, after = (outcome(one, kind, transform) for one in (made, other))
         # Every second test clip has changed; the answers to the others stay.
-        np.testing.assert_array_equal(
-            after.answers.probabilities[1::2], before.answers.probabilities[1::2]
-        )
-        assert after.val_uar == before.val_uar
-        np.testing.assert_array_equal(after.answers.actual[1::2], before.answers.actual[1::2])
-        assert (after.answers.actual[::2] != before.answers.actual[::2]).all()
+        np.testing.assert_array_equal(probabilities(after)[1::2], probabilities(before)[1::2])
+        assert val_uar(after) == val_uar(before)
+        same = (after.tested["actual"] == before.tested["actual"]).to_numpy()
+        assert same[1::2].all()
+        assert not same[::2].any()
 
 
 def test_training_and_validation_clips_do_leave_a_trace_and_a_run_learns() -> None:
     made = clips_of_toy()
     for transform in TRANSFORMS:
-        before = outcome(made, "mlp", transform).answers.probabilities
+        before = probabilities(outcome(made, "mlp", transform))
         for part in ("train", "val"):
-            after = outcome(changed(made, part), "mlp", transform).answers.probabilities
+            after = probabilities(outcome(changed(made, part), "mlp", transform))
             assert not np.array_equal(after, before)
         found = outcome(made, "logistic", transform, partitions=(1, 2, 3))
-        assert found.val_uar > 0.5
-        assert figures(found.answers, Evaluate(resamples=2, seed=0))["uar"] > 50
+        assert val_uar(found) > 0.5
+        assert figures(found, Evaluate(2, 0, params.Traces(0, 0)))["uar"] > 50
 
 
 def test_a_clip_without_a_face_is_answered_from_the_frequencies_of_the_training_part() -> None:
@@ -120,10 +141,8 @@ def test_a_clip_without_a_face_is_answered_from_the_frequencies_of_the_training_
     expected = (counts + 1) / (counts + 1).sum()
     is_blind = ~usable[np.flatnonzero(table["fold"] == 1)]
     assert is_blind.sum() == 3
-    np.testing.assert_allclose(
-        found.answers.probabilities[is_blind], np.tile(expected, (3, 1)), rtol=1e-6
-    )
-    seen = found.answers.probabilities[~is_blind]
+    np.testing.assert_allclose(probabilities(found)[is_blind], np.tile(expected, (3, 1)), rtol=1e-6)
+    seen = probabilities(found)[~is_blind]
     assert np.isfinite(seen).all()
     assert (np.abs(seen - expected).max(axis=1) > 0.05).all()
 
@@ -131,41 +150,46 @@ def test_a_clip_without_a_face_is_answered_from_the_frequencies_of_the_training_
 def test_answers_are_in_the_order_of_the_partitions_with_their_folds_and_groups() -> None:
     made = clips_of_toy()
     partitions: tuple[str | int, ...] = (3, "split", 1)
-    found = outcome(made, partitions=partitions).answers
+    answered = outcome(made, partitions=partitions)
+    found = SCORE.tested(answered.tested)
     tests = [
         np.flatnonzero(labels.parts(made.table, partition) == "test") for partition in partitions
     ]
     rows = made.table.iloc[np.concatenate(tests)]
     np.testing.assert_array_equal(found.fold, np.repeat([0, 1, 2], [len(one) for one in tests]))
-    np.testing.assert_array_equal(found.actual, rows["label"])
+    np.testing.assert_array_equal(found.truth_nM.argmax(axis=1), rows["label"])
     np.testing.assert_array_equal(found.group, pd.factorize(rows["subject"])[0])
-    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1)
-    np.testing.assert_array_equal(found.predicted, found.probabilities.argmax(axis=1))
+    np.testing.assert_allclose(probabilities(answered).sum(axis=1), 1, rtol=1e-6)
+    best = probabilities(answered).argmax(axis=1)
+    np.testing.assert_array_equal(found.said_nM.argmax(axis=1), best)
+    assert answered.tested["predicted"].tolist() == [WORDS[code] for code in best]
 
 
 def test_validation_is_the_mean_over_the_partitions_that_have_any() -> None:
     made = clips_of_toy()
     table = made.table.copy()
-    each = [outcome(made, partitions=(k,)).val_uar for k in (1, 2)]
+    each = [val_uar(outcome(made, partitions=(k,))) for k in (1, 2)]
     assert each[0] != each[1]
-    assert outcome(made, partitions=(1, 2)).val_uar == pytest.approx(np.mean(each))
+    assert val_uar(outcome(made, partitions=(1, 2))) == pytest.approx(np.mean(each))
     table["split"] = table["split"].replace("val", "train")
     without = Toy(table, made.usable, made.blendshapes)
-    assert np.isnan(outcome(without, partitions=("split",)).val_uar)
-    assert outcome(without, partitions=("split", 2)).val_uar == each[1]
+    assert np.isnan(val_uar(outcome(without, partitions=("split",))))
+    assert val_uar(outcome(without, partitions=("split", 2))) == each[1]
 
 
 def test_figures_are_those_of_the_evaluation_in_percent() -> None:
-    whole = outcome(clips_of_toy(), partitions=(1, 2, 3)).answers
+    whole = outcome(clips_of_toy(), partitions=(1, 2, 3)).tested
     for n_groups in (4, 20):
-        tested = replace(whole, group=whole.group % n_groups)
-        found = figures(tested, Evaluate(resamples=50, seed=3))
-        assert tuple(found) == FIGURES
+        numbered = (pd.factorize(whole["subject"])[0] % n_groups).astype(str)
+        rows = whole.assign(subject=numbered)
+        found = figures(SCORE.tested(rows), Evaluate(50, 3, params.Traces(0, 0)))
+        assert tuple(found) == columns_of(["war", "uar"])
         assert (found["n"], found["groups"], found["folds"]) == (60, n_groups, 3)
-        measured = estimates(partial(measures.overall, tested), tested.group, 50, 3)
+        answers = measures.from_table(rows, WORDS)
+        measured = estimates(partial(measures.war_and_uar, answers), answers.group, 50, 3)
         for name in ("war", "uar"):
             for key, value in measured[name].named(name).items():
-                assert found[key] == round(100 * value, 2)
+                assert found[key] == pytest.approx(100 * value, abs=0.0051)
         assert found["uar_low"] < found["uar_high"]
 
 
@@ -178,7 +202,7 @@ def test_normalised_by_the_persons_clips_a_run_recognises_more_where_faces_diffe
     table = pd.DataFrame({
         "video_idx": [f"{i}" for i in range(360)], "file_path": "", "source": "", "at": range(360),
         "subject": person.astype(str), "label": pd.array(code, "Int64"),
-        "actual": np.array(words)[code],
+        "actual": np.array(words)[code], "excluded": "", "votes": "",
         "usable": True, "face_share": 1.0, "rank": 0.5,
     })  # fmt: skip
     block: dict[Block, Any] = {"blendshapes": numbers.astype(np.float32)}
@@ -187,7 +211,9 @@ def test_normalised_by_the_persons_clips_a_run_recognises_more_where_faces_diffe
     none = replace(TRAIN, inputs=["blendshapes"])
     uar = {}
     for settings in (none, replace(none, normalize="person")):
-        outcome = run(clips, Transform("mean", k=2), words, "logistic", settings, [parts])
-        uar[settings.normalize] = figures(outcome.answers, Evaluate(resamples=2, seed=0))["uar"]
+        target = Target(CLASSES, "words", words)
+        outcome = run(clips, Transform("mean", k=2), [target], "logistic", settings, [parts])
+        tested = Score((target,)).tested(outcome.tested)
+        uar[settings.normalize] = 100 * tested.figures(["uar"])["uar"]
     assert uar["person"] > uar["none"] + 20
     assert uar["person"] > 75

@@ -90,9 +90,11 @@ def test_published_folds_share_no_actor_even_with_validation(project: Path) -> N
 
 def test_the_figures_are_those_of_clips_that_have_a_signal(project: Path) -> None:
     report = json.loads(Path("metrics/evaluate/report.json").read_text("utf-8"))
-    assert report["folds"]["n"] == 4 * 12  # of two actors in each of the two folds
-    assert report["folds"]["unusable"] == 1
-    assert report["folds"]["model"]["uar"] > 0.8
+    assert (
+        report["tasks"]["classes"]["folds"]["n"] == 4 * 12
+    )  # of two actors in each of the two folds
+    assert report["tasks"]["classes"]["folds"]["unusable"] == 1
+    assert report["tasks"]["classes"]["folds"]["model"]["uar"] > 0.8
     summary = json.loads(Path("metrics/study/summary.json").read_text("utf-8"))
     assert summary["runs"] == 2
     assert {"model", "svm"} <= set(summary["leakage"])

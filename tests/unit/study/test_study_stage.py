@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Callable
 from contextlib import chdir
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,8 @@ from facewave.study import ablation, grid, importance, kept, leakage, plots, rec
 from facewave.study.__main__ import main
 from facewave.study.clips import Trajectories
 from facewave.study.leakage import partitions, random_folds
+from facewave.study.scores import score_of
+from facewave.training.__main__ import main as train_models
 from facewave.wavelets.features import features
 from facewave.wavelets.transform import Transform
 from facewave.workspace import Dataset
@@ -42,10 +43,22 @@ from moving import (
 )
 
 VALIDATED = ["val_uar", "uar_by_fold", "val_uar_by_fold"]
-FIGURES = ["n", "groups", "folds", "war", "war_low", "war_high", "uar", "uar_low", "uar_high"]
+FIGURES = [
+    "n",
+    "groups",
+    "folds",
+    "measure",
+    "war",
+    "war_low",
+    "war_high",
+    "uar",
+    "uar_low",
+    "uar_high",
+]
 FIGURES.append("chance")
 RUNS = 8
-TABLES = ("importance", "leakage", "reconstruction", "removed", "runs")
+OF_SETS = ("tasks", "quadrants", "sampling")  # made of study.targets, of which there are none
+TABLES = ("importance", "leakage", "reconstruction", "removed", "runs", *OF_SETS)
 ONE_RUN: dict[str, Any] = {"transforms": ["energy"], "k": [2], "inputs": [["blendshapes"]]}
 NOTHING_REMOVED: dict[str, Any] = {"removed": [], "every": []}
 
@@ -325,7 +338,7 @@ def test_what_follows_from_a_change_is_made_anew_and_nothing_else(
 
 def test_edited_code_makes_anew_what_follows_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     heads = {
-        "runs": ("runs", "clips"),
+        "runs": ("runs", "clips", "scores"),
         "leakage": ("leakage",),
         "removed": ("thinned",),
         "importance": ("importance", "clips"),
@@ -433,7 +446,7 @@ def test_the_study_has_the_numbers_of_the_clips(
 def test_random_folds_cover_every_clip_once_and_are_stratified() -> None:
     rng = np.random.default_rng(0)
     code = np.sort(rng.integers(0, 3, 103))
-    rows = pd.DataFrame({"label": pd.array(code, "Int64")}, rng.permutation(103) + 7)
+    rows = pd.Series(code.astype(str), rng.permutation(103) + 7)
     folds = list(partitions(random_folds(rows, 4, 0)))
     tests = np.array([fold == "test" for fold in folds])
     assert (tests.sum(axis=0) == 1).all()
@@ -451,7 +464,8 @@ def test_random_folds_cover_every_clip_once_and_are_stratified() -> None:
 def leaking(project: Path) -> pd.DataFrame:
     with chdir(project):
         kinds: dict[str, Any] = {"majority": "majority", "logistic": "logistic"}
-        return leakage.leakage(trajectories(), kinds, params.load())
+        read = trajectories()
+        return leakage.leakage(read, kinds, score_of(read.dataset.targets), params.load())
 
 
 def test_who_knows_the_people_is_much_better_on_random_folds_alone(tmp_path: Path) -> None:
@@ -536,18 +550,36 @@ def test_beside_a_language_model_classifiers_are_studied(
     assert table(project, "importance").empty
 
 
-def test_beside_a_regression_only_transforms_are_studied(
-    project: Path, made: list[str], capsys: pytest.CaptureFixture[str]
+def test_numbers_are_counted_by_their_mean_ccc(
+    project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    columns = {name: list(table(project, name)) for name in TABLES if name != "reconstruction"}
-    beside(project, language=asdict(params.load().train.language) | {"objective": "ccc"})
-    shutil.rmtree(project / "data/labels")
+    path = project / "data/labels/demo.csv"
+    rows = labels.read(path)
+    alone = np.where(rows.index == 0, 0.5, np.nan)
+    labels.write(
+        path, rows.assign(valence=rows["label"] - 1.0, arousal=0.5, dominance=alone), WORDS
+    )
+    shutil.rmtree(project / "models")
+    targets = ["valence", "arousal", "classes"]
+    train = SECTIONS["train"] | {"model": "logistic", "baselines": [], "targets": targets}
+    sections = SECTIONS | {"train": train}
+    sets = [["valence"], ["valence", "arousal"], ["aus"], ["dominance"]]
+    write_params(project, **sections, study=STUDY | ONE_RUN | {"targets": sets, "removed": [0.5]})
+    train_models()
     main()
-    assert "no classifier, only the transforms" in capsys.readouterr().out
-    assert made == []
-    for name, names in columns.items():
-        assert list(table(project, name)) == names
-        assert table(project, name).empty
+    out = capsys.readouterr().out
+    assert "[aus] is left out: no clip has aus." in out
+    assert "[dominance] is left out: 0 training clips have dominance, and 2 are the" in out
+    for name in ("runs", "leakage", "removed", "importance"):
+        assert set(table(project, name)["measure"]) == {"ccc"}, name
+    leaked = table(project, "leakage").set_index(["protocol", "role"])
+    assert leaked.loc[("disjoint", "majority"), "ccc"] == pytest.approx(0, abs=0.05)
+    found = table(project, "tasks")
+    assert found["together"].tolist() == ["valence", "valence + arousal", "valence + arousal"]
+    assert found["target"].tolist() == ["valence", "valence", "arousal"]
+    assert found["against"].notna().tolist() == [False, True, False]
     summary = json.loads(outputs(project)["summary.json"])
-    assert (summary["dataset"], summary["runs"]) == (f"demo: {ABOUT}", 0)
-    assert summary["reconstruction"]["clips_measured"] == 10
+    assert summary["measure"] == "ccc"
+    assert summary["chosen_by_validation"]["ccc"] == table(project, "runs")["ccc"].iloc[0]
+    assert {"tasks", "sampling"} <= set(summary)
+    assert "quadrants" not in summary

@@ -1,6 +1,8 @@
 """Cards and lines of models: what is known stands in them, what is not known is missing."""
 
+from facewave.targets import Target, number
 from facewave.training.cards import SYNTHETIC, Figure, card, line
+from making import words
 
 WAVELETS = {"transform": "energy", "wavelet": "haar", "boundary": "open", "k": 10}
 UAR = Figure(value=0.557, low=0.489, high=0.631, n=86, folds=5)
@@ -27,25 +29,34 @@ def test_a_line_has_the_kind_what_it_learnt_from_and_the_first_figure() -> None:
 
 
 def test_a_card_has_what_is_known() -> None:
-    full = card("mlp", ("happy", "sad"), ("blendshapes",), WAVELETS, True, ABOUT)
+    targets = [
+        words("happy", "sad"),
+        number("valence"),
+        number("score.promis"),
+        Target("about.sex", "words", ("f", "m")),
+        Target("aus", "presence", ("AU1", "AU12")),
+    ]
+    full = card("mlp", targets, ("blendshapes",), WAVELETS, True, ABOUT)
     for fact in (
         "# mlp",
-        "| answers with | happy, sad |",
+        "| answers with | happy, sad; valence (-1 to 1); score.promis; about.sex: f, m; presence "
+        "of AU1, AU12 |",
         "| takes | blendshapes as 10 numbers a trajectory (energy haar) |",
         "| learnt from | mine: my recordings |",
         "| clips | 52 clips, 1 person |",
         "| licence of the clips | CC0-1.0 |",
         "| UAR | 55.7 % [49, 63] on 86 test clips of 5 folds |",
         "| CCC of valence | 0.400 on 9 test clips |",
-        "Its numbers are probabilities",
+        "Its probabilities are calibrated",
+        "A number's interval",
     ):
         assert fact in full
     assert SYNTHETIC[3:] not in full
     assert "Its figures are known once" not in full
 
-    bare = card("mlp", (), (), {}, False, {"synthetic": True})
+    bare = card("mlp", (words("happy"),), (), {}, False, {"synthetic": True})
     assert SYNTHETIC[3:] in bare
-    assert "Its numbers are scores" in bare
+    assert "Its probabilities are scores" in bare
     assert "Its figures are known once" in bare
     for absent in ("learnt from |", "clips |", "licence", "takes", "None"):
         assert absent not in bare

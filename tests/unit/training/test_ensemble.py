@@ -11,11 +11,12 @@ import pytest
 from facewave.errors import UserError
 from facewave.training import ensemble, knowledge, pretrained, schema
 from facewave.training.ensemble import TrainedEnsemble, fit_weights
-from facewave.training.schema import Trained, classification
-from making import contents
+from facewave.training.schema import Trained, answers_of
+from making import contents, words
 from making_untrained import given, handmade, look, move
 
 WORDS = ("happy", "sad", "angry")
+CLASSES = words(*WORDS)
 P = [f"p_{word}" for word in WORDS]
 
 
@@ -23,7 +24,7 @@ class Fixed(Trained):
     """Answers with given probabilities; without any from the prior, [.6, .3, .1]."""
 
     type = kind = "fixed"
-    classes, targets, inputs = WORDS, (), ()
+    targets, inputs = (CLASSES,), ()
 
     def __init__(self, *probabilities: list[float] | None) -> None:
         self.rows = probabilities
@@ -31,8 +32,7 @@ class Fixed(Trained):
     def answer(self, clips: Any) -> pd.DataFrame:
         sees = np.array([row is not None for row in self.rows])
         numbers = np.array([row or [0.6, 0.3, 0.1] for row in self.rows])
-        predicted = np.array(WORDS, object)[numbers.argmax(axis=1)]
-        return classification(clips, np.where(sees, "face", "prior"), predicted, WORDS, numbers)
+        return answers_of(clips, np.where(sees, "face", "prior"), self.targets, numbers)
 
     def describe(self) -> dict[str, Any]:
         return {"kind": self.kind, "transductive": self.rows[0] is None}
@@ -48,7 +48,7 @@ class Fixed(Trained):
 def pooled(by: str, weights: list[float], *members: Fixed) -> pd.DataFrame:
     named: dict[str, Trained] = {str(at): member for at, member in enumerate(members)}
     clips = handmade(WORDS, ["happy"] * len(members[0].rows))
-    return TrainedEnsemble(named, {}, by, weights, {}, {}).answer(clips)
+    return TrainedEnsemble(named, {}, "ensemble", by, weights, {}, {}).answer(clips)
 
 
 def test_means_are_of_log_probabilities_and_weights_count() -> None:
@@ -116,7 +116,7 @@ def made(folder: Path, by: str, val: tuple[int, ...] = (2, 3)) -> Any:
     looks = [look([0.1, 0.6, 0.2, 0.1]), look([0.1, 0.2, 0.6, 0.1])] * 3
     moves = [move({"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9}), move({"browDownLeft": 0.6})] * 3
     clips = handmade(WORDS, ["happy", "sad"] * 3, looks, moves)
-    some = given(clips, WORDS, [0, 1], val, folder, ensemble={"by": by})
+    some = given(clips, [CLASSES], [0, 1], val, folder, ensemble={"by": by})
     pretrained.learn(some).save(folder / "pretrained")
     knowledge.learn(some).save(folder / "knowledge")
     return clips, some
@@ -167,5 +167,5 @@ def test_members_that_are_missing_or_others_are_refused(tmp_path: Path) -> None:
 def test_an_ensemble_is_transductive_if_a_member_is() -> None:
     for member, expected in ((Fixed([1.0, 0.0, 0.0]), False), (Fixed(None), True)):
         members: dict[str, Trained] = {"a": member, "b": Fixed([1.0, 0.0, 0.0])}
-        model = TrainedEnsemble(members, {}, "mean", [0.5, 0.5], {}, {})
+        model = TrainedEnsemble(members, {}, "ensemble", "mean", [0.5, 0.5], {}, {})
         assert model.describe()["transductive"] is expected

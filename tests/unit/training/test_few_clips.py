@@ -9,7 +9,6 @@ import pytest
 from facewave.app.results import show
 from facewave.errors import UserError
 from facewave.evaluation.__main__ import main as evaluate
-from facewave.labels import schema as labels
 from facewave.labels import splits
 from facewave.labels.readers.dfew import WORDS
 from facewave.landmarks.schema import BLENDSHAPES
@@ -17,7 +16,14 @@ from facewave.prediction import schema as prediction
 from facewave.prediction.__main__ import main as predict
 from facewave.training import schema
 from facewave.training.__main__ import main as train
-from making import toy, trajectory, write_features, write_landmarks, write_params
+from making import (
+    toy,
+    trajectory,
+    write_features,
+    write_labels,
+    write_landmarks,
+    write_params,
+)
 
 
 def write_project(
@@ -28,7 +34,7 @@ def write_project(
     table["subject"] = [f"s{i // 3 % subjects}" if subjects else "" for i in range(3 * each)]
     kept = table.assign(source="", quadrant="", part="", fold=np.nan)
     table = table.assign(**splits.assign(kept, project / "folds.json", folds=5, seed=0))
-    labels.write(project / "data/labels/demo.csv", table, WORDS[:3])
+    write_labels(project, table, WORDS[:3])
     shapes = np.random.default_rng(0).normal(size=(len(table), 10, BLENDSHAPES))
     write_features(project, table, np.ones(len(table), bool), shapes.astype(np.float32))
     write_landmarks(project, {name: trajectory(12) for name in table["video_idx"]})
@@ -47,7 +53,8 @@ def test_two_clips_of_each_word_are_learnt_tested_and_evaluated(
     evaluate()
     show()
     assert "UAR is the mean recall of 3 classes." in capsys.readouterr().out
-    summary = json.loads(Path("metrics/evaluate/report.json").read_text("utf-8"))["split"]
+    report = json.loads(Path("metrics/evaluate/report.json").read_text("utf-8"))
+    summary = report["tasks"]["classes"]["split"]
     assert (summary["n"], summary["chance"]) == (3, 0.3333)
 
 
@@ -70,5 +77,7 @@ def test_one_subject_trains_and_nothing_is_tested(
     write_project(tmp_path, 5, 1, "logistic")
     train()
     assert schema.load(schema.folder("split", "model")).describe()["about"]["clips"] == 15
-    with pytest.raises(UserError, match=r"split has no test clip; .* Add clips of other subjects"):
+    with pytest.raises(
+        UserError, match=r"split has no test clip with .* Add clips of other subjects"
+    ):
         predict()

@@ -1,5 +1,6 @@
 """Fitting: against scikit-learn, on toy problems, and without a look at other parts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, get_args
@@ -20,13 +21,15 @@ from facewave import params
 from facewave.errors import UserError
 from facewave.models.classifiers.classifier import Classifier, ClassifierConfig, Reduction, build
 from facewave.models.classifiers.heads import Trees
-from facewave.params import ClassifierKind, Train
+from facewave.params import NETWORKS, ClassifierKind, Train
+from facewave.targets import Target
 from facewave.training import losses
-from facewave.training.fit import NETWORKS, Samples, _fit_trees, _temperature, configure, fit
+from facewave.training.fit import Samples, _grow, _problems, _temperature, configure, fit
 from facewave.training.loop import Prepared
-from making import REPOSITORY
+from making import REPOSITORY, words
 
 WORDS = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
+CLASSES = words(*WORDS)
 TRAIN = replace(params.load(REPOSITORY / "params.yaml").train, imbalance="none")
 QUICK = {"hidden": 16, "dropout": 0.1, "lr": 0.02, "epochs": 30, "patience": 30, "batch_size": 30}
 STEPS = 4
@@ -57,10 +60,12 @@ def samples(codes: list[int], n: int, seed: int, distance: float = 2.0, d: int =
 
 
 def as_samples(inputs: Any, codes: Any) -> Samples:
-    codes_n = torch.as_tensor(codes, dtype=torch.int64)
-    targets = losses.one_hot(codes_n, len(WORDS))
-    quality = torch.ones(len(codes_n))
-    return Samples(torch.as_tensor(inputs, dtype=torch.float32), codes_n, targets, quality)
+    truth = losses.one_hot(torch.as_tensor(codes, dtype=torch.int64), len(WORDS))
+    return Samples(torch.as_tensor(inputs, dtype=torch.float32), truth, torch.ones(len(truth)))
+
+
+def codes_of(part: Samples) -> Tensor:
+    return part.truth_nW.argmax(1)
 
 
 EMPTY = as_samples(torch.zeros(0, STEPS, 3), torch.zeros(0))
@@ -72,12 +77,10 @@ class Fitted:
     history: list[dict[str, float]]
 
     def weights(self, *prefixes: str) -> dict[str, list[float]]:
-        state = self.module.state_dict().items()
-        return {k: v.flatten().tolist() for k, v in state if k.startswith(prefixes or "")}
-
-    def uncalibrated(self) -> "Fitted":
-        self.module.temperature.fill_(1)
-        return self
+        state = self.module.state_dict().items()  # a margin that nobody knows is NaN
+        return {
+            k: v.nan_to_num(-1).flatten().tolist() for k, v in state if k.startswith(prefixes or "")
+        }
 
 
 def fitted(
@@ -86,6 +89,7 @@ def fitted(
     val: Samples = EMPTY,
     kept: int = 0,
     reduction: Reduction | None = None,
+    targets: Sequence[Target] = (CLASSES,),
     **changes: Any,
 ) -> Fitted:
     history: list[dict[str, float]] = []
@@ -96,7 +100,7 @@ def fitted(
 
     chosen = settings(**changes)
     _, steps, channels = train.inputs_nND.shape
-    config = configure(kind, WORDS, steps, (channels - 1, 1), kept, chosen)
+    config = configure(kind, targets, steps, (channels - 1, 1), kept, chosen)
     module: Any = fit(config, train, val, chosen, reduction, report)
     assert not module.training
     return Fitted(module, history)
@@ -107,18 +111,19 @@ def logits_of(module: nn.Module, inputs: Tensor) -> NDArray[np.float32]:
         return module(inputs).numpy()
 
 
-def probabilities(module: nn.Module, inputs: Tensor) -> NDArray[np.float32]:
-    return torch.softmax(torch.from_numpy(logits_of(module, inputs)), dim=1).numpy()
+def answers_of(module: Classifier, inputs: Tensor) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        return module.answers(inputs).numpy()
 
 
-def accuracy(module: nn.Module, test: Samples) -> float:
-    answers = logits_of(module, test.inputs_nND).argmax(axis=1)
-    return float((answers == test.codes_n.numpy()).mean())
+def accuracy(module: Classifier, test: Samples) -> float:
+    answers = answers_of(module, test.inputs_nND).argmax(axis=1)
+    return float((answers == codes_of(test).numpy()).mean())
 
 
-def validation_loss(module: nn.Module, val: Samples) -> float:
-    logits = torch.from_numpy(logits_of(module, val.inputs_nND))
-    return functional.cross_entropy(logits, val.codes_n).item()
+def validation_loss(module: Classifier, val: Samples, temperature: float = 1) -> float:
+    logits = torch.from_numpy(logits_of(module, val.inputs_nND)) / temperature
+    return functional.cross_entropy(logits, codes_of(val)).item()
 
 
 def standard(train: Samples, test: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -136,10 +141,10 @@ SOME_CODES = [list(range(7)), [0, 2, 3, 4, 6], [1, 4]]
 def test_baselines_decide_as_scikit_learn_does() -> None:
     for kind, codes in product(("logistic", "svm", "trees"), SOME_CODES):
         train, test = (samples(codes, n, seed, 0.4) for n, seed in ((120, 1), (60, 2)))
-        labels = train.codes_n.numpy()
+        labels = codes_of(train).numpy()
         for imbalance in ("none", "weights"):
-            module = fitted(kind, train, c=0.1, imbalance=imbalance).uncalibrated().module
-            weights = losses.class_weights(torch.bincount(train.codes_n, minlength=7))
+            module = fitted(kind, train, c=0.1, imbalance=imbalance).module
+            weights = losses.class_weights(torch.bincount(codes_of(train), minlength=7))
             reference: Any = LogisticRegression(C=0.1, tol=1e-8, max_iter=20_000)
             if kind == "svm":
                 reference = LinearSVC(C=0.1, random_state=0, max_iter=10_000)
@@ -169,11 +174,13 @@ def test_inputs_at_a_tree_s_thresholds_go_as_in_scikit_learn() -> None:
     grid = np.float32(1) + np.arange(40, dtype=np.float32) * np.float32(2**-23)
     inputs = np.random.default_rng(0).choice(grid, (200, 1, 2))
     codes = (inputs[:, 0, 0] > grid[20]).astype(int) + (inputs[:, 0, 1] > grid[11])
-    module: Any = build(ClassifierConfig("trees", WORDS, 1, (2,), trees=5))
+    module = build(ClassifierConfig("trees", (CLASSES,), steps=1, widths=(2,), trees=5))
+    assert isinstance(module, Classifier)
     assert isinstance(module.head, Trees)
-    targets = torch.zeros(200, 7)
-    prepared = Prepared(torch.from_numpy(inputs), torch.from_numpy(codes), targets, torch.ones(200))
-    _fit_trees(module.head, prepared, settings(stages=5))
+    truth = losses.one_hot(torch.from_numpy(codes), 7)
+    prepared = Prepared(torch.from_numpy(inputs), truth, torch.ones(200, 1))
+    for problem in _problems(module, prepared):
+        _grow(module.head, problem, settings(stages=5))
     reference = GradientBoostingClassifier(
         n_estimators=5, max_features="sqrt", subsample=0.5, random_state=0
     ).fit(inputs[:, 0], codes)
@@ -222,35 +229,39 @@ def test_calibration_lowers_the_loss_within_bounds_and_changes_no_answer() -> No
     train, val = (samples(codes, 60, seed, distance=0.5) for seed in (1, 2))
     for kind in LEARNERS:
         module = fitted(kind, train, val, patience=100, epochs=15).module
-        after, answers = validation_loss(module, val), logits_of(module, val.inputs_nND).argmax(1)
         learnt = module.temperature.item()
+        after = validation_loss(module, val, learnt)
         assert 0.1 <= learnt <= 10
         assert abs(np.log(learnt)) > 0.01
         for other in (0.95 * learnt, 1.05 * learnt, 1.0):
-            module.temperature.fill_(other)
-            assert validation_loss(module, val) >= after
-            assert (logits_of(module, val.inputs_nND).argmax(1) == answers).all()
+            assert validation_loss(module, val, other) >= after
+        logits = logits_of(module, val.inputs_nND)
+        answers = answers_of(module, val.inputs_nND)
+        assert (logits.argmax(1) == answers.argmax(1)).all()
+        expected = torch.softmax(torch.from_numpy(logits) / learnt, 1)
+        np.testing.assert_allclose(answers, expected, rtol=1e-5, atol=1e-7)
         # Without validation clips, or with none of a class that was learnt, there is none.
         for other_val in (EMPTY, samples([5, 6], 20, seed=2)):
             module = fitted(kind, train, other_val, epochs=2).module
             assert module.temperature.item() == 1
     train, val = (samples([0, 1], 60, seed, distance=0.5) for seed in (1, 2))
     inputs = torch.cat([val.inputs_nND, val.inputs_nND[:9]])
-    with_others = as_samples(inputs, torch.cat([val.codes_n, torch.full((9,), 4)]))
+    with_others = as_samples(inputs, torch.cat([codes_of(val), torch.full((9,), 4)]))
     alone, beside = (fitted("logistic", train, part) for part in (val, with_others))
     assert alone.weights() == beside.weights()
-    for scale, codes_n, bound in ((0.1, [0, 1], 0.1), (90.0, [1, 0], 10.0)):
-        nothing = torch.zeros(2)
-        two = Prepared(scale * torch.eye(2), torch.tensor(codes_n), nothing, nothing)
-        temperature = _temperature(nn.Flatten(), two, torch.ones(2))
-        assert temperature == pytest.approx(bound, rel=1e-3)
+    for scale, codes, bound in ((0.1, [0, 1], 0.1), (90.0, [1, 0], 10.0)):
+
+        def loss(logits: Tensor, codes: list[int] = codes) -> Tensor:
+            return functional.cross_entropy(logits, torch.tensor(codes))
+
+        assert _temperature(loss, scale * torch.eye(2).double()) == pytest.approx(bound, rel=1e-3)
 
 
 def test_epochs_have_their_module_s_figures_and_the_best_stays_or_else_the_last() -> None:
     train, val = samples([0, 2, 3], 60, seed=1, distance=0.5), samples([0, 2], 30, 2, 0.5)
-    done = fitted("mlp", train, val, epochs=1).uncalibrated()
+    done = fitted("mlp", train, val, epochs=1)
     (figures,) = done.history
-    answers, actual = logits_of(done.module, val.inputs_nND).argmax(axis=1), val.codes_n.numpy()
+    answers, actual = logits_of(done.module, val.inputs_nND).argmax(axis=1), codes_of(val).numpy()
     uar = recall_score(actual, answers, labels=[0, 2], average="macro")
     assert figures["val_uar"] == pytest.approx(uar)
     assert figures["val_war"] == pytest.approx((answers == actual).mean())
@@ -260,19 +271,19 @@ def test_epochs_have_their_module_s_figures_and_the_best_stays_or_else_the_last(
     done = fitted("mlp", train, epochs=1, lr=1e-12, weight_decay=0.0, dropout=0.0)
     assert done.history == [{"train_loss": pytest.approx(validation_loss(done.module, train))}]
     train, val = (samples(list(range(7)), n, seed, 0.8) for n, seed in ((60, 1), (40, 2)))
-    stopped = fitted("mlp", train, val, epochs=100, patience=4).uncalibrated()
+    stopped = fitted("mlp", train, val, epochs=100, patience=4)
     curve = [figures["val_loss"] for figures in stopped.history]
     best = int(np.argmin(curve))
     assert best > 0
     assert len(curve) == best + 1 + 4 < 100  # four epochs in vain, then no more
     assert validation_loss(stopped.module, val) == pytest.approx(curve[best], abs=1e-7)
-    shorter = fitted("mlp", train, val, epochs=best + 1, patience=100).uncalibrated()
+    shorter = fitted("mlp", train, val, epochs=best + 1, patience=100)
     assert shorter.weights() == stopped.weights()
     train = samples([0, 1, 2], 60, seed=1)
     last = fitted("mlp", train, epochs=5, lr=0.001)
     # Far from overfitting, the training part as validation chooses the last epoch, too.
-    same = fitted("mlp", train, train, epochs=5, lr=0.001).uncalibrated()
-    assert last.weights() == same.weights()
+    same = fitted("mlp", train, train, epochs=5, lr=0.001)
+    assert last.weights("head") == same.weights("head")
     assert last.weights() != fitted("mlp", train, epochs=4, lr=0.001).weights()
 
 
@@ -304,10 +315,10 @@ def test_what_precedes_the_head_and_baselines_are_learnt_from_the_training_part_
         assert elsewhere["project.components"] != found[0]["project.components"]
     train, val = samples([0, 1, 2], 60, seed=1), samples([0, 1], 30, seed=2)
     for kind in ("majority", "logistic", "svm", "trees"):
-        with_val = fitted(kind, train, val)
+        with_val, without = fitted(kind, train, val), fitted(kind, train)
         if kind != "majority":
-            with_val.uncalibrated()
-        assert with_val.weights() == fitted(kind, train).weights()
+            with_val.module.temperature.fill_(1)
+        assert with_val.weights() == without.weights()
         assert with_val.history == []
     with pytest.raises(UserError, match=r"train\.pca is 4, but .* 3 channels have 3 principal"):
         fitted("logistic", samples([0, 1], 30, seed=1), pca=4)
@@ -321,7 +332,7 @@ def test_rare_classes_get_their_share() -> None:
 
     def share_of_first(kind: str, **changes: Any) -> float:
         module = fitted(kind, train, epochs=6, c=0.001, dropout=0.0, **changes).module
-        return float(probabilities(module, torch.randn(200, STEPS, 3))[:, 0].mean())
+        return float(answers_of(module, torch.randn(200, STEPS, 3))[:, 0].mean())
 
     rebalanced: list[dict[str, str]] = [{"imbalance": "weights"}]
     for kind, changes in (
@@ -336,7 +347,9 @@ def test_clips_count_by_the_share_of_their_frames_with_a_face() -> None:
     """Half of the clips are of other classes than their inputs say, but hardly show a face."""
     train, test = samples([0, 3, 6], 120, seed=1), samples([0, 3, 6], 100, seed=2)
     wrong = torch.arange(120) < 70
-    codes = torch.where(wrong, torch.tensor([3, 3, 3, 6, 6, 6, 0])[train.codes_n], train.codes_n)
+    codes = torch.where(
+        wrong, torch.tensor([3, 3, 3, 6, 6, 6, 0])[codes_of(train)], codes_of(train)
+    )
     mixed = replace(as_samples(train.inputs_nND, codes), quality_n=torch.where(wrong, 0.01, 1.0))
     for kind in LEARNERS:
         module = fitted(kind, mixed, epochs=20, c=0.003).module
@@ -355,13 +368,13 @@ def test_smoothed_and_soft_targets_are_what_is_learnt() -> None:
     train = samples([0, 1], 100, seed=1, distance=4)
     for smoothing, expected in ((0.0, 1), (0.3, 1 - 0.3 + 0.3 / 7)):
         module = fitted("mlp", train, epochs=20, lr=0.05, label_smoothing=smoothing).module
-        largest = probabilities(module, train.inputs_nND).max(axis=1)
+        largest = answers_of(module, train.inputs_nND).max(axis=1)
         assert np.median(largest) == pytest.approx(expected, abs=0.05)
     shares = torch.zeros(100, 7)
-    shares[:, 0] = torch.where(train.codes_n == 0, 0.6, 0.1)
+    shares[:, 0] = torch.where(codes_of(train) == 0, 0.6, 0.1)
     shares[:, 2] = 1 - shares[:, 0]
-    module = fitted("mlp", replace(train, targets_nC=shares), epochs=40, lr=0.05).module
-    found = probabilities(module, train.inputs_nND)
+    module = fitted("mlp", replace(train, truth_nW=shares), epochs=40, lr=0.05).module
+    found = answers_of(module, train.inputs_nND)
     for code, expected in ((0, 0.6), (1, 0.1)):
-        of_class = found[train.codes_n == code]
+        of_class = found[codes_of(train) == code]
         np.testing.assert_allclose(np.median(of_class[:, 0]), expected, atol=0.05)

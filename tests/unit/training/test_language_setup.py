@@ -1,9 +1,10 @@
 """Which clips a language model learns from, what is built of which settings, and what is kept."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -42,13 +43,22 @@ def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return folder
 
 
-def run(dataset: str = "demo", subset: tuple[float, float] = (0, 1), **language: Any) -> Run:
+def run(
+    dataset: str = "demo",
+    subset: tuple[float, float] = (0, 1),
+    asked: Sequence[str] = ("classes",),
+    ambiguous: Literal["exclude", "soft"] = "exclude",
+    **language: Any,
+) -> Run:
     loaded = params.load()
-    asked = replace(loaded.train.language, **language)
-    settings = replace(loaded.train, dataset=dataset, subset=list(subset), language=asked)
-    of = Dataset(dataset, loaded)
-    targets = asked.targets if settings.is_regression else []
-    clips = gather(of.clips(), settings.inputs, asked, targets)
+    loaded = replace(loaded, labels=replace(loaded.labels, ambiguous=ambiguous))
+    options = replace(loaded.train.language, **language)
+    settings = replace(
+        loaded.train, dataset=dataset, subset=list(subset), targets=list(asked), language=options
+    )
+    of = Dataset(dataset, replace(loaded, train=settings))
+    targets = settings.targets if settings.is_regression else []
+    clips = gather(of.clips(), settings.inputs, options, targets)
     return prepare(clips, "split", of, of.read_features(), settings)
 
 
@@ -72,6 +82,13 @@ def test_it_learns_from_its_slice_of_the_training_part_with_targets_or_not_at_al
     assert len(ready.trained.about["learnt"]) == len(inside)
     means = [run(subset=slice_).trained.module.faces for slice_ in ((0, 0.5), (0.5, 1))]
     assert not torch.equal(means[0].standardize.mean, means[1].standardize.mean)  # type: ignore[union-attr]
+    # A clip whose votes name no single word has none to say.
+    voted = table.assign(
+        votes=table["votes"].mask(table["excluded"] != "", '{"sad": 2, "fear": 2}')
+    )
+    labels.write(Path("data/labels/demo.csv"), voted.assign(split="train"), WORDS)
+    assert "undecided" not in names(run(ambiguous="soft").train)
+    labels.write(Path("data/labels/demo.csv"), table, WORDS)
     ready = run(mode="zero_shot", examples=2)
     assert ready.train is None
     assert ready.trained.module.faces is None
@@ -82,24 +99,26 @@ def test_it_learns_from_its_slice_of_the_training_part_with_targets_or_not_at_al
     table["valence"], table["arousal"] = np.arange(len(table)) / 10, 0.5
     table.loc[table.index % 2 == 0, "valence"] = np.nan
     labels.write(Path("data/labels/demo.csv"), table, WORDS)
-    ready = run(objective="mse", prompt="{face} {targets}?", targets=["valence", "arousal"])
+    ready = run(asked=["valence", "arousal"], objective="mse", prompt="{face} {targets}?")
     learnt = table[(table["split"] == "train") & table["valence"].notna()]
     assert names(ready.train) == set(learnt["video_idx"])
-    assert ready.trained.about["means"] == pytest.approx([learnt["valence"].mean(), 0.5])
     head: Any = ready.trained.module.head
     torch.testing.assert_close(head.mean, torch.tensor([learnt["valence"].mean(), 0.5]).float())
-    assert ready.trained.classes == WORDS
+    assert [target.name for target in ready.trained.targets] == ["valence", "arousal"]
 
 
 def test_what_does_not_go_together_is_reported(project: Path) -> None:
     lora = replace(params.load().train.language.lora, targets=["query"])
+    table = labels.read(Path("data/labels/demo.csv"))
+    labels.write(Path("data/labels/demo.csv"), table.assign(valence=0.5), WORDS)
+    numbers = {"asked": ["valence"], "objective": "mse"}
     changes: list[tuple[dict[str, Any], str]] = [
         ({"face_tokens": 0}, "nothing would be trained"),
         ({"subset": (0.99999, 1)}, r"no training clip in train\.subset"),
-        ({"objective": "mse", "mode": "zero_shot"}, "a regression has to be learnt"),
-        ({"objective": "mse"}, "asks for a label"),
-        ({"objective": "mse", "prompt": "{targets}?", "examples": 1}, "examples: 0"),
-        ({"objective": "ccc", "prompt": "{targets}?"}, "8 clips at a time"),
+        (numbers | {"mode": "zero_shot"}, "numbers have to be learnt"),
+        (numbers, "asks for a label"),
+        (numbers | {"prompt": "{targets}?", "examples": 1}, "examples: 0"),
+        (numbers | {"prompt": "{targets}?", "objective": "ccc"}, "8 clips at a time"),
         ({"prompt": "{labels}?"}, "should have {face}, where the face tokens go, once"),
         ({"start": "elsewhere"}, "only finetune starts from another run"),
         ({"start": "elsewhere", "mode": "finetune"}, "start: elsewhere/split/model is not here"),
@@ -108,7 +127,7 @@ def test_what_does_not_go_together_is_reported(project: Path) -> None:
     for change, message in changes:
         with pytest.raises(UserError, match=message):
             run(**change)
-    table = labels.read(Path("data/labels/demo.csv"))  # as in MAFW
+    # As in MAFW.
     table["transcript"] = table["actual"].ne("neutral").map({True: "It rains.", False: ""})
     labels.write(Path("data/labels/demo.csv"), table, WORDS)
     with pytest.raises(UserError, match="transcript: none"):

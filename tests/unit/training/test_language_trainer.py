@@ -1,16 +1,20 @@
 """Training beside a frozen language model: what is kept, what is saved, and what is reported."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from facewave.errors import UserError
 from facewave.params import LanguageModelKind
-from facewave.prompts.examples import collate
+from facewave.prompts.examples import Example, collate
 from facewave.training import language_trainer
-from toy_language_training import Toy, model, settings, train
+from making_language import language_model
+from toy_language_training import WORDS, Toy, model, settings, train
+from toy_targets import ccc
 
 KIND: LanguageModelKind = "tiny-qwen2.5-vl"
 
@@ -75,3 +79,39 @@ def test_accumulated_batches_are_one_larger_batch(tmp_path: Path) -> None:
         train(module, "face", folder, n=32, epochs=2, batch_size=size, accumulation=accumulation)
         lowest.append(json.loads((folder / "best.json").read_text())["eval_loss"])
     assert lowest[0] == pytest.approx(lowest[1], rel=1e-4)
+
+
+class Numbers(Toy):
+    """Clips whose valence follows from their word."""
+
+    def __getitem__(self, row: int) -> Example:
+        return replace(super().__getitem__(row), targets_T=np.array([self.codes[row] - 0.25]))
+
+
+def test_numbers_are_learnt_by_either_loss_which_is_of_all_validation_clips(
+    tmp_path: Path,
+) -> None:
+    for objective in ("mse", "ccc"):
+        module = language_model(KIND, targets=("valence",), disturbed=False, words=WORDS)
+        learn, val = Numbers(48, 1, "face"), Numbers(20, 2, "face")
+        assert module.head is not None
+        assert module.faces is not None
+        module.head.fit(torch.tensor([[-0.25], [0.75]]))
+        module.faces.standardize.fit(torch.from_numpy(learn.numbers[:, 0]))
+        curve: list[float] = []
+
+        def report(step: int, figures: dict[str, float], curve: list[float] = curve) -> None:
+            curve.extend([figures["val_loss"]] if "val_loss" in figures else [])
+
+        quick = settings(objective=objective, epochs=4)
+        language_trainer.fit(module, learn, val, quick, 0, tmp_path / objective, report)
+        batch = collate(module, [val[i] for i in range(20)])
+        with torch.inference_mode():
+            values = module(**batch)["values"][:, 0].numpy()
+        truth = val.codes - 0.25
+        assert ccc(truth, values) > 0.7
+        spread = 0.5  # of the two values that the head was fitted to
+        expected = 1 - ccc(truth, values)
+        if objective == "mse":
+            expected = float(np.mean((values - truth) ** 2)) / spread**2
+        assert min(curve) == pytest.approx(expected, rel=1e-2)

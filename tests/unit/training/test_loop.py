@@ -10,20 +10,29 @@ import torch
 from torch import Tensor, nn
 
 from facewave import params
-from facewave.training import loop, losses
+from facewave.training import loop, losses, sampling
 from facewave.training.loop import Prepared, train_head
-from making import REPOSITORY
+from making import REPOSITORY, words
 
 TRAIN_SETTINGS = params.load(REPOSITORY / "params.yaml").train
 
 
-def settings(imbalance: Any = "none", **network: Any) -> params.Train:
+def settings(**network: Any) -> params.Train:
     changed = replace(TRAIN_SETTINGS.network, **{"lr": 0.01} | network)
-    return replace(TRAIN_SETTINGS, imbalance=imbalance, network=changed)
+    return replace(TRAIN_SETTINGS, network=changed)
 
 
-CODES = torch.arange(30) % 3
-TRAIN = Prepared(torch.ones(30, 4, 2), CODES, losses.one_hot(CODES, 3), torch.ones(30))
+class NoGradient(losses.TaskLosses):
+    """A loss that teaches nothing."""
+
+    def forward(self, outputs_nO: Tensor, truth_nW: Tensor, weights_nT: Tensor) -> Tensor:
+        """0, with a gradient of 0."""
+        return 0 * outputs_nO.sum()
+
+
+CLASSES = words("happy", "sad", "angry")
+TRUTH = losses.one_hot(torch.arange(30) % 3, 3)
+TRAIN = Prepared(torch.ones(30, 4, 2), TRUTH, torch.ones(30, 1))
 NOTHING = Prepared(**{name: tensor[:0] for name, tensor in vars(TRAIN).items()})
 
 
@@ -33,8 +42,10 @@ def test_the_rate_is_that_of_each_step() -> None:
         ("cosine", 0.4, [0, 1 / 2, 1, 0.75, 0.25]),  # two of five steps rise, three fall
         ("cosine", 0.0, [1, 0.9045, 0.6545, 0.3455, 0.0955]),
         ("constant", 0.4, [1] * 5),
+        ("step", 0.4, [1, 1, 0.2, 0.2, 0.04]),  # every two epochs, by a fifth
     ):
         changes = {"schedule": schedule, "warmup": warmup, "weight_decay": 1.0}
+        changes |= {"decay": 0.2, "decay_every": 2}
         chosen = settings(epochs=5, batch_size=30, **changes)
         head = nn.Sequential(nn.Flatten(), nn.Linear(8, 3))
         nn.init.ones_(next(head.parameters()))
@@ -45,19 +56,32 @@ def test_the_rate_is_that_of_each_step() -> None:
         ) -> None:
             weights.append(next(head.parameters())[0, 0].item())
 
-        def no_gradient(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-            return 0 * logits.sum()
-
-        train_head(head, TRAIN, NOTHING, no_gradient, chosen, report)
+        loss = NoGradient([CLASSES], chosen.network, {})
+        train_head(head, [CLASSES], TRAIN, NOTHING, loss, None, chosen, report)
         factors = [(1 - after / before) / 0.01 for before, after in pairwise(weights)]
         assert factors == pytest.approx(expected, abs=1e-3)
 
 
+def test_steps_are_counted_in_epochs_of_several_batches() -> None:
+    network = settings(schedule="step", decay=0.5, decay_every=2).network
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 1.0)
+    schedule = loop._schedule(optimizer, network, batches=3)
+    assert schedule
+    rates = []
+    for _ in range(13):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates == [1.0] * 6 + [0.5] * 6 + [0.25]
+
+
 def test_the_sampler_shows_every_class_as_often() -> None:
     codes = torch.tensor([0] * 90 + [1] * 9 + [2])
-    rare = Prepared(torch.zeros(100, 4, 2), codes, losses.one_hot(codes, 3), torch.arange(100.0))
-    batches = loop._batches(rare, settings("sampler", batch_size=50))
-    epochs = [[clip for *_, weights in batches for clip in weights.tolist()] for _ in range(30)]
+    truth = losses.one_hot(codes, 3)
+    rare = Prepared(torch.zeros(100, 4, 2), truth, torch.arange(100.0)[:, None])
+    draws = sampling.weights([CLASSES], truth)
+    batches = loop._batches(rare, draws, settings(batch_size=50))
+    epochs = [[clip for *_, w in batches for clip in w[:, 0].tolist()] for _ in range(30)]
     assert {len(epoch) for epoch in epochs} == {100}
     assert epochs[0] != epochs[1]
     shown = np.bincount(codes[np.concatenate(epochs).astype(int)]) / 3000

@@ -25,6 +25,7 @@ from making import (
     Toy,
     contents,
     toy,
+    words,
     write_landmarks,
     write_params,
     write_toy,
@@ -112,8 +113,8 @@ def test_no_label_and_no_test_clip_but_every_usable_clip_of_the_person_leaves_a_
     clips, settings = clips_of(loaded), loaded.train
     usable = clips.select(clips.table["usable"])
     parts = labels.parts(usable.table, 1)
-    classes = Dataset("demo", loaded).classes
-    samples, _, population = split(usable, parts, classes, settings)
+    targets = Dataset("demo", loaded).targets
+    samples, _, population = split(usable, parts, targets, settings)
     assert population is not None
     learnt = usable.select(parts == "train").inputs(settings.inputs).astype(np.float64)
     np.testing.assert_allclose(population.mean_ND, learnt.mean(0), rtol=1e-12)
@@ -138,7 +139,7 @@ def test_no_label_and_no_test_clip_but_every_usable_clip_of_the_person_leaves_a_
     for block in changed.values():
         block[clips.people[tested][0]] += 3
     other = replace(usable, blocks=changed)
-    other_samples, _, other_population = split(other, parts, classes, settings)
+    other_samples, _, other_population = split(other, parts, targets, settings)
     assert other_population is not None
     np.testing.assert_array_equal(other_samples.inputs_nND, samples.inputs_nND)
     np.testing.assert_array_equal(other_population.mean_ND, population.mean_ND)
@@ -152,9 +153,9 @@ def test_what_it_cannot_be_used_with_is_named(loaded: Params) -> None:
     clips = clips_of(loaded)
     nobody = replace(clips, people={})
     with pytest.raises(UserError, match="demo does not say who is in its clips"):
-        split(nobody, labels.parts(clips.table, 1), ("happy",), loaded.train)
+        split(nobody, labels.parts(clips.table, 1), [words("happy")], loaded.train)
     with pytest.raises(UserError, match="the transform largest chooses among them"):
-        plan("logistic", ("happy",), clips, {"transform": "largest", "k": 2}, loaded.train)
+        plan("logistic", [words("happy")], clips, {"transform": "largest", "k": 2}, loaded.train)
     for kind in ("majority", "pretrained", "tiny-smolvlm"):
         write_params(Path(), train=TOY_TRAIN | CHANGES | {"model": kind})
         with pytest.raises(UserError, match=rf"train\.model is {kind}\. Set train\.normalize: non"):

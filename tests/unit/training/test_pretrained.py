@@ -11,10 +11,11 @@ import pytest
 from facewave.errors import UserError
 from facewave.training import schema
 from facewave.training.pretrained import learn
-from making import contents
+from making import contents, words
 from making_untrained import ENCODER, given, handmade, look
 
 CLASSES = ("Happiness", "sadness", "Anger", "contempt")  # the encoder knows neutral, no contempt
+TARGETS = [words(*CLASSES)]
 LOOKS = [
     look([0.1, 0.6, 0.1, 0.2], None, [0.4, 0.2, 0.2, 0.2]),
     look([0.2, 0.3, 0.4, 0.1]),
@@ -35,7 +36,7 @@ def normalised(*values: float) -> list[float]:
 
 
 def test_answers_are_the_geometric_mean_over_the_words_that_the_classes_have() -> None:
-    model = learn(given(clips(), CLASSES, train=[0, 1]))
+    model = learn(given(clips(), TARGETS, train=[0, 1]))
     found = model.answer(clips())
     assert list(found) == ["answered_from", "predicted", *P]
     assert found.index.tolist() == [100, 101, 102, 103, 104]
@@ -52,14 +53,14 @@ def test_answers_are_the_geometric_mean_over_the_words_that_the_classes_have() -
 
 
 def test_corrections_subtract_means_of_training_or_of_test_clips() -> None:
-    training = given(clips(), CLASSES, [0, 1, 2], pretrained={"correction": "train"})
+    training = given(clips(), TARGETS, [0, 1, 2], pretrained={"correction": "train"})
     logs = [np.log(np.sqrt([0.6 * 0.2, 0.1 * 0.2, 0.1 * 0.4])), np.log([0.3, 0.4, 0.2])]
     corrected = logs[1] - np.mean(logs, axis=0)
     found = learn(training).answer(clips())
     np.testing.assert_allclose(found[P].iloc[1], [*normalised(*np.exp(corrected)), 0], atol=1e-6)
     assert not learn(training).describe()["transductive"]
 
-    training = given(clips(), CLASSES, [0, 1], pretrained={"correction": "test"})
+    training = given(clips(), TARGETS, [0, 1], pretrained={"correction": "test"})
     model = learn(training)
     assert model.describe()["transductive"]
     few = model.answer(clips())  # too few at once: by the training clips
@@ -75,7 +76,7 @@ def test_corrections_subtract_means_of_training_or_of_test_clips() -> None:
 
 def test_what_is_saved_answers_alike_and_has_the_same_bytes(tmp_path: Path) -> None:
     for correction in ("none", "train", "test"):
-        model = learn(given(clips(), CLASSES, [0, 1], pretrained={"correction": correction}))
+        model = learn(given(clips(), TARGETS, [0, 1], pretrained={"correction": correction}))
         model.save(tmp_path / "a")
         loaded = schema.load(tmp_path / "a")
         loaded.save(tmp_path / "b")
@@ -107,10 +108,10 @@ def test_encoders_that_cannot_answer_are_refused_in_a_sentence() -> None:
     ):
         some = handmade(classes, [classes[0]] * 2, LOOKS, config=config)
         with pytest.raises(UserError, match=problem):
-            learn(given(some, classes, [0, 1]))
-    model = learn(given(clips(), CLASSES, [0, 1]))
+            learn(given(some, [words(*classes)], [0, 1]))
+    model = learn(given(clips(), TARGETS, [0, 1]))
     for other in (replace(ENCODER, words=ENCODER.words[::-1]), replace(ENCODER, identity={"v": 2})):
         with pytest.raises(UserError, match=r"another version of it.* has looked at these faces"):
             model.answer(clips(config=other))
     unseen = handmade(CLASSES, ACTUAL)
-    assert set(learn(given(unseen, CLASSES, [0])).answer(unseen)["answered_from"]) == {"prior"}
+    assert set(learn(given(unseen, TARGETS, [0])).answer(unseen)["answered_from"]) == {"prior"}

@@ -15,16 +15,26 @@ from facewave.errors import UserError
 from facewave.models.classifiers.classifier import ClassifierConfig, build
 from facewave.params import Block, ClassifierKind
 from facewave.prompts import answers
+from facewave.targets import Target, number
 from facewave.training import schema
 from facewave.training.classifier import TrainedClassifier
 from facewave.training.schema import Trained
 from facewave.workspace import Clips
-from making import NO_ENCODER, contents
+from making import NO_ENCODER, contents, words
 
 WORDS = ("happy", "sad", "angry")
 STEPS, WIDTHS = 6, (52, 7)
 INPUTS: tuple[Block, ...] = ("blendshapes", "head")
 PROBABILITIES = [f"p_{word}" for word in WORDS]
+# "score.a" has no bounds, and nobody knows how far off its answers are.
+TARGETS = (
+    words(*WORDS),
+    number("valence"),
+    Target("aus", "presence", ("AU1", "AU12")),
+    number("score.a"),
+)
+NUMBERS = [name for target in TARGETS for name in target.numbers]
+MARGIN = 0.4
 ABOUT = {"dataset": "demo", "partition": "split"}
 WAVELETS = {"transform": "dct", "k": STEPS, "blendshapes": ["a", "b"], "sides": "apart",
             "encoder": NO_ENCODER}  # fmt: skip
@@ -33,7 +43,7 @@ SIZES: dict[ClassifierKind, dict[str, Any]] = {
     "logistic": {},
     "svm": {"pca": 2},
     "trees": {"kept": 3, "trees": 4},
-    "mlp": {"hidden": 5, "dropout": 0.5},
+    "mlp": {"binned": True, "hidden": 5, "dropout": 0.5, "shake": True},
     "gru": {"kept": 4, "pca": 3, "hidden": 5, "dropout": 0.5},
     "transformer": {"hidden": 6, "dropout": 0.5},
 }
@@ -43,15 +53,18 @@ def classifier(kind: ClassifierKind, inputs: tuple[Block, ...] = INPUTS) -> Trai
     """One with random weights, buffers and class prior."""
     torch.manual_seed(1)
     widths = tuple(dict(zip(INPUTS, WIDTHS, strict=True))[name] for name in inputs)
-    shape = () if kind == "majority" else (STEPS, widths)
-    config = ClassifierConfig(kind, WORDS, *shape, **SIZES[kind])
+    shape: dict[str, Any] = {} if kind == "majority" else {"steps": STEPS, "widths": widths}
+    config = ClassifierConfig(kind, TARGETS, **shape, **SIZES[kind])
     module = build(config)
     for tensor in module.state_dict().values():
         if tensor.is_floating_point():
             tensor.copy_(torch.randn(tensor.shape) * 0.3)
         else:  # of trees: positions of inputs and of nodes
             tensor.copy_(torch.randint(0, 15, tensor.shape))
-    module.prior.fit(torch.tensor([1, 1, 1, 2, 0]))
+    nan = float("nan")
+    module.prior.fit(torch.tensor([[0, 1, 0, 0.5, 1, 0, 7]] * 3 + [[0, 0, 1, nan, 0, 0, nan]]))
+    if kind != "majority":
+        module.margin.fill_(nan)[3] = MARGIN
     return TrainedClassifier(module.eval(), config, inputs, WAVELETS, ABOUT)
 
 
@@ -76,11 +89,11 @@ def clips() -> Clips:
 
 
 def by_hand(trained: TrainedClassifier, some: Clips, row: int) -> np.ndarray:
-    """A clip's probabilities, through the module itself."""
+    """The answers to a clip, through the module itself."""
     at = some.table["at"].iloc[row]
     numbers = np.concatenate([some.blocks[name][at] for name in trained.inputs], axis=1)
     with torch.inference_mode():
-        return trained.module(torch.from_numpy(numbers)[None])[0].softmax(0).numpy()
+        return trained.module.answers(torch.from_numpy(numbers)[None])[0].numpy()
 
 
 def test_a_classifier_answers_from_numbers_or_the_prior_also_when_loaded(tmp_path: Path) -> None:
@@ -89,18 +102,32 @@ def test_a_classifier_answers_from_numbers_or_the_prior_also_when_loaded(tmp_pat
         for inputs in (INPUTS, INPUTS[::-1], INPUTS[1:]):
             some, trained = clips(), classifier(kind, inputs)
             found = trained.answer(some)
-            assert list(found) == ["answered_from", "predicted", *PROBABILITIES]
+            assert list(found) == [
+                *("answered_from", "predicted", *PROBABILITIES),
+                *("predicted_valence", "low_valence", "high_valence"),
+                *("predicted_AU1", "predicted_AU12"),
+                *("predicted_score.a", "low_score.a", "high_score.a"),
+            ]
             assert found.index.tolist() == some.table.index.tolist()
-            numbers = found[PROBABILITIES].to_numpy()
-            np.testing.assert_allclose(numbers.sum(axis=1), 1, rtol=1e-6)
-            assert found["predicted"].tolist() == [WORDS[code] for code in numbers.argmax(axis=1)]
+            probabilities = found[PROBABILITIES].to_numpy()
+            np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+            chosen = [WORDS[code] for code in probabilities.argmax(axis=1)]
+            assert found["predicted"].tolist() == chosen
+            numbers = found[NUMBERS].to_numpy()
             for row, usable in enumerate(some.table["usable"]):
                 assert found["answered_from"].iloc[row] == ("face" if usable else "prior")
-                prior = np.array([2, 4, 2]) / 8
+                prior = np.array([1 / 7, 4 / 7, 2 / 7, 0.5, 0.75, 0, 7])
                 expected = by_hand(trained, some, row) if usable else prior
-                np.testing.assert_allclose(numbers[row], expected, rtol=1e-5, atol=1e-8)
+                np.testing.assert_allclose(numbers[row], expected, rtol=1e-5, atol=1e-7)
             if kind != "majority":
                 assert len({tuple(row) for row in numbers}) == 8
+            sees = some.table["usable"].to_numpy() & (kind != "majority")
+            for end, sign in (("low", -1), ("high", 1)):
+                expected = np.clip(found["predicted_valence"] + sign * MARGIN, -1, 1)
+                np.testing.assert_allclose(
+                    found[f"{end}_valence"], np.where(sees, expected, np.nan), rtol=1e-5, atol=1e-7
+                )
+                assert found[f"{end}_score.a"].isna().all()
             pd.testing.assert_frame_equal(trained.answer(some.select([4, 3])), found.iloc[[4, 3]])
             assert trained.answer(some.select([])).empty
         a, b, c = (tmp_path / kind / name for name in "abc")
@@ -114,7 +141,7 @@ def test_a_classifier_answers_from_numbers_or_the_prior_also_when_loaded(tmp_pat
         assert loaded.describe() == classifier(kind).describe()
         assert loaded.describe()["kind"] == kind
         assert (loaded.inputs, loaded.wavelets, loaded.classes) == (INPUTS, WAVELETS, WORDS)
-        assert (loaded.targets, loaded.writes, loaded.needs_face) == ((), False, True)
+        assert (loaded.targets, loaded.writes, loaded.needs_face) == (TARGETS, False, True)
 
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")  # an MLP without units
@@ -129,7 +156,7 @@ def test_damaged_and_missing_folders_are_refused(tmp_path: Path) -> None:
     models: list[dict[str, Any]] = [
         *({"steps": steps} for steps in (STEPS + 1, "six", -1)),
         *({"widths": widths} for widths in ([3], 5)),
-        *({"classes": classes} for classes in ([*WORDS, "fear"], None)),
+        *({"targets": targets} for targets in (config["model"]["targets"][1:], None, ["classes"])),
         *({"kind": kind} for kind in ("mlp", "trees", "majority", "forest")),
         *({"kept": 2}, {"pca": 2}, {"depth": 3}),
     ]
@@ -168,9 +195,19 @@ def test_a_model_checks_features_and_knows_its_role_and_what_it_learnt_from() ->
     chosen = replace(train, model="mlp", baselines=["svm", "logistic"])
     expected = {"model": "mlp", "majority": "majority", "svm": "svm", "logistic": "logistic"}
     assert schema.roles(chosen) == expected
-    regression = replace(train.language, objective="mse")
-    chosen = replace(chosen, model="tiny-smolvlm", language=regression)
-    assert schema.roles(chosen) == {"model": "tiny-smolvlm"}
+    regression = replace(chosen, model="tiny-smolvlm", targets=["valence"], baselines=["svm"])
+    assert schema.roles(regression) == {
+        "model": "tiny-smolvlm", "majority": "majority", "svm": "svm",
+    }  # fmt: skip
+    several = replace(chosen, students=2, normalize="person")
+    assert schema.roles(several) == expected | {
+        "model": "students", "unnormalized": "mlp", "teacher": "mlp", "student-1": "mlp",
+        "student-2": "mlp",
+    }  # fmt: skip
+    seeds = {role: schema.settings_of(role, several).seed for role in schema.roles(several)}
+    assert seeds == dict.fromkeys(seeds, train.seed) | {
+        f"student-{n}": train.seed + n for n in (1, 2)
+    }
     before = [("other", "1")]
     trained = classifier("majority")
     trained.about = ABOUT | {"before": before}
@@ -220,8 +257,11 @@ def test_language_models_answer_as_prompted(project: Path, monkeypatch: pytest.M
     assert found["p_sad"].tolist() == pytest.approx([1, 1 / 7, 0])
 
     trained, _ = language_model(project, targets=("valence", "arousal"), objective="mse")
+    assert trained.targets == (number("valence"), number("arousal"))
     found = trained.answer(some)
-    assert list(found) == ["answered_from", "predicted_valence", "predicted_arousal"]
+    columns = [name for t in trained.targets for name in (*t.numbers, *t.ends)]
+    assert list(found) == ["answered_from", *columns]
+    assert found.filter(regex="low_|high_").isna().all(axis=None)
     assert np.isfinite(found[["predicted_valence", "predicted_arousal"]]).all(axis=None)
 
     prompt = "{labels}?{face}{transcript}"

@@ -10,12 +10,15 @@ import pytest
 from facewave.errors import UserError
 from facewave.models import knowledge
 from facewave.models.real_faces import FACES
+from facewave.targets import number
 from facewave.training import schema
 from facewave.training.knowledge import learn
-from making import contents
+from making import contents, words
 from making_untrained import given, handmade, move
 
 CLASSES = ("anger", "anxiety", "happiness", "neutral", "Happily Surprised")
+TARGETS = [words(*CLASSES), number("valence"), number("arousal")]
+VALENCE, AROUSAL = (target.numbers[0] for target in TARGETS[1:])
 SMILE = {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9, "jawOpen": 0.1,
          "mouthLowerDownLeft": 0.3, "mouthLowerDownRight": 0.3}  # fmt: skip
 FROWN = {"browDownLeft": 0.7, "browDownRight": 0.7, "eyeSquintLeft": 0.8, "eyeSquintRight": 0.8,
@@ -31,13 +34,15 @@ MOVES = [
 ]
 ACTUAL = ["happiness", "anger", "neutral", "neutral", "Happily Surprised", "happiness"]
 P = [f"p_{name}" for name in CLASSES]
-CLIPS = handmade(CLASSES, ACTUAL, moves=MOVES)
+BARE = handmade(CLASSES, ACTUAL, moves=MOVES)
+CLIPS = replace(BARE, table=BARE.table.assign(valence=[0.9, -0.5, 0, 0, 0.6, 1], arousal=0.25))
 
 
 def test_faces_are_answered_by_the_rules_and_others_by_the_prior() -> None:
-    model = learn(given(CLIPS, CLASSES, [0, 1]))
+    model = learn(given(CLIPS, TARGETS, [0, 1]))
     found = model.answer(CLIPS)
-    assert list(found) == ["answered_from", "predicted", *P, "valence", "arousal"]
+    of_numbers = [name for target in TARGETS[1:] for name in (*target.numbers, *target.ends)]
+    assert list(found) == ["answered_from", "predicted", *P, *of_numbers]
     assert found["answered_from"].tolist() == ["face", "face", "face", "prior", "face", "prior"]
     at = [0, 1, 2, 4]
     assert found["predicted"].iloc[at].tolist() == [ACTUAL[row] for row in at]
@@ -46,10 +51,10 @@ def test_faces_are_answered_by_the_rules_and_others_by_the_prior() -> None:
         np.testing.assert_allclose(found[P].iloc[row], np.array([2, 1, 2, 1, 1]) / 7)
     assert found["p_anxiety"].iloc[at].tolist() == [0] * 4
     assert model.unknown == ["anxiety"]
-    assert found["valence"].iloc[0] > 0.5 > -0.5 > found["valence"].iloc[1]
-    assert found[["valence", "arousal"]].isna().any(axis=1).tolist() == [
-        r in (3, 5) for r in range(6)
-    ]
+    assert found[VALENCE].iloc[0] > 0.5 > -0.5 > found[VALENCE].iloc[1]
+    assert found[VALENCE].iloc[[3, 5]].tolist() == pytest.approx([0.2] * 2)  # the training mean
+    assert found[AROUSAL].iloc[[3, 5]].tolist() == pytest.approx([0.25] * 2)
+    assert found[of_numbers].filter(regex="low_|high_").isna().all(axis=None)
     by_hand = np.array([[FROWN.get(name, 0.0) for name in knowledge.BLENDSHAPES]])
     statistics = np.array([FACES[name] for name in knowledge.BLENDSHAPES]).T
     actions = knowledge.read_actions(by_hand, knowledge.BLENDSHAPES, *statistics)
@@ -64,19 +69,19 @@ def test_the_training_clips_can_say_what_is_usual() -> None:
     grinning = [move({name: value * share for name, value in SMILE.items()})
                 for share in (0.9, 1.0, 1.1)]  # fmt: skip
     some = handmade(CLASSES, ["neutral"] * 4, moves=[*grinning, move({})])
-    model = learn(given(some, CLASSES, [0, 1, 2], knowledge={"standardise": "train"}))
+    model = learn(given(some, TARGETS, [0, 1, 2], knowledge={"standardise": "train"}))
     smile = knowledge.BLENDSHAPES.index("mouthSmileLeft")
     np.testing.assert_allclose([model.mean_B[smile], model.std_B[smile]], [0.9, 0.09], rtol=1e-5)
-    usual = learn(given(some, CLASSES, [0, 1, 2]))
-    assert usual.answer(some)["valence"].iloc[1] > 0.5
-    assert abs(model.answer(some)["valence"].iloc[1]) < 0.01
+    usual = learn(given(some, TARGETS, [0, 1, 2]))
+    assert usual.answer(some)[VALENCE].iloc[1] > 0.5
+    assert abs(model.answer(some)[VALENCE].iloc[1]) < 0.01
     with pytest.raises(UserError, match=r"fewer than two training clips show a face\. Set it"):
-        learn(given(CLIPS, CLASSES, [0, 3, 5], knowledge={"standardise": "train"}))
+        learn(given(CLIPS, TARGETS, [0, 3, 5], knowledge={"standardise": "train"}))
 
 
 def test_what_is_saved_answers_alike_and_has_the_same_bytes(tmp_path: Path) -> None:
     for standardise in ("faces", "train"):
-        model = learn(given(CLIPS, CLASSES, [0, 1, 2], knowledge={"standardise": standardise}))
+        model = learn(given(CLIPS, TARGETS, [0, 1, 2], knowledge={"standardise": standardise}))
         model.save(tmp_path / "a")
         loaded = schema.load(tmp_path / "a")
         loaded.save(tmp_path / "b")
@@ -87,7 +92,10 @@ def test_what_is_saved_answers_alike_and_has_the_same_bytes(tmp_path: Path) -> N
         needs = (loaded.encoder, loaded.needs_face, loaded.inputs)
         assert needs == ("", True, ())
     config = json.loads((tmp_path / "a/config.json").read_text())
-    for damaged in (config | {"emotions": [["happy"]]}, config | {"classes": ["a"]}):
+    for damaged in (
+        config | {"emotions": [["happy"]]},
+        config | {"targets": config["targets"][1:]},
+    ):
         (tmp_path / "a/config.json").write_text(json.dumps(damaged))
         with pytest.raises(UserError, match="is damaged"):
             schema.load(tmp_path / "a")
@@ -96,8 +104,8 @@ def test_what_is_saved_answers_alike_and_has_the_same_bytes(tmp_path: Path) -> N
 def test_classes_without_a_rule_and_other_blendshapes_are_refused() -> None:
     classes = ("calm", "anxiety")
     with pytest.raises(UserError, match=r"no class \(calm, anxiety\) has a rule"):
-        learn(given(handmade(classes, ["calm"], moves=MOVES), classes, [0]))
+        learn(given(handmade(classes, ["calm"], moves=MOVES), [words(*classes)], [0]))
     renamed = replace(move(SMILE), names=tuple(f"other{i}" for i in range(52)))
     some = handmade(CLASSES, ["neutral"], moves=[renamed])
     with pytest.raises(UserError, match="clip 0: its blendshapes lack browInnerUp, which"):
-        learn(given(some, CLASSES, [0])).answer(some)
+        learn(given(some, TARGETS, [0])).answer(some)

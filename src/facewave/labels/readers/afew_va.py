@@ -47,8 +47,8 @@ def _clip(root: Path, path: Path, entry: Dataset) -> Iterator[Record]:
         label = parsed(_label, name, labels[name])
         number = tables.digits(name) or 0
         if "problem" not in label and number not in there and not entry.tracks:
-            label = {"problem": Reason.NO_PICTURE, "note": f"no picture {name}"}
-        label |= {"subject": actor, "source": path.stem, "frame": max(0, number - first)}
+            label |= {"problem": Reason.NO_PICTURE, "note": f"no picture {name}"}
+        label |= {"subject": actor, "source": path.stem, "frame": number - first}
         yield Record(table, 0, f"{path.stem}/{name}", pictures, **label)
 
 

@@ -98,8 +98,8 @@ def _video(root: Path, path: Path, part: str, track: str, entry: Dataset) -> Ite
     for i in range(0, len(lines), entry.every):
         label = parsed(_PARSERS[track], lines[i], names)
         if pictures is not None and i + 1 not in pictures and "problem" not in label:
-            label = {"problem": Reason.NO_PICTURE, "note": "no face was found"}
-        label |= {"source": source, "part": part, "frame": max(0, i + 1 - first)}
+            label |= {"problem": Reason.NO_PICTURE, "note": "no face was found"}
+        label |= {"source": source, "part": part, "frame": i + 1 - first}
         yield Record(table, i + 2, f"{video}/{i + 1:05d}", clip, **label)
 
 

@@ -148,6 +148,7 @@ CORPUS = Corpus(
     "recognition-challenge/data (votes: https://github.com/microsoft/FERPlus)",
     access="Kaggle account, with the competition's rules accepted; votes: open download",
     licence="no explicit licence of the pictures: research only; see the competition's rules",
+    grey=True,
     layout={
         "fer2013.csv or icml_face_data.csv or fer2013/fer2013.csv": "labels and pixels",
         "fer2013new.csv": "the votes of FER+",

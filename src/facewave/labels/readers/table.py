@@ -2,10 +2,10 @@
 
 ``columns`` in params.yaml says which of the table's columns holds what: file_path (or video_idx,
 with the pattern ``clips``), actual (a word) or label (its code), split, fold, subject, source,
-scene, valence, arousal, compound, caption, transcript, start, end, ``votes.<word>`` for counts of
-votes, ``about.<name>`` for what else is known in words (sex, culture, task), and ``score.<name>``
-for any other number, such as a questionnaire's. ``words`` lists the words in the order of the
-codes.
+scene, valence, arousal, dominance, compound, caption, transcript, start, end, ``votes.<word>`` for
+counts of votes, ``aus.AU<number>`` for action units (0 or 1, or intensities of 0 to 5),
+``about.<name>`` for what else is known in words (sex, culture, task), and ``score.<name>`` for any
+other number, such as a questionnaire's. ``words`` lists the words in the order of the codes.
 """
 
 import math
@@ -17,14 +17,16 @@ from facewave.errors import UserError
 from facewave.labels import tables
 from facewave.labels.corpus import Corpus, Track, clip_path, code, first_code, known
 from facewave.labels.records import Record
-from facewave.labels.schema import SCORE, SEVEN, Reason
+from facewave.labels.schema import SEVEN, Reason
 from facewave.params import Dataset
+from facewave.targets import ABOUT, PLANE, SCORE
 
 _TEXTS = ("subject", "source", "scene", "compound", "caption", "transcript")
-_NUMBERS = ("valence", "arousal", "start", "end")
+_NUMBERS = (*PLANE, "start", "end")
 _COLUMNS = ("file_path", "video_idx", "actual", "label", "split", "fold", *_TEXTS, *_NUMBERS)
+_OF_WORDS = ("actual", "label")
 _AS_WRITTEN = ("file_path", "video_idx", "actual", *_TEXTS)  # NA may be a name or a word
-_VOTES, _ABOUT = "votes.", "about."
+_VOTES, _AUS = "votes.", "aus."
 
 
 def read(root: Path, entry: Dataset) -> list[Record]:
@@ -57,7 +59,9 @@ def _first(
 
 
 def words_of(entry: Dataset) -> tuple[str, ...]:
-    """The words that the entry lists, or the common seven if it says so."""
+    """The words that the entry lists, or the common seven if it says so; none without a column."""
+    if not any(name in _OF_WORDS or name.startswith(_VOTES) for name in entry.columns):
+        return ()
     if isinstance(entry.words, str):
         return SEVEN if entry.words == "seven" else ()
     return tuple(entry.words)
@@ -65,11 +69,13 @@ def words_of(entry: Dataset) -> tuple[str, ...]:
 
 def _check(columns: Mapping[str, str], words: tuple[str, ...], entry: Dataset) -> None:
     votes = {name for name in columns if name.startswith(_VOTES)}
-    named = {n for n in columns if n.startswith((SCORE, _ABOUT)) and n not in (SCORE, _ABOUT)}
+    named = {n for n in columns if n.startswith((SCORE, ABOUT)) and n not in (SCORE, ABOUT)}
+    named |= {n for n in columns if n.startswith(_AUS) and tables.unit(n.removeprefix(_AUS))}
     if strange := sorted(set(columns) - votes - named - set(_COLUMNS)):
         raise UserError(
             f"params.yaml: columns.{strange[0]} is not a column of ours; there are "
-            f"{', '.join(_COLUMNS)}, votes.<word>, {_ABOUT}<name> and {SCORE}<name>."
+            f"{', '.join(_COLUMNS)}, votes.<word>, {_AUS}AU<number>, {ABOUT}<name> and "
+            f"{SCORE}<name>."
         )
     if strange := sorted(votes - {_VOTES + word for word in words}):
         raise UserError(f"params.yaml: columns.{strange[0]}: that word is not in words.")
@@ -82,7 +88,7 @@ def _check(columns: Mapping[str, str], words: tuple[str, ...], entry: Dataset) -
         raise UserError("params.yaml: without columns.file_path, clips must say where a clip lies.")
     if len({word.casefold() for word in words}) < len(words):
         raise UserError("params.yaml: two of words differ only in case; name each once.")
-    if {"actual", "label"} & set(columns) and not words:
+    if set(_OF_WORDS) & set(columns) and not words:
         raise UserError(
             "params.yaml: words must list the table's words, in the order of the codes."
         )
@@ -113,15 +119,20 @@ def _record(
             for name, cell in cells.items()
             if name.startswith(_VOTES)
         } or None
+        label["aus"] = {
+            tables.unit(name.removeprefix(_AUS)): tables.strength(cell, name)
+            for name, cell in cells.items()
+            if name.startswith(_AUS) and cell
+        } or None
         label["scores"] = {
             name.removeprefix(SCORE): tables.real(cell, name)
             for name, cell in cells.items()
             if name.startswith(SCORE) and cell
         } or None
         label["about"] = {
-            name.removeprefix(_ABOUT): cell
+            name.removeprefix(ABOUT): cell
             for name, cell in cells.items()
-            if name.startswith(_ABOUT) and cell
+            if name.startswith(ABOUT) and cell
         } or None
         if not 0 <= numbers.get("start", 0.0) < numbers.get("end", math.inf):
             raise tables.Unusable(f"it lasts from {cells.get('start')} to {cells.get('end')} s")
@@ -135,7 +146,7 @@ def _record(
         clip += f"@{numbers['start']:g}"
     path = cells.get("file_path") or (clip_path(entry.clips, clip=clip) if entry.clips else "")
     label |= numbers | {name: cells.get(name, "") for name in _TEXTS}
-    label |= {f"{side}_raw": numbers.get(side) for side in ("valence", "arousal")}
+    label |= {f"{side}_raw": numbers.get(side) for side in PLANE}
     return Record(entry.table, row, clip, path, **label)
 
 
@@ -158,9 +169,7 @@ CORPUS = Corpus(
     name="table",
     title="any table of your own, through columns and words in params.yaml",
     tracks={
-        "own": Track(
-            knows=("votes", "valence", "arousal", "scores", "about", *_TEXTS, "fold", "split")
-        )
+        "own": Track(knows=("votes", *PLANE, "aus", "scores", "about", *_TEXTS, "fold", "split"))
     },
     home="-",
     access="yours",

@@ -1,8 +1,8 @@
 """Several corpora as one, in the seven words that they have in common.
 
-Each part lies in its folder below the root and gives a stratified share of its clips. The default
-parts are 30 % of DFEW, 10 % of FERV39k and half of MAFW, split 80/10/10. Official folds
-mean nothing across corpora and are not taken over.
+Each part lies in its folder below the root and gives a stratified share of its clips; one without
+words gives its numbers and action units. The default parts are 30 % of DFEW, 10 % of FERV39k and
+half of MAFW, split 80/10/10. Official folds mean nothing across corpora and are not taken over.
 """
 
 from dataclasses import fields
@@ -14,6 +14,7 @@ from facewave.labels.corpus import Corpus, Track
 from facewave.labels.records import Record
 from facewave.labels.schema import SEVEN
 from facewave.params import Dataset, Part
+from facewave.targets import PLANE
 
 PRESET = [
     Part(reader="dfew", root="dfew", share=0.3),
@@ -64,7 +65,9 @@ def read(root: Path, entry: Dataset) -> list[Record]:
 CORPUS = Corpus(
     name="union",
     title="several corpora as one, in seven words; by default 30 % DFEW, 10 % FERV39k, 50 % MAFW",
-    tracks={"seven": Track(words=SEVEN, knows=("votes", "caption"))},
+    tracks={
+        "seven": Track(words=SEVEN, knows=("votes", "caption", *PLANE, "aus", "scores", "about"))
+    },
     home="-",
     access="as its parts",
     licence="as its parts",

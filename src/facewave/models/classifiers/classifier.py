@@ -1,11 +1,14 @@
-"""Classifiers over a clip's wavelet numbers, all of one shape: (n, N, D) -> (n, C) logits.
+"""Classifiers over a clip's wavelet numbers, all of one shape: (n, N, D) -> (n, O) outputs.
 
-What is fitted before the head (which steps are kept, standardisation, principal components) and
-after it (the temperature) is held as buffers, so that a saved model takes features as the wavelet
+The outputs of all targets stand side by side (outputs.py); ``answers`` reads them: probabilities of
+words and of units, and numbers. What is fitted before the head (which steps are kept,
+standardisation, principal components) and after it (temperatures, a number's scale, the width of
+its prediction interval) is held as buffers, so that a saved model takes features as the wavelet
 stage writes them.
 
 Legend of names: n clips, N steps as the wavelet stage wrote them, K steps kept, D channels of all
-blocks side by side, P channels that the head sees, C classes, H hidden units.
+blocks side by side, P channels that the head sees, T targets, O outputs and W answers of all
+targets, H hidden units.
 """
 
 import math
@@ -18,8 +21,9 @@ from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from facewave.models.classifiers import heads, reduce
+from facewave.models.classifiers import heads, outputs, reduce
 from facewave.params import ClassifierKind
+from facewave.targets import Target
 
 # Blendshapes and landmarks are of order 1. Some blendshapes (noseSneer*, cheekSquint*) stay near
 # 1e-6: divided by their spread they would be the landmarker's rounding noise at full volume.
@@ -34,14 +38,16 @@ Reduction = Literal["largest", "pca"]
 class ClassifierConfig:
     """Enough to rebuild a classifier's modules."""
 
-    kind: ClassifierKind  # which classifier; ``majority`` needs only the classes
-    classes: tuple[str, ...]  # in the order of the logits
+    kind: ClassifierKind  # which classifier; ``majority`` needs only the targets
+    targets: tuple[Target, ...]  # in the order of the outputs
+    binned: bool = False  # whether numbers are answered by bins
     steps: int = 0  # N
     widths: tuple[int, ...] = ()  # the channels of each block of inputs, in order; their sum is D
     kept: int = 0  # K, where the steps are reduced to it; 0: all N
     pca: int = 0  # principal components over the channels; 0: the channels themselves
     hidden: int = 0  # units of a network's hidden layer
     dropout: float = 0.0  # of a network's hidden layer
+    shake: bool = False  # whether an MLP's hidden layer is two branches mixed at random
     trees: int = 0  # stages of boosting
 
 
@@ -146,47 +152,73 @@ class Project(nn.Module):
 
 
 class Majority(nn.Module):
-    """Answers with the training part's class frequencies, whatever the input: the floor."""
+    """The same answer whatever the input: the floor.
 
-    log_prior: Tensor
+    Of words it is the training part's frequencies, of numbers its mean, of units their shares.
+    """
 
-    def __init__(self, n_classes: int) -> None:
+    answer: Tensor
+
+    def __init__(self, targets: Sequence[Target]) -> None:
         super().__init__()
-        self.register_buffer("log_prior", torch.zeros(n_classes))
+        self.targets = tuple(targets)
+        self.register_buffer("answer", torch.zeros(sum(outputs.truth_widths(targets))))
 
     @property
     def prior(self) -> "Majority":
         """What answers for clips without a usable face."""
         return self
 
-    def fit(self, codes_n: Tensor) -> None:
-        """Count the classes, each one up, so that none has probability 0."""
-        counts = torch.bincount(codes_n, minlength=len(self.log_prior)) + 1
-        self.log_prior.copy_(torch.log(counts / counts.sum()))
+    @property
+    def margin(self) -> Tensor:
+        """Half the width of each answer's prediction interval, (W,): unknown."""
+        return torch.full_like(self.answer, torch.nan)
 
-    def forward(self, inputs_nND: Tensor) -> Tensor:
-        """(n, ...) -> (n, C)."""
-        return self.log_prior.expand(len(inputs_nND), -1)
+    def fit(self, truth_nW: Tensor) -> None:
+        """Take frequencies, each word counted one up so that none has probability 0, and means."""
+        widths = outputs.truth_widths(self.targets)
+        answers = []
+        for target, truth in zip(self.targets, truth_nW.double().split(widths, 1), strict=True):
+            if target.is_words:
+                counts = truth.nansum(0) + 1
+                answers.append(counts / counts.sum())
+            else:
+                answers.append(truth.nanmean(0).nan_to_num())
+        self.answer.copy_(torch.cat(answers))
+
+    def answers(self, inputs_nND: Tensor) -> Tensor:
+        """(n, ...) -> (n, W)."""
+        return self.answer.expand(len(inputs_nND), -1)
 
 
 class Classifier(nn.Module):
-    """What is fitted before the head, the head, and the temperature that divides its logits.
+    """What is fitted before the head, the head, and what is fitted after it.
 
-    ``prior`` answers for clips without a usable face.
+    ``prior`` answers for clips without a usable face. ``temperature`` divides the logits of words
+    and units (1 for numbers). A number is its output times ``scale`` plus ``centre``, and within
+    ``margin`` of the truth as often as fit.py says (NaN: nobody knows).
     """
 
     temperature: Tensor
+    centre: Tensor
+    scale: Tensor
+    margin: Tensor
 
     def __init__(self, config: ClassifierConfig, head: nn.Module) -> None:
         super().__init__()
-        self.prior = Majority(len(config.classes))
+        self.kind, self.targets, self.binned = config.kind, config.targets, config.binned
+        self.prior = Majority(config.targets)
         channels, steps = sum(config.widths), config.kept or config.steps
         self.compress = Compress(config.steps, config.widths, steps) if config.kept else None
         self.standardize = Standardize(steps, channels)
         self.balance = Balance(config.widths)
         self.project = Project(channels, config.pca) if config.pca else None
         self.head = head
-        self.register_buffer("temperature", torch.ones(()))
+        n_answers = sum(outputs.truth_widths(config.targets))
+        self.register_buffer("temperature", torch.ones(len(config.targets)))
+        self.register_buffer("centre", torch.zeros(n_answers))
+        self.register_buffer("scale", torch.ones(n_answers))
+        self.register_buffer("margin", torch.full((n_answers,), torch.nan))
 
     def fit_inputs(self, inputs_nND: Tensor, reduction: Reduction | None) -> None:
         """Fit all that precedes the head to the training part."""
@@ -204,9 +236,37 @@ class Classifier(nn.Module):
         return self.project(balanced) if self.project else balanced
 
     def forward(self, inputs_nND: Tensor) -> Tensor:
-        """(n, N, D) -> (n, C)."""
-        logits: Tensor = self.head(self.prepare(inputs_nND))
-        return logits / self.temperature
+        """(n, N, D) -> (n, O)."""
+        raw_nO: Tensor = self.head(self.prepare(inputs_nND))
+        return raw_nO
+
+    def answers(self, inputs_nND: Tensor) -> Tensor:
+        """(n, N, D) -> (n, W)."""
+        return self.read(self(inputs_nND))
+
+    def read(self, outputs_nO: Tensor, softened: float = 1.0) -> Tensor:
+        """What outputs say, (n, O) -> (n, W).
+
+        Probabilities of words add up to 1; their logits are divided by ``softened``, too. Numbers
+        are within their target's bounds.
+        """
+        parts = outputs_nO.split(outputs.widths(self.targets, self.binned), 1)
+        widths = outputs.truth_widths(self.targets)
+        scales, centres = self.scale.split(widths), self.centre.split(widths)
+        answers = []
+        for t, (target, part) in enumerate(zip(self.targets, parts, strict=True)):
+            match target.kind:
+                case "words":
+                    answers.append((part / (self.temperature[t] * softened)).softmax(1))
+                case "presence":
+                    answers.append((part / self.temperature[t]).sigmoid())
+                case _:
+                    if target.kind == "number" and self.binned:
+                        part = outputs.expectation(part)[:, None]
+                    values = part * scales[t] + centres[t]
+                    answers.append(values.clamp(target.low, target.high) if target.low is not None
+                                   else values)  # fmt: skip
+        return torch.cat(answers, 1)
 
 
 def build(config: ClassifierConfig) -> Classifier | Majority:
@@ -215,21 +275,22 @@ def build(config: ClassifierConfig) -> Classifier | Majority:
     Raises:
         ValueError: there is no such kind.
     """
-    n_classes, steps = len(config.classes), config.kept or config.steps
-    channels = config.pca or sum(config.widths)
+    n_outputs = sum(outputs.widths(config.targets, config.binned))
+    steps, channels = config.kept or config.steps, config.pca or sum(config.widths)
+    hidden, dropout = config.hidden, config.dropout
     match config.kind:
         case "majority":
-            return Majority(n_classes)
+            return Majority(config.targets)
         case "logistic" | "svm":
-            head: nn.Module = heads.Linear(steps * channels, n_classes)
+            head: nn.Module = heads.Linear(steps * channels, n_outputs)
         case "trees":
-            head = heads.Trees(config.trees, n_classes)
+            head = heads.Trees(config.trees, n_outputs)
         case "mlp":
-            head = heads.mlp(steps * channels, config.hidden, config.dropout, n_classes)
+            head = heads.mlp(steps * channels, hidden, dropout, n_outputs, config.shake)
         case "gru":
-            head = heads.Gru(channels, config.hidden, config.dropout, n_classes)
+            head = heads.Gru(channels, hidden, dropout, n_outputs)
         case "transformer":
-            head = heads.Transformer(steps, channels, config.hidden, config.dropout, n_classes)
+            head = heads.Transformer(steps, channels, hidden, dropout, n_outputs)
         case _:
             raise ValueError(f"there is no classifier of kind {config.kind!r}")
     return Classifier(config, head)

@@ -135,8 +135,8 @@ def test_a_frame_without_its_picture_shows_no_face(root: Path) -> None:
     assert [r.problem for r in records] == [
         None, Reason.NO_PICTURE, None, Reason.MARKED_INVALID, None,
     ]  # fmt: skip
-    assert (records[1].note, records[1].valence) == ("no face was found", None)
-    assert [r.frame for r in records[1:4]] == [0, 0, 1]
+    assert (records[1].note, records[1].valence) == ("no face was found", 0.1)
+    assert [r.frame for r in records[1:4]] == [-1, 0, 1]
     pictures(root, "video5_right")
     assert read(root, entry())[-1].problem == Reason.NO_PICTURE
 

@@ -11,6 +11,7 @@ from facewave.errors import UserError
 from facewave.labels import collect, schema
 from facewave.labels.readers import CORPORA, get
 from facewave.params import Dataset, Labels
+from running import ROOT
 
 TRACKS = [(corpus, name) for corpus in CORPORA.values() for name in corpus.tracks]
 OWN = {"table", "union"}  # no corpora, but ways to read people's own and several at once
@@ -99,7 +100,7 @@ def test_the_keys_that_a_reader_takes() -> None:
 
 
 def test_all_but_compounds_have_seven_words() -> None:
-    settings = Labels(folds=5, seed=0, min_agreement=0.0, on_problem="exclude")
+    settings = Labels(5, 0, 0.0, "exclude", 0.0, "exclude")
     for corpus, track in TRACKS:
         words = corpus.tracks[track].words
         if corpus.name in OWN or not words or track == "compound":
@@ -111,3 +112,18 @@ def test_all_but_compounds_have_seven_words() -> None:
         assert set(common) == set(words)
         assert set(common.values()) <= {*schema.SEVEN, ""}
         assert collect.words_of(seven) == schema.SEVEN
+
+
+def test_the_documentation_says_what_can_be_asked_of_each() -> None:
+    text = (ROOT / "docs/data.md").read_text("utf-8")
+    section = text.partition("## What can be asked")[2].partition("\n\n`classes`")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
+    rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines]
+    assert [row[:2] for row in rows] == [[corpus.name, name] for corpus, name in TRACKS]
+    for (corpus, name), (_, _, words, *asked, unit) in zip(TRACKS, rows, strict=True):
+        track = corpus.tracks[name]
+        for column, cell in zip(("valence", "dominance", "aus", "scores"), asked, strict=True):
+            assert cell == ("yes" if column in track.knows else ""), (corpus.name, name)
+        assert bool(words) == bool(track.words or corpus.name == "table")
+        assert ("votes" in words) == ("votes" in track.knows)
+        assert (unit == "frame") == ("every" in corpus.takes)

@@ -130,6 +130,19 @@ def test_what_else_is_known_is_words_of_any_name(tmp_path: Path) -> None:
     assert [r.about for r in records] == [{"task": "reading"}, {"place": "home"}]
 
 
+def test_action_units_are_there_or_not_or_as_strong_as_they_are(tmp_path: Path) -> None:
+    write(tmp_path, "clip,a,b\n1.mp4,1,0\n2.mp4,2.5,\n3.mp4,6,1\n4.mp4,,\n")
+    columns = {"file_path": "clip", "aus.AU06": "a", "aus.AU12": "b"}
+    records = read(tmp_path, entry(words="own", columns=columns))
+    aus = [record.aus for record in records if not record.problem]
+    assert aus == [{"AU6": 1, "AU12": 0}, {"AU6": 2.5}, None]
+    assert (records[2].problem, records[2].note) == (
+        Reason.OUT_OF_RANGE,
+        "aus.AU06 is '6', of 0 to 5",
+    )
+    assert isinstance(aus[0]["AU6"], int)  # type: ignore[index]
+
+
 def test_scores_are_numbers_of_any_name_and_range(tmp_path: Path) -> None:
     write(tmp_path, "clip,pss,age\na.mp4,17,40.5\nb.mp4,,-3\nc.mp4,,\nd.mp4,1e2,x\n")
     columns = {"file_path": "clip", "score.stress": "pss", "score.age in years": "age"}
@@ -221,7 +234,11 @@ def test_a_wrong_mapping_is_told(tmp_path: Path) -> None:
         (BOTH | {"votes": "x"}, {}, "columns.votes is not a column of ours"),
         (BOTH | {"score.": "x"}, {}, "columns.score. is not a column of ours"),
         (BOTH | {"stress": "x"}, {}, "split, fold, "),
-        (BOTH | {"stress": "x"}, {}, "votes.<word>, about.<name> and score.<name>."),
+        (
+            BOTH | {"stress": "x"},
+            {},
+            "aus.AU<number>, about.<name> and score.<name>.",
+        ),
         (BOTH | {"score.stress": "pss"}, {}, "mine.csv: column 'pss' is missing"),
         (BOTH | {"votes.sad": "x"}, {}, "columns.votes.sad: that word is not in words"),
         (BOTH, {"table": ""}, "the reader `table` needs table, the file's name below root"),

@@ -22,29 +22,43 @@ from facewave.models.classifiers.classifier import (
     build,
 )
 from facewave.params import ClassifierKind
+from facewave.targets import Target, number
+from making import words
 
-CLASSES = ("happy", "sad", "angry")
+TARGETS = (
+    words("happy", "sad", "angry"),
+    number("valence"),
+    Target("aus", "presence", ("AU1", "AU12")),
+    Target("score.a", "number", ("score.a",)),
+    Target("aus", "intensity", ("AU4",)),
+)
 STEPS, WIDTHS = 6, (3, 2)
 SHAPE = (STEPS, sum(WIDTHS))
-CONFIGS: list[ClassifierConfig] = [
-    ClassifierConfig("majority", CLASSES),
-    ClassifierConfig("logistic", CLASSES, STEPS, WIDTHS),
-    ClassifierConfig("svm", CLASSES, STEPS, WIDTHS, pca=2),
-    ClassifierConfig("trees", CLASSES, STEPS, WIDTHS, kept=3, trees=4),
-    ClassifierConfig("mlp", CLASSES, STEPS, WIDTHS, hidden=5, dropout=0.5),
-    ClassifierConfig("gru", CLASSES, STEPS, WIDTHS, kept=4, pca=3, hidden=5, dropout=0.5),
-    ClassifierConfig("transformer", CLASSES, STEPS, WIDTHS, hidden=6, dropout=0.5),
+SIZES: dict[ClassifierKind, dict[str, Any]] = {
+    "majority": {},
+    "logistic": {},
+    "svm": {"pca": 2},
+    "trees": {"kept": 3, "trees": 4},
+    "mlp": {"binned": True, "hidden": 5, "dropout": 0.5},
+    "gru": {"kept": 4, "pca": 3, "hidden": 5, "dropout": 0.5},
+    "transformer": {"hidden": 6, "dropout": 0.5},
+}
+CONFIGS = [
+    ClassifierConfig(kind, TARGETS, steps=STEPS, widths=WIDTHS, **sizes)
+    for kind, sizes in SIZES.items()
 ]
 BY_KIND = {config.kind: config for config in CONFIGS}
 
 
 def made(config: ClassifierConfig) -> Classifier:
-    """A classifier with random weights and buffers, and temperature 1.5."""
+    """A classifier with random weights and buffers, and temperatures of 1.5."""
     torch.manual_seed(1)
     module = build(config)
     assert isinstance(module, Classifier)
     for name, tensor in module.state_dict().items():
-        tensor.copy_(torch.full((), 1.5) if name == "temperature" else torch.randn(tensor.shape))
+        tensor.copy_(
+            torch.full_like(tensor, 1.5) if name == "temperature" else torch.randn(tensor.shape)
+        )
     return module.eval()
 
 
@@ -52,12 +66,13 @@ def test_one_shape_for_all_and_dropout_acts_in_training_only() -> None:
     assert set(BY_KIND) == set(get_args(ClassifierKind))
     for config in CONFIGS:
         for n in (0, 1, 7):
-            assert build(config)(torch.randn(n, *SHAPE)).shape == (n, len(CLASSES))
+            answers = build(config).eval().answers(torch.randn(n, *SHAPE))
+            assert answers.shape == (n, 3 + 1 + 2 + 1 + 1)
         state = build(config).state_dict()
         assert ("project.mean" in state) == bool(config.pca)
         assert ("compress.matrices" in state) == bool(config.kept)
     with pytest.raises(ValueError, match="Input should be"):
-        ClassifierConfig("forest", CLASSES)  # type: ignore[arg-type]
+        ClassifierConfig("forest", TARGETS)  # type: ignore[arg-type]
     inputs = torch.randn(4, *SHAPE)
     for config in CONFIGS[-3:]:
         module = build(config).train()
@@ -100,7 +115,7 @@ def test_the_fine_steps_of_a_channel_that_moves_are_kept_however_small() -> None
     assert (standardize(inputs + 1e-4)[:, :, 1] == 0).all()
 
 
-def test_inputs_are_compressed_standardized_balanced_and_projected_and_logits_cooled() -> None:
+def test_inputs_are_compressed_standardized_balanced_and_projected() -> None:
     module = made(BY_KIND["gru"])
     inputs = torch.randn(4, *SHAPE)
     state = {name: tensor.double() for name, tensor in module.state_dict().items()}
@@ -111,8 +126,7 @@ def test_inputs_are_compressed_standardized_balanced_and_projected_and_logits_co
     standard = (torch.cat(kept, 2) - state["standardize.mean"]) * state["standardize.scale"]
     expected = (standard * balance - state["project.mean"]) @ state["project.components"].T
     torch.testing.assert_close(module.prepare(inputs).double(), expected, rtol=1e-4, atol=1e-4)
-    logits = module.head(module.prepare(inputs)) / 1.5  # the temperature
-    torch.testing.assert_close(module(inputs), logits)
+    torch.testing.assert_close(module(inputs), module.head(module.prepare(inputs)))
     assert (Balance([4]).factor == 1).all()
     generator = torch.Generator().manual_seed(3)
     inputs = torch.randn(20, *SHAPE, generator=generator)
@@ -126,6 +140,49 @@ def test_inputs_are_compressed_standardized_balanced_and_projected_and_logits_co
             expected = choose(reduce.moments(block.numpy()), 2)
             np.testing.assert_allclose(matrix, expected, atol=1e-6)
         assert not torch.equal(compress.matrices[0], compress.matrices[1])
+
+
+def test_outputs_are_read_as_probabilities_and_as_numbers_within_bounds() -> None:
+    outputs_of = torch.randn(6, 8, generator=torch.Generator().manual_seed(4))
+    module = made(BY_KIND["gru"])
+    answers = module.read(outputs_of)
+    expected = [
+        (outputs_of[:, :3] / 1.5).softmax(1),
+        (outputs_of[:, 3:4] * module.scale[3] + module.centre[3]).clamp(-1, 1),
+        (outputs_of[:, 4:6] / 1.5).sigmoid(),
+        outputs_of[:, 6:] * module.scale[6:] + module.centre[6:],
+    ]
+    torch.testing.assert_close(answers, torch.cat(expected, 1))
+    softened = module.read(outputs_of, softened=2.0)
+    torch.testing.assert_close(softened[:, :3], (outputs_of[:, :3] / 3).softmax(1))
+    assert torch.equal(softened[:, 3:], answers[:, 3:])
+    extreme = module.read(1e6 * outputs_of)
+    assert set(extreme[:, 3].tolist()) == {-1, 1}
+    assert extreme[:, 6:].abs().min() > 1  # nobody says between what these lie
+    # Binned numbers are the bins' mean: all in the last one is its middle.
+    module = made(BY_KIND["mlp"])
+    binned = torch.zeros(1, 3 + 20 + 2 + 20 + 1)
+    binned[:, [22, 44]] = 1e4
+    answers = module.read(binned)
+    middle = 0.95 * module.scale + module.centre
+    torch.testing.assert_close(answers[0, 3], middle[3].clamp(-1, 1))
+    torch.testing.assert_close(answers[0, 6], middle[6])
+
+
+def test_the_floor_is_frequencies_means_and_shares_of_what_is_known() -> None:
+    nan = float("nan")
+    truth = torch.tensor(
+        [
+            [1, 0, 0, 0.5, 1, nan, 10, nan],
+            [1, 0, 0, nan, 0, nan, nan, nan],
+            [0, 0.5, 0.5, -0.1, 1, nan, 20, nan],
+            [nan, nan, nan, nan, 1, nan, nan, nan],
+        ]
+    )
+    module = build(BY_KIND["majority"])
+    module.prior.fit(truth)
+    expected = [3 / 6, 1.5 / 6, 1.5 / 6, 0.2, 0.75, 0, 15, 0]
+    torch.testing.assert_close(module.answers(torch.zeros(1, 2))[0], torch.tensor(expected))
 
 
 def test_projection_equals_scikit_learn_and_is_learnt_from_what_it_is_applied_to() -> None:
