@@ -281,7 +281,7 @@ def _answer(panel: Picture, said: _Said, time: float) -> None:
     _text(panel, said.texts[at], (_MARGIN, 48 if said.has_plane else 40), _WHITE, "lm")
     if np.isnan(said.points[at]).any():
         return
-    for row, (name, value) in enumerate(zip(PLANE, said.points[at], strict=False)):
+    for row, (name, value) in enumerate(zip(PLANE[:2], said.points[at], strict=True)):
         _text(panel, f"{name} {value:.2f}", (_MARGIN, 78 + 22 * row), _PALE, "lm")
     cv2.circle(panel, _place(panel, said.points[at]), 5, _AMBER, -1, cv2.LINE_AA)
 
