@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from facewave import assets
+from facewave import assets, on_torch
 from facewave.appearance import encoders
-from facewave.appearance.encoders import face_api, on_torch
+from facewave.appearance.encoders import face_api
 from facewave.appearance.encoders.encoder import Encoder
 from facewave.errors import UserError, native_log_off
 

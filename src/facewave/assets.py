@@ -13,9 +13,13 @@ import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from facewave.errors import UserError
 from facewave.files import replacing, sha256
+
+if TYPE_CHECKING:  # torch takes seconds to load
+    from torch import Tensor
 
 ASSETS = "FACEWAVE_ASSETS"
 HOME = Path("models")
@@ -128,3 +132,28 @@ def _download(asset: Asset) -> Path:
             f"can, and {by_hand}."
         ) from None
     return asset.home
+
+
+def of_torchvision(name: str, published: Any) -> "dict[str, Tensor]":
+    """The weights of a network of torchvision, downloaded once to torch's own folder.
+
+    Args:
+        name: the network's.
+        published: which of its weights, as ``torchvision.models.get_model_weights`` has them; their
+            address names the beginning of their SHA-256.
+
+    Raises:
+        UserError: they cannot be downloaded.
+    """
+    import torch
+
+    try:  # nothing but tensors is read
+        weights: dict[str, Tensor] = published.get_state_dict(
+            progress=False, check_hash=True, weights_only=True
+        )
+    except (urllib.error.URLError, TimeoutError, RuntimeError) as error:
+        raise UserError(
+            f"the weights of torchvision's {name} could not be downloaded ({error}). Fetch "
+            f"{published.url} and put it into {torch.hub.get_dir()}/checkpoints."
+        ) from None
+    return weights

@@ -15,12 +15,11 @@ from types import TracebackType
 from typing import Any, NoReturn, TextIO, cast
 
 # The packages that the light install leaves out -> the extra that brings them (pyproject.toml).
+_TRAIN = ("accelerate", "dvc", "dvc_data", "dvclive", "jinja2", "onnxruntime", "sklearn", "torch",
+          "torchvision")  # fmt: skip
 EXTRAS = (
-    dict.fromkeys(
-        ("dvc", "dvc_data", "dvclive", "jinja2", "onnxruntime", "sklearn", "torch", "torchvision"),
-        "train",
-    )
-    | dict.fromkeys(("accelerate", "peft", "transformers"), "language")
+    dict.fromkeys(_TRAIN, "train")
+    | dict.fromkeys(("peft", "transformers"), "language")
     | {"mediapipe": "mediapipe"}
 )
 # What stands for a character that a terminal's or a log's encoding lacks.

@@ -52,8 +52,8 @@ class Measure(NamedTuple):
         return f"{round(value * self.times, self.decimals):g}{self.unit}"
 
 
-# Columns of the index of landmarks, and the brightness of faces. Two of landmarks.schema.MEASURES
-# are left out: the numbers of frames follow from duration and frame rate.
+# Columns of the index of landmarks, the brightness of faces, and speech in the sound. Two of
+# landmarks.schema.MEASURES are left out: the numbers of frames follow from duration and frame rate.
 MEASURES = {
     "duration": Measure("length of the clip", " s", 1, 1),
     "fps": Measure("frame rate", " fps", 1, 1),
@@ -68,6 +68,7 @@ MEASURES = {
     "roll": Measure("head tilted", "°"),
     "jumps": Measure("jumps of the face"),
     "still": Measure("blendshapes that never move"),
+    "speech_share": Measure("speech", " %", 100),
 }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from facewave.files import sha256
+from facewave.files import cache_folder, sha256
 
 _Row = tuple[str, int, int, int, str]  # path, size, mtime, inode, SHA-256
 _TABLE = """CREATE TABLE IF NOT EXISTS checked
@@ -19,6 +19,11 @@ _TABLE = """CREATE TABLE IF NOT EXISTS checked
 _INSERT = "INSERT OR REPLACE INTO checked VALUES (?, ?, ?, ?, ?, ?)"
 _SETTLED_S = 2.0  # a file changed more recently may change again within its clock's tick
 _PATIENCE_S = 10.0  # with another process's lock; then hashes are no longer kept
+
+
+def of_clips() -> Path:
+    """The store of clips' hashes, which all stages that look at clips share."""
+    return cache_folder("landmarks") / "hashes.sqlite"
 
 
 @contextmanager

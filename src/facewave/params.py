@@ -7,14 +7,11 @@ option does; the types and bounds stand here.
 import json
 import math
 import os
-import re
 import sys
 import sysconfig
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path, PurePath
-from reprlib import Repr
 from string import Formatter
 from typing import Annotated, Any, Literal, get_args
 
@@ -28,7 +25,7 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
-from facewave import parsing
+from facewave import parsing, validation
 from facewave.errors import UserError, explain
 
 PARAMS_FILE = Path("params.yaml")
@@ -53,8 +50,10 @@ Align = Literal["box", "points"]
 # What training can take in; wavelets/schema.py says what they are.
 Block = Literal[
     "blendshapes", "landmarks", "pose_free", "points68", "head", "timing", "expression",
-    "appearance", "action_units", "gaze", "other", "functionals",
+    "appearance", "mel", "prosody", "mfcc", "speech", "action_units", "gaze", "other",
+    "functionals",
 ]  # fmt: skip
+SOUNDS: tuple[Block, ...] = ("mel", "prosody", "mfcc", "speech")  # of these; the others are seen
 
 # What finds landmarks; landmarks/engines/ has them.
 EngineName = Literal["mediapipe", "litert"]
@@ -75,10 +74,20 @@ Sides = Literal["apart", "merged"]
 
 # What can be trained; models/ says what they are.
 ClassifierKind = Literal["majority", "logistic", "svm", "trees", "mlp", "gru", "transformer"]
-NETWORKS = ("mlp", "gru", "transformer")  # of these
+# Networks that look at pictures of the face; models/vision/ has them.
+FaceNetworkKind = Literal[
+    "mobilenet_v2", "resnet18", "resnet50", "resnet152", "densenet121", "densenet201",
+    "resnet50_gru", "emofan", "vit_mae",
+]  # fmt: skip
+OverTime = Literal["mean", "attention", "gru", "transformer"]  # what joins a clip's faces
+StreamedKind = Literal["fusion"] | FaceNetworkKind  # their inputs are read while they train
+STREAMED: tuple[str, ...] = ("fusion", *get_args(FaceNetworkKind))
+# What is trained by gradient descent, with settings of train.network.
+NETWORKS: tuple[str, ...] = ("mlp", "gru", "transformer", *STREAMED)
 CORRELATED = ("ccc", "pcc", "emonet", "bins")  # losses of numbers that need several clips at once
 PLANE = ("valence", "arousal", "dominance")
-UntrainedKind = Literal["pretrained", "knowledge", "ensemble"]  # they answer without training
+# They answer without training of their own.
+UntrainedKind = Literal["pretrained", "knowledge", "ensemble", "late_fusion"]
 LanguageModelKind = Literal[
     "paligemma2", "qwen2.5-vl", "smolvlm", "tiny-paligemma2", "tiny-qwen2.5-vl", "tiny-smolvlm"
 ]
@@ -264,6 +273,14 @@ class Appearance:
 
 
 @dataclass(frozen=True, config=_strict)
+class Voice:
+    """Stage listen."""
+
+    encoder: str
+    layer: int
+
+
+@dataclass(frozen=True, config=_strict)
 class Wavelets:
     """Stage wavelet."""
 
@@ -337,7 +354,7 @@ class Trees:
 
 @dataclass(frozen=True, config=_strict)
 class Network:
-    """What the networks (mlp, gru, transformer) have in common: their size and their training."""
+    """What networks (``NETWORKS``) have in common: their size and their training."""
 
     hidden: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
@@ -356,6 +373,41 @@ class Network:
     batch_size: Count
     epochs: Count
     patience: Count
+
+
+@dataclass(frozen=True, config=_strict)
+class Vision:
+    """What networks over faces need beyond ``network``."""
+
+    weights: str
+    width: Annotated[float, Field(gt=0, le=1)]
+    frames: Count
+    side: Annotated[int, Field(ge=32)]
+    over_time: OverTime
+    frozen_epochs: Annotated[int, Field(ge=0)]
+    trunk_lr: Annotated[float, Field(ge=0, le=1)]
+    augment: bool
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    precision: Literal["float32", "bfloat16", "float16"]
+    workers: Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, config=_strict)
+class Fusion:
+    """What a network over face and voice needs beyond ``network``."""
+
+    tokens: Literal["wavelets", "trajectories"]
+    rate: Positive
+    layers: Count
+    missing: Annotated[float, Field(ge=0, lt=1)]
+
+
+@dataclass(frozen=True, config=_strict)
+class LateFusion:
+    """Two classifiers, of the face and of the voice, as one."""
+
+    of: ClassifierKind
+    by: Literal["mean", "weighted"]
 
 
 @dataclass(frozen=True, config=_strict)
@@ -398,8 +450,8 @@ class Train:
     budget: Annotated[int, Field(ge=0)]
     partitions: Annotated[list[Literal["split"] | Count], Field(min_length=1), Once]
     targets: Targets
-    model: ClassifierKind | UntrainedKind | LanguageModelKind
-    baselines: Annotated[list[ClassifierKind | UntrainedKind], Once]
+    model: ClassifierKind | StreamedKind | UntrainedKind | LanguageModelKind
+    baselines: Annotated[list[ClassifierKind | StreamedKind | UntrainedKind], Once]
     inputs: Inputs
     pca: Annotated[int, Field(ge=0)]
     imbalance: Literal["none", "weights", "sampler"]
@@ -412,6 +464,9 @@ class Train:
     svm: Linear
     trees: Trees
     network: Network
+    vision: Vision
+    fusion: Fusion
+    late_fusion: LateFusion
     teacher: Teacher
     pretrained: Pretrained
     knowledge: Knowledge
@@ -461,6 +516,7 @@ class Study:
     models: Annotated[list[ClassifierKind], Field(min_length=1), Once]
     targets: Annotated[list[Targets], Once]
     trunk: Literal["mlp", "gru", "transformer"]
+    networks: Annotated[list[FaceNetworkKind], Once]
     removed: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Once]
     every: Annotated[list[Annotated[int, Field(ge=2)]], Once]
 
@@ -474,6 +530,7 @@ class Params:
     landmarks: Landmarks
     faces: Faces
     appearance: Appearance
+    voice: Voice
     wavelets: Wavelets
     train: Train
     evaluate: Evaluate
@@ -494,7 +551,7 @@ def load(path: Path = PARAMS_FILE) -> Params:
         ) from None
     except ValueError as error:
         raise UserError(f"{path} is not readable YAML: {error}") from None
-    params = _check(content, path)
+    params = validation.checked(Params, content, path)
     if params.train.dataset not in params.datasets:
         raise UserError(
             f"{path}: train.dataset is {params.train.dataset!r}, but datasets has only "
@@ -514,7 +571,17 @@ def load(path: Path = PARAMS_FILE) -> Params:
             "wavelets.sides: apart."
         )
     settings = params.train
+    _check_vision(settings, path)
     trained = [kind for kind in get_args(ClassifierKind) if kind != "majority"]
+    lacking = [sense for sense, blocks in apart(settings.inputs).items() if not blocks]
+    for kind in ("fusion", "late_fusion"):
+        if lacking and kind in (settings.model, *settings.baselines):
+            some = "mel, prosody" if lacking[0] == "voice" else "blendshapes, appearance"
+            raise UserError(
+                f"{path}: {kind} joins face and voice, but train.inputs has no block of the "
+                f"{lacking[0]}: {', '.join(settings.inputs)}. Add some ({some}), or take another "
+                "model."
+            )
     if settings.normalize == "person" and settings.model not in trained:
         raise UserError(
             f"{path}: train.normalize: person is for classifiers of a clip's numbers, but "
@@ -564,6 +631,38 @@ def load(path: Path = PARAMS_FILE) -> Params:
     return params
 
 
+def apart(inputs: Sequence[Block]) -> dict[str, list[Block]]:
+    """Which of some inputs are seen, ``face``, and which are heard, ``voice``."""
+    heard = [name for name in inputs if name in SOUNDS]
+    return {"face": [name for name in inputs if name not in heard], "voice": heard}
+
+
+def _check_vision(settings: Train, path: Path) -> None:
+    """Refuse settings of networks over faces that contradict each other.
+
+    Raises:
+        UserError: some do.
+    """
+    if settings.mirror and settings.model in STREAMED:
+        instead = (
+            ", or make train.model a classifier"
+            if settings.model == "fusion"
+            else "; networks over faces learn from flipped ones, too, with "
+            "train.vision.augment: true"
+        )
+        raise UserError(
+            f"{path}: train.mirror is for classifiers of a clip's numbers, but train.model is "
+            f"{settings.model}. Set train.mirror: false{instead}."
+        )
+    over_faces = {settings.model, *settings.baselines} & set(get_args(FaceNetworkKind))
+    if over_faces and settings.vision.weights == "none" and not settings.vision.trunk_lr:
+        raise UserError(
+            f"{path}: train.vision.trunk_lr is 0, so the trunk never learns, and "
+            "train.vision.weights is none, so it would stay random. Raise trunk_lr, or name "
+            "weights."
+        )
+
+
 def _weighed(network: Network) -> list[str]:
     """The targets that have a weight of their own."""
     return [] if isinstance(network.task_weights, str) else list(network.task_weights)
@@ -600,7 +699,7 @@ def check_wavelets(transform: str, wavelet: str, boundary: str, k: int, sides: s
         return TypeAdapter(Wavelets).validate_json(json.dumps(values))
     except ValidationError as error:
         problem = error.errors()[0]
-        raise UserError(f"{problem['loc'][0]}: {_say(problem)}") from None
+        raise UserError(f"{problem['loc'][0]}: {validation.say(problem)}") from None
 
 
 def dataset(params: Params, name: str) -> Dataset:
@@ -626,78 +725,6 @@ def dataset_argument() -> str:
     if len(sys.argv) != 2:
         raise UserError("name one dataset of params.yaml after the command: ... DATASET")
     return sys.argv[1]
-
-
-def _check(content: Any, path: Path) -> Params:
-    try:
-        # Through JSON, because strict dataclasses take their sections from nothing else.
-        return TypeAdapter(Params).validate_json(json.dumps(content, default=str))
-    except ValidationError as error:
-        problems = defaultdict(list)
-        for problem in error.errors():
-            problems[_key(problem, content)].append(_say(problem))
-        lines = [
-            f"{key[:100]}: {' or '.join(dict.fromkeys(expected))}" + _got(content, key)
-            for key, expected in islice(problems.items(), _MOST_PROBLEMS)
-        ]
-        if more := len(problems) - len(lines):
-            lines.append(f"and {more} more")
-        raise UserError(f"{path}: {'; '.join(lines)}.") from None
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: the whole file: {error}.") from None
-
-
-def _key(problem: Any, content: Any) -> str:
-    """The dotted key: what of pydantic's path is in the file, without the types it tried."""
-    parts = []
-    for part in problem["loc"]:
-        inside = isinstance(content, dict) and part in content
-        inside |= isinstance(content, list) and isinstance(part, int)
-        if not inside and problem["type"] not in ("missing", "missing_argument"):
-            break
-        parts.append(str(part))
-        content = content[part] if inside else None
-    return ".".join(parts) or "the whole file"
-
-
-# How a wrong value is shown: a few words of it.
-_SHORT = Repr()
-_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
-_MOST_PROBLEMS = 8  # that are named
-
-# What pydantic's errors of type expect, in words of YAML.
-_EXPECTED = dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "an integer")
-_EXPECTED |= dict.fromkeys(("float_type", "float_parsing", "finite_number"), "a number")
-_EXPECTED |= dict.fromkeys(("dict_type", "dataclass_type"), "a section of keys")
-_EXPECTED |= {"string_type": "text", "bool_type": "true or false", "list_type": "a list"}
-
-
-def _say(problem: Any) -> str:
-    match problem["type"]:
-        case "unexpected_keyword_argument" | "extra_forbidden":
-            return "unknown key (misspelt, or of another version?)"
-        case "missing" | "missing_argument":
-            return "this key is missing"
-        case kind if kind in _EXPECTED:
-            return f"it should be {_EXPECTED[kind]}"
-        case "too_short" | "too_long":
-            least = problem["ctx"].get("min_length", 2)  # the only bound above is that of a pair
-            return "it should not be empty" if least == 1 else f"it should have {least} elements"
-        case "greater_than_equal":
-            return f"it should be {problem['ctx']['ge']} or more"
-        case _:
-            return re.sub(r"^(Input|String|Value error, it) ", "it ", problem["msg"])
-
-
-def _got(content: Any, key: str) -> str:
-    if key == "the whole file":
-        return ""
-    for part in key.split("."):
-        try:
-            content = content[int(part) if isinstance(content, list) else part]
-        except (KeyError, IndexError, TypeError):
-            return ""
-    return ", not empty" if content is None else f", not {_SHORT.repr(content)}"
 
 
 if __name__ == "__main__":  # before DVC puts names of datasets into a shell line

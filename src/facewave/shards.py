@@ -8,8 +8,9 @@ the metadata says; both are verified whenever a file is read.
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import os
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,7 @@ from facewave.errors import UserError
 from facewave.files import cache_folder, read_csv, replacing, write_csv
 
 PER_SHARD = 500  # clips, at most on average: few files keep DVC fast
+_OPEN = 64  # files that stay open, whose metadata are some 4 MB each
 _SUM = b"sha256"  # in a file's metadata, of all the rest that we write there
 _ADDED = (b"clips", _SUM)  # at the end of writing
 
@@ -142,8 +144,10 @@ def metadata(path: Path) -> dict[bytes, bytes]:
     return told
 
 
-def tables(path: Path, first: int = 0, count: int | None = None) -> Iterator[pa.Table]:
-    """Row groups of a shard: ``count`` from ``first`` on (None: all).
+def tables(
+    path: Path, first: int = 0, count: int | None = None, columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """Row groups of a shard: ``count`` from ``first`` on (None: all), with some columns or all.
 
     Raises:
         DamagedError: the file is not as it was written.
@@ -151,9 +155,40 @@ def tables(path: Path, first: int = 0, count: int | None = None) -> Iterator[pa.
     with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         end = file.num_row_groups if count is None else first + count
         for row_group in range(first, end):
-            table = file.read_row_group(row_group)
-            table.validate(full=True)
-            yield table
+            yield _row_group(file, row_group, columns)
+
+
+def _row_group(
+    file: pq.ParquetFile, row_group: int, columns: Sequence[str] | None = None
+) -> pa.Table:
+    table = file.read_row_group(row_group, columns)
+    table.validate(full=True)
+    return table
+
+
+class Files:
+    """Shards that stay open, of which clips are read here and there; each process opens its own."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[tuple[int, Path], pq.ParquetFile] = OrderedDict()
+
+    def __reduce__(self) -> tuple[type["Files"], tuple[()]]:
+        return Files, ()  # open files cannot be sent to another process
+
+    def read(self, path: Path, row_group: int, columns: Sequence[str]) -> pa.Table:
+        """Some columns of a row group.
+
+        Raises:
+            DamagedError: the file is not as it was written.
+        """
+        with _reading(path):
+            key = (os.getpid(), path)
+            if key not in self._open:
+                if len(self._open) == _OPEN:
+                    self._open.popitem(last=False)[1].close()
+                self._open[key] = pq.ParquetFile(path, page_checksum_verification=True)
+            self._open.move_to_end(key)
+            return _row_group(self._open[key], row_group, columns)
 
 
 def verify(path: Path) -> None:

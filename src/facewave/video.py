@@ -24,7 +24,7 @@ from facewave.pictures import files_of, is_pictures, times
 
 # Containers only: a playlist named like a clip could open any other file, and a raw stream has no
 # frame times.
-_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,ogg,gif"
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,ogg,gif"
 # Decoders with several threads slow each other down; with one each, two processes scale 1.99x.
 cv2.setNumThreads(1)
 av.logging.set_level(None)  # FFmpeg's complaints about damaged files: ours name the file
@@ -227,7 +227,7 @@ def _open(path: Path) -> tuple[InputContainer, VideoStream]:
         av.FFmpegError: it is no video, or damaged.
         ValueError: it has no pictures, or none that can be decoded.
     """
-    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
     container = av.open(f"file:{path}", options=options, metadata_errors="replace")
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream) or stream.codec_context is None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from facewave import params, shards
 from facewave.errors import UserError
-from facewave.params import Block, Params
+from facewave.params import SOUNDS, Block, Params
 
 if TYPE_CHECKING:
     from facewave.appearance.schema import Appearance
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from facewave.landmarks.schema import Trajectory
     from facewave.targets import Target
     from facewave.video import Clip
+    from facewave.voice.schema import Voice
     from facewave.wavelets.schema import Features
 
 DATA = Path("data")
@@ -54,6 +55,7 @@ class Dataset:
         self.landmarks = DATA / "landmarks" / name
         self.faces = DATA / "faces" / name
         self.appearance = DATA / "appearance" / name
+        self.voice = DATA / "voice" / name
         self.features = DATA / "features" / name
         self.tracks = DATA / "tracks" / name
         self.pack = pack(name)
@@ -132,6 +134,7 @@ class Dataset:
             features.config,
             Stored(self.faces, "faces"),
             Stored(self.appearance, "appearance"),
+            Stored(self.voice, "voice"),
             people_in(wavelets.join(table, features)),
             labels.folds_of(table),
         )
@@ -156,7 +159,7 @@ class Stored:
 
     Args:
         folder: of the shards.
-        room: whose shards they are: "faces" or "appearance".
+        room: whose shards they are: "faces", "appearance" or "voice".
         index: by video_idx (shards.INDEX); None: the folder's.
         config: how they were made; None: the folder's.
     """
@@ -207,7 +210,8 @@ class Stored:
         if self._last.get("place") != place:  # rows may be parts of one long clip
             self._last.update(place=place, clip=self._schema.read_clip(*place))
         clip = self._last["clip"]
-        return clip[shards.within(clip.times_F, row["start"], row["end"])]
+        times = clip.times_T if self._room == "voice" else clip.times_F
+        return clip[shards.within(times, row["start"], row["end"])]
 
     @property
     def _schema(self) -> Any:
@@ -219,8 +223,8 @@ class Clips:
     """Clips as models learn from them and answer them.
 
     Attributes:
-        table: rows of a label table, with ``usable``, ``face_share``, and ``at``, their position in
-            ``blocks``.
+        table: rows of a label table, with ``usable``, ``heard`` (nobody is where it is not there),
+            ``face_share``, and ``at``, their position in ``blocks``.
         blocks: features of the whole dataset, name -> (n, N, ...) float32.
         root: the folder that ``file_path`` is relative to.
         fps: of clips that are folders of pictures.
@@ -229,8 +233,9 @@ class Clips:
         wavelets: how the features were made: their config.json (wavelets/schema.py).
         stored_faces: where their cut-out faces are.
         stored_appearance: where their appearance is.
-        people: where in ``blocks`` the usable clips of each person are, whatever their labels; a
-            clip's person is its ``subject``.
+        stored_voice: where what is heard of them is.
+        people: where in ``blocks`` the usable and heard clips of each person are, whatever their
+            labels; a clip's person is its ``subject``.
         folds: all of the dataset's, though these clips may be in some alone.
     """
 
@@ -243,6 +248,7 @@ class Clips:
     wavelets: Mapping[str, Any]
     stored_faces: Stored | None = None
     stored_appearance: Stored | None = None
+    stored_voice: Stored | None = None
     people: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     folds: tuple[int, ...] = ()
     _last: dict[str, Any] = field(default_factory=dict, init=False)
@@ -263,19 +269,53 @@ class Clips:
 
         return schema.parts(self.table, partition, self.folds)
 
+    def judged_from(self, inputs: Sequence[Block]) -> NDArray[np.str_]:
+        """What a model with these inputs judges each clip by, (n,).
+
+        "face", which is usable; "voice", which is heard; "face and voice"; or where a clip has
+        nothing of what the model takes, "prior". A model without inputs looks at the face.
+        """
+        apart, none_n = params.apart(inputs), np.zeros(len(self), bool)
+        takes_voice, takes_face = bool(apart["voice"]), bool(apart["face"] or not inputs)
+        seen_n = self.table["usable"].to_numpy(bool) if takes_face else none_n
+        heard_n = self.table.get("heard", pd.Series(none_n)).to_numpy(bool) & takes_voice
+        chosen = [seen_n & heard_n, seen_n, heard_n]
+        return np.select(chosen, ["face and voice", "face", "voice"], "prior")
+
+    def known_by(self, inputs: Sequence[Block]) -> NDArray[np.bool_]:
+        """Which clips a model with these inputs can judge, (n,): by either, if it takes both."""
+        return self.judged_from(inputs) != "prior"
+
+    def quality(self, inputs: Sequence[Block]) -> NDArray[np.float32]:
+        """How much each clip counts for a model with these inputs, (n,).
+
+        It is the share of its frames with the face; what is heard alone counts as a whole.
+        """
+        is_heard_alone_n = self.judged_from(inputs) == "voice"
+        return np.where(is_heard_alone_n, 1, self.table["face_share"]).astype(np.float32)
+
     def inputs(self, names: Sequence[Block]) -> NDArray[np.float32]:
-        """The chosen blocks side by side, (n, N, D); NaN for clips that are not usable.
+        """The chosen blocks side by side, (n, N, D); NaN in what a clip lacks.
 
         Raises:
-            UserError: the features lack one: the dataset has no such signals, no encoder has looked
-                at the faces, or it has no such answers.
+            UserError: the features lack one: the dataset has no such signals or no sound, no
+                encoder has looked at the faces or listened, or it has no such answers.
         """
         if lacking := [name for name in names if name not in self.blocks]:
-            encoder = ", or set appearance.encoder to one that gives it and run dvc repro -f embed"
+            encoder = ", or set {}.encoder to one that gives it and run dvc repro -f {}"
+            match lacking[0]:
+                case "expression" | "appearance":
+                    advice = encoder.format("appearance", "embed")
+                case "speech" if "mel" in self.blocks:
+                    advice = encoder.format("voice", "listen")
+                case name if name in SOUNDS:
+                    advice = "; metrics/listen tells why there is no sound"
+                case _:
+                    advice = ""
             raise UserError(
                 f"params.yaml: train.inputs names {lacking[0]}, which the features do not have; "
                 f"they have {', '.join(self.blocks)}. Name some of these"
-                f"{encoder if lacking[0] in ('expression', 'appearance') else ''}."
+                f"{advice}."
             )
         return self.inputs_at(self.table["at"].to_numpy(), names)
 
@@ -290,12 +330,16 @@ class Clips:
     def origins(self) -> pd.DataFrame:
         """What the clips' trajectories and pictures follow from: keys in the caches, and the part.
 
-        One row per clip, with the columns key, start and end (of the landmarks' index), faces and
-        appearance.
+        One row per clip, with the columns key, start and end (of the landmarks' index), faces,
+        appearance and voice.
         """
         names = self.table["video_idx"]
         table = self.index.loc[names, ["key", "start", "end"]]
-        stored = {"faces": self.stored_faces, "appearance": self.stored_appearance}
+        stored = {
+            "faces": self.stored_faces,
+            "appearance": self.stored_appearance,
+            "voice": self.stored_voice,
+        }
         return table.assign(
             **{name: kept.column("key", names) for name, kept in stored.items() if kept}
         )
@@ -320,6 +364,10 @@ class Clips:
         """What an encoder saw of a clip, None where it saw nothing."""
         return self.stored_appearance.read(video_idx) if self.stored_appearance else None
 
+    def voice(self, video_idx: str) -> "Voice | None":
+        """What is heard in a clip, None where there is no sound."""
+        return self.stored_voice.read(video_idx) if self.stored_voice else None
+
     def encoder(self) -> "Encoder":
         """What looked at the clips' faces.
 
@@ -338,8 +386,9 @@ class Clips:
 
 
 def people_in(table: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
-    """Where the usable clips of each person are: subject -> ``at``, of rows of a label table."""
-    known = table[table["usable"] & (table["subject"] != "")]
+    """Where the usable and heard clips of each person are: subject -> ``at``, of labelled rows."""
+    is_known = table["usable"] | table.get("heard", False)
+    known = table[is_known & (table["subject"] != "")]
     places = known.groupby("subject")["at"]
     return {str(name): np.unique(rows.to_numpy(np.int64)) for name, rows in places}
 

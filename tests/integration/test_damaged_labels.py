@@ -3,6 +3,7 @@
 A damaged line may say anything; an undamaged line must say what it said before, or nothing.
 """
 
+import random
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,8 @@ from facewave.errors import UserError
 from facewave.labels import more
 from facewave.labels.readers import CORPORA
 from facewave.labels.records import Record, frame
-from miniatures import CASES, check_damaged, damage, write
+from facewave.params import Dataset
+from miniatures import CASES, check_damaged, damage, imdb_mat, write
 
 
 @pytest.mark.parametrize(("name", "path"), CASES)
@@ -68,3 +70,22 @@ def test_a_number_without_end_stops_no_reader(tmp_path: Path) -> None:
             (root / path).write_bytes(damaged)
             with suppress(UserError):
                 assert CORPORA[case.entry.reader].read(root, case.entry), (name, path)
+
+
+def test_no_damage_of_a_structure_takes_the_process_with_it(tmp_path: Path) -> None:
+    """SciPy's reader crashes on some of these."""
+    chance = random.Random(0)
+    (tmp_path / "imdb_crop").mkdir()
+    entry, n_refused = Dataset(reader="imdb_wiki", root=str(tmp_path), about="a test"), 0
+    for i in range(30):
+        content = bytearray(imdb_mat("imdb", compressed=i % 3 == 0, gender=[0.0] * 5))
+        for _ in range(chance.randint(1, 4)):
+            content[chance.randrange(128, len(content))] = chance.randrange(256)
+        (tmp_path / "imdb_crop/imdb.mat").write_bytes(content)
+        try:
+            records = CORPORA["imdb_wiki"].read(tmp_path, entry)
+        except UserError:
+            n_refused += 1
+        else:
+            assert len(frame(records)) == len(records)
+    assert 5 < n_refused < 30

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from facewave.demo import clips, faces, table
+from facewave import sound
+from facewave.demo import clips, faces, table, voices
 from facewave.demo.__main__ import SEED
 from facewave.video import Clip
 from running import ROOT
 
 CLIPS = ROOT / "data/raw/demo/clips"
-REMADE = (7, 60)
+REMADE = (8, 60)
 
 
 def read(path: Path) -> tuple[float, np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
@@ -26,7 +27,7 @@ def test_the_generator_makes_the_committed_clips(landmarker: Path, tmp_path: Pat
     for order in REMADE:
         for path in paths[: 1 if order == 60 else 2]:
             film = clips.film(plans[order], cast[plans[order].subject])
-            clips.write(path, *film)
+            clips.write(path, *film, voices.voice(plans[order], clips.seconds(plans[order])))
         fps, frames = read(paths[0])
         committed_fps, committed = read(CLIPS / f"{order}.mp4")
         assert fps == committed_fps
@@ -37,5 +38,7 @@ def test_the_generator_makes_the_committed_clips(landmarker: Path, tmp_path: Pat
             for video in (frames, committed)
         )
         assert np.abs(coarse - expected).mean() < 1
-        if order == 7:
+        if order == 8:
             assert paths[0].read_bytes() == paths[1].read_bytes()
+        heard, kept = (sound.read(path, sound.RATE) for path in (paths[0], CLIPS / f"{order}.mp4"))
+        np.testing.assert_allclose(heard, kept, atol=0.02)

@@ -8,7 +8,9 @@ from ruamel.yaml import YAML
 
 from making import write_params
 
-STAGES_OF_A_DATASET = ("labels.listing", "labels", "landmarks", "faces", "appearance", "wavelets")
+STAGES_OF_A_DATASET = (
+    *("labels.listing", "labels", "landmarks", "faces", "appearance", "voice", "wavelets"),
+)
 STAGES = ("training", "prediction", "evaluation", "study", "report")
 CLASSIFIERS = {"model": "logistic", "baselines": ["svm"], "inputs": ["functionals"]}
 

@@ -122,6 +122,7 @@ def write_landmarks(
     ``parts`` has start and end (s) of the clips of which only a part counts.
     """
     write_json(project / "data/appearance/demo/config.json", {"encoder": "none"})
+    write_json(project / "data/voice/demo/config.json", {"encoder": "none"})
     folder = project / "data/landmarks/demo"
     with landmarks.shard(folder / "part-00000.parquet", NAMES) as writer:
         for name, clip in clips.items():
@@ -162,7 +163,7 @@ def write_faces(project: Path, names: Iterable[str], without: Collection[str] = 
         rows.append({"video_idx": name, "file_path": f"clips/{name}.mp4", "key": key,
                      "start": np.nan, "end": np.nan})  # fmt: skip
     problems = {row["key"]: "none" for row in rows if row["video_idx"] in without}
-    settings = {"margin": 0.5, "side": 64}
+    settings = {"align": "box", "margin": 0.5, "side": 64}
     write_json(project / "data/faces/demo/config.json", settings)
     faces_schema.KIND.gather(pd.DataFrame(rows), project / "data/faces/demo", problems)
 
@@ -312,6 +313,7 @@ def write_features(
     clips = table[["video_idx", "file_path"]].assign(
         usable=usable,
         reason=np.where(usable, "", "too few faces"),
+        heard=False,
         frames=12,
         face_share=usable.astype(float),
         duration=0.4,
@@ -321,7 +323,8 @@ def write_features(
     write_csv(folder / "clips.csv", clips)
     write_json(
         folder / "config.json",
-        asdict(transform) | {"blendshapes": list(NAMES), "encoder": NO_ENCODER},
+        asdict(transform)
+        | {"blendshapes": list(NAMES), "encoder": NO_ENCODER, "voice": NO_ENCODER},
     )
 
 

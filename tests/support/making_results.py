@@ -16,6 +16,7 @@ from facewave.evaluation.task import TABLES
 from facewave.evaluation.tasks import tasks
 from facewave.files import write_csv, write_json
 from facewave.prediction.schema import Models
+from facewave.study.networks import COLUMNS as NETWORK_COLUMNS
 from facewave.targets import CLASSES, QUADRANT, QUADRANTS, UNITS, Target, number
 from making import ABOUT, REPOSITORY, write_params
 
@@ -325,6 +326,22 @@ def questions() -> dict[str, pd.DataFrame]:
     return {name: pd.DataFrame([interval | row for row in rows]) for name, rows in tables.items()}
 
 
+def speaking() -> pd.DataFrame:
+    """What the mouth is worth: something, and nothing where people speak."""
+    named = {"role": "model", "model": "mlp", "channels": 52, "of_mouth": 27, "measure": "uar"}
+    whole = {"whole": 0.61, "whole_low": 0.5, "whole_high": 0.7, "chance": 0.3333}
+    fewer = {"without_low": 0.4, "without_high": 0.65}
+    rows = [
+        {"clips": "all", "n": 36, "without": 0.5, "difference": 0.11, "difference_low": 0.02,
+         "difference_high": 0.2, "p": 0.021},
+        {"clips": "without speech", "n": 12, "without": 0.4, "difference": 0.21,
+         "difference_low": 0.1, "difference_high": 0.3, "p": 0.004},
+        {"clips": "with speech", "n": 24, "without": 0.625, "difference": -0.015,
+         "difference_low": -0.1, "difference_high": 0.05, "p": 0.7},
+    ]  # fmt: skip
+    return pd.DataFrame([named | whole | fewer | row for row in rows])
+
+
 def write(project: Path) -> None:
     """params.yaml and metrics/ of a small project, with every picture."""
     write_params(project)
@@ -334,7 +351,7 @@ def write(project: Path) -> None:
         "empty row": {"count": 2, "rows": "list.csv: 91, 92"},
     }
     clean = {"rows": 39, "kept": 36, "excluded": 3, "subjects": 12, "reasons": reasons}
-    extract = {
+    extract: dict[str, Any] = {
         **{"clips": 40, "usable": 37, "frames": 4005, "face_share": 0.9865},
         "measures": {"yaw": {"p5": 1.5, "median": 4.25, "p95": 9.0}},
         "left_out": {
@@ -347,11 +364,22 @@ def write(project: Path) -> None:
         **{"clips": 36, "channels": 2929, "numbers_per_channel": 10, "filled_share": 0.0},
         **{"mean_frames_per_clip": 44.73, "compression_ratio": 4.47, "compression_of_60_s": 180.0},
     }
-    for stage, content in (("clean", clean), ("extract", extract), ("wavelet", wavelet)):
+    listen: dict[str, Any] = {
+        **{"encoder": "none", "clips": 35, "seconds": 61.6, "problems": {"7": "it has no sound"}},
+        "median": {"speech_share": 0.1468, "silence_share": 0.0096, "loudness": -23.1},
+    }
+    stages: dict[str, dict[str, Any]] = {
+        "clean": clean,
+        "extract": extract,
+        "listen": listen,
+        "wavelet": wavelet,
+    }
+    for stage, content in stages.items():
         write_json(metrics / stage / "demo.json", content)
     write_json(metrics / "evaluate/report.json", report())
     model = answers().query("role == 'model'")
-    measured = dict.fromkeys(figures.MEASURES, 1.0) | {"yaw": np.arange(len(model), dtype=float)}
+    number = np.arange(len(model), dtype=float)
+    measured = dict.fromkeys(figures.MEASURES, 1.0) | {"yaw": number, "speech_share": number > 11}
     index = model[["video_idx"]].assign(**measured)
     (task,) = tasks(classifiers(), SETTINGS).values()
     found = task.tables(model, index)["robustness"]
@@ -380,6 +408,8 @@ def write(project: Path) -> None:
         "study/runs": runs(),
         "study/leakage": leakage(),
         "study/removed": pd.DataFrame(removed),
+        "study/speaking": speaking(),
+        "study/networks": pd.DataFrame(columns=list(NETWORK_COLUMNS)),
         **{f"study/{name}": table for name, table in questions().items()},
     }
     for name, table in tables.items():

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import compress
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from scipy.io import savemat
 
 from facewave.errors import UserError
 from facewave.labels import tables
@@ -138,6 +140,27 @@ def npy(value: object) -> bytes:
     return content.getvalue()
 
 
+def imdb_mat(half: str, compressed: bool = True, **fields: list[Any]) -> bytes:
+    """The structure of IMDB-WIKI's metadata, its text in cells."""
+    count = len(next(iter(fields.values())))
+    columns: dict[str, Any] = {
+        "full_path": [f"0{i}/nm{i}.jpg" for i in range(count)],
+        "name": [f"Person {i}" for i in range(count)],
+        "dob": [719529.0] * count,  # 1970-01-01
+        "photo_taken": [2000.0] * count,
+        "gender": [0.0] * count,
+        "face_score": [3.5] * count,
+        "second_face_score": [math.nan] * count,
+    } | fields
+    for name in ("full_path", "name"):
+        cells = np.empty((1, count), object)
+        cells[0] = columns[name]
+        columns[name] = cells
+    content = io.BytesIO()
+    savemat(content, {half: columns}, do_compression=compressed)
+    return content.getvalue()
+
+
 def emotion(labels: object, apart: bool) -> dict[str, object]:
     return {"ytb_id": "x", "attributes": {"emotion": {"sep_flag": apart, "labels": labels}}}
 
@@ -257,6 +280,17 @@ MINIATURES = {
          for part in ("train_set", "val_set")
          for kind, value in (("exp", "3"), ("val", "0.5"), ("aro", "-0.25"))},
         ("train_set/annotations/7_exp.npy", "train_set/annotations/7_val.npy"), lines=False),
+    "celeba": Miniature(
+        {"reader": "celeba"},
+        {"Eval/list_eval_partition.txt": text(*(f"00000{i}.jpg {i % 3}" for i in range(6))),
+         "Anno/identity_CelebA.txt": text(*(f"00000{i}.jpg {i % 3 + 7}" for i in range(6)))},
+        ("Eval/list_eval_partition.txt", "Anno/identity_CelebA.txt"), **LIST),
+    "imdb_wiki": Miniature(
+        {"reader": "imdb_wiki"},
+        {"imdb_crop/imdb.mat": imdb_mat("imdb", gender=[0.0, 1.0, math.nan])}, (), lines=False),
+    "imdb_wiki, wiki": Miniature(
+        {"reader": "imdb_wiki", "track": "wiki"},
+        {"wiki.mat": imdb_mat("wiki", gender=[1.0])}, (), lines=False),
 }  # fmt: skip
 CASES = [(name, path) for name, miniature in MINIATURES.items() for path in miniature.damaged]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from facewave import errors, params
+from facewave import errors, params, validation
 from facewave.errors import UserError
 
 COMMITTED = Path(__file__).parents[2] / "params.yaml"
@@ -123,7 +123,7 @@ def load(tmp_path: Path) -> Load:
 @pytest.fixture
 def refusal(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Refusal:
     """The message for a content or a text, after the file's name, however long it is."""
-    monkeypatch.setattr(params, "_MOST_PROBLEMS", 1000)
+    monkeypatch.setattr(validation, "_MOST_PROBLEMS", 1000)
     monkeypatch.setattr(errors, "_LONGEST", 100_000)
 
     def refuse(content: Any) -> str:
@@ -378,6 +378,16 @@ def test_numbers_are_read_as_yaml_1_2_has_them(load: Load) -> None:
     assert loaded.landmarks.at_least["face_share"] == 1.0
 
 
+def test_networks_over_faces_contradict_what_would_not_count(refusal: Refusal) -> None:
+    content = COMMITTED.read_text("utf-8").replace("model: logistic ", "model: resnet18 ")
+    mirrored = content.replace("mirror: false", "mirror: true")
+    mirrored = mirrored.replace("sides: merged ", "sides: apart ")
+    assert "learn from flipped ones, too" in refusal(mirrored)
+    mirrored = mirrored.replace("model: resnet18 ", "model: fusion ")
+    assert "mirror: false, or make train.model a classifier." in refusal(mirrored)
+    assert "it would stay random" in refusal(content.replace("trunk_lr: 0.1", "trunk_lr: 0"))
+
+
 def test_mirror_images_need_sides_apart(load: Load, refusal: Refusal) -> None:
     mirrored = COMMITTED.read_text("utf-8").replace("mirror: false", "mirror: true")
     assert "train.mirror: true changes nothing with wavelets.sides: merged" in refusal(mirrored)
@@ -396,7 +406,7 @@ def test_settings_that_contradict_each_other_get_a_sentence(load: Load, refusal:
         ),
         ({"model": "smolvlm", "delay": "learnt"}, "train.delay is learnt by classifiers alone"),
         ({"students": 2, "model": "trees"}, "train.students is 2, but students are networks"),
-        ({"students": 2, "model": "pretrained"}, "Set it to one of mlp, gru, transformer, or"),
+        ({"students": 2, "model": "pretrained"}, "Set it to one of mlp, gru, transformer, fusion,"),
         (
             {"model": "smolvlm", "targets": ["valence", "classes"]},
             "train.targets has 'classes', but a language model answers with the classes alone",

@@ -1,5 +1,6 @@
 """One handle for a dataset: where its files are, and which clips have which numbers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,26 @@ def test_a_clip_that_stands_in_two_rows_is_one_of_its_person() -> None:
         {"usable": [True, True, True, False], "subject": ["a", "a", "", "a"], "at": [3, 3, 4, 5]}
     )
     assert {name: at.tolist() for name, at in people_in(table).items()} == {"a": [3]}
+
+
+def test_a_model_judges_clips_by_what_of_its_inputs_they_have() -> None:
+    table = pd.DataFrame({
+        "usable": [True, True, False, False], "heard": [True, False, True, False],
+        "face_share": [0.5, 0.6, 0.1, 0.0]})  # fmt: skip
+    clips = Clips(table, {}, Path(), 25.0, Path(), pd.DataFrame(), {})
+    faces, voices = ["face", "face", "prior", "prior"], ["voice", "prior", "voice", "prior"]
+    both = ["face and voice", "face", "voice", "prior"]
+    cases: tuple[tuple[list[Block], list[str], list[float]], ...] = (
+        (["blendshapes"], faces, [0.5, 0.6, 0.1, 0.0]),
+        ([], faces, [0.5, 0.6, 0.1, 0.0]),
+        (["mel", "speech"], voices, [1, 0.6, 1, 0.0]),
+        (["timing", "mel"], both, [0.5, 0.6, 1, 0.0]),
+    )
+    for inputs, expected, quality in cases:
+        assert clips.judged_from(inputs).tolist() == expected
+        known = [one != "prior" for one in expected]
+        assert clips.known_by(inputs).tolist() == known
+        np.testing.assert_allclose(clips.quality(inputs), quality, rtol=1e-6)
+    deaf = replace(clips, table=table.drop(columns="heard"))  # nobody has listened
+    assert deaf.judged_from(["timing", "mel"]).tolist() == faces
+    assert not deaf.known_by(["mel"]).any()

@@ -19,7 +19,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from facewave import plane
+from facewave import params, plane
 from facewave.files import for_spreadsheets, write_csv, write_json
 from facewave.targets import ABOUT, CLASSES, PLANE, SCORE, UNITS, Target
 from facewave.training.conformal import COVERAGE
@@ -124,6 +124,8 @@ def show(table: pd.DataFrame, model: Trained, console: Console) -> None:
         console.print(f"  forced: {whole['reason']}", style="yellow")
     elif whole["reason"]:
         console.print(f"  answered without the face: {whole['reason']}", style="yellow")
+    if all(params.apart(model.inputs).values()) and whole["answered_from"] == "face":
+        console.print("  answered by the face alone: no sound is heard", style="yellow")
     if model.writes:
         console.print(f"  emotion, as the model wrote it: {whole['predicted']}")
     else:

@@ -425,6 +425,35 @@ def import_answers(
     print(f"{path}: facewave compare model {path.stem}")
 
 
+@app.command()
+def pretrain(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Datasets of params.yaml whose faces stage crop has cut out, or folders of "
+            "pictures of faces.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder that is written.")],
+    epochs: Annotated[int, typer.Option(min=1, help="How often each face is shown.")] = 100,
+    batch_size: Annotated[int, typer.Option(min=1, help="Faces a step, on each GPU.")] = 256,
+    side: Annotated[int, typer.Option(min=32, help="Pixels of a face, a multiple of 16.")] = 112,
+    width: Annotated[float, typer.Option(min=0.01, max=1, help="Share of ViT-B's channels.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn by chance.")] = 0,
+) -> None:
+    """Pretrain a vision transformer on faces without labels, as a masked autoencoder.
+
+    A killed run resumes. On several GPUs: accelerate launch -m facewave.app.cli pretrain ...
+
+    Example: facewave pretrain celeba imdb --out models/pretrained/faces
+    """
+    from facewave.app.pretrain import pretrain as pretrain_on
+    from facewave.training.autoencoder import Settings
+
+    pretrain_on(sources, out, Settings(epochs, batch_size, side, width, seed))
+
+
 @datasets.callback(invoke_without_command=True)
 def list_datasets(context: typer.Context) -> None:
     """The corpora that can be read, and what is in your copy of one; alone, a list of them.

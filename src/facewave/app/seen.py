@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +16,19 @@ from facewave.appearance import schema as appearance
 from facewave.errors import UserError
 from facewave.faces import crop
 from facewave.faces import schema as faces
+from facewave.files import sha256
 from facewave.labels import sidecars
 from facewave.labels.cleaning import FileFact
 from facewave.landmarks import cache, extract
 from facewave.landmarks import schema as landmarks
 from facewave.landmarks.schema import ClipFacts, Trajectory, read_clip, read_facts
 from facewave.params import Block, Params
+from facewave.pictures import is_pictures
 from facewave.training.schema import Trained
-from facewave.wavelets.features import features, seen_features
-from facewave.wavelets.schema import channels_of, shapes
+from facewave.voice import schema as voice
+from facewave.voice.listen import Listener
+from facewave.wavelets.features import features, heard_features, seen_features
+from facewave.wavelets.schema import SEEN, channels_of, shapes
 from facewave.wavelets.transform import Transform
 from facewave.workspace import Clips, Stored, pack
 
@@ -115,7 +119,7 @@ def as_clips(
 
     Raises:
         UserError: the model learnt from other blendshapes or another version of the encoder, or
-            the encoder cannot be had.
+            the encoder cannot be had; or the clip cannot be listened to as the others were.
     """
     trajectory, facts = read_clip(file), read_facts(file)
     names = [f"{clip.name}#{i}" for i in range(len(parts))]
@@ -147,7 +151,8 @@ def as_clips(
         shards.mended(lambda: shards.verify(crop.one(cut_out, source, fps, settings.faces)))
         (faces_entry,) = faces.KIND.entries(cut_out)
         where = stored(cut_out, faces_entry.row_groups)
-        clips = replace(clips, stored_faces=Stored(cut_out.parent, "faces", where))
+        cut = asdict(settings.faces)
+        clips = replace(clips, stored_faces=Stored(cut_out.parent, "faces", where, cut))
         if model.encoder:
             encoder = encoders.load(model.encoder)
             looked = appearance.KIND.place(embed.key(cut_out.stem, encoder))
@@ -156,6 +161,16 @@ def as_clips(
             where, config = stored(looked, faces_entry.row_groups), embed.describe(encoder)
             of_encoder = Stored(looked.parent, "appearance", where, config)
             clips = replace(clips, stored_appearance=of_encoder)
+            if set(SEEN) & set(model.inputs):  # as stage wavelet has it
+                looks = map(clips.appearance, names)
+                is_seen = [one is not None and bool(one.valid_F.any()) for one in looks]
+                table = table.assign(usable=table["usable"] & np.array(is_seen))
+                clips = replace(clips, table=table)
+    if params.apart(model.inputs)["voice"]:
+        clips = replace(clips, stored_voice=_heard(clip, stored, model, settings))
+        voices = map(clips.voice, names)
+        table = table.assign(heard=[one is not None and one.is_heard for one in voices])
+        clips = replace(clips, table=table)
     blocks = _blocks(trajectory, facts, clips, model) if model.inputs else {}
     if not baseline:
         return replace(clips, blocks=blocks)
@@ -170,6 +185,31 @@ def as_clips(
     )
 
 
+def _heard(
+    clip: Path, stored: Callable[[Path, int], pd.DataFrame], model: Trained, settings: Params
+) -> Stored:
+    """What is heard in a clip, listened to as the clips that a model learnt from were.
+
+    Raises:
+        UserError: they were listened to otherwise, or something for it is missing.
+    """
+    listener = Listener(settings.voice)
+    if model.wavelets["voice"] != listener.describe().described:
+        raise UserError(
+            "the model was trained on what was heard with other settings (params.yaml: voice) or "
+            "by another version. Set them as they were, or train it again: dvc repro train"
+        )
+    if is_pictures(clip):
+        return Stored(clip, "voice", stored(clip, 0), listener.describe())
+    target = voice.KIND.place(listener.key(sha256(clip)))
+    if not voice.KIND.has(target.stem):
+        listener.require()
+    shards.mended(lambda: shards.verify(listener.one(target, clip)))
+    (entry,) = voice.KIND.entries(target)
+    groups = 0 if entry.about["unheard"] else entry.row_groups
+    return Stored(target.parent, "voice", stored(target, groups), listener.describe())
+
+
 def _blocks(trajectory: Trajectory, facts: ClipFacts, clips: Clips, model: Trained) -> Blocks:
     """The features that a model takes, of each part: name -> (n, N, ...), NaN if not usable."""
     options = {option.name: model.wavelets[option.name] for option in fields(Transform)}
@@ -180,6 +220,8 @@ def _blocks(trajectory: Trajectory, facts: ClipFacts, clips: Clips, model: Train
             f"the model was trained on what another version of the encoder {model.encoder} saw. "
             "Train it again: dvc repro train"
         )
+    sounds = clips.stored_voice.config.channels if clips.stored_voice else {}
+    seen_shapes |= {name: (len(channels),) for name, channels in sounds.items()}
     shape_of, usable = shapes(transform.sides) | seen_shapes, clips.table["usable"]
     if lacking := [name for name in model.inputs if name not in shape_of]:
         raise UserError(
@@ -203,5 +245,9 @@ def _blocks(trajectory: Trajectory, facts: ClipFacts, clips: Clips, model: Train
             if looked is not None and looked.valid_F.any():
                 numbers |= seen_features(looked, transform, model.inputs)
             for name, values in numbers.items():
+                blocks[name][at] = values
+        heard = clips.voice(part.video_idx) if clips.stored_voice and part.heard else None
+        if heard is not None:
+            for name, values in heard_features(heard, transform, model.inputs).items():
                 blocks[name][at] = values
     return blocks

@@ -22,7 +22,7 @@ SEED = 20240601
 def main(out: Path) -> None:
     """Write the whole dataset."""
     try:
-        from facewave.demo import clips, faces, table
+        from facewave.demo import clips, faces, table, voices
     except ModuleNotFoundError as error:
         raise UserError(
             f"the demo's clips need {error.name}: pip install 'facewave[demo]'"
@@ -33,7 +33,9 @@ def main(out: Path) -> None:
         if order != table.MISSING:
             still = faces.backdrop() if order == table.NO_FACE else cast[plan.subject]
             path = out / "clips" / f"{order}.mp4"
-            clips.write(path, *clips.film(plan, still), faststart=order != table.NO_INDEX)
+            is_silent = order in table.SILENT
+            sound = None if is_silent else voices.voice(plan, clips.seconds(plan))
+            clips.write(path, *clips.film(plan, still), sound, faststart=order != table.NO_INDEX)
             if share := table.KEPT.get(order):
                 with path.open("r+b") as file:
                     file.truncate(int(path.stat().st_size * share))

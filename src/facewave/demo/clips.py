@@ -14,6 +14,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from facewave.demo.faces import ACTION_UNITS, CANVAS, TURNS, Face, Floats, Picture, pose
 from facewave.files import replacing
@@ -23,6 +24,8 @@ FPS = (24, 25, 30)
 SECONDS = (1.0, 2.4)
 _VIEW = 262  # px of the canvas that the camera sees
 _CRF = 20  # x264's quality
+SOUND_RATE = 16_000  # samples a second
+_BIT_RATE = 32_000  # of the sound
 
 # Prototypes after EMFACS (Friesen & Ekman 1983); words in DFEW's order.
 PROTOTYPES: dict[str, dict[str, float]] = {
@@ -67,8 +70,24 @@ def peaks(plan: Plan) -> dict[str, float]:
     return {unit: min(peak, _STRONGEST) for unit, peak in apex.items()}
 
 
-def write(path: Path, fps: int, frames: Iterable[Picture], *, faststart: bool = True) -> None:
-    """Encode H.264 in MP4, on one thread and without dates: the same bytes every time."""
+def seconds(plan: Plan) -> float:
+    """How long the clip lasts that ``film`` shows."""
+    fps, times, _, _ = _begin(plan)
+    return len(times) / fps
+
+
+def write(
+    path: Path,
+    fps: int,
+    frames: Iterable[Picture],
+    sound: Floats | None = None,
+    *,
+    faststart: bool = True,
+) -> None:
+    """Encode H.264, and AAC, in MP4, on one thread and without dates: the same bytes every time.
+
+    ``sound`` is (n,) at SOUND_RATE; None: there is none.
+    """
     options = {"fflags": "+bitexact"} | ({"movflags": "+faststart"} if faststart else {})
     with replacing(path) as temporary, av.open(str(temporary), "w", options=options) as container:
         stream = container.add_stream("libx264", Fraction(fps))
@@ -79,9 +98,25 @@ def write(path: Path, fps: int, frames: Iterable[Picture], *, faststart: bool = 
             # Without it x264's assembly gives different bytes from run to run.
             "x264-params": "cpu-independent=1",
         }  # fmt: skip
+        if sound is not None:
+            track = container.add_stream("aac", rate=SOUND_RATE, layout="mono")
+            track.bit_rate = _BIT_RATE
+            track.options = {"threads": "1", "flags": "+bitexact"}
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())
+        if sound is not None:
+            # In steps of 16 bits, which do not depend on the last digits of a processor's sines.
+            steps = np.rint(sound * 32767).astype(np.int16)[None]
+            container.mux(track.encode(_of_sound(steps)))
+            container.mux(track.encode())
+
+
+def _of_sound(samples: NDArray[np.int16]) -> av.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+    frame.sample_rate, frame.time_base = SOUND_RATE, Fraction(1, SOUND_RATE)
+    frame.pts = 0  # with times, the encoder's delay is cut away by an edit list
+    return frame
 
 
 def _begin(plan: Plan) -> tuple[int, Floats, dict[str, float], np.random.Generator]:

@@ -18,6 +18,7 @@ GOOD = len(EMOTIONS) * SUBJECTS  # ordinary clips: 1 to GOOD
 TIE, CONTRADICTED, COPY, MISSING, NO_INDEX, CUT_SHORT, NO_FACE = range(87, 94)
 COPIED, REPEATED, EMPTY_AFTER = 17, 52, 42  # ordinary orders: see README.md
 
+SILENT = (7, 24, 41, 58, 75, NO_INDEX, CUT_SHORT)  # clips without sound
 KEPT = {NO_INDEX: 0.4, CUT_SHORT: 0.75}  # share of the bytes left of a truncated file
 
 # What raters say in numbers (affect.csv).

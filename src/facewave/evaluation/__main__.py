@@ -1,12 +1,14 @@
 """Stage evaluate: ``python -m facewave.evaluation``.
 
 Reads   data/answers/, and of the same dataset the learning curves in metrics/train/, the label
-        table, the truth of its frames and the index of landmarks; no model and no clip
+        table, the truth of its frames and the indexes of landmarks, faces and voice; no model and
+        no clip
 Writes  metrics/evaluate/metrics.json      few figures, for ``dvc exp show`` and ``dvc metrics``
         metrics/evaluate/report.json       all of them by task (tasks.py), with intervals, recalls,
                                            folds, confusion, how a language model was prompted, and
                                            what others published
-        metrics/evaluate/robustness.csv    the model's figures by quality, length, pose, subject
+        metrics/evaluate/robustness.csv    the model's figures by quality, length, pose, speech,
+                                           subject
         metrics/evaluate/suspects.csv      clips whose word a person should look at
         metrics/evaluate/worst.csv         clips whose numbers the model misses most
         metrics/evaluate/plots/*.png
@@ -44,8 +46,12 @@ def main() -> None:
     loaded = params.load()
     dataset = Dataset(models.dataset, loaded)
     table = _of_clips(dataset.read_labels())
-    index, faces = dataset.read_index(), Stored(dataset.faces, "faces")
-    index["brightness"] = faces.column("brightness", index["video_idx"])
+    index = dataset.read_index()
+    for stored, column in (
+        (Stored(dataset.faces, "faces"), "brightness"),
+        (Stored(dataset.voice, "voice"), "speech_share"),
+    ):
+        index[column] = stored.column(column, index["video_idx"])
     title = f"{models.kind} on {models.dataset} ({models.about})"
     shutil.rmtree(OUT / "plots", ignore_errors=True)
     (OUT / "plots").mkdir(parents=True)

@@ -3,6 +3,8 @@
 - The test clips are divided into thirds by one measure (``figures.MEASURES``), rounded as it is
   shown. Equal values stay together, so thirds differ in size; few distinct values are a bin each. A
   measure that does not vary is left out, and clips without a value are a row of their own.
+- Speech is there or not, from the share ``SPEAKS`` of a clip's time on: below it are stray frames
+  that sound like a voice. Where nobody has listened, or to a clip without sound, it is not known.
 - What the corpus knows (scene, sex, age, statement and the like) is a row for each of its values,
   or thirds where all are numbers. With more than ``MOST`` values it names clips, not kinds of them,
   and is left out.
@@ -36,6 +38,7 @@ _BINS = 3
 ALL, UNKNOWN = "all", "not known"
 MOST = 30  # FERV39k has 22 scenes
 SUBJECT = "subject"
+SPEECH, SPEAKS = "speech_share", 0.05
 COLUMNS = (
     *("task", "condition", "range", "n", "subjects"),
     *(
@@ -60,7 +63,8 @@ def robustness(
 
     Args:
         rows: of the table of answers, each clip once: video_idx, file_path, subject, source.
-        index: of the landmarks: video_idx and the columns that ``MEASURES`` names.
+        index: of the landmarks: video_idx and the columns that ``MEASURES`` names; some are of
+            faces and sound.
         measured: what is measured of some of the rows, by mask, pooled over folds.
         known: what the corpus knows, by video_idx: text, "" for nothing.
         resamples: of the bootstrap.
@@ -81,7 +85,7 @@ def robustness(
             (quality[condition].to_numpy(float) * shown.times).round(shown.decimals), shown.unit
         )
         for condition, shown in MEASURES.items()
-    }
+    } | {SPEECH: by_speech(quality[SPEECH].to_numpy(float))}
     for name, texts in () if known is None else known.loc[rows["video_idx"]].items():
         kinds = _kinds(texts)
         conditions |= {str(name): kinds} if len(kinds) <= MOST else {}
@@ -116,6 +120,16 @@ def thirds(values: Floats, unit: str) -> dict[str, Mask]:
         parts = np.split(distinct, range(1, len(distinct)))
     bins = {_range(part[0], part[-1], unit): np.isin(values, part) for part in parts if len(part)}
     return bins | ({} if known.all() else {UNKNOWN: ~known})
+
+
+def by_speech(shares: Floats) -> dict[str, Mask]:
+    """Whether somebody speaks -> in which clips, by the share of their time; kinds that occur."""
+    kinds = {
+        "without speech": shares < SPEAKS,
+        "with speech": shares >= SPEAKS,
+        UNKNOWN: np.isnan(shares),
+    }
+    return {name: inside for name, inside in kinds.items() if inside.any()}
 
 
 def _range(low: float, high: float, unit: str) -> str:

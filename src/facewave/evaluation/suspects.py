@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from facewave.evaluation.intervals import Codes, Floats, divide
-from facewave.prediction.schema import UNREADABLE
+from facewave.prediction.schema import JUDGED, UNREADABLE
 
 COLUMNS = (
     *("video_idx", "file_path", "actual", "suggested", "quality", "p_label", "p_suggested"),
@@ -25,7 +25,7 @@ def suspects(answers: pd.DataFrame, table: pd.DataFrame, words: tuple[str, ...])
     Args:
         answers: one row per test clip: video_idx, file_path, actual, predicted, answered_from and
             a probability ``p_<word>`` for each word. Clips that were not answered from their face
-            are left out, since nothing seen speaks against their label, and so are unreadable
+            or voice are left out, since nothing speaks against their label, and so are unreadable
             answers.
         table: the label table.
         words: all words, in the order of the codes.
@@ -35,7 +35,7 @@ def suspects(answers: pd.DataFrame, table: pd.DataFrame, words: tuple[str, ...])
         most to, p_suggested and p_label are its probability and the label's, and quality is the
         normalised margin of the label in [0, 1], low where it is doubtful.
     """
-    seen = answers[(answers["answered_from"] == "face") & (answers["predicted"] != UNREADABLE)]
+    seen = answers[answers["answered_from"].isin(JUDGED) & (answers["predicted"] != UNREADABLE)]
     codes = seen["actual"].map(words.index).to_numpy(np.int64)
     rounded = seen[[f"p_{word}" for word in words]].to_numpy(float)
     probabilities = rounded / rounded.sum(1, keepdims=True)

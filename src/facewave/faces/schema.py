@@ -25,6 +25,8 @@ from facewave import shards
 from facewave.errors import UserError
 from facewave.shards import Kind
 
+Floats = NDArray[Any]
+
 CHUNK = 256  # rows, some 5 MB: what is held in memory of a clip, however long it is
 _SQUARE = ("x", "y", "side", "angle", "brightness")
 _SCHEMA = pa.schema(
@@ -65,12 +67,7 @@ class Faces:
 
     def decode(self, rows: NDArray[np.intp]) -> list[NDArray[np.uint8]]:
         """The pictures of some rows that have one, each (side, side, 3) RGB."""
-        pictures = []
-        for row in rows:
-            content = np.frombuffer(self.pictures_F[row] or b"", np.uint8)
-            bgr = cv2.imdecode(content, cv2.IMREAD_COLOR)
-            pictures.append(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False))
-        return pictures
+        return [decoded(self.pictures_F[row]) for row in rows]
 
 
 def write_clip(path: Path, chunks: Iterable[Faces]) -> None:
@@ -100,6 +97,12 @@ def chunks(path: Path, first: int = 0, count: int | None = None) -> Iterator[Fac
         yield Faces(frames, times, table["picture"].to_pylist(), squares)
 
 
+def seen(path: Path) -> Iterator[NDArray[np.bool_]]:
+    """Which rows have a picture, of each row group of a shard; no picture is read."""
+    for table in shards.tables(path, columns=["x"]):
+        yield np.isfinite(table["x"].to_numpy())
+
+
 def read_clip(path: Path, first: int, count: int) -> Faces:
     """The faces of a whole clip: ``count`` row groups of a shard, from ``first`` on."""
     parts = list(chunks(path, first, count))
@@ -109,6 +112,55 @@ def read_clip(path: Path, first: int, count: int) -> Faces:
         [picture for part in parts for picture in part.pictures_F],
         np.concatenate([part.squares_F5 for part in parts]),
     )
+
+
+Place = tuple[Path, int, int]  # of a clip: its shard, the first of its row groups, how many
+
+
+class Reader:
+    """Reads single faces of clips here and there; memory does not grow with what has been read."""
+
+    def __init__(self) -> None:
+        self._files = shards.Files()
+        self._last: tuple[Place, list[tuple[Floats, Floats]]] | None = None  # times, brightness
+
+    def seen(self, place: Place, start: float, end: float) -> NDArray[np.int64]:
+        """Which rows of a clip have a face within a part of it, (n, 2): row group, and row in it.
+
+        Args:
+            place: of the clip.
+            start: of the part, s from the first frame; NaN: the clip's.
+            end: the same.
+        """
+        if self._last is None or self._last[0] != place:  # rows may be parts of one long clip
+            path, first, count = place
+            tables = (
+                self._files.read(path, row_group, ("time", "brightness"))
+                for row_group in range(first, first + count)
+            )
+            self._last = place, [(t["time"].to_numpy(), t["brightness"].to_numpy()) for t in tables]
+        found = [np.empty((0, 2), np.int64)]
+        for at, (times, brightness) in enumerate(self._last[1]):
+            rows = shards.within(times, start, end)
+            faces = rows.start + np.flatnonzero(~np.isnan(brightness[rows]))
+            found.append(np.stack([np.full_like(faces, at), faces], axis=1))
+        return np.concatenate(found)
+
+    def pictures(self, place: Place, rows_n2: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
+        """The faces of some rows, as ``seen`` names them, each (side, side, 3) RGB."""
+        path, first, _ = place
+        pictures = []
+        for at in np.unique(rows_n2[:, 0]):
+            column = self._files.read(path, first + int(at), ("picture",))["picture"]
+            rows = rows_n2[rows_n2[:, 0] == at, 1]
+            pictures += [decoded(column[int(row)].as_py()) for row in rows]
+        return pictures
+
+
+def decoded(picture: bytes | None) -> NDArray[np.uint8]:
+    """A picture, (side, side, 3) RGB."""
+    bgr = cv2.imdecode(np.frombuffer(picture or b"", np.uint8), cv2.IMREAD_COLOR)
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

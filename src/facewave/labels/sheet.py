@@ -1,17 +1,14 @@
 """The first sheet of a spreadsheet as JSON: ``python -m facewave.labels.sheet FILE``.
 
-A process of its own, because a file that lies about its size makes the native reader abort, or take
-all memory there is.
+A process of its own (apart.py): a file that lies about its size makes the native reader abort, or
+take all memory there is.
 """
 
-import json
-import resource
-import sys
 from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-_MEMORY = 4 << 30  # bytes
+from facewave.labels import apart
 
 
 def cells(path: str) -> list[list[str]]:
@@ -30,8 +27,4 @@ def _cell(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    try:
-        json.dump(cells(sys.argv[1]), sys.stdout)
-    except (CalamineError, MemoryError, ValueError) as error:
-        sys.exit(str(error) or type(error).__name__)
+    apart.answer(cells, CalamineError)

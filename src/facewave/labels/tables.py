@@ -8,16 +8,14 @@ header tells. Nothing else is guessed.
 import codecs
 import csv
 import io
-import json
 import math
 import re
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from facewave.errors import UserError
+from facewave.labels import apart
 from facewave.labels.schema import Reason
 
 Row = tuple[int, dict[str, str]]
@@ -28,7 +26,6 @@ LINE_ENDS = re.compile(r"\r\n?|\n")
 SHEETS = (".xlsx", ".xls")
 _LARGEST = 2**30  # bytes of a text; FER2013, with its pictures in it, has 0.3 GB
 _LONGEST_HEADER = 2**16  # characters; a field that csv takes has twice as many
-_SHEET_S = 120  # a sheet of 100,000 rows takes two
 _STRONGEST = 5  # intensity of an action unit
 _DIGITS = 9  # more is no clip, no fold and no count
 # How tables of numbers and labels write that there is nothing; names of clips and people stay.
@@ -298,23 +295,16 @@ def _sheet(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _sheet_cells(path: Path) -> list[list[str]]:
-    """The cells of the first sheet, read by a process of its own (sheet.py) within limits.
+    """The cells of the first sheet, read within limits (apart.py).
 
     Raises:
         UserError: it is no spreadsheet, damaged, or needs more memory or time than a table does.
     """
-    command = [sys.executable, "-m", "facewave.labels.sheet", str(path)]
     try:
-        ended = subprocess.run(command, capture_output=True, timeout=_SHEET_S)
-        problem = ended.stderr.decode("utf-8", "replace").strip()[:200]
-        if ended.returncode not in (0, 1) or "panicked" in problem:
-            problem = "its reader has crashed"
-    except subprocess.TimeoutExpired:
-        ended, problem = None, f"it takes more than {_SHEET_S} s to read"
-    if ended is None or ended.returncode:
+        cells: list[list[str]] = apart.ask("sheet", str(path))
+    except ValueError as problem:
         raise UserError(
             f"{path} is no readable spreadsheet ({problem}). Get it "
             "again, or save it as CSV; a stray cell far from the others makes a sheet huge."
-        )
-    cells: list[list[str]] = json.loads(ended.stdout)
+        ) from None
     return cells

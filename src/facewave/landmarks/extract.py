@@ -52,7 +52,7 @@ def ensure(
         UserError: the landmarker's file cannot be had, or the cluster or the GPU cannot be reached.
     """
     bar = tqdm(clips, desc=f"hash {what}", unit="clip", leave=False)
-    with hashes.remembered(_hashes()) as digest:
+    with hashes.remembered(hashes.of_clips()) as digest:
         keys = [cache.key(clip, fps, settings, digest) for clip in bar]
         keys, packed = _taken(keys, packs, settings.whose, digest)
     missing = _missing(keys, clips, settings.whose, folder)
@@ -83,7 +83,7 @@ def ensure(
         if not cache.people(cache.place(key), settings.whose)
     }
     if pool.CHANGED in failed.values():
-        hashes.forget(_hashes())  # one may have kept its size and time
+        hashes.forget(hashes.of_clips())  # one may have kept its size and time
     return _chosen(keys, settings.whose, set(missing), failed, packed)
 
 
@@ -99,10 +99,6 @@ def _chosen(
         {people[key][0] for key in packed},
         {first: others for first, *others in people.values()},
     )
-
-
-def _hashes() -> Path:
-    return cache.folder() / "hashes.sqlite"
 
 
 def _taken(
@@ -143,7 +139,7 @@ def read_tracks(
     from facewave import pool
 
     tool = get(tracks).name
-    with hashes.remembered(_hashes()) as digest:
+    with hashes.remembered(hashes.of_clips()) as digest:
         bar = tqdm(files, desc=f"hash {what}", unit="clip", leave=False)
         keys = [cache.key_of_tracks(file, tracks, settings.whose, digest) for file in bar]
         keys, packed = _taken(keys, packs, settings.whose, digest)

@@ -36,8 +36,9 @@ _TRAINING = Path(training.__file__).parent
 _CODE = [Path(room.__path__[0]) for room in (models, prompts)] + [
     _TRAINING / f"{name}.py"
     for name in (
-        *("schema", "classifier", "person", "language_model"),
+        *("schema", "classifier", "person", "language_model", "streamed", "face_network"),
         *("conformal", "untrained", "pretrained", "knowledge", "ensemble"),
+        *("streamed", "fusion"),
     )
 ]
 

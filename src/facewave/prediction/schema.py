@@ -38,13 +38,17 @@ MAJORITY = "majority"  # the role that always gives the same answer: the floor
 SPLIT = "split"  # the partition that is no fold
 UNREADABLE = ""  # in column predicted: the model wrote something that is none of the words
 
+# Of answered_from: what was seen or heard of the person.
+JUDGED, BY_FACE = ("face", "voice", "face and voice"), ("face", "face and voice")
+
 KEY = ("partition", "role", "video_idx")
 COLUMNS = (
     *KEY,
     "file_path",  # below the dataset's root
     "subject",  # "" where it is not known
     "source",  # the film or upload; "" where it is not known
-    "answered_from",  # face, frames, words (of a language model), or prior: the class frequencies
+    "answered_from",  # face, voice, face and voice; frames, words (of a language model); or prior:
+    # the class frequencies
 )
 _DECIMALS = 4  # of the models' numbers
 

@@ -9,23 +9,20 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from facewave import files
+from facewave import files, sound
 from facewave.errors import UserError
 from facewave.params import Language
 from facewave.pictures import is_pictures
 
-VERSION = 1  # of how a clip is transcribed: raise it when that changes
+VERSION = 2  # of how a clip is transcribed: raise it when that changes
 
 # Commits on https://huggingface.co; other weights are named as NAME@COMMIT, or lie in a folder.
 REVISIONS = {
@@ -38,12 +35,6 @@ REVISIONS = {
 }
 _NAME_AT_COMMIT = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
 _SAVED = ("*.safetensors", "*.json", "*.txt")  # the files that a model is loaded from
-
-# As in facewave.video: containers only, for a playlist could have other files opened.
-_OPTIONS = {
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,ogg,gif",
-    "protocol_whitelist": "file",
-}
 # Peak of a muted track after lossy coding, -60 dB of full scale. Whisper hears words in silence.
 _SILENT = 1e-3
 
@@ -118,13 +109,13 @@ class Recogniser:
             self._loaded = _load(self._source, self._revision)
         processor, model = self._loaded
         extractor = processor.feature_extractor
-        sound = read_sound(clip, extractor.sampling_rate, start, end)
-        if not np.any(np.abs(sound) >= _SILENT):
+        heard = sound.read(clip, extractor.sampling_rate, start, end)
+        if not np.any(np.abs(heard) >= _SILENT):
             return ""
         # Beyond its window of 30 s Whisper continues from where its own timestamps end.
-        is_long = len(sound) > extractor.n_samples
+        is_long = len(heard) > extractor.n_samples
         inputs = processor(
-            sound,
+            heard,
             sampling_rate=extractor.sampling_rate,
             return_tensors="pt",
             return_attention_mask=True,
@@ -137,50 +128,6 @@ class Recogniser:
         )
         text = processor.batch_decode(ids, skip_special_tokens=True)[0]
         return " ".join(text.replace("\0", "\ufffd").split())
-
-
-def read_sound(clip: Path, rate: int, start: float, end: float) -> NDArray[np.float32]:
-    """The sound of a video's first audio track from ``start`` to ``end``, mixed into one channel.
-
-    ``rate`` is in samples a second, times are in s from the first frame; the end may be infinite.
-    Returns (n,) float32 in [-1, 1]; empty without sound; of a damaged file, what can be decoded.
-    """
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-    first_time: float | None = None
-    pieces = []
-    for time, frame in _frames(clip, start, end):
-        first_time = time if first_time is None else first_time
-        frame.pts = None
-        pieces += resampler.resample(frame)
-    if first_time is None:
-        return np.zeros(0, np.float32)
-    pieces += resampler.resample(None)
-    sound = np.concatenate([piece.to_ndarray()[0] for piece in pieces])
-    first = max(0, round((start - first_time) * rate))
-    last = round((end - first_time) * rate) if math.isfinite(end) else None
-    return sound[first:last].astype(np.float32, copy=False)
-
-
-def _frames(clip: Path, start: float, end: float) -> Iterator[tuple[float, Any]]:
-    """The audio frames that overlap a part, with their times (s from the first picture)."""
-    with suppress(av.FFmpegError), av.open(str(clip), options=_OPTIONS) as container:
-        stream = next(iter(container.streams.audio), None)
-        if stream is None:
-            return
-        first = next(iter(container.streams.video), stream)
-        origin = float((first.start_time or 0) * first.time_base)
-        now = 0.0
-        for packet in container.demux(stream):
-            frames = []
-            with suppress(av.FFmpegError):  # one bad packet is a gap
-                frames = packet.decode()
-            for frame in frames:
-                time = now if frame.time is None else frame.time - origin
-                now = time + frame.samples / frame.sample_rate
-                if time >= end:
-                    return
-                if now > start:
-                    yield time, frame
 
 
 def _resolve(model: str) -> tuple[str, str | None, str]:

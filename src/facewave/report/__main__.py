@@ -1,7 +1,7 @@
 """Stage report: ``python -m facewave.report``.
 
-Reads   params.yaml; of train.dataset metrics/clean/, extract/, wavelet/, evaluate/ and study/;
-        data/answers/, and for pictures some clips with their features and landmarks
+Reads   params.yaml; of train.dataset metrics/clean/, extract/, listen/, wavelet/, evaluate/ and
+        study/; data/answers/, and for pictures some clips with their features and landmarks
 Writes  metrics/report/pictures/*.png   one clip from face to numbers, clips with doubtful labels
         metrics/report.html             what was done, on what, how good, how sure, what failed; one
                                         file that needs no network
@@ -39,8 +39,8 @@ PICTURES = METRICS / "report/pictures"
 _TABLES = {
     "evaluate": ("robustness", "suspects", "worst"),
     "study": (
-        *("runs", "leakage", "removed", "reconstruction", "importance"),
-        *("tasks", "quadrants", "sampling"),
+        *("runs", "leakage", "removed", "reconstruction", "importance", "speaking"),
+        *("tasks", "quadrants", "sampling", "networks"),
     ),
 }
 _PLOTS = ("evaluate/plots", "study/plots", "report/pictures")
@@ -67,7 +67,7 @@ def main() -> None:
     draw(dataset, records["suspects"], tasks(report)[0].main["n"])
     first = {
         stage: _json(METRICS / stage / f"{dataset.name}.json", f"{stage}@{dataset.name}")
-        for stage in ("clean", "extract", "wavelet")
+        for stage in ("clean", "extract", "listen", "wavelet")
     }
     paths = {name: METRICS / name / f"{dataset.name}.png" for name in ("clean", "extract")}
     for folder in _PLOTS:
@@ -127,7 +127,7 @@ def _telling(
     model = answers[answers["role"] == prediction.MODEL]
     in_folds = model[model["partition"] != prediction.SPLIT]
     pool = in_folds if len(in_folds) else model
-    pool = pool[pool["answered_from"] == "face"]
+    pool = pool[pool["answered_from"].isin(prediction.BY_FACE)]
     first = models.targets[0]
     if first.predicted and (right := pool[first.actual[0]] == pool[first.predicted]).any():
         pool = pool[right]

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-from facewave.params import Params
+from facewave.params import NETWORKS, Params
 from facewave.report import cells, sentences, tables, tasks
 from facewave.report.results import Results
 
@@ -44,7 +44,7 @@ def render(results: Results, settings: Params, settings_text: str) -> str:
         keep_trailing_newline=True,
     )
     environment.globals |= {"tables": tables, "sentences": sentences, "kind": tables.kind}
-    environment.globals |= {"best": cells.best, "counted": cells.counted}
+    environment.globals |= {"networks": NETWORKS, "best": cells.best, "counted": cells.counted}
     environment.globals |= {"figure_of": cells.figure, "number": cells.number}
     environment.globals |= {"measures": tasks.MEASURES, "title_of": tasks.title}
     environment.globals |= {"interval": cells.interval, "nominal": tasks.NOMINAL}

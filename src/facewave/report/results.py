@@ -13,8 +13,9 @@ Records = Sequence[Record]
 class Results:
     """The contents of the stages' files in metrics/."""
 
-    clean: Json  # clean/<dataset>.json, as are the next two
+    clean: Json  # clean/<dataset>.json, as are the next three
     extract: Json
+    listen: Json
     wavelet: Json
     report: Json  # evaluate/report.json
     study: Json  # study/summary.json

@@ -6,8 +6,18 @@ from typing import NamedTuple
 
 from facewave.report.cells import counted, number, value_of
 from facewave.report.results import Json, Record, Records, Results
-from facewave.report.tables import TAGS, WITHOUT, clips_with, kind, left_out, unreadable
-from facewave.report.tasks import MEASURES, NOMINAL, Task, by_role, listed, target, tasks, title
+from facewave.report.tables import WITHOUT, clips_with, kind, left_out, unreadable
+from facewave.report.tasks import (
+    MEASURES,
+    NOMINAL,
+    Measure,
+    Task,
+    by_role,
+    listed,
+    target,
+    tasks,
+    title,
+)
 
 _LEAKED = 5.0  # points
 _FEW = 20  # clips of a class: the 95 % interval of its recall is some 40 points wide
@@ -15,6 +25,7 @@ _OFF = 0.1  # calibration error
 _FEW_SUBJECTS = 30
 _FEW_CLIPS = 100  # the 95 % interval of an accuracy is some 20 points wide
 _REASONS = 5  # are named
+_ALIKE = "as far as their sound is known, the clips are all alike"
 
 
 class Doubt(NamedTuple):
@@ -140,7 +151,7 @@ def baseline(task: Task) -> str:
     others = {
         role: of
         for role, of in by_role(task.main).items()
-        if role not in ("majority", *TAGS) and not math.isnan(task.value(of))
+        if role not in ("majority", "model", WITHOUT) and not math.isnan(task.value(of))
     }
     if not others:
         return ""
@@ -198,6 +209,62 @@ def of_quadrants(records: Records) -> str:
         f"{cut['way']} it is {uar.of(cut['figure'])}: {points} points more ({between}, "
         f"p = {number(cut['p'], 3)})."
     )
+
+
+def of_networks(records: Records) -> str:
+    """Whether larger networks know more of test clips, or only more by heart."""
+    last = {record["network"]: record for record in records}  # of several partitions all together
+    small, large = (choose(last.values(), key=_parameters) for choose in (min, max))
+    best = max(last.values(), key=lambda record: value_of(record["figure"]))
+    measure = MEASURES[best["measure"]]
+    text = (
+        f"Of {counted(len(last), 'network')}, trained alike, {best['network']} "
+        f"({_parameters(best) / 1e6:.3g} million parameters) does best on test clips: "
+        f"{measure.of(best['figure'])} {title(best['measure'])} "
+        f"({measure.between(best['low'], best['high'])})."
+    )
+    if small is large:
+        return text
+    gaps = [number(measure.times * value_of(of["gap"]), measure.digits) for of in (small, large)]
+    points = " points" if measure.times == 100 else ""
+    return (
+        f"{text} From {small['network']} to {large['network']}, "
+        f"{_parameters(large) / _parameters(small):.3g} times as large, the gap between clips that "
+        f"were learnt from and test clips goes from {gaps[0]} to {gaps[1]}{points}."
+    )
+
+
+def _parameters(record: Record) -> float:
+    return value_of(record["parameters"])
+
+
+def of_speaking(records: Records) -> str:
+    """What the mouth is worth, and where people speak and where not."""
+    everything, *kinds = records
+    measure = MEASURES[everything["measure"]]
+    whole, without = (measure.of(everything[inputs]) for inputs in ("whole", "without"))
+    answer = {
+        "better": "The mouth helps",
+        "worse": "The mouth is in the way",
+        "cannot be told": "Whether the mouth helps cannot be told from these clips",
+    }[verdict(everything)]
+    text = (
+        f"{answer}: with its channels the {kind(everything['model'])} has {whole} "
+        f"{title(everything['measure'])}, without them {without}, a difference of "
+        f"{_difference(everything, measure)}."
+    )
+    if not kinds:
+        return f"{text} Whether it is less where people speak cannot be told: {_ALIKE}."
+    parts = (f"{_difference(of, measure)} on clips {of['clips']}" for of in kinds)
+    return f"{text} It is {' and '.join(parts)}."
+
+
+def _difference(record: Record, measure: Measure) -> str:
+    """A paired difference with its interval and p: points of what is a percentage."""
+    ends = (record[f"difference_{end}"] for end in ("low", "high"))
+    by = number(measure.times * value_of(record["difference"]), measure.digits)
+    points = " points" if measure.times == 100 else ""
+    return f"{by}{points} (95 % interval {measure.between(*ends)}, p = {number(record['p'], 3)})"
 
 
 def doubts(results: Results, about: str) -> list[Doubt]:
@@ -266,8 +333,8 @@ def _answers(task: Task, doubted: int) -> Iterator[Doubt]:
     if n := summary["unusable"]:
         yield Doubt(
             f"{counted(n, 'test clip')} answered unseen",
-            "They show no usable face. They are answered from the frequencies and means in "
-            "training and count in every figure.",
+            "They have no usable face, nor a voice, where the model takes one. They are answered "
+            "from the frequencies and means in training and count in every figure.",
         )
     if doubted:
         yield Doubt(
@@ -433,7 +500,7 @@ def _named(kinds: dict[str, tuple[list[str], str]]) -> Iterator[Doubt]:
 
 
 def _simpler(task: Task, model: Json) -> Iterator[Doubt]:
-    others = [of for role, of in by_role(task.main).items() if role not in TAGS]
+    others = [of for role, of in by_role(task.main).items() if role not in ("model", WITHOUT)]
     if better := [kind(of["name"]) for of in others if task.value(of) >= task.value(model)]:
         yield Doubt(
             f"No better than {', '.join(better)}",

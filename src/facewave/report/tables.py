@@ -17,6 +17,8 @@ KINDS = {
     "mlp": "MLP",
     "gru": "GRU",
     "transformer": "transformer",
+    "fusion": "Transformer over face and voice",
+    "late_fusion": "late fusion of face and voice",
     "pretrained": "pretrained encoder",
     "knowledge": "facial-action rules",
     "ensemble": "ensemble",
@@ -25,12 +27,18 @@ KINDS = {
     "smolvlm": "SmolVLM",
 }
 WITHOUT = "unnormalized"  # the role beside a model that knows the people's clips
-TAGS = {"model": "the model", WITHOUT: "the model without normalisation"}  # of roles
+TAGS = {  # of roles
+    "model": "the model",
+    WITHOUT: "the model without normalisation",
+    "face": "the face alone",
+    "voice": "the voice alone",
+}
 SHOWN = 20  # lines of a list that may be long
 _BLOCKS = {"blendshapes": "blendshapes", "landmarks": "landmarks", "pose_free": "pose-free"}
 SUBJECT = "subject"  # the condition whose ranges are people
 FOLDS = {"disjoint": "no shared person", "random": "drawn at random"}
 MEANINGS = {str(name): meaning for name, meaning in landmarks.MEASURES.items()}
+MEANINGS["speech_share"] = "whether somebody speaks, by the clip's sound"
 _OF_VIDEO = (*MEANINGS, "all", "fps", "brightness")
 _TINY = "tiny-"
 _RUN = ("transform", "k", "inputs", "model")

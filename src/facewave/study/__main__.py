@@ -5,10 +5,12 @@ Writes  metrics/study/reconstruction.csv   what every transform loses of a traje
         metrics/study/importance.csv       which inputs the model relies on
         metrics/study/removed.csv          the trained models on test clips with frames removed
         metrics/study/leakage.csv          the same models on folds that share subjects, or do not
+        metrics/study/speaking.csv         the model without the mouth, with and without speech
         metrics/study/runs.csv             every combination of transform, K, inputs and classifier
         metrics/study/tasks.csv            study.targets: targets that are learnt apart and together
         metrics/study/quadrants.csv        quadrants: four classes, or valence and arousal, cut
         metrics/study/sampling.csv         valence and arousal without and with a balanced sampler
+        metrics/study/networks.csv         study.networks: depth against overfit
         metrics/study/keys.json            what the other tables were made from
         metrics/study/summary.json         the main figures
         metrics/study/plots/*.png
@@ -30,9 +32,10 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from facewave import params, targets
-from facewave.errors import explain
+from facewave.errors import UserError, explain
 from facewave.files import sha256, write_json
 from facewave.labels import schema as labels
+from facewave.models import vision
 from facewave.params import ClassifierKind, Params, Train
 from facewave.study import (
     ablation,
@@ -40,8 +43,10 @@ from facewave.study import (
     importance,
     kept,
     leakage,
+    networks,
     plots,
     reconstruction,
+    speaking,
     tasks,
     thinned,
 )
@@ -49,11 +54,14 @@ from facewave.study.clips import Trajectories
 from facewave.study.explanation import explanation, of_columns
 from facewave.study.face_map import mean_face
 from facewave.study.scores import score_of
+from facewave.training import leaks
 from facewave.training import schema as training
+from facewave.wavelets.schema import SEEN
 from facewave.wavelets.transform import Transform
 from facewave.workspace import Dataset
 
 _PLOTS = kept.OUT / "plots"
+_VISION = Path(vision.__file__).parent
 
 
 def main() -> None:
@@ -70,6 +78,9 @@ def main() -> None:
         for role, kind in training.roles(settings).items()
         if kind in get_args(ClassifierKind) and role not in training.students(settings)
     }
+    if any(set(SEEN) & set(inputs) for inputs in loaded.study.inputs):
+        clips = dataset.clips()
+        leaks.check_encoder(clips.wavelets, clips, dataset.name, _partitions(settings))
     trajectories = Trajectories(dataset)
     if training.MODEL not in kinds:
         print(f"studied: {', '.join(kinds)}. {_not_studied(settings)}.")
@@ -78,6 +89,7 @@ def main() -> None:
     with threadpool_limits(1):  # sums in a fixed order: the same clips give the same figures
         figures = _classifiers(loaded, trajectories, kinds, runs)
         figures |= _tasks(loaded, dataset)
+        _networks(loaded, dataset)
         figures["reconstruction"] = _reconstruction(loaded, trajectories)
     about = {"dataset": f"{dataset.name}: {dataset.entry.about}"}
     write_json(kept.OUT / "summary.json", about | figures)
@@ -138,6 +150,17 @@ def _classifiers(
         kept.key(kept.code("leakage"), data, kinds, fits, settings.inputs, wavelets, seed),
         lambda: leakage.leakage(trajectories, kinds, score, loaded),
     )
+    heard = dataset.voice / "index.csv"
+    of_mouth = kept.table(
+        "speaking",
+        kept.key(
+            *(kept.code("speaking"), data, kinds, fits, settings.inputs, wavelets),
+            sha256(heard) if heard.exists() else "",
+        ),
+        lambda: speaking.of_dataset(dataset, kinds, score, partitions, loaded),
+    )
+    if of_mouth.empty:
+        print(f"speaking.csv is empty: {', '.join(settings.inputs)}: no channels of the mouth.")
     code = kept.code("runs", "clips", "scores")
     table = ablation.ablation(
         {kept.key(code, data, asdict(r), training.used_by(r.model, settings)): r for r in runs},
@@ -162,7 +185,7 @@ def _classifiers(
         else:
             face = mean_face(features, at) if "pose_free" in features.blocks else None
             explanation(important, face, seconds, title, _PLOTS / "explanation.png")
-    return grid.summary(table, leaking)
+    return grid.summary(table, leaking) | speaking.summary(of_mouth)
 
 
 def _tasks(loaded: Params, dataset: Dataset) -> dict[str, Any]:
@@ -216,6 +239,37 @@ def _tasks(loaded: Params, dataset: Dataset) -> dict[str, Any]:
     }
     plots.tasks(made["tasks"], dataset.title, _PLOTS / "tasks.png")
     return tasks.summary(made)
+
+
+def _networks(loaded: Params, dataset: Dataset) -> None:
+    """Make the table and figure of networks over faces (networks.py)."""
+    kinds, settings = loaded.study.networks, replace(loaded.train, students=0)
+    if kinds and (dataset.entry.features or dataset.entry.tracks):
+        print(f"networks.csv is empty: {dataset.name} has no pictures of faces.")
+        kinds = []
+    key, make = kept.key("no networks"), partial(pd.DataFrame, columns=list(networks.COLUMNS))
+    if kinds:
+        index, score = dataset.faces / "index.csv", score_of(dataset.targets)
+        if not index.exists():
+            raise UserError(f"{index} is not here. Make it with: dvc repro crop@{dataset.name}")
+        weights = Path(settings.vision.weights)
+        code = [sha256(file) for file in sorted(_VISION.glob("*.py"))]  # it imports them by name
+        key = kept.key(
+            *(kept.code("networks", "face_network"), code, sha256(dataset.labels), sha256(index)),
+            sha256(weights) if weights.is_file() else "",
+            *(
+                [[kind, training.used_by(kind, settings)] for kind in kinds],
+                asdict(loaded.evaluate),
+            ),
+            *(loaded.labels.ambiguous, sha256(dataset.landmarks / "index.csv")),
+        )
+        partitions = _partitions(settings)
+        make = partial(
+            networks.networks, kinds, dataset.clips(), score, partitions, settings,
+            loaded.evaluate, key,
+        )  # fmt: skip
+    table = kept.table("networks", key, make)
+    plots.networks(table, dataset.title, _PLOTS / "networks.png")
 
 
 def _partitions(settings: Train) -> list[str | int]:

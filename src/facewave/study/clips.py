@@ -14,8 +14,9 @@ from facewave.errors import UserError
 from facewave.labels import schema as labels
 from facewave.landmarks import schema as landmarks
 from facewave.landmarks.schema import Trajectory
-from facewave.params import Block
-from facewave.wavelets.features import features, seen_features
+from facewave.params import SOUNDS, Block
+from facewave.voice import schema as voice
+from facewave.wavelets.features import features, heard_features, seen_features
 from facewave.wavelets.schema import SEEN, channels_of, shapes
 from facewave.wavelets.transform import Transform
 from facewave.workspace import Clips, Dataset, Stored, people_in
@@ -36,15 +37,16 @@ class Trajectories:
 
     Attributes:
         dataset: the dataset.
-        index: of the landmarks (landmarks/schema.py), with ``usable`` as stage wavelet has it.
+        index: of the landmarks (landmarks/schema.py), with ``usable`` and ``heard`` as stage
+            wavelet has them.
         layout: what the trajectories have beside or without the landmarker's columns.
     """
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self.index = dataset.read_index()
-        usable = dataset.read_features().clips.set_index("video_idx")["usable"]
-        self.index["usable"] = usable[self.index["video_idx"]].to_numpy(bool)
+        known = dataset.read_features().clips.set_index("video_idx").loc[self.index["video_idx"]]
+        self.index[["usable", "heard"]] = known[["usable", "heard"]].to_numpy(bool)
         shards = (dataset.landmarks / shard for shard in self.index["shard"].unique() if shard)
         self.layout = next(map(landmarks.read_layout, shards), landmarks.LANDMARKER)
         self._kept: dict[int, Trajectory] = {}
@@ -72,20 +74,24 @@ class Trajectories:
         if self.dataset.entry.features:
             return self.dataset.clips()
         encoder = appearance.read_config(self.dataset.appearance)
-        seen = {name: (len(channels),) for name, channels in encoder.channels.items()}
-        of_block = shapes(transform.sides, self.layout) | seen
+        sound = voice.read_config(self.dataset.voice)
+        encoded = encoder.channels | sound.channels
+        of_block = shapes(transform.sides, self.layout) | {
+            name: (len(channels),) for name, channels in encoded.items()
+        }
         shape = (len(self.index), transform.numbers)
         if lacking := [name for name in names if name not in of_block]:
             raise UserError(
                 f"params.yaml: study.inputs names {lacking[0]}, which neither the trajectories nor "
-                f"the encoder {encoder.encoder} give. Name another block ({', '.join(of_block)}), "
-                "or another encoder."
+                f"the encoder {encoder.encoder} nor the clips' sound give. Name another block "
+                f"({', '.join(of_block)}), or another encoder."
             )
         blocks: dict[Block, NDArray[np.float32]] = {
             name: np.full((*shape, *of_block[name]), np.nan, np.float32) for name in names
         }
         blendshapes: tuple[str, ...] = ()
         stored = Stored(self.dataset.appearance, "appearance")
+        stored_voice = Stored(self.dataset.voice, "voice")
         for at, row, trajectory in self:
             blendshapes = trajectory.names
             changed = change(trajectory, at)
@@ -95,10 +101,16 @@ class Trajectories:
                 looked = _kept(stored.read(row.video_idx), changed)
                 for name, numbers in seen_features(looked, transform, names).items():
                     blocks[name][at] = numbers
+        heard_at = np.flatnonzero(self.index["heard"]).tolist() if set(SOUNDS) & set(names) else []
+        for at in heard_at:
+            heard = stored_voice.read(self.index["video_idx"].iloc[at])
+            for name, numbers in heard_features(heard, transform, names).items():
+                blocks[name][at] = numbers
         dataset, index = self.dataset, self.index.set_index("video_idx")
         wavelets = asdict(transform) | {
             "blendshapes": channels_of(blendshapes, transform.sides),
             "encoder": encoder.described,
+            "voice": sound.described,
         }
         if self.layout != landmarks.LANDMARKER:
             wavelets |= {"blocks": list(of_block)} | self.layout.described
@@ -115,7 +127,7 @@ class Trajectories:
         return self.dataset.learnable(self._joined()).reset_index(drop=True)
 
     def _joined(self) -> pd.DataFrame:
-        known = self.index[["video_idx", "usable", "face_share"]]
+        known = self.index[["video_idx", "usable", "heard", "face_share"]]
         positions = known.assign(at=range(len(known)))
         return self.dataset.read_labels().merge(positions, on="video_idx")
 

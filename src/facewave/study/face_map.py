@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay, KDTree
 
 from facewave import figures
-from facewave.wavelets.schema import Features, unfolded
+from facewave.wavelets.schema import POINTS, Features, unfolded
 
 Floats = NDArray[np.float64]
 
@@ -93,6 +93,17 @@ def region_of_points(points_PC: Floats) -> NDArray[np.str_]:
     names = np.array([region for region, points in _SEEDS.items() for _ in points])
     _, nearest = KDTree(points_PC[seeds]).query(points_PC)
     return names[nearest]
+
+
+def regions(features: Features, at: NDArray[np.int64]) -> NDArray[np.str_]:
+    """The region of each point that the blocks have, by the mean face of some clips at ``at``.
+
+    There are none where the tracks of another tool have no mesh.
+    """
+    if "pose_free" not in features.blocks:
+        return np.array([], str)
+    region_P = region_of_points(mean_face(features, at))
+    return region_P[POINTS] if features.config["sides"] == "merged" else region_P
 
 
 def mean_face(features: Features, at: NDArray[np.int64]) -> Floats:

@@ -30,12 +30,12 @@ from scipy.fft import dct, idct
 from facewave.evaluation.intervals import Codes, Floats, draws, groups, interval, mean
 from facewave.functionals import matches
 from facewave.params import Block, Evaluate, TransformName
-from facewave.study.face_map import mean_face, region_of_blendshape, region_of_points
+from facewave.study.face_map import region_of_blendshape, regions
 from facewave.study.scores import MEASURES, Score, summed
 from facewave.targets import Target, split, truth
 from facewave.training.classifier import TrainedClassifier
 from facewave.training.schema import Trained
-from facewave.wavelets.schema import BLOCKS, POINTS
+from facewave.wavelets.schema import BLOCKS
 from facewave.workspace import Dataset
 
 Inputs = NDArray[Any]  # float32; float64 where they are transformed
@@ -96,15 +96,12 @@ def of_models(
             for kind, masks in kinds.items()
         ]
         return _rounded(pd.concat(tables, ignore_index=True)[list(COLUMNS)])
-    region_P = np.array([], str)  # tracks of other tools may have no mesh
-    if "pose_free" in features.blocks:
-        region_P = region_of_points(mean_face(features, clips.table.loc[usable_n, "at"].to_numpy()))
     table = importances(
         folds,
         score,
         next(iter(classifiers.values())).inputs,
         features.config["blendshapes"],
-        region_P[POINTS] if features.config["sides"] == "merged" and len(region_P) else region_P,
+        regions(features, clips.table.loc[usable_n, "at"].to_numpy()),
         features.config["transform"],
         seen={
             name: math.prod(block.shape[2:])

@@ -202,6 +202,44 @@ def tasks(table: pd.DataFrame, title: str, path: Path) -> None:
         figure.legend(loc="outside lower center", frameon=False)
 
 
+def networks(table: pd.DataFrame, title: str, path: Path) -> None:
+    """Each network on what it learnt from and on test clips, over its number of parameters.
+
+    Args:
+        table: of ``networks.networks``.
+        title: of the figure.
+        path: the PNG.
+    """
+    if table.empty:
+        return
+    table = table.groupby("network", sort=False).tail(1).sort_values("parameters", kind="stable")
+    first = table.iloc[0]
+    measure = MEASURES[first["measure"]]
+    subtitle = f"networks over faces, n = {first['n']} test clips; 95 % intervals; dotted: chance"
+    with _figure(6, 3.6, f"{title}\n{subtitle}", path) as figure:
+        axes = figure.add_subplot()
+        around = table["figure"] - table["low"], table["high"] - table["figure"]
+        axes.plot(table["parameters"], table["train"], "o--", color="C1", label="learnt from")
+        axes.errorbar(table["parameters"], table["figure"], around, fmt="o-", lw=1, color="C0",
+                      label="test clips")  # fmt: skip
+        axes.axhline(first["chance"], **CHANCE)
+        axes.set_xscale("log")
+        axes.set_xticks(table["parameters"], _sized(table), fontsize=8)
+        axes.minorticks_off()
+        low, high = _limits(CCC) if first["measure"] == CCC else (0, 1)
+        axes.set(ylabel=f"{measure.name} (share of 1)", ylim=(low, high + 0.03))
+        axes.grid(axis="y", alpha=0.3)
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def _sized(table: pd.DataFrame) -> list[str]:
+    """Networks with millions of parameters, one below the other in turn so that none covers one."""
+    return [
+        "\n\n" * (place % 2) + f"{row.network}\n{row.parameters / 1e6:.3g} M"
+        for place, row in enumerate(table.itertuples())
+    ]
+
+
 @contextmanager
 def _figure(
     width: float, height: float, title: str, path: Path, fontsize: int = 9

@@ -21,9 +21,9 @@ _COPIED = ["video_idx", "file_path", "subject", "source"]
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Answers to all test clips, partition by partition, and to the validation parts' usable ones.
+    """Answers to all test clips, partition by partition, and to the validation parts.
 
-    Both as ``answer`` gives them.
+    Of these to the clips that can be judged; both as ``answer`` gives them.
     """
 
     tested: pd.DataFrame
@@ -72,12 +72,12 @@ def _fitted(
     """The answers to one partition's test part, and to its validation part."""
     torch.set_num_threads(1)
     wavelets, settings = asdict(transform), for_kind(kind, settings)
-    usable = clips.table["usable"].to_numpy(bool)
+    judged = clips.known_by(settings.inputs)
     config, reduction = plan(kind, targets, clips, wavelets, settings)
-    train, val, population = split(clips.select(usable), part[usable], targets, settings)
+    train, val, population = split(clips.select(judged), part[judged], targets, settings)
     module = fit(config, labelled(train), val, settings, reduction)
     model = TrainedClassifier(module, config, settings.inputs, wavelets, {}, population)
-    validated = answer(model, clips.select((part == "val") & usable), partition)
+    validated = answer(model, clips.select((part == "val") & judged), partition)
     return answer(model, clips.select(part == "test"), partition), validated
 
 

@@ -17,7 +17,7 @@ Legend of names: n clips, F folds, M classes, targets or units, J sums, R resamp
 repetitions. Weights, (n) or (R, n), say how often each clip counts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from facewave.evaluation import paired
 from facewave.evaluation.intervals import (
     Codes,
+    Estimate,
     Floats,
     divide,
     estimates,
@@ -40,6 +41,8 @@ from facewave.targets import Target
 
 _THERE = 0.5  # from which probability a unit counts as answered
 _LEAST = 1e-12  # a variance below is that of a constant
+_DECIMALS = 4
+DIFFERENCE = ("difference", "difference_low", "difference_high", "p")
 
 
 @dataclass(frozen=True)
@@ -288,6 +291,12 @@ def figures(score: Score, tested: Answered, settings: Evaluate) -> dict[str, Any
     return row | {"chance": MEASURES[score.measure].written(chance(score, tested))}
 
 
+def estimate(name: str, tested: Answered, settings: Evaluate) -> Estimate:
+    """A measure with its 95 % interval, as a share of 1."""
+    measure = partial(tested.figures, [name])
+    return estimates(measure, tested.group, settings.resamples, settings.seed)[name]
+
+
 def difference(
     first: Answered, second: Answered, name: str, settings: Evaluate
 ) -> paired.Difference:
@@ -301,6 +310,19 @@ def difference(
     measure_of: paired.MeasureOf = lambda tested: partial(tested.figures, [name])  # noqa: E731
     drawn = settings.resamples, settings.seed
     return paired.compare(first, second, measure_of, *drawn).differences[name]
+
+
+def compared(name: str, first: Answered, second: Answered, settings: Evaluate) -> dict[str, float]:
+    """The paired difference of a measure, first less second, as columns ``DIFFERENCE`` have it."""
+    found = difference(first, second, name, settings)
+    return rounded(
+        dict(zip(DIFFERENCE, (found.value, found.low, found.high, found.p), strict=True))
+    )
+
+
+def rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    """Figures that are shares of 1, with four digits."""
+    return {name: round(value, _DECIMALS) + 0.0 for name, value in figures.items()}  # not -0.0
 
 
 def counts(tested: Answered) -> dict[str, int]:

@@ -19,7 +19,6 @@ Figures are shares of 1, as in report.json; differences are paired, with interva
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -27,28 +26,37 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from facewave import targets
-from facewave.evaluation.intervals import Floats, estimates
+from facewave.evaluation.intervals import Floats
 from facewave.labels import affect
 from facewave.params import ClassifierKind, Evaluate, Train
 from facewave.study.runs import run
-from facewave.study.scores import CCC, MAE, Answered, Score, chance, counts, difference
+from facewave.study.scores import (
+    CCC,
+    DIFFERENCE,
+    MAE,
+    Answered,
+    Score,
+    chance,
+    compared,
+    counts,
+    estimate,
+    rounded,
+)
 from facewave.targets import Target
-from facewave.training.fit import FEWEST
+from facewave.training.calibration import FEWEST
 from facewave.training.parts import is_learnt_from, truth_of
 from facewave.wavelets.transform import Transform
 from facewave.workspace import Clips
 
 _FIGURE = ("measure", "n", "groups", "folds", "figure", "low", "high")
-_DIFFERENCE = ("difference", "difference_low", "difference_high", "p")
 Imbalance = Literal["none", "weights", "sampler"]
 AXES = targets.PLANE[:2]
 COLUMNS = {  # of each table
-    "tasks": ("together", "target", "model", *_FIGURE, "chance", "against", *_DIFFERENCE),
-    "quadrants": ("way", "model", *_FIGURE, "chance", *_DIFFERENCE),
-    "sampling": ("imbalance", "target", "clips", "model", *_FIGURE, *_DIFFERENCE),
+    "tasks": ("together", "target", "model", *_FIGURE, "chance", "against", *DIFFERENCE),
+    "quadrants": ("way", "model", *_FIGURE, "chance", *DIFFERENCE),
+    "sampling": ("imbalance", "target", "clips", "model", *_FIGURE, *DIFFERENCE),
 }
 CLASSIFIED, CUT = "four classes", "regressed and cut"
-_DECIMALS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,12 +130,12 @@ def tasks(learner: Learner, sets: Sequence[Sequence[Target]], evaluate: Evaluate
             named = {"together": _named(together), "target": target.name}
             row: dict[str, Any] = named | {"model": learner.kind}
             row |= _figure(score.measure, tested, evaluate)
-            row |= {"chance": round(chance(score, tested), _DECIMALS)}
+            row |= rounded({"chance": chance(score, tested)})
             smallest = min((one for one in sets if target in one), key=len)
             if smallest != together:
                 alone = score.tested(learner.answers(smallest))
                 row |= {"against": _named(smallest)}
-                row |= _difference(score.measure, tested, alone, evaluate)
+                row |= compared(score.measure, tested, alone, evaluate)
             rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS["tasks"]))
 
@@ -156,9 +164,9 @@ def quadrants(
         for way, tested in ((CLASSIFIED, trained), (CUT, cut)):
             row = {"way": way, "model": learner.kind} | _figure(measure, tested, evaluate)
             if measure == score.measure:
-                row |= {"chance": round(chance(score, tested), _DECIMALS)}
+                row |= rounded({"chance": chance(score, tested)})
             if way == CUT:
-                row |= _difference(measure, cut, trained, evaluate)
+                row |= compared(measure, cut, trained, evaluate)
             rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS["quadrants"]))
 
@@ -192,7 +200,7 @@ def sampling(learner: Learner, plane: Sequence[Target], evaluate: Evaluate) -> p
                 row = {"imbalance": imbalance, "target": name, "clips": clips}
                 row |= {"model": learner.kind} | _figure(measure, tested, evaluate)
                 if imbalance == "sampler":
-                    row |= _difference(measure, tested, chosen["none"], evaluate)
+                    row |= compared(measure, tested, chosen["none"], evaluate)
                 rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS["sampling"]))
 
@@ -230,21 +238,6 @@ def _named(together: Sequence[Target]) -> str:
 
 
 def _figure(measure: str, tested: Answered, evaluate: Evaluate) -> dict[str, Any]:
-    found = estimates(
-        partial(tested.figures, [measure]), tested.group, evaluate.resamples, evaluate.seed
-    )
-    figure, low, high = found[measure].named("").values()
+    figure, low, high = estimate(measure, tested, evaluate).named("").values()
     row = {"measure": measure} | counts(tested)
-    return row | _rounded({"figure": figure, "low": low, "high": high})
-
-
-def _difference(
-    measure: str, first: Answered, second: Answered, evaluate: Evaluate
-) -> dict[str, Any]:
-    found = difference(first, second, measure, evaluate)
-    values = (found.value, found.low, found.high, found.p)
-    return _rounded(dict(zip(_DIFFERENCE, values, strict=True)))
-
-
-def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, _DECIMALS) + 0.0 for name, value in figures.items()}  # not -0.0
+    return row | rounded({"figure": figure, "low": low, "high": high})

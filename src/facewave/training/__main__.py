@@ -7,70 +7,63 @@ Writes  models/trained/<partition>/<role>/   config.json, model.safetensors, REA
         metrics/train/<partition>/           DVCLive's curves of the model
         models/checkpoints/                  what a killed run resumes from
 Nothing is learnt from test parts: each clip's part is looked up, and only train and val are used.
-``accelerate launch -m facewave.training`` trains a language model on several GPUs.
+``accelerate launch -m facewave.training`` trains a language model, and networks over pictures and
+sound, on several GPUs.
 """
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import cast, get_args
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import get_args
 
 import joblib
 import numpy as np
 import torch
-from dvclive import Live
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from facewave import models, params, training
+from facewave import params
 from facewave.errors import UserError, explain
 from facewave.files import locked
 from facewave.models.classifiers.classifier import HARDLY
 from facewave.params import (
     CORRELATED,
     NETWORKS,
-    ClassifierKind,
+    FaceNetworkKind,
     LanguageModelKind,
     Params,
     Train,
 )
-from facewave.targets import CLASSES, PLANE, Target, truth
-from facewave.training import checkpoints, delay, ensemble, knowledge, parts, pretrained, schema
+from facewave.targets import PLANE, Target, truth
+from facewave.training import (
+    checkpoints,
+    classifier_roles,
+    ensemble,
+    knowledge,
+    leaks,
+    parts,
+    pretrained,
+    schema,
+)
 from facewave.training.checkpoints import Finished
-from facewave.training.classifier import TrainedClassifier
-from facewave.training.fit import fit, fitted
-from facewave.training.loop import Report
+from facewave.training.roles import CURVES, curves, delay_of
 from facewave.training.schema import Trained
 from facewave.training.untrained import Given
-from facewave.wavelets.schema import Features
+from facewave.wavelets.schema import SEEN, Features
 from facewave.workspace import Clips, Dataset
 
-CURVES = Path("metrics/train")
 _NAMED = 5  # columns
 _ENOUGH = 8  # clips of a batch whose correlation is learnt
-# An ensemble comes last: it is made of the others.
+_OF_FACES = ("pretrained", "knowledge")  # they take the face whatever the inputs are
+# What is made of others comes last.
 _UNTRAINED: dict[str, Callable[[Given], Trained]] = {
     "pretrained": pretrained.learn,
     "knowledge": knowledge.learn,
     "ensemble": ensemble.learn,
+    schema.LATE_FUSION: ensemble.of_face_and_voice,
     schema.STUDENTS: ensemble.of_students,
 }
-_CODE = [Path(models.__path__[0]) / "classifiers"] + [
-    Path(training.__path__[0]) / f"{name}.py"
-    for name in (
-        "classifier",
-        "conformal",
-        "delay",
-        "fit",
-        "loop",
-        "losses",
-        "parts",
-        "person",
-        "sampling",
-    )
-]
 
 
 def main() -> None:
@@ -80,22 +73,33 @@ def main() -> None:
     dataset = Dataset(settings.dataset, loaded)
     _check_kinds(dataset, settings)
     features = dataset.read_features()
-    _print_still(features)
     clips = dataset.clips(features=features)
-    usable = clips.select(clips.table["usable"])
+    if set(SEEN) & set(settings.inputs) or "pretrained" in schema.roles(settings).values():
+        leaks.check_encoder(features.config, clips, dataset.name, settings.partitions)
+    _print_still(features)
+    # The same for all partitions, so that what is read of them is kept.
+    faces, judged = (clips.select(clips.known_by(inputs)) for inputs in ((), settings.inputs))
     _check_targets(clips, dataset.targets, settings)
 
     # One thread: sums in a fixed order, so that the same clips give the same bytes.
     torch.set_num_threads(1)
     with threadpool_limits(1), ExitStack() as held:
-        if _is_first_process():  # it alone trains classifiers
+        is_first = _is_first_process()  # it alone trains classifiers
+        if is_first:
             held.enter_context(locked(schema.ROOT))
             for folder in (schema.ROOT, CURVES, checkpoints.ROOT):
                 checkpoints.remove_all_but(map(str, settings.partitions), folder)
-            for partition in tqdm(settings.partitions, "train", unit="partition"):
+        bar = tqdm(settings.partitions, "train", unit="partition", disable=not is_first)
+        for partition in bar:
+            if is_first:
                 checkpoints.remove_all_but(schema.roles(settings), schema.ROOT / str(partition))
-                _train_classifiers(usable, partition, features, dataset, loaded)
-                _make_untrained(usable, partition, dataset, loaded)
+                classifier_roles.train(clips, partition, features, dataset, loaded)
+            if any(kind in schema.TYPES for kind in schema.roles(settings).values()):
+                from facewave.training import streamed_roles  # it takes seconds to load
+
+                streamed_roles.train(clips, partition, dataset, loaded)
+            if is_first:
+                _make_untrained(faces, judged, partition, dataset, loaded)
         if settings.is_language_model:
             _train_language_models(clips, features, dataset, loaded)
 
@@ -136,6 +140,7 @@ def _check_kinds(dataset: Dataset, settings: Train) -> None:
     needs = {}
     if not dataset.entry.has_pictures:
         needs["pretrained"] = "an encoder's answers to pictures of the face"
+        needs |= dict.fromkeys(get_args(FaceNetworkKind), "pictures of the face")
         if settings.language.frames:
             needs |= dict.fromkeys(get_args(LanguageModelKind), "pictures (train.language.frames)")
     if dataset.entry.features:
@@ -162,127 +167,41 @@ def _print_still(features: Features) -> None:
             )
 
 
-@contextmanager
-def _curves(partition: str | int, wanted: bool) -> Iterator[Report]:
-    if not wanted:
-        yield lambda step, figures: None
-        return
-    folder = CURVES / str(partition)
-    shutil.rmtree(folder, ignore_errors=True)
-    with Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None) as live:
-
-        def log(step: int, figures: dict[str, float]) -> None:
-            live.step = step
-            for name, value in figures.items():
-                live.log_metric(name, value)
-
-        yield log
-
-
-def _train_classifiers(
-    clips: Clips, partition: str | int, features: Features, dataset: Dataset, loaded: Params
+def _make_untrained(
+    faces: Clips, judged: Clips, partition: str | int, dataset: Dataset, loaded: Params
 ) -> None:
-    """Train all roles that are classifiers; ``clips`` have a usable face."""
-    targets = dataset.targets
-    kinds: tuple[ClassifierKind, ...] = get_args(ClassifierKind)
-    names = schema.roles(loaded.train).items()
-    roles = [(role, kind) for role, name in names for kind in kinds if kind == name]
-    if not roles:
-        return
-    part = clips.parts(partition)
-    is_train_n = parts.is_learnt_from(clips, part, targets, loaded.train)
-    learnt, whole = clips.select(is_train_n).table, clips.select(part == "train").table
-    truth_nW = parts.truth_of(clips.select(is_train_n), targets, soft=False)
-    is_labelled_n = ~np.isnan(truth_nW).all(axis=1)
-    val_clips = clips.select((part == "val").to_numpy())
-    samples = {}  # by all in which roles differ
-    teacher: TrainedClassifier | None = None
-    for role, kind in roles:
-        settings = schema.settings_of(role, loaded.train)
-        is_student = role in schema.students(settings)
-        config, reduction = parts.plan(kind, targets, clips, features.config, settings)
-        shown = (settings.normalize, settings.network.soft_labels)
-        if shown not in samples:
-            samples[shown] = parts.split(clips, part, targets, settings)
-        everything, val, population = samples[shown]
-        train = parts.labelled(everything)
-        population = None if kind == schema.PRIOR else population
-        rows = learnt if is_student else learnt[is_labelled_n]
-        if is_student and teacher:
-            temperature = settings.teacher.temperature
-            train = parts.taught(everything, teacher.module, temperature)
-        if not len(train.truth_nW):
-            raise UserError(
-                f"partition {partition} of {dataset.name} has no usable training clip. "
-                "metrics/clean and metrics/extract say why clips were left out."
-            )
-        about = schema.about(dataset, partition, settings, rows, whole)
-        about |= {"labelled": schema.fewest_labels(targets, rows)}
-        folder, has_curves = schema.folder(partition, role), role == schema.MODEL
-        tensors = [tensor for one in (train, val) for tensor in vars(one).values()]
-        used = schema.used_by(kind, settings) | {"partitions": partition, "inputs": settings.inputs}
-        if population:
-            tensors += map(torch.from_numpy, population.tensors().values())
-        follows_from = (config, used, reduction, features.config, about)
-        mark = checkpoints.fingerprint(checkpoints.digest(tensors), _CODE, *follows_from)
-        finished = Finished(partition, role, folder, mark)
-        if finished and (not has_curves or (CURVES / str(partition)).is_dir()):
-            if role == schema.TEACHER:
-                teacher = cast(TrainedClassifier, schema.load(folder))
-            continue
-        with _curves(partition, has_curves) as log:
-            module = fit(config, train, val, settings, reduction, log)
-        if any(target.name == CLASSES for target in targets):
-            labelled = parts.labelled(everything)  # a student's, too: not what a teacher said
-            about |= {"fitted": {"train": fitted(module, labelled), "val": fitted(module, val)}}
-        made = (module, config, settings.inputs, features.config, about, population)
-        trained = TrainedClassifier(*made)
-        if settings.delay == "learnt" and len(val_clips):
-            about["delay_s"] = _delay(trained, val_clips)
-        schema.save(trained, folder)
-        finished.write()
-        if role == schema.TEACHER:
-            teacher = trained
-
-
-def _delay(trained: Trained, clips: Clips) -> float:
-    """How far the labels of validation clips lag behind a model's answers (s)."""
-    targets = [target for target in trained.targets if target.name in PLANE]
-    answers = trained.answer(clips)[[target.numbers[0] for target in targets]]
-    truth_nT = np.concatenate([truth(target, clips.table) for target in targets], axis=1)
-    return delay.learn(clips.table, truth_nT, answers.to_numpy(float))
-
-
-def _make_untrained(clips: Clips, partition: str | int, dataset: Dataset, loaded: Params) -> None:
-    """Make the roles that answer without training; ``clips`` have a usable face.
+    """Make the roles that answer without training.
 
     They are made each time: that takes no longer than to find out whether they must be.
+
+    Args (others as in ``classifier_roles.train``):
+        faces: clips with a usable face, which encoder and rules look at.
+        judged: clips that the members of an ensemble can judge.
     """
     settings, targets = loaded.train, tuple(dataset.targets)
     names = schema.roles(settings).items()
-    roles = [(role, kind) for kind in _UNTRAINED for role, name in names if name == kind]
-    if not roles:
-        return
-    part = clips.parts(partition)
-    is_train_n = parts.is_learnt_from(clips, part, targets, settings)
-    truth_nW = parts.truth_of(clips, targets, soft=False)
-    learnt, whole = clips.select(is_train_n).table, clips.select(part == "train").table
-    given = Given(
-        clips,
-        is_train_n,
-        (part == "val").to_numpy(),
-        truth_nW,
-        parts.prior(targets, truth_nW[is_train_n]),
-        targets,
-        settings,
-        schema.ROOT / str(partition),
-        schema.about(dataset, partition, settings, learnt, whole),
-    )
-    for role, kind in roles:
+    for role, kind in [(role, kind) for kind in _UNTRAINED for role, name in names if name == kind]:
+        clips = faces if kind in _OF_FACES else judged
+        part = clips.parts(partition)
+        is_train_n = parts.is_learnt_from(clips, part, targets, settings)
+        truth_nW = parts.truth_of(clips, targets, soft=False)
+        learnt, whole = clips.select(is_train_n).table, clips.select(part == "train").table
+        given = Given(
+            clips,
+            is_train_n,
+            (part == "val").to_numpy(),
+            truth_nW,
+            parts.prior(targets, truth_nW[is_train_n]),
+            targets,
+            settings,
+            schema.ROOT / str(partition),
+            schema.about(dataset, partition, settings, learnt, whole)
+            | leaks.of_inputs(SEEN if kind == "pretrained" else settings.inputs, clips.wavelets),
+        )
         model = _UNTRAINED[kind](given)
         if settings.delay == "learnt" and given.is_val_n.any():
-            model.about = model.about | {"delay_s": _delay(model, clips.select(given.is_val_n))}
-        with _curves(partition, role == schema.MODEL):  # there are none
+            model.about = model.about | {"delay_s": delay_of(model, clips.select(given.is_val_n))}
+        with curves(partition, role == schema.MODEL):  # there are none
             schema.save(model, schema.folder(partition, role))
         unknown = model.describe().get("unknown")
         if unknown and partition == settings.partitions[0]:
@@ -313,7 +232,7 @@ def _train_language_models(
         processes.wait_for_everyone()  # all have looked before the first one writes
         if not is_due:
             return
-        with _curves(partition, _is_first_process()) as log:
+        with curves(partition, _is_first_process()) as log:
             run.fit(log)
         if _is_first_process():
             schema.save(run.trained, folder)

@@ -66,10 +66,10 @@ def card(
         about: see above.
         normalizes: whether it standardises a clip by the same person's other clips.
     """
-    taken = ", ".join(inputs)
+    taken = ", ".join(inputs) or about.get("takes", "")
     if "functionals" in inputs:
         taken += f", {len(wavelets['functionals'])} columns of a table of features"
-    elif taken and wavelets:
+    elif inputs and wavelets:
         taken += " as {k} numbers a trajectory ({transform} {wavelet})".format_map(wavelets)
     facts = {
         "answers with": "; ".join(map(_asked, targets)),
@@ -79,6 +79,10 @@ def card(
         "clips": _count(about),
         "part": f"training part of partition {about['partition']}" if "partition" in about else "",
         "licence of the clips": about.get("licence"),
+        "started from": _weights(about.get("weights", {})),
+        "labels seen before": ", ".join(
+            f"{dataset} (partition {partition})" for dataset, partition in about.get("before", [])
+        ),
     }
     lines = [f"# {kind}", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {fact} |" for name, fact in facts.items() if fact]
@@ -132,6 +136,15 @@ def _count(about: Mapping[str, Any]) -> str:
     if named["people"] is not None:
         counts.append("1 person" if named["people"] == 1 else f"{named['people']} people")
     return ", ".join(counts)
+
+
+def _weights(weights: Mapping[str, str]) -> str:
+    """The weights that a network started from, unless they were random."""
+    if weights.get("name", "none") == "none":
+        return ""
+    facts = {"learnt on ": "learnt_on", "licence ": "licence", "SHA-256 ": "sha256", "": "address"}
+    told = [f"{before}{weights[name]}" for before, name in facts.items() if name in weights]
+    return f"{weights['name']}: {', '.join(told)}"
 
 
 def _figures(about: Mapping[str, Any]) -> list[tuple[str, Figure]]:

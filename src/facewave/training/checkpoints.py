@@ -13,9 +13,11 @@ from typing import Any
 
 import sklearn
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
-from facewave.files import sha256, write_json
+from facewave.files import replacing, sha256, write_json
 
 ROOT = Path("models/checkpoints")
 
@@ -72,3 +74,40 @@ def fingerprint(data: str, code: Iterable[Path], *settings: Any) -> str:
         for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
             hashed.update(f"{file.name} {sha256(file)}".encode())
     return hashed.hexdigest()
+
+
+def save_state(path: Path, state: Any) -> None:
+    """Write what a training goes on from: tensors, numbers and texts in dicts and lists."""
+    tensors: dict[str, Tensor] = {}
+
+    def told(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            name = str(len(tensors))
+            tensors[name] = value.detach().cpu().contiguous()
+            return {"tensor": name}
+        if isinstance(value, dict):  # of numbers, too, as an optimizer's: JSON's have texts alone
+            return {"dict": [[key, told(item)] for key, item in value.items()]}
+        return [told(item) for item in value] if isinstance(value, list | tuple) else value
+
+    written = json.dumps(told(state))
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, {"state": written})
+
+
+def load_state(path: Path) -> Any:
+    """What ``save_state`` was given, on the CPU; None if it is not there, or damaged."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, list):
+            return [read(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if "tensor" in value:
+            return file.get_tensor(value["tensor"])
+        return {key: read(item) for key, item in value["dict"]}
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return read(json.loads(file.metadata()["state"]))
+    except (FileNotFoundError, SafetensorError):
+        return None

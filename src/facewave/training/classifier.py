@@ -18,16 +18,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from facewave.files import replacing, write_json
-from facewave.models.classifiers.classifier import Classifier, ClassifierConfig, Majority, build
+from facewave.models.classifiers.classifier import Classifier, ClassifierConfig, build
 from facewave.models.classifiers.person import Population
+from facewave.models.readout import Majority
 from facewave.params import Block
 from facewave.training import cards
 from facewave.training.person import normalized
-from facewave.training.schema import Trained, answers_of, damaged, encoder_of
+from facewave.training.schema import Trained, answers_of, damaged, encoder_of, is_calibrated
 from facewave.workspace import Clips
 
 _TOGETHER = 2**16  # clips that are answered at a time, to bound memory
-_ENOUGH = 200  # training clips: beside fewer, those for validation say little of a temperature
 
 
 class TrainedClassifier(Trained):
@@ -57,8 +57,7 @@ class TrainedClassifier(Trained):
     @property
     def calibrated(self) -> bool:
         """Whether enough clips of real people have chosen the temperatures."""
-        is_real = self.about.get("synthetic") is False
-        return self.kind != "majority" and is_real and self.about.get("labelled", 0) >= _ENOUGH
+        return self.kind != "majority" and is_calibrated(self.about)
 
     def taken(self, clips: Clips) -> NDArray[np.float32]:
         """The clips' numbers, normalised as those that it learnt from, (n, N, D)."""
@@ -71,13 +70,13 @@ class TrainedClassifier(Trained):
             return torch.cat([self.module.answers(part) for part in parts]).numpy()
 
     def answer(self, clips: Clips) -> pd.DataFrame:
-        """Answers by the face; a clip without a usable one gets the same as all such clips."""
-        usable = clips.table["usable"].to_numpy(bool)[:, None]
-        seen_nW = self.answers(np.nan_to_num(self.taken(clips)))
-        answers_nW = np.where(usable, seen_nW, self.module.prior.answer.numpy())
-        margins_nW = np.where(usable, self.module.margin.numpy(), np.nan)
-        answered_from = np.where(usable[:, 0], "face", "prior")
-        return answers_of(clips, answered_from, self.targets, answers_nW, margins_nW)
+        """Answers by face, voice or both; a clip without any gets the same as all such clips."""
+        judged_from = clips.judged_from(self.inputs)
+        known = (judged_from != "prior")[:, None]
+        answers_nW = self.answers(self.taken(clips))
+        answers_nW = np.where(known, answers_nW, self.module.prior.answer.numpy())
+        margins_nW = np.where(known, self.module.margin.numpy(), np.nan)
+        return answers_of(clips, judged_from, self.targets, answers_nW, margins_nW)
 
     def describe(self) -> dict[str, Any]:
         """The kind, the inputs and what it learnt from."""

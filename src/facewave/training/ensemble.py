@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from facewave.errors import UserError
+from facewave.params import apart
 from facewave.targets import Target, split
 from facewave.training import cards, schema, untrained
 from facewave.training.schema import Trained, answers_of
@@ -34,7 +35,7 @@ class TrainedEnsemble(Untrained):
     of several the one with the highest mean log probability; the probabilities are the shares of
     the votes. Of numbers, and of probabilities of units, it is the (weighted) mean. A member counts
     for the targets that it knows; one that only has the class frequencies to answer from counts
-    where no other one saw a face.
+    where no other one saw a face or heard a voice.
 
     Args (others as in ``Untrained``):
         members: role -> model.
@@ -67,6 +68,7 @@ class TrainedEnsemble(Untrained):
         self.prior_W, self.margin_W = unknown_W, unknown_W.copy()
         self.inputs = tuple(dict.fromkeys(name for m in members.values() for name in m.inputs))
         self.encoder = next(filter(None, (member.encoder for member in members.values())), "")
+        self.needs_pictures = any(member.needs_pictures for member in members.values())
         self.normalizes = any(member.normalizes for member in members.values())
         self.wavelets, self.about = wavelets, about
 
@@ -83,17 +85,17 @@ class TrainedEnsemble(Untrained):
         return np.concatenate([member.taken(clips) for member in members], axis=2)
 
     def answer(self, clips: Clips) -> pd.DataFrame:
-        """Answers by the members that saw a face, or else by all."""
+        """Answers by the members that saw a face or heard a voice, or else by all."""
         tables = [member.answer(clips) for member in self.members.values()]
-        sees_nM = np.stack([table["answered_from"] == "face" for table in tables], axis=1)
+        judges_nM = _judges(tables)
         answers, words = [], {}
         for target in self.targets:
             answers_nMC = np.stack([table[list(target.numbers)] for table in tables], axis=1)
             knows_nM = ~np.isnan(answers_nMC).any(axis=2)
-            counts_nM = knows_nM & sees_nM
+            counts_nM = knows_nM & judges_nM
             counts_nM |= knows_nM & ~counts_nM.any(axis=1, keepdims=True)
             weights_nM = counts_nM * self.weights_M
-            if not weights_nM.any(axis=1).all():  # all that saw a face have weight 0
+            if not weights_nM.any(axis=1).all():  # all that judge have weight 0
                 weights_nM = np.where(weights_nM.any(axis=1, keepdims=True), weights_nM, counts_nM)
             with np.errstate(invalid="ignore"):  # NaN where no member knows the target
                 weights_nM = weights_nM / weights_nM.sum(axis=1, keepdims=True)
@@ -105,9 +107,8 @@ class TrainedEnsemble(Untrained):
             else:
                 answer_nC = np.einsum("nm,nmc->nc", weights_nM, np.nan_to_num(answers_nMC))
             answers.append(answer_nC)
-        seen_n = sees_nM.max(axis=1)
-        answered_from = np.where(seen_n, "face", "prior")
-        margins_nW = np.where(seen_n[:, None], self.margin_W, np.nan)
+        answered_from = _together([table["answered_from"] for table in tables])
+        margins_nW = np.where((answered_from != "prior")[:, None], self.margin_W, np.nan)
         answers_nW = np.concatenate(answers, axis=1)
         return answers_of(clips, answered_from, self.targets, answers_nW, margins_nW, words)
 
@@ -180,9 +181,9 @@ class TrainedEnsemble(Untrained):
 def learn(given: Given) -> TrainedEnsemble:
     """Load the members that params.yaml names, which are made before, and weigh them.
 
-    ``weighted`` finds the weights with the lowest cross-entropy of the first target of words on the
-    validation part, a convex problem (the pool is a log-linear model of them); without such a
-    target, or without validation, they are equal.
+    ``weighted`` finds the weights with the lowest cross-entropy of the first target of words on
+    those validation clips that all members judge, a convex problem (the pool is a log-linear model
+    of them); without such a target, or without such clips, they are equal.
     """
     settings = given.settings.ensemble
     return _make(given, list(settings.roles), "ensemble", settings.by)
@@ -191,6 +192,12 @@ def learn(given: Given) -> TrainedEnsemble:
 def of_students(given: Given) -> TrainedEnsemble:
     """The mean of the students."""
     return _make(given, schema.students(given.settings), schema.STUDENTS, "mean")
+
+
+def of_face_and_voice(given: Given) -> TrainedEnsemble:
+    """The two classifiers of late fusion; where a clip lacks one of both, the other answers."""
+    roles, by = list(apart(given.settings.inputs)), given.settings.late_fusion.by
+    return _make(given, roles, schema.LATE_FUSION, by)
 
 
 def _make(given: Given, roles: Sequence[str], kind: str, by: str) -> TrainedEnsemble:
@@ -204,7 +211,7 @@ def _make(given: Given, roles: Sequence[str], kind: str, by: str) -> TrainedEnse
         known_n = ~np.isnan(truth_nC).any(axis=1)
         tables = [member.answer(val) for member in members.values()]
         answers_nMC = np.stack([table[list(target.numbers)] for table in tables], axis=1)
-        known_n &= ~np.isnan(answers_nMC).any(axis=(1, 2))
+        known_n &= ~np.isnan(answers_nMC).any(axis=(1, 2)) & _judges(tables).all(axis=1)
         if known_n.any():
             logs_nMC, codes_n = _logs(answers_nMC[known_n]), truth_nC[known_n].argmax(axis=1)
             weights_M = fit_weights(logs_nMC, codes_n)
@@ -235,6 +242,21 @@ def fit_weights(logs_nMC: NDArray[np.float64], codes_n: NDArray[np.int64]) -> ND
     )
     weights_M = np.clip(optimum.x, 0, 1).round(_DECIMALS)
     return weights_M / weights_M.sum()
+
+
+def _judges(tables: Sequence[pd.DataFrame]) -> NDArray[np.bool_]:
+    """Which members have more than the class frequencies to answer from, (n, M)."""
+    return np.stack([table["answered_from"] != "prior" for table in tables], axis=1)
+
+
+def _together(answered_from: "Sequence[pd.Series[str]]") -> NDArray[np.str_]:
+    """What members answer from, as one: face, voice, face and voice, or prior."""
+    face_n, voice_n = (
+        np.any([column.str.contains(sense) for column in answered_from], axis=0)
+        for sense in ("face", "voice")
+    )
+    chosen = [face_n & voice_n, face_n, voice_n]
+    return np.select(chosen, ["face and voice", "face", "voice"], "prior")
 
 
 def _logs(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,51 +4,43 @@ Legend of names: n clips, N steps, D channels, K steps and P channels that the h
 O outputs and W columns of the truth of all targets.
 """
 
-import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import LinearSVC, LinearSVR
 from torch import Tensor
-from torch.nn import functional
 
 from facewave.errors import UserError
-from facewave.models.classifiers import outputs
 from facewave.models.classifiers.classifier import (
     Classifier,
     ClassifierConfig,
-    Majority,
     Reduction,
     build,
 )
 from facewave.models.classifiers.heads import DEPTH, Linear, Trees
+from facewave.models.readout import Majority
 from facewave.params import NETWORKS, ClassifierKind, Train
-from facewave.targets import CLASSES, Target
-from facewave.training import losses, sampling
-from facewave.training.conformal import margin
-from facewave.training.loop import Prepared, Report, recalled, train_head
+from facewave.targets import Target
+from facewave.training import calibration, losses, sampling
+from facewave.training.loop import Prepared, Report, train_head
 
-FEWEST = 2  # training clips that a target needs
 _NEVER = -1e4  # the logit of a word without training clips: never chosen, yet finite
 _DECIMALS = 4
 _SUBSAMPLE = 0.5  # share of the clips drawn for each stage of boosting (Friedman, 2002)
-_COOLEST, _HOTTEST = 0.1, 10.0  # temperatures; beyond these there is too little to learn from
 _THERE = 0.5  # from which probability a unit counts as there
-_WIDE = 3  # standard deviations between which the bins of an unbounded number lie
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
     """One part's inputs (n, N, D) float32 and truth (n, W) float32, NaN where it is not known.
 
-    ``quality_n`` (n,) float32 is the share of each clip's frames with the face: its weight.
+    ``quality_n`` (n,) float32 is how much each clip counts (``Clips.quality``).
     """
 
     inputs_nND: Tensor
@@ -103,7 +95,7 @@ def fit(
     """
     torch.manual_seed(settings.seed)
     module = build(config)
-    _check_labelled(config.targets, train.truth_nW)
+    calibration.check_labelled(config.targets, train.truth_nW)
     module.prior.fit(train.truth_nW)
     if isinstance(module, Majority):
         return module.eval()
@@ -114,12 +106,8 @@ def fit(
             f"{channels} channels have {most} principal components at most."
         )
     module.fit_inputs(train.inputs_nND, reduction)
-    _fit_scale(module, train.truth_nW)
-    counts = {
-        target.name: truth.nansum(0)
-        for target, truth in _by_target(config.targets, train.truth_nW)
-        if target.is_words
-    }
+    calibration.fit_scale(module, train.truth_nW)
+    counts = calibration.counts(config.targets, train.truth_nW)
     prepared, validating = (_prepare(module, part, counts, settings) for part in (train, val))
     match module.head:
         case Linear():
@@ -136,83 +124,18 @@ def fit(
             parts = (prepared, validating, loss, draws_n)
             train_head(module.head, config.targets, *parts, settings, report)
     module.eval()
-    _calibrate(module, validating.inputs_nKP, val.truth_nW, counts)
-    return module
-
-
-def fitted(module: Classifier | Majority, part: Samples) -> dict[str, float | None]:
-    """WAR and UAR of a fitted module's classes on a part, None where it has no clips of any.
-
-    On the training part they say how much the module has memorised.
-    """
-    (place,) = (at for at, target in enumerate(module.targets) if target.name == CLASSES)
     with torch.inference_mode():
-        answers_nW = module.answers(part.inputs_nND)
-    widths = outputs.truth_widths(module.targets)
-    truth_nC, answers_nC = part.truth_nW.split(widths, 1)[place], answers_nW.split(widths, 1)[place]
-    known_n = ~truth_nC.isnan().any(1)
-    if not known_n.any():
-        return {"war": None, "uar": None}
-    figures = recalled(truth_nC[known_n].argmax(1), answers_nC[known_n].argmax(1))
-    return {name: round(value, _DECIMALS) for name, value in figures.items()}
-
-
-def _check_labelled(targets: Sequence[Target], truth_nW: Tensor) -> None:
-    for target, truth in _by_target(targets, truth_nW):
-        n_labelled = int((~truth.isnan()).any(1).sum())
-        if n_labelled < FEWEST:
-            raise UserError(
-                f"train.targets: {n_labelled} training clips have {target.name}, and {FEWEST} are "
-                "the fewest to learn from. Take it out of train.targets, or label more clips."
-            )
-
-
-def _by_target(targets: Sequence[Target], of_all: Tensor) -> Iterator[tuple[Target, Tensor]]:
-    """Each target with its columns of (n, W) or its entries of (W,)."""
-    yield from zip(targets, of_all.split(outputs.truth_widths(targets), -1), strict=True)
-
-
-def _fit_scale(module: Classifier, truth_nW: Tensor) -> None:
-    """Choose the scale in which numbers are learnt: standardised, or where bins are, [-1, 1].
-
-    What never varies, or is never known, has the scale 0: its centre is always the answer.
-    """
-    centres, scales = [], []
-    for target, truth in _by_target(module.targets, truth_nW):
-        centre, scale = torch.zeros(truth.shape[1]), torch.ones(truth.shape[1])
-        if target.kind in ("number", "intensity"):
-            centre, scale = truth.nanmean(0), (truth - truth.nanmean(0)).square().nanmean(0).sqrt()
-            if module.binned and target.kind == "number":
-                scale = _WIDE * scale
-                if target.low is not None and target.high is not None:
-                    centre = torch.tensor([(target.high + target.low) / 2])
-                    scale = torch.tensor([(target.high - target.low) / 2])
-        centres.append(centre.nan_to_num())
-        scales.append(scale.nan_to_num())
-    module.centre.copy_(torch.cat(centres))
-    module.scale.copy_(torch.cat(scales))
+        outputs_nO = module.head(validating.inputs_nKP)
+    calibration.fit(module, outputs_nO, val.truth_nW, counts)
+    return module
 
 
 def _prepare(
     module: Classifier, part: Samples, counts: dict[str, Tensor], settings: Train
 ) -> Prepared:
     """A part as the head sees it, with the weight of each clip for each target."""
-    truths, weights = [], []
-    scaled_nW = (part.truth_nW - module.centre) / torch.where(module.scale > 0, module.scale, 1.0)
-    for target, truth in _by_target(module.targets, scaled_nW):
-        weights_n = part.quality_n
-        known_n = ~truth.isnan().any(1)
-        if target.is_words and settings.imbalance == "weights":
-            of_words_C = losses.class_weights(counts[target.name]).float()
-            weights_n = weights_n * (truth.nan_to_num() @ of_words_C)
-        if known_n.any():  # 1 on average, so that a penalty weighs as much as without them
-            weights_n = weights_n / weights_n[known_n].mean()
-        if target.is_words and module.kind in NETWORKS and settings.network.label_smoothing:
-            truth = losses.smooth(truth, settings.network.label_smoothing)
-        truths.append(truth)
-        weights.append(weights_n)
-    inputs_nKP = module.prepare(part.inputs_nND)
-    return Prepared(inputs_nKP, torch.cat(truths, 1), torch.stack(weights, 1))
+    scaled = calibration.scaled(module, part.truth_nW, part.quality_n, counts, settings)
+    return Prepared(module.prepare(part.inputs_nND), *scaled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,7 +185,7 @@ def _problems(module: Classifier, train: Prepared) -> Iterator[_Problem]:
     """
     flat = train.inputs_nKP.flatten(1).numpy()
     first = 0
-    for t, (target, truth) in enumerate(_by_target(module.targets, train.truth_nW)):
+    for t, (target, truth) in enumerate(calibration.by_target(module.targets, train.truth_nW)):
         weights_n = train.weights_nT[:, t].double().numpy()
         if target.is_words:
             shares_nC = truth.nan_to_num().double().numpy()
@@ -371,52 +294,3 @@ def _grow(head: Trees, problem: _Problem, settings: Train) -> None:
     of_trees = [[tree.predict(first)[0] for tree in trees] for trees in solver.estimators_]
     whole = (solver.predict if is_number else solver.decision_function)(first).reshape(-1)
     head.initial[grown] = torch.from_numpy(whole - solver.learning_rate * np.sum(of_trees, axis=0))
-
-
-def _calibrate(
-    module: Classifier, inputs_nKP: Tensor, truth_nW: Tensor, counts: dict[str, Tensor]
-) -> None:
-    """Choose temperatures and prediction intervals by the validation part.
-
-    A temperature is the one with the lowest loss (Guo et al., 2017); clips of a word without
-    training clips are left out, since no temperature makes it likely.
-    """
-    with torch.inference_mode():
-        outputs_nO = module.head(inputs_nKP)
-        answers_nW = module.read(outputs_nO)
-    widths = outputs.widths(module.targets, module.binned)
-    half_widths = []
-    for t, (target, truth) in enumerate(_by_target(module.targets, truth_nW)):
-        part = outputs_nO.split(widths, 1)[t].double()
-        half_width = torch.full(truth.shape[1:], torch.nan)
-        known_n = ~truth.isnan().any(1)
-        if target.is_words:
-            codes_n = truth.nan_to_num().argmax(1)
-            known_n &= counts[target.name][codes_n] > 0
-            module.temperature[t] = _temperature(
-                functools.partial(functional.cross_entropy, target=codes_n[known_n]), part[known_n]
-            )
-        elif target.kind == "presence":
-            known = ~truth.isnan()
-            loss = functools.partial(
-                functional.binary_cross_entropy_with_logits, target=truth[known].double()
-            )
-            module.temperature[t] = _temperature(loss, part[known])
-        elif target.kind == "number":
-            answers = answers_nW.split(outputs.truth_widths(module.targets), 1)[t]
-            distances = (answers - truth)[known_n].abs().flatten()
-            half_width = torch.tensor([margin(distances.numpy())])
-        half_widths.append(half_width)
-    module.margin.copy_(torch.cat(half_widths))
-
-
-def _temperature(loss: Callable[[Tensor], Tensor], logits: Tensor) -> float:
-    """What logits are divided by for the lowest loss; 1 where there are none."""
-    if not len(logits):
-        return 1.0
-
-    def at(log_temperature: float) -> float:
-        return loss(logits / np.exp(log_temperature)).item()
-
-    optimum = minimize_scalar(at, bounds=np.log([_COOLEST, _HOTTEST]), method="bounded")
-    return float(np.exp(optimum.x)) if optimum.fun < at(0.0) else 1.0

@@ -23,6 +23,7 @@ from facewave.prompts.examples import Examples, PromptClips, choose_shots
 from facewave.targets import known
 from facewave.training import checkpoints, language_trainer, parts, schema
 from facewave.training.language_model import TrainedLanguageModel, read
+from facewave.training.leaks import Lineage, keys
 from facewave.training.loop import Report
 from facewave.wavelets.schema import Features
 from facewave.workspace import Clips, Dataset
@@ -106,8 +107,8 @@ def prepare(
     learnt = train_clips if learns else shots
     whole = clips.table[part == "train"] if learns else learnt.table
     about = schema.about(dataset, partition, settings, learnt.table, whole) | {
-        "learnt": _keys(learnt),
-        "validated": _keys(val_clips) if learns else [],
+        "learnt": keys(learnt.clips),
+        "validated": keys(val_clips.clips) if learns else [],
     }
     trained = TrainedLanguageModel(
         module, prompting, settings.inputs, features.config, shots.table["video_idx"], about
@@ -117,7 +118,7 @@ def prepare(
         _fit_buffers(module, train_clips)
         if language.start != "none":
             folder = Path(language.start) / str(partition) / schema.MODEL
-            _start(trained, folder, _keys(clips.select(np.flatnonzero(part == "test").tolist())))
+            _start(trained, folder, keys(clips.clips.select(part == "test")))
             start = "".join(sha256(file) for file in sorted(folder.iterdir()))
         if not module.counts()[0]:
             raise UserError(
@@ -228,8 +229,8 @@ def _start(trained: TrainedLanguageModel, folder: Path, test: Sequence[str]) -> 
             "Finetune with the settings of the pretrained run."
         )
     before, now = config["about"], trained.about
-    shared = set(before["learnt"]) & {*now["learnt"], *now["validated"], *test}
-    shared |= set(before["validated"]) & set(test)
+    lineage = Lineage(before.get("before", []), before["learnt"], before["validated"])
+    shared = lineage.shared(now["validated"], test) | set(before["learnt"]) & set(now["learnt"])
     if shared:
         raise UserError(
             f"{folder} and this run share clips: {len(shared)} of those that it learnt from (or "
@@ -246,12 +247,6 @@ def _start(trained: TrainedLanguageModel, folder: Path, test: Sequence[str]) -> 
             "Finetune with the settings of the pretrained run."
         )
     trained.module.load_trained(fresh | tensors)
-
-
-def _keys(clips: PromptClips) -> list[str]:
-    """Which clips these are: their bytes' keys, and the parts of them that rows are about."""
-    rows = clips.clips.index.loc[clips.table["video_idx"], ["key", "start", "end"]]
-    return sorted(f"{key[:16]} {start:g} {end:g}" for key, start, end in rows.to_numpy())
 
 
 def _digest(*parts: PromptClips) -> str:

@@ -6,8 +6,8 @@ of the truth of all targets.
 
 import copy
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -33,6 +33,63 @@ class Prepared:
     inputs_nKP: Tensor
     truth_nW: Tensor
     weights_nT: Tensor  # of each clip for each target
+
+
+@dataclass
+class Progress:
+    """How far a training has come: what its next epoch follows from, beside the weights."""
+
+    best: dict[str, Tensor]  # the weights with the lowest validation loss
+    best_loss: float = math.inf
+    best_epoch: int = 0
+    figures: list[dict[str, float]] = field(default_factory=list)  # of each epoch that is done
+
+
+def descend(
+    learn: Callable[[int], float],
+    validate: Callable[[], dict[str, float]],
+    weights: Callable[[], Mapping[str, Tensor]],
+    progress: Progress,
+    network: Network,
+    report: Report,
+    done: Callable[[], None] = lambda: None,
+    remedy: str = "Lower train.network.lr.",
+) -> None:
+    """Train epoch by epoch, until the validation loss has not fallen for train.network.patience.
+
+    ``progress`` has the best weights in the end; without validation they are the last epoch's.
+
+    Args:
+        learn: trains the epoch of a number (from 0); returns the mean training loss.
+        validate: returns ``val_loss`` and other figures; nothing where validation cannot tell.
+        weights: those that were validated; they are copied.
+        progress: where a former run stopped, or a new one; changed in place.
+        network: section ``train.network``.
+        report: told of every epoch, also of those that a former run has done.
+        done: called at the end of each epoch after which another comes.
+        remedy: what a person can do if it diverges.
+
+    Raises:
+        UserError: it diverged.
+    """
+    for epoch, figures in enumerate(progress.figures):
+        report(epoch, figures)
+    for epoch in range(len(progress.figures), network.epochs):
+        figures = {"train_loss": learn(epoch)} | validate()
+        report(epoch, figures)
+        for part, name in (("training", "train_loss"), ("validation", "val_loss")):
+            if not math.isfinite(figures.get(name, 0.0)):
+                raise UserError(
+                    f"the {part} loss is not a number in epoch {epoch}: training diverged. {remedy}"
+                )
+        progress.figures.append(figures)
+        epoch_loss = figures.get("val_loss", -epoch)  # without validation the last epoch is best
+        if epoch_loss < progress.best_loss:
+            progress.best = copy.deepcopy(dict(weights()))
+            progress.best_loss, progress.best_epoch = epoch_loss, epoch
+        elif epoch - progress.best_epoch >= network.patience:
+            break
+        done()
 
 
 def train_head(
@@ -64,10 +121,10 @@ def train_head(
     ]
     optimizer = torch.optim.AdamW(groups, network.lr)
     batches = _batches(train, draws_n, settings)
-    schedule = _schedule(optimizer, network, len(batches))
-    is_validated = _tells(targets, val, network)
-    best, best_loss, best_epoch = copy.deepcopy(head.state_dict()), math.inf, 0
-    for epoch in range(network.epochs):
+    schedule = schedule_of(optimizer, network, len(batches))
+    is_validated = tells(targets, val.truth_nW, network)
+
+    def learn(epoch: int) -> float:
         head.train()
         loss.train()
         total = 0.0
@@ -80,27 +137,24 @@ def train_head(
             if schedule:
                 schedule.step()
             total += value.item() * len(inputs_nKP)
-        figures = {"train_loss": total / len(train.truth_nW)}
-        if is_validated:
-            figures |= _validate(head, targets, val, loss)
-        report(epoch, figures)
-        if not math.isfinite(figures["train_loss"]):
-            raise UserError(
-                f"the training loss is not a number in epoch {epoch}: training diverged. Lower "
-                "train.network.lr."
-            )
-        epoch_loss = figures.get("val_loss", -epoch)  # without validation the last epoch is best
-        if epoch_loss < best_loss:
-            best, best_loss, best_epoch = copy.deepcopy(head.state_dict()), epoch_loss, epoch
-        elif epoch - best_epoch >= network.patience:
-            break
-    head.load_state_dict(best)
+        return total / len(train.truth_nW)
+
+    def validate() -> dict[str, float]:
+        if not is_validated:
+            return {}
+        head.eval()
+        with torch.inference_mode():
+            return validated(head(val.inputs_nKP), val.truth_nW, val.weights_nT, loss)
+
+    progress = Progress(copy.deepcopy(head.state_dict()))
+    descend(learn, validate, head.state_dict, progress, network, report)
+    head.load_state_dict(progress.best)
     head.cpu()
 
 
-def _tells(targets: Sequence[Target], val: Prepared, network: Network) -> bool:
+def tells(targets: Sequence[Target], truth_nW: Tensor, network: Network) -> bool:
     """Whether validation clips can choose between epochs: one alone has no correlation."""
-    columns = val.truth_nW.split([target.width for target in targets], 1)
+    columns = truth_nW.split([target.width for target in targets], 1)
     fewest = 2 if network.numbers in CORRELATED else 1
     return any(
         int((~truth.isnan()).any(1).sum()) >= (1 if target.kind in PROBABLE else fewest)
@@ -108,7 +162,7 @@ def _tells(targets: Sequence[Target], val: Prepared, network: Network) -> bool:
     )
 
 
-def _schedule(optimizer: Optimizer, network: Network, batches: int) -> LRScheduler | None:
+def schedule_of(optimizer: Optimizer, network: Network, batches: int) -> LRScheduler | None:
     """What changes the learning rate after each step."""
     if network.schedule == "step":
         return StepLR(optimizer, network.decay_every * batches, network.decay)
@@ -133,18 +187,14 @@ def _batches(train: Prepared, draws_n: Tensor | None, settings: Train) -> DataLo
     return DataLoader(dataset, size, sampler=sampler, generator=generator)
 
 
-def _validate(
-    head: nn.Module, targets: Sequence[Target], val: Prepared, loss: TaskLosses
+def validated(
+    outputs_nO: Tensor, truth_nW: Tensor, weights_nT: Tensor, loss: TaskLosses
 ) -> dict[str, float]:
     """The validation loss; of classes also WAR and UAR."""
-    head.eval()
     loss.eval()
-    with torch.inference_mode():
-        outputs_nO = head(val.inputs_nKP)
-        value = loss(outputs_nO, val.truth_nW, val.weights_nT).item()
-    figures = {"val_loss": value}
-    parts = (val.truth_nW.cpu().split(loss.truth_widths, 1), outputs_nO.cpu().split(loss.widths, 1))
-    for target, truth_nC, logits_nC in zip(targets, *parts, strict=True):
+    figures = {"val_loss": loss(outputs_nO, truth_nW, weights_nT).item()}
+    parts = (truth_nW.cpu().split(loss.truth_widths, 1), outputs_nO.cpu().split(loss.widths, 1))
+    for target, truth_nC, logits_nC in zip(loss.targets, *parts, strict=True):
         known_n = ~truth_nC.isnan().any(1)
         if target.name == CLASSES and known_n.any():
             recalls = recalled(truth_nC[known_n].argmax(1), logits_nC[known_n].argmax(1))

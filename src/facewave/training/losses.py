@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facewave.models.classifiers import outputs
+from facewave.models import outputs
 from facewave.params import Network
 from facewave.targets import Target
 

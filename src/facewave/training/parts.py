@@ -15,10 +15,10 @@ from facewave.labels import schema as labels
 from facewave.models.classifiers.classifier import (
     Classifier,
     ClassifierConfig,
-    Majority,
     Reduction,
 )
 from facewave.models.classifiers.person import Population
+from facewave.models.readout import Majority
 from facewave.params import ClassifierKind, Train
 from facewave.targets import CLASSES, Floats, Target, truth
 from facewave.training import budget
@@ -31,7 +31,7 @@ from facewave.workspace import Clips
 def split(
     clips: Clips, parts: pd.Series, targets: Sequence[Target], settings: Train
 ) -> tuple[Samples, Samples, Population | None]:
-    """The training part (``is_learnt_from``) and the validation part of usable clips.
+    """The training part (``is_learnt_from``) and the validation part of clips that can be judged.
 
     Of validation clips those count that have any of the targets; training clips may have none.
 
@@ -142,7 +142,7 @@ def _samples(
     population: Population | None,
 ) -> Samples:
     truth_nW = truth_of(clips, targets, settings.network.soft_labels)
-    quality = torch.from_numpy(clips.table["face_share"].to_numpy(np.float32))
+    quality = torch.from_numpy(clips.quality(settings.inputs))
     inputs = torch.from_numpy(normalized(clips, settings.inputs, population))
     return Samples(inputs, torch.from_numpy(truth_nW).float(), quality)
 

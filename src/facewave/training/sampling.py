@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from facewave.models.classifiers import outputs
+from facewave.models import outputs
 from facewave.targets import Target
 
 _PLANE = ("valence", "arousal")

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from facewave.errors import UserError
 from facewave.files import opened, replacing, sealed, write_json
-from facewave.params import NETWORKS, Block, Train
+from facewave.params import NETWORKS, Block, FaceNetworkKind, Train, apart
 from facewave.targets import CLASSES, PROBABLE, Target, split, truth
 from facewave.training import cards
 from facewave.wavelets.schema import SEEN
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 ROOT = Path("models/trained")
 MODEL = "model"
 PRIOR = "majority"  # trained beside every model: the floor
+LATE_FUSION = "late_fusion"  # a kind, which is made of the roles ``face`` and ``voice``
 UNNORMALIZED = "unnormalized"  # trained beside a model with train.normalize: person
 TEACHER, STUDENTS = "teacher", "students"  # a role, and the kind of a model that is several
 
@@ -42,7 +43,12 @@ _MODULES = {  # "type" in config.json -> the module with its class ``TRAINED``
     "pretrained": "facewave.training.pretrained",
     "knowledge": "facewave.training.knowledge",
     "ensemble": "facewave.training.ensemble",
+    "face_network": "facewave.training.face_network",
+    "fusion": "facewave.training.fusion",
 }
+# What streamed networks are called there.
+TYPES = dict.fromkeys(get_args(FaceNetworkKind), "face_network") | {"fusion": "fusion"}
+_ENOUGH = 200  # training clips: beside fewer, those for validation say little of a temperature
 
 
 class Trained(ABC):
@@ -84,7 +90,7 @@ class Trained(ABC):
         return next((target.names for target in self.targets if target.name == CLASSES), ())
 
     def taken(self, clips: Clips) -> NDArray[np.float32]:
-        """The numbers of clips that it answers by, (n, N, D); NaN for clips that are not usable."""
+        """The numbers of clips that it answers by, (n, N, D); NaN in what a clip lacks."""
         return clips.inputs(self.inputs)
 
     @abstractmethod
@@ -92,7 +98,7 @@ class Trained(ABC):
         """Answers, one row per clip, with the index of ``clips.table``.
 
         Returns:
-            Column ``answered_from``: "face", "frames", "words" or "prior"; then each target's
+            Column ``answered_from`` (prediction/schema.py); then each target's
             ``predicted`` (a word, or "", if what the model wrote is none), ``numbers`` and
             ``ends`` (targets.py); NaN in those that it knows nothing of.
         """
@@ -141,7 +147,8 @@ class Trained(ABC):
         expected = {
             name: value
             for name, value in (self.wavelets if self.inputs else {}).items()
-            if self.encoder or name != "encoder"
+            if (self.encoder or name != "encoder")
+            and (apart(self.inputs)["voice"] or name != "voice")
         }
         differing = [name for name in expected if features.config.get(name) != expected[name]]
         if differing:
@@ -152,6 +159,21 @@ class Trained(ABC):
                 f"({'; '.join(settings) or 'as now'}) and make them again (dvc repro wavelet), or "
                 "train the model again."
             )
+
+
+def is_calibrated(about: Mapping[str, Any]) -> bool:
+    """Whether enough clips of real people have chosen a network's temperatures."""
+    return about.get("synthetic") is False and about.get("labelled", 0) >= _ENOUGH
+
+
+def class_of(type_: str) -> type[Trained]:
+    """The class of a type of models; its module is loaded only now.
+
+    Raises:
+        KeyError: there is no such type.
+    """
+    trained: type[Trained] = import_module(_MODULES[type_]).TRAINED
+    return trained
 
 
 def encoder_of(inputs: Sequence[Block], wavelets: dict[str, Any]) -> str:
@@ -205,6 +227,8 @@ def roles(settings: Train) -> dict[str, str]:
     """What is made for every partition: role -> kind."""
     others = [name for name in settings.baselines if name != settings.model]
     shared = {MODEL: str(settings.model), PRIOR: PRIOR} | {name: name for name in others}
+    if LATE_FUSION in shared.values():
+        shared |= dict.fromkeys(apart(settings.inputs), settings.late_fusion.of)
     if settings.normalize == "person":
         shared[UNNORMALIZED] = settings.model
     if settings.students:
@@ -230,6 +254,8 @@ def settings_of(role: str, settings: Train) -> Train:
     settings = for_kind(roles(settings)[role], settings)
     if role in students(settings):
         return replace(settings, seed=settings.seed + int(role.rpartition("-")[2]))
+    if role in apart(settings.inputs):
+        return replace(settings, inputs=apart(settings.inputs)[role])
     return replace(settings, normalize="none") if role == UNNORMALIZED else settings
 
 
@@ -241,7 +267,10 @@ def used_by(kind: str, settings: Train) -> dict[str, Any]:
     shared = ["dataset", "subset", "budget", "partitions", "targets", "pca", "imbalance", "mirror"]
     shared += ["seed"] if kind == PRIOR else ["seed", "normalize", "delay"]
     group = {"majority": (), "logistic": ("logistic",), "svm": ("svm",), "trees": ("trees",)}
-    group |= {STUDENTS: ("network", "students", "teacher")}
+    group |= {STUDENTS: ("network", "students", "teacher"), "fusion": ("network", "fusion")}
+    group |= dict.fromkeys(get_args(FaceNetworkKind), ("network", "vision"))
+    if kind in TYPES:
+        shared.remove("pca")
     return {name: asdict(settings)[name] for name in (*shared, *group.get(kind, ("network",)))}
 
 
@@ -312,8 +341,7 @@ def load(path: Path) -> Trained:
     """
     try:
         config = opened(json.loads((path / "config.json").read_text("utf-8")), path)
-        trained: type[Trained] = import_module(_MODULES[config["type"]]).TRAINED
-        model = trained.load(path, config)
+        model = class_of(config["type"]).load(path, config)
         if model.inputs and not {"sides", "encoder"} <= set(model.wavelets):
             raise ValueError("an earlier version of facewave has written it")
         return model

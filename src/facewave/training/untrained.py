@@ -29,7 +29,7 @@ class Given:
     """What such a model is made from.
 
     Attributes:
-        clips: all usable clips of the dataset.
+        clips: of the dataset, those that it can judge.
         is_train_n: which of them are the training part.
         is_val_n: which of them are the validation part.
         truth_nW: what is known of them, NaN where nothing is.
@@ -97,7 +97,7 @@ def with_margins(model: _Model, given: Given) -> _Model:
         for target in (one for one in model.targets if one.kind == "number"):
             at = columns.index(target.numbers[0])
             distances = np.abs(answers[target.numbers[0]].to_numpy(float) - truth_nW[:, at])
-            distances = distances[(answers["answered_from"] == "face").to_numpy()]
+            distances = distances[(answers["answered_from"] != "prior").to_numpy()]
             model.margin_W[at] = margin(distances[~np.isnan(distances)])
     return model
 

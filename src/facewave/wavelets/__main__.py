@@ -2,6 +2,7 @@
 
 Reads   data/landmarks/<dataset>/        trajectories (T, 478, 3) and (T, 52), any T
         data/appearance/<dataset>/       what an encoder saw: (F, W) and (F, E), any F
+        data/voice/<dataset>/            what was heard: (T, C), any T
 Writes  data/features/<dataset>/         blocks (n, N, ...), mask and quality
         metrics/wavelet/<dataset>.json   how much was condensed into how little
 """
@@ -24,7 +25,8 @@ from facewave.appearance import schema as appearance
 from facewave.errors import explain
 from facewave.files import replacing, sealed, write_csv, write_json
 from facewave.landmarks import schema as landmarks
-from facewave.wavelets.features import features, seen_features, unusable
+from facewave.voice import schema as voice
+from facewave.wavelets.features import features, heard_features, seen_features, unusable
 from facewave.wavelets.schema import CLIP_COLUMNS, channels_of, shapes
 from facewave.wavelets.transform import Transform
 from facewave.workspace import Dataset, Stored
@@ -42,15 +44,23 @@ def main(name: str) -> None:
         _take_over(dataset, transform)
         return
     encoder = appearance.read_config(dataset.appearance)
-    seen_blocks = {name: (len(names),) for name, names in encoder.channels.items()}
+    sound = voice.read_config(dataset.voice)
+    seen_blocks, heard_blocks = (
+        {name: (len(names),) for name, names in config.channels.items()}
+        for config in (encoder, sound)
+    )
     index = dataset.read_index()
     shards = [dataset.landmarks / shard for shard in index["shard"].unique() if shard]
     layout = next(map(landmarks.read_layout, shards), landmarks.LANDMARKER)
-    blocks = shapes(transform.sides, layout) | seen_blocks
-    stored = Stored(dataset.appearance, "appearance")
+    face_blocks = shapes(transform.sides, layout)
+    blocks = face_blocks | seen_blocks | heard_blocks
+    stored, stored_voice = (
+        Stored(dataset.appearance, "appearance"),
+        Stored(dataset.voice, "voice"),
+    )
     rows = index.to_dict("records")
     index["reason"] = [unusable(row, loaded.wavelets.max_gap_s) for row in rows]
-    index["usable"] = index["reason"] == ""
+    index["usable"], index["heard"] = index["reason"] == "", False
     with ExitStack() as files:
         write = {
             block: files.enter_context(
@@ -67,8 +77,12 @@ def main(name: str) -> None:
             if row.usable and seen_blocks and not (looked and looked.valid_F.any()):
                 index.loc[row.Index, ["usable", "reason"]] = [False, _unseen(row, stored)]
             elif row.usable:
-                numbers = features(landmarks.read_row(dataset.landmarks, row), row, transform)
+                numbers |= features(landmarks.read_row(dataset.landmarks, row), row, transform)
                 numbers |= seen_features(looked, transform) if looked else {}
+            heard = stored_voice.read(row.video_idx) if heard_blocks else None
+            if heard and heard.is_heard:
+                index.loc[row.Index, "heard"] = True
+                numbers |= heard_features(heard, transform)
             for block, write_clip in write.items():
                 write_clip(numbers[block])
 
@@ -78,8 +92,9 @@ def main(name: str) -> None:
     write_csv(dataset.features / "clips.csv", index[list(CLIP_COLUMNS)])
     names = channels_of(next(filter(None, map(landmarks.read_names, shards)), ()), transform.sides)
     config = asdict(transform) | {"blendshapes": names, "encoder": encoder.described}
+    config |= {"voice": sound.described}
     if layout != landmarks.LANDMARKER:
-        config |= {"blocks": list(blocks)} | layout.described
+        config |= {"blocks": list(face_blocks)} | layout.described
     _seal(dataset.features, config, list(blocks))
     usable = index[index["usable"]]
     frames, fps = usable[["frames", "fps"]].mean() if len(usable) else (0.0, 0.0)
@@ -94,7 +109,8 @@ def main(name: str) -> None:
         "filled_share": round(float(usable["filled"].mean()), 4) if len(usable) else 0.0,
     }
     write_json(METRICS / f"{name}.json", condensed)
-    print(f"{name}: {len(usable)} of {len(index)} clips usable")
+    sounding = f", {index['heard'].sum()} heard" if heard_blocks else ""
+    print(f"{name}: {len(usable)} of {len(index)} clips usable{sounding}")
 
 
 def _take_over(dataset: Dataset, transform: Transform) -> None:
@@ -102,12 +118,14 @@ def _take_over(dataset: Dataset, transform: Transform) -> None:
     numbers_nD, columns = landmarks.read_functionals(dataset.landmarks)
     index = dataset.read_index()
     index["filled"] = index["face_share"].map(lambda share: 1 - share)
+    index["heard"] = False
     for file, array in (("functionals", numbers_nD[:, None]), ("functions", np.empty((0, 1)))):
         path = dataset.features / f"{file}.npy"
         with replacing(path) as temporary, temporary.open("wb") as opened:
             np.save(opened, array.astype(np.float32))
     write_csv(dataset.features / "clips.csv", index[list(CLIP_COLUMNS)])
     nothing = {"blendshapes": [], "encoder": appearance.Config(appearance.NONE).described}
+    nothing |= {"voice": voice.Config().described}
     config = asdict(transform) | nothing | {"blocks": ["functionals"], "functionals": columns}
     _seal(dataset.features, config, ["functionals"])
     n_usable = int(index["usable"].sum())

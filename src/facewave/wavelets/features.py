@@ -12,7 +12,8 @@ from scipy.spatial.transform import Rotation
 
 from facewave.appearance.schema import Appearance
 from facewave.landmarks.schema import Trajectory, duration, without_pose
-from facewave.params import Block
+from facewave.params import SOUNDS, Block, Sides
+from facewave.voice.schema import NO_PITCH, PITCH, Voice
 from facewave.wavelets.points68 import of_mesh, shape
 from facewave.wavelets.schema import SEEN, merge, shapes
 from facewave.wavelets.transform import Floats, Transform, fill_gaps
@@ -32,14 +33,11 @@ def features(
         transform: what turns a trajectory into numbers.
         names: which blocks; None: all that the trajectory gives.
     """
-    apart, made = (shapes(sides, trajectory.layout) for sides in ("apart", transform.sides))
-    names = apart if names is None else names
+    made = shapes(transform.sides, trajectory.layout)
+    names = made if names is None else names
     seen = trajectory[trajectory.valid_T] if transform.transform == "block" else trajectory
     numbers: dict[Block, NDArray[np.float32]] = {}
-    for name, values_TC in channels(seen, picture, names).items():
-        if transform.sides == "merged":
-            both = values_TC.reshape(-1, *apart[name])
-            values_TC = merge(name, both, seen.names).reshape(len(values_TC), -1)
+    for name, values_TC in moving_channels(seen, picture, transform.sides, names).items():
         kept = transform(values_TC, seen.times_T).astype(np.float32)
         numbers[name] = kept.reshape(-1, *made[name])
     if "timing" in names:
@@ -62,18 +60,78 @@ def seen_features(
         transform: what turns a trajectory into numbers.
         names: of blocks; those that the encoder has not are left out.
     """
-    blocks = {"expression": appearance.expression_FW, "appearance": appearance.appearance_FE}
-    valid_F, times_F = appearance.valid_F, appearance.times_F
     numbers: dict[Block, NDArray[np.float32]] = {}
+    for name, values_FC in seen_channels(appearance, names).items():
+        times_F = appearance.times_F
+        if appearance.valid_F.sum() == 1:
+            values_FC, times_F = values_FC[[0, 0]], np.array([0.0, 1.0])
+        numbers[name] = transform(values_FC, times_F).astype(np.float32)
+    return numbers
+
+
+def seen_channels(appearance: Appearance, names: Collection[Block]) -> dict[Block, Floats]:
+    """What an encoder saw over time, name -> (F, C), with gaps interpolated; see above."""
+    blocks = {"expression": appearance.expression_FW, "appearance": appearance.appearance_FE}
+    valid_F = appearance.valid_F
+    filled: dict[Block, Floats] = {}
     for name in (name for name in SEEN if name in names and blocks[name].shape[1]):
         values_FC = blocks[name].astype(np.float64)
         if valid_F.sum() > 1:
-            values_FC = fill_gaps(values_FC, valid_F, times_F)
-            numbers[name] = transform(values_FC, times_F).astype(np.float32)
+            filled[name] = fill_gaps(values_FC, valid_F, appearance.times_F)
         else:
-            still = np.repeat(values_FC[valid_F], 2, axis=0)
-            numbers[name] = transform(still, np.array([0.0, 1.0])).astype(np.float32)
-    return numbers
+            filled[name] = np.repeat(values_FC[valid_F], len(valid_F), axis=0)
+    return filled
+
+
+def moving_channels(
+    trajectory: Trajectory, picture: Any, sides: Sides, names: Collection[Block]
+) -> dict[Block, Floats]:
+    """The blocks that move, name -> (T, C), as ``channels``, their sides merged or not."""
+    apart = shapes("apart", trajectory.layout)
+    moving = channels(trajectory, picture, names)
+    if sides == "apart":
+        return moving
+    return {
+        name: merge(name, values_TC.reshape(-1, *apart[name]), trajectory.names).reshape(
+            len(values_TC), -1
+        )
+        for name, values_TC in moving.items()
+    }
+
+
+def heard_features(
+    voice: Voice, transform: Transform, names: Collection[Block] = SOUNDS
+) -> dict[Block, NDArray[np.float32]]:
+    """What is heard in one clip as numbers, name -> (N, C), with gaps interpolated.
+
+    So is the pitch where there is no voice, about which ``voicing`` tells; of a clip without any
+    voice it is the middle of the pitches that are looked for.
+
+    Args:
+        voice: with sound in at least two rows.
+        transform: what turns a trajectory into numbers.
+        names: of blocks; those that the voice has not are left out.
+    """
+    return {
+        name: transform(values_TC, voice.times_T).astype(np.float32)
+        for name, values_TC in heard_channels(voice, names).items()
+    }
+
+
+def heard_channels(voice: Voice, names: Collection[Block]) -> dict[Block, Floats]:
+    """What is heard over time, name -> (T, C), with gaps interpolated; see above."""
+    filled: dict[Block, Floats] = {}
+    for name in (name for name in voice.blocks if name in names):
+        values_TC = voice.blocks[name].astype(np.float64)
+        if name == "prosody":
+            pitch_T = values_TC[:, [PITCH]]
+            voiced_T = np.isfinite(pitch_T[:, 0])
+            if voiced_T.sum() > 1:
+                values_TC[:, [PITCH]] = fill_gaps(pitch_T, voiced_T, voice.times_T)
+            else:
+                values_TC[:, PITCH] = pitch_T[voiced_T].sum() if voiced_T.any() else NO_PITCH
+        filled[name] = fill_gaps(values_TC, voice.valid_T, voice.times_T)
+    return filled
 
 
 def channels(

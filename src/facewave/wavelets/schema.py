@@ -1,15 +1,17 @@
 """The contract of data/features/<dataset>/: the same handful of numbers for every clip.
 
-One array per block (``shapes``), (n, N, ...) float32, a plain .npy that can be memory-mapped, NaN
-for a clip that is not usable; N is K, but 7 at most of ``energy``, and 64 for transforms of which
-training keeps K (transform.py). ``functions.npy`` (P, N) has the functions whose coefficients the
-numbers are, in P equal parts of a clip's time: functions @ numbers is what the numbers keep of a
-trajectory; it has no rows if there are no such functions. ``clips.csv`` has one row for each of the
-n: video_idx, file_path, the mask ``usable`` with its reason, frames, face_share, duration, fps and
-``filled``, the share of its frames that were interpolated; ``config.json`` has the transform's
-settings, the names of the channels of ``blendshapes``, and ``encoder``: its name, identity and
-channels. Of another tool's tracks it also has the names of the ``blocks``, which are those that the
-tool's signals give, and under the name of each the names of its channels.
+One array per block (``shapes``), (n, N, ...) float32, a plain .npy that can be memory-mapped; NaN
+for a clip that is not usable, in blocks of the sound for one that is not heard; N is K, but 7 at
+most of ``energy``, and 64 for transforms of which training keeps K (transform.py).
+``functions.npy`` (P, N) has the functions whose coefficients the numbers are, in P equal parts of a
+clip's time: functions @ numbers is what the numbers keep of a trajectory; it has no rows if there
+are no such functions. ``clips.csv`` has one row for each of the n: video_idx, file_path, the mask
+``usable`` of its face with the reason, the mask ``heard`` of its sound, frames, face_share,
+duration, fps and ``filled``, the share of its frames that were interpolated; ``config.json`` has
+the transform's settings, the names of the channels of ``blendshapes``, ``encoder``: its name,
+identity and channels, and ``voice``, the same of what was heard. Of another tool's tracks it also
+has the names of the ``blocks``, which are those that the tool's signals give, and under the name of
+each the names of its channels.
 
 Of a table of features (facewave/functionals.py) there is one block, ``functionals`` (n, 1, D), its
 numbers as they are: ``blocks`` of ``config.json`` says so, ``functionals`` names the columns.
@@ -36,7 +38,7 @@ from numpy.typing import NDArray
 from facewave.errors import UserError
 from facewave.files import opened, read_csv
 from facewave.landmarks.schema import LANDMARKER, Layout
-from facewave.params import Block, Sides
+from facewave.params import SOUNDS, Block, Sides
 from facewave.wavelets import points68
 
 Floats = NDArray[np.float64]
@@ -78,7 +80,7 @@ _SUMS: dict[Block, float] = {"landmarks": 1.0, "pose_free": 0.0, "points68": 0.0
 # for a trajectory and its mirror image.
 TIMELESS = ("energy", "mean_std")
 CLIP_COLUMNS = (
-    *("video_idx", "file_path", "usable", "reason"),
+    *("video_idx", "file_path", "usable", "reason", "heard"),
     *("frames", "face_share", "duration", "fps", "filled"),
 )
 
@@ -154,21 +156,23 @@ def mirrored(
     """The numbers of the clips' mirror images, exactly.
 
     Args:
-        block: blendshapes, pose_free, points68 or timing.
+        block: blendshapes, pose_free, points68, timing, or what is heard.
         numbers_nN: (n, N, *shape), made with ``sides: apart``.
         config: of the features.
 
     Raises:
         UserError: the block is another, or its sides are merged.
     """
-    mirrored_blocks = ("blendshapes", "pose_free", "points68", "timing")
+    alike = ("timing", *SOUNDS)  # in a clip and its mirror image
+    mirrored_blocks = ("blendshapes", "pose_free", "points68", *alike)
     if config["sides"] == "merged" or block not in mirrored_blocks:
         raise UserError(
-            "params.yaml: train.mirror mirrors blendshapes, pose_free, points68 and timing, with "
+            "params.yaml: train.mirror mirrors blendshapes, pose_free, points68 and timing (sound "
+            "stays as it is), with "
             f"wavelets.sides: apart; not {block} with sides {config['sides']}. Set train.mirror: "
             "false, or change train.inputs."
         )
-    if block == "timing":
+    if block in alike:
         return numbers_nN
     exchanged = _exchanged(block, numbers_nN, config["blendshapes"])
     if config["transform"] in TIMELESS:
@@ -217,7 +221,8 @@ class Features:
         blocks: name -> (n, N, ...) float32, memory-mapped.
         clips: n rows, ``CLIP_COLUMNS``.
         config: the transform's settings, ``blendshapes``, the names of that block's channels, and
-            ``encoder``: what looked at the faces, and the names of the channels of ``SEEN``.
+            ``encoder``: what looked at the faces, and the names of the channels of ``SEEN``;
+            ``voice``: what was heard, and those of the blocks of the sound.
     """
 
     functions_PN: NDArray[np.float32]
@@ -234,9 +239,13 @@ def read(folder: Path) -> Features:
     """
     try:
         clips = read_csv(folder / "clips.csv", text=("video_idx", "file_path", "reason"))
+        clips = clips[list(CLIP_COLUMNS)]
         config = opened(json.loads((folder / "config.json").read_text("utf-8")), folder)
-        seen = [name for name in SEEN if name in config["encoder"]["channels"]]
-        names = config.get("blocks", (*BLOCKS, *seen))
+        names = [
+            *config.get("blocks", BLOCKS),
+            *(name for name in SEEN if name in config["encoder"]["channels"]),
+            *(name for name in SOUNDS if name in config["voice"]["channels"]),
+        ]
         blocks = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
         functions_PN = np.load(folder / "functions.npy")
     except FileNotFoundError as error:
@@ -244,7 +253,8 @@ def read(folder: Path) -> Features:
     # Cut short, of an earlier version, or an array of objects, which only pickle could read.
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{folder} is damaged ({error}). Make it again: dvc repro wavelet"
+            f"{folder} is damaged or of an earlier version ({error}). Make it again: dvc repro "
+            "wavelet"
         ) from None
     if {len(block) for block in blocks.values()} != {len(clips)}:
         raise UserError(
@@ -256,10 +266,9 @@ def read(folder: Path) -> Features:
 def join(table: pd.DataFrame, features: Features) -> pd.DataFrame:
     """The rows of a label table that have features.
 
-    Added are ``at`` (their position), ``usable``, and ``face_share``, by which training weights
-    them.
+    Added are ``at`` (their position), ``usable``, ``heard``, and ``face_share``, by which training
+    weights them.
     """
-    positions = features.clips[["video_idx", "usable", "face_share"]].assign(
-        at=range(len(features.clips))
-    )
+    columns = ["video_idx", "usable", "heard", "face_share"]
+    positions = features.clips[columns].assign(at=range(len(features.clips)))
     return table.merge(positions, on="video_idx")

@@ -437,6 +437,34 @@ def test_a_language_model_answers_as_it_does_within_a_dataset(
         np.testing.assert_allclose(exact[0][0], np.concatenate(exact[1:])[at], rtol=1e-6)
 
 
+def test_a_network_over_faces_answers_as_it_does_within_a_dataset(
+    made: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    import torch
+
+    from facewave.models.vision import FaceNetworkConfig, build
+    from facewave.training.face_network import ShownConfig, TrainedFaceNetwork
+
+    monkeypatch.chdir(made)
+    remember(cache_of_detections.key(CLIP, 25.0, SETTINGS), seen_in_003(),
+             ClipFacts(30.0, 64, 48, 12))  # fmt: skip
+    classes = Target("classes", "words", tuple(sorted(WORDS)))
+    network = FaceNetworkConfig("mobilenet_v2", (classes,), width=0.25, side=32)
+    torch.manual_seed(0)
+    about = {"dataset": "demo", "partition": "2", "synthetic": True}
+    config = ShownConfig(network, 3, "box", 0.1)
+    folder = made / "models/face_network"
+    training.save(TrainedFaceNetwork(build(network).eval(), config, (), {}, about), folder)
+    assert predict_all([CLIP], options(str(folder), force=True))
+    found = probabilities(capsys.readouterr().out)
+    pseudo_label("demo", folder, "as-seen")
+    rows = pd.read_csv("data/tracks/demo/as-seen.csv", dtype={"video_idx": str})
+    row = rows[rows["video_idx"] == "003"].iloc[0]
+    assert row["answered_from"] == "face"
+    for word, percent in found.items():
+        assert percent == pytest.approx(100 * row[f"p_{word}"], abs=0.051)
+
+
 def test_numbers_and_words_of_the_clip_itself_reach_the_model(
     made: Path, answer: Answer, exact: list[NDArray[np.float32]]
 ) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from facewave import shards
 from facewave.evaluation import continuous, measures, suspects
 from facewave.evaluation.__main__ import main
 from facewave.evaluation.intervals import estimates
@@ -72,6 +73,14 @@ def write(
         write_csv(folder / f"{name}.csv", pd.DataFrame({"step": [1, 2], name: [1.0, last]}))
         text = (folder / f"{name}.csv").read_text().replace(",", "\t")
         (folder / f"{name}.tsv").write_text(text)
+
+
+def write_heard(project: Path, rows: pd.DataFrame) -> None:
+    """What is known of the sound: a third each with and without speech, and without sound."""
+    clips = rows[["video_idx", "file_path"]].drop_duplicates("video_idx")
+    shares = [(0.0, 0.5, np.nan)[i % 3] for i in range(len(clips))]
+    index = clips.reindex(columns=list(shards.INDEX)).assign(speech_share=shares)
+    write_csv(project / "data/voice/demo/index.csv", index)
 
 
 def evaluate(project: Path) -> dict[str, Figure]:
@@ -338,6 +347,7 @@ def test_numbers(tmp_path: Path) -> None:
 def test_several_tasks_stand_side_by_side(tmp_path: Path) -> None:
     rows = both(several, 18)
     write(tmp_path, rows, multitask())
+    write_heard(tmp_path, rows)
     figures = evaluate(tmp_path)
     of_words = {"confusion", "reliability", "robustness"}
     assert set(figures) == {
@@ -388,6 +398,11 @@ def test_several_tasks_stand_side_by_side(tmp_path: Path) -> None:
         assert (own.loc[own["condition"] == "all", name] != "").all()
         others = set(report) - {key, "quadrant"}  # of words, too
         assert (found.loc[found["task"].isin(others), name] == "").all()
+        spoken = own[own["condition"] == "speech_share"]
+        assert spoken["range"].tolist() == ["without speech", "with speech", "not known"]
+        assert spoken["n"].sum() == own["n"].iloc[0]
+        assert spoken["n"].min() > 2
+        assert (spoken[name].head(2) != "").all()
     assert set(table(tmp_path, "suspects")["actual"]) <= set(WORDS)
 
 

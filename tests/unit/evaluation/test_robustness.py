@@ -19,7 +19,10 @@ from facewave.evaluation.robustness import (
     COLUMNS,
     FEWEST,
     MOST,
+    SPEAKS,
+    SPEECH,
     UNKNOWN,
+    by_speech,
     thirds,
 )
 from facewave.figures import MEASURES
@@ -88,7 +91,7 @@ def ranges(values: list[float], column: str) -> dict[str, int]:
 
 
 def test_conditions_are_columns_of_the_index_and_all_measures_but_two() -> None:
-    assert set(MEASURES) - {"brightness"} <= set(INDEX)
+    assert set(MEASURES) - {"brightness", SPEECH} <= set(INDEX)
     assert set(schema.MEASURES) - set(MEASURES) == {"frames", "face_frames"}
 
 
@@ -120,6 +123,20 @@ def test_clips_without_a_value_or_out_of_the_index_are_a_row_of_their_own() -> N
     rows = of(robustness(answers(12), made, **QUICK), "face_px")
     assert rows["range"].tolist() == ["0 to 2 px", "3 to 6 px", "7 to 9 px", UNKNOWN]
     assert rows["n"].tolist() == [3, 4, 3, 2]
+
+
+def test_speech_is_there_or_not() -> None:
+    shares = [0.0, SPEAKS / 2, SPEAKS, 0.3, 0.9, 1.0]
+    assert ranges(shares, SPEECH) == {"without speech": 2, "with speech": 4}
+    assert ranges([*shares, math.nan], SPEECH)[UNKNOWN] == 1
+    # Where everybody speaks, or nobody has listened, there is nothing to compare.
+    for alike in ([0.9, 0.8, math.nan], [0.0, 0.01], [math.nan, math.nan]):
+        assert ranges(alike, SPEECH) == {}
+    found = by_speech(np.array([math.nan, 0.9]))
+    assert {name: mask.tolist() for name, mask in found.items()} == {
+        "with speech": [False, True],
+        UNKNOWN: [True, False],
+    }
 
 
 some = st.one_of(st.just(math.nan), st.integers(0, 4).map(float), st.floats(0, 1e6))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from facewave.report import cells, sentences, tables
 from facewave.report.cells import Figure, counted, interval, number
 from facewave.report.page import picture
-from facewave.report.results import Results
+from facewave.report.results import Record, Results
 from facewave.report.tasks import Task, listed, tasks
 from making_results import PNG, TARGETS, WORDS, answers, language, report, runs, study
 
@@ -128,7 +128,8 @@ def good(task: dict[str, Any], **report: Any) -> dict[str, Any]:
 
 def doubted(contents: dict[str, Any], about: str = "acted", n_suspects: int = 0) -> list[str]:
     suspects = [{"video_idx": "1"}] * n_suspects
-    results = Results(**contents, wavelet={}, records={"suspects": suspects}, pictures={})
+    stages: dict[str, Any] = contents | {"listen": {}, "wavelet": {}}
+    results = Results(**stages, records={"suspects": suspects}, pictures={})
     return [f"{doubt.what}: {doubt.why}" for doubt in sentences.doubts(results, about)]
 
 
@@ -333,3 +334,23 @@ def test_what_a_language_model_is_shown_and_its_targets_in_sentences() -> None:
     assert listed(["valence"]) == "valence"
     assert listed(["valence", "score.stress"]) == "valence and stress"
     assert listed(["a", "b", "c"]) == "a, b and c"
+
+
+def test_whether_larger_networks_know_more_only_by_heart() -> None:
+    def record(network: str, partition: str, millions: float, figure: float, gap: float) -> Record:
+        figures = {"figure": str(figure), "low": str(figure - 0.1), "high": str(figure + 0.1)}
+        return {"network": network, "partition": partition, "measure": "uar",
+                "parameters": str(int(millions * 1e6)), "gap": str(gap), **figures}  # fmt: skip
+
+    one = [record("resnet18", "1", 11.2, 0.2, 0.3), record("resnet18", "all", 11.2, 0.4, 0.1)]
+    text = sentences.of_networks(one)
+    assert text == (
+        "Of 1 network, trained alike, resnet18 (11.2 million parameters) does best on test clips: "
+        "40.0\u00a0% UAR (30.0 to 50.0)."
+    )
+    text = sentences.of_networks([*one, record("resnet152", "all", 58.1, 0.35, 0.5)])
+    assert text.startswith("Of 2 networks, trained alike, resnet18 (11.2 million")
+    assert text.endswith(
+        " From resnet18 to resnet152, 5.19 times as large, the gap between clips that were learnt "
+        "from and test clips goes from 10.0 to 50.0 points."
+    )

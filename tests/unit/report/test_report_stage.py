@@ -169,6 +169,7 @@ def test_it_says_what_it_is_about_and_how_good_that_is(page: Page, project: Path
         "The same on one 80/10/10 split: 6 test clips; intervals over clips",
         "The label files have 39 rows; 36 are kept and 3 left out",
         "Of 40 clips, 37 can be used. 4,005 frames were looked at; 98.7 % of them show the face",
+        "Of 36 clips, 35 have sound, 62 s in all. Half of these have speech in less than 15 %",
         "is condensed to K = 10 numbers",
         "so 4.5 become one; of a clip of 60 s, 180. 36 clips went through",
         "1 usable clip did not: the face is away for longer than 3 s",
@@ -224,10 +225,13 @@ def test_tables_of_the_evaluation_and_the_first_stages(page: Page) -> None:
     assert happy[0] == "happy"
     assert happy[2:] == [f"|{value:.1f} {{{low:.1f} to {high:.1f}}}", "12", str(named)]
     measured = page.table("All test clips pooled over folds")
-    assert [row[0].partition(" {")[0] for row in measured] == ["all", "yaw", "", ""]
+    conditions = ["all", "yaw", "", "", "speech_share", ""]
+    assert [row[0].partition(" {")[0] for row in measured] == conditions
     assert measured[1][0].startswith("yaw {degrees away from the camera")
-    assert [row[1] for row in measured] == ["", "0 to 11°", "12 to 23°", "24 to 35°"]
-    assert [row[4] for row in measured] == ["36", "12", "12", "12"]
+    assert measured[4][0].startswith("speech_share {whether somebody speaks")
+    speech = ["without speech", "with speech"]
+    assert [row[1] for row in measured] == ["", "0 to 11°", "12 to 23°", "24 to 35°", *speech]
+    assert [row[4] for row in measured] == ["36", "12", "12", "12", "12", "24"]
     assert "{" in measured[0][3]
     persons = page.table("An interval of one person")
     assert [row[1] for row in persons] == [f"s{i:02}" for i in range(12)]
@@ -280,6 +284,40 @@ def test_tables_of_the_study(page: Page) -> None:
     assert page.bold == [*lost[0][1:], "|60.0", "66.0", "|60.0", "|60.0", "|62.2"]
 
 
+def test_what_the_mouth_is_worth(page: Page, project: Path) -> None:
+    path = project / "metrics/study/speaking.csv"
+    assert (
+        "The mouth helps: with its channels the MLP has 61.0 % UAR, without them 50.0 %, a "
+        "difference of 11.0 points (95 % interval 2.0 to 20.0, p = 0.021). It is 21.0 points "
+        "(95 % interval 10.0 to 30.0, p = 0.004) on clips without speech and -1.5 points (95 % "
+        "interval -10.0 to 5.0, p = 0.700) on clips with speech."
+    ) in page.text
+    caption = "UAR of MLP with all 52 channels of its inputs, and without the 27 of the mouth"
+    rows = page.table(caption)
+    assert [row[:2] for row in rows] == [
+        ["all", "36"], ["without speech", "12"], ["with speech", "24"],
+    ]  # fmt: skip
+    assert rows[2][2:] == [
+        "|61.0 {50.0 to 70.0}", "|62.5 {40.0 to 65.0}", "-1.5 {-10.0 to 5.0}", "0.700",
+    ]  # fmt: skip
+    table = pd.read_csv(path)
+    ends = {"difference": -0.1, "difference_low": -0.2, "difference_high": 0.01, "p": 0.08}
+    table.head(1).assign(measure="ccc", **ends).to_csv(path, index=False)
+    found = made(project)
+    assert (
+        "Whether the mouth helps cannot be told from these clips: with its channels" in found.text
+    )
+    assert "has 0.61 mean CCC, without them 0.50, a difference of -0.10 (95 %" in found.text
+    section = found.text.partition("Does speaking get in the way?")[2].partition("Frames")[0]
+    assert "Whether it is less where people speak cannot be told: as far as" in section
+    assert "It is" not in section
+    assert [row[2:4] for row in found.table("mean CCC of MLP with all 52")] == [
+        ["0.61 {0.50 to 0.70}", "0.50 {0.40 to 0.65}"]
+    ]
+    table.head(0).to_csv(path, index=False)
+    assert "Does speaking get in the way" not in made(project).text
+
+
 def pictures_of(page: Page) -> set[str]:
     """What is written behind their ends; each has words for those who cannot see it."""
     shown = page.of("img")
@@ -313,7 +351,7 @@ def test_peoples_texts_are_never_markup_and_the_same_files_give_the_same_bytes(
 ) -> None:
     metrics = project / "metrics"
     columns = ("file_path", "actual", "suggested", "table", "range", "name", "condition",
-               "transform", "contender", "together", "target", "way")  # fmt: skip
+               "transform", "contender", "together", "target", "way", "clips")  # fmt: skip
     for path in (*metrics.rglob("*.json"), *metrics.rglob("*.csv"), project / "params.yaml"):
         text = path.read_text("utf-8")
         if path.suffix == ".json":

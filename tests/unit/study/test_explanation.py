@@ -109,7 +109,7 @@ def test_the_mesh_has_the_regions_colours(draw: Callable[..., Figure], face: np.
     heights = np.array([path.vertices[:3, 1].mean() for path in mesh.get_paths()])
     darkest = heights[mesh.get_array() > 19.9]
     assert len(darkest) > 20
-    assert darkest.max() < face[14, 1]  # the jaw: below the mouth
+    assert np.median(darkest) < face[14, 1]  # the jaw: below the mouth
 
 
 def test_without_time_and_blendshapes_there_are_places_and_blocks(

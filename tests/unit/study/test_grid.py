@@ -36,6 +36,7 @@ def study(**changes: Any) -> Study:
         "trunk": "mlp",
         "removed": [],
         "every": [],
+        "networks": [],
     }
     return Study(**settings | changes)
 

@@ -101,6 +101,9 @@ def test_the_figures_are_those_of_clips_that_have_a_signal(project: Path) -> Non
     assert summary["chosen_by_validation"]["transform"] == "none"
     for name in ("removed", "reconstruction"):
         assert pd.read_csv(f"metrics/study/{name}.csv").empty, name
+    (mouth,) = pd.read_csv("metrics/study/speaking.csv").to_dict("records")
+    assert [mouth[name] for name in ("channels", "of_mouth", "clips")] == [4, 2, "all"]
+    assert mouth["difference_low"] > 0  # AU12 tells who is happy
     important = pd.read_csv("metrics/study/importance.csv").set_index(["kind", "name"])
     falls = important["importance"]
     assert set(falls["pattern"].index) == {"*_r", "AU*_c"}

@@ -19,7 +19,17 @@ from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
 from facewave.landmarks import schema as landmarks
 from facewave.study import __main__ as stage
-from facewave.study import ablation, grid, importance, kept, leakage, plots, reconstruction, thinned
+from facewave.study import (
+    ablation,
+    grid,
+    importance,
+    kept,
+    leakage,
+    plots,
+    reconstruction,
+    speaking,
+    thinned,
+)
 from facewave.study.__main__ import main
 from facewave.study.clips import Trajectories
 from facewave.study.leakage import partitions, random_folds
@@ -58,7 +68,8 @@ FIGURES = [
 FIGURES.append("chance")
 RUNS = 8
 OF_SETS = ("tasks", "quadrants", "sampling")  # made of study.targets, of which there are none
-TABLES = ("importance", "leakage", "reconstruction", "removed", "runs", *OF_SETS)
+OTHERS = ("importance", "leakage", "networks", "reconstruction", "removed", "runs", "speaking")
+TABLES = (*OTHERS, *OF_SETS)
 ONE_RUN: dict[str, Any] = {"transforms": ["energy"], "k": [2], "inputs": [["blendshapes"]]}
 NOTHING_REMOVED: dict[str, Any] = {"removed": [], "every": []}
 
@@ -99,6 +110,7 @@ MAKERS = {
     "removed": (thinned, "removal"),
     "leakage": (leakage, "leakage"),
     "reconstruction": (reconstruction, "reconstruction"),
+    "speaking": (speaking, "of_dataset"),
 }
 
 
@@ -288,6 +300,13 @@ def detect_anew(project: Path) -> None:
     path.write_text(path.read_text("utf-8").replace("key-003", "key-003-anew"), "utf-8")
 
 
+def listen(project: Path) -> None:
+    """What is known of the clips' sound."""
+    index = project / "data/voice/demo/index.csv"
+    index.parent.mkdir(parents=True, exist_ok=True)
+    index.write_text("video_idx\n", "utf-8")
+
+
 def setting(section: str, **values: Any) -> Callable[[Path], None]:
     """Change a setting, and nothing else."""
 
@@ -298,15 +317,16 @@ def setting(section: str, **values: Any) -> Callable[[Path], None]:
     return change
 
 
-RUN, CLASSIFIERS = "energy haar 2", ["importance", "removed", "leakage"]
+RUN, CLASSIFIERS = "energy haar 2", ["importance", "removed", "leakage", "speaking"]
 CHANGES: list[tuple[Callable[[Path], None], list[str]]] = [
     (relabel, [*CLASSIFIERS, RUN]),
     (detect_anew, [*CLASSIFIERS, RUN, "reconstruction"]),
+    (listen, ["speaking"]),
     (setting("evaluate", resamples=41), [*CLASSIFIERS, RUN]),
     (setting("wavelets", max_gap_s=0.9), [*CLASSIFIERS, RUN, "reconstruction"]),
-    (setting("train", logistic={"c": 0.2}), ["leakage", RUN]),
-    (setting("train", network={"lr": 0.5}), ["leakage"]),
-    (setting("train", baselines=[]), ["removed", "leakage"]),
+    (setting("train", logistic={"c": 0.2}), ["leakage", "speaking", RUN]),
+    (setting("train", network={"lr": 0.5}), ["leakage", "speaking"]),
+    (setting("train", baselines=[]), ["removed", "leakage", "speaking"]),
     (setting("labels", seed=3), ["leakage"]),
     (setting("study", **STUDY | {"removed": [0.5]}), ["removed"]),
     (setting("study", **STUDY | {"models": ["logistic"]}), []),
@@ -319,7 +339,7 @@ def test_what_follows_from_a_change_is_made_anew_and_nothing_else(
     chosen = list(grid.runs(params.load().study, params.load().wavelets))[4:5]
     assert f"{chosen[0].transform.name} {chosen[0].transform.k}" == RUN
     monkeypatch.setattr(grid, "runs", lambda *_: chosen)
-    empty = pd.DataFrame(columns=["uar"])
+    empty = pd.DataFrame(columns=["uar", *speaking.COLUMNS])
     for name, (module, function) in MAKERS.items():
         monkeypatch.setattr(module, function, lambda *_, name=name: made.append(name) or empty)  # type: ignore[func-returns-value]
     monkeypatch.setattr(reconstruction, "unexplained", lambda *_: {})
@@ -332,6 +352,7 @@ def test_what_follows_from_a_change_is_made_anew_and_nothing_else(
         assert made == expected
         for path, content in data.items():
             path.write_bytes(content)
+        (project / "data/voice/demo/index.csv").unlink(missing_ok=True)
         for name in ("runs.csv", "keys.json", *(f"{one}.csv" for one in TABLES)):
             (project / "metrics/study" / name).write_bytes(before[name])
 
@@ -342,17 +363,19 @@ def test_edited_code_makes_anew_what_follows_from_it(monkeypatch: pytest.MonkeyP
         "leakage": ("leakage",),
         "removed": ("thinned",),
         "importance": ("importance", "clips"),
+        "speaking": ("speaking",),
         "reconstruction": ("reconstruction",),
     }
     before = {name: kept.code(*modules) for name, modules in heads.items()}
     assert len(set(before.values())) == len(before)
     really = Path.read_bytes
-    fitted = {"runs", "leakage", "removed"}
+    fitted = {"runs", "leakage", "removed", "speaking"}
     for file, expected in {
         "study/reconstruction.py": {"reconstruction"},
         "study/thinned.py": {"removed"},
         "study/leakage.py": {"leakage"},
-        "study/face_map.py": {"importance"},
+        "study/face_map.py": {"importance", "speaking"},
+        "study/mouth.py": {"speaking"},
         "training/loop.py": fitted,
         "evaluation/intervals.py": {*fitted, "importance"},
         "wavelets/bases.py": set(heads),

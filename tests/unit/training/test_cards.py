@@ -60,3 +60,22 @@ def test_a_card_has_what_is_known() -> None:
     assert "Its figures are known once" in bare
     for absent in ("learnt from |", "clips |", "licence", "takes", "None"):
         assert absent not in bare
+
+
+def test_a_card_tells_where_a_network_began() -> None:
+    weights = {"name": "imagenet", "address": "https://x/r.pth", "sha256": "ab12",
+               "licence": "BSD-3-Clause", "learnt_on": "ImageNet"}  # fmt: skip
+    about = ABOUT | {"takes": "up to 8 faces", "before": [["big", "2"]]}
+    begun = card("resnet18", [words("happy")], (), {}, False, about | {"weights": weights})
+    for fact in (
+        "| takes | up to 8 faces |",
+        "| started from | imagenet: learnt on ImageNet, licence BSD-3-Clause, SHA-256 ab12, "
+        "https://x/r.pth |",
+        "| labels seen before | big (partition 2) |",
+    ):
+        assert fact in begun
+    random = card(
+        "resnet18", [words("happy")], (), {}, False, ABOUT | {"weights": {"name": "none"}}
+    )
+    assert "started from" not in random
+    assert "labels seen before" not in random

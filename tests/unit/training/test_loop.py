@@ -65,7 +65,7 @@ def test_the_rate_is_that_of_each_step() -> None:
 def test_steps_are_counted_in_epochs_of_several_batches() -> None:
     network = settings(schedule="step", decay=0.5, decay_every=2).network
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 1.0)
-    schedule = loop._schedule(optimizer, network, batches=3)
+    schedule = loop.schedule_of(optimizer, network, batches=3)
     assert schedule
     rates = []
     for _ in range(13):

@@ -16,7 +16,7 @@ from torch.nn import functional
 from torchmetrics.functional import concordance_corrcoef, pearson_corrcoef
 
 from facewave import params
-from facewave.models.classifiers import outputs
+from facewave.models import outputs
 from facewave.targets import Target
 from facewave.training import losses
 from making import REPOSITORY

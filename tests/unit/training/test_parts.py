@@ -46,6 +46,7 @@ def clips(parts: Sequence[str], ranks: Sequence[float] | None = None) -> Clips:
             "votes": '{"sad": 3, "angry": 1}',
             "rank": ranks or [0.5] * n,
             "at": range(n)[::-1],
+            "usable": True,
             "face_share": np.linspace(0.5, 1, n),
         }
     )

@@ -15,9 +15,11 @@ from facewave.errors import UserError
 from facewave.models.classifiers.classifier import Classifier, build
 from facewave.params import NETWORKS, ClassifierKind, Train
 from facewave.targets import Target, number
-from facewave.training.fit import FEWEST, Samples, configure, fit, fitted
+from facewave.training.calibration import FEWEST
+from facewave.training.fit import Samples, configure, fit
 from facewave.training.loop import Report
 from facewave.training.losses import choose
+from facewave.training.roles import fitted
 from making import REPOSITORY
 from toy_targets import (
     CHANNELS,
@@ -258,8 +260,9 @@ def test_figures_of_the_classes_are_of_the_clips_that_have_one_wherever_it_stand
         )
         found = answers(module, part)[20:, 1:4].argmax(1)
         expected = (found == truth[20:, 1:4].argmax(1).numpy()).mean()
-        assert fitted(module, part)["war"] == pytest.approx(expected, abs=1e-4)
+        told = fitted(others, torch.from_numpy(answers(module, part)), truth)
+        assert told["war"] == pytest.approx(expected, abs=1e-4)
         if kind == "mlp":
             assert curve[0]["val_war"] == pytest.approx(expected)
-    nobody = Samples(part.inputs_nND[:20], truth[:20], part.quality_n[:20])
-    assert fitted(module, nobody) == {"war": None, "uar": None}
+    of_nobody = torch.from_numpy(answers(module, part)[:20])
+    assert fitted(others, of_nobody, truth[:20]) == {"war": None, "uar": None}

@@ -15,8 +15,8 @@ from facewave.labels.readers.dfew import WORDS
 from facewave.prediction import schema as prediction
 from facewave.prediction.__main__ import main as predict
 from facewave.targets import Target
-from facewave.training import __main__ as stage
-from facewave.training import schema
+from facewave.training import classifier_roles as stage
+from facewave.training import delay, schema
 from facewave.training.__main__ import main as train
 from facewave.training.fit import Samples
 from facewave.workspace import Dataset
@@ -237,7 +237,7 @@ def test_a_delay_is_learnt_from_traces_by_every_role_that_can(
         learnt.append(arguments)
         return float(len(learnt))
 
-    monkeypatch.setattr(STAGE.delay, "learn", learn)
+    monkeypatch.setattr(delay, "learn", learn)
     train()
     delays = {
         role: schema.load(schema.folder("split", role)).about["delay_s"]

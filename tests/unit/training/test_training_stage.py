@@ -11,7 +11,7 @@ import pytest
 
 from facewave.errors import UserError
 from facewave.labels import schema as labels
-from facewave.training import __main__ as stage
+from facewave.training import classifier_roles as stage
 from facewave.training import schema
 from facewave.training.__main__ import main as train
 from facewave.training.classifier import TrainedClassifier

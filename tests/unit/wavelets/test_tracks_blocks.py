@@ -45,7 +45,8 @@ def project(tmp_path: Path) -> Path:
         "rank": np.arange(N) / N, "excluded": "",
     })  # fmt: skip
     labels.write(tmp_path / "data/labels/demo.csv", table, WORDS)
-    write_json(tmp_path / "data/appearance/demo/config.json", {"encoder": "none"})
+    for room in ("appearance", "voice"):
+        write_json(tmp_path / f"data/{room}/demo/config.json", {"encoder": "none"})
     return tmp_path
 
 

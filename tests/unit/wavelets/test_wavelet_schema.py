@@ -79,6 +79,11 @@ def test_damaged_folders_are_refused(tmp_path: Path) -> None:
         np.save(folder / name, np.array([{}] * 61, object))
         refused("damaged|object", name)
     schema.read(folder)
+    for name, part in (("clips.csv", "heard"), ("config.json", '"voice"')):
+        renamed = whole[name].decode().replace(part, part.replace("e", "E"))
+        (folder / name).write_text(renamed, "utf-8")
+        expected = r"is damaged or of an earlier version \(.*(heard|voice).*\).* dvc repro wavelet$"
+        refused(expected, name)
 
 
 def mirror_image(clip: landmarks.Trajectory) -> landmarks.Trajectory:
@@ -137,6 +142,8 @@ def test_mirrored_numbers_are_those_of_the_mirror_image() -> None:
         for block in ("blendshapes", "pose_free", "timing"):
             mirrored = schema.mirrored(block, numbers[block][None], config)[0]
             np.testing.assert_allclose(mirrored, image[block], atol=1e-5)
+    voice = np.ones((1, 5, 64), np.float32)  # sounds the same in a mirror
+    np.testing.assert_array_equal(schema.mirrored("mel", voice, config), voice)
     for block, sides in (("landmarks", "apart"), ("head", "apart"), ("blendshapes", "merged")):
         with pytest.raises(UserError, match=rf"train\.mirror .* not {block} with sides {sides}"):
             schema.mirrored(block, numbers["head"][None], {"sides": sides})  # type: ignore[arg-type]

@@ -172,14 +172,19 @@ def test_it_writes_its_files_and_what_it_did_and_the_same_bytes_again(project: P
     arrays = [f"{name}.npy" for name in (*schema.BLOCKS, "functions")]
     files = [f"data/features/demo/{name}" for name in (*arrays, "clips.csv", "config.json")]
     before = contents(project)
-    written = {name for name in before if not re.match("params|data/(landmarks|appearance)", name)}
+    given = "params|data/(landmarks|appearance|voice)"
+    written = {name for name in before if not re.match(given, name)}
     assert written == {*files, "metrics/wavelet/demo.json"}
     config = json.loads((project / "data/features/demo/config.json").read_text("utf-8"))
     sums = config.pop("sha256")
     assert sums.keys() == {Path(name).name for name in files}
     for name in sums.keys() - {"config.json"}:
         assert sums[name] == sha256(project / "data/features/demo" / name)
-    assert config == SETTINGS | {"blendshapes": list(NAMES), "encoder": NO_ENCODER}
+    assert config == SETTINGS | {
+        "blendshapes": list(NAMES),
+        "encoder": NO_ENCODER,
+        "voice": NO_ENCODER,
+    }
     assert figures_of(project) == {
         "clips": 3,
         "channels": 52 + 2 * 1434 + 136 + 7 + 2,

@@ -16,9 +16,14 @@ ENCODERS = {
     "enet_b0_8_va_mtl": "emotiefflib",
     "hub": "hub",
     "torchvision": "torchvision",
+    "trained": "trained",
 }
 # Their names name weights, too.
-_NAMED = {"hub": "an id of the Hugging Face hub, ID@REVISION or a folder", "torchvision": "a model"}
+_NAMED = {
+    "hub": "an id of the Hugging Face hub, ID@REVISION or a folder",
+    "torchvision": "a model",
+    "trained": "a copy of the folder of a network over faces",
+}
 
 
 def load(name: str) -> Encoder:

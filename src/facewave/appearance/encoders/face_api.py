@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from facewave import assets
-from facewave.appearance.encoders import on_torch
+from facewave import assets, on_torch
 from facewave.appearance.encoders.encoder import Encoder, Faces, Seen, of_asset
 from facewave.assets import Asset
 

@@ -1,6 +1,5 @@
 """Image classifiers of torchvision without their last layer, whose input is the embedding."""
 
-import urllib.error
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,7 +9,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from facewave.appearance.encoders import on_torch
+from facewave import assets, on_torch
 from facewave.appearance.encoders.encoder import Encoder, Faces, Seen
 from facewave.errors import UserError
 
@@ -63,18 +62,12 @@ def _last_linear(network: nn.Module) -> tuple[str, int] | None:
 
 def _open(weights: str, published: Any, last: str) -> Callable[[Faces], Seen]:
     device, transforms = on_torch.device(), published.transforms()
-    try:
-        # Its address names the beginning of its SHA-256. Nothing but tensors is read.
-        state = published.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    except (urllib.error.URLError, TimeoutError, RuntimeError) as error:
-        raise UserError(
-            f"the weights of torchvision's {weights} could not be downloaded ({error}). Fetch "
-            f"{published.url} and put it into {torch.hub.get_dir()}/checkpoints."
-        ) from None
+    state = assets.of_torchvision(weights, published)
     network = models.get_model(weights, weights=None)
     network.load_state_dict(state)
     network.set_submodule(last, nn.Identity())
-    network.to(device).eval()
+    with on_torch.enough_memory():
+        network.to(device).eval()
     mean_C11, std_C11 = (
         torch.tensor(values, device=device)[:, None, None]
         for values in (transforms.mean, transforms.std)

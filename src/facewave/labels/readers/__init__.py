@@ -7,11 +7,14 @@ from facewave.labels.readers import (
     afew_va,
     aff_wild2,
     affectnet,
+    casia_webface,
+    celeba,
     celebv_hq,
     crema_d,
     dfew,
     fer2013,
     ferv39k,
+    imdb_wiki,
     mafw,
     mead,
     omg,
@@ -22,12 +25,13 @@ from facewave.labels.readers import (
     union,
 )
 
-# Films first, then acted clips, valence and arousal, pictures, and people's own.
+# Films first, then acted clips, valence and arousal, pictures, faces without emotions,
+# and people's own.
 CORPORA: dict[str, Corpus] = {
     module.CORPUS.name: module.CORPUS
     for module in (
         dfew, ferv39k, mafw, celebv_hq, crema_d, ravdess, mead, afew_va, omg, aff_wild2, sewa,
-        abaw_compound, affectnet, fer2013, raf_db, table, union,
+        abaw_compound, affectnet, fer2013, raf_db, celeba, casia_webface, imdb_wiki, table, union,
     )
 }  # fmt: skip
 

@@ -1,14 +1,11 @@
 """Classifiers over a clip's wavelet numbers, all of one shape: (n, N, D) -> (n, O) outputs.
 
-The outputs of all targets stand side by side (outputs.py); ``answers`` reads them: probabilities of
-words and of units, and numbers. What is fitted before the head (which steps are kept,
-standardisation, principal components) and after it (temperatures, a number's scale, the width of
-its prediction interval) is held as buffers, so that a saved model takes features as the wavelet
-stage writes them.
+``answers`` reads the outputs (readout.py). What is fitted before the head (which steps are kept,
+standardisation, principal components) is held as buffers, so that a saved model takes features as
+the wavelet stage writes them.
 
 Legend of names: n clips, N steps as the wavelet stage wrote them, K steps kept, D channels of all
-blocks side by side, P channels that the head sees, T targets, O outputs and W answers of all
-targets, H hidden units.
+blocks side by side, P channels that the head sees, O outputs and W answers of all targets.
 """
 
 import math
@@ -21,7 +18,9 @@ from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from facewave.models.classifiers import heads, outputs, reduce
+from facewave.models import outputs
+from facewave.models.classifiers import heads, reduce
+from facewave.models.readout import Majority, Readout
 from facewave.params import ClassifierKind
 from facewave.targets import Target
 
@@ -32,6 +31,8 @@ _ROUNDING = 1e-6  # of a step's mean and its channel's spread: float32's roundin
 
 # How K steps are made of N: reduce.largest or reduce.principal.
 Reduction = Literal["largest", "pca"]
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, config={"extra": "forbid"})
@@ -65,13 +66,26 @@ class Compress(nn.Module):
         """Choose what is kept of each block, from the training part."""
         choose = {"largest": reduce.largest, "pca": reduce.principal}[reduction]
         for matrix_KN, block in zip(self.matrices, inputs_nND.split(self.widths, 2), strict=True):
-            moments = reduce.moments(block.numpy())
-            matrix_KN.copy_(torch.from_numpy(choose(moments, len(matrix_KN))))
+            products = reduce.moments(block[~block.isnan().any(2).any(1)].numpy())
+            matrix_KN.copy_(torch.from_numpy(choose(products, len(matrix_KN))))
 
     def forward(self, inputs_nND: Tensor) -> Tensor:
         """(n, N, D) -> (n, K, D)."""
         blocks = inputs_nND.split(self.widths, 2)
         return torch.cat([m @ x for m, x in zip(self.matrices, blocks, strict=True)], 2)
+
+
+def moments(inputs_nKD: NDArray[np.floating]) -> tuple[Floats, Floats]:
+    """Mean and variance of each number, (K, D), over the clips that have it: of others it is NaN.
+
+    Of what no clip has, both are 0.
+    """
+    inputs_nKD = inputs_nKD.astype(np.float64)
+    known_nKD = ~np.isnan(inputs_nKD)
+    counts_KD = np.maximum(known_nKD.sum(axis=0), 1)
+    mean_KD = np.where(known_nKD, inputs_nKD, 0).sum(axis=0) / counts_KD
+    variance_KD = (np.where(known_nKD, inputs_nKD - mean_KD, 0) ** 2).sum(axis=0) / counts_KD
+    return mean_KD, variance_KD
 
 
 def moves(mean_KD: NDArray[np.floating], std_KD: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -83,7 +97,8 @@ def moves(mean_KD: NDArray[np.floating], std_KD: NDArray[np.floating]) -> NDArra
 class Standardize(nn.Module):
     """(x - mean) / std per step and channel; a channel that hardly varies in any step becomes 0.
 
-    Only whole channels do, since the fine steps of a decomposition are small by nature.
+    Only whole channels do, since the fine steps of a decomposition are small by nature. What a clip
+    lacks (NaN) becomes 0, too, the mean of the training part.
     """
 
     mean: Tensor
@@ -96,14 +111,22 @@ class Standardize(nn.Module):
 
     def fit(self, inputs_nKD: Tensor) -> None:
         """Take mean and scale from the training part."""
-        std_KD, mean_KD = inputs_nKD.std(0, correction=0), inputs_nKD.mean(0)
+        if inputs_nKD.isnan().any():
+            mean, variance = (torch.from_numpy(one).float() for one in moments(inputs_nKD.numpy()))
+            self.take(mean, variance.sqrt())
+        else:
+            self.take(inputs_nKD.mean(0), inputs_nKD.std(0, correction=0))
+
+    def take(self, mean_KD: Tensor, std_KD: Tensor) -> None:
+        """Take these moments of the training part."""
         moves_KD = torch.from_numpy(moves(mean_KD.numpy(), std_KD.numpy()))
         self.mean.copy_(mean_KD)
         self.scale.copy_(torch.where(moves_KD, 1 / std_KD, torch.zeros_like(std_KD)))
 
     def forward(self, inputs_nKD: Tensor) -> Tensor:
         """(n, K, D) -> (n, K, D)."""
-        return (inputs_nKD - self.mean) * self.scale
+        standardized_nKD = (inputs_nKD - self.mean) * self.scale
+        return torch.where(standardized_nKD.isnan(), 0.0, standardized_nKD)
 
 
 class Balance(nn.Module):
@@ -151,74 +174,17 @@ class Project(nn.Module):
         return (inputs_nKD - self.mean) @ self.components.T
 
 
-class Majority(nn.Module):
-    """The same answer whatever the input: the floor.
-
-    Of words it is the training part's frequencies, of numbers its mean, of units their shares.
-    """
-
-    answer: Tensor
-
-    def __init__(self, targets: Sequence[Target]) -> None:
-        super().__init__()
-        self.targets = tuple(targets)
-        self.register_buffer("answer", torch.zeros(sum(outputs.truth_widths(targets))))
-
-    @property
-    def prior(self) -> "Majority":
-        """What answers for clips without a usable face."""
-        return self
-
-    @property
-    def margin(self) -> Tensor:
-        """Half the width of each answer's prediction interval, (W,): unknown."""
-        return torch.full_like(self.answer, torch.nan)
-
-    def fit(self, truth_nW: Tensor) -> None:
-        """Take frequencies, each word counted one up so that none has probability 0, and means."""
-        widths = outputs.truth_widths(self.targets)
-        answers = []
-        for target, truth in zip(self.targets, truth_nW.double().split(widths, 1), strict=True):
-            if target.is_words:
-                counts = truth.nansum(0) + 1
-                answers.append(counts / counts.sum())
-            else:
-                answers.append(truth.nanmean(0).nan_to_num())
-        self.answer.copy_(torch.cat(answers))
-
-    def answers(self, inputs_nND: Tensor) -> Tensor:
-        """(n, ...) -> (n, W)."""
-        return self.answer.expand(len(inputs_nND), -1)
-
-
-class Classifier(nn.Module):
-    """What is fitted before the head, the head, and what is fitted after it.
-
-    ``prior`` answers for clips without a usable face. ``temperature`` divides the logits of words
-    and units (1 for numbers). A number is its output times ``scale`` plus ``centre``, and within
-    ``margin`` of the truth as often as fit.py says (NaN: nobody knows).
-    """
-
-    temperature: Tensor
-    centre: Tensor
-    scale: Tensor
-    margin: Tensor
+class Classifier(Readout):
+    """What is fitted before the head, the head, and what reads its outputs."""
 
     def __init__(self, config: ClassifierConfig, head: nn.Module) -> None:
-        super().__init__()
-        self.kind, self.targets, self.binned = config.kind, config.targets, config.binned
-        self.prior = Majority(config.targets)
+        super().__init__(config.kind, config.targets, config.binned)
         channels, steps = sum(config.widths), config.kept or config.steps
         self.compress = Compress(config.steps, config.widths, steps) if config.kept else None
         self.standardize = Standardize(steps, channels)
         self.balance = Balance(config.widths)
         self.project = Project(channels, config.pca) if config.pca else None
         self.head = head
-        n_answers = sum(outputs.truth_widths(config.targets))
-        self.register_buffer("temperature", torch.ones(len(config.targets)))
-        self.register_buffer("centre", torch.zeros(n_answers))
-        self.register_buffer("scale", torch.ones(n_answers))
-        self.register_buffer("margin", torch.full((n_answers,), torch.nan))
 
     def fit_inputs(self, inputs_nND: Tensor, reduction: Reduction | None) -> None:
         """Fit all that precedes the head to the training part."""
@@ -243,30 +209,6 @@ class Classifier(nn.Module):
     def answers(self, inputs_nND: Tensor) -> Tensor:
         """(n, N, D) -> (n, W)."""
         return self.read(self(inputs_nND))
-
-    def read(self, outputs_nO: Tensor, softened: float = 1.0) -> Tensor:
-        """What outputs say, (n, O) -> (n, W).
-
-        Probabilities of words add up to 1; their logits are divided by ``softened``, too. Numbers
-        are within their target's bounds.
-        """
-        parts = outputs_nO.split(outputs.widths(self.targets, self.binned), 1)
-        widths = outputs.truth_widths(self.targets)
-        scales, centres = self.scale.split(widths), self.centre.split(widths)
-        answers = []
-        for t, (target, part) in enumerate(zip(self.targets, parts, strict=True)):
-            match target.kind:
-                case "words":
-                    answers.append((part / (self.temperature[t] * softened)).softmax(1))
-                case "presence":
-                    answers.append((part / self.temperature[t]).sigmoid())
-                case _:
-                    if target.kind == "number" and self.binned:
-                        part = outputs.expectation(part)[:, None]
-                    values = part * scales[t] + centres[t]
-                    answers.append(values.clamp(target.low, target.high) if target.low is not None
-                                   else values)  # fmt: skip
-        return torch.cat(answers, 1)
 
 
 def build(config: ClassifierConfig) -> Classifier | Majority:

@@ -3,11 +3,12 @@
 Legend of names: n clips, K steps, P channels, O outputs, H hidden units, S stages of boosting.
 """
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from facewave.models.attention import self_attention
 
 # Of trees: interactions of three numbers. Few problems need more (Hastie et al., The Elements of
 # Statistical Learning, 10.11).
@@ -103,21 +104,13 @@ class Gru(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Self-attention between the steps, with learnt positions (Vaswani et al., 2017).
-
-    Two layers, normalised before each part (Xiong et al., 2020), which needs no warm-up.
-    """
+    """Two layers of self-attention between the steps, with learnt positions."""
 
     def __init__(self, steps: int, channels: int, hidden: int, dropout: float) -> None:
         super().__init__()
         self.embed = nn.Linear(channels, hidden)
         self.positions = nn.Parameter(0.02 * torch.randn(steps, hidden))
-        n_heads = math.gcd(hidden, 4)  # must divide H
-        layer = nn.TransformerEncoderLayer(
-            hidden, n_heads, 2 * hidden, dropout, "gelu", batch_first=True, norm_first=True
-        )
-        norm = nn.LayerNorm(hidden)
-        self.layers = nn.TransformerEncoder(layer, 2, norm, enable_nested_tensor=False)
+        self.layers = self_attention(hidden, dropout, 2)
 
     def forward(self, inputs_nKP: Tensor) -> Tensor:
         """(n, K, P) -> (n, K, H)."""

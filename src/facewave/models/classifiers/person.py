@@ -14,13 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facewave.models.classifiers.classifier import moves
+from facewave.models.classifiers.classifier import Floats, moments, moves
 
 # Clips that the population counts like: chosen among training folds, where 1 and 2 are best and
 # alike (docs/benchmarks.md).
 KAPPA = 2.0
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +35,8 @@ class Population:
 
     @classmethod
     def of(cls, inputs_nND: NDArray[np.floating]) -> "Population":
-        """The moments of training clips."""
-        inputs_nND = inputs_nND.astype(np.float64)
-        return cls(inputs_nND.mean(axis=0), inputs_nND.var(axis=0))
+        """The moments of training clips, of each number over those that have it; 0 without any."""
+        return cls(*moments(inputs_nND))
 
     def standardize(
         self,
@@ -57,28 +54,32 @@ class Population:
         Args:
             inputs_nND: the clips.
             at_n: which clips they are; none is among its own others.
-            known_mND: all clips that are known of the person, finite.
+            known_mND: all clips that are known of the person, NaN in what one lacks.
             at_m: which clips those are.
 
         Returns:
-            (n, N, D).
+            (n, N, D), NaN where the clips are.
         """
         # About the population's mean, so that little is lost in the differences.
         about_mND = known_mND.astype(np.float64) - self.mean_ND
+        has_mND = ~np.isnan(about_mND)
+        about_mND[~has_mND] = 0.0
+        clips_ND = has_mND.sum(axis=0)
         sum_ND, squares_ND = about_mND.sum(axis=0), (about_mND**2).sum(axis=0)
         row_of = {at: row for row, at in enumerate(at_m.tolist())}
         scale_ND = moves(self.mean_ND, np.sqrt(self.variance_ND)).astype(np.float64)
         standardized_nND = np.empty_like(inputs_nND)
         for row, at in enumerate(at_n.tolist()):
-            clips, total_ND, total_squares_ND = len(about_mND), sum_ND, squares_ND
+            others_ND, total_ND, total_squares_ND = clips_ND, sum_ND, squares_ND
             if at in row_of:
                 itself_ND = about_mND[row_of[at]]
-                clips -= 1
+                others_ND = clips_ND - has_mND[row_of[at]]
                 total_ND, total_squares_ND = sum_ND - itself_ND, squares_ND - itself_ND**2
             # k v is the sum of squares about the person's own mean.
-            within_ND = total_squares_ND - total_ND**2 / max(clips, 1) if clips else 0.0
-            mean_ND = self.mean_ND + total_ND / (clips + KAPPA)
-            variance_ND = (np.maximum(within_ND, 0) + KAPPA * self.variance_ND) / (clips + KAPPA)
+            within_ND = total_squares_ND - total_ND**2 / np.maximum(others_ND, 1)
+            within_ND = np.where(others_ND, np.maximum(within_ND, 0), 0.0)
+            mean_ND = self.mean_ND + total_ND / (others_ND + KAPPA)
+            variance_ND = (within_ND + KAPPA * self.variance_ND) / (others_ND + KAPPA)
             spread_ND = np.sqrt(np.where(scale_ND > 0, variance_ND, 1.0))
             standardized_nND[row] = scale_ND * (inputs_nND[row] - mean_ND) / spread_ND
         return standardized_nND

@@ -95,6 +95,17 @@ def test_other_weights_are_another_identity(tmp_path: Path) -> None:
     assert encoders.load(f"hub:{tmp_path}").identity != first
 
 
+def test_a_gpu_with_too_little_memory_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from small_gpu import FREE_SOME, memory_runs_out
+
+    write(tmp_path, "resnet")
+    for _ in memory_runs_out(monkeypatch):
+        with pytest.raises(UserError, match=FREE_SOME):
+            encoders.load(f"hub:{tmp_path}")(FACES)
+
+
 def test_what_is_no_image_encoder_and_what_is_incomplete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,8 @@ def test_the_input_of_the_last_layer_is_the_embedding(monkeypatch: pytest.Monkey
     import torch
     from torchvision import models
 
+    from small_gpu import FREE_SOME, memory_runs_out
+
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = models.resnet18(weights=None)
@@ -36,6 +38,9 @@ def test_the_input_of_the_last_layer_is_the_embedding(monkeypatch: pytest.Monkey
         values = network.eval()(torch.tensor(x.transpose(0, 3, 1, 2), dtype=torch.float32))
     assert answers.shape == (2, 0)
     np.testing.assert_allclose(embedding, values.numpy(), rtol=1e-3, atol=1e-4)
+    for _ in memory_runs_out(monkeypatch):
+        with pytest.raises(UserError, match=FREE_SOME):
+            encoders.load("torchvision:resnet18")(faces)
 
 
 def test_models_that_are_unknown_without_a_last_layer_or_out_of_reach(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewave.labels import affect
-from facewave.models.classifiers import outputs
+from facewave.models import outputs
 from facewave.targets import Target
 
 TARGETS = [

@@ -1,0 +1,48 @@
+"""How networks run on torch: on a GPU where there is one; encoders the same each time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from facewave.errors import UserError
+
+_REMEDY = "Free some of it, or hide the GPU from this run (CUDA_VISIBLE_DEVICES=)."
+
+
+def device() -> str:
+    """Cuda where torch has a GPU, else cpu."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def enough_memory(remedy: str = _REMEDY) -> Iterator[None]:
+    """Turn a GPU's want of memory into a sentence.
+
+    Raises:
+        UserError: its memory is too small.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise UserError(f"the GPU's memory is too small for this network. {remedy}") from None
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Inference alone, on one thread; on a GPU in full float32 and with kernels that repeat.
+
+    Raises:
+        UserError: the GPU's memory is too small.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with (
+            enough_memory(),
+            torch.inference_mode(),
+            torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False),
+        ):
+            yield
+    finally:
+        torch.set_num_threads(threads)

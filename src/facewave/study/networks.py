@@ -1,0 +1,100 @@
+"""Depth against overfit: networks over faces of growing size, trained alike, and how they do.
+
+Each of ``study.networks`` is trained on every partition with section train's settings, as stage
+train would. What it answers of the clips that it learnt from, less what it answers of test clips,
+is the gap: how much of what it knows is known by heart.
+"""
+
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from facewave.evaluation.intervals import mean
+from facewave.params import Evaluate, FaceNetworkKind, Train
+from facewave.study.runs import answer
+from facewave.study.scores import Score, chance, counts, estimate, rounded
+from facewave.training import checkpoints
+from facewave.workspace import Clips
+
+POOLED = "all"  # partitions together
+COLUMNS = (
+    *("network", "partition", "parameters", "measure", "n", "groups", "folds"),
+    *("figure", "low", "high", "chance", "train", "validation", "gap"),
+)
+
+
+def networks(
+    kinds: Sequence[FaceNetworkKind],
+    clips: Clips,
+    score: Score,
+    partitions: Sequence[str | int],
+    settings: Train,
+    evaluate: Evaluate,
+    key: str,
+) -> pd.DataFrame:
+    """What networks answer of clips that they learnt from, and of others, as shares of 1.
+
+    Args:
+        kinds: of networks.
+        clips: that have any of the targets, and a part.
+        score: what answers are counted by.
+        partitions: each is trained on every one.
+        settings: section ``train``.
+        evaluate: the bootstrap.
+        key: names the checkpoints, from which a killed study resumes.
+
+    Returns:
+        ``COLUMNS``: a row for each network and partition and, where there are several partitions,
+        one for all of them, whose figures are means over the partitions.
+
+    Raises:
+        UserError: a network cannot be trained, as in stage train.
+    """
+    from facewave.study.face_network import trained  # torchvision takes seconds to load
+
+    rows, place = [], checkpoints.ROOT / f"study-{key}"
+    for kind in kinds:
+        tables: dict[str, list[pd.DataFrame]] = {"train": [], "val": [], "test": []}
+        for partition in partitions:
+            folder = place / f"{kind}-{partition}"
+            model, learnt = trained(kind, score.targets, clips, partition, settings, folder)
+            part = clips.parts(partition)
+            judged = clips.select(model.judged(clips) & (part == "val").to_numpy())
+            shown = {"train": learnt, "val": judged, "test": clips.select(part == "test")}
+            for name, some in shown.items():
+                tables[name].append(answer(model, some, partition))
+            size = sum(weight.numel() for weight in model.module.parameters())
+            named = {"network": kind, "partition": str(partition), "parameters": size}
+            rows.append(named | _figures({n: t[-1:] for n, t in tables.items()}, score, evaluate))
+        if len(partitions) > 1:
+            named = {"network": kind, "partition": POOLED, "parameters": size}
+            rows.append(named | _figures(tables, score, evaluate))
+    shutil.rmtree(place, ignore_errors=True)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _figures(
+    tables: dict[str, list[pd.DataFrame]], score: Score, evaluate: Evaluate
+) -> dict[str, Any]:
+    """Counts and figures of answers, each list of which has a table a partition."""
+    tested = score.tested(pd.concat(tables["test"], ignore_index=True))
+    measured = estimate(score.measure, tested, evaluate)
+    of_others = {
+        name: float(mean(np.array([_figure(score, table) for table in tables[part]])))
+        for name, part in (("train", "train"), ("validation", "val"))
+    }
+    figures = measured.named("figure")
+    figures = {
+        "figure": figures["figure"], "low": figures["figure_low"], "high": figures["figure_high"],
+        "chance": chance(score, tested), **of_others,
+        "gap": of_others["train"] - figures["figure"],
+    }  # fmt: skip
+    return {"measure": score.measure} | counts(tested) | rounded(figures)
+
+
+def _figure(score: Score, table: pd.DataFrame) -> float:
+    """The measure of one table of answers, NaN where none can be counted."""
+    return float(score.tested(table).figures([score.measure])[score.measure])

@@ -1,0 +1,1 @@
+"""Stage listen: clips -> data/voice/<dataset>/, what is heard in them over time."""
