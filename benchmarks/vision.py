@@ -97,7 +97,7 @@ def measure(kind: FaceNetworkKind, settings: Settings) -> Result:
     word_n = torch.arange(clips, device=DEVICE) % words
     truth_nW = nn.functional.one_hot(word_n, words).float()
     weights_n1 = torch.ones_like(truth_nW[:, :1])
-    task_losses = losses.choose((TARGET,), train.network, {CLASSES: truth_nW.sum(0).cpu() + 1})
+    task_losses = losses.TaskLosses((TARGET,), train.network, {CLASSES: truth_nW.sum(0).cpu() + 1})
     task_losses.to(DEVICE)
     autocast = partial(torch.autocast, DEVICE, torch.bfloat16, enabled=GPU)
 

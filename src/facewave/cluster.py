@@ -6,6 +6,7 @@ crash, a hang or the time limit costs one clip there as well. If a worker is los
 batch; the clips that it had finished are in the cache.
 """
 
+import gc
 import math
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +42,9 @@ def each(
             "landmarks.scheduler names a cluster, and Dask is not installed. "
             "pip install 'facewave[cluster]', or set landmarks.scheduler: local."
         ) from None
+    # A client that could not be made closes when it is collected, under a lock that the start of
+    # the next one takes, too: collected just then, both would wait for ever.
+    gc.collect()
     try:
         client = Client(address, timeout=_PATIENCE_S)
         client.wait_for_workers(1, timeout=_PATIENCE_S)

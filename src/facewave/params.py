@@ -86,14 +86,17 @@ STREAMED: tuple[str, ...] = ("fusion", *get_args(FaceNetworkKind))
 NETWORKS: tuple[str, ...] = ("mlp", "gru", "transformer", *STREAMED)
 CORRELATED = ("ccc", "pcc", "emonet", "bins")  # losses of numbers that need several clips at once
 PLANE = ("valence", "arousal", "dominance")
+# Losses of words; training/losses.py has them.
+Loss = Literal["cross_entropy", "focal", "balanced", "dice", "balanced_dice"]
 # They answer without training of their own.
 UntrainedKind = Literal["pretrained", "knowledge", "ensemble", "late_fusion"]
+Way = Literal["mean", "weighted", "f1", "stacking", "vote"]  # of several roles to answer as one
 LanguageModelKind = Literal[
     "paligemma2", "qwen2.5-vl", "smolvlm", "tiny-paligemma2", "tiny-qwen2.5-vl", "tiny-smolvlm"
 ]
 
 # What a prompt can have filled in; prompts/templates.py says what they are.
-PROMPT_FIELDS = ("labels", "transcript", "face", "targets")
+PROMPT_FIELDS = ("labels", "transcript", "face", "targets", "facts", "expression")
 _CAPTIONS = (
     "they tell the label (in MAFW all but neutral clips have one) and are a track of their own, "
     "never an input of a main run"
@@ -158,6 +161,7 @@ class Part:
     every: Count = 1
     window: Positive = 2.0
     columns: dict[str, str] = Field(default_factory=dict)
+    part: Literal["", "official", "train", "test"] = ""  # of its clips; "": drawn
 
 
 @dataclass(frozen=True, config=_strict)
@@ -194,7 +198,9 @@ class Dataset:
     clips: str = ""  # where a clip lies below root, unless it is where the corpus has it
     track: str = ""  # which of the corpus's labels, unless the first
     encoding: str = ""  # of its texts, unless the corpus's own
-    words: Literal["own", "seven"] | Annotated[list[str], Field(min_length=1), Once] = "own"
+    words: Literal["own", "seven", "compound"] | Annotated[list[str], Field(min_length=1), Once] = (
+        "own"
+    )
     min_count: Annotated[int, Field(ge=0)] = 0  # a word with fewer clips is left out
     official: bool = True  # take the corpus's own folds and parts; else ours are drawn
     folds: Folds | Name | None = None  # how many are drawn, unless labels.folds; or a preset
@@ -293,6 +299,15 @@ class Wavelets:
 
 
 @dataclass(frozen=True, config=_strict)
+class Pseudo:
+    """Stage pseudo."""
+
+    track: Literal["none"] | Name
+    confidence: Share
+    per_class: Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, config=_strict)
 class Lora:
     """Low-rank matrices beside a language model's projections; rank 0: none."""
 
@@ -300,6 +315,23 @@ class Lora:
     alpha: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
     targets: Annotated[list[str], Field(min_length=1), Once]
+
+
+@dataclass(frozen=True, config=_strict)
+class Rates:
+    """Learning rates of what is trained beside a language model."""
+
+    new: Positive
+    lora: Positive
+    projector: Positive
+
+
+@dataclass(frozen=True, config=_strict)
+class Facts:
+    """What a prompt tells of a face in words, where it asks for it."""
+
+    actions: Annotated[int, Field(ge=0)]
+    parts: Annotated[int, Field(ge=1, le=64)]
 
 
 @dataclass(frozen=True, config=_strict)
@@ -316,6 +348,7 @@ class Language:
     transcript: Literal["none", "known", "speech"]
     speech: str
     prompt: Annotated[str, AfterValidator(_fillable)]
+    facts: Facts
     examples: Annotated[int, Field(ge=0)]
     face_tokens: Annotated[int, Field(ge=0, le=256)]
     adapter: Literal["linear", "transformer", "cross"]
@@ -328,11 +361,12 @@ class Language:
     projector: bool
     quantized: bool
     prefix: Annotated[int, Field(ge=0)]
-    lr: Positive
+    lr: Rates
     warmup: Share
     weight_decay: Annotated[float, Field(ge=0)]
     clip: Positive
     batch_size: Count
+    inference_batch_size: Count
     accumulation: Count
     checkpointing: bool
     epochs: Count
@@ -358,7 +392,7 @@ class Network:
 
     hidden: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
-    loss: Literal["cross_entropy", "focal", "balanced", "balanced_dice"]
+    loss: Loss
     numbers: Literal["mse", "mae", "ccc", "pcc", "emonet", "bins"]
     task_weights: Literal["learnt"] | dict[TargetName, Positive]
     shake: bool
@@ -429,9 +463,12 @@ class Ensemble:
     """Several roles as one."""
 
     roles: Annotated[
-        list[ClassifierKind | Literal["pretrained", "knowledge"]], Field(min_length=1), Once
+        list[ClassifierKind | FaceNetworkKind | Literal["pretrained", "knowledge"]],
+        Field(min_length=1),
+        Once,
     ]
-    by: Literal["mean", "weighted", "vote"]
+    by: Way
+    median_s: Literal["learnt"] | Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True, config=_strict)
@@ -459,6 +496,7 @@ class Train:
     normalize: Literal["none", "person"]
     delay: Literal["none", "learnt"]
     students: Annotated[int, Field(ge=0)]
+    pseudo: Literal["together", "after"]
     seed: Seed
     logistic: Linear
     svm: Linear
@@ -507,6 +545,16 @@ class Evaluate:
 
 
 @dataclass(frozen=True, config=_strict)
+class Teaching:
+    """Networks over faces that learn from pseudo-labels, with and without."""
+
+    networks: Annotated[list[FaceNetworkKind], Once]
+    hidden: str
+    errors: Annotated[list[Share], Field(min_length=1), Once]
+    losses: Annotated[list[Loss], Once]
+
+
+@dataclass(frozen=True, config=_strict)
 class Study:
     """Stage study."""
 
@@ -517,6 +565,7 @@ class Study:
     targets: Annotated[list[Targets], Once]
     trunk: Literal["mlp", "gru", "transformer"]
     networks: Annotated[list[FaceNetworkKind], Once]
+    teaching: Teaching
     removed: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Once]
     every: Annotated[list[Annotated[int, Field(ge=2)]], Once]
 
@@ -532,6 +581,7 @@ class Params:
     appearance: Appearance
     voice: Voice
     wavelets: Wavelets
+    pseudo: Pseudo
     train: Train
     evaluate: Evaluate
     study: Study
@@ -572,6 +622,7 @@ def load(path: Path = PARAMS_FILE) -> Params:
         )
     settings = params.train
     _check_vision(settings, path)
+    _check_stages(settings, params.pseudo.track, path)
     trained = [kind for kind in get_args(ClassifierKind) if kind != "majority"]
     lacking = [sense for sense, blocks in apart(settings.inputs).items() if not blocks]
     for kind in ("fusion", "late_fusion"):
@@ -621,11 +672,13 @@ def load(path: Path = PARAMS_FILE) -> Params:
             f"{settings.network.numbers}, a correlation, which one clip alone does not have. Raise "
             "the former, or take mse."
         )
-    absent = [role for role in settings.ensemble.roles if role not in settings.baselines]
+    beside: list[str] = [*settings.baselines, *([] if settings.students else [settings.model])]
+    beside = [kind for kind in beside if kind != "ensemble"]
+    absent = [role for role in settings.ensemble.roles if role not in beside]
     if absent and "ensemble" in (settings.model, *settings.baselines):
         raise UserError(
             f"{path}: train.ensemble.roles has {absent[0]!r}, but only what is trained beside the "
-            f"ensemble can be in it: {', '.join(settings.baselines) or 'nothing'}. Add it to "
+            f"ensemble can be in it: {', '.join(beside) or 'nothing'}. Add it to "
             "train.baselines."
         )
     return params
@@ -661,6 +714,38 @@ def _check_vision(settings: Train, path: Path) -> None:
             "train.vision.weights is none, so it would stay random. Raise trunk_lr, or name "
             "weights."
         )
+
+
+def _check_stages(settings: Train, track: str, path: Path) -> None:
+    """Refuse two stages of training where there is nothing to teach, or nobody to learn.
+
+    Raises:
+        UserError: so it is.
+    """
+    if settings.pseudo == "together":
+        return
+    kinds = get_args(FaceNetworkKind)
+    others = [name for name in settings.targets if name != "classes"]
+    problems = {
+        "but pseudo.track is none, so that there are no pseudo-labels. Name a track there": (
+            track == "none"
+        ),
+        "which networks over faces alone do, and there is none among train.model and "
+        f"train.baselines. Add one ({', '.join(kinds[:2])}, ...)": (
+            not {settings.model, *settings.baselines} & set(kinds)
+        ),
+        "which students do not: they learn everything at once. Set train.students: 0": (
+            settings.students > 0
+        ),
+        f"and these are words of the classes: train.targets should have no {', '.join(others)}. "
+        "Set train.targets: [classes]": bool(others),
+    }
+    for problem, is_present in problems.items():
+        if is_present:
+            raise UserError(
+                f"{path}: train.pseudo: after teaches pseudo-labels in a second stage, {problem}, "
+                "or set train.pseudo: together."
+            )
 
 
 def _weighed(network: Network) -> list[str]:

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from facewave.appearance.schema import Config as Encoder
     from facewave.faces.schema import Faces
     from facewave.landmarks.schema import Trajectory
+    from facewave.pseudo.schema import Pseudo
     from facewave.targets import Target
     from facewave.video import Clip
     from facewave.voice.schema import Voice
     from facewave.wavelets.schema import Features
 
 DATA = Path("data")
+PSEUDO = DATA / "pseudo"  # of train.dataset
 SHARED_ANSWERS = DATA / "shared_answers"  # other runs' (app/shared_answers.py)
 
 
@@ -49,6 +51,7 @@ class Dataset:
         self.name = name
         self.entry = params.dataset(loaded, name)
         self._asked, self._labels = loaded.train, loaded.labels
+        self._is_taught = name == loaded.train.dataset and loaded.pseudo.track != "none"
         self.root = Path(self.entry.root)
         self.labels = DATA / "labels" / f"{name}.csv"
         self.folds = DATA / "labels" / f"{name}.folds.json"
@@ -83,6 +86,17 @@ class Dataset:
 
         return targets.resolve(self._asked.targets, self.read_labels(), self.classes)
 
+    @cached_property
+    def pseudo(self) -> "Pseudo | None":
+        """The pseudo-labels that teach (pseudo/schema.py), None where ``pseudo.track`` is none.
+
+        Raises:
+            UserError: they are missing or damaged.
+        """
+        from facewave.pseudo import schema
+
+        return schema.read(PSEUDO) if self._is_taught else None
+
     def read_labels(self) -> pd.DataFrame:
         """The label table with all its rows (labels/schema.py)."""
         from facewave.labels import schema
@@ -102,9 +116,17 @@ class Dataset:
         return schema.read(self.features)
 
     def learnable(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The rows of the label table that training or tests use."""
+        """The rows of the label table that training or tests use, with their pseudo-labels.
+
+        ``pseudo`` is a word, "" for none, ``pseudo_shares`` a JSON object, word -> probability, ""
+        where nobody knows. In a partition they are for its training part alone.
+        """
         from facewave.labels import schema as labels
 
+        for name, column in (("pseudo", "word"), ("pseudo_shares", "shares")):
+            of_clips = dict(self.pseudo.labels[column]) if self.pseudo else {}
+            told = [of_clips.get(video_idx, "") for video_idx in table["video_idx"]]
+            table = table.assign(**{name: told})
         soft, unlabelled = self._labels.ambiguous == "soft", self._asked.students > 0
         return labels.learnable(table, self.targets, soft, unlabelled)
 
@@ -114,8 +136,8 @@ class Dataset:
         """Rows of the label table with their features.
 
         Args:
-            rows: of the label table; None: all that have one of ``targets``, or, where there are
-                students, can be learnt from without (labels/schema.py: ``learnable``).
+            rows: of the label table; None: all that have one of ``targets`` or a pseudo-label,
+                or, where there are students, can be learnt from without (``learnable``).
             features: None: they are read.
         """
         from facewave.labels import schema as labels
@@ -123,6 +145,7 @@ class Dataset:
 
         features = features or self.read_features()
         table = self.read_labels()
+        pseudo = self.pseudo if rows is None else None
         rows = self.learnable(table) if rows is None else rows
         return Clips(
             wavelets.join(rows, features),
@@ -137,6 +160,7 @@ class Dataset:
             Stored(self.voice, "voice"),
             people_in(wavelets.join(table, features)),
             labels.folds_of(table),
+            pseudo,
         )
 
 
@@ -224,7 +248,8 @@ class Clips:
 
     Attributes:
         table: rows of a label table, with ``usable``, ``heard`` (nobody is where it is not there),
-            ``face_share``, and ``at``, their position in ``blocks``.
+            ``face_share``, and ``at``, their position in ``blocks``; and ``pseudo`` and
+            ``pseudo_shares`` (``Dataset.learnable``; nobody has any where they are not there).
         blocks: features of the whole dataset, name -> (n, N, ...) float32.
         root: the folder that ``file_path`` is relative to.
         fps: of clips that are folders of pictures.
@@ -237,6 +262,8 @@ class Clips:
         people: where in ``blocks`` the usable and heard clips of each person are, whatever their
             labels; a clip's person is its ``subject``.
         folds: all of the dataset's, though these clips may be in some alone.
+        pseudo: where the pseudo-labels in ``table`` are from; None: there are none, or whoever
+            filled them in knows it.
     """
 
     table: pd.DataFrame
@@ -251,6 +278,7 @@ class Clips:
     stored_voice: Stored | None = None
     people: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     folds: tuple[int, ...] = ()
+    pseudo: "Pseudo | None" = None
     _last: dict[str, Any] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:

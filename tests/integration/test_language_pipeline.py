@@ -14,7 +14,7 @@ import pandas as pd
 from running import run
 
 KIND = "tiny-qwen2.5-vl"
-QUICK = {"language.epochs": "2", "language.lr": "0.01", "language.frames": "2"}
+QUICK = {"language.epochs": "2", "language.lr.new": "0.01", "language.frames": "2"}
 
 
 def experiment(folder: Path, name: str, train: dict[str, str], *, ok: bool = True) -> str:

@@ -6,13 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch.nn.functional import cross_entropy
 
-from facewave.params import LanguageModelKind
+from facewave import params
+from facewave.models.vlm.backbones import Turn
+from facewave.models.vlm.model import IGNORED, LanguageModel, append_answers
+from facewave.params import LanguageModelKind, Rates
 from facewave.prompts import answers
+from making_language import TOKENS, language_model
 from running import ROOT
 from toy_language_training import WORDS, Toy, Where, model, settings, train
 
@@ -35,6 +42,44 @@ def test_it_learns_what_is_only_in_the_face_tokens_or_only_in_the_frames(
     assert accuracy(test) > 0.95
     # At chance with another clip's: three standard errors of 60 coins.
     assert abs(accuracy(Toy(60, 3, where, shuffled=True)) - 0.5) < 0.2
+
+
+def reader() -> LanguageModel:
+    """A model with face tokens whose backbone has learnt to repeat a word, and is frozen."""
+    module = language_model("tiny-qwen2.5-vl", disturbed=False, words=WORDS, mode="pretrain")
+    backbone, draw = module.backbone, np.random.default_rng(0)
+    weights = [weight.requires_grad_() for weight in module.model.parameters()]
+    optimizer = torch.optim.Adam(weights, 1e-3)
+    for _ in range(300):
+        codes = draw.integers(0, 2, 8)
+        pictures = draw.integers(0, 60, (8, 2, 28, 28, 3), dtype=np.uint8)
+        talks = [
+            [Turn(list(of_one), 2.0, "Which?" + TOKENS * WORDS[code])]
+            for of_one, code in zip(pictures, codes, strict=True)
+        ]
+        answers_of = [backbone.answer_ids(WORDS[code]) for code in codes]
+        inputs = append_answers(backbone.inputs(talks), answers_of, 0)
+        labels = inputs.pop("labels")
+        logits = module.model(**inputs, logits_to_keep=labels.shape[1] + 1).logits[:, :-1]
+        loss = cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.1
+    module.model.requires_grad_(False)
+    return module
+
+
+def test_an_adapter_learns_at_its_default_rate_and_not_at_one_for_lora(tmp_path: Path) -> None:
+    rates = params.load(ROOT / "params.yaml").train.language.lr
+    test, found, first = Toy(100, 3, "face"), {}, reader()
+    for name, rate in (("default", rates.new), ("low", 5e-5)):
+        module, alike = deepcopy(first), Rates(rate, rate, rate)
+        train(module, "face", tmp_path / name, n=320, lr=alike, epochs=8)
+        shares = answers.probabilities(module, test, WORDS, settings())
+        found[name] = float(np.mean(shares.argmax(1) == test.codes))
+    assert found["default"] > 0.9
+    assert abs(found["low"] - 0.5) < 0.15  # three standard errors of 100 coins
 
 
 def start(folder: Path) -> subprocess.Popen[str]:

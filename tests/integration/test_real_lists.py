@@ -243,6 +243,18 @@ def test_of_the_clips_of_both_tracks_6644_have_one_fold(kept: Kept) -> None:
     assert int((single[shared] == compound[shared]).sum()) == 6644
 
 
+def test_of_the_compounds_of_mafw_880_clips_are_of_the_challenge_s_seven() -> None:
+    root = str(Path(FOLDER) / "mafw")
+    entry = Dataset(reader="mafw", root=root, about="a test", track="compound", words="compound")
+    table = clean(entry)
+    assert counts(schema.single_label(table)["actual"]) == {
+        "Fearfully_Surprised": 392, "Happily_Surprised": 206, "Sadly_Surprised": 26,
+        "Disgustedly_Surprised": 37, "Angrily_Surprised": 33, "Sadly_Fearful": 96,
+        "Sadly_Angry": 90,
+    }  # fmt: skip
+    assert counts(table["excluded"]) == {"": 880, schema.Reason.NO_COUNTERPART: 8116}
+
+
 # The union.
 
 

@@ -12,8 +12,11 @@ from running import offline, run, stages_run
 def test_every_stage_runs_once(project: Path) -> None:
     output = (project.parent / "reproduced").read_text()
     stages = YAML(typ="safe", pure=True).load(project / "dvc.yaml")["stages"]
-    del stages["list"]
-    expected = {f"{name}@demo" if "foreach" in stage else name for name, stage in stages.items()}
+    expected = {
+        f"{name}@demo" if "foreach" in stage else name
+        for name, stage in stages.items()
+        if not stage.get("do", stage).get("always_changed")
+    }
     assert sorted(stages_run(output)) == sorted(expected)
     assert " 0 detected now" in output  # the demo's trajectories are shipped
     report = json.loads((project / "metrics/evaluate/report.json").read_text())

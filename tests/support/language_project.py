@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,16 +60,18 @@ def write_project(project: Path, model: str = KIND, **language: Any) -> pd.DataF
     labels.write(project / "data/labels/demo.csv", table, WORDS)
     written = pd.read_csv(index, dtype=str, keep_default_na=False)
     written.assign(file_path=table["file_path"]).to_csv(index, index=False)
-    for path in made.table["file_path"]:
-        write_video(project / "data/raw/demo" / path)
+    for number, path in enumerate(made.table["file_path"]):
+        write_video(project / "data/raw/demo" / path, seed=number)
     return table
 
 
-def settings(project: Path, model: str = KIND, **language: Any) -> None:
+def settings(
+    project: Path, model: str = KIND, partitions: Sequence[str | int] = ("split",), **language: Any
+) -> None:
     """params.yaml with a language model, quick to run."""
     defaults = YAML(typ="safe", pure=True).load((REPOSITORY / "params.yaml").read_text("utf-8"))
     chosen = defaults["train"]["language"] | SHOWN | language
-    train = {"model": model, "partitions": ["split"], "baselines": [], "language": chosen}
+    train = {"model": model, "partitions": [*partitions], "baselines": [], "language": chosen}
     write_params(project, train=train, evaluate={"resamples": 100})
 
 

@@ -363,12 +363,14 @@ def trained_project() -> Path:
     return project
 
 
-def write_video(path: Path, n_frames: int = 12) -> None:
-    """A small clip of a moving square."""
+def write_video(path: Path, n_frames: int = 12, seed: int | None = None) -> None:
+    """A small clip of a moving square, before grey or what is drawn by a seed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30, (64, 48))
     for t in range(n_frames):
         picture = np.full((48, 64, 3), 40, np.uint8)
+        if seed is not None:
+            picture[:] = np.random.default_rng(seed).integers(0, 255, 3)
         picture[10:30, 4 * t : 4 * t + 12] = (40, 180, 220)
         writer.write(picture)
     writer.release()

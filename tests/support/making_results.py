@@ -16,7 +16,11 @@ from facewave.evaluation.task import TABLES
 from facewave.evaluation.tasks import tasks
 from facewave.files import write_csv, write_json
 from facewave.prediction.schema import Models
+from facewave.study import teaching
+from facewave.study.combination import COLUMNS as COMBINATION_COLUMNS
 from facewave.study.networks import COLUMNS as NETWORK_COLUMNS
+from facewave.study.online import COLUMNS as ONLINE_COLUMNS
+from facewave.study.pseudo_labels import COLUMNS as PSEUDO_COLUMNS
 from facewave.targets import CLASSES, QUADRANT, QUADRANTS, UNITS, Target, number
 from making import ABOUT, REPOSITORY, write_params
 
@@ -410,6 +414,11 @@ def write(project: Path) -> None:
         "study/removed": pd.DataFrame(removed),
         "study/speaking": speaking(),
         "study/networks": pd.DataFrame(columns=list(NETWORK_COLUMNS)),
+        "study/combination": pd.DataFrame(columns=list(COMBINATION_COLUMNS)),
+        "study/online": pd.DataFrame(columns=list(ONLINE_COLUMNS)),
+        "study/pseudo": pd.DataFrame(columns=list(PSEUDO_COLUMNS)),
+        "study/teaching": pd.DataFrame(columns=list(teaching.COLUMNS)),
+        "study/losses": pd.DataFrame(columns=list(teaching.LOSSES)),
         **{f"study/{name}": table for name, table in questions().items()},
     }
     for name, table in tables.items():

@@ -126,7 +126,7 @@ FERPLUS = text(
     ),
 )
 EIGHT = "Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other"
-SEVEN = (
+CHALLENGE = (
     "image_location,Fearfully_Surprised,Happily_Surprised,Sadly_Surprised,Disgustedly_Surprised,"
     "Angrily_Surprised,Sadly_Fearful,Sadly_Angry"
 )
@@ -251,9 +251,14 @@ MINIATURES = {
         {"EmoLabel/list_patition_label.txt": text(
             *(f"train_{i:05d}.jpg {i}" for i in range(1, 8)), "test_0001.jpg 4")},
         ("EmoLabel/list_patition_label.txt",), **LIST),
+    "raf_db, compound": Miniature(
+        {"reader": "raf_db", "track": "compound", "words": "compound"},
+        {"compound/EmoLabel/list_patition_label.txt": text(
+            *(f"train_{i:05d}.jpg {i}" for i in range(1, 12)), "test_0001.jpg 4")},
+        ("compound/EmoLabel/list_patition_label.txt",), **LIST),
     "abaw_compound": Miniature(
         {"reader": "abaw_compound", "table": "p.txt"},
-        {"p.txt": text(SEVEN, *(f"01/{i + 1:05d}.jpg,{i}" for i in range(7)))},
+        {"p.txt": text(CHALLENGE, *(f"01/{i + 1:05d}.jpg,{i}" for i in range(7)))},
         ("p.txt",), csv=False),
     "aff_wild2": Miniature(
         {"reader": "aff_wild2", "track": "expr"},

@@ -66,8 +66,9 @@ def facewave(*words: str) -> int:
 
 
 def stages_run(output: str) -> list[str]:
-    """The stages that DVC ran, by its output, but for the listings, which it always makes."""
-    return [name for name in re.findall(r"Running stage '([^']+)'", output) if "list@" not in name]
+    """The stages that DVC ran, by its output, but for those that it always runs."""
+    names = re.findall(r"Running stage '([^']+)'", output)
+    return [name for name in names if "list@" not in name and name != "pseudo"]
 
 
 def clone(folder: Path, **changes: Any) -> None:

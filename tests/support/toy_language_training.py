@@ -15,7 +15,7 @@ import torch
 from facewave import params
 from facewave.models.vlm.backbones import Turn
 from facewave.models.vlm.model import LanguageModel
-from facewave.params import Language, LanguageModelKind
+from facewave.params import Language, LanguageModelKind, Rates
 from facewave.prompts.examples import Example, Examples
 from facewave.training import language_trainer
 from making_language import PLACES, STEPS, WIDTHS, language_model
@@ -28,12 +28,10 @@ Where = Literal["face", "frames"]
 class Toy(Examples):
     """Clips in memory.
 
-    ``shuffled``: every clip has another's face and frames; ``crossed``: the other word.
+    ``shuffled``: every clip has another's face and frames.
     """
 
-    def __init__(
-        self, n: int, seed: int, where: Where, *, shuffled: bool = False, crossed: bool = False
-    ) -> None:
+    def __init__(self, n: int, seed: int, where: Where, *, shuffled: bool = False) -> None:
         draw = np.random.default_rng(seed)
         self.codes = draw.permutation(np.arange(n) % len(WORDS))
         self.numbers = draw.normal(0, 0.5, (n, 1, STEPS, sum(WIDTHS))).astype(np.float32)
@@ -43,8 +41,6 @@ class Toy(Examples):
                 self.numbers[clip, 0, code] += 2
             else:
                 self.pictures[clip, ..., code] = 220
-        if crossed:
-            self.codes = 1 - self.codes
         self.epochs: list[int] = []
         self.seen = draw.permutation(n) if shuffled else np.arange(n)
 
@@ -63,7 +59,13 @@ class Toy(Examples):
 
 def settings(**changes: Any) -> Language:
     """The project's own, quick to train."""
-    quick = {"lr": 0.02, "epochs": 3, "batch_size": 8, "accumulation": 1, "warmup": 0.05}
+    quick: dict[str, Any] = {
+        "lr": Rates(0.05, 0.005, 0.0005),
+        "epochs": 4,
+        "batch_size": 8,
+        "accumulation": 1,
+        "warmup": 0.05,
+    }
     return replace(params.load(ROOT / "params.yaml").train.language, **quick | changes)
 
 

@@ -16,14 +16,15 @@ SOURCE = ROOT / "src"
 PACKAGE = SOURCE / "facewave"
 # In the order in which data flows; a room imports upstream, that is to the left.
 # workspace is a module: the handle of a dataset, made of the schemas before it.
-ROOMS = ("labels", "landmarks", "models", "faces", "appearance", "voice", "wavelets", "workspace",
-         "prompts", "training", "prediction", "evaluation", "study", "report", "app")  # fmt: skip
+ROOMS = ("labels", "landmarks", "models", "faces", "appearance", "voice", "wavelets", "pseudo",
+         "workspace", "prompts", "training", "prediction", "evaluation", "study", "report",
+         "app")  # fmt: skip
 BESIDE = "demo"  # makes the demo's clips: before the pipeline, and no part of it
 SHARED = {"facewave"} | {
     f"facewave.{name}"
-    for name in ("assets", "cluster", "errors", "figures", "files", "functionals", "hashes",
-                 "hub", "on_torch", "params", "parsing", "pictures", "plane", "pool", "shards",
-                 "sound", "targets", "unreadable", "validation", "video")
+    for name in ("assets", "cluster", "errors", "figures", "files", "filters", "functionals",
+                 "hashes", "hub", "on_torch", "params", "parsing", "pictures", "plane", "pool",
+                 "shards", "sound", "targets", "unreadable", "validation", "video")
 }  # fmt: skip
 # Pure, and of use downstream.
 GEOMETRY = {"facewave.landmarks.headpose", "facewave.faces.align", "facewave.wavelets.moments"}
@@ -301,6 +302,16 @@ def test_a_stage_depends_on_its_room_and_on_what_that_imports(name: str) -> None
     }
     covered = tuple(dep.removesuffix(".py") for dep in stage["deps"])
     assert [module for module in ours if not module.startswith(covered)] == []
+
+
+def test_who_gathers_what_can_be_learnt_depends_on_pseudo_labels() -> None:
+    """``Dataset.clips`` reads them where no rows are named."""
+    gathers = re.compile(r"\.clips\((features=features)?\)")
+    rooms = {room_of(name_of(path)) for path in FILES if gathers.search(path.read_text("utf-8"))}
+    taught = {name for name, stage in STAGES.items() if "data/pseudo" in stage["deps"]}
+    assert {name for name, stage in STAGES.items() if room_run_by(stage) in rooms} == taught
+    assert taught == {"train", "predict", "study"}
+    assert all("src/facewave/pseudo/schema.py" in STAGES[name]["deps"] for name in taught)
 
 
 @pytest.mark.parametrize("name", STAGES)

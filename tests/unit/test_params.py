@@ -49,7 +49,7 @@ CHOICES = {  # a wrong value, and some of the right ones
     "train.network.schedule": ("cos", ["constant", "cosine", "step"]),
     "train.pretrained.correction": ("yes", ["none", "train", "test"]),
     "train.knowledge.standardise": ("clips", ["faces", "train"]),
-    "train.ensemble.by": ("median", ["mean", "weighted", "vote"]),
+    "train.ensemble.by": ("median", ["mean", "weighted", "f1", "stacking", "vote"]),
     "train.language.mode": ("zero-shot", ["zero_shot", "pretrain", "finetune"]),
     "train.language.sampling": ("all", ["uniform", "random", "middle"]),
     "train.language.picture": ("faces", ["face", "whole"]),
@@ -202,7 +202,7 @@ def test_numbers_out_of_bounds_are_named_with_their_values(refusal: Refusal) -> 
         ([0], "evaluate.resamples train.trees.stages train.partitions.1 study.k.0 study.removed.0"),
         ([0], "datasets.demo.fps datasets.demo.window datasets.demo.every train.network.hidden"),
         ([0], "train.network.batch_size train.network.epochs train.network.patience"),
-        ([0], "train.language.lr train.language.clip train.language.batch_size"),
+        ([0], "train.language.lr.new train.language.clip train.language.batch_size"),
         ([0], "train.language.accumulation train.language.epochs train.language.lora.alpha"),
         ([1], "study.every.0 study.removed.2"),
         ([2], "labels.folds"),
@@ -290,7 +290,8 @@ def test_other_values_are_refused(refusal: Refusal) -> None:
         assert message.startswith(f": {limit}.tilt: ")
         assert "'roll'" in message
     for key in ("train.partitions", "train.inputs", "study.transforms", "study.k", "study.inputs",
-                "study.models", "study.inputs.1", "train.targets"):  # fmt: skip
+                "study.models", "study.inputs.1", "study.teaching.errors",
+                "train.targets"):  # fmt: skip
         assert refusal(changed(key, [])) == f": {key}: it should not be empty, not []."
     assert refusal(changed("datasets", {})).startswith(": datasets: ")
 
@@ -343,6 +344,11 @@ def test_an_ensemble_has_only_what_is_trained_beside_it(load: Load, refusal: Ref
     assert load(ensemble).train.model == "ensemble"
     ensemble["train"] |= {"model": "mlp", "baselines": ["ensemble", "knowledge"]}
     assert "'pretrained'" in refusal(ensemble)
+    ensemble["train"]["ensemble"]["roles"] = ["mlp", "knowledge"]  # the model is one of them
+    assert load(ensemble).train.ensemble.roles == ["mlp", "knowledge"]
+    ensemble["train"]["students"] = 2  # whose model is the students
+    assert "has 'mlp', but" in refusal(ensemble)
+    ensemble["train"]["students"] = 0
     ensemble["train"]["ensemble"]["roles"] = ["ensemble"]
     assert "train.ensemble.roles.0" in refusal(ensemble)
 
@@ -386,6 +392,32 @@ def test_networks_over_faces_contradict_what_would_not_count(refusal: Refusal) -
     mirrored = mirrored.replace("model: resnet18 ", "model: fusion ")
     assert "mirror: false, or make train.model a classifier." in refusal(mirrored)
     assert "it would stay random" in refusal(content.replace("trunk_lr: 0.1", "trunk_lr: 0"))
+
+
+def test_two_stages_need_pseudo_labels_and_networks_that_learn_them(
+    load: Load, refusal: Refusal
+) -> None:
+    content = changed("train.pseudo", "after")
+    content["train"]["model"] = "mlp"
+    told = ": train.pseudo: after teaches pseudo-labels in a second stage, "
+    expected = [
+        "but pseudo.track is none, so that there are no pseudo-labels. Name a track there, or",
+        "which networks over faces alone do, and there is none among train.model and "
+        "train.baselines. Add one (mobilenet_v2, resnet18, ...), or",
+        "which students do not: they learn everything at once. Set train.students: 0, or",
+        "and these are words of the classes: train.targets should have no valence. Set "
+        "train.targets: [classes], or",
+    ]
+    changes: list[tuple[str, dict[str, Any]]] = [
+        ("pseudo", {"track": "guesses"}),
+        ("train", {"model": "resnet18", "students": 2}),
+        ("train", {"students": 0, "targets": ["classes", "valence"]}),
+        ("train", {"model": "mlp", "baselines": ["resnet18"], "targets": ["classes"]}),
+    ]
+    for message, (section, change) in zip(expected, changes, strict=True):
+        assert refusal(content) == f"{told}{message} set train.pseudo: together."
+        content[section] |= change
+    assert load(content).train.pseudo == "after"
 
 
 def test_mirror_images_need_sides_apart(load: Load, refusal: Refusal) -> None:

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from facewave import params
-from facewave.app import tracks
 from facewave.errors import UserError
 from facewave.files import sha256
 from facewave.labels import schema as labels
 from facewave.params import LanguageModelKind
+from facewave.pseudo import tracks
 from facewave.workspace import Clips, Dataset, Stored
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def annotate(
 ) -> None:
     """Write data/tracks/<dataset>/<track>.csv: ``tracks.CLIP`` and text, "" for an empty answer.
 
-    The weights are ``train.language.weights``, without anything trained; frames are shown as
-    ``train.language`` says.
+    The weights are ``train.language.weights``, without anything trained; frames are shown
+    whole, and otherwise as ``train.language`` says.
 
     Args:
         name: a dataset of params.yaml.
@@ -74,6 +74,7 @@ def annotate(
         face_tokens=0,
         prompt=prompt.replace("{", "{{").replace("}", "}}"),  # verbatim
         transcript="none",
+        picture="whole",  # what somebody does is more than a face
         examples=examples if examples_of else 0,
     )
     if not settings.frames:
@@ -99,8 +100,8 @@ def annotate(
     def describe(missing: pd.DataFrame) -> Iterator[pd.DataFrame]:
         prompts = Examples(clips.select(missing.index.tolist()), shots, (), (), settings, seed=0)
         answers = texts(model, prompts, settings, _MAX_TOKENS)
-        for start in range(0, len(missing), settings.batch_size):
-            rows = missing[tracks.CLIP].iloc[start : start + settings.batch_size]
+        for start in range(0, len(missing), settings.inference_batch_size):
+            rows = missing[tracks.CLIP].iloc[start : start + settings.inference_batch_size]
             yield rows.assign(text=[_line(text) for text in islice(answers, len(rows))])
 
     shown = ("frames", "sampling", "picture", "side", "grid")
@@ -139,7 +140,8 @@ def _clips(table: pd.DataFrame, dataset: Dataset) -> "PromptClips":
     )
     # Without the marks that mean something to a model.
     captions = [_line(caption.replace("<", " ")) for caption in table["caption"]]
-    return PromptClips(clips, (), [""] * len(table), captions, np.zeros((len(table), 0)))
+    nothing = [""] * len(table)
+    return PromptClips(clips, (), nothing, nothing, nothing, captions, np.zeros((len(table), 0)))
 
 
 def _shots(dataset: Dataset, count: int, seed: int) -> "PromptClips":

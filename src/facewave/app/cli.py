@@ -243,14 +243,54 @@ def pseudo_label(
     track: Annotated[
         str, typer.Option(help="Name of the answers: data/tracks/DATASET/TRACK.csv.")
     ] = "pseudo_labels",
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            help="A table of answers from elsewhere, in place of a model: video_idx, file_path or "
+            "image_location; answer (free text) or predicted; and, if it has them, confidence and "
+            "p_WORD."
+        ),
+    ] = None,
+    vote: Annotated[
+        str, typer.Option(help="Tracks that vote, in place of a model: first,second,...")
+    ] = "",
+    refusals: Annotated[
+        str,
+        typer.Option(
+            help="none, or previous: a refusal takes the label of the moment before it in the "
+            "same video."
+        ),
+    ] = "none",
 ) -> None:
-    """Have a trained model label the clips that have no label, and say how far to trust it.
+    """Have others label the clips that have no label, and say how far to trust them.
+
+    A trained model of any kind, a table of answers, or the vote of several
+    such tracks. pseudo.track in params.yaml has a track teach.
 
     Example: facewave pseudo-label demo --track guesses
     """
     from facewave.app.pseudo_label import pseudo_label as pseudo_label_clips
 
-    pseudo_label_clips(dataset, model, track)
+    voters = [name.strip() for name in vote.split(",")] if vote else []
+    pseudo_label_clips(dataset, model, track, answers, voters, refusals)
+
+
+@app.command()
+def submission(
+    dataset: DatasetName,
+    track: Annotated[str, typer.Option(help="The answers: data/tracks/DATASET/TRACK.csv.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    median_s: Annotated[
+        float, typer.Option(min=0, help="Seconds of a median filter over time; 0: none.")
+    ] = 0.0,
+) -> None:
+    """Write the ABAW challenge's file of compound expressions, a line a frame, from answers.
+
+    Example: facewave submission cexpr --track ours --out predictions.txt --median-s 1
+    """
+    from facewave.app.submission import submission as write_submission
+
+    write_submission(dataset, track, out, median_s)
 
 
 @app.command()
@@ -484,7 +524,9 @@ def check_dataset(
     table: Annotated[str, typer.Option(help="The label table below the folder.")] = "",
     clips: Annotated[str, typer.Option(help="Where a clip lies below the folder.")] = "",
     track: Annotated[str, typer.Option(help="Which of its labels. Default: all.")] = "",
-    words: Annotated[str, typer.Option(help="own, seven, or the words: happy,sad,...")] = "",
+    words: Annotated[
+        str, typer.Option(help="own, seven, compound, or the words: happy,sad,...")
+    ] = "",
     column: Annotated[
         list[str] | None,
         typer.Option(help="OURS=THEIRS: what a column of the table holds. May be repeated."),
@@ -502,7 +544,7 @@ def check_dataset(
     if wrong := [pair for pair in column or [] if "=" not in pair]:
         raise UserError(f"--column is {wrong[0]!r}. Write OURS=THEIRS, such as actual=emotion.")
     columns = dict(pair.split("=", 1) for pair in column or [])
-    chosen = words if words in ("own", "seven") else words.split(",") if words else ""
+    chosen = words if words in ("", "own", "seven", "compound") else words.split(",")
     given = {"table": table, "clips": clips, "track": track, "words": chosen, "columns": columns}
     if not check(name, root, {option: value for option, value in given.items() if value}):
         raise typer.Exit(1)

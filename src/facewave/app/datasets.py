@@ -1,6 +1,6 @@
 """``facewave datasets``: which corpora can be read, what a folder has, what two tables share."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,9 @@ def show_one(name: str) -> None:
         if track.published:
             counts = ", ".join(f"{key}: {count:,}" for key, count in track.published.items())
             lines.append(f"    published  {counts}")
+        if track.of_compounds:
+            counts = ", ".join(f"{key}: {count:,}" for key, count in track.of_compounds.items())
+            lines.append(f"    published  {counts}, with words: compound")
     lines += [f"  files    {pattern}: {what}" for pattern, what in corpus.layout.items()]
     for preset, folds in corpus.folds.items():
         parts = "; ".join(" ".join(subjects) for subjects in folds)
@@ -159,6 +162,9 @@ def _check_source(source: Source, label: str, seed: int) -> bool:
     _mark(
         f"{len(table)} rows; {len(present)} clips are there, {len(missing)} are missing", complete
     )
+    unlabelled = (sound["word"] == "") & sound["votes"].isna()
+    if track.words and unlabelled.any():
+        _console.print(f"    {unlabelled.sum()} rows have no label")
     if missing:
         where = root / source.entry.features.table if source.entry.features else root
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
@@ -171,7 +177,11 @@ def _check_source(source: Source, label: str, seed: int) -> bool:
     same = True
     # Nothing was published of a corpus's share in a union, or of a table of one's own.
     unpublished = source.below or source.entry.table
-    for key, count, published in [] if unpublished else _compare(sound, track):
+    published_of = track.published
+    if source.entry.words == "compound":
+        sound = sound[sound["word"].map(schema.compound) != ""]
+        published_of = track.of_compounds
+    for key, count, published in [] if unpublished else _compare(sound, track.words, published_of):
         differs = f", published {published} ({count - published:+d})" if count != published else ""
         _mark(f"{key}: {count}{differs}", count == published)
         same &= count == published
@@ -182,11 +192,13 @@ def _mark(line: str, good: bool) -> None:
     _console.print(f"  {'[green]✓[/]' if good else '[red]✗[/]'} {escape(line)}")
 
 
-def _compare(sound: pd.DataFrame, track: Track) -> Iterator[tuple[str, int, int]]:
+def _compare(
+    sound: pd.DataFrame, words: Sequence[str], published: Mapping[str, int]
+) -> Iterator[tuple[str, int, int]]:
     """Each published count's name, what is here, and what was published."""
-    labelled = sound[sound["word"] != ""] if track.words else sound
+    labelled = sound[sound["word"] != ""] if words else sound
     placed = labelled["fold"].notna() | (labelled["part"] != "")
-    if {"fold 1", "train"} & set(track.published) and placed.any():
+    if {"fold 1", "train"} & set(published) and placed.any():
         labelled = labelled[placed]  # the published counts are of the parts' clips
     counts = {
         "clips": labelled["video_idx"].nunique(),
@@ -199,8 +211,8 @@ def _compare(sound: pd.DataFrame, track: Track) -> Iterator[tuple[str, int, int]
         **{f"fold {fold}": n for fold, n in labelled["fold"].value_counts().items()},
         **labelled["word"].value_counts().to_dict(),
     }
-    for key, published in track.published.items():
-        yield key, int(counts.get(key, 0)), published
+    for key, number in published.items():
+        yield key, int(counts.get(key, 0)), number
 
 
 def shared(train: str, test: str) -> bool:

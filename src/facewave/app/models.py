@@ -18,6 +18,7 @@ from facewave.models.real_faces import FACES
 from facewave.targets import ABOUT, CLASSES, PLANE, Target, number
 from facewave.training import schema as training
 from facewave.training.cards import Figure
+from facewave.training.combination import Combination
 from facewave.training.ensemble import TrainedEnsemble
 from facewave.training.knowledge import TrainedKnowledge
 from facewave.training.pretrained import TrainedPretrained
@@ -81,7 +82,7 @@ def untrained() -> Trained:
         "pretrained": TrainedPretrained(
             targets,
             encoder.words,
-            [encoder.words.index(word) for word in SEVEN],
+            [[encoder.words.index(word)] for word in SEVEN],
             *("none", nothing_W, np.zeros(len(encoder.words)), {}),
             about | {"encoder": json.loads(json.dumps(asdict(encoder)))},
         ),
@@ -91,8 +92,8 @@ def untrained() -> Trained:
             *("faces", nothing_W, *np.array([FACES[name] for name in BLENDSHAPES]).T, {}, about),
         ),
     }
-    weights_M = [1 / len(members)] * len(members)
-    return TrainedEnsemble(members, {}, "ensemble", "mean", weights_M, {}, about)
+    mean = Combination("mean", targets, np.full(len(members), 1 / len(members)))
+    return TrainedEnsemble(members, {}, "ensemble", mean, {}, about)
 
 
 def measured(folder: Path) -> dict[str, Figure]:

@@ -6,8 +6,8 @@ clips are weak. A plain logistic regression on ten segment means of the blendsha
 these constants and says nothing about emotion recognition.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,7 +28,8 @@ SOUND_RATE = 16_000  # samples a second
 _BIT_RATE = 32_000  # of the sound
 
 # Prototypes after EMFACS (Friesen & Ekman 1983); words in DFEW's order.
-PROTOTYPES: dict[str, dict[str, float]] = {
+Prototypes = Mapping[str, Mapping[str, float]]  # word -> action unit -> strength
+PROTOTYPES: Prototypes = {
     "happy": {"AU6": 0.9, "AU12": 0.8, "AU25": 0.5},
     "sad": {"AU1": 0.8, "AU4": 0.5, "AU15": 0.8, "AU17": 0.6},
     "neutral": {},
@@ -54,11 +55,19 @@ class Plan:
     blend: dict[str, float]  # emotion -> share of its prototype; one at 1 in ordinary clips
     intensity: float  # of the whole expression, (0, 1]
     seed: np.random.SeedSequence  # of everything else in this clip
+    prototypes: Prototypes = field(default_factory=lambda: PROTOTYPES)
 
 
-def film(plan: Plan, still: Face | Picture) -> tuple[int, Iterator[Picture]]:
-    """Frame rate and frames (SIZE, SIZE, 3) of an acting face, or of a still without a face."""
-    fps, times, apex, rng = _begin(plan)
+def film(
+    plan: Plan, still: Face | Picture, times: Floats | None = None
+) -> tuple[int, Iterator[Picture]]:
+    """Frame rate and frames (SIZE, SIZE, 3) of an acting face, or of a still without a face.
+
+    ``times`` (s) are the moments of the frames, the last one the clip's end, if it is not chance
+    that says.
+    """
+    fps, drawn, apex, rng = _begin(plan)
+    times = drawn if times is None else times
     strengths = _act(apex, times, rng)
     shots = (pose(still, s) if isinstance(still, Face) else still for s in strengths)
     return fps, _shoot(shots, times, rng)
@@ -126,10 +135,11 @@ def _begin(plan: Plan) -> tuple[int, Floats, dict[str, float], np.random.Generat
     times = np.arange(round(rng.uniform(*SECONDS) * fps)) / fps
     apex = dict.fromkeys(ACTION_UNITS, 0.0)
     for emotion, share in plan.blend.items():
-        for unit, strength in PROTOTYPES[emotion].items():
+        for unit, strength in plan.prototypes[emotion].items():
             if rng.random() >= _DROPPED:
                 apex[unit] += share * plan.intensity * strength * rng.uniform(*_STRENGTH)
-    others = sorted({unit for name in PROTOTYPES.keys() - plan.blend for unit in PROTOTYPES[name]})
+    known = plan.prototypes
+    others = sorted({unit for name in known.keys() - plan.blend for unit in known[name]})
     for unit in rng.choice(others, rng.integers(_FOREIGN_UNITS + 1), replace=False):
         apex[str(unit)] += rng.uniform(*_FOREIGN)
     return fps, times, apex, rng

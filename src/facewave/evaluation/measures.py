@@ -51,6 +51,7 @@ from facewave.evaluation.intervals import Codes, Floats, divide, groups, mean, p
 from facewave.prediction.schema import UNREADABLE
 from facewave.targets import CLASSES, Target
 
+OF_CLASSES = ("recall", "f1")  # a figure for each class
 MEASURES = ("war", "uar", "macro_f1", "auc", "log_loss", "calibration_error")
 OF_VOTES = ("kl", "top2")
 Mask = NDArray[np.bool_]
@@ -158,11 +159,15 @@ def chance(counts: Floats) -> Floats:
     return divide(np.ones(n_classes.shape), n_classes)
 
 
+def f1s(counts: Floats) -> Floats:
+    """F1 of each class, NaN for one that does not occur; (..., C, A) -> (..., C)."""
+    occurring, answered = counts.sum(-1), counts.sum(-2)[..., : counts.shape[-2]]
+    return np.where(occurring > 0, divide(2 * _hits(counts), occurring + answered), np.nan)
+
+
 def macro_f1(counts: Floats) -> Floats:
     """Mean F1 over the classes that occur; (..., C, A) -> (...)."""
-    occurring, answered = counts.sum(-1), counts.sum(-2)[..., : counts.shape[-2]]
-    f1 = divide(2 * _hits(counts), occurring + answered)
-    return mean(np.where(occurring > 0, f1, np.nan))
+    return mean(f1s(counts))
 
 
 def auc(answers: Answers, weights: Floats | None = None) -> Floats:
@@ -254,9 +259,10 @@ def war_and_uar(answers: Answers, weights: Floats | None = None) -> dict[str, Fl
 
 
 def overall(answers: Answers, weights: Floats | None = None) -> dict[str, Floats]:
-    """The measures of ``by_fold``, mean over folds, (...); "recall" over all clips, (..., C)."""
+    """Those of ``by_fold``, mean over folds, (...), and ``OF_CLASSES`` over all clips, (..., C)."""
     means = {name: mean(values) for name, values in by_fold(answers, weights).items()}
-    return means | {"recall": recalls(confusion(answers, weights).sum(-3))}
+    counts = confusion(answers, weights).sum(-3)
+    return means | {"recall": recalls(counts), "f1": f1s(counts)}
 
 
 def _codes(names: pd.Series, codes: Mapping[str, int]) -> Codes:

@@ -14,11 +14,16 @@ from typing import Any
 
 import pandas as pd
 
+from facewave.labels import schema as labels
 from facewave.params import Dataset
 
 RECOGNISED = ("war", "uar", "macro_f1")
 REGRESSED = ("ccc_valence", "ccc_arousal")
 OFFICIAL, DRAWN = "official", "drawn here"
+_CHALLENGE = (
+    "abaw_compound",
+    "compound",
+)  # of the seven compounds; whose test part differs by year
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Run:
     n: int  # test clips
     folds: str
     normalized: bool = False  # by other clips of each person
+    compounds: bool = False  # whether its words are the seven compounds, of whatever corpus
 
     def text(self) -> str:
         """In words, for the reader of what differs."""
@@ -65,13 +71,16 @@ def run_of(
         folds = preset
     if of_folds and set(tested) != set(table["fold"].dropna().map(str)):
         folds += f", fold{'s' * (len(tested) > 1)} {', '.join(tested)}"
-    return Run(entry.reader, entry.track, classes, n, folds, normalized)
+    words = table["actual"].unique()
+    is_compound = classes == len(labels.COMPOUND) and all(map(labels.compound, words))
+    return Run(entry.reader, entry.track, classes, n, folds, normalized, is_compound)
 
 
 def beside(run: Run) -> list[dict[str, Any]]:
     """The published figures of a run's corpus and track, those of the fewest differences first.
 
-    A classification (``run.classes``) gets those that are of one, a regression the others.
+    A classification (``run.classes``) gets those that are of one, a regression the others; one of
+    the seven compounds also those of the challenge that asks for them.
 
     Returns:
         The columns of ``published.csv``, numbers as such and None where there is none, and
@@ -79,13 +88,15 @@ def beside(run: Run) -> list[dict[str, Any]]:
         not to be.
     """
     content = resources.files("facewave.evaluation").joinpath("published.csv").read_text("utf-8")
-    rows = [row for row in csv.DictReader(content.splitlines()) if row["corpus"] == run.corpus]
-    track = run.track or (rows[0]["track"] if rows else "")
+    rows = list(csv.DictReader(content.splitlines()))
+    first = next((row["track"] for row in rows if row["corpus"] == run.corpus), "")
+    asked = {(run.corpus, run.track or first)} | ({_CHALLENGE} if run.compounds else set())
     measures = RECOGNISED if run.classes else REGRESSED
     found = [
         row | {"differs": _differences(row, run)}
         for row in map(_typed, rows)
-        if row["track"] == track and any(row[name] is not None for name in measures)
+        if (row["corpus"], row["track"]) in asked
+        and any(row[name] is not None for name in measures)
     ]
     return sorted(found, key=lambda row: len(row["differs"]))
 
@@ -99,6 +110,7 @@ def _typed(row: dict[str, str]) -> dict[str, Any]:
 def _differences(row: dict[str, Any], run: Run) -> list[str]:
     """What is not the same there as here."""
     pairs: dict[str, tuple[Any, Any]] = {
+        "corpus": (row["corpus"], run.corpus),
         "classes": (row["classes"], run.classes or row["classes"]),
         "test clips": (row["n"] or "not known", run.n),
         "folds": (row["folds"], run.folds),

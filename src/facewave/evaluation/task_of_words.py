@@ -45,7 +45,7 @@ class Words(Task):
         return Measured(partial(measures.overall, answers), answers.group, clips)
 
     def by_fold(self, rows: pd.DataFrame) -> Mapping[str, Floats]:
-        """All but recalls."""
+        """All but those of classes."""
         return measures.by_fold(self.coded(rows))
 
     def pooled(self, rows: pd.DataFrame) -> Callable[[robust.Mask], Measured]:
@@ -82,15 +82,15 @@ class Words(Task):
         return measures.from_table(rows, self.names, votes)
 
     def figures(self, found: Mapping[str, Estimate]) -> Figures:
-        """Each measure with the ends of its interval, and recalls by class."""
+        """Each measure with the ends of its interval, and those of classes by class."""
         figures: Figures = {}
         for name, estimate in found.items():
-            if name != "recall":
+            if name not in measures.OF_CLASSES:
                 figures |= rounded(estimate.named(name))
                 continue
             occurring = np.flatnonzero(~np.isnan(estimate.value))
-            for suffix, recalls in estimate.ends().items():
-                known = {self.names[code]: float(recalls[code]) for code in occurring}
+            for suffix, values in estimate.ends().items():
+                known = {self.names[code]: float(values[code]) for code in occurring}
                 figures[name + suffix] = rounded(known)
         return figures
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from facewave import filters
 from facewave.evaluation import continuous
 from facewave.evaluation.continuous import Sums
 from facewave.evaluation.intervals import (
@@ -36,7 +37,6 @@ from facewave.targets import PLANE
 
 AXES = PLANE[:2]  # what frames may have
 MEASURES = ("ccc", "pcc", "rmse", "mae", "sagr")
-_PIECE = 1e-9  # of a second: centres that are as far away as half a filter's width are in it
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +62,8 @@ def filtered(time_w: Floats, value_w: Floats, median_s: float, smooth_s: float) 
         smooth_s: how wide the moving average is.
     """
     for width, average in ((median_s, np.nanmedian), (smooth_s, np.nanmean)):
-        if width and not np.isnan(value_w).any():
-            first = np.searchsorted(time_w, time_w - width / 2 - _PIECE)
-            last = np.searchsorted(time_w, time_w + width / 2 + _PIECE, "right")
-            near = first[:, None] + np.arange((last - first).max())
-            inside = near < last[:, None]
-            value_w = average(np.where(inside, value_w[np.where(inside, near, 0)], np.nan), axis=1)
+        if not np.isnan(value_w).any():
+            value_w = filters.filtered(time_w, value_w, width, average)
     return value_w
 
 

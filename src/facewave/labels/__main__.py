@@ -13,7 +13,9 @@ Writes  data/labels/<dataset>.csv         one row per row of the files (labels/s
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from facewave import params, targets
 from facewave.errors import UserError, explain
@@ -33,7 +35,10 @@ def main(name: str) -> None:
 
     table, words = collect(entry, name, settings.labels)
     kept = schema.single_label(table)
-    if kept.empty:
+    unsure = table[table["excluded"].isin(schema.AMBIGUOUS)]
+    has_nothing = (unsure["excluded"] == schema.Reason.UNLABELLED) & ~_have_others(unsure)
+    ambiguous, unlabelled = unsure[~has_nothing], unsure[has_nothing]
+    if kept.empty and (unlabelled.empty or len(ambiguous)):
         print_rows(name, table, 0)
         out = table[table["excluded"] != ""].iloc[0]
         raise UserError(
@@ -43,14 +48,13 @@ def main(name: str) -> None:
         )
     folds = entry.folds if isinstance(entry.folds, int) else settings.labels.folds
     seed = settings.labels.seed
-    ambiguous = table[table["excluded"].isin(schema.AMBIGUOUS)]
-    parts = splits.assign(kept, dataset.folds, folds, seed, ambiguous)
+    parts = splits.assign(kept, dataset.folds, folds, seed, ambiguous, unlabelled)
     for column in parts:
         table[column] = parts[column].reindex(table.index)
     table["split"] = table["split"].fillna("")
     leaks.check(table[table["split"] != ""], name)
     kept = table.loc[kept.index]
-    for rows in (kept, table.loc[ambiguous.index]):
+    for rows in (kept, table.loc[ambiguous.index], table.loc[unlabelled.index]):
         order = subsets.rank(rows.assign(word=rows["actual"], part=rows["split"]), seed)
         table.loc[rows.index, "rank"] = order
     codes = {word: code for code, word in enumerate(words)}
@@ -60,14 +64,18 @@ def main(name: str) -> None:
     schema.write_frames(dataset.labels, traces(entry, name, set(kept["file_path"])))
     counts = cleaning.report(table)
     write_json(report / f"{name}.json", counts)
-    plots.overview(kept, words, f"{name}: {entry.about}", report / f"{name}.png")
+    plots.overview(kept, words, f"{name}: {entry.about}", report / f"{name}.png", len(unlabelled))
     print_rows(name, table, len(kept))
     if rare := cleaning.rare_words(table):
         listed = ", ".join(f"{word} ({n})" for word, n in rare.items())
         print(f"{name}: words with fewer than {entry.min_count} clips, left out: {listed}")
-    if few := splits.shortage(kept, folds, dataset.folds):
-        print(f"{name}: {few}")
-    print_parts(name, kept, words)
+    if kept.empty:
+        print(f"{name}: no clip has a label. A model that has learnt elsewhere can answer them: "
+              f"facewave pseudo-label {name} --model FOLDER")  # fmt: skip
+    else:
+        if few := splits.shortage(kept, folds, dataset.folds):
+            print(f"{name}: {few}")
+        print_parts(name, kept, words)
     problems = table[~table["excluded"].isin(["", *schema.ORDINARY])]
     if settings.labels.on_problem == "fail" and len(problems):
         raise UserError(
@@ -87,11 +95,16 @@ def print_rows(name: str, table: pd.DataFrame, kept: int) -> None:
     else:
         for reason, group in out.groupby("excluded"):
             row = next(group.itertuples())
-            print(f"  {len(group)} x {reason}, the first: {cleaning.where(row)} ({row.note})")
+            note = f" ({row.note})" if row.note else ""
+            print(f"  {len(group)} x {reason}, the first: {cleaning.where(row)}{note}")
     unsure = out[out["excluded"].isin(schema.AMBIGUOUS)]
-    others = targets.available(unsure, ())
-    if n := targets.known(list(others.values()), unsure).sum():
-        print(f"  {n} of these have other targets ({', '.join(others)})")
+    if n := _have_others(unsure).sum():
+        print(f"  {n} of these have other targets ({', '.join(targets.available(unsure, ()))})")
+
+
+def _have_others(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows without a word have another target, (n,)."""
+    return targets.known(list(targets.available(rows, ()).values()), rows)
 
 
 def print_parts(name: str, kept: pd.DataFrame, words: Sequence[str]) -> None:

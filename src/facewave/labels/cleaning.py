@@ -62,7 +62,7 @@ def clean(raw: pd.DataFrame, facts: Mapping[str, FileFact], rules: Rules) -> pd.
       - the file is missing or cannot be opened;
       - the reader rejected the label alone (a tie of votes, no official fold);
       - the votes do not add up to the number of annotators;
-      - it has no word (no single label); its votes are kept;
+      - it has no word (no label, or no single label); its votes are kept;
       - the highest votes tie, the label is not the word with most votes, it lacks the majority that
         the corpus requires, or there is a majority and no label;
       - agreement is below ``min_agreement``;
@@ -202,6 +202,7 @@ def _judge_votes(table: pd.DataFrame, rules: Rules) -> None:
     missed = voted & (word == "") & (top > needed) if needed is not None else voted & False
     _exclude(table, missed, Reason.CONTRADICTED, "no single label, votes " + text)
     if rules.words:
+        _exclude(table, (word == "") & ~voted, Reason.UNLABELLED, "")
         _exclude(table, word == "", Reason.NO_SINGLE_LABEL, text)
     tie = counts.map(lambda c: len(c) > 1 and c[0] == c[1] > 0)
     _exclude(table, tie, Reason.VOTE_TIE, text)
@@ -287,13 +288,20 @@ def rare_words(table: pd.DataFrame) -> dict[str, int]:
 
 
 def _listing(rows: pd.DataFrame) -> str:
-    """The rows of one reason: ``table: 3, 5; other: 2``, at most _LISTED of them."""
-    listed = rows.head(_LISTED)
-    texts = []
-    for name, group in listed.groupby("table", sort=False):
-        numbers = group["row"].astype(object).where(group["row"] > 0, group["video_idx"])
-        texts.append((f"{name}: " if name else "") + ", ".join(map(str, numbers)))
-    rest = len(rows) - len(listed)
+    """The rows of one reason: ``table: 3, 5; other: 2``, at most _LISTED of them.
+
+    Rows that stand in no table have their clip's name, or, where several are of one file, its path.
+    """
+    several = rows["file_path"].duplicated(keep=False)
+    names = rows["video_idx"].mask(several, rows["file_path"])
+    named = rows.assign(name=rows["row"].astype(object).where(rows["row"] > 0, names))
+    named = named.drop_duplicates(["table", "name"])
+    listed = named.head(_LISTED)
+    texts = [
+        (f"{table}: " if table else "") + ", ".join(map(str, group["name"]))
+        for table, group in listed.groupby("table", sort=False)
+    ]
+    rest = len(named) - len(listed)
     return "; ".join(texts) + (f"; and {rest} more, see the label table" if rest else "")
 
 

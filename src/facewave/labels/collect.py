@@ -15,7 +15,7 @@ from facewave.labels.corpus import Corpus
 from facewave.labels.folders import is_below
 from facewave.labels.readers import get, table, union
 from facewave.labels.records import frame
-from facewave.labels.schema import AMBIGUOUS, LABEL_REASONS, SEVEN, Reason
+from facewave.labels.schema import AMBIGUOUS, LABEL_REASONS, VOCABULARIES, Reason
 from facewave.params import Dataset, Labels
 from facewave.targets import UNITS, available
 
@@ -34,6 +34,7 @@ class Source:
         name: its name in column ``dataset``.
         below: its folder below the entry's root, "" for the root itself.
         share: the share of its clips that is used.
+        part: of a union's, which part its clips have (params.Part).
     """
 
     corpus: Corpus
@@ -41,6 +42,7 @@ class Source:
     name: str
     below: str = ""
     share: float = 1.0
+    part: str = ""
 
 
 def sources(entry: Dataset, name: str) -> list[Source]:
@@ -67,31 +69,33 @@ def sources(entry: Dataset, name: str) -> list[Source]:
                 f"it; it takes {takes}."
             )
     unknown = [word for word in words_of(entry) if word not in native_words(entry)]
-    if unknown and not set(words_of(entry)) <= set(SEVEN):
+    if unknown and not _vocabulary(entry):
         known = ", ".join(native_words(entry)) or "none"
+        common = "), or of the seven compounds (".join(map(", ".join, VOCABULARIES.values()))
         raise UserError(
             f"params.yaml: datasets.{name}.words: {', '.join(map(repr, unknown))}: not among the "
             f"words of {entry.reader}, which are {known}. List some of these, or some of the seven "
-            f"({', '.join(SEVEN)}) alone."
+            f"({common}) alone."
         )
     if entry.min_count and not words_of(entry):
         raise UserError(
             f"params.yaml: datasets.{name}.min_count: there are no words to count. Remove it."
         )
-    if _is_common(entry) and not native_words(entry):
+    if (common := _vocabulary(entry)) and not native_words(entry):
         raise UserError(
-            f"params.yaml: datasets.{name}: {entry.reader} has no words there that the seven could "
-            "stand for. Use words: own, or another track."
+            f"params.yaml: datasets.{name}: {entry.reader} has no words there that "
+            f"{', '.join(VOCABULARIES[common])} could stand for. Use words: own, or another track."
         )
     if entry.reader != "union":
         return [Source(corpus, entry, name)]
-    parts = []
-    for part, share in union.parts_of(entry):
-        below = str(PurePosixPath(Path(part.root).relative_to(entry.root).as_posix()))
-        if not native_words(part):
-            part = replace(part, words="own")  # it has only numbers
-        parts += [Source(inner.corpus, part, below, below, share) for inner in sources(part, below)]
-    return parts
+    corpora = []
+    for part, as_entry in union.parts_of(entry, name, common or corpus.track_name(entry)):
+        below = str(PurePosixPath(part.root))
+        if not native_words(as_entry):
+            as_entry = replace(as_entry, words="own")  # it has only numbers
+        (inner,) = sources(as_entry, below)
+        corpora.append(Source(inner.corpus, as_entry, below, below, part.share, part.part))
+    return corpora
 
 
 def _check_stand_in(entry: Dataset, name: str) -> None:
@@ -118,16 +122,20 @@ def words_of(entry: Dataset) -> tuple[str, ...]:
     """The words that an entry chooses for its cleaned clips, in the order of the codes."""
     if not isinstance(entry.words, str):
         return tuple(entry.words)
-    return SEVEN if entry.words == "seven" else native_words(entry)
+    return VOCABULARIES.get(entry.words) or native_words(entry)
 
 
-def _is_common(entry: Dataset) -> bool:
-    """Whether an entry's words are of the seven, so that its corpus's words are mapped to them.
+def _vocabulary(entry: Dataset) -> str:
+    """Which common vocabulary an entry's corpus's words are mapped to; "" for none: they stay.
 
-    A list may be read either way where the corpus's words are spelt like the seven; both readings
-    choose the same clips, since no two words of a corpus have one counterpart.
+    A list may be read either way where the corpus's words are spelt like the common ones; both
+    readings choose the same clips, since no two words of a corpus have one counterpart.
     """
-    return entry.words == "seven" or not set(words_of(entry)) <= set(native_words(entry))
+    if isinstance(entry.words, str):
+        return entry.words if entry.words in VOCABULARIES else ""
+    if set(entry.words) <= set(native_words(entry)):
+        return ""
+    return next((key for key, all_ in VOCABULARIES.items() if set(entry.words) <= {*all_}), "")
 
 
 def read(source: Source, seed: int) -> pd.DataFrame:
@@ -149,8 +157,13 @@ def read(source: Source, seed: int) -> pd.DataFrame:
         raw["file_path"] = raw["file_path"].map(located(root, raw["file_path"].unique()))
     for line, path in zip(raw.itertuples(), raw["file_path"], strict=True):
         cleaning.check_inside(path, cleaning.where(line))
+    if source.part == "official" and not (raw["part"] != "").any():
+        raise UserError(
+            f"params.yaml: parts: {source.name} is {source.corpus.title}, which has no parts of "
+            "its own. Write part: train or part: test."
+        )
     if not source.entry.official:
-        raw = raw.assign(part="", fold=pd.array([pd.NA] * len(raw), dtype="Int64"))
+        raw = raw.assign(part=source.part, fold=pd.array([pd.NA] * len(raw), dtype="Int64"))
         of_parts = raw["problem"].isin([Reason.IN_TWO_PARTS, Reason.NO_OFFICIAL_PART])
         raw["problem"] = raw["problem"].mask(of_parts, None)
     if isinstance(source.entry.folds, str):
@@ -329,7 +342,7 @@ def rules(source: Source, settings: Labels) -> cleaning.Rules:
         majority=track.majority,
         min_agreement=settings.min_agreement,
         neutral_zone=settings.neutral_zone,
-        common=vocabulary.to_seven(source.corpus.name, words)
-        if _is_common(source.entry) and source.corpus.name != "table"
+        common=vocabulary.MAPPINGS[common](source.corpus.name, words)
+        if (common := _vocabulary(source.entry)) and source.corpus.name != "table"
         else None,
     )

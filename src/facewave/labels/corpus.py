@@ -21,6 +21,7 @@ class Track:
         knows: the columns of the label table that it fills besides the word.
         published: counts to compare with: "clips", "subjects", a part or fold ("train",
             "fold 1"), a word. Only figures stated by the corpus's authors or its lists.
+        of_compounds: the same of the clips whose word is one of the seven compounds.
         annotators: the number of votes of each clip, if it is always the same.
         majority: a word needs more votes than this.
     """
@@ -28,6 +29,7 @@ class Track:
     words: tuple[str, ...] = ()
     knows: tuple[str, ...] = ()
     published: Mapping[str, int] = field(default_factory=dict)
+    of_compounds: Mapping[str, int] = field(default_factory=dict)
     annotators: int | None = None
     majority: int | None = None
 

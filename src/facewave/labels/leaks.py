@@ -33,7 +33,7 @@ def check(table: pd.DataFrame, what: str) -> None:
 
 _ADVICE = {
     True: "The corpus's own parts leak; to draw disjoint ones set official: false in its entry "
-    "in params.yaml.",
+    "in params.yaml (of a union, take part out of its parts).",
     False: "The stored parts no longer fit the table: delete its .folds.json to draw new ones.",
 }
 

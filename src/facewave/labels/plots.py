@@ -14,23 +14,27 @@ from facewave import figures
 _MANY = 15  # words up to which there is room for one bar a fold
 
 
-def overview(kept: pd.DataFrame, words: tuple[str, ...], title: str, path: Path) -> None:
+def overview(
+    kept: pd.DataFrame, words: tuple[str, ...], title: str, path: Path, unlabelled: int = 0
+) -> None:
     """Draw counts of words per fold (or part), and the clips on the valence-arousal plane.
 
-    ``kept`` are the rows that are not excluded, ``words`` are in the order of the codes.
+    ``kept`` are the rows that are not excluded, ``words`` are in the order of the codes;
+    ``unlabelled`` rows, which have nothing to draw, are counted in the title.
     """
     has_affect = bool((kept["valence"].notna() & kept["arousal"].notna()).any())
     has_words = bool(kept["actual"].isin(words).any())
     panels = [panel for panel, there in ((_classes, has_words), (_plane, has_affect)) if there]
     many = len(words) > _MANY
-    height = 4.2 if not many else max(4.2, 0.19 * len(words))
+    height = 1.2 if not panels else 4.2 if not many else max(4.2, 0.19 * len(words))
     with mpl.rc_context(figures.STYLE):
         figure = Figure((7.2 if len(panels) < 2 else 11.4, height), layout="constrained")
         ratios = [1.6 if panel is _classes and len(panels) > 1 else 1 for panel in panels] or [1]
         grid = figure.add_gridspec(1, max(1, len(panels)), width_ratios=ratios)
         for column, panel in enumerate(panels):
             panel(figure.add_subplot(grid[0, column]), kept, words)
-        figures.entitle(figure, f"{title}\nn = {len(kept)} rows that are kept", 10)
+        more = f", and {unlabelled} without a label" if unlabelled else ""
+        figures.entitle(figure, f"{title}\nn = {len(kept)} rows that are kept{more}", 10)
         figures.save(figure, path)
 
 

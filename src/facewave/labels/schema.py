@@ -32,6 +32,12 @@ from facewave.targets import PLANE, Target
 # What the corpora's words are mapped to where several are used as one, after Ekman's six
 # (vocabulary.csv).
 SEVEN = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
+# The same of compounds, as the ABAW challenge spells them, in the order of its codes, from 0.
+COMPOUND = (
+    "Fearfully_Surprised", "Happily_Surprised", "Sadly_Surprised", "Disgustedly_Surprised",
+    "Angrily_Surprised", "Sadly_Fearful", "Sadly_Angry",
+)  # fmt: skip
+VOCABULARIES = {"seven": SEVEN, "compound": COMPOUND}
 
 COLUMNS = (
     "file_path",  # below the dataset's root: a video, a picture or a folder of pictures
@@ -98,6 +104,7 @@ class Reason(StrEnum):
     DUPLICATE_CLIP = "duplicate clip"
     CONFLICTING_CLIPS = "conflicting clips"
     VOTES_SUM = "votes do not add up"
+    UNLABELLED = "no label"
     NO_SINGLE_LABEL = "no single label"
     VOTE_TIE = "vote tie"
     CONTRADICTED = "label contradicts votes"
@@ -108,9 +115,10 @@ class Reason(StrEnum):
     RARE_WORD = "rare word"
 
 
-# Clips whose word nobody can be sure of. They have a part nevertheless: other targets of theirs are
+# Clips without a word that is sure. They have a part nevertheless: other targets of theirs are
 # learnt and tested like all clips', and their votes may teach (``learnable``).
 AMBIGUOUS = (
+    Reason.UNLABELLED,
     Reason.NO_SINGLE_LABEL,
     Reason.VOTE_TIE,
     Reason.CONTRADICTED,
@@ -125,6 +133,9 @@ LABEL_REASONS = (
     Reason.NOT_CHOSEN,
     Reason.RARE_WORD,
 )
+
+# Of these, clips whose word is known and is none of the classes.
+_OF_OTHER_WORDS = (Reason.NO_COUNTERPART, Reason.NOT_CHOSEN, Reason.RARE_WORD)
 
 # Left out by the corpus's or params.yaml's own rules; every other reason is a problem, at which
 # ``labels.on_problem: fail`` stops.
@@ -247,6 +258,16 @@ def components(word: str) -> frozenset[str]:
     return frozenset(common(re.split("[_ ]", word)).values())
 
 
+def compound(word: str) -> str:
+    """The one of the seven compounds that has a word's ``components``; "" for none."""
+    return _compounds().get(components(word), "")
+
+
+@cache
+def _compounds() -> dict[frozenset[str], str]:
+    return {components(word): word for word in COMPOUND}
+
+
 def with_trajectories(table: pd.DataFrame) -> pd.DataFrame:
     """The rows whose clip is to be extracted: one a clip, its file readable."""
     return table[table["excluded"].isin(["", *LABEL_REASONS])]
@@ -257,27 +278,50 @@ def single_label(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["excluded"] == ""]
 
 
+def unlabelled(table: pd.DataFrame) -> pd.Series:
+    """Which rows have no class of their own, so that others may label them.
+
+    Nobody can be sure of their word, or they have none; a word that is known and is none of the
+    classes is a label.
+    """
+    is_named = (table["actual"] != "") & table["excluded"].isin(["", Reason.NO_OFFICIAL_PART])
+    of_others = table["excluded"].isin(_OF_OTHER_WORDS)
+    return table["excluded"].isin(["", *LABEL_REASONS]) & ~is_named & ~of_others
+
+
 def learnable(
     table: pd.DataFrame, asked: Sequence[Target], soft: bool, unlabelled: bool = False
 ) -> pd.DataFrame:
     """The rows in some part that training or tests use.
 
+    Where classes are asked for, a row without one may have a pseudo-label instead; of all others
+    pseudo-labels are blanked.
+
     Args:
-        table: a label table with all its rows.
+        table: a label table with all its rows; it may also have ``pseudo``, a word or "", and
+            ``pseudo_shares``, which the result has in any case.
         asked: the targets, of which a row has any.
         soft: with the rows whose votes name no single word, for the shares of their votes, where
             words are asked for; else these votes are blanked.
         unlabelled: with the rows that have no target, for a teacher to answer.
     """
     rows = table[table["excluded"].isin(["", *AMBIGUOUS]) & (table["split"] != "")]
+    if "pseudo" not in rows:
+        rows = rows.assign(pseudo="", pseudo_shares="")
     is_ambiguous = rows["excluded"].isin(AMBIGUOUS)
     if not soft:
         rows = rows.assign(votes=rows["votes"].where(~is_ambiguous, ""))
     has_any = targets.known(asked, rows) | unlabelled
+    is_taught = np.zeros(len(rows), bool)
     for target in asked:
         if target.name == targets.CLASSES:
-            has_any |= is_ambiguous.to_numpy() & _votes(rows, target.names).any(axis=1)
-    return rows[has_any]
+            has_votes = is_ambiguous.to_numpy() & _votes(rows, target.names).any(axis=1)
+            has_any |= has_votes
+            has_class = targets.known([target], rows) | has_votes
+            is_taught = rows["pseudo"].isin(target.names).to_numpy() & ~has_class
+    columns = ("pseudo", "pseudo_shares")
+    rows = rows.assign(**{name: rows[name].where(is_taught, "") for name in columns})
+    return rows[has_any | is_taught]
 
 
 def subset(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:

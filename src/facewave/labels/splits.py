@@ -3,8 +3,9 @@
 Drawn parts share no subject and no source (no clip, where neither is named), are stratified by
 word, and are stored. Stored parts win over what would be drawn, so an added clip moves no other;
 only another seed or another number of folds draws again. Clips without a word that is sure are
-placed after the others, beside the clips of the same people and films. Of few clips fewer folds are
-drawn, or none, and a split without validation or without a test part (``shortage`` says so).
+placed after the others, beside the clips of the same people and films; those without any label are
+not drawn, and train where nobody of theirs is tested. Of few clips fewer folds are drawn, or none,
+and a split without validation or without a test part (``shortage`` says so).
 """
 
 import warnings
@@ -47,6 +48,7 @@ def assign(
     folds: int,
     seed: int,
     ambiguous: pd.DataFrame | None = None,
+    unlabelled: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Fold, split and validation of each clip, remembered in ``store``.
 
@@ -65,10 +67,13 @@ def assign(
         ambiguous: further rows with the same columns, official parts or not. They do not change
             where the others are. One that would tie clips of different parts together has none:
             its split is "".
+        unlabelled: the same, of rows that have nothing to be tested on. They are where their people
+            and films are, else they train; nothing of them is stored.
 
     Returns:
         Columns fold (Int64), split and validation (boolean), with the index of ``kept``, then that
-        of ``ambiguous``. Where folds are official, a row without one, of nobody in any, has none.
+        of ``ambiguous`` and of ``unlabelled``. Where folds are official, a row without one, of
+        nobody in any, has none.
 
     Raises:
         UserError: there is nothing to train on, or a damaged store.
@@ -94,15 +99,17 @@ def assign(
     if carves and (kept["part"] == "test").all():
         raise UserError("every clip is in the official test part: there is none to train on.")
     parts = asdict(stored)
-    rows = kept
     for rows in (kept, *([] if ambiguous is None else [_with_official(kept, ambiguous)])):
         clips = _clips(rows)
         for name, (is_drawn, shares) in draws.items():
-            if is_drawn:  # what is not drawn now is kept as it is stored
+            if is_drawn and len(rows):  # what is not drawn now is kept as it is stored
                 drawn = clips[rows["part"] != "test"] if name == "carved" else clips
                 parts[name] = _complete(dict(parts[name]), drawn, shares, seed)
     write_json(store, parts)
 
+    others = [further for further in (ambiguous, unlabelled) if further is not None]
+    rows = _with_official(kept, *others) if others else kept
+    clips = _clips(rows)
     aside = clips["owner"].map(parts["carved"] if carves else {}).astype(object)
     aside = aside.where(rows["part"] != "test")
     official = rows["part"].where(rows["part"] != "train", aside.fillna("train"))
@@ -114,7 +121,9 @@ def assign(
     placed = pd.DataFrame(
         {
             "fold": fold.astype("Int64"),
-            "split": official if in_parts else clips["owner"].map(parts["split"]),
+            "split": official
+            if in_parts
+            else clips["owner"].map(lambda owner: parts["split"].get(owner, "train")),
             "validation": validation.astype("boolean"),
         }
     )
@@ -132,12 +141,12 @@ def _clips(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"strata": strata, "owner": owners(rows), "group": groups(rows)})
 
 
-def _with_official(kept: pd.DataFrame, ambiguous: pd.DataFrame) -> pd.DataFrame:
-    """All rows; the ambiguous in the official fold and part of their group, where they lack one.
+def _with_official(kept: pd.DataFrame, *others: pd.DataFrame) -> pd.DataFrame:
+    """All rows; the others in the official fold and part of their group, where they lack one.
 
     Where the parts are official, what is in none trains.
     """
-    rows = pd.concat([kept, ambiguous])
+    rows = pd.concat([kept, *others])
     names = groups(rows)
     of_group = kept.groupby(names[kept.index])[["fold", "part"]].first()
     rows["fold"] = rows["fold"].fillna(names.map(of_group["fold"]))

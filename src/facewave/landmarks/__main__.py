@@ -112,7 +112,7 @@ def _report(dataset: Dataset, index: pd.DataFrame, ensured: Ensured) -> None:
         f"{len(detected)} {did} now"
     )
     if 0 < len(detected) <= _NAMED:
-        now = index.loc[index["key"].isin(detected), "file_path"]
+        now = index.loc[index["key"].isin(detected), "file_path"].unique()
         print(f"  {did} now: {', '.join(now)}")
     _print_usable(dataset, index)
 

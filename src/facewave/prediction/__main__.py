@@ -38,7 +38,7 @@ _CODE = [Path(room.__path__[0]) for room in (models, prompts)] + [
     for name in (
         *("schema", "classifier", "person", "language_model", "streamed", "face_network"),
         *("conformal", "untrained", "pretrained", "knowledge", "ensemble"),
-        *("streamed", "fusion"),
+        *("combination", "over_time", "fusion"),
     )
 ]
 

@@ -21,8 +21,9 @@ from facewave.models.vlm.backbones import precision
 from facewave.models.vlm.model import Inputs, LanguageModel
 from facewave.params import Language
 from facewave.prompts.examples import Examples, collate
-from facewave.prompts.templates import read
+from facewave.prompts.reading import read
 
+_SENTENCE = 24  # tokens that may stand around a label: of a text cut short the end may be missing
 _WORKERS = 4  # processes that decode clips while a GPU computes
 
 
@@ -45,14 +46,16 @@ def to_device(inputs: Inputs, model: LanguageModel) -> Inputs:
 def probabilities(
     model: LanguageModel, examples: Examples, words: Sequence[str], settings: Language
 ) -> NDArray[np.float32]:
-    """Of the labels, (n, C), by the likelihood of their words; each row adds up to 1.
+    """Of the labels, (n, C), by the likelihood of their words; each row adds up to 1, or is NaN.
 
     ``by_length`` takes the mean over an answer's tokens instead of the sum; ``by_prior`` subtracts
     the log likelihood of the same words after the same prompt with nothing to see (contextual
     calibration in the logits: Zhao et al., 2021, in the additive form of Holtzman et al., 2021).
 
+    It says for how many clips several labels are the likeliest, of which the first is taken.
+
     Raises:
-        UserError: they are not finite.
+        UserError: they are numbers for no clip.
     """
     answers = [model.backbone.answer_ids(spoken(word)) for word in words]
     logs_nC = _log_likelihoods(model, examples, answers, settings, "answers")
@@ -60,15 +63,17 @@ def probabilities(
         logs_nC = logs_nC - _log_likelihoods(model, examples.blanks(), answers, settings, "priors")
     if settings.by_length:
         logs_nC = logs_nC / torch.tensor([len(answer) for answer in answers])
+    if n_ties := int(((logs_nC == logs_nC.amax(1, keepdim=True)).sum(1) > 1).sum()):
+        tqdm.write(f"{n_ties} of {len(logs_nC)} clips: several labels are equally likely")
     return _finite(torch.softmax(logs_nC, 1)).float().numpy()
 
 
 def written(
     model: LanguageModel, examples: Examples, words: Sequence[str], settings: Language
 ) -> list[str]:
-    """The label that each written answer is, "" if it is none (templates.read)."""
+    """The label that each written answer names, "" if it is none (reading.read)."""
     longest = max(len(model.backbone.answer_ids(spoken(word))) for word in words)
-    return [read(text, words) for text in texts(model, examples, settings, longest + 4)]
+    return [read(text, words) for text in texts(model, examples, settings, longest + _SENTENCE)]
 
 
 def texts(
@@ -80,10 +85,10 @@ def texts(
 
 
 def values(model: LanguageModel, examples: Examples, settings: Language) -> NDArray[np.float32]:
-    """The regressed targets, (n, T).
+    """The regressed targets, (n, T); NaN in the rows of clips without an answer.
 
     Raises:
-        UserError: they are not finite.
+        UserError: they are numbers for no clip.
     """
     with torch.inference_mode():
         batches = _batches(model, examples, settings, "answers")
@@ -92,13 +97,20 @@ def values(model: LanguageModel, examples: Examples, settings: Language) -> NDAr
 
 
 def _finite(answers: Tensor) -> Tensor:
-    """The answers, checked: of NaNs, argmax would choose the first label."""
-    if not answers.isfinite().all():
-        remedy = "Train it again with a lower train.language.lr."
+    """The answers, (n, ...); of clips with some that are no numbers, as float16 overflows, NaN.
+
+    Raises:
+        UserError: they are no numbers for any clip.
+    """
+    is_number_n = answers.isfinite().all(1)
+    if len(answers) and not is_number_n.any():
+        remedy = "Train it again with lower rates (train.language.lr)."
         if precision() == torch.float16:
             remedy = "This GPU has no bfloat16, and float16 overflows: use one that has."
         raise UserError(f"the language model's answers are not numbers. {remedy}")
-    return answers
+    if n_others := int((~is_number_n).sum()):
+        tqdm.write(f"{n_others} of {len(answers)} clips have no answer: it is not a number")
+    return answers.where(is_number_n[:, None], torch.nan)
 
 
 def _log_likelihoods(
@@ -117,7 +129,8 @@ def _batches(
     model: LanguageModel, examples: Examples, settings: Language, title: str
 ) -> Iterator[Inputs]:
     to_batch: Any = partial(collate, model)
-    loader = DataLoader(examples, settings.batch_size, collate_fn=to_batch, num_workers=workers())
+    size = settings.inference_batch_size
+    loader = DataLoader(examples, size, collate_fn=to_batch, num_workers=workers())
     for batch in tqdm(loader, title, unit="batch", leave=False):
         with torch.autocast("cuda", precision(), enabled=torch.cuda.is_available()):
             yield to_device(batch, model)

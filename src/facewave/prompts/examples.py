@@ -15,10 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset as TorchDataset
 
+from facewave.errors import UserError
 from facewave.labels import schema as labels
 from facewave.models.vlm.backbones import Turn
 from facewave.models.vlm.model import Inputs, LanguageModel, append_answers
 from facewave.params import Block, Language
+from facewave.prompts import facts
 from facewave.prompts.frames import draw_seed, grid, show
 from facewave.prompts.speech import transcripts
 from facewave.prompts.templates import question
@@ -26,6 +28,7 @@ from facewave.targets import number, truth
 from facewave.workspace import Clips
 
 _GREY = 128
+_TEXTS = ("transcripts", "facts", "expressions", "answers")  # of PromptClips
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,8 @@ class PromptClips:
     clips: Clips  # the clips
     inputs: Sequence[Block]  # the blocks of features that face tokens are made of
     transcripts: Sequence[str]  # "" if there is none
+    facts: Sequence[str]  # what the face does, in words; "" where the prompt does not ask for it
+    expressions: Sequence[str]  # what a frame encoder says of it, likewise
     answers: Sequence[str]  # the right answers, "" if they are not known
     targets_nT: NDArray[np.float64]  # what is regressed, NaN if it is not known
 
@@ -54,8 +59,7 @@ class PromptClips:
         return replace(
             self,
             clips=self.clips.select(rows),
-            transcripts=[self.transcripts[row] for row in rows],
-            answers=[self.answers[row] for row in rows],
+            **{name: [getattr(self, name)[row] for row in rows] for name in _TEXTS},
             targets_nT=self.targets_nT[list(rows)],
         )
 
@@ -135,6 +139,8 @@ class Examples(TorchDataset[Example]):
             self._targets,
             "" if is_blank else clips.transcripts[row],
             self._settings.face_tokens,
+            "" if is_blank else clips.facts[row],
+            "" if is_blank else clips.expressions[row],
         )
         pictures, duration = self._frames(clips.clips, clips.table.iloc[row])
         if is_blank:
@@ -167,15 +173,34 @@ def gather(
     """Clips, labelled or not, as a language model sees them.
 
     Raises:
-        UserError: speech cannot be recognised.
+        UserError: speech cannot be recognised, or no encoder says what the prompt asks for.
     """
     return PromptClips(
         clips,
         inputs,
         transcripts(clips.table, clips.root, settings),
+        *_told(clips, settings),
         [labels.spoken(word) for word in clips.table["actual"]],
         numbers(clips.table, targets),
     )
+
+
+def _told(clips: Clips, settings: Language) -> tuple[list[str], list[str]]:
+    """Facts and expressions of clips, as far as the prompt asks for them."""
+    names, nothing = clips.table["video_idx"], [""] * len(clips)
+    told, said = nothing, nothing
+    if "{facts}" in settings.prompt:
+        told = [facts.told(clips.trajectory(name), settings.facts) for name in names]
+    if "{expression}" in settings.prompt:
+        words = clips.encoder().words
+        if not words:
+            raise UserError(
+                "params.yaml: train.language.prompt has {expression}, and appearance.encoder names "
+                "no encoder that answers in words. Name one, fer say, or take {expression} out."
+            )
+        parts = settings.facts.parts
+        said = [facts.expressed(clips.appearance(name), words, parts) for name in names]
+    return told, said
 
 
 def numbers(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:

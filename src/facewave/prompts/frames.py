@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from facewave.errors import UserError
 from facewave.faces.schema import Faces
 from facewave.params import Language
+from facewave.pictures import PICTURES
 from facewave.video import Clip
 
 Picture = NDArray[np.uint8]
@@ -64,7 +65,7 @@ def show(
     settings: Language,
     seed: int,
 ) -> Shown:
-    """The pictures of a row's clip, always ``settings.frames`` of them.
+    """The pictures of a row's clip: ``settings.frames`` of them, of a single picture that alone.
 
     Faces are those that stage crop cut out, the nearest in time to each moment: no clip is decoded.
     Whole frames, which also stand for a clip without any face, are the first to begin after each
@@ -83,8 +84,9 @@ def show(
     Raises:
         UserError: the clip is needed and not here.
     """
-    times_F = moments(duration, settings.frames, settings.sampling, seed)
-    if not settings.frames:
+    count = min(settings.frames, 1) if clip.suffix.lower() in PICTURES else settings.frames
+    times_F = moments(duration, count, settings.sampling, seed)
+    if not count:
         return Shown([], times_F, duration)
     start = 0.0 if math.isnan(start) else start
     if settings.picture == "face" and faces is not None and faces.valid.any():

@@ -1,8 +1,9 @@
-"""Prompts from a template of params.yaml, and labels read from answers.
+"""Prompts from a template of params.yaml.
 
 ``{labels}`` are the words to choose from, ``{transcript}`` is a sentence with what is said (nothing
 if that is not known), ``{face}`` one with the placeholders of the face tokens (nothing without
-them), ``{targets}`` are the names of what is regressed.
+them), ``{targets}`` are the names of what is regressed, ``{facts}`` what the face does, in
+sentences, and ``{expression}`` a sentence with what a frame encoder says of it (facts.py).
 """
 
 import re
@@ -12,7 +13,6 @@ from facewave.labels.schema import spoken
 from facewave.models.vlm.backbones import FACE
 
 _LONGEST = 1000  # characters of a transcript; a longer one is cut at a word
-_EDGES = " \t\n.,:;!'\"`*"
 
 
 def question(
@@ -21,6 +21,8 @@ def question(
     targets: Sequence[str] = (),
     transcript: str = "",
     face_tokens: int = 0,
+    facts: str = "",
+    expression: str = "",
 ) -> str:
     """A template filled in."""
     speech = _harmless(transcript)
@@ -29,17 +31,9 @@ def question(
         targets=", ".join(target.removeprefix("score.") for target in targets),
         transcript=f' The person says: "{speech}"' if speech else "",
         face=f" How the face moves: {FACE * face_tokens}." if face_tokens else "",
+        facts=f" {facts}" if facts else "",
+        expression=f" {expression}" if expression else "",
     )
-
-
-def read(answer: str, words: Sequence[str]) -> str:
-    """The label that a written answer is; "" if it is none, or more than a label.
-
-    Case does not count, nor do spaces, quotes and punctuation around it.
-    """
-    text = " ".join(answer.strip(_EDGES).casefold().split())
-    known = {form.casefold(): word for word in words for form in (word, spoken(word))}
-    return known.get(text, "")
 
 
 def _harmless(text: str) -> str:

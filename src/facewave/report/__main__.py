@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from facewave import params
 from facewave.errors import UserError, explain
 from facewave.files import replacing
+from facewave.labels import schema as labels
 from facewave.prediction import schema as prediction
 from facewave.prediction.schema import Models
 from facewave.report import pictures
@@ -40,7 +41,8 @@ _TABLES = {
     "evaluate": ("robustness", "suspects", "worst"),
     "study": (
         *("runs", "leakage", "removed", "reconstruction", "importance", "speaking"),
-        *("tasks", "quadrants", "sampling", "networks"),
+        *("tasks", "quadrants", "sampling", "networks", "combination", "online", "pseudo"),
+        *("teaching", "losses"),
     ),
 }
 _PLOTS = ("evaluate/plots", "study/plots", "report/pictures")
@@ -88,10 +90,10 @@ def draw(dataset: Dataset, suspects: Records, n: int) -> None:
         return
     answers, models = prediction.read()
     features = dataset.read_features()
-    clips = dataset.clips(features=features)
+    clips = dataset.clips(labels.with_trajectories(dataset.read_labels()), features)
     answer, blendshapes_NB = _telling(answers, models, clips)
     trajectory = None if answer is None else clips.trajectory(answer["video_idx"])
-    if answer is not None and trajectory is not None:
+    if answer is not None and trajectory is not None and len(trajectory.times_T) > 1:
         pictures.clip(
             trajectory,
             for_both_sides(blendshapes_NB, trajectory.names, features.config["sides"]),

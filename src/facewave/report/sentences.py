@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from facewave.labels.schema import Reason
 from facewave.report.cells import counted, number, value_of
 from facewave.report.results import Json, Record, Records, Results
 from facewave.report.tables import WITHOUT, clips_with, kind, left_out, unreadable
@@ -234,6 +235,61 @@ def of_networks(records: Records) -> str:
     )
 
 
+def of_combination(records: Records, by: str) -> str:
+    """Whether the members together, the way that is set, do better than the best of them."""
+    of_f1 = [record for record in records if record["measure"] == "macro_f1"]
+    (together,) = (record for record in of_f1 if record["by"] == by)
+    (best,) = (record for record in of_f1 if not record["against"])
+    answer = {
+        "better": "Together the members are better than the best of them.",
+        "worse": "Together the members are worse than the best of them.",
+        "cannot be told": "Whether the members are better together than the best of them cannot be "
+        "told from these clips.",
+    }[verdict(together)]
+    measure = MEASURES["macro_f1"]
+    return (
+        f"{answer} By {by} they have {measure.of(together['figure'])} macro F1, the member that "
+        f"validation would choose ({together['against']}) has {measure.of(best['figure'])}: "
+        f"{difference(together, measure)}."
+    )
+
+
+def of_online(records: Records) -> str:
+    """What is lost by answering at once."""
+    alone, online, offline = (record for record in records if record["measure"] == "macro_f1")
+    measure = MEASURES["macro_f1"]
+    figures = [measure.of(record["figure"]) for record in (offline, online, alone)]
+    answer = {
+        "better": "Answers at once are better.",
+        "worse": "Answers at once are worse.",
+        "cannot be told": "Whether answers at once are worse cannot be told from these clips.",
+    }[verdict(online)]
+    return (
+        "Offline, each moment is answered by the median of those around it; online by that of the "
+        f"moments up to it, over as many seconds. {answer} Offline macro F1 is {figures[0]}, "
+        f"online {figures[1]} ({difference(online, measure)}), and of each moment alone "
+        f"{figures[2]}."
+    )
+
+
+def of_pseudo_labels(study: Json) -> str:
+    """How many pseudo-labels teach, whose they are, and how often they agree with known labels."""
+    taught = (
+        f"{counted(study['clips'], 'clip')} without a label of "
+        f"{'their' if study['clips'] != 1 else 'its'} own may teach with an answer of track "
+        f"{study['track']} ({study['by'] or 'nobody knows whose'})."
+    )
+    if not study["n"]:
+        return f"{taught} How often it is right cannot be told: it answers no clip with a label."
+    war = MEASURES["war"]
+    return (
+        f"{taught} It also answers {counted(study['n'], 'clip')} whose label is known and from "
+        f"which nobody behind it has learnt: {war.of(study['war'])} of these answers are right "
+        f"({war.between(study['war_low'], study['war_high'])}), and of each word "
+        f"{war.of(study['uar'])} on average, where chance is {war.of(study['chance'])}."
+    )
+
+
 def _parameters(record: Record) -> float:
     return value_of(record["parameters"])
 
@@ -251,15 +307,15 @@ def of_speaking(records: Records) -> str:
     text = (
         f"{answer}: with its channels the {kind(everything['model'])} has {whole} "
         f"{title(everything['measure'])}, without them {without}, a difference of "
-        f"{_difference(everything, measure)}."
+        f"{difference(everything, measure)}."
     )
     if not kinds:
         return f"{text} Whether it is less where people speak cannot be told: {_ALIKE}."
-    parts = (f"{_difference(of, measure)} on clips {of['clips']}" for of in kinds)
+    parts = (f"{difference(of, measure)} on clips {of['clips']}" for of in kinds)
     return f"{text} It is {' and '.join(parts)}."
 
 
-def _difference(record: Record, measure: Measure) -> str:
+def difference(record: Record, measure: Measure) -> str:
     """A paired difference with its interval and p: points of what is a percentage."""
     ends = (record[f"difference_{end}"] for end in ("low", "high"))
     by = number(measure.times * value_of(record["difference"]), measure.digits)
@@ -307,7 +363,8 @@ def _data(results: Results, about: str) -> Iterator[Doubt]:
     clean, extract = results.clean, results.extract
     if synthetic(about):
         yield _SYNTHETIC
-    if n := clean["excluded"]:
+    # What has no label is not left out: it never could be measured, and may be there to teach.
+    if n := clean["excluded"] - clean["reasons"].get(Reason.UNLABELLED, {"count": 0})["count"]:
         yield Doubt(
             f"{n:,} of {counted(clean['rows'], 'row')} of the label files "
             f"{'is' if n == 1 else 'are'} left out",

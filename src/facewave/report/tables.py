@@ -89,7 +89,7 @@ def lost(records: Records, k: int) -> dict[str, dict[str, float]]:
 
 
 def by_class(model: Json, words: Sequence[str]) -> list[Json]:
-    """Every class that occurs: its recall, what else it is most often taken for, and counts."""
+    """Every class that occurs: its recall, F1, what it is most often taken for, and counts."""
     confusion = model["confusion"]
     rows = []
     for code, word in enumerate(words):
@@ -100,7 +100,11 @@ def by_class(model: Json, words: Sequence[str]) -> list[Json]:
             other = max(others, key=lambda name: others[name])
             taken = f"{other} ({counted(others[other], 'time')})"
             rows.append(
-                {f"recall{end}": model[f"recall{end}"][word] for end in ("", "_low", "_high")}
+                {
+                    f"{name}{end}": model[f"{name}{end}"][word]
+                    for name in ("recall", "f1")
+                    for end in ("", "_low", "_high")
+                }
                 | {
                     "word": word,
                     "taken": taken if others[other] else "nothing else",
@@ -226,9 +230,10 @@ def _trained(language: Json) -> str:
         return ""
     settings, share = language["settings"], language["trained"] / language["parameters"]
     batch = settings["batch_size"] * settings["accumulation"]
+    rates = ", ".join(f"{rate:g} ({kind})" for kind, rate in settings["lr"].items())
     return (
         f"{language['trained']:,} of {language['parameters']:,} parameters ({100 * share:.2g} %) "
-        f"are trained: {counted(settings['epochs'], 'epoch')}, learning rate {settings['lr']:g}, "
+        f"are trained: {counted(settings['epochs'], 'epoch')}, learning rates {rates}, "
         f"{counted(batch, 'clip')} per step"
     )
 

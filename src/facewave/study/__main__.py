@@ -11,11 +11,18 @@ Writes  metrics/study/reconstruction.csv   what every transform loses of a traje
         metrics/study/quadrants.csv        quadrants: four classes, or valence and arousal, cut
         metrics/study/sampling.csv         valence and arousal without and with a balanced sampler
         metrics/study/networks.csv         study.networks: depth against overfit
+        metrics/study/pseudo.csv           pseudo-labels against known labels, by confidence
+        metrics/study/confusion.csv        which of them are taken for which
+        metrics/study/combination.csv      an ensemble and its members, and ways to combine them
+        metrics/study/online.csv           answers while a video runs, and afterwards
+        metrics/study/teaching.csv         study.teaching: networks that learn pseudo-labels, or not
+        metrics/study/losses.csv           the same by loss
         metrics/study/keys.json            what the other tables were made from
         metrics/study/summary.json         the main figures
         metrics/study/plots/*.png
 Classifiers are studied: with another model, those trained beside it. They learn all of
-train.targets and are counted by the first, or by all numbers if it is one (scores.py). Tables and
+train.targets and are counted by the first, or by all numbers if it is one (scores.py). Where a
+partition has no usable training clip, as of single pictures, their tables are empty. Tables and
 runs whose keys (kept.py) have not changed are kept, so that a study that was killed resumes, and a
 larger grid costs only what is new in it.
 """
@@ -32,22 +39,25 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from facewave import params, targets
-from facewave.errors import UserError, explain
+from facewave.errors import explain
 from facewave.files import sha256, write_json
 from facewave.labels import schema as labels
-from facewave.models import vision
 from facewave.params import ClassifierKind, Params, Train
 from facewave.study import (
     ablation,
+    combination,
     grid,
     importance,
     kept,
     leakage,
     networks,
+    online,
     plots,
+    pseudo_labels,
     reconstruction,
     speaking,
     tasks,
+    teaching,
     thinned,
 )
 from facewave.study.clips import Trajectories
@@ -58,10 +68,9 @@ from facewave.training import leaks
 from facewave.training import schema as training
 from facewave.wavelets.schema import SEEN
 from facewave.wavelets.transform import Transform
-from facewave.workspace import Dataset
+from facewave.workspace import PSEUDO, Dataset
 
 _PLOTS = kept.OUT / "plots"
-_VISION = Path(vision.__file__).parent
 
 
 def main() -> None:
@@ -82,7 +91,10 @@ def main() -> None:
         clips = dataset.clips()
         leaks.check_encoder(clips.wavelets, clips, dataset.name, _partitions(settings))
     trajectories = Trajectories(dataset)
-    if training.MODEL not in kinds:
+    if reason := _unmoving(trajectories, settings):
+        print(f"Classifiers are not studied, and their tables are empty: {reason}.")
+        kinds, runs = {}, []
+    elif training.MODEL not in kinds:
         print(f"studied: {', '.join(kinds)}. {_not_studied(settings)}.")
     shutil.rmtree(_PLOTS, ignore_errors=True)
     torch.set_num_threads(1)
@@ -90,9 +102,23 @@ def main() -> None:
         figures = _classifiers(loaded, trajectories, kinds, runs)
         figures |= _tasks(loaded, dataset)
         _networks(loaded, dataset)
+        figures |= pseudo_labels.of_dataset(loaded, dataset)
+        _ensembles(loaded, dataset)
+        figures |= teaching.of_dataset(loaded, dataset, _partitions(settings))
         figures["reconstruction"] = _reconstruction(loaded, trajectories)
     about = {"dataset": f"{dataset.name}: {dataset.entry.about}"}
     write_json(kept.OUT / "summary.json", about | figures)
+
+
+def _unmoving(trajectories: Trajectories, settings: Train) -> str:
+    """Why classifiers have nothing to learn from, "" if they have; so it is in single pictures."""
+    table = trajectories.table()
+    there = table["usable"] | table["heard"]
+    folds = labels.folds_of(trajectories.dataset.read_labels())
+    for partition in _partitions(settings):
+        if not (there & (labels.parts(table, partition, folds) == "train")).any():
+            return f"partition {partition} has no usable training clip, as where nothing moves"
+    return ""
 
 
 def _not_studied(settings: Train) -> str:
@@ -122,6 +148,7 @@ def _classifiers(
     hashes = {role: [_hashes(training.folder(name, role)) for name in partitions] for role in kinds}
     data: list[Any] = [sha256(dataset.labels), sha256(dataset.landmarks / "index.csv")]
     data += [asdict(loaded.evaluate), loaded.wavelets.max_gap_s, loaded.labels.ambiguous]
+    data += [sha256(PSEUDO / "labels.csv")] if dataset.pseudo else []
     fits = {
         role: training.used_by(kind, training.settings_of(role, settings))
         for role, kind in kinds.items()
@@ -141,7 +168,7 @@ def _classifiers(
         kept.key(kept.code("thinned"), data, hashes, loaded.study.removed, loaded.study.every),
         lambda: (
             thinned.removal(trajectories, models, score, loaded.study, loaded.evaluate)
-            if has_frames
+            if has_frames and models
             else pd.DataFrame(columns=list(thinned.columns(score)))
         ),
     )
@@ -159,7 +186,7 @@ def _classifiers(
         ),
         lambda: speaking.of_dataset(dataset, kinds, score, partitions, loaded),
     )
-    if of_mouth.empty:
+    if kinds and of_mouth.empty:
         print(f"speaking.csv is empty: {', '.join(settings.inputs)}: no channels of the mouth.")
     code = kept.code("runs", "clips", "scores")
     table = ablation.ablation(
@@ -185,7 +212,8 @@ def _classifiers(
         else:
             face = mean_face(features, at) if "pose_free" in features.blocks else None
             explanation(important, face, seconds, title, _PLOTS / "explanation.png")
-    return grid.summary(table, leaking) | speaking.summary(of_mouth)
+    of_runs = grid.summary(table, leaking) if runs else {"runs": 0, "measure": score.measure}
+    return of_runs | speaking.summary(of_mouth)
 
 
 def _tasks(loaded: Params, dataset: Dataset) -> dict[str, Any]:
@@ -249,27 +277,41 @@ def _networks(loaded: Params, dataset: Dataset) -> None:
         kinds = []
     key, make = kept.key("no networks"), partial(pd.DataFrame, columns=list(networks.COLUMNS))
     if kinds:
-        index, score = dataset.faces / "index.csv", score_of(dataset.targets)
-        if not index.exists():
-            raise UserError(f"{index} is not here. Make it with: dvc repro crop@{dataset.name}")
-        weights = Path(settings.vision.weights)
-        code = [sha256(file) for file in sorted(_VISION.glob("*.py"))]  # it imports them by name
-        key = kept.key(
-            *(kept.code("networks", "face_network"), code, sha256(dataset.labels), sha256(index)),
-            sha256(weights) if weights.is_file() else "",
-            *(
-                [[kind, training.used_by(kind, settings)] for kind in kinds],
-                asdict(loaded.evaluate),
-            ),
-            *(loaded.labels.ambiguous, sha256(dataset.landmarks / "index.csv")),
-        )
-        partitions = _partitions(settings)
+        made_from = networks.made_from(kinds, loaded, dataset)
+        key = kept.key(kept.code("networks", "face_network"), made_from)
+        score, partitions = score_of(dataset.targets), _partitions(settings)
         make = partial(
             networks.networks, kinds, dataset.clips(), score, partitions, settings,
             loaded.evaluate, key,
         )  # fmt: skip
     table = kept.table("networks", key, make)
     plots.networks(table, dataset.title, _PLOTS / "networks.png")
+
+
+def _ensembles(loaded: Params, dataset: Dataset) -> None:
+    """Make tables and figure of ways to combine models, and of answers while a video runs."""
+    settings, partitions = loaded.train, _partitions(loaded.train)
+    asked = (dataset.clips(), tuple(dataset.targets), partitions, settings)
+    index, tables = dataset.faces / "index.csv", {}
+    for name, columns, lacking, make in (
+        ("combination", combination.COLUMNS, combination.lacking, combination.ways),
+        ("online", online.COLUMNS, online.lacking, online.ways),
+    ):
+        if reason := lacking(*asked):
+            print(f"{name}.csv is empty: {reason}.")
+            nothing = partial(pd.DataFrame, columns=list(columns))
+            tables[name] = kept.table(name, kept.key(f"no {name}"), nothing)
+            continue
+        roles = training.roles(settings)
+        key = kept.key(
+            *(kept.code(name, "face_network"), networks.code_of_vision()),
+            *([_hashes(training.folder(at, role)) for at in partitions for role in roles], roles),
+            *(sha256(dataset.labels), sha256(dataset.landmarks / "index.csv")),
+            *(sha256(index) if index.exists() else "", asdict(loaded.wavelets)),
+            *(asdict(settings.ensemble), asdict(loaded.evaluate)),
+        )
+        tables[name] = kept.table(name, key, partial(make, *asked, loaded.evaluate))
+    plots.combination(tables["combination"], dataset.title, _PLOTS / "combination.png")
 
 
 def _partitions(settings: Train) -> list[str | int]:
@@ -289,7 +331,7 @@ def _reconstruction(loaded: Params, trajectories: Trajectories) -> dict[str, Any
     )
     measured = len(reconstruction.measured_of(trajectories.index))
     title = f"{dataset.title}, n = {measured} clips"
-    if len(table) or dataset.entry.features is None:
+    if len(table):
         plots.reconstruction(table, title, _PLOTS / "reconstruction.png")
     unexplained = reconstruction.unexplained(table, loaded.wavelets.k)
     return {"clips_measured": measured, "unexplained": unexplained}

@@ -12,9 +12,9 @@ from tqdm import tqdm
 from facewave.evaluation.intervals import mean
 from facewave.params import Params
 from facewave.study.clips import Trajectories
-from facewave.study.grid import Run, joined
+from facewave.study.grid import COLUMNS, Run, joined
 from facewave.study.runs import run
-from facewave.study.scores import MEASURES, Score, figures
+from facewave.study.scores import MEASURES, Score, columns_of, figures
 
 Row = dict[str, Any]
 
@@ -41,8 +41,8 @@ def ablation(
             the end.
 
     Returns:
-        One row per run: ``grid.COLUMNS``, ``scores.columns_of``, and of the measure that counts,
-        such as uar, val_uar, uar_by_fold and val_uar_by_fold; key.
+        ``columns``, one row per run; of the measure that counts, such as uar, also val_uar,
+        uar_by_fold and val_uar_by_fold.
     """
     rows = {key: known[key] for key in runs if key in known}
     names = sorted({name for one in runs.values() for name in one.inputs})
@@ -71,6 +71,13 @@ def ablation(
                 }
                 save(pd.DataFrame([rows[key] for key in runs if key in rows]))
                 bar.update()
-    table = pd.DataFrame([rows[key] for key in runs])
+    table = pd.DataFrame([rows[key] for key in runs], columns=list(columns(score)))
     save(table)
     return table
+
+
+def columns(score: Score) -> tuple[str, ...]:
+    """Of the table of ``ablation``."""
+    name = score.measure
+    by_fold = (f"val_{name}", f"{name}_by_fold", f"val_{name}_by_fold")
+    return (*COLUMNS, *columns_of(score.measures), *by_fold, "key")

@@ -21,8 +21,11 @@ OUT = Path("metrics/study")
 RUNS, KEYS = OUT / "runs.csv", OUT / "keys.json"
 _SOURCE = Path(__file__).parents[1]
 _TEXTS = [f"{part}{name}_by_fold" for name in MEASURES for part in ("", "val_")]  # "50.00" stays so
-# Not hashed, since no figure follows from them: settings, texts, files, what models share.
-_UNHASHED = ("params", "errors", "files", "training/schema", "prediction/schema")
+# Not hashed, since no figure follows from them: settings, texts, files, what models share, plots.
+_UNHASHED = (
+    *("params", "errors", "files", "training/schema", "prediction/schema"),
+    *("study/teaching_plots", "study/pseudo_plots"),
+)
 
 
 def code(*modules: str) -> str:

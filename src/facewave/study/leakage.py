@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 
 import pandas as pd
@@ -12,7 +13,7 @@ from facewave.params import ClassifierKind, Params
 from facewave.study.clips import Trajectories
 from facewave.study.runs import run
 from facewave.study.scores import UAR, Score, columns_of, figures
-from facewave.targets import actual
+from facewave.targets import actual, known
 from facewave.training.schema import settings_of
 from facewave.wavelets.transform import Transform
 
@@ -24,7 +25,8 @@ def leakage(
 
     With both, the fold after the tested one validates, whatever the dataset's protocol: the two
     differ only in who is in which fold. What normalises by a person's own clips does so in both,
-    whatever these clips' folds.
+    whatever these clips' folds. Pseudo-labels do not teach here: whoever gave them may have learnt
+    from clips that other folds test.
 
     Returns:
         protocol, role, model and ``scores.columns_of``, a row for each role of ``kinds`` and
@@ -32,8 +34,9 @@ def leakage(
         every class has fewer clips than there are folds.
     """
     rows = []
-    labelled = trajectories.table()
-    in_fold = labelled["fold"].notna().to_numpy()
+    labelled, asked = trajectories.table(), trajectories.dataset.targets
+    taught = (labelled["pseudo"] != "").to_numpy()
+    in_fold = labelled["fold"].notna().to_numpy() & (~taught | known(asked, labelled))
     table = labelled[in_fold].reset_index(drop=True)
     n_folds = table["fold"].nunique()
     strata = _strata(score, table)
@@ -41,13 +44,14 @@ def leakage(
     if drawable and labels.groups(table).duplicated().any() and n_folds > 2:
         transform = Transform.of(loaded.wavelets)
         clips = trajectories.clips(transform, loaded.train.inputs).select(in_fold)
+        blank = clips.table.assign(pseudo="", pseudo_shares="")
+        clips = replace(clips, table=blank, pseudo=None)
         random = random_folds(strata, n_folds, loaded.labels.seed)
         folds = {"disjoint": table["fold"], "random": random}
         for protocol, (role, kind) in product(folds, kinds.items()):
             parts = list(partitions(folds[protocol]))
-            targets = trajectories.dataset.targets
             settings = settings_of(role, loaded.train)
-            outcome = run(clips, transform, targets, kind, settings, parts)
+            outcome = run(clips, transform, asked, kind, settings, parts)
             row = {"protocol": protocol, "role": role, "model": kind}
             rows.append(row | figures(score, score.tested(outcome.tested), loaded.evaluate))
     return pd.DataFrame(rows, columns=["protocol", "role", "model", *columns_of(score.measures)])

@@ -1,24 +1,32 @@
 """Depth against overfit: networks over faces of growing size, trained alike, and how they do.
 
-Each of ``study.networks`` is trained on every partition with section train's settings, as stage
-train would. What it answers of the clips that it learnt from, less what it answers of test clips,
-is the gap: how much of what it knows is known by heart.
+Each of ``study.networks`` is trained on every partition with section train's settings, by labels
+alone, whatever pseudo-labels there are (these are teaching.py's). What it answers of the clips that
+it learnt from, less what it answers of test clips, is the gap: how much of what it knows is known
+by heart.
 """
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from facewave.errors import UserError
 from facewave.evaluation.intervals import mean
-from facewave.params import Evaluate, FaceNetworkKind, Train
+from facewave.files import sha256
+from facewave.models import vision
+from facewave.params import Evaluate, FaceNetworkKind, Params, Train
 from facewave.study.runs import answer
 from facewave.study.scores import Score, chance, counts, estimate, rounded
 from facewave.training import checkpoints
-from facewave.workspace import Clips
+from facewave.training import schema as training
+from facewave.workspace import PSEUDO, Clips, Dataset
 
+_VISION = Path(vision.__file__).parent
 POOLED = "all"  # partitions together
 COLUMNS = (
     *("network", "partition", "parameters", "measure", "n", "groups", "folds"),
@@ -55,12 +63,14 @@ def networks(
     """
     from facewave.study.face_network import trained  # torchvision takes seconds to load
 
-    rows, place = [], checkpoints.ROOT / f"study-{key}"
+    rows, folder = [], place(key)
     for kind in kinds:
         tables: dict[str, list[pd.DataFrame]] = {"train": [], "val": [], "test": []}
         for partition in partitions:
-            folder = place / f"{kind}-{partition}"
-            model, learnt = trained(kind, score.targets, clips, partition, settings, folder)
+            model, learnt = trained(
+                kind, score.targets, clips, partition, settings, folder / f"{kind}-{partition}",
+                "labels",
+            )  # fmt: skip
             part = clips.parts(partition)
             judged = clips.select(model.judged(clips) & (part == "val").to_numpy())
             shown = {"train": learnt, "val": judged, "test": clips.select(part == "test")}
@@ -72,8 +82,38 @@ def networks(
         if len(partitions) > 1:
             named = {"network": kind, "partition": POOLED, "parameters": size}
             rows.append(named | _figures(tables, score, evaluate))
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def place(key: str) -> Path:
+    """Where checkpoints of networks that are studied under a key are."""
+    return checkpoints.ROOT / f"study-{key}"
+
+
+def made_from(kinds: Sequence[FaceNetworkKind], loaded: Params, dataset: Dataset) -> list[Any]:
+    """What figures of networks over faces follow from, but for the study's own code: for ``kept``.
+
+    Raises:
+        UserError: the dataset has no faces yet.
+    """
+    settings, index = replace(loaded.train, students=0), dataset.faces / "index.csv"
+    if not index.exists():
+        raise UserError(f"{index} is not here. Make it with: dvc repro crop@{dataset.name}")
+    weights = Path(settings.vision.weights)
+    return [
+        *(code_of_vision(), sha256(dataset.labels), sha256(index)),
+        sha256(weights) if weights.is_file() else "",
+        sha256(PSEUDO / "labels.csv") if dataset.pseudo else "",
+        [[kind, training.used_by(kind, settings)] for kind in kinds],
+        *(asdict(loaded.evaluate), loaded.labels.ambiguous),
+        sha256(dataset.landmarks / "index.csv"),
+    ]
+
+
+def code_of_vision() -> list[str]:
+    """The hashes of the networks' modules, which are imported by name."""
+    return [sha256(file) for file in sorted(_VISION.glob("*.py"))]
 
 
 def _figures(

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from facewave import figures
 from facewave.figures import CHANCE
 from facewave.study.grid import measure_of
-from facewave.study.scores import CCC, MEASURES
+from facewave.study.scores import CCC, MACRO_F1, MEASURES
 from facewave.targets import UNITS
 
 # What the figure of reconstruction shows, the first three that there are, and how.
@@ -37,6 +37,8 @@ def ablation(table: pd.DataFrame, title: str, path: Path) -> None:
         title: of the figure.
         path: the PNG.
     """
+    if table.empty:
+        return
     if (table["transform"] == "none").all():
         table = table.assign(transform=table["model"], model="classifiers")
     measure = measure_of(table)
@@ -230,6 +232,36 @@ def networks(table: pd.DataFrame, title: str, path: Path) -> None:
         axes.set(ylabel=f"{measure.name} (share of 1)", ylim=(low, high + 0.03))
         axes.grid(axis="y", alpha=0.3)
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def combination(table: pd.DataFrame, title: str, path: Path) -> None:
+    """Macro F1 of each member of an ensemble, and of each way to combine them.
+
+    Args:
+        table: of ``combination.ways``.
+        title: of the figure.
+        path: the PNG.
+    """
+    table = table[table["measure"] == MACRO_F1].reset_index(drop=True)
+    if table.empty:
+        return
+    names = table["model"].where(table["by"].isna(), "together: " + table["by"].fillna(""))
+    is_best = table["against"].isna()
+    subtitle = f"an ensemble and its members, n = {table['n'].iloc[0]} test clips; 95 % intervals"
+    height = 1.3 + 0.26 * len(table)
+    with _figure(6, height, f"{title}\n{subtitle}", path) as figure:
+        axes = figure.add_subplot()
+        colors = np.select([is_best, table["by"].isna()], ["C1", "C0"], "C2")
+        for at, (row, color) in enumerate(zip(table.itertuples(), colors, strict=True)):
+            around = [[row.figure - row.low], [row.high - row.figure]]
+            axes.errorbar([row.figure], [at], xerr=around, fmt="o", ms=4, lw=1, color=color)
+        axes.axvline(table.loc[is_best, "figure"].iloc[0], **CHANCE)
+        axes.set_yticks(range(len(names)), names)
+        axes.invert_yaxis()
+        axes.set(
+            xlabel="macro F1 (share of 1); dotted: of the best member on validation", xlim=(0, 1)
+        )
+        axes.grid(axis="x", alpha=0.3)
 
 
 def _sized(table: pd.DataFrame) -> list[str]:

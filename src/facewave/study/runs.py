@@ -84,6 +84,13 @@ def _fitted(
 def answer(model: Trained, clips: Clips, partition: str | int) -> pd.DataFrame:
     """A model's answers to the clips that have one of its targets (prediction/schema.py)."""
     asked = clips.select(known(model.targets, clips.table))
-    truths = [actual(target, asked.table) for target in model.targets]
-    about = asked.table[_COPIED].assign(partition=str(partition))
-    return pd.concat([about, *truths, model.answer(asked)], axis=1)
+    return answered(asked, model.answer(asked), model.targets, partition)
+
+
+def answered(
+    clips: Clips, answers: pd.DataFrame, targets: Sequence[Target], partition: str | int
+) -> pd.DataFrame:
+    """Answers to clips, beside what is known of these (prediction/schema.py)."""
+    truths = [actual(target, clips.table) for target in targets]
+    about = clips.table[_COPIED].assign(partition=str(partition))
+    return pd.concat([about, *truths, answers], axis=1)

@@ -1,6 +1,7 @@
 """The figure by which the study counts answers: one for each kind of target. Pure.
 
-- Of words it is UAR, and WAR beside it, in percent, as in ``evaluation.measures``.
+- Of words it is UAR, and WAR beside it, in percent, as in ``evaluation.measures``; where models
+  are combined also macro F1, over the words that occur in a fold.
 - Of numbers it is the mean CCC over them, of intensities of action units the mean ICC
   (``evaluation.continuous``).
 - Of units that are there or not it is the mean F1, 2 TP / (2 TP + FP + FN), where a unit is
@@ -157,9 +158,11 @@ def _means(sums: Floats) -> list[Floats]:
 
 
 WAR, UAR, CCC, ICC, F1, MAE = "war", "uar", "ccc", "icc", "f1", "mae"
+MACRO_F1 = "macro_f1"
 MEASURES = {
     WAR: Measure(_all_hits, _share, "WAR", percent=True),
     UAR: Measure(_hits, _share, "UAR", percent=True),
+    MACRO_F1: Measure(_found, _f1, "macro F1", percent=True),
     CCC: Measure(_moments, _ccc, "mean CCC"),
     ICC: Measure(_intensities, _icc, "mean ICC"),
     F1: Measure(_found, _f1, "mean F1"),

@@ -1,6 +1,7 @@
 """Stage train: ``python -m facewave.training``.
 
-Reads   data/features/<train.dataset>/ and data/labels/<train.dataset>.csv; for a language model
+Reads   data/features/<train.dataset>/ and data/labels/<train.dataset>.csv; where section pseudo
+        names a track, the pseudo-labels in data/pseudo/; for a language model
         also the clips, and data/faces/<train.dataset>/; for what answers without training
         data/appearance/<train.dataset>/ or the trajectories
 Writes  models/trained/<partition>/<role>/   config.json, model.safetensors, README.md
@@ -11,6 +12,7 @@ Nothing is learnt from test parts: each clip's part is looked up, and only train
 sound, on several GPUs.
 """
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -46,6 +48,7 @@ from facewave.training import (
     pretrained,
     schema,
 )
+from facewave.training.about import of_training
 from facewave.training.checkpoints import Finished
 from facewave.training.roles import CURVES, curves, delay_of
 from facewave.training.schema import Trained
@@ -76,6 +79,9 @@ def main() -> None:
     clips = dataset.clips(features=features)
     if set(SEEN) & set(settings.inputs) or "pretrained" in schema.roles(settings).values():
         leaks.check_encoder(features.config, clips, dataset.name, settings.partitions)
+    if clips.pseudo:
+        what = f"what gave the pseudo-labels (pseudo.track: {clips.pseudo.track})"
+        leaks.check(leaks.of_pseudo(clips), what, clips, dataset.name, settings.partitions)
     _print_still(features)
     # The same for all partitions, so that what is read of them is kept.
     faces, judged = (clips.select(clips.known_by(inputs)) for inputs in ((), settings.inputs))
@@ -99,7 +105,7 @@ def main() -> None:
 
                 streamed_roles.train(clips, partition, dataset, loaded)
             if is_first:
-                _make_untrained(faces, judged, partition, dataset, loaded)
+                _make_untrained(clips, faces, judged, partition, dataset, loaded)
         if settings.is_language_model:
             _train_language_models(clips, features, dataset, loaded)
 
@@ -168,39 +174,53 @@ def _print_still(features: Features) -> None:
 
 
 def _make_untrained(
-    faces: Clips, judged: Clips, partition: str | int, dataset: Dataset, loaded: Params
+    clips: Clips,
+    faces: Clips,
+    judged: Clips,
+    partition: str | int,
+    dataset: Dataset,
+    loaded: Params,
 ) -> None:
     """Make the roles that answer without training.
 
     They are made each time: that takes no longer than to find out whether they must be.
 
     Args (others as in ``classifier_roles.train``):
+        clips: all that have a part, of which networks say which they can judge.
         faces: clips with a usable face, which encoder and rules look at.
-        judged: clips that the members of an ensemble can judge.
+        judged: clips that models with ``train.inputs`` can judge.
     """
     settings, targets = loaded.train, tuple(dataset.targets)
     names = schema.roles(settings).items()
+    shown = dict.fromkeys(_OF_FACES, faces)
+    if set(settings.ensemble.roles) & set(schema.TYPES):
+        shown["ensemble"] = clips
     for role, kind in [(role, kind) for kind in _UNTRAINED for role, name in names if name == kind]:
-        clips = faces if kind in _OF_FACES else judged
-        part = clips.parts(partition)
-        is_train_n = parts.is_learnt_from(clips, part, targets, settings)
-        truth_nW = parts.truth_of(clips, targets, soft=False)
-        learnt, whole = clips.select(is_train_n).table, clips.select(part == "train").table
+        some = shown.get(kind, judged)
+        part = some.parts(partition)
+        is_train_n = parts.is_learnt_from(some, part, targets, settings)
+        truth_nW = parts.truth_of(some, targets, soft=False)
+        taught_nW = parts.truth_of(some, targets, soft=False, which="both")
+        learnt, whole = some.select(is_train_n).table, some.select(part == "train").table
         given = Given(
-            clips,
+            some,
             is_train_n,
             (part == "val").to_numpy(),
             truth_nW,
-            parts.prior(targets, truth_nW[is_train_n]),
+            parts.prior(targets, taught_nW[is_train_n]),
             targets,
             settings,
             schema.ROOT / str(partition),
-            schema.about(dataset, partition, settings, learnt, whole)
-            | leaks.of_inputs(SEEN if kind == "pretrained" else settings.inputs, clips.wavelets),
+            of_training(dataset, partition, settings, learnt, whole)
+            | leaks.before(
+                SEEN if kind == "pretrained" else settings.inputs,
+                some.wavelets,
+                leaks.of_pseudo(some),
+            ),
         )
         model = _UNTRAINED[kind](given)
         if settings.delay == "learnt" and given.is_val_n.any():
-            model.about = model.about | {"delay_s": delay_of(model, clips.select(given.is_val_n))}
+            model.about = model.about | {"delay_s": delay_of(model, some.select(given.is_val_n))}
         with curves(partition, role == schema.MODEL):  # there are none
             schema.save(model, schema.folder(partition, role))
         unknown = model.describe().get("unknown")
@@ -242,6 +262,8 @@ def _train_language_models(
 
     for partition in tqdm(settings.partitions, settings.model, unit="partition"):
         train(partition)
+        gc.collect()  # what refers to itself is still there, with gigabytes of a GPU
+        torch.cuda.empty_cache()
 
 
 def _is_first_process() -> bool:

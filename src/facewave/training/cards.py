@@ -1,6 +1,6 @@
 """What a person should know of a model, in a line and as a card. Pure.
 
-Both are made of what a model's config.json has under ``about`` (``schema.about``), of which any key
+Both are made of what a model's config.json has under ``about`` (about.py), of which any key
 may be missing. Cards follow Mitchell et al. (2019), Model Cards for Model Reporting.
 """
 
@@ -29,6 +29,10 @@ NORMALIZED = (
     "normalised by each person's own clips (no labels): it needs several unlabelled clips of the "
     "test person"
 )
+UNKNOWN = (
+    "what those learnt from who gave its pseudo-labels is not known: they may have seen clips that "
+    "it is tested on"
+)
 SYNTHETIC = "it learnt from synthetic clips and says nothing about real faces"
 
 
@@ -36,7 +40,7 @@ def line(kind: str, about: Mapping[str, Any], normalizes: bool = False) -> str:
     """The kind, what it learnt from, the first of its figures, and whether it ``normalizes``."""
     parts = [kind]
     if "dataset" in about:
-        told = [about.get("description"), _count(about)]
+        told = [about.get("description"), _count(about), _labels(about)]
         particulars = "; ".join(part for part in told if part)
         parts.append(
             f"learnt from {about['dataset']}" + (f" ({particulars})" if particulars else "")
@@ -74,11 +78,14 @@ def card(
     facts = {
         "answers with": "; ".join(map(_asked, targets)),
         "takes": taken,
+        "answers by": about.get("answers_by"),
         "numbers": NORMALIZED if normalizes else "",
         "learnt from": ": ".join(filter(None, (about.get("dataset"), about.get("description")))),
         "clips": _count(about),
+        "labels": _labels(about),
         "part": f"training part of partition {about['partition']}" if "partition" in about else "",
         "licence of the clips": about.get("licence"),
+        "pseudo-labels by": about.get("pseudo", {}).get("by"),
         "started from": _weights(about.get("weights", {})),
         "labels seen before": ", ".join(
             f"{dataset} (partition {partition})" for dataset, partition in about.get("before", [])
@@ -89,6 +96,8 @@ def card(
     lines += ["", "## How far to trust it", ""]
     if about.get("synthetic"):
         lines += [f"**{SYNTHETIC[0].upper()}{SYNTHETIC[1:]}.**", ""]
+    if (pseudo := about.get("pseudo")) and not pseudo["known"]:
+        lines += [f"{UNKNOWN[0].upper()}{UNKNOWN[1:]}.", ""]
     figures = _figures(about)
     lines += ["| measure | |", "|---|---|"] if figures else []
     lines += [f"| {name} | {_shown(name, figure)} |" for name, figure in figures]
@@ -136,6 +145,17 @@ def _count(about: Mapping[str, Any]) -> str:
     if named["people"] is not None:
         counts.append("1 person" if named["people"] == 1 else f"{named['people']} people")
     return ", ".join(counts)
+
+
+def _labels(about: Mapping[str, Any]) -> str:
+    """How many clips have labels, pseudo-labels and neither, if there are pseudo-labels."""
+    if not (pseudo := about.get("pseudo")):
+        return ""
+    joint = ", then" if "after" in pseudo else " and"
+    without = pseudo.get("without", 0)
+    n = about["clips"] - pseudo["clips"] - without
+    others = f", and {without} clips with neither, as a teacher answers them" if without else ""
+    return f"{n} labels{joint} {pseudo['clips']} pseudo-labels (track {pseudo['track']}){others}"
 
 
 def _weights(weights: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from facewave.models.readout import Majority
 from facewave.params import ClassifierKind, Params
 from facewave.targets import CLASSES
 from facewave.training import checkpoints, leaks, parts, schema
+from facewave.training.about import fewest_labels, of_training
 from facewave.training.checkpoints import Finished
 from facewave.training.classifier import TrainedClassifier
 from facewave.training.fit import Samples, fit
@@ -42,11 +43,14 @@ def train(
     teacher: TrainedClassifier | None = None
     for role, kind in roles:
         settings = schema.settings_of(role, loaded.train)
-        judged = clips.select(clips.known_by(settings.inputs))
+        known_n = clips.known_by(settings.inputs)
+        if kind == schema.PRIOR and not known_n.any():  # of pictures, in which nothing moves
+            known_n[:] = True
+        judged = clips.select(known_n)
         part = judged.parts(partition)
         is_train_n = parts.is_learnt_from(judged, part, targets, loaded.train)
         learnt, whole = judged.select(is_train_n).table, judged.select(part == "train").table
-        truth_nW = parts.truth_of(judged.select(is_train_n), targets, soft=False)
+        truth_nW = parts.truth_of(judged.select(is_train_n), targets, soft=False, which="both")
         is_labelled_n = ~np.isnan(truth_nW).all(axis=1)
         val_clips = judged.select((part == "val").to_numpy())
         is_student = role in schema.students(settings)
@@ -66,9 +70,10 @@ def train(
                 f"partition {partition} of {dataset.name} has no usable training clip for {role}. "
                 "metrics/clean, metrics/extract and metrics/listen say why clips were left out."
             )
-        about = schema.about(dataset, partition, settings, rows, whole)
-        about |= {"labelled": schema.fewest_labels(targets, rows)}
-        about |= leaks.of_inputs(settings.inputs if kind != schema.PRIOR else (), features.config)
+        about = of_training(dataset, partition, settings, rows, whole)
+        about |= {"labelled": fewest_labels(targets, rows)}
+        inputs = settings.inputs if kind != schema.PRIOR else ()
+        about |= leaks.before(inputs, features.config, leaks.of_pseudo(clips))
         folder, has_curves = schema.folder(partition, role), role == schema.MODEL
         tensors = [tensor for one in (train, val) for tensor in vars(one).values()]
         used = schema.used_by(kind, settings) | {"partitions": partition, "inputs": settings.inputs}

@@ -117,7 +117,7 @@ def fit(
             for problem in _problems(module, prepared):
                 _grow(module.head, problem, settings)
         case _:
-            loss = losses.choose(config.targets, settings.network, counts)
+            loss = losses.TaskLosses(config.targets, settings.network, counts)
             draws_n = None
             if settings.imbalance == "sampler":
                 draws_n = sampling.weights(config.targets, train.truth_nW)

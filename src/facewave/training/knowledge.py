@@ -117,7 +117,7 @@ class TrainedKnowledge(Untrained):
         if len(emotions) != sum(target.width for target in targets if target.name == CLASSES):
             raise ValueError("emotions do not fit classes")
         n = len(knowledge.BLENDSHAPES)
-        numbers = untrained.read_numbers(path, targets, {"mean": n, "std": n})
+        numbers = untrained.read_numbers(path, targets, {"mean": (n,), "std": (n,)})
         made = (config["standardise"], numbers["prior"], numbers["mean"], numbers["std"])
         model = cls(targets, emotions, *made, config["wavelets"], config["about"])
         model.margin_W = numbers["margin"]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -19,9 +20,10 @@ from torch import Tensor
 from facewave import params
 from facewave.errors import UserError
 from facewave.files import opened, replacing, write_json
+from facewave.labels import schema as labels
 from facewave.models.vlm import backbones
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
-from facewave.params import Block, Language, Lora
+from facewave.params import Block, Language
 from facewave.prompts import answers
 from facewave.prompts.examples import Examples, PromptClips, gather
 from facewave.prompts.templates import question
@@ -69,7 +71,9 @@ class TrainedLanguageModel(Trained):
     def answer(self, clips: Clips) -> pd.DataFrame:
         """Answers from face and frames; of a clip without a usable face, from its frames.
 
-        A written answer has probability 1; an unreadable one gives every class the same.
+        A written answer has probability 1; an unreadable one gives every class the same, as does
+        one by probabilities that are no numbers, and "" is what is predicted. In place of a value
+        that is no number stands the training part's mean.
         """
         prompted = gather(clips, self.inputs, self.settings)
         shots = self._shown if self.shots else prompted.select([])
@@ -79,15 +83,20 @@ class TrainedLanguageModel(Trained):
         answered_from = np.where(usable, "face", "frames" if self.settings.frames else "words")
         if regressed:
             values_nT = answers.values(self.module, examples, self.settings)
+            mean_T = self.module.head.mean.cpu().numpy() if self.module.head else 0
+            answered_from = np.where(np.isnan(values_nT).any(1), "prior", answered_from)
+            values_nT = np.where(np.isnan(values_nT), mean_T, values_nT)
             return answers_of(clips, answered_from, self.targets, values_nT)
         if self.writes:
             predicted = answers.written(self.module, examples, self.classes, self.settings)
-            one_hot = np.array([[c == p for c in self.classes] for p in predicted], np.float32)
-            probabilities = np.where(one_hot.any(1, keepdims=True), one_hot, 1 / len(self.classes))
-            words = {CLASSES: predicted}
-            return answers_of(clips, answered_from, self.targets, probabilities, words=words)
-        probabilities = answers.probabilities(self.module, examples, self.classes, self.settings)
-        return answers_of(clips, answered_from, self.targets, probabilities)
+            shares_nC = np.array([[c == p for c in self.classes] for p in predicted], np.float32)
+        else:
+            shares_nC = answers.probabilities(self.module, examples, self.classes, self.settings)
+        is_answered_n = np.any(shares_nC > 0, axis=1)
+        likeliest_n = np.array(self.classes, object)[np.nan_to_num(shares_nC).argmax(axis=1)]
+        shares_nC = np.where(is_answered_n[:, None], shares_nC, 1 / len(self.classes))
+        words = {CLASSES: np.where(is_answered_n, likeliest_n, "")}
+        return answers_of(clips, answered_from, self.targets, shares_nC, words=words)
 
     @cached_property
     def _shown(self) -> PromptClips:
@@ -95,7 +104,7 @@ class TrainedLanguageModel(Trained):
         dataset = Dataset(str(self.about["dataset"]), params.load())
         features = dataset.read_features()
         self.check(features, dataset.name)
-        clips = dataset.clips(features=features)
+        clips = dataset.clips(labels.single_label(dataset.read_labels()), features)
         rows = pd.Index(clips.table["video_idx"]).get_indexer(list(self.shots))
         if (rows < 0).any():
             raise UserError(
@@ -109,8 +118,8 @@ class TrainedLanguageModel(Trained):
 
         ``weights`` is the hub's id or a folder, "" if they are random; ``parameters`` and
         ``trained`` are how many; ``prompt`` is a question as it is asked, without examples, with
-        one ``<face>`` for all face tokens and "..." for what is said; ``settings`` is section
-        train.language as it was in training.
+        one ``<face>`` for all face tokens and "..." for what is said and told; ``settings`` is
+        section train.language as it was in training.
         """
         config, settings = self.module.config, self.settings
         trainable, parameters = self.module.counts()
@@ -128,6 +137,8 @@ class TrainedLanguageModel(Trained):
                 config.targets,
                 "" if settings.transcript == "none" else "...",
                 int(config.faces is not None),
+                "...",
+                "...",
             ),
             "adapter": config.faces.kind if config.faces else None,
             "face_tokens": config.faces.tokens if config.faces else 0,
@@ -157,11 +168,8 @@ class TrainedLanguageModel(Trained):
     @classmethod
     def load(cls, path: Path, config: dict[str, Any]) -> "TrainedLanguageModel":
         """Rebuild a language model; its backbone is loaded from where training loaded it."""
-        of_model, of_language = (
-            part | {"lora": part["lora"] and Lora(**part["lora"])}
-            for part in (config["model"], config["settings"])
-        )
-        model, settings = LanguageModelConfig(**of_model), Language(**of_language)
+        model = TypeAdapter(LanguageModelConfig).validate_json(json.dumps(config["model"]))
+        settings = TypeAdapter(Language).validate_json(json.dumps(config["settings"]))
         weights = model.weights
         if model.revision:
             weights = f"{_source(model).partition('@')[0]}@{model.revision}"

@@ -1,10 +1,10 @@
 """A language model before its training on one partition: its clips, its parts, where it starts."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import peft
@@ -14,6 +14,7 @@ import transformers
 from facewave import models, prompts
 from facewave.errors import UserError
 from facewave.files import sha256
+from facewave.labels.schema import spoken
 from facewave.models.vlm import backbones
 from facewave.models.vlm.face_tokens import FaceTokensConfig
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
@@ -22,8 +23,9 @@ from facewave.prompts import leaks
 from facewave.prompts.examples import Examples, PromptClips, choose_shots
 from facewave.targets import known
 from facewave.training import checkpoints, language_trainer, parts, schema
+from facewave.training.about import of_training
 from facewave.training.language_model import TrainedLanguageModel, read
-from facewave.training.leaks import Lineage, keys
+from facewave.training.leaks import Lineage, keys, of_pseudo
 from facewave.training.loop import Report
 from facewave.wavelets.schema import Features
 from facewave.workspace import Clips, Dataset
@@ -69,7 +71,8 @@ def prepare(
 ) -> Run:
     """Build what ``settings.model`` names, and collect what it is trained on.
 
-    ``clips`` are all labelled ones of the dataset, with or without a usable face.
+    ``clips`` are all of the dataset with a label or pseudo-label, with or without a usable face.
+    Pseudo-labels are learnt, and never shown as examples.
 
     Raises:
         UserError: settings do not go together, transcripts give the label away, there is nothing to
@@ -80,14 +83,18 @@ def prepare(
     targets = settings.targets if settings.is_regression else []
     _check(settings)
     part = clips.clips.parts(partition).to_numpy()
+    is_taught = (part == "train") & (clips.table["pseudo"] != "").to_numpy()
     has_any = known(dataset.targets, clips.table)  # what has votes alone has no word to say
-    is_known = has_any & ~np.isnan(clips.targets_nT).any(1)
+    is_known = (has_any | is_taught) & ~np.isnan(clips.targets_nT).any(1)
+    words = clips.table["pseudo"].map(spoken).where(is_taught, list(clips.answers))
+    clips = replace(clips, answers=words.tolist())
     told = clips.clips.select(is_known)
     is_learnt = parts.is_learnt_from(told, told.parts(partition), dataset.targets, settings)
     train_clips = clips.select(np.flatnonzero(is_known)[is_learnt].tolist())
     val_clips = clips.select(np.flatnonzero((part == "val") & is_known).tolist())
+    labelled = train_clips.select(np.flatnonzero(train_clips.table["pseudo"] == "").tolist())
     if language.transcript != "none":
-        texts = train_clips.table.assign(transcript=list(train_clips.transcripts))
+        texts = labelled.table.assign(transcript=list(labelled.transcripts))
         leaks.check(texts, "transcript")
     if learns and train_clips.table.empty:
         raise UserError(
@@ -96,7 +103,7 @@ def prepare(
         )
     # One more than are shown, since no clip is shown its own.
     n_shots = language.examples + bool(language.examples)
-    shots = train_clips.select(choose_shots(train_clips.table, n_shots, dataset.classes))
+    shots = labelled.select(choose_shots(labelled.table, n_shots, dataset.classes))
 
     torch.manual_seed(settings.seed)
     kind = cast(LanguageModelKind, settings.model)
@@ -106,7 +113,7 @@ def prepare(
     prompting = language if config.faces else replace(language, face_tokens=0)
     learnt = train_clips if learns else shots
     whole = clips.table[part == "train"] if learns else learnt.table
-    about = schema.about(dataset, partition, settings, learnt.table, whole) | {
+    about = of_training(dataset, partition, settings, learnt.table, whole) | {
         "learnt": keys(learnt.clips),
         "validated": keys(val_clips.clips) if learns else [],
     }
@@ -120,6 +127,8 @@ def prepare(
             folder = Path(language.start) / str(partition) / schema.MODEL
             _start(trained, folder, keys(clips.clips.select(part == "test")))
             start = "".join(sha256(file) for file in sorted(folder.iterdir()))
+        if clips.clips.pseudo:
+            about |= asdict(_lineage(about).beside(of_pseudo(clips.clips)))
         if not module.counts()[0]:
             raise UserError(
                 "nothing would be trained: params.yaml has neither train.language.face_tokens nor "
@@ -229,7 +238,7 @@ def _start(trained: TrainedLanguageModel, folder: Path, test: Sequence[str]) -> 
             "Finetune with the settings of the pretrained run."
         )
     before, now = config["about"], trained.about
-    lineage = Lineage(before.get("before", []), before["learnt"], before["validated"])
+    lineage = _lineage(before)
     shared = lineage.shared(now["validated"], test) | set(before["learnt"]) & set(now["learnt"])
     if shared:
         raise UserError(
@@ -237,9 +246,8 @@ def _start(trained: TrainedLanguageModel, folder: Path, test: Sequence[str]) -> 
             "validated on) are in the training, validation or test part here. Give the two runs "
             "slices of train.subset that do not overlap, and the same folds."
         )
-    now["before"] = [*before.get("before", []), [before["dataset"], before["partition"]]]
-    for name in ("learnt", "validated"):
-        now[name] = sorted({*now[name], *before[name]})
+    learnt = lineage.after([before["dataset"], before["partition"]], (), ())
+    now |= asdict(learnt.beside(_lineage(now)))
     fresh = trained.module.trained()
     if strange := sorted(set(tensors) - set(fresh)):
         raise UserError(
@@ -247,6 +255,11 @@ def _start(trained: TrainedLanguageModel, folder: Path, test: Sequence[str]) -> 
             "Finetune with the settings of the pretrained run."
         )
     trained.module.load_trained(fresh | tensors)
+
+
+def _lineage(about: Mapping[str, Any]) -> Lineage:
+    """What a language model learnt from, of its ``about``."""
+    return Lineage(about.get("before", []), about["learnt"], about["validated"])
 
 
 def _digest(*parts: PromptClips) -> str:

@@ -25,6 +25,7 @@ from facewave.errors import UserError
 from facewave.files import replacing, write_json
 from facewave.models.vlm.backbones import precision
 from facewave.models.vlm.model import Inputs, LanguageModel
+from facewave.on_torch import enough_memory
 from facewave.params import Language
 from facewave.prompts.answers import to_device, workers
 from facewave.prompts.examples import Example, Examples, collate
@@ -33,6 +34,10 @@ from facewave.training.loop import Report
 
 _REPORTS, _SAVES = 20, 4  # per epoch, at most
 _WEIGHTS = "model.safetensors"
+_REMEDY = (
+    "Lower train.language.batch_size (and raise accumulation), frames or side, or set "
+    "checkpointing: true."
+)
 _BEST, _BEST_FACTS = "best.safetensors", "best.json"
 
 
@@ -59,16 +64,16 @@ def fit(
     arguments = TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.inference_batch_size,
         gradient_accumulation_steps=settings.accumulation,
         num_train_epochs=settings.epochs,
-        learning_rate=settings.lr,
         lr_scheduler_type="cosine",
         warmup_steps=round(settings.warmup * steps * settings.epochs),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.clip,
         bf16=precision() == torch.bfloat16,
         fp16=precision() == torch.float16,
+        use_cpu=PartialState().device.type == "cpu",
         seed=seed,
         data_seed=seed,
         logging_nan_inf_filter=False,
@@ -85,6 +90,9 @@ def fit(
         dataloader_pin_memory=torch.cuda.is_available(),
         ddp_find_unused_parameters=False,
     )
+    arguments._n_gpu = min(
+        arguments.n_gpu, 1
+    )  # of several, Trainer would make copies (DataParallel)
     if settings.checkpointing:
         module.checkpoint_gradients()
     best = _Best(module, folder)
@@ -97,13 +105,32 @@ def fit(
         data_collator=partial(_collate, module, not is_regression),
         callbacks=[best, _Reporter(report), _Epochs(train)],
         compute_metrics=partial(_loss_over_all, module, settings) if is_regression else None,
+        optimizers=(_optimizer(module, settings), None),
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
+    with enough_memory(_REMEDY):
+        trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
     trainer.accelerator.wait_for_everyone()
     best.restore()
     trainer.accelerator.wait_for_everyone()
+    # Its mixed precision wraps the model's forward, which would keep the model alive.
+    trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    trainer.accelerator.free_memory()
     module.eval()
+
+
+def _optimizer(module: LanguageModel, settings: Language) -> torch.optim.Optimizer:
+    """AdamW with a learning rate for each kind of weights; of matrices alone weights decay."""
+    groups = [
+        {"params": some, "lr": getattr(settings.lr, kind), "weight_decay": decay}
+        for kind, weights in module.groups().items()
+        for decay, some in (
+            (settings.weight_decay, [weight for weight in weights if weight.ndim > 1]),
+            (0.0, [weight for weight in weights if weight.ndim < 2]),
+        )
+        if some
+    ]
+    return torch.optim.AdamW(groups, fused=torch.cuda.is_available())
 
 
 class _Wrapped(nn.Module):

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from safetensors import safe_open
 
 from facewave.errors import UserError
@@ -31,12 +32,15 @@ class Lineage:
     learnt: Sequence[str] = ()
     validated: Sequence[str] = ()
 
+    def beside(self, other: "Lineage") -> "Lineage":
+        """What two of them know together."""
+        before = [*self.before, *(pair for pair in other.before if pair not in self.before)]
+        learnt, validated = {*self.learnt, *other.learnt}, {*self.validated, *other.validated}
+        return Lineage(before, sorted(learnt), sorted(validated))
+
     def after(self, pair: list[str], learnt: Iterable[str], validated: Iterable[str]) -> "Lineage":
         """What it is after training on a dataset and partition, of which these are clips."""
-        before = self.before if pair in self.before else [*self.before, pair]
-        return Lineage(
-            before, sorted({*self.learnt, *learnt}), sorted({*self.validated, *validated})
-        )
+        return self.beside(Lineage([pair], [*learnt], [*validated]))
 
     def shared(self, validated: Collection[str], tested: Collection[str]) -> set[str]:
         """Those of these clips of which it knows what it should not."""
@@ -57,7 +61,12 @@ def keys(clips: Clips) -> list[str]:
     It is the same clip under another name, in another dataset or another part, while section
     ``landmarks`` is the same.
     """
-    rows = clips.index.loc[clips.table["video_idx"], ["key", "start", "end"]]
+    return keys_of(clips.index, clips.table["video_idx"])
+
+
+def keys_of(index: pd.DataFrame, clips: pd.Series) -> list[str]:
+    """The same of clips' names in an index of landmarks, by video_idx."""
+    rows = index.loc[clips, ["key", "start", "end"]]
     return sorted(f"{key[:16]} {start:g} {end:g}" for key, start, end in rows.to_numpy() if key)
 
 
@@ -82,10 +91,22 @@ def of_encoder(wavelets: Mapping[str, Any]) -> Before:
     return [list(pair) for pair in identity.get("learnt_from", [])]
 
 
-def of_inputs(inputs: Sequence[str], wavelets: Mapping[str, Any]) -> dict[str, Before]:
-    """``before`` of a model with these inputs, for its ``about``; {} if there is nothing to say."""
-    before = of_encoder(wavelets) if set(SEEN) & set(inputs) else []
-    return {"before": before} if before else {}
+def of_pseudo(clips: Clips) -> Lineage:
+    """What those learnt from who gave clips their pseudo-labels, as far as it is known."""
+    return Lineage(**{"before": []} | dict(clips.pseudo.lineage)) if clips.pseudo else NOTHING
+
+
+def before(
+    inputs: Sequence[str], wavelets: Mapping[str, Any], *others: Lineage
+) -> dict[str, Before]:
+    """``before`` of a model with these inputs, for its ``about``; {} if there is nothing to say.
+
+    ``others`` are what else it learnt from: weights, or whoever labelled clips.
+    """
+    known = Lineage(of_encoder(wavelets) if set(SEEN) & set(inputs) else [])
+    for other in others:
+        known = known.beside(other)
+    return {"before": known.before} if known.before else {}
 
 
 def check_encoder(
@@ -132,7 +153,7 @@ def check(
         UserError: it learnt from clips that are validated or tested on, or was validated on those
             that are tested.
     """
-    for partition in partitions if lineage.learnt else ():
+    for partition in partitions if lineage.learnt or lineage.validated else ():
         part = clips.parts(partition)
         val, test = (keys(clips.select(part == name)) for name in ("val", "test"))
         if shared := lineage.shared(val, test):

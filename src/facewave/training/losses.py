@@ -25,11 +25,6 @@ EPS = 1e-8  # added to variances and squares, whose roots and quotients have no 
 EMONET = ("rmse", "pcc", "ccc")  # what it mixes
 
 
-def one_hot(codes_n: Tensor, n_classes: int) -> Tensor:
-    """Targets without doubt, (n, C)."""
-    return functional.one_hot(codes_n, n_classes).float()
-
-
 def smooth(targets_nC: Tensor, share: float) -> Tensor:
     """Spread a share of each target evenly over all classes (Szegedy et al., 2016)."""
     return targets_nC * (1 - share) + share / targets_nC.shape[1]
@@ -53,28 +48,32 @@ def balanced(logits_nC: Tensor, targets_nC: Tensor, counts_C: Tensor) -> Tensor:
     """Cross-entropy of logits + tau log(prior), (n,): logit adjustment (Menon et al., 2021).
 
     Used without the prior, such logits answer as if all classes were equally frequent. The prior
-    is that of the training clips (``counts_C``); a class without clips counts as one with one.
+    is that of the training clips (``counts_C``, in the order of the classes, as the logits are); a
+    class without clips counts as one with one.
     """
     counts_C = counts_C.clamp(min=1)
     return cross_entropy(logits_nC + TAU * torch.log(counts_C / counts_C.sum()), targets_nC)
 
 
 def multi_dice(logits_nC: Tensor, targets_nC: Tensor, weights_n: Tensor) -> Tensor:
-    """1 - (2 p t + 1) / (p + t + 1), a mean over clips and classes, with p the softmax.
+    """The Dice loss of several classes, a number: p is the softmax, t the truth.
 
-    The Dice loss of several classes of arXiv 2403.11450.
+    Of each class 1 - (2 p t + 1) / (p + t + 1), a mean over the clips; of these the mean over the
+    classes (arXiv 2403.11450, "MultiDice"). Rare classes count as much as frequent ones.
     """
     shares_nC = logits_nC.softmax(1)
     overlap_nC = (2 * shares_nC * targets_nC + 1) / (shares_nC + targets_nC + 1)
-    return ((1 - overlap_nC).mean(1) * weights_n).mean()
+    return ((1 - overlap_nC) * weights_n[:, None]).mean(0).mean()
 
 
 def class_weights(counts_C: Tensor) -> Tensor:
     """Weights by the inverse effective number of clips, (C,), with mean 1 over the clips.
 
-    (1 - beta) / (1 - beta**count) (Cui et al., 2019); a class without clips counts as one with one.
+    (1 - beta) / (1 - beta**count) (Cui et al., 2019). A class without clips weighs as much as the
+    rarest that has some: validation clips may have it where training clips do not.
     """
-    inverse_C = (1 - BETA) / (1 - BETA ** counts_C.clamp(min=1).double())
+    fewest = max(1, counts_C[counts_C > 0].min().item())
+    inverse_C = (1 - BETA) / (1 - BETA ** counts_C.clamp(min=fewest).double())
     return inverse_C * counts_C.sum() / (inverse_C * counts_C).sum()
 
 
@@ -187,6 +186,8 @@ def of_words(
     if not len(logits_nC):
         return logits_nC.sum()  # 0, and so is its gradient
     match name:
+        case "dice":
+            return multi_dice(logits_nC, truth_nC, weights_n)
         case "cross_entropy":
             losses_n = cross_entropy(logits_nC, truth_nC)
         case "focal":
@@ -211,6 +212,11 @@ class TaskLosses(nn.Module):
     ``emonet`` weighs RMSE, 1 - PCC and 1 - CCC of every number by three numbers ~ U[0, 1], drawn
     anew for each batch in training and divided by their sum; in evaluation by a third each (Toisoul
     et al., Nature Machine Intelligence 2021).
+
+    Args:
+        targets: of which.
+        settings: section ``train.network``.
+        counts: the training clips of each word, (C,), by target.
     """
 
     def __init__(
@@ -282,10 +288,3 @@ class TaskLosses(nn.Module):
         log_variance = self.log_variances[at] * (loss.detach() != 0)
         factor = 0.5 if self.targets[at].kind in ("number", "intensity") else 1.0
         return factor * torch.exp(-log_variance) * loss + log_variance / 2
-
-
-def choose(
-    targets: Sequence[Target], settings: Network, counts: Mapping[str, Tensor]
-) -> TaskLosses:
-    """The losses of targets; ``counts`` are the training clips of each word of a target."""
-    return TaskLosses(targets, settings, counts)

@@ -24,6 +24,7 @@ from facewave.targets import CLASSES, Floats, Target, truth
 from facewave.training import budget
 from facewave.training.fit import Samples, configure
 from facewave.training.person import normalized
+from facewave.training.schema import Which
 from facewave.wavelets.schema import mirrored
 from facewave.workspace import Clips
 
@@ -33,7 +34,8 @@ def split(
 ) -> tuple[Samples, Samples, Population | None]:
     """The training part (``is_learnt_from``) and the validation part of clips that can be judged.
 
-    Of validation clips those count that have any of the targets; training clips may have none.
+    Training clips learn their pseudo-labels, too, and may have no target. Of validation clips those
+    count that have any of the targets.
 
     With ``train.mirror`` the training part has the mirror image of each clip, too. With
     ``train.normalize: person`` both are standardised by each person's other clips (a mirror image
@@ -59,10 +61,11 @@ def split(
             )
         learnable = [some.inputs(settings.inputs) for some in learnt]
         population = Population.of(np.concatenate(learnable))
-    samples = [_samples(some, targets, settings, population) for some in learnt]
+    samples = [_samples(some, targets, settings, population, "both") for some in learnt]
     if len(samples) > 1:
         samples = [Samples(*(torch.cat(one) for one in zip(*map(_tensors, samples), strict=True)))]
-    return samples[0], labelled(_samples(val, targets, settings, population)), population
+    validating = labelled(_samples(val, targets, settings, population, "labels"))
+    return samples[0], validating, population
 
 
 def is_learnt_from(
@@ -70,7 +73,8 @@ def is_learnt_from(
 ) -> NDArray[np.bool_]:
     """Which clips the training part has, (n,), cut to ``train.subset`` and ``train.budget``.
 
-    A budget is for clips with labels; those without, which a teacher answers, cost nothing.
+    A budget is for clips with labels: those with pseudo-labels, and those that a teacher answers,
+    cost nothing. A subset is a slice of them all.
     """
     in_subset = clips.table.index.isin(labels.subset(clips.table, *settings.subset).index)
     learnt_n = (parts == "train").to_numpy() & in_subset
@@ -88,14 +92,21 @@ def prior(targets: Sequence[Target], truth_nW: Floats) -> Floats:
     return majority.answer.double().numpy()
 
 
-def truth_of(clips: Clips, targets: Sequence[Target], soft: bool) -> Floats:
+def truth_of(
+    clips: Clips, targets: Sequence[Target], soft: bool, which: Which = "labels"
+) -> Floats:
     """What training knows of each clip, (n, W), NaN where it knows nothing.
 
     Args:
         clips: usable ones.
         targets: what is asked of them.
         soft: take the shares of the votes for the classes, where there are votes, not the one word.
-            Clips whose votes name no single word have them always (``labels.ambiguous``).
+            Clips whose votes name no single word have them always (``labels.ambiguous``). Of
+            pseudo-labels, the probabilities, where they are known.
+        which: what counts: ``labels``; ``both``, pseudo-labels where a clip has no class of its
+            own; or ``pseudo``: of the classes pseudo-labels alone, and of other targets nothing.
+            Pseudo-labels are columns of ``clips.table`` (``workspace.Clips``). Of clips that
+            validate or are tested it is always ``labels``.
     """
     columns = []
     for target in targets:
@@ -107,8 +118,21 @@ def truth_of(clips: Clips, targets: Sequence[Target], soft: bool) -> Floats:
             if chosen_n.any():
                 rows = clips.table[chosen_n]
                 truth_nW[chosen_n] = labels.soft_labels(rows, target.names)
+        if which == "pseudo":
+            truth_nW = np.full_like(truth_nW, np.nan)
+        if which != "labels" and target.name == CLASSES:
+            truth_nW = np.where(np.isnan(truth_nW), _pseudo(clips, target, soft), truth_nW)
         columns.append(truth_nW)
     return np.concatenate(columns, axis=1)
+
+
+def _pseudo(clips: Clips, classes: Target, soft: bool) -> Floats:
+    """The pseudo-labels of clips, (n, C), NaN where there is none."""
+    table = clips.table
+    if "pseudo" not in table:
+        return np.full((len(table), classes.width), np.nan)
+    votes = table["pseudo_shares"] if soft else ""
+    return labels.soft_labels(table.assign(actual=table["pseudo"], votes=votes), classes.names)
 
 
 def labelled(samples: Samples) -> Samples:
@@ -140,8 +164,9 @@ def _samples(
     targets: Sequence[Target],
     settings: Train,
     population: Population | None,
+    which: Which,
 ) -> Samples:
-    truth_nW = truth_of(clips, targets, settings.network.soft_labels)
+    truth_nW = truth_of(clips, targets, settings.network.soft_labels, which)
     quality = torch.from_numpy(clips.quality(settings.inputs))
     inputs = torch.from_numpy(normalized(clips, settings.inputs, population))
     return Samples(inputs, torch.from_numpy(truth_nW).float(), quality)

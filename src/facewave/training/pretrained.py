@@ -33,13 +33,16 @@ class TrainedPretrained(Untrained):
     """The encoder's mean log answer over a clip's frames with a face.
 
     For the classes that is the geometric mean of the frames' probabilities, over those words alone
-    that the classes have; a class that the encoder has no word for gets no probability. Valence and
-    arousal are the means of the encoder's own where it has them, and else, like dominance and the
-    quadrant, what its words say of them (``untrained.by_words``). It knows of nothing else.
+    that the classes have. A class that is no word of the encoder, but names two emotions which both
+    are ("Sadly_Angry"), has the mean of the two words' log answers: a compound told from two basic
+    emotions, by nothing that was learnt of compounds. Any other class gets no probability. Valence
+    and arousal are the means of the encoder's own where it has them, and else, like dominance and
+    the quadrant, what its words say of them (``untrained.by_words``). It knows of nothing else.
 
     Args (others as in ``Untrained``):
         words: the encoder's.
-        columns: each class's position in ``words``, -1 for none; () without classes.
+        columns: each class's positions in ``words``: one, two of a compound, none; () without
+            classes.
         correction: what is subtracted from the mean log answers, as if the words were equally
             frequent: nothing (``none``); their mean over the training clips (``train``); or that
             over the clips that are answered together (``test``). Then each answer also follows
@@ -55,14 +58,15 @@ class TrainedPretrained(Untrained):
         self,
         targets: Sequence[Target],
         words: Sequence[str],
-        columns: Sequence[int],
+        columns: Sequence[Sequence[int]],
         correction: str,
         prior_W: NDArray[np.float64],
         mean_V: NDArray[np.float64],
         wavelets: dict[str, Any],
         about: dict[str, Any],
     ) -> None:
-        self.targets, self.words, self.columns = tuple(targets), tuple(words), tuple(columns)
+        self.targets, self.words = tuple(targets), tuple(words)
+        self.columns = tuple(map(tuple, columns))
         self.prior_W, self.margin_W = prior_W, np.full_like(prior_W, np.nan)
         self.correction, self.mean_V = correction, mean_V
         self.wavelets, self.about = wavelets, about
@@ -71,12 +75,18 @@ class TrainedPretrained(Untrained):
     @property
     def unknown(self) -> list[str]:
         """The classes that get no probability."""
-        return [name for name, at in zip(self.classes, self.columns, strict=True) if at < 0]
+        return [name for name, at in zip(self.classes, self.columns, strict=True) if not at]
+
+    @property
+    def compounds(self) -> dict[str, list[str]]:
+        """The classes that are told from two words of the encoder, and these words."""
+        named = zip(self.classes, self.columns, strict=True)
+        return {name: [self.words[one] for one in at] for name, at in named if len(at) > 1}
 
     def knows(self, target: Target) -> bool:
         """Classes that it has words for, and the plane."""
         if target.name == CLASSES:
-            return max(self.columns) >= 0
+            return any(self.columns)
         return target.name in (*PLANE, QUADRANT)
 
     def answer(self, clips: Clips) -> pd.DataFrame:
@@ -105,10 +115,10 @@ class TrainedPretrained(Untrained):
         answers = []
         for target, answer_nW in zip(self.targets, split(self.targets, said), strict=True):
             if target.name == CLASSES and self.knows(target):
-                known = [code for code, at in enumerate(self.columns) if at >= 0]
+                known = [code for code, at in enumerate(self.columns) if at]
                 answer_nW = np.zeros((len(clips), target.width))
-                chosen = [self.columns[code] for code in known]
-                answer_nW[:, known] = softmax(logs_nV[:, chosen], axis=1)
+                means = [logs_nV[:, list(self.columns[code])].mean(axis=1) for code in known]
+                answer_nW[:, known] = softmax(np.stack(means, axis=1), axis=1)
             elif target.name in numbers:
                 answer_nW = np.clip(numbers_nV[:, [numbers.index(target.name)]], -1, 1)
             answers.append(answer_nW)
@@ -116,13 +126,17 @@ class TrainedPretrained(Untrained):
         return self.by_face(clips, seen, answers_nW)
 
     def describe(self) -> dict[str, Any]:
-        """Whose words, how corrected, ``transductive`` if by other test clips, and ``unknown``."""
+        """Whose words, how corrected, ``transductive`` if by other test clips, and what it lacks.
+
+        ``compounds`` has the words that classes are told from, ``unknown`` classes without any.
+        """
         return {
             "kind": self.kind,
             "encoder": self.about["encoder"]["encoder"],
             "words": list(self.words),
             "correction": self.correction,
             "transductive": self.correction == "test",
+            "compounds": self.compounds,
             "unknown": self.unknown,
             "about": self.about,
         }
@@ -131,7 +145,7 @@ class TrainedPretrained(Untrained):
         """Write the folder; the same numbers give the same bytes."""
         config = {
             "words": list(self.words),
-            "columns": list(self.columns),
+            "columns": [list(at) for at in self.columns],
             "correction": self.correction,
         }
         untrained.write(path, self, config, {"mean": self.mean_V})
@@ -142,9 +156,10 @@ class TrainedPretrained(Untrained):
         targets, words = untrained.targets_of(config), config["words"]
         columns = config["columns"]
         n_classes = sum(target.width for target in targets if target.name == CLASSES)
-        if len(columns) != n_classes or not all(-1 <= at < len(words) for at in columns):
+        places = [place for at in columns for place in at]
+        if len(columns) != n_classes or not all(0 <= place < len(words) for place in places):
             raise ValueError("columns do not fit classes and words")
-        numbers = untrained.read_numbers(path, targets, {"mean": len(words)})
+        numbers = untrained.read_numbers(path, targets, {"mean": (len(words),)})
         made = (config["correction"], numbers["prior"], numbers["mean"])
         model = cls(targets, words, columns, *made, config["wavelets"], config["about"])
         model.margin_W = numbers["margin"]
@@ -167,6 +182,9 @@ def learn(given: Given) -> TrainedPretrained:
     made = (columns, correction, given.prior_W, mean_V)
     wavelets = dict(given.clips.wavelets)
     model = TrainedPretrained(given.targets, encoder.words, *made, wavelets, about)
+    if model.compounds:
+        told = (f"{name} from {' and '.join(of)}" for name, of in model.compounds.items())
+        model.about["answers_by"] = f"the words of {encoder.encoder}; {', '.join(told)}"
     return untrained.with_margins(model, given)
 
 
@@ -176,8 +194,8 @@ def _described(encoder: "Encoder") -> dict[str, Any]:
     return described
 
 
-def _columns(encoder: "Encoder", targets: Sequence[Target]) -> list[int]:
-    """The position of each class's word among the encoder's, -1 for none.
+def _columns(encoder: "Encoder", targets: Sequence[Target]) -> list[list[int]]:
+    """The positions among the encoder's words of each class's word, or of the two that it is of.
 
     Raises:
         UserError: it can answer none of the targets.
@@ -195,15 +213,25 @@ def _columns(encoder: "Encoder", targets: Sequence[Target]) -> list[int]:
     classes = [name for target in targets if target.name == CLASSES for name in target.names]
     words = [labels.components(word) for word in encoder.words]
     names = [labels.components(name) for name in classes]
-    columns = [words.index(name) if name in words else -1 for name in names]
+    columns = [_places(name, words) for name in names]
     others = [target for target in targets if target.name in (*PLANE, QUADRANT)]
-    if max(columns, default=-1) < 0 and not others:
+    if not any(columns) and not others:
         raise UserError(
             f"train: pretrained: none of the encoder's words ({', '.join(encoder.words)}) is one "
             f"of the classes ({', '.join(classes)}), and it knows nothing else of train.targets. "
             "Name another encoder, or take another model."
         )
     return columns
+
+
+def _places(name: frozenset[str], words: Sequence[frozenset[str]]) -> list[int]:
+    """Where a class's emotions stand: as one word, or as two words of one emotion each."""
+    if name in words:
+        return [words.index(name)]
+    basic = [frozenset([emotion]) for emotion in sorted(name)]
+    if len(basic) == 2 and all(one in words for one in basic):
+        return [words.index(one) for one in basic]
+    return []
 
 
 @lru_cache(maxsize=2)  # all clips, which the partitions of a run share, and those of one part

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from facewave.errors import UserError
 from facewave.files import opened, replacing, sealed, write_json
 from facewave.params import NETWORKS, Block, FaceNetworkKind, Train, apart
-from facewave.targets import CLASSES, PROBABLE, Target, split, truth
+from facewave.targets import CLASSES, Target, split
 from facewave.training import cards
 from facewave.wavelets.schema import SEEN
-from facewave.workspace import Clips, Dataset
+from facewave.workspace import Clips
 
 if TYPE_CHECKING:
     from facewave.wavelets.schema import Features
@@ -35,7 +35,10 @@ MODEL = "model"
 PRIOR = "majority"  # trained beside every model: the floor
 LATE_FUSION = "late_fusion"  # a kind, which is made of the roles ``face`` and ``voice``
 UNNORMALIZED = "unnormalized"  # trained beside a model with train.normalize: person
+FIRST_STAGE = "-labels"  # ends the role of a network that learns pseudo-labels after them
 TEACHER, STUDENTS = "teacher", "students"  # a role, and the kind of a model that is several
+
+Which = Literal["labels", "both", "pseudo"]  # what a role learns (parts.truth_of)
 
 _MODULES = {  # "type" in config.json -> the module with its class ``TRAINED``
     "classifier": "facewave.training.classifier",
@@ -59,7 +62,7 @@ class Trained(ABC):
         targets: what it is asked, in the order of its answers.
         inputs: the blocks of features that it takes, in order; () if it takes none.
         wavelets: how these were made: the transform's settings and the blendshapes' names.
-        about: what it learnt from (``schema.about``); ``before``, datasets and partitions of the
+        about: what it learnt from (about.py); ``before``, datasets and partitions of the
             runs that it started from; what its type alone has; and, where it has been measured,
             ``figures`` (cards.Figure by measure).
         needs_face: whether all that it can say of a clip without a usable face is the class prior.
@@ -224,7 +227,11 @@ def folder(partition: str | int, role: str) -> Path:
 
 
 def roles(settings: Train) -> dict[str, str]:
-    """What is made for every partition: role -> kind."""
+    """What is made for every partition: role -> kind.
+
+    With ``train.pseudo: after`` each network over faces has a first stage beside it, which learns
+    the labels alone: ``resnet18-labels``, whatever the role of the second.
+    """
     others = [name for name in settings.baselines if name != settings.model]
     shared = {MODEL: str(settings.model), PRIOR: PRIOR} | {name: name for name in others}
     if LATE_FUSION in shared.values():
@@ -234,7 +241,28 @@ def roles(settings: Train) -> dict[str, str]:
     if settings.students:
         named = {TEACHER: settings.model} | dict.fromkeys(students(settings), settings.model)
         shared |= {MODEL: STUDENTS} | named
+    if settings.pseudo == "after":
+        over_faces = [kind for kind in shared.values() if kind in get_args(FaceNetworkKind)]
+        shared |= {kind + FIRST_STAGE: kind for kind in over_faces}
     return shared
+
+
+def first_stage(role: str, settings: Train) -> str | None:
+    """The role whose weights a role starts from to learn pseudo-labels alone, None for others."""
+    first = roles(settings)[role] + FIRST_STAGE
+    return first if role != first and first in roles(settings) else None
+
+
+def learns(role: str, settings: Train) -> Which:
+    """What a role learns: labels and pseudo-labels, unless it is the first or second of stages."""
+    if role.endswith(FIRST_STAGE):
+        return "labels"
+    return "pseudo" if first_stage(role, settings) else "both"
+
+
+def role_of(kind: str, settings: Train) -> str:
+    """The role of a kind that params.yaml names as the model or among the baselines."""
+    return MODEL if kind == settings.model else kind
 
 
 def students(settings: Train) -> list[str]:
@@ -272,47 +300,6 @@ def used_by(kind: str, settings: Train) -> dict[str, Any]:
     if kind in TYPES:
         shared.remove("pca")
     return {name: asdict(settings)[name] for name in (*shared, *group.get(kind, ("network",)))}
-
-
-def about(
-    dataset: Dataset, partition: str | int, settings: Train, learnt: pd.DataFrame, of: pd.DataFrame
-) -> dict[str, Any]:
-    """What a model tells of what it learnt from, for config.json.
-
-    Args:
-        dataset: which it is.
-        partition: whose training part.
-        settings: section ``train``.
-        learnt: the label table's rows that it learnt from.
-        of: those of the whole training part.
-
-    Returns:
-        dataset, description, licence, synthetic, partition, subset, clips and people, which is None
-        where not all clips' subjects are known; and with a budget ``left_out``, how many clips of
-        each word are in the training part and not learnt from.
-    """
-    people = learnt["subject"].nunique() if (learnt["subject"] != "").all() else None
-    return {
-        "dataset": dataset.name,
-        "description": dataset.entry.about,
-        "licence": dataset.entry.licence,
-        "synthetic": dataset.entry.synthetic,
-        "partition": str(partition),
-        "subset": settings.subset,
-        "clips": len(learnt),
-        "people": people,
-    } | ({"left_out": _left_out(learnt, of)} if settings.budget else {})
-
-
-def fewest_labels(targets: Sequence[Target], learnt: pd.DataFrame) -> int:
-    """How many rows have the target of words or units that the fewest have; 0 without any."""
-    known = [~np.isnan(truth(one, learnt)).all(axis=1) for one in targets if one.kind in PROBABLE]
-    return min((int(known_n.sum()) for known_n in known), default=0)
-
-
-def _left_out(learnt: pd.DataFrame, of: pd.DataFrame) -> dict[str, int]:
-    counts = of["actual"][~of.index.isin(learnt.index)].value_counts()
-    return {str(word): int(n) for word, n in counts.sort_index().items() if word}
 
 
 def save(trained: Trained, path: Path) -> None:

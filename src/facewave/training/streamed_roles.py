@@ -11,8 +11,10 @@ from facewave import models
 from facewave.params import Params
 from facewave.targets import CLASSES
 from facewave.training import checkpoints, schema
+from facewave.training.about import fewest_labels, of_training
 from facewave.training.checkpoints import Finished
 from facewave.training.roles import CURVES, curves, delay_of, fitted
+from facewave.training.schema import first_stage
 from facewave.training.streamed import TrainedStreamed
 from facewave.training.streamed_setup import prepare
 from facewave.wavelets import moments
@@ -30,10 +32,12 @@ _CODE = [
 def train(clips: Clips, partition: str | int, dataset: Dataset, loaded: Params) -> None:
     """Train them; ``clips`` are all that have a part, whether they can be judged or not.
 
+    Second stages come last, as they start from the weights of the first.
     All processes that ``accelerate launch`` has started call this; the first one writes.
     """
     processes, teacher = PartialState(), None
-    for role, kind in schema.roles(loaded.train).items():
+    roles = schema.roles(loaded.train).items()
+    for role, kind in sorted(roles, key=lambda one: bool(first_stage(one[0], loaded.train))):
         if kind in schema.TYPES:
             processes.wait_for_everyone()  # all look before the first one writes
             _train_role(role, kind, clips, partition, dataset, loaded, teacher)
@@ -56,14 +60,21 @@ def _train_role(
     of_kind = cast(type[TrainedStreamed], schema.class_of(schema.TYPES[kind]))
     is_student = role in schema.students(loaded.train)
     teacher = teacher if is_student else None
-    run = prepare(of_kind, kind, targets, clips, partition, settings, teacher)
-    trained, rows = run.trained, run.learnt.clips.table
-    about = schema.about(dataset, partition, settings, rows, run.whole) | trained.about
-    about |= {"labelled": schema.fewest_labels(targets, rows)}
+    first, start, started_from = first_stage(role, loaded.train), None, ""
+    if first:
+        place = schema.folder(partition, first)
+        start, started_from = cast(TrainedStreamed, schema.load(place)), schema.fingerprint(place)
+    which = schema.learns(role, loaded.train)
+    run = prepare(of_kind, kind, targets, clips, partition, settings, teacher, which, start)
+    trained = run.trained
+    about = of_training(dataset, partition, settings, run.rows, run.whole) | trained.about
+    about |= {"labelled": fewest_labels(targets, run.rows)}
+    if first:
+        about["pseudo"]["after"] = first
     used = schema.used_by(kind, settings) | {"partitions": partition}
     shown = [one.described(trained) for one in (run.learnt, run.val)]
     follows_from = (kind, asdict(trained.config), used, trained.wavelets, shown, about)
-    mark = checkpoints.fingerprint("", _CODE, *follows_from)
+    mark = checkpoints.fingerprint(started_from, _CODE, *follows_from)
     finished, has_curves = Finished(partition, role, folder, mark), role == schema.MODEL
     is_due = not finished or (has_curves and not (CURVES / str(partition)).is_dir())
     processes.wait_for_everyone()  # all have looked before the first one writes

@@ -5,6 +5,7 @@ Legend of names: n clips, W columns of the truth of all targets.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from facewave.params import Train
 from facewave.targets import Target
 from facewave.training import checkpoints, leaks, parts
 from facewave.training.loop import Report
+from facewave.training.schema import Which
 from facewave.training.streamed import TrainedStreamed
 from facewave.training.streamed_trainer import Part, fit
 from facewave.workspace import Clips
@@ -30,9 +32,9 @@ class Known:
     truth_nW: Tensor
 
     @classmethod
-    def of(cls, clips: Clips, targets: Sequence[Target], settings: Train) -> "Known":
-        """Clips with their labels, or with ``soft_labels`` their votes."""
-        truth_nW = parts.truth_of(clips, targets, settings.network.soft_labels)
+    def of(cls, clips: Clips, targets: Sequence[Target], settings: Train, which: Which) -> "Known":
+        """Clips with their labels, pseudo-labels or both, or with ``soft_labels`` their votes."""
+        truth_nW = parts.truth_of(clips, targets, settings.network.soft_labels, which)
         return cls(clips, torch.from_numpy(truth_nW).float())
 
     def labelled(self) -> "Known":
@@ -50,7 +52,7 @@ class Known:
         tensors = [self.truth_nW, torch.from_numpy(self.clips.quality(trained.inputs))]
         if trained.inputs:
             tensors.append(torch.from_numpy(np.ascontiguousarray(trained.taken(self.clips))))
-        names = self.clips.table["video_idx"].to_csv()
+        names = self.clips.table["video_idx"].to_csv(index=False)
         return [checkpoints.digest(tensors), names, self.clips.origins().to_csv()]
 
 
@@ -59,8 +61,9 @@ class Run:
     """A training that is ready to start."""
 
     trained: TrainedStreamed  # the model, to be trained in place
-    train: Known  # the labelled clips of its training part
+    train: Known  # the labelled clips of its training part, also by pseudo-labels if it learns them
     learnt: Known  # what it learns from: these, or what a teacher says of others as well
+    rows: pd.DataFrame  # of all that it has learnt from then, a first stage's among them
     val: Known  # its validation part, may be empty
     whole: pd.DataFrame  # rows of the whole training part, whatever the budget
     settings: Train  # section ``train``
@@ -90,17 +93,35 @@ def prepare(
     partition: str | int,
     settings: Train,
     teacher: TrainedStreamed | None = None,
+    which: Which = "both",
+    start: TrainedStreamed | None = None,
 ) -> Run:
     """Build a network, and collect what it is trained on.
+
+    Nothing is read but clips and weights, so that it serves tables whose pseudo-labels somebody
+    else has filled in. Two stages are two runs::
+
+        first = prepare(..., which="labels")
+        first.fit(folder)
+        second = prepare(..., which="pseudo", start=first.trained)
+        second.fit(another_folder)
+
+    Both validate by the same labels. The second goes on from all weights of the first, which stays
+    as it is, with an optimizer, a schedule and a calibration of its own. It is the best of its own
+    epochs, never the start: where pseudo-labels only harm, it is worse than the first.
 
     Args:
         of_kind: the class of such models.
         kind: of network.
         targets: what it is asked.
-        clips: all that have a part, whether they can be judged or not.
+        clips: all that have a part, whether they can be judged or not; ``table`` may have
+            pseudo-labels (``workspace.Clips``).
         partition: on which it is trained.
         settings: section ``train`` as it holds for the network.
         teacher: says what nobody has labelled.
+        which: what it learns: labels, pseudo-labels or both (``parts.truth_of``).
+        start: a network of the same kind, dataset, partition and settings, from whose weights it
+            starts, to learn pseudo-labels.
 
     Raises:
         UserError: its weights cannot be had or know labels of clips on which it would be tested,
@@ -111,23 +132,33 @@ def prepare(
     leaks.check(
         trained.lineage, "what train.vision.weights names", clips, settings.dataset, [partition]
     )
+    known = [trained.lineage] + ([leaks.of_pseudo(clips)] if which != "labels" else [])
+    if before := leaks.before(trained.inputs, trained.wavelets, *known):
+        trained.about |= before
+    if start:
+        trained.module.load_state_dict(start.module.state_dict())
+        known.append(start.lineage)
     judged = clips.select(trained.judged(clips))
     part = judged.parts(partition)
     is_learnt_n = parts.is_learnt_from(judged, part, targets, settings)
-    everything = Known.of(judged.select(is_learnt_n), targets, settings)
-    val = Known.of(judged.select((part == "val").to_numpy()), targets, settings).labelled()
+    everything = Known.of(judged.select(is_learnt_n), targets, settings, which)
+    val = Known.of(judged.select((part == "val").to_numpy()), targets, settings, "labels")
+    val = val.labelled()
     train = everything.labelled()
     learnt = everything.taught(teacher, settings.teacher.temperature) if teacher else train
     if not len(learnt.clips):
+        labelled = " with a pseudo-label" if which == "pseudo" else ""
         raise UserError(
-            f"partition {partition} of {settings.dataset} has no training clip that {kind} can "
-            "judge. metrics/clean, extract, crop and listen say why clips were left out."
+            f"partition {partition} of {settings.dataset} has no training clip{labelled} that "
+            f"{kind} can judge. metrics/clean, extract, crop and listen say why clips were left out"
+            f"{', metrics/pseudo.json which pseudo-labels teach' if labelled else ''}."
         )
-    of_inputs = leaks.of_inputs(trained.inputs, trained.wavelets).get("before", [])
-    if before := trained.lineage.before + of_inputs:
-        trained.about["before"] = before
-    trained.lineage = trained.lineage.after(
+    trained.lineage = reduce(leaks.Lineage.beside, known).after(
         [settings.dataset, str(partition)], leaks.keys(learnt.clips), leaks.keys(val.clips)
     )
     whole = judged.select((part == "train").to_numpy()).table
-    return Run(trained, train, learnt, val, whole, settings)
+    rows = learnt.clips.table
+    if start:  # and what that has learnt
+        both = Known.of(everything.clips, targets, settings, "both")
+        rows = both.labelled().clips.table
+    return Run(trained, train, learnt, rows, val, whole, settings)

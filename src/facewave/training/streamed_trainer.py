@@ -109,7 +109,7 @@ class _Run:
         self.module, self.settings, self.handling = module, settings, handling
         network = settings.network
         self.accelerator = _accelerator(handling)
-        loss = losses.choose(module.targets, network, counts)
+        loss = losses.TaskLosses(module.targets, network, counts)
         self.learning = _Learning(module, loss).to(memory_format=torch.channels_last)
         trunk = [] if module.trunk is None else list(module.trunk.parameters())
         self.trunk = [weight for weight in trunk if weight.requires_grad]

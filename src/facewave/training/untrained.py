@@ -155,9 +155,9 @@ def targets_of(config: Mapping[str, Any]) -> tuple[Target, ...]:
 
 
 def read_numbers(
-    path: Path, targets: Sequence[Target], sizes: Mapping[str, int]
+    path: Path, targets: Sequence[Target], shapes: Mapping[str, tuple[int, ...]]
 ) -> dict[str, NDArray[np.float64]]:
-    """A folder's numbers: those that all have, and one array of each name and size.
+    """A folder's numbers: those that all have, and one array of each name and shape.
 
     Raises:
         UserError: the file is damaged, or the config is another model's.
@@ -167,9 +167,7 @@ def read_numbers(
     except SafetensorError as error:
         raise damaged(path, error) from None
     width = sum(target.width for target in targets)
-    expected = {
-        name: (size,) for name, size in (dict(sizes) | {"prior": width, "margin": width}).items()
-    }
+    expected = dict(shapes) | {"prior": (width,), "margin": (width,)}
     if {name: array.shape for name, array in numbers.items()} != expected:
         raise damaged(path, ValueError("config.json and model.safetensors do not fit"))
     return numbers

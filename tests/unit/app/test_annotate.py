@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import chdir, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewave import params
-from facewave.app import tracks
 from facewave.app.annotate import PROMPT, annotate
 from facewave.errors import UserError
 from facewave.labels import schema as labels
@@ -26,6 +26,7 @@ from facewave.models.vlm import backbones
 from facewave.models.vlm.backbones import Turn
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.prompts.frames import show
+from facewave.pseudo import tracks
 from facewave.training.__main__ import main as train
 from facewave.workspace import Dataset, Stored
 from language_project import KIND, second_dataset, write_project
@@ -104,7 +105,7 @@ def test_it_is_what_the_model_says_after_captioned_clips(
     made: Path, whole: dict[str, bytes]
 ) -> None:
     about = json.loads(whole["demo/captions.json"])
-    settings_ = params.load(made / "params.yaml").train.language
+    settings_ = replace(params.load(made / "params.yaml").train.language, picture="whole")
     backbone = backbones.load(KIND, "hub")
     model = LanguageModel(LanguageModelConfig(KIND, "hub", "", "zero_shot", ()), backbone).eval()
 
@@ -270,14 +271,14 @@ def test_a_damaged_track_or_one_of_unknown_settings_is_refused(
         assert path.read_text() == content
 
 
-def test_only_the_commands_know_of_tracks() -> None:
+def test_only_the_commands_and_stage_pseudo_know_of_tracks() -> None:
     package = REPOSITORY / "src/facewave"
     naming = {
         path.relative_to(package).parts[0]
         for path in package.rglob("*.py")
         if re.search(r"data/tracks|import tracks|\btracks\.fill", path.read_text("utf-8"))
     }
-    assert naming == {"app"}
+    assert naming == {"app", "pseudo"}
     assert "tracks" not in (REPOSITORY / "dvc.yaml").read_text("utf-8")
 
 

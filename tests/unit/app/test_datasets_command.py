@@ -262,6 +262,40 @@ def test_each_corpus_of_a_union_is_checked_in_its_folder(command: Command, tmp_p
     assert len(report.starting("dfew, ")) == 2
 
 
+def test_the_seven_of_raf_db_s_compounds_are_counted_as_published(
+    command: Command, tmp_path: Path
+) -> None:
+    """Codes 1, 3, 4, 5, 8, 9 and 11: 1,562 pictures for training, 397 for the test."""
+    others = {"train": 300, "test": 80}  # of codes 2, 6, 7 and 10: nobody prints how many
+    lines = [
+        f"{part}_{i + 1:05d}.jpg {codes[i % len(codes)]}"
+        for part, seven in (("train", 1562), ("test", 397))
+        for i, codes in enumerate([(1, 3, 4, 5, 8, 9, 11)] * seven + [(2, 6, 7, 10)] * others[part])
+    ]
+    write(tmp_path / "RAF", "compound/EmoLabel/list_patition_label.txt", "\n".join(lines))
+    options = ("--track", "compound", "--words", "compound")
+    report = command("check", "raf_db", "RAF", *options)
+    assert [line for line in report.lines if line.startswith(("✓ train", "✓ test"))] == [
+        "✓ train: 1562", "✓ test: 397",
+    ]  # fmt: skip
+    write(tmp_path / "RAF", "compound/EmoLabel/list_patition_label.txt", "\n".join(lines[1:]))
+    report = command("check", "raf_db", "RAF", *options)
+    assert "✗ train: 1561, published 1562 (-1)" in report.lines
+    assert not command("check", "raf_db", "RAF", *options[:2]).starting("✗ train")
+    shown = command("show", "raf_db").lines
+    assert "published  train: 1,562, test: 397, with words: compound" in shown
+
+
+def test_videos_without_labels_are_all_there(command: Command, tmp_path: Path) -> None:
+    for name in ("01", "02"):
+        write_video(tmp_path / f"C-EXPR/{name}.mp4", n_frames=6)
+    report = command("check", "abaw_compound", "C-EXPR")
+    assert report.code == 0
+    assert report.lines[-2:] == [
+        "✓ 12 rows; 2 clips are there, 0 are missing", "12 rows have no label",
+    ]  # fmt: skip
+
+
 def write_tables(project: Path, test: Toy, reader: str = "dfew") -> None:
     """Two datasets: the toy as ``train`` of DFEW's reader, and ``test``."""
     readers = {"train": "dfew", "test": reader}

@@ -155,11 +155,12 @@ def test_figures_and_intervals_follow_from_the_answers(project: Path) -> None:
             counts = {"recall": np.bincount(answered.actual, minlength=len(WORDS)).astype(float)}
             found = estimates(measure, answered.group, 50, seed=0, clips=counts)
             values, by_fold = measures.overall(answered), measures.by_fold(answered)
-            recall = dict(zip(WORDS, values["recall"][:3].round(4), strict=False))
-            _, low, high = (ends[:3].round(4) for ends in found["recall"].ends().values())
-            assert figures["recall"] == recall
-            assert figures["recall_low"] == dict(zip(recall, low, strict=True))
-            assert figures["recall_high"] == dict(zip(recall, high, strict=True))
+            for name in measures.OF_CLASSES:
+                of_words = dict(zip(WORDS, values[name][:3].round(4), strict=False))
+                _, low, high = (ends[:3].round(4) for ends in found[name].ends().values())
+                assert figures[name] == of_words
+                assert figures[f"{name}_low"] == dict(zip(of_words, low, strict=True))
+                assert figures[f"{name}_high"] == dict(zip(of_words, high, strict=True))
             in_folds = figures.get("fold", {})
             assert list(in_folds) == (partitions if key == "folds" else [])
             for name in measures.MEASURES:

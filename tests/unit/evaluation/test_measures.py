@@ -209,6 +209,8 @@ def test_an_unreadable_answer_is_a_wrong_one(seed: int, share: float) -> None:
     recalls = sk.recall_score(actual, predicted, labels=present, average=None)
     known = [words.index(word) for word in present]
     np.testing.assert_allclose(found["recall"][known], recalls)
+    f1s = sk.f1_score(actual, predicted, labels=present, average=None, zero_division=0.0)
+    np.testing.assert_allclose(found["f1"][known], f1s)
     counts = measures.confusion(made)
     assert counts.sum() == len(table)  # whoever answers, the denominator is the same
     answered = [*words, ""] if (predicted == "").any() else list(words)

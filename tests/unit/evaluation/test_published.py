@@ -6,6 +6,7 @@ import pandas as pd
 
 from facewave.evaluation.published import RECOGNISED, REGRESSED, Run, beside, run_of
 from facewave.labels.readers import CORPORA
+from facewave.labels.schema import COMPOUND
 from facewave.params import Dataset
 
 RUN = Run("dfew", "", 7, 11697, "official")
@@ -61,7 +62,8 @@ def test_what_is_not_the_same_is_said() -> None:
 
 
 def test_whose_folds_a_run_is_over() -> None:
-    table = pd.DataFrame({"fold": pd.array([1, 2, 3], "Int64"), "validation": [True, False, False]})
+    table = pd.DataFrame({"fold": pd.array([1, 2, 3], "Int64"), "validation": [True, False, False],
+                          "actual": "happy"})  # fmt: skip
     drawn = table.assign(validation=None)
     split = drawn.assign(fold=pd.array([pd.NA] * 3, "Int64"))
     every = ["1", "2", "3"]
@@ -77,3 +79,29 @@ def test_whose_folds_a_run_is_over() -> None:
         (split, ["split"], {"official": False}, "drawn here"),
     ):
         assert run_of(entry(**options), rows, 7, 3, tested) == Run("dfew", "", 7, 3, folds)
+
+
+def test_seven_compounds_stand_beside_the_challenge_s_whatever_the_corpus() -> None:
+    """Each year had another test part, so no figure is of the same clips as another."""
+    drawn = pd.DataFrame({"fold": pd.array([pd.NA] * 7, "Int64"), "validation": None})
+    words = [word.lower() for word in COMPOUND]
+    for reader, track, options in (
+        ("union", "compound", {}),
+        ("raf_db", "compound", {"words": "compound"}),
+        ("table", "", {}),
+        ("abaw_compound", "", {}),
+    ):
+        some = entry(track=track, **options)
+        some = replace(some, reader=reader)
+        run = run_of(some, drawn.assign(actual=words), 7, 50, ["split"])
+        rows = beside(run)
+        assert sorted(row["macro_f1"] for row in rows) == [22.01, 34.85, 60.63]
+        differs = {row["macro_f1"]: row["differs"] for row in rows}
+        assert "folds test part of the sixth challenge (2024)" in differs[22.01]
+        of_corpus = ["corpus abaw_compound"] if reader != "abaw_compound" else []
+        assert all([one for one in d if "corpus" in one] == of_corpus for d in differs.values())
+    for others in (["happy"] * 7, [*words[:6], "happy_fear"]):
+        run = run_of(
+            replace(entry(), reader="table"), drawn.assign(actual=others), 7, 50, ["split"]
+        )
+        assert beside(run) == []

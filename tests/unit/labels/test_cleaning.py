@@ -123,7 +123,7 @@ BY_RULES: list[tuple[Rules, list[tuple[Record, str]]]] = [
             (clip(18, file_path="0.mp4"), "missing file: 0.mp4"),
             (clip(99), "unreadable file: 99.mp4: 0 bytes"),
             (clip(12, "", votes=votes(4, 4, 2)), "no single label: happy:4 sad:4 fear:2"),
-            (clip(13, "", votes=votes()), "no single label: no votes"),
+            (clip(13, "", votes=votes()), "no label"),
             (clip(14, votes=votes(4, 4, 2)), "vote tie: happy:4 sad:4 fear:2"),
             (clip(15, votes=votes(4, 3, 3)), ""),
             (clip(16, "sad", votes=votes(9, 1)), AGAINST + "label sad, votes happy:9 sad:1"),

@@ -111,7 +111,7 @@ def test_what_an_entry_may_not_say_is_refused() -> None:
         ("dfew", {"every": 5}, "datasets.demo.every: the reader dfew has no use for it; it takes "),
         ("dfew", {"columns": {"label": "x"}}, "datasets.demo.columns: the reader dfew has no use"),
         ("afew_va", {"parts": parts}, "datasets.demo.parts: the reader"),
-        ("union", {"table": "x.csv"}, "no use for it; it takes parts."),
+        ("union", {"table": "x.csv"}, "no use for it; it takes parts, track."),
         ("union", {"parts": parts}, "table: the reader ferv39k has no use for it; it takes clips."),
         (
             *("dfew", {"words": ["happy", "good", "bad"]}),
@@ -475,7 +475,7 @@ def test_a_further_table_adds_to_what_any_reader_says(tmp_path: Path) -> None:
         ";;;;;;;",
         "0.mp4;;-0.25;0;0;2.5;;",
     )
-    assert table["excluded"].tolist() == ["", "", Reason.NO_SINGLE_LABEL]
+    assert table["excluded"].tolist() == ["", "", Reason.UNLABELLED]
     for name in ("valence", "valence_raw"):
         assert table[name].fillna(9).tolist() == [0.5, 9, -0.5]
     assert table["arousal"].fillna(9).tolist() == [-0.25, 9, 1]

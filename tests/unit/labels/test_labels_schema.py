@@ -129,7 +129,7 @@ def test_a_word_list_that_is_written_is_read_and_any_other_refused(tmp_path: Pat
 
 def test_only_what_concerns_the_label_alone_still_has_trajectories() -> None:
     of_the_label = {
-        "no single label", "vote tie", "label contradicts votes", "low agreement",
+        "no label", "no single label", "vote tie", "label contradicts votes", "low agreement",
         "no counterpart", "no official part", "word not chosen", "rare word",
     }  # fmt: skip
     for reason in Reason:
@@ -313,6 +313,19 @@ def test_what_is_learnable_has_a_part_and_something_that_is_asked_or_votes() -> 
         ([], True, []),
     ):
         assert schema.learnable(rows, asked, soft).index.tolist() == expected
+    # Where classes are asked for, pseudo-labels stand for those that a row does not have.
+    taught = rows.assign(pseudo="happy", pseudo_shares="{}")
+    taught.loc[6, "pseudo"] = "other"  # no class
+    for asked, soft, expected, with_pseudo in (
+        ([classes], False, [5, 7, 8, 9, 10, 14], [7, 8, 9, 10, 14]),
+        ([classes], True, [5, 7, 8, 9, 10, 14], [7, 9, 10, 14]),
+        ([valence], False, [6, 9], []),
+        ([classes, valence], False, [5, 6, 7, 8, 9, 10, 14], [7, 8, 9, 10, 14]),
+    ):
+        kept = schema.learnable(taught, asked, soft)
+        assert kept.index.tolist() == expected
+        for column in ("pseudo", "pseudo_shares"):
+            assert kept.index[kept[column] != ""].tolist() == with_pseudo
 
 
 def test_without_a_fold_a_row_trains_in_every_partition() -> None:
@@ -375,3 +388,12 @@ def test_an_underscore_is_and_between_emotions_alone() -> None:
         "happy": "happy",
     }
     assert {word: schema.spoken(word) for word in words} == words
+
+
+def test_clips_without_a_class_of_their_own_are_those_that_nobody_is_sure_of_or_has_named() -> None:
+    reasons = (*schema.LABEL_REASONS, "", schema.Reason.MISSING_FILE)
+    rows = pd.DataFrame([{"excluded": r, "actual": w} for r in reasons for w in ("sad", "")])
+    found = rows[schema.unlabelled(rows)]
+    pairs = set(zip(found["excluded"], found["actual"], strict=True))
+    nobody = {(reason, word) for reason in schema.AMBIGUOUS for word in ("sad", "")}
+    assert pairs == nobody | {(schema.Reason.NO_OFFICIAL_PART, ""), ("", "")}

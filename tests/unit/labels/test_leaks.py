@@ -13,7 +13,7 @@ from facewave.labels import leaks
 DELETE = "The stored parts no longer fit the table: delete its .folds.json to draw new ones."
 UNOFFICIAL = (
     "The corpus's own parts leak; to draw disjoint ones set official: false in its entry in "
-    "params.yaml."
+    "params.yaml (of a union, take part out of its parts)."
 )
 COLUMN = {"clip": "video_idx", "file": "file_path", "subject": "subject", "source": "source"}
 N = 12

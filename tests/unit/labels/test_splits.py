@@ -474,3 +474,27 @@ def test_where_parts_are_official_a_row_has_its_own_or_its_people_s_or_trains(st
     rows = ambiguous(part=["train"] * 40 + ["test"] + [""])
     _, others = placed(kept, rows, store.with_name("carved.json"))
     assert counted(others["split"]) == {"train": 37, "val": 4, "test": 1}
+
+
+def test_what_has_no_label_is_not_drawn_and_trains_unless_its_people_are_tested(
+    store: Path,
+) -> None:
+    rows = ambiguous(source=["u3", "u7", *[f"new{i}" for i in range(30)]])
+    for kept in (nobody(100), in_folds(), in_parts(n_val=10)):
+        kept["source"] = [f"u{i}" for i in range(len(kept))]
+        parts = splits.assign(kept, store, FOLDS, 0)
+        stored = store.read_bytes()
+        both = splits.assign(kept, store, FOLDS, 0, unlabelled=rows)
+        assert store.read_bytes() == stored
+        pd.testing.assert_frame_equal(both.iloc[: len(kept)], parts)
+        known, new = both.iloc[len(kept) : -30], both.iloc[-30:]
+        assert known.values.tolist() == parts.iloc[[3, 7]].values.tolist()
+        assert set(new["split"]) == {"train"}
+        assert new["fold"].isna().all()
+        assert not new["validation"].any()
+        store.unlink()
+    tied = ambiguous(subject=["both"] * 2, source=["u0", "u109"])  # train and test
+    both = splits.assign(kept, store, FOLDS, 0, unlabelled=tied)
+    assert both["split"].tolist()[-2:] == ["", ""]
+    alone = splits.assign(kept.head(0), store, FOLDS, 0, unlabelled=rows)
+    assert set(alone["split"]) == {"train"}

@@ -8,8 +8,9 @@ import pytest
 
 from facewave.errors import UserError
 from facewave.labels.readers import CORPORA
-from facewave.labels.schema import SEVEN, common, components
-from facewave.labels.vocabulary import to_seven
+from facewave.labels.schema import COMPOUND as SEVEN_COMPOUNDS
+from facewave.labels.schema import SEVEN, common, components, compound
+from facewave.labels.vocabulary import to_compounds, to_seven
 
 FILE = resources.files("facewave.labels").joinpath("vocabulary.csv").read_text("utf-8")
 ROWS = list(csv.DictReader(FILE.splitlines()))
@@ -31,6 +32,7 @@ def test_the_words_of_all_readers_are_looked_at() -> None:
         ("mafw", "compound"),
         ("raf_db", "compound"),
     }
+    assert OWN["abaw_compound", "compound"] == SEVEN_COMPOUNDS
 
 
 def test_each_word_is_one_of_the_seven_or_says_why_not() -> None:
@@ -90,6 +92,26 @@ def test_a_word_of_any_corpus_has_its_counterpart_whatever_the_spelling() -> Non
     assert common(spellings) == dict.fromkeys(spellings, "angry")
     others = ("contempt", "Contempt", "boredom", "anxiety", "Other", "family")
     assert common(others) == {word: word.lower() for word in others}
+
+
+def test_every_corpus_of_compounds_has_each_of_the_seven_once() -> None:
+    for reader, track in COMPOUND:
+        words = COMPOUND[reader, track]
+        found = to_compounds(reader, words)
+        assert tuple(found) == words
+        mapped = [counterpart for counterpart in found.values() if counterpart]
+        assert sorted(mapped) == sorted(SEVEN_COMPOUNDS)
+        for word, counterpart in found.items():
+            assert not counterpart or components(word) == components(counterpart)
+    found = to_compounds("mafw", COMPOUND["mafw", "compound"])
+    assert found["anger_sadness"] == "Sadly_Angry"
+    assert (found["fear_surprise"], found["fear_surprise_anxiety"]) == ("Fearfully_Surprised", "")
+    with pytest.raises(
+        UserError, match=r"compound has no counterparts for dfew's happy, sad\. Use"
+    ):
+        to_compounds("dfew", ("happy", "sad"))
+    assert compound("Surprised Happily") == compound("HAPPINESS_surprise") == "Happily_Surprised"
+    assert compound("surprise") == compound("") == compound("joy and awe") == ""
 
 
 def test_compounds_are_taken_apart() -> None:

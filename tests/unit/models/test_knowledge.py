@@ -5,6 +5,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from facewave.labels.readers import CORPORA
 from facewave.labels.schema import SEVEN, components
 from facewave.landmarks.tools import tool
 from facewave.models import knowledge
@@ -14,6 +15,7 @@ from making import NAMES, REPOSITORY
 
 MEAN, STD = np.array([FACES[name] for name in BLENDSHAPES]).T
 WORDS = (*SEVEN, "contempt")
+COMPOUNDS = CORPORA["abaw_compound"].tracks["compound"].words
 
 
 def face(*shown: int, by: float = 2.0) -> NDArray[np.float64]:
@@ -93,6 +95,30 @@ def test_compounds_have_their_own_prototypes_or_those_of_their_parts() -> None:
     assert {unit for units in PROTOTYPES.values() for unit in units} - {11} <= set(
         knowledge.ACTIONS
     )
+
+
+def test_each_of_the_seven_compounds_is_recognised_by_what_half_the_people_show() -> None:
+    """Du, Tao and Martinez 2014, table 1."""
+    table = {
+        "Fearfully_Surprised": {1: 1, 2: 1, 5: 1, 20: 1, 25: 1, 4: 0.47, 10: 0.35, 11: 0.22,
+                                26: 0.51},
+        "Happily_Surprised": {1: 1, 2: 1, 12: 1, 25: 1, 5: 0.64, 26: 0.67},
+        "Sadly_Surprised": {1: 1, 4: 1, 25: 1, 26: 1, 2: 0.27, 6: 0.31},
+        "Disgustedly_Surprised": {1: 1, 2: 1, 5: 1, 10: 1, 4: 0.45, 9: 0.37, 17: 0.66, 24: 0.33},
+        "Angrily_Surprised": {4: 1, 25: 1, 26: 1, 5: 0.35, 7: 0.5, 10: 0.34},
+        "Sadly_Fearful": {1: 1, 4: 1, 20: 1, 25: 1, 2: 0.46, 5: 0.24, 6: 0.34, 15: 0.3},
+        "Sadly_Angry": {4: 1, 15: 1, 6: 0.26, 7: 0.48, 11: 0.2, 17: 0.5},
+    }  # fmt: skip
+    assert tuple(table) == COMPOUNDS
+    jaw = BLENDSHAPES.index("jawOpen")
+    for word, expected in table.items():
+        assert knowledge.prototype(components(word)) == expected
+        for share in (0.5, 0.2):
+            shown = [unit for unit, weight in expected.items() if weight >= share and unit in LIVE]
+            acting = face(*shown)
+            if 26 not in shown:  # lips may part without the jaw
+                acting[:, jaw] = 0
+            assert best(acting, COMPOUNDS) == word
 
 
 def test_dead_channels_are_not_looked_at_and_no_channel_decides_alone() -> None:

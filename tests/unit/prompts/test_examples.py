@@ -137,7 +137,11 @@ def test_answers_end_prompts(clips: PromptClips, settings: Language, model: Lang
 
 
 def test_probabilities_add_up_follow_the_options_and_are_numbers(
-    clips: PromptClips, settings: Language, model: LanguageModel, monkeypatch: pytest.MonkeyPatch
+    clips: PromptClips,
+    settings: Language,
+    model: LanguageModel,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     some = examples(clips, settings)
     found = {}
@@ -156,10 +160,20 @@ def test_probabilities_add_up_follow_the_options_and_are_numbers(
     by_both = torch.softmax((logs - priors) / torch.tensor([len(answer) for answer in ids]), 0)
     assert plain[0] == pytest.approx(torch.softmax(logs, 0).numpy(), abs=1e-4)
     assert found[True, True][0] == pytest.approx(by_both.numpy(), abs=1e-4)
-    singly = answers.probabilities(model, some, WORDS, replace(settings, batch_size=1))
+    singly = answers.probabilities(model, some, WORDS, replace(settings, inference_batch_size=1))
     assert singly == pytest.approx(plain, abs=1e-4)
     assert answers.written(model, some, WORDS, settings) == [""] * 6
     nothing = torch.full((6, len(WORDS)), torch.nan)
     monkeypatch.setattr(LanguageModel, "log_likelihoods", lambda *_: nothing)
-    with pytest.raises(UserError, match=r"answers are not numbers\. Train it again with a lower"):
+    with pytest.raises(UserError, match=r"answers are not numbers\. Train it again with lower"):
         answers.probabilities(model, some, WORDS, settings)
+    nothing[1:] = torch.tensor([-1.0, *[-2.0] * (len(WORDS) - 1)])
+    nothing[2] = -1.0
+    capsys.readouterr()
+    some_known = answers.probabilities(model, some, WORDS, settings)
+    assert np.isnan(some_known).all(1).tolist() == [True] + 5 * [False]
+    assert some_known[3].argmax() == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if line.strip()] == [
+        "1 of 6 clips: several labels are equally likely",
+        "1 of 6 clips have no answer: it is not a number",
+    ]

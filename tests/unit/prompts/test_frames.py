@@ -117,8 +117,8 @@ def test_the_first_frames_from_the_moments_on_are_shown_or_the_last(tmp_path: Pa
     shown = show(clip, FPS, NAN, 1.0, None, replace(WHOLE, frames=1, sampling="middle"), 0)
     assert levels(shown) == [50]
     shown = show(clip / "0.png", FPS, NAN, 0.0, faces_of([0], FPS), LANGUAGE, 0)
-    assert levels(shown) == [50] * 4
-    assert shown.times_F.tolist() == [0] * 4
+    assert levels(shown) == [50]  # of a single picture no copies
+    assert shown.times_F.tolist() == [0]
 
 
 def test_the_cut_out_faces_nearest_in_time_are_shown_and_no_clip_is_opened(
@@ -151,7 +151,8 @@ def test_what_cannot_be_decoded_is_black_and_a_missing_clip_is_named(tmp_path: P
         list(tmp_path.iterdir()), (2.0, 0.0, NAN), (LANGUAGE, WHOLE)
     ):
         shown = show(clip, FPS, NAN, duration, None, options, 0)
-        assert [picture.shape for picture in shown.pictures] == [(64, 64, 3)] * 4
+        n_shown = 1 if clip.suffix == ".png" else 4
+        assert [picture.shape for picture in shown.pictures] == [(64, 64, 3)] * n_shown
         assert not np.any(shown.pictures)
         assert np.isfinite(shown.times_F).all()
     clip = write_pictures(tmp_path / "empty", range(10, 14))

@@ -64,9 +64,9 @@ def test_every_class_that_occurs_and_every_tag_of_a_run() -> None:
     recall = {"happy": 0.8, "sad": 1.0, "neutral": 0.0}
     model = {
         "confusion": [[8, 1, 1, 0, 0], [0, 4, 0, 0, 0], [2, 0, 0, 0, 3], [0, 0, 0, 0, 0]],
-        **{f"recall{end}": recall for end in ("", "_low", "_high")},
+        **{f"{name}{end}": recall for name in ("recall", "f1") for end in ("", "_low", "_high")},
     }
-    assert [[*row.values()][3:] for row in tables.by_class(model, WORDS)] == [
+    assert [[*row.values()][6:] for row in tables.by_class(model, WORDS)] == [
         ["happy", "sad (1 time)", 10, 10],
         ["sad", "nothing else", 4, 5],
         ["neutral", "no readable answer (3 times)", 5, 1],
@@ -108,7 +108,7 @@ def of_words(summary: dict[str, Any]) -> Task:
 def good(task: dict[str, Any], **report: Any) -> dict[str, Any]:
     """What nothing speaks against."""
     return {
-        "clean": {"rows": 300, "excluded": 0},
+        "clean": {"rows": 300, "excluded": 0, "reasons": {}},
         "extract": {"clips": 300, "usable": 300, "left_out": {}},
         "report": report
         | {
@@ -179,7 +179,9 @@ def test_each_doubt_alone() -> None:
     leaking = {"leakage": {"model": {"difference": 5.1}}}
     changes = {
         "9 of 300 rows of the label files are left out": of("clean", excluded=9),
-        "1 of 300 rows of the label files is left out": of("clean", excluded=1),
+        "1 of 300 rows of the label files is left out": of(
+            "clean", excluded=8, reasons={"no label": {"count": 7}}
+        ),
         "2 of 300 clips cannot be used: The reasons: no face … (2).": of(
             "extract", usable=298, left_out=reasons
         ),
@@ -353,4 +355,21 @@ def test_whether_larger_networks_know_more_only_by_heart() -> None:
     assert text.endswith(
         " From resnet18 to resnet152, 5.19 times as large, the gap between clips that were learnt "
         "from and test clips goes from 10.0 to 50.0 points."
+    )
+
+
+def test_whose_pseudo_labels_teach_and_how_often_they_agree() -> None:
+    taught = {"track": "votes", "by": "vote of a, b", "clips": 1200, "n": 0}
+    text = sentences.of_pseudo_labels(taught)
+    assert text == (
+        "1,200 clips without a label of their own may teach with an answer of track votes (vote of "
+        "a, b). How often it is right cannot be told: it answers no clip with a label."
+    )
+    figures = {"n": 365, "war": 0.6247, "war_low": 0.57, "war_high": 0.67, "uar": 0.6192}
+    text = sentences.of_pseudo_labels(taught | figures | {"chance": 1 / 7, "clips": 1, "by": ""})
+    assert text == (
+        "1 clip without a label of its own may teach with an answer of track votes (nobody knows "
+        "whose). It also answers 365 clips whose label is known and from which nobody behind it "
+        "has learnt: 62.5\u00a0% of these answers are right (57.0 to 67.0), and of each word "
+        "61.9\u00a0% on average, where chance is 14.3\u00a0%."
     )

@@ -1,5 +1,6 @@
 """The pictures of people: which clip is drawn, and what stands below it."""
 
+import shutil
 from contextlib import chdir
 from dataclasses import replace
 from itertools import pairwise
@@ -93,6 +94,15 @@ def test_the_liveliest_clip_of_those_answered_right_else_of_all(project: Path) -
     write_answers(project, "fear")  # none is right
     title = drawn(project, [])["clip"].get_suptitle()
     assert title.endswith("clip 003: happy, the model says fear")
+
+
+def test_of_one_frame_there_is_no_picture_of_a_clip(project: Path, tmp_path: Path) -> None:
+    still = Path(shutil.copytree(project, tmp_path / "still"))
+    write_answers(still)
+    assert set(drawn(still, [])) == {"clip", "suspects"}
+    names = [f"{number:03}" for number in range(6)]
+    write_landmarks(still, {name: trajectory(1) for name in names})
+    assert set(drawn(still, [])) == {"suspects"}
 
 
 def test_a_regression_and_answers_without_a_face(project: Path) -> None:

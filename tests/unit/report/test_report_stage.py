@@ -17,6 +17,9 @@ import pytest
 from facewave.errors import UserError
 from facewave.files import write_json
 from facewave.report import __main__ as stage
+from facewave.study.combination import COLUMNS as COMBINATION_COLUMNS
+from facewave.study.online import COLUMNS as ONLINE_COLUMNS
+from facewave.study.pseudo_labels import COLUMNS as PSEUDO_COLUMNS
 from making import ABOUT
 from making_results import (
     AUS,
@@ -218,12 +221,19 @@ def test_tables_of_the_evaluation_and_the_first_stages(page: Page) -> None:
     absent = " {without " + ", ".join(main["absent"]) + "}" if main["absent"] else ""
     assert [row[:3] for row in by_fold] == [[f"fold {i}{absent}", "12", "33.3"] for i in (1, 2, 3)]
     assert by_fold[1][3:] == [cells(figures, name) for name in (*shares, *alone)]
-    happy = page.table("Recall in percent")[0]
+    happy = page.table("Recall and F1 in percent")[0]
     model = main["model"]
-    value, low, high = (100 * model[f"recall{end}"]["happy"] for end in ("", "_low", "_high"))
+    recall, f1 = (
+        [100 * model[f"{name}{end}"]["happy"] for end in ("", "_low", "_high")]
+        for name in ("recall", "f1")
+    )
     named = sum(row[0] for row in model["confusion"])
     assert happy[0] == "happy"
-    assert happy[2:] == [f"|{value:.1f} {{{low:.1f} to {high:.1f}}}", "12", str(named)]
+    assert happy[2:] == [
+        "|{:.1f} {{{:.1f} to {:.1f}}}".format(*recall),
+        "{:.1f} {{{:.1f} to {:.1f}}}".format(*f1),
+        *("12", str(named)),
+    ]
     measured = page.table("All test clips pooled over folds")
     conditions = ["all", "yaw", "", "", "speech_share", ""]
     assert [row[0].partition(" {")[0] for row in measured] == conditions
@@ -284,6 +294,24 @@ def test_tables_of_the_study(page: Page) -> None:
     assert page.bold == [*lost[0][1:], "|60.0", "66.0", "|60.0", "|60.0", "|62.2"]
 
 
+def test_what_pseudo_labels_are_worth(page: Page, project: Path) -> None:
+    assert "What are pseudo-labels worth?" not in page.text
+    path = project / "metrics/study/summary.json"
+    figures = {"war": 0.625, "war_low": 0.5, "war_high": 0.75, "uar": 0.6, "chance": 0.25}
+    taught = {"track": "guesses", "by": "a model", "clips": 12, "n": 40}
+    write_json(path, json.loads(path.read_text("utf-8")) | {"pseudo": taught | figures})
+    rows = [{"track": "guesses", "confidence": name, "n": n, "share": n / 50, **figures}
+            for name, n in (("all", 40), ("0.8 to 1", 30))]  # fmt: skip
+    table = pd.DataFrame(rows).reindex(columns=list(PSEUDO_COLUMNS))
+    table.to_csv(project / "metrics/study/pseudo.csv", index=False)
+    found = made(project)
+    assert "may teach with an answer of track guesses (a model)" in found.text
+    assert [row[:4] for row in found.table("Pseudo-labels of track guesses against")] == [
+        ["all", "40", "80.0", "|62.5 {50.0 to 75.0}"],
+        ["0.8 to 1", "30", "60.0", "|62.5 {50.0 to 75.0}"],
+    ]
+
+
 def test_what_the_mouth_is_worth(page: Page, project: Path) -> None:
     path = project / "metrics/study/speaking.csv"
     assert (
@@ -316,6 +344,61 @@ def test_what_the_mouth_is_worth(page: Page, project: Path) -> None:
     ]
     table.head(0).to_csv(path, index=False)
     assert "Does speaking get in the way" not in made(project).text
+
+
+def test_models_together_and_while_a_video_runs(page: Page, project: Path) -> None:
+    for absent in ("Several models as one", "While the video runs"):
+        assert absent not in page.text
+    shared = {"n": 60, "groups": 12, "folds": 2, "chance": None}
+
+    def row(measure: str, figure: float, better: float | None, **named: Any) -> dict[str, Any]:
+        ends = {"figure": figure, "low": figure - 0.1, "high": figure + 0.1}
+        of_pair = {"difference": better, "p": None} if better is None else {
+            "difference": better, "difference_low": better - 0.02, "difference_high": better + 0.02,
+            "p": 0.012}  # fmt: skip
+        chance = {"chance": 1 / 3} if measure == "uar" else {}
+        return shared | {"measure": measure} | ends | chance | of_pair | named
+
+    both = [("macro_f1", 0.0), ("uar", 0.05)]
+    against = {"against": "resnet18 (1 of 2), mlp (1 of 2)"}
+    ways = [("resnet18", "", 0.5), ("best member", "", 0.55), ("ensemble", "mean", 0.6),
+            ("ensemble", "vote", 0.5)]  # fmt: skip
+    combined = [
+        row(measure, figure + more, None if kind == "best member" else figure - 0.55,
+            model=kind, by=by, validation=0.7, **({} if kind == "best member" else against))
+        for kind, by, figure in ways for measure, more in both
+    ]  # fmt: skip
+    over_time = [("each moment alone", "", 0.4, -0.3), ("online", "0.5, 1", 0.6, -0.1),
+                 ("offline", "0.5, 1", 0.7, None)]  # fmt: skip
+    timed = [
+        row(measure, figure + more, better, role="model", model="ensemble", way=way, width_s=width)
+        for way, width, figure, better in over_time for measure, more in both
+    ]  # fmt: skip
+    for name, rows, columns in (
+        ("combination", combined, COMBINATION_COLUMNS),
+        ("online", timed, ONLINE_COLUMNS),
+    ):
+        table = pd.DataFrame(rows).reindex(columns=list(columns))
+        table.to_csv(project / f"metrics/study/{name}.csv", index=False)
+    found = made(project)
+    assert (
+        "Together the members are better than the best of them. By mean they have 60.0 % macro "
+        "F1, the member that validation would choose (resnet18 (1 of 2), mlp (1 of 2)) has "
+        "55.0 %: 5.0 points (95 % interval 3.0 to 7.0, p = 0.012)." in found.text
+    )
+    table = found.table("Differences are to the member that is best on validation")
+    assert len(table) == 8
+    assert table[0][0].startswith("resnet18 {macro F1 on validation 70.0}")
+    assert [cell[0] for cell in table[4::2]] == [
+        "together: mean {macro F1 on validation 70.0}",
+        "together: vote {macro F1 on validation 70.0}",
+    ]
+    assert table[2][4:] == ["-", "-"]
+    assert table[5][3].startswith("33.3")
+    assert "Answers at once are worse. Offline macro F1 is 70.0 %, online 60.0" in found.text
+    table = found.table("Of ensemble to 60 moments")
+    assert [cell[0] for cell in table[::2]] == [
+        "each moment alone", "online {over 0.5, 1 s}", "offline {over 0.5, 1 s}"]  # fmt: skip
 
 
 def pictures_of(page: Page) -> set[str]:
@@ -443,6 +526,16 @@ def test_what_is_missing_is_mentioned(project: Path) -> None:
     for text in ("may be wrong", "How good the clips are", "synthetic"):
         assert text not in page.text.split("All settings")[0]
     assert "acted" in page.text
+
+
+def test_without_runs_the_page_says_why(project: Path) -> None:
+    study = project / "metrics/study"
+    summary = json.loads((study / "summary.json").read_text("utf-8"))
+    of_runs = ("chosen_by_validation", "chosen_by_each_fold", "best_on_test")
+    kept = {name: value for name, value in summary.items() if name not in of_runs}
+    write_json(study / "summary.json", kept | {"runs": 0})
+    (study / "runs.csv").write_text("transform,k,inputs,model\n", "utf-8")
+    assert "No classifiers were compared: no training clip is usable" in made(project).text
 
 
 def test_one_protocol_alone(project: Path) -> None:

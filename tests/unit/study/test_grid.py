@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewave.errors import UserError
-from facewave.params import Block, ClassifierKind, Study, TransformName, Wavelets
+from facewave.params import Block, ClassifierKind, Study, Teaching, TransformName, Wavelets
 from facewave.study.grid import Run, chosen, chosen_by_fold, joined, runs
 from facewave.study.kept import key
 from facewave.wavelets.transform import Transform
@@ -37,6 +37,7 @@ def study(**changes: Any) -> Study:
         "removed": [],
         "every": [],
         "networks": [],
+        "teaching": Teaching([], "none", [0.0], []),
     }
     return Study(**settings | changes)
 

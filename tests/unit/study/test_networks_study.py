@@ -82,6 +82,19 @@ def test_each_network_is_trained_and_kept(project: Path, monkeypatch: pytest.Mon
             study(other)
 
 
+def test_pseudo_labels_do_not_teach_them(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taught: list[Any] = []
+
+    def trained(*arguments: Any) -> None:
+        taught.append(arguments[-1])
+        raise UserError("enough")
+
+    monkeypatch.setattr(face_network, "trained", trained)
+    with pytest.raises(UserError, match="enough"):
+        study(load(["resnet18"]))
+    assert taught == ["labels"]
+
+
 def test_figures_follow_from_the_weights_and_the_networks_code(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +105,7 @@ def test_figures_follow_from_the_weights_and_the_networks_code(
         return pd.DataFrame(columns=list(COLUMNS))
 
     monkeypatch.setattr(networks, "networks", counted)
-    monkeypatch.setattr(stage, "_VISION", project / "vision")
+    monkeypatch.setattr(networks, "_VISION", project / "vision")
     files = [project / "vision/emofan.py", project / "mine.pth"]
     files[0].parent.mkdir()
     for file in files:

@@ -18,6 +18,7 @@ from facewave.errors import UserError
 from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
 from facewave.landmarks import schema as landmarks
+from facewave.pseudo.schema import Pseudo, write
 from facewave.study import __main__ as stage
 from facewave.study import (
     ablation,
@@ -37,8 +38,18 @@ from facewave.study.scores import score_of
 from facewave.training.__main__ import main as train_models
 from facewave.wavelets.features import features
 from facewave.wavelets.transform import Transform
-from facewave.workspace import Dataset
-from making import ABOUT, write_features, write_params
+from facewave.workspace import PSEUDO, Dataset
+from making import (
+    ABOUT,
+    TOY_TRAIN,
+    toy,
+    trajectory,
+    write_faces,
+    write_features,
+    write_landmarks,
+    write_params,
+    write_toy,
+)
 from moving import (
     FRAMES,
     PARTITIONS,
@@ -68,7 +79,8 @@ FIGURES = [
 FIGURES.append("chance")
 RUNS = 8
 OF_SETS = ("tasks", "quadrants", "sampling")  # made of study.targets, of which there are none
-OTHERS = ("importance", "leakage", "networks", "reconstruction", "removed", "runs", "speaking")
+OTHERS = ("combination", "confusion", "importance", "leakage", "losses", "networks", "online",
+          "pseudo", "reconstruction", "removed", "runs", "speaking", "teaching")  # fmt: skip
 TABLES = (*OTHERS, *OF_SETS)
 ONE_RUN: dict[str, Any] = {"transforms": ["energy"], "k": [2], "inputs": [["blendshapes"]]}
 NOTHING_REMOVED: dict[str, Any] = {"removed": [], "every": []}
@@ -317,11 +329,20 @@ def setting(section: str, **values: Any) -> Callable[[Path], None]:
     return change
 
 
+def teach(project: Path) -> None:
+    """Name pseudo-labels, of a clip that has none."""
+    columns = ["video_idx", "word", "confidence", "shares", "source"]
+    labels = pd.DataFrame([["undecided", "happy", 1.0, "", "a model"]], columns=columns)
+    write(project / PSEUDO, Pseudo(labels.set_index("video_idx"), {}, "guesses"))
+    setting("pseudo", track="guesses")(project)
+
+
 RUN, CLASSIFIERS = "energy haar 2", ["importance", "removed", "leakage", "speaking"]
 CHANGES: list[tuple[Callable[[Path], None], list[str]]] = [
     (relabel, [*CLASSIFIERS, RUN]),
     (detect_anew, [*CLASSIFIERS, RUN, "reconstruction"]),
     (listen, ["speaking"]),
+    (teach, [*CLASSIFIERS, RUN]),
     (setting("evaluate", resamples=41), [*CLASSIFIERS, RUN]),
     (setting("wavelets", max_gap_s=0.9), [*CLASSIFIERS, RUN, "reconstruction"]),
     (setting("train", logistic={"c": 0.2}), ["leakage", "speaking", RUN]),
@@ -503,6 +524,21 @@ def test_who_knows_the_people_is_much_better_on_random_folds_alone(tmp_path: Pat
     assert found["random", "majority"] == pytest.approx(100 / 3, abs=0.01)
 
 
+def test_pseudo_labels_do_not_teach_where_folds_are_drawn_anew(project: Path) -> None:
+    path = project / "data/labels/demo.csv"
+    rows = labels.read(path)
+    hidden = rows["subject"].isin(["s1", "s2"]) & (rows["excluded"] == "")
+    rows.loc[hidden, ["actual", "label"]] = ["", None]
+    labels.write(path, rows, WORDS)
+    before = leaking(project)
+    named = {"video_idx": rows.loc[hidden, "video_idx"], "word": "happy", "confidence": 1.0}
+    taught = pd.DataFrame(named | {"shares": "", "source": "a model"})
+    write(project / PSEUDO, Pseudo(taught.set_index("video_idx"), {}, "guesses"))
+    setting("pseudo", track="guesses")(project)
+    assert (trajectories().table()["pseudo"] != "").sum() == hidden.sum()
+    pd.testing.assert_frame_equal(leaking(project), before)
+
+
 def test_without_shared_subjects_or_with_two_folds_nothing_can_leak(project: Path) -> None:
     path = project / "data/labels/demo.csv"
     rows = labels.read(path)
@@ -606,3 +642,39 @@ def test_numbers_are_counted_by_their_mean_ccc(
     assert summary["chosen_by_validation"]["ccc"] == table(project, "runs")["ccc"].iloc[0]
     assert {"tasks", "sampling"} <= set(summary)
     assert "quadrants" not in summary
+
+
+def test_where_nothing_moves_tables_of_classifiers_are_empty_and_the_others_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = toy(5)
+    made.table["dataset"] = np.where(np.arange(len(made.table)) % 2, "film", "stills")
+    write_toy(tmp_path, made)
+    names = made.table["video_idx"].tolist()
+    write_landmarks(tmp_path, {name: trajectory(1) for name in names})
+    numbers = np.full((len(made.table), 10, 52), np.nan, np.float32)
+    write_features(tmp_path, made.table, np.zeros(len(made.table), bool), numbers)
+    clips = tmp_path / "data/features/demo/clips.csv"
+    pd.read_csv(clips, dtype=str).assign(face_share=1.0).to_csv(clips, index=False)
+    write_faces(tmp_path, names)
+    network: dict[str, Any] = {"network": {"epochs": 1, "batch_size": 16, "hidden": 8}}
+    network |= {"vision": {"width": 0.125, "side": 32, "frames": 1}, "partitions": ["split"]}
+    both: dict[str, Any] = {"model": "ensemble", "baselines": ["resnet18"]}
+    both |= {"ensemble": {"roles": ["resnet18"], "by": "vote"}}
+    taught = {"networks": ["resnet18"], "hidden": "film", "errors": [0.0], "losses": []}
+    write_params(
+        tmp_path, train=TOY_TRAIN | network | both, evaluate={"resamples": 20},
+        study=STUDY | ONE_RUN | {"targets": [["classes"]], "teaching": taught},
+    )  # fmt: skip
+    train_models()
+    main()
+    out = capsys.readouterr().out
+    assert "their tables are empty: partition split has no usable training clip, as where" in out
+    assert "no channels of the mouth" not in out
+    rows = {name: table(tmp_path, name) for name in ("teaching", "losses", *TABLES)}
+    filled = {name for name, found in rows.items() if len(found)}
+    assert filled == {"teaching", "combination"}
+    assert json.loads(outputs(tmp_path)["summary.json"])["runs"] == 0
+    drawn = {Path(name).stem for name in outputs(tmp_path) if name.endswith(".png")}
+    assert drawn == {"teaching", "combination"}

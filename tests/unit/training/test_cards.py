@@ -1,7 +1,7 @@
 """Cards and lines of models: what is known stands in them, what is not known is missing."""
 
 from facewave.targets import Target, number
-from facewave.training.cards import SYNTHETIC, Figure, card, line
+from facewave.training.cards import SYNTHETIC, UNKNOWN, Figure, card, line
 from making import words
 
 WAVELETS = {"transform": "energy", "wavelet": "haar", "boundary": "open", "k": 10}
@@ -79,3 +79,18 @@ def test_a_card_tells_where_a_network_began() -> None:
     )
     assert "started from" not in random
     assert "labels seen before" not in random
+
+
+def test_pseudo_labels_are_told_apart_from_labels_and_those_who_gave_them_named() -> None:
+    pseudo = {"track": "votes", "by": "a model and a file", "clips": 20, "known": True}
+    told = ABOUT | {"pseudo": pseudo}
+    counts = "32 labels{} 20 pseudo-labels (track votes)"
+    assert counts.format(" and") in line("mlp", told)
+    after = ABOUT | {"pseudo": pseudo | {"after": "resnet18-labels"}}
+    for about, joint in ((told, " and"), (after, ", then")):
+        text = card("resnet18", [words("happy")], (), {}, True, about)
+        assert f"| labels | {counts.format(joint)} |" in text
+        assert "| pseudo-labels by | a model and a file |" in text
+        assert UNKNOWN[1:] not in text
+    about = ABOUT | {"pseudo": pseudo | {"known": False}}
+    assert UNKNOWN[1:] in card("resnet18", [words("happy")], (), {}, True, about)

@@ -10,7 +10,8 @@ import pytest
 
 from facewave.errors import UserError
 from facewave.training import ensemble, knowledge, pretrained, schema
-from facewave.training.ensemble import TrainedEnsemble, fit_weights
+from facewave.training.combination import Combination
+from facewave.training.ensemble import TrainedEnsemble
 from facewave.training.schema import Trained, answers_of
 from making import contents, words
 from making_untrained import given, handmade, look, move
@@ -48,7 +49,11 @@ class Fixed(Trained):
 def pooled(by: str, weights: list[float], *members: Fixed) -> pd.DataFrame:
     named: dict[str, Trained] = {str(at): member for at, member in enumerate(members)}
     clips = handmade(WORDS, ["happy"] * len(members[0].rows))
-    return TrainedEnsemble(named, {}, "ensemble", by, weights, {}, {}).answer(clips)
+    return TrainedEnsemble(named, {}, "ensemble", way(by, weights), {}, {}).answer(clips)
+
+
+def way(by: str, weights: list[float]) -> Combination:
+    return Combination(by, (CLASSES,), np.array(weights))
 
 
 def test_means_are_of_log_probabilities_and_weights_count() -> None:
@@ -88,34 +93,11 @@ def test_votes_decide_and_ties_go_to_the_likelier_class() -> None:
         np.testing.assert_allclose(found[P].iloc[0], third)
 
 
-def test_weights_are_the_best_on_a_grid_and_not_negative() -> None:
-    rng = np.random.default_rng(0)
-    codes = rng.integers(0, 3, 200)
-    good, fair, noise = (
-        strength * np.eye(3)[codes] + rng.normal(size=(200, 3)) for strength in (2.0, 1.0, 0.0)
-    )
-    logs = np.stack([x - np.log(np.exp(x).sum(1, keepdims=True)) for x in (good, fair, noise)], 1)
-
-    def loss(weights: np.ndarray) -> float:
-        pool = np.einsum("m,nmc->nc", weights, logs)
-        pool -= np.log(np.exp(pool).sum(axis=1, keepdims=True))
-        return float(-pool[np.arange(200), codes].mean())
-
-    found = fit_weights(logs, codes)
-    assert found.min() >= 0
-    assert abs(found.sum() - 1) < 1e-12
-    assert found[0] > found[1] > found[2]
-    steps = np.linspace(0, 1, 41)
-    grid = min(loss(np.array([a, b, 1 - a - b])) for a in steps for b in steps if a + b <= 1)
-    assert loss(found) <= grid + 1e-6
-    np.testing.assert_array_equal(fit_weights(logs, codes), found)
-
-
 def made(folder: Path, by: str, val: tuple[int, ...] = (2, 3)) -> Any:
     """Clips, and what an ensemble of the two real members is made from; these are saved."""
-    looks = [look([0.1, 0.6, 0.2, 0.1]), look([0.1, 0.2, 0.6, 0.1])] * 3
-    moves = [move({"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9}), move({"browDownLeft": 0.6})] * 3
-    clips = handmade(WORDS, ["happy", "sad"] * 3, looks, moves)
+    looks = [look([0.1, 0.6, 0.2, 0.1]), look([0.1, 0.2, 0.6, 0.1])] * 6
+    moves = [move({"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9}), move({"browDownLeft": 0.6})] * 6
+    clips = handmade(WORDS, ["happy", "sad"] * 6, looks, moves)
     some = given(clips, [CLASSES], [0, 1], val, folder, ensemble={"by": by})
     pretrained.learn(some).save(folder / "pretrained")
     knowledge.learn(some).save(folder / "knowledge")
@@ -123,8 +105,8 @@ def made(folder: Path, by: str, val: tuple[int, ...] = (2, 3)) -> Any:
 
 
 def test_an_ensemble_is_kept_as_the_names_of_its_members(tmp_path: Path) -> None:
-    for by in ("mean", "weighted", "vote"):
-        clips, some = made(tmp_path, by)
+    for by in ("mean", "weighted", "f1", "stacking", "vote"):
+        clips, some = made(tmp_path, by, val=tuple(range(len(WORDS) * 4)))
         model = ensemble.learn(some)
         model.save(tmp_path / "model")
         loaded = schema.load(tmp_path / "model")
@@ -138,10 +120,14 @@ def test_an_ensemble_is_kept_as_the_names_of_its_members(tmp_path: Path) -> None
         found = loaded.answer(clips)
         assert list(found) == ["answered_from", "predicted", *P]
         assert (found["predicted"] == clips.table["actual"]).all()
-    weights = ensemble.learn(made(tmp_path, "weighted")[1]).weights_M
+    weights = ensemble.learn(made(tmp_path, "weighted")[1]).combined.weights_M
     assert weights.tolist() != [0.5, 0.5]
-    assert ensemble.learn(made(tmp_path, "weighted", val=())[1]).weights_M.tolist() == [0.5, 0.5]
-    assert ensemble.learn(made(tmp_path, "mean")[1]).weights_M.tolist() == [0.5, 0.5]
+    for by, val in (("weighted", ()), ("f1", ()), ("mean", (2, 3))):
+        equal = ensemble.learn(made(tmp_path, by, val=val)[1])
+        assert equal.combined.weights_M.tolist() == [0.5, 0.5]
+        assert equal.card().count("| answers by | the mean of pretrained") == 1
+    stacked = ensemble.learn(made(tmp_path, "stacking", val=(2, 3))[1])
+    assert "(too few had happy, sad, angry: there it is the mean) |" in stacked.card()
 
 
 def test_members_that_are_missing_or_others_are_refused(tmp_path: Path) -> None:
@@ -167,5 +153,5 @@ def test_members_that_are_missing_or_others_are_refused(tmp_path: Path) -> None:
 def test_an_ensemble_is_transductive_if_a_member_is() -> None:
     for member, expected in ((Fixed([1.0, 0.0, 0.0]), False), (Fixed(None), True)):
         members: dict[str, Trained] = {"a": member, "b": Fixed([1.0, 0.0, 0.0])}
-        model = TrainedEnsemble(members, {}, "ensemble", "mean", [0.5, 0.5], {}, {})
+        model = TrainedEnsemble(members, {}, "ensemble", way("mean", [0.5, 0.5]), {}, {})
         assert model.describe()["transductive"] is expected

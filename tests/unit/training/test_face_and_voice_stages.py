@@ -115,7 +115,7 @@ def test_late_fusion_is_the_mean_and_where_one_is_missing_the_other_alone(projec
     settings(late_fusion={"by": "weighted", "of": "mlp"})
     train()
     weighted: Any = schema.load(schema.folder("split", "late_fusion"))
-    assert weighted.weights_M.sum() == pytest.approx(1)
+    assert weighted.combined.weights_M.sum() == pytest.approx(1)
     assert {member.kind for member in weighted.members.values()} == {"mlp"}
 
 

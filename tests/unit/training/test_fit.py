@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.functional import one_hot
 
 from facewave import params
 from facewave.errors import UserError
@@ -61,7 +62,7 @@ def samples(codes: list[int], n: int, seed: int, distance: float = 2.0, d: int =
 
 
 def as_samples(inputs: Any, codes: Any) -> Samples:
-    truth = losses.one_hot(torch.as_tensor(codes, dtype=torch.int64), len(WORDS))
+    truth = one_hot(torch.as_tensor(codes, dtype=torch.int64), len(WORDS)).float()
     return Samples(torch.as_tensor(inputs, dtype=torch.float32), truth, torch.ones(len(truth)))
 
 
@@ -178,7 +179,7 @@ def test_inputs_at_a_tree_s_thresholds_go_as_in_scikit_learn() -> None:
     module = build(ClassifierConfig("trees", (CLASSES,), steps=1, widths=(2,), trees=5))
     assert isinstance(module, Classifier)
     assert isinstance(module.head, Trees)
-    truth = losses.one_hot(torch.from_numpy(codes), 7)
+    truth = one_hot(torch.from_numpy(codes), 7).float()
     prepared = Prepared(torch.from_numpy(inputs), truth, torch.ones(200, 1))
     for problem in _problems(module, prepared):
         _grow(module.head, problem, settings(stages=5))

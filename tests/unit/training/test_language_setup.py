@@ -1,6 +1,7 @@
 """Which clips a language model learns from, what is built of which settings, and what is kept."""
 
 import shutil
+import weakref
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,11 +16,14 @@ from facewave import params
 from facewave.errors import UserError
 from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
+from facewave.models.vlm import backbones
+from facewave.params import Rates
 from facewave.prompts.examples import gather
+from facewave.pseudo.schema import Pseudo, write
 from facewave.training import language_trainer, schema
 from facewave.training.__main__ import main as train
 from facewave.training.language_setup import Run, prepare
-from facewave.workspace import Dataset
+from facewave.workspace import PSEUDO, Dataset
 from language_project import second_dataset, write_project
 from language_project import settings as write_settings
 from making import contents
@@ -48,10 +52,12 @@ def run(
     subset: tuple[float, float] = (0, 1),
     asked: Sequence[str] = ("classes",),
     ambiguous: Literal["exclude", "soft"] = "exclude",
+    track: str = "none",
     **language: Any,
 ) -> Run:
     loaded = params.load()
-    loaded = replace(loaded, labels=replace(loaded.labels, ambiguous=ambiguous))
+    loaded = replace(loaded, labels=replace(loaded.labels, ambiguous=ambiguous),
+                     pseudo=replace(loaded.pseudo, track=track))  # fmt: skip
     options = replace(loaded.train.language, **language)
     settings = replace(
         loaded.train, dataset=dataset, subset=list(subset), targets=list(asked), language=options
@@ -105,6 +111,33 @@ def test_it_learns_from_its_slice_of_the_training_part_with_targets_or_not_at_al
     head: Any = ready.trained.module.head
     torch.testing.assert_close(head.mean, torch.tensor([learnt["valence"].mean(), 0.5]).float())
     assert [target.name for target in ready.trained.targets] == ["valence", "arousal"]
+
+
+def test_it_learns_pseudo_labels_shows_none_as_examples_and_validates_by_none(
+    project: Path,
+) -> None:
+    table = labels.read(Path("data/labels/demo.csv"))
+    is_hidden = table["subject"].isin(["s1", "s3"])  # of training and validation
+    reason = table["excluded"].mask(is_hidden, str(labels.Reason.LOW_AGREEMENT))
+    rank = table["rank"].mask(is_hidden, 0.0)  # they would be shown first
+    hidden = table.assign(rank=rank, excluded=reason)  # their words are not sure
+    labels.write(Path("data/labels/demo.csv"), hidden, WORDS)
+    rows = table.loc[is_hidden, ["video_idx"]]
+    rows = rows.assign(word="disgust", confidence=1.0, shares="", source="a model")
+    lineage = {"before": [["other", "1"]], "learnt": ["some nan nan"], "validated": []}
+    write(PSEUDO, Pseudo(rows.set_index("video_idx"), lineage, "guesses"))
+    ready = run(examples=2, track="guesses")
+    taught = set(rows["video_idx"][rows["video_idx"].isin(names(ready.train))])
+    assert taught == set(table.loc[table["subject"] == "s1", "video_idx"])
+    learnt: Any = ready.train
+    answers = dict(zip(learnt._clips.table["video_idx"], learnt._clips.answers, strict=True))
+    assert {answers[name] for name in taught} == {"disgust"}
+    assert not set(ready.trained.shots) & taught
+    assert not names(ready.val) & set(rows["video_idx"])
+    about = ready.trained.about
+    assert (about["pseudo"]["clips"], about["before"]) == (3, [["other", "1"]])
+    assert "some nan nan" in about["learnt"]
+    assert len(about["learnt"]) == len(learnt) + 1
 
 
 def test_what_does_not_go_together_is_reported(project: Path) -> None:
@@ -166,7 +199,9 @@ def test_the_fingerprint_is_of_all_that_the_weights_follow_from(project: Path) -
     path = Path("data/labels/demo.csv")
     table, whole = labels.read(path), run().fingerprint
     assert run().fingerprint == whole
-    marks = [run(**change).fingerprint for change in ({"lr": 0.5}, {"subset": (0, 0.5)})]
+    marks = [
+        run(**change).fingerprint for change in ({"lr": Rates(0.5, 0.5, 0.5)}, {"subset": (0, 0.5)})
+    ]
     answered, captioned = table.copy(), table.assign(caption="Something else.")
     at = table.index[table["split"] == "train"][0]
     answered.loc[at, "actual"] = "fear"
@@ -221,3 +256,18 @@ def test_a_finished_model_is_not_trained_again(
     schema.save(loaded, Path("again"))
     for name in ("config.json", "model.safetensors"):
         assert (Path("again") / name).read_bytes() == before[f"trained/split/model/{name}"]
+
+
+def test_one_backbone_is_there_at_a_time(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load, loaded, alive = backbones.load, list[weakref.ref[Any]](), list[int]()
+
+    def watched(*arguments: Any) -> backbones.Backbone:
+        alive.append(sum(reference() is not None for reference in loaded))
+        backbone = load(*arguments)
+        loaded.append(weakref.ref(backbone.model))
+        return backbone
+
+    monkeypatch.setattr(backbones, "load", watched)
+    write_settings(project, partitions=("split", 1), mode="pretrain", epochs=1, frames=0)
+    train()
+    assert alive == [0, 0]

@@ -1,6 +1,8 @@
 """Training beside a frozen language model: what is kept, what is saved, and what is reported."""
 
+import gc
 import json
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 import torch
 
 from facewave.errors import UserError
-from facewave.params import LanguageModelKind
+from facewave.params import LanguageModelKind, Rates
 from facewave.prompts.examples import Example, collate
 from facewave.training import language_trainer
 from making_language import language_model
@@ -48,11 +50,12 @@ def test_the_epoch_of_least_validation_loss_stays_or_else_the_last(tmp_path: Pat
     def report(step: int, figures: dict[str, float]) -> None:
         curve.extend([figures["val_loss"]] if "val_loss" in figures else [])
 
-    val = Toy(12, 2, "frames", crossed=True)  # the better it learns, the worse these
-    quick = settings(epochs=6)
-    language_trainer.fit(module, Toy(64, 1, "frames"), val, quick, 0, tmp_path, report)
+    val = Toy(12, 2, "frames")
+    quick = settings(epochs=6, warmup=0.95, lr=Rates(3, 3, 3))  # they rise until it goes astray
+    folder = tmp_path / "another"
+    language_trainer.fit(module, Toy(64, 1, "frames"), val, quick, 0, folder, report)
     assert min(curve) < curve[-1]
-    kept = json.loads((tmp_path / "best.json").read_text())
+    kept = json.loads((folder / "best.json").read_text())
     assert kept["eval_loss"] == pytest.approx(min(curve))
     batch = collate(module, [val[i] for i in range(12)], answered=True)
     with torch.inference_mode():
@@ -115,3 +118,33 @@ def test_numbers_are_learnt_by_either_loss_which_is_of_all_validation_clips(
         if objective == "mse":
             expected = float(np.mean((values - truth) ** 2)) / spread**2
         assert min(curve) == pytest.approx(expected, rel=1e-2)
+
+
+def test_each_kind_of_weights_has_its_own_learning_rate(tmp_path: Path) -> None:
+    rates = Rates(0.02, 0.0002, 0.002)
+    module = language_model(KIND, "linear", lora=True, prefix=2, projector=True, words=WORDS)
+    kinds = module.groups()
+    assert {name: len(weights) > 0 for name, weights in kinds.items()} == dict.fromkeys(kinds, True)
+    trained = sum(len(weights) for weights in kinds.values())
+    assert trained == sum(weight.requires_grad for weight in module.parameters())
+    before = {name: [w.detach().clone() for w in weights] for name, weights in kinds.items()}
+    train(module, "face", tmp_path, n=8, epochs=1, lr=rates, warmup=0.0, weight_decay=0.0)
+    for name, weights in kinds.items():  # Adam's first step is as long as the rate, everywhere
+        moved = max(
+            float((now.detach() - then).abs().max())
+            for now, then in zip(weights, before[name], strict=True)
+        )
+        assert moved == pytest.approx(getattr(rates, name), rel=0.05), name
+
+
+def test_nothing_keeps_a_model_alive_after_its_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under mixed precision, too, whose wrapper of forward refers to the model."""
+    monkeypatch.setattr(language_trainer, "precision", lambda: torch.bfloat16)
+    module = model(KIND)
+    train(module, "face", tmp_path, n=8, epochs=1)
+    gone = weakref.ref(module), weakref.ref(module.model)
+    del module
+    gc.collect()
+    assert [reference() for reference in gone] == [None, None]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from facewave import params
 from facewave.training import loop, losses, sampling
@@ -31,7 +32,7 @@ class NoGradient(losses.TaskLosses):
 
 
 CLASSES = words("happy", "sad", "angry")
-TRUTH = losses.one_hot(torch.arange(30) % 3, 3)
+TRUTH = one_hot(torch.arange(30) % 3, 3).float()
 TRAIN = Prepared(torch.ones(30, 4, 2), TRUTH, torch.ones(30, 1))
 NOTHING = Prepared(**{name: tensor[:0] for name, tensor in vars(TRAIN).items()})
 
@@ -77,7 +78,7 @@ def test_steps_are_counted_in_epochs_of_several_batches() -> None:
 
 def test_the_sampler_shows_every_class_as_often() -> None:
     codes = torch.tensor([0] * 90 + [1] * 9 + [2])
-    truth = losses.one_hot(codes, 3)
+    truth = one_hot(codes, 3).float()
     rare = Prepared(torch.zeros(100, 4, 2), truth, torch.arange(100.0)[:, None])
     draws = sampling.weights([CLASSES], truth)
     batches = loop._batches(rare, draws, settings(batch_size=50))
@@ -86,3 +87,21 @@ def test_the_sampler_shows_every_class_as_often() -> None:
     assert epochs[0] != epochs[1]
     shown = np.bincount(codes[np.concatenate(epochs).astype(int)]) / 3000
     np.testing.assert_allclose(shown, 1 / 3, atol=0.03)
+
+
+def test_the_kept_weights_are_those_of_the_best_epoch_which_is_neither_first_nor_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    curve = iter([3.0, 1.0, 2.0, 1.5])
+    monkeypatch.setattr(loop, "validated", lambda *_: {"val_loss": next(curve)})
+    last = nn.Linear(8, 3)
+    head, weights = nn.Sequential(nn.Flatten(), last), []
+
+    def report(epoch: int, figures: dict[str, float]) -> None:
+        weights.append(last.weight.detach().clone())
+
+    chosen = settings(epochs=4, loss="cross_entropy")
+    loss = losses.TaskLosses([CLASSES], chosen.network, {"classes": torch.ones(3)})
+    train_head(head, [CLASSES], TRAIN, TRAIN, loss, None, chosen, report)
+    kept = [torch.equal(last.weight, of_epoch) for of_epoch in weights]
+    assert kept == [False, True, False, False]

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.functional import one_hot
 from torchmetrics.functional import concordance_corrcoef, pearson_corrcoef
 
 from facewave import params
 from facewave.models import outputs
 from facewave.targets import Target
-from facewave.training import losses
+from facewave.training import calibration, losses
 from making import REPOSITORY
 
 SETTINGS = params.load(REPOSITORY / "params.yaml").train.network
@@ -45,7 +46,7 @@ def drawn(seed: int, n: int = 9, c: int = 5) -> tuple[Tensor, Tensor, Tensor]:
 
 def chosen(logits: Tensor, targets: Tensor, weights: Tensor, counts: Tensor, **changes: Any) -> Any:
     target = Target("classes", "words", tuple(map(str, range(logits.shape[1]))))
-    loss = losses.choose([target], replace(SETTINGS, **changes), {"classes": counts})
+    loss = losses.TaskLosses([target], replace(SETTINGS, **changes), {"classes": counts})
     return loss(logits, targets, weights[:, None])
 
 
@@ -56,13 +57,13 @@ def test_cross_entropy_of_any_targets_is_torch_s_and_so_are_its_gradients(
     logits, codes, soft = drawn(seed)
     ours = losses.cross_entropy(logits, soft)
     torch.testing.assert_close(ours, functional.cross_entropy(logits, soft, reduction="none"))
-    smoothed = losses.smooth(losses.one_hot(codes, 5), share)
+    smoothed = losses.smooth(one_hot(codes, 5).float(), share)
     torch.testing.assert_close(smoothed.sum(1), torch.ones(9))
     expected = functional.cross_entropy(logits, codes, reduction="none", label_smoothing=share)
     torch.testing.assert_close(losses.cross_entropy(logits, smoothed), expected)
     learnt, theirs = logits.clone().requires_grad_(), logits.clone().requires_grad_()
     counts, weights = torch.ones(5), torch.ones(9)
-    loss = chosen(learnt, losses.one_hot(codes, 5), weights, counts, loss="cross_entropy")
+    loss = chosen(learnt, one_hot(codes, 5).float(), weights, counts, loss="cross_entropy")
     expected = functional.cross_entropy(theirs, codes)
     loss.backward()
     expected.backward()
@@ -93,7 +94,7 @@ def test_focal_and_multi_dice_by_hand() -> None:
 def test_balanced_losses_add_the_log_prior_and_dice() -> None:
     logits, codes, _ = drawn(1, c=3)
     prior = torch.log(torch.tensor([6, 1, 3]) / 10)
-    ours = losses.balanced(logits, losses.one_hot(codes, 3), torch.tensor([6, 0, 3]))
+    ours = losses.balanced(logits, one_hot(codes, 3).float(), torch.tensor([6, 0, 3]))
     expected = functional.cross_entropy(logits + prior, codes, reduction="none")
     torch.testing.assert_close(ours, expected)
     logits, _, soft = drawn(2)  # with even classes it is cross-entropy
@@ -110,12 +111,44 @@ def test_balanced_losses_add_the_log_prior_and_dice() -> None:
     )
 
 
+def test_dice_alone_is_multi_dice_whose_mean_over_clips_is_of_each_class() -> None:
+    logits, _, soft = drawn(3)
+    shares = logits.softmax(1)
+    of_classes = [
+        1 - ((2 * p * t + 1) / (p + t + 1)).mean() for p, t in zip(shares.T, soft.T, strict=True)
+    ]
+    ours = chosen(logits, soft, torch.ones(9), torch.ones(5), loss="dice")
+    torch.testing.assert_close(ours, torch.stack(of_classes).mean())
+
+
+@given(seeds, st.permutations(range(5)))
+def test_the_prior_is_that_of_each_class_in_whatever_order_they_are(
+    seed: int, order: list[int]
+) -> None:
+    """One ordered by frequency would be another class's: the rarest would count as the first."""
+    logits, codes, _ = drawn(seed)
+    counts = torch.tensor([3, 40, 7, 1, 20])
+    truth = one_hot(codes, 5).float()
+    expected = functional.cross_entropy(logits + torch.log(counts / counts.sum()), codes)
+    for name in ("balanced", "balanced_dice"):
+        given_in_order = chosen(
+            logits[:, order], truth[:, order], torch.ones(9), counts[order], loss=name
+        )
+        dice = 1.5 * losses.multi_dice(logits, truth, torch.ones(9)) * (name == "balanced_dice")
+        torch.testing.assert_close(given_in_order, expected + dice)
+    # As training counts them: of each class at its own place.
+    rows = torch.cat([torch.full((int(n),), code) for code, n in enumerate(counts)])
+    classes = Target("classes", "words", tuple("abcde"))
+    counted = calibration.counts([classes], one_hot(rows, 5).float())["classes"]
+    assert counted.tolist() == counts.tolist()
+
+
 def test_every_loss_falls_towards_the_label_and_heeds_the_weights() -> None:
-    targets, weights = losses.one_hot(torch.tensor([0, 1]), 2), torch.ones(2)
+    targets, weights = one_hot(torch.tensor([0, 1]), 2).float(), torch.ones(2)
     counts = torch.tensor([3, 2])
     good, bad = (torch.tensor([[a, -a], [-a, a]]) for a in (3.0, -3.0))
     mixed = torch.stack([good[0], bad[1]])
-    for name in ("cross_entropy", "focal", "balanced", "balanced_dice"):
+    for name in get_args(params.Loss):
         low, high = (chosen(x, targets, weights, counts, loss=name) for x in (good, bad))
         assert low < high
         light = chosen(mixed, targets, torch.tensor([1.5, 0.5]), counts, loss=name)
@@ -126,14 +159,15 @@ def test_every_loss_falls_towards_the_label_and_heeds_the_weights() -> None:
 @given(st.lists(st.integers(0, 5000), min_size=2, max_size=7).filter(any))
 def test_class_weights_by_the_effective_number_have_mean_1(counts: list[int]) -> None:
     weights = losses.class_weights(torch.tensor(counts)).numpy()
-    effective = [sum(0.999**i for i in range(max(1, n))) for n in counts]
+    fewest = min(filter(None, counts))  # a class without clips weighs as the rarest that has some
+    effective = [sum(0.999**i for i in range(n or fewest)) for n in counts]
     np.testing.assert_allclose(weights * effective, weights[0] * effective[0], rtol=1e-6)
     assert (weights * counts).sum() / sum(counts) == pytest.approx(1)
 
 
 def of_all(**changes: Any) -> losses.TaskLosses:
     """The losses of all ``TARGETS``."""
-    return losses.choose(TARGETS, replace(SETTINGS, **changes), COUNTS)
+    return losses.TaskLosses(TARGETS, replace(SETTINGS, **changes), COUNTS)
 
 
 def labelled(seed: int, n: int = 12) -> tuple[Tensor, Tensor, list[slice]]:
@@ -332,7 +366,7 @@ def test_emonet_mixes_by_three_numbers_drawn_anew_at_each_step_of_training_alone
     generator = torch.Generator().manual_seed(0)
     values, truth = torch.randn(2, 40, 2, generator=generator)
     numbers = [target for target in TARGETS if target.kind == "number"]
-    loss = losses.choose(numbers, replace(SETTINGS, numbers="emonet", task_weights={}), {})
+    loss = losses.TaskLosses(numbers, replace(SETTINGS, numbers="emonet", task_weights={}), {})
     weights = torch.ones(40, 2)
     columns = [(values[:, t : t + 1], truth[:, t : t + 1], weights[:, t]) for t in (0, 1)]
     three = torch.stack([
@@ -353,7 +387,7 @@ def test_emonet_s_mixture_is_distributed_as_stated(monkeypatch: pytest.MonkeyPat
     parts = {"rmse": 1.0, "pcc": 0.0, "ccc": 0.0}
     monkeypatch.setattr(losses, "of_numbers", lambda name, *_: torch.tensor(parts[name]))
     settings = replace(SETTINGS, numbers="emonet", task_weights={})
-    loss = losses.choose([TARGETS[1]], settings, {})
+    loss = losses.TaskLosses([TARGETS[1]], settings, {})
     one = torch.zeros(1, 1)
     rng = np.random.default_rng(0)
     uniform = rng.uniform(size=(3, 20_000))
@@ -371,7 +405,7 @@ def test_learnt_weights_favour_the_task_with_less_noise() -> None:
     noise = torch.randn(500, 2, generator=generator) * torch.tensor([0.1, 0.8])
     truth, weights = inputs + noise, torch.ones(500, 2)
     settings = replace(SETTINGS, numbers="mse", task_weights="learnt")
-    loss = losses.choose([TARGETS[1], TARGETS[2]], settings, {})
+    loss = losses.TaskLosses([TARGETS[1], TARGETS[2]], settings, {})
     head = torch.nn.Linear(1, 2)
     optimizer = torch.optim.Adam([*head.parameters(), *loss.parameters()], lr=0.05)
     for _ in range(400):

@@ -52,6 +52,31 @@ def test_answers_are_the_geometric_mean_over_the_words_that_the_classes_have() -
     assert model.answer(clips().select([])).empty
 
 
+def test_a_compound_is_told_from_two_basic_emotions() -> None:
+    """Of the mean log answers: the geometric mean of two words', beside single words."""
+    classes = ("Sadly_Angry", "Angrily_Surprised", "sadness", "sadness_anger_fear", "neutral_happy")
+    some = handmade(classes, [classes[0]] * 2, LOOKS)
+    model = learn(given(some, [words(*classes)], train=[0, 1]))
+    found = model.answer(some)[[f"p_{name}" for name in classes]]
+    expected = normalised(np.sqrt(0.2 * 0.4), 0.4, np.sqrt(0.3 * 0.1))
+    np.testing.assert_allclose(found.iloc[1], np.insert(expected, [1, 2], 0), atol=1e-6)
+    assert model.unknown == ["Angrily_Surprised", "sadness_anger_fear"]  # no surprise; three words
+    assert model.describe()["compounds"] == {
+        "Sadly_Angry": ["angry", "sad"],
+        "neutral_happy": ["happy", "neutral"],
+    }
+    told = "the words of tiny; Sadly_Angry from angry and sad, neutral_happy from happy and neutral"
+    assert f"| answers by | {told} |" in model.card()
+
+
+def test_a_word_of_its_own_is_taken_before_two() -> None:
+    both = replace(ENCODER, words=("angry", "happy", "sad", "sadness_anger"))
+    some = handmade(("Sadly_Angry", "sad"), ["sad"] * 2, LOOKS, config=both)
+    model = learn(given(some, [words("Sadly_Angry", "sad")], train=[0, 1]))
+    assert (model.columns, model.compounds) == (((3,), (2,)), {})
+    assert "answers by" not in model.card()
+
+
 def test_corrections_subtract_means_of_training_or_of_test_clips() -> None:
     training = given(clips(), TARGETS, [0, 1, 2], pretrained={"correction": "train"})
     logs = [np.log(np.sqrt([0.6 * 0.2, 0.1 * 0.2, 0.1 * 0.4])), np.log([0.3, 0.4, 0.2])]
@@ -87,7 +112,12 @@ def test_what_is_saved_answers_alike_and_has_the_same_bytes(tmp_path: Path) -> N
         assert needs == ("tiny", True, ())
         assert loaded.about["encoder"]["identity"] == {"v": 1}
     config = json.loads((tmp_path / "a/config.json").read_text())
-    for key, value in (("columns", [1, 2]), ("columns", [9, 9, 9, 9]), ("words", ["happy"])):
+    for key, value in (
+        ("columns", [[1], [2]]),
+        ("columns", [[1], [2], [0], [9]]),
+        ("columns", [1, 2, 0, -1]),
+        ("words", ["happy"]),
+    ):
         (tmp_path / "a/config.json").write_text(json.dumps(config | {key: value}))
         with pytest.raises(UserError, match="is damaged"):
             schema.load(tmp_path / "a")

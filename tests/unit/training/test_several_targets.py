@@ -18,7 +18,7 @@ from facewave.targets import Target, number
 from facewave.training.calibration import FEWEST
 from facewave.training.fit import Samples, configure, fit
 from facewave.training.loop import Report
-from facewave.training.losses import choose
+from facewave.training.losses import TaskLosses
 from facewave.training.roles import fitted
 from making import REPOSITORY
 from toy_targets import (
@@ -127,7 +127,7 @@ def test_networks_have_a_gradient_of_exactly_0_where_a_label_is_missing() -> Non
             module: Any = build(configure(kind, TARGETS, STEPS, (CHANNELS,), 0, chosen))
             outputs = module.head(module.prepare(train.inputs_nND))
             outputs.retain_grad()
-            loss = choose(TARGETS, chosen.network, {"classes": train.truth_nW[:, :3].nansum(0)})
+            loss = TaskLosses(TARGETS, chosen.network, {"classes": train.truth_nW[:, :3].nansum(0)})
             scaled = torch.cat([train.truth_nW[:, :4], train.truth_nW[:, 4:] / 50], 1)
             loss(outputs, scaled, torch.ones(40, len(TARGETS))).backward()
             wide = 20 if numbers == "bins" else 1

@@ -163,6 +163,72 @@ def test_what_a_killed_stage_has_trained_is_not_trained_again(
     assert len(curve.read_text().splitlines()) == 1 + 4
 
 
+def test_networks_are_members_of_an_ensemble_and_a_killed_one_is_gone_on_with(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three members, one after the other, one of them the model; killed while the second learns."""
+    kinds = ["resnet18", "mobilenet_v2", "densenet121"]
+    chosen: dict[str, Any] = {"ensemble": {"roles": kinds, "by": "stacking", "median_s": "learnt"}}
+    settings(baselines=[*kinds[1:], "ensemble"], **chosen)
+    train()
+    whole = contents(project / "models/trained")
+    model = load_any("ensemble")
+    assert isinstance(model, TrainedEnsemble)
+    assert list(model.members) == ["model", *kinds[1:]]
+    assert (model.inputs, model.needs_pictures) == ((), True)
+    assert model.combined.stacking
+    assert model.combined.stacking.is_known.sum() == 3
+    assert (
+        "| answers by | a regression over resnet18, mobilenet_v2, densenet121, fitt" in model.card()
+    )
+    predict()
+    answers, models = prediction.read()
+    assert models.roles["ensemble"]["median_s"] == 0
+    right = answers.assign(right=answers["predicted"] == answers["actual"]).groupby("role")["right"]
+    assert right.mean()["ensemble"] > 0.8 > right.mean()["majority"]
+    shutil.rmtree("models")
+    begun: list[str] = []
+
+    def killed(module: Any, *arguments: Any) -> None:
+        *others, report = arguments
+
+        def dying(epoch: int, figures: dict[str, float]) -> None:
+            report(epoch, figures)
+            begun.append(f"{module.kind} {epoch}")
+            if len(begun) == 6:
+                raise KeyboardInterrupt
+
+        fit(module, *others, dying)  # type: ignore[call-arg]
+
+    monkeypatch.setattr(SETUP, "fit", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train()
+    train()
+    first, second, third = ([f"{kind} {epoch}" for epoch in range(4)] for kind in kinds)
+    assert begun == [*first, *second[:2], *second, *third]  # what is done is reported again
+    assert contents(project / "models/trained") == whole
+
+
+def test_an_ensemble_is_weighed_on_all_clips_that_its_networks_judge(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a picture nothing moves, so classifiers cannot judge it, but networks do."""
+    path = project / "data/features/demo/clips.csv"
+    table = pd.read_csv(path, dtype={"video_idx": str})
+    parts = labels.read(project / "data/labels/demo.csv").set_index("video_idx")["split"]
+    is_picture = table["video_idx"].map(parts).eq("val")
+    table.assign(usable=table["usable"] & ~is_picture).to_csv(path, index=False)
+    seen = lambda model, clips: np.full(len(clips), "face")  # noqa: E731
+    monkeypatch.setattr(TrainedPoints, "answered_from", seen)
+    chosen = {"roles": ["resnet18", "mobilenet_v2"], "by": "stacking"}
+    settings(baselines=["mobilenet_v2", "ensemble"], ensemble=chosen)
+    train()
+    model = load_any("ensemble")
+    assert isinstance(model, TrainedEnsemble)
+    assert model.combined.stacking
+    assert model.combined.stacking.is_known.sum() == 3
+
+
 def test_students_learn_what_their_teacher_says_where_nobody_labelled(
     project: Path, fits: list[tuple[int, Part, Part]]
 ) -> None:

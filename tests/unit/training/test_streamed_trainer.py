@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from facewave import params
 from facewave.errors import UserError
@@ -35,7 +36,7 @@ def part(n: int, first: int = 0, seed: int | None = 0) -> Part:
     """n clips; some lack their word, and some their valence."""
     rows = np.arange(first, first + n)
     examples = PointExamples([f"clip {row}" for row in rows], PLACES[rows % 3], seed)
-    truth_nC = losses.one_hot(torch.from_numpy(rows) % 3, 3)
+    truth_nC = one_hot(torch.from_numpy(rows) % 3, 3).float()
     truth_nC[rows % 5 == 0] = torch.nan
     valence_n = torch.linspace(-1, 1, 3)[rows % 3]
     valence_n[rows % 4 == 0] = torch.nan
@@ -72,6 +73,21 @@ def test_it_learns_and_reports_every_epoch(tmp_path: Path) -> None:
     assert np.corrcoef(answers[:, 3], expected)[0, 1] > 0.9
     assert network.margin[3].isfinite()  # by validation
     assert network.prior.answer[:3].sum() == pytest.approx(1)
+
+
+def test_the_kept_weights_are_those_of_the_best_epoch_which_is_neither_first_nor_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curve = iter([3.0, 2.0, 1.0, 1.5])
+    monkeypatch.setattr(streamed_trainer, "validated", lambda *_: {"val_loss": next(curve)})
+    network, weights = module(), []
+
+    def report(epoch: int, figures: dict[str, float]) -> None:
+        weights.append(network.last.weight.detach().clone())
+
+    fit(network, part(27), part(12, 100, None), settings(epochs=4), Handling(), tmp_path, report)
+    kept = [torch.equal(network.last.weight, of_epoch) for of_epoch in weights]
+    assert kept == [False, False, True, False]
 
 
 def test_a_killed_run_comes_to_the_same_weights_and_curve(
@@ -119,7 +135,7 @@ def test_the_sampler_shows_the_rare_as_often_as_the_frequent(
 ) -> None:
     is_rare_n = torch.arange(200) % 10 == 0
     examples = PointExamples([f"clip {row}" for row in range(200)], PLACES[is_rare_n.long()], 0)
-    truth_nC = losses.one_hot(is_rare_n.long(), 3)
+    truth_nC = one_hot(is_rare_n.long(), 3).float()
     train = Part(examples, truth_nC, torch.ones(200))
     nothing = Part(examples, truth_nC[:0], torch.ones(0))
     read = PointExamples.__getitem__
@@ -203,7 +219,9 @@ def test_a_clip_without_a_target_gives_it_exactly_no_gradient() -> None:
     train = part(20)
     for target, columns in ((0, slice(0, 3)), (1, slice(3, 4))):
         lacking = train.truth_nW[:, columns].isnan().any(1).nonzero()[:, 0].tolist()
-        loss = losses.choose(TARGETS, settings(numbers="mse").network, {"classes": torch.ones(3)})
+        loss = losses.TaskLosses(
+            TARGETS, settings(numbers="mse").network, {"classes": torch.ones(3)}
+        )
         learning = streamed_trainer._Learning(network, loss)
         batch = collate([train.examples[row] for row in lacking])
         truth_nW = train.truth_nW[lacking].clone()

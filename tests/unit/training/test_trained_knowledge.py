@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from facewave.errors import UserError
+from facewave.labels.readers import CORPORA
 from facewave.models import knowledge
 from facewave.models.real_faces import FACES
 from facewave.targets import number
@@ -109,3 +110,22 @@ def test_classes_without_a_rule_and_other_blendshapes_are_refused() -> None:
     some = handmade(CLASSES, ["neutral"], moves=[renamed])
     with pytest.raises(UserError, match="clip 0: its blendshapes lack browInnerUp, which"):
         learn(given(some, TARGETS, [0])).answer(some)
+
+
+def test_the_challenge_s_seven_compounds_are_all_known() -> None:
+    compounds = CORPORA["abaw_compound"].tracks["compound"].words
+    table = {
+        "Happily_Surprised": SURPRISED | SMILE,
+        "Sadly_Surprised": {"browInnerUp": 0.9, "browDownLeft": 0.6, "browDownRight": 0.6,
+                            "jawOpen": 0.6, "mouthLowerDownLeft": 0.3, "mouthLowerDownRight": 0.3},
+        "Sadly_Angry": {"browDownLeft": 0.7, "browDownRight": 0.7, "mouthFrownLeft": 0.5,
+                        "mouthFrownRight": 0.5, "mouthShrugLower": 0.5},
+    }  # fmt: skip
+    clips = handmade(compounds, list(table), moves=list(map(move, table.values())))
+    model = learn(given(clips, [words(*compounds)], [0]))
+    assert model.unknown == []
+    found = model.answer(clips)
+    assert found["predicted"].tolist() == list(table)
+    shares = found[[f"p_{word}" for word in compounds]]
+    assert (shares > 0).all(axis=None)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)

@@ -143,7 +143,7 @@ def test_a_finished_role_is_trained_again_only_if_it_follows_from_something_new(
 
     expected: list[tuple[Callable[[], object], list[str]]] = [
         (lambda: None, []),
-        (lambda: settings(language={"lr": 0.5, "prompt": "{labels}"}), []),
+        (lambda: settings(language={"clip": 0.5, "prompt": "{labels}"}), []),
         (lambda: settings(svm={"c": 9.0}, trees={"stages": 3}), []),
         (lambda: settings(logistic={"c": 0.2}), ["logistic"]),
         (lambda: settings({"epochs": 3, "soft_labels": True}), ["mlp", "logistic"]),

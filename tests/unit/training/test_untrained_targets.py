@@ -12,6 +12,7 @@ from facewave import plane
 from facewave.errors import UserError
 from facewave.targets import NEUTRAL, QUADRANT, QUADRANTS, Target, number
 from facewave.training import ensemble, knowledge, pretrained, schema, untrained
+from facewave.training.combination import Combination
 from facewave.training.ensemble import TrainedEnsemble
 from facewave.training.schema import Trained, answers_of
 from making import contents, words
@@ -138,7 +139,8 @@ def test_an_ensemble_takes_means_of_the_members_that_know_a_target() -> None:
         "blind": Fixed(-1, 0, 0, 1, 0, 0, 0, sees=False),
     }
     weights = [0.2, 0.6, 0.1, 0.1]
-    model = TrainedEnsemble(members, {}, "ensemble", "weighted", weights, {}, {})
+    combined = Combination("weighted", Fixed.targets, np.array(weights))
+    model = TrainedEnsemble(members, {}, "ensemble", combined, {}, {})
     found = model.answer(handmade(WORDS, ["happy"] * 2)).iloc[0]
     assert found["predicted_valence"] == pytest.approx((0.2 * 0.5 - 0.6 * 0.1) / 0.8)
     assert found["predicted_AU1"] == pytest.approx((0.2 * 1 + 0.1 * 0.4) / 0.3)
@@ -146,7 +148,8 @@ def test_an_ensemble_takes_means_of_the_members_that_know_a_target() -> None:
     # Who saw no face counts where nobody who did knows the target.
     assert found["predicted_quadrant"] == QUADRANTS[0]
     del members["blind"]
-    model = TrainedEnsemble(members, {}, "ensemble", "mean", [1 / 3] * 3, {}, {})
+    combined = Combination("mean", Fixed.targets, np.full(3, 1 / 3))
+    model = TrainedEnsemble(members, {}, "ensemble", combined, {}, {})
     found = model.answer(handmade(WORDS, ["happy"] * 2)).iloc[0]
     assert found["predicted_quadrant"] == ""
     assert found[list(FOUR.numbers)].isna().all()

@@ -81,7 +81,11 @@ CORPUS = Corpus(
     title="RAF-DB: Real-world Affective Faces Database (Li et al., CVPR 2017)",
     tracks={
         "basic": Track(words=WORDS, knows=("split",), published={"train": 12271, "test": 3068}),
-        "compound": Track(words=COMPOUND, knows=("split", "compound")),
+        "compound": Track(
+            words=COMPOUND,
+            knows=("split", "compound"),
+            of_compounds={"train": 1562, "test": 397},  # arXiv:2403.11450
+        ),
     },
     home="http://www.whdeng.cn/RAF/model1.html",
     access="on request, from a university's address",

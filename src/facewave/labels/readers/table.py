@@ -17,7 +17,7 @@ from facewave.errors import UserError
 from facewave.labels import tables
 from facewave.labels.corpus import Corpus, Track, clip_path, code, first_code, known
 from facewave.labels.records import Record
-from facewave.labels.schema import SEVEN, Reason
+from facewave.labels.schema import COMPOUND, VOCABULARIES, Reason, compound
 from facewave.params import Dataset
 from facewave.targets import ABOUT, PLANE, SCORE
 
@@ -59,11 +59,11 @@ def _first(
 
 
 def words_of(entry: Dataset) -> tuple[str, ...]:
-    """The words that the entry lists, or the common seven if it says so; none without a column."""
+    """The words that the entry lists, or common ones if it says so; none without a column."""
     if not any(name in _OF_WORDS or name.startswith(_VOTES) for name in entry.columns):
         return ()
     if isinstance(entry.words, str):
-        return SEVEN if entry.words == "seven" else ()
+        return VOCABULARIES.get(entry.words, ())
     return tuple(entry.words)
 
 
@@ -152,8 +152,9 @@ def _record(
 
 def _word(cells: Mapping[str, str], words: tuple[str, ...], first: int) -> dict[str, str]:
     """The word that a row's code, its word or both name."""
-    word = known(words, cells.get("actual", ""))
-    written = word or tables.given(cells.get("actual", ""))
+    written = cells.get("actual", "")
+    word = known(words, written) or (compound(written) if words == COMPOUND else "")
+    written = word or tables.given(written)
     if cells.get("label"):
         coded = code(words, tables.count(cells["label"], "label"), first)
         if not coded or (word and word != coded):

@@ -28,6 +28,7 @@ from facewave.params import LanguageModelKind
 FACE = "<face>"  # the placeholder of a face token in a prompt
 PREFIX = "<prefix>"  # and of a virtual token of prefix tuning
 HUB = "hub"
+_TASKS = ("answer ", "caption ", "cap ", "describe ", "detect ", "segment ", "ocr")  # PaliGemma's
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,7 @@ class Family:
     # Of its processor, for conversations, without padding.
     arguments: Callable[[Any, Sequence[Sequence[Turn]]], dict[str, Any]]
     lead: str = ""  # what comes between a prompt and its answer
+    vision: str  # the submodule that sees pictures
     projector: str  # the submodule that brings image features to the text's width
     type: str  # transformers' name for such a model
     tiny: Callable[[], tuple[Any, Any]]  # makes a random model and its processor
@@ -100,37 +102,44 @@ def _chat(processor: Any, turns: Sequence[Turn], media: Callable[[Turn], list[st
 
 
 def _qwen(processor: Any, conversations: Sequence[Sequence[Turn]]) -> dict[str, Any]:
-    """A clip's frames are a video, with its times.
+    """A clip's frames are a video, with its times; a single picture is an image.
 
     With the settings that come with the weights (min_pixels: 3136), frames of 224 x 224 keep their
     size, and two of them are 64 tokens; transformers' defaults would enlarge them to 336 x 336.
     """
+    media: dict[int, list[str]] = {0: [], 1: ["image"]}
     texts = [
-        _chat(processor, turns, lambda turn: ["video"] if len(turn.pictures) else [])
+        _chat(processor, turns, lambda turn: media.get(len(turn.pictures), ["video"]))
         for turns in conversations
     ]
-    shown = [turn for turns in conversations for turn in turns if len(turn.pictures)]
-    if not shown:
-        return {"text": texts}
-    return {
-        "text": texts,
-        "videos": [np.stack(turn.pictures) for turn in shown],
-        "video_metadata": [
-            VideoMetadata(
-                total_num_frames=len(turn.pictures),
-                fps=len(turn.pictures) / max(turn.duration, 1e-3),
-                frames_indices=list(range(len(turn.pictures))),
-                duration=turn.duration,
-            )
-            for turn in shown
-        ],
-        "do_sample_frames": False,
-        "cap_pixels_per_frame": True,  # as in Qwen's own code
-    }
+    arguments: dict[str, Any] = {"text": texts}
+    turns = [turn for turns in conversations for turn in turns]
+    if stills := [turn.pictures[0] for turn in turns if len(turn.pictures) == 1]:
+        arguments["images"] = stills
+    if shown := [turn for turn in turns if len(turn.pictures) > 1]:
+        arguments |= {
+            "videos": [np.stack(turn.pictures) for turn in shown],
+            "video_metadata": [
+                VideoMetadata(
+                    total_num_frames=len(turn.pictures),
+                    fps=len(turn.pictures) / max(turn.duration, 1e-3),
+                    frames_indices=list(range(len(turn.pictures))),
+                    duration=turn.duration,
+                )
+                for turn in shown
+            ],
+            "do_sample_frames": False,
+            "cap_pixels_per_frame": True,  # as in Qwen's own code
+        }
+    return arguments
 
 
 def _paligemma(processor: Any, conversations: Sequence[Sequence[Turn]]) -> dict[str, Any]:
-    """All pictures come first, then the text; the model knows no turns."""
+    """All pictures come first, then the text; the model knows no turns.
+
+    A question is asked as the model was trained to be: after a task's name (big_vision's README of
+    PaliGemma), which is "answer en" unless the question begins with one.
+    """
     pictures = _pictures(conversations)
     if not all(pictures):
         raise UserError(
@@ -139,10 +148,16 @@ def _paligemma(processor: Any, conversations: Sequence[Sequence[Turn]]) -> dict[
         )
     texts = [
         processor.image_token * len(of_one)
-        + "\n".join(text for turn in turns for text in (turn.question, turn.answer) if text)
+        + "\n".join(
+            text for turn in turns for text in (_as_task(turn.question), turn.answer) if text
+        )
         for turns, of_one in zip(conversations, pictures, strict=True)
     ]
     return {"text": texts, "images": pictures}
+
+
+def _as_task(question: str) -> str:
+    return question if question.startswith(_TASKS) else f"answer en {question}"
 
 
 def _idefics(processor: Any, conversations: Sequence[Sequence[Turn]]) -> dict[str, Any]:
@@ -163,9 +178,10 @@ def _pictures(conversations: Sequence[Sequence[Turn]]) -> list[list[NDArray[np.u
 
 FAMILIES: dict[str, Family] = {
     "paligemma2": Family(
-        hub="google/paligemma2-3b-mix-448",
-        terms="https://huggingface.co/google/paligemma2-3b-mix-448",
+        hub="google/paligemma2-3b-mix-224",  # 256 tokens a picture; at 448 pixels they are 1,024
+        terms="https://huggingface.co/google/paligemma2-3b-mix-224",
         arguments=_paligemma,
+        vision="model.vision_tower",
         projector="model.multi_modal_projector",
         type="paligemma",
         tiny=tiny.paligemma2,
@@ -174,6 +190,7 @@ FAMILIES: dict[str, Family] = {
         hub="Qwen/Qwen2.5-VL-3B-Instruct",
         revision="66285546d2b821cf421d4f5eb2576359d3770cd3",
         arguments=_qwen,
+        vision="model.visual",
         projector="model.visual.merger",
         type="qwen2_5_vl",
         tiny=tiny.qwen2_5_vl,
@@ -182,6 +199,7 @@ FAMILIES: dict[str, Family] = {
         hub="HuggingFaceTB/SmolVLM-256M-Instruct",
         arguments=_idefics,
         lead=" ",
+        vision="model.vision_model",
         projector="model.connector",
         type="idefics3",
         tiny=tiny.smolvlm,
@@ -211,6 +229,11 @@ def load(kind: LanguageModelKind, weights: str, quantized: bool = False) -> Back
     if not quantized:  # quantized weights are on the GPU already
         model.to(PartialState().device)  # each of several processes has its own
     return Backbone(model.eval().requires_grad_(False), processor, family, revision, *ids)
+
+
+def spared(family: Family) -> list[str]:
+    """The modules that keep their precision in a model in 4 bits, by their whole names."""
+    return [family.vision, family.projector, "lm_head"]
 
 
 def precision() -> torch.dtype:
@@ -250,7 +273,7 @@ def _pretrained(family: Family, weights: str, quantized: bool) -> tuple[Any, Any
             )
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True,
-            llm_int8_skip_modules=[family.projector.rpartition(".")[2], "lm_head"],
+            llm_int8_skip_modules=spared(family),
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=precision(),

@@ -8,15 +8,17 @@ labels, T targets, H hidden size.
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from functools import partial
 from inspect import signature
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import Cache
 
 from facewave.errors import UserError
 from facewave.models.vlm import face_tokens
@@ -26,9 +28,12 @@ from facewave.models.vlm.prefix import Prefix, prefixed
 from facewave.params import LanguageModelKind, Lora
 
 Inputs = dict[str, Tensor]
+Group = Literal["new", "lora", "projector"]  # of what is trained; params.Rates has their rates
 
 IGNORED = -100  # as a label: no part of the answer
 _ABSENT = 0.1  # share of the faces that are hidden in training
+_TOGETHER = 8  # answers that are scored at a time, each with a copy of what was read of the prompt
+_ROWS = 2**15  # of the head
 _VISION = r".*(vision|visual).*"  # modules in which LoRA's targets have namesakes
 
 
@@ -127,6 +132,17 @@ class LanguageModel(nn.Module):
             if name in trainable or not name.startswith("model.")
         }
 
+    def groups(self) -> dict[Group, list[nn.Parameter]]:
+        """What is trained, by the kind of its weights: some start at random, others do not."""
+        projector = f"model.{self.backbone.family.projector}."
+        groups: dict[Group, list[nn.Parameter]] = {name: [] for name in get_args(Group)}
+        for name, weight in self.named_parameters():
+            if weight.requires_grad:
+                is_projector = name.startswith(projector)
+                kind: Group = "lora" if ".lora_" in name else "projector" if is_projector else "new"
+                groups[kind].append(weight)
+        return groups
+
     def load_trained(self, tensors: Inputs) -> None:
         """Load what ``trained`` returned.
 
@@ -210,39 +226,64 @@ class LanguageModel(nn.Module):
 
     def log_likelihoods(self, inputs: Inputs, answers: Sequence[Sequence[int]]) -> Tensor:
         """Of C answers (tokens) after each of n prompts (padded left), in nats, (n, C)."""
-        n, n_answers = len(inputs["input_ids"]), len(answers)
         device = inputs["input_ids"].device
         with self._reading(inputs) as inputs:
             positions = self._positions(inputs)
-            read = self.model(**inputs, **positions, use_cache=True, logits_to_keep=1)
-        first_nV = functional.log_softmax(read.logits[:, -1].float(), -1)
-        ids_CA = nn.utils.rnn.pad_sequence(
-            [torch.tensor(answer, device=device) for answer in answers], True, IGNORED
+            read = self.model.model(**inputs, **positions, use_cache=True)
+        first_nV = functional.log_softmax(self._logits(read.last_hidden_state[:, -1]), -1)
+        ids = [torch.tensor(answer, device=device) for answer in answers]
+        logs = []
+        for start in range(0, len(ids), _TOGETHER):
+            ids_CA = nn.utils.rnn.pad_sequence(ids[start : start + _TOGETHER], True, IGNORED)
+            known_CA = ids_CA != IGNORED
+            ids_CA = ids_CA.clamp(min=0)
+            logs_nCA = first_nV[:, ids_CA[:, :1]]
+            if ids_CA.shape[1] > 1:
+                cache = deepcopy(read.past_key_values)
+                rest_nCA = self._continued(cache, inputs, positions, ids_CA, known_CA)
+                logs_nCA = torch.cat([logs_nCA, rest_nCA], 2)
+            logs.append(logs_nCA.masked_fill(~known_CA, 0).sum(2))
+        return torch.cat(logs, 1)
+
+    def _continued(
+        self, cache: Cache, inputs: Inputs, positions: Inputs, ids_CA: Tensor, known_CA: Tensor
+    ) -> Tensor:
+        """Log likelihoods of the answers' tokens after the first, (n, C, A - 1).
+
+        ``cache`` has what was read of the prompts, and is used up.
+        """
+        n, n_answers = len(inputs["input_ids"]), len(ids_CA)
+        cache.batch_repeat_interleave(n_answers)
+        ids = ids_CA[:, :-1].repeat(n, 1)
+        mask = inputs["attention_mask"].repeat_interleave(n_answers, 0)
+        mask = torch.cat([mask, known_CA[:, :-1].to(mask.dtype).repeat(n, 1)], 1)
+        more = torch.arange(1, ids.shape[1] + 1, device=ids.device)  # positions after the prompt's
+        rest = self.model.model(
+            input_ids=ids,
+            attention_mask=mask,
+            past_key_values=cache,
+            use_cache=True,
+            **{
+                name: (x[:, :, -1:] + more).repeat_interleave(n_answers, 1)
+                for name, x in positions.items()
+            },
         )
-        known_CA = ids_CA != IGNORED
-        ids_CA = ids_CA.clamp(min=0)
-        logs_nCA = first_nV[:, ids_CA[:, :1]]
-        if ids_CA.shape[1] > 1:
-            cache = read.past_key_values
-            cache.batch_repeat_interleave(n_answers)
-            ids = ids_CA[:, :-1].repeat(n, 1)
-            mask = inputs["attention_mask"].repeat_interleave(n_answers, 0)
-            mask = torch.cat([mask, known_CA[:, :-1].to(mask.dtype).repeat(n, 1)], 1)
-            more = torch.arange(1, ids.shape[1] + 1, device=device)  # positions after the prompt's
-            rest = self.model(
-                input_ids=ids,
-                attention_mask=mask,
-                past_key_values=cache,
-                use_cache=True,
-                **{
-                    name: (x[:, :, -1:] + more).repeat_interleave(n_answers, 1)
-                    for name, x in positions.items()
-                },
-            )
-            logs = functional.log_softmax(rest.logits.float(), -1).unflatten(0, (n, n_answers))
-            next_nCA = ids_CA[:, 1:].expand(n, -1, -1)
-            logs_nCA = torch.cat([logs_nCA, logs.gather(3, next_nCA[..., None])[..., 0]], 2)
-        return logs_nCA.masked_fill(~known_CA, 0).sum(2)
+        next_nCA = ids_CA[:, 1:].expand(n, -1, -1)
+        logits = self._logits(rest.last_hidden_state).unflatten(0, (n, n_answers))
+        return functional.log_softmax(logits, -1).gather(3, next_nCA[..., None])[..., 0]
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        """Of the vocabulary, (..., V), in float32: rounded to 16 bits, near answers would tie."""
+        head = self.model.get_output_embeddings()
+        # In parts: the whole head in 32 bits would be gigabytes.
+        rows = [
+            functional.linear(hidden.float(), part.float()) for part in head.weight.split(_ROWS)
+        ]
+        logits = torch.cat(rows, -1)
+        if head.bias is not None:
+            logits = logits + head.bias.float()
+        cap = getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
+        return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def write(self, inputs: Inputs, max_tokens: int) -> list[str]:
         """What the model writes, greedily, in at most ``max_tokens`` tokens."""

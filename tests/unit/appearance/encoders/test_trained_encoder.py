@@ -8,15 +8,17 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 
 from facewave.appearance import embed, encoders
 from facewave.errors import UserError
 from facewave.models.vision import build
 from facewave.models.vision.network import FaceNetwork, FaceNetworkConfig
 from facewave.targets import UNITS, Target, number
-from facewave.training import leaks, schema
+from facewave.training import leaks, pretrained, schema
 from facewave.training.face_network import ShownConfig, TrainedFaceNetwork
 from making import edit, faces, words
+from making_untrained import given, handmade
 from small_gpu import FREE_SOME, memory_runs_out
 
 TARGETS = (
@@ -72,6 +74,21 @@ def test_it_answers_single_faces_and_tells_what_it_learnt_from(
     assert np.isnan(seen.appearance_FE).any(axis=1).tolist() == [False, False, True, False, False]
 
 
+def test_its_words_tell_compounds_that_it_has_not_learnt(
+    model: TrainedFaceNetwork, tmp_path: Path
+) -> None:
+    encoder = encoders.load(f"trained:{tmp_path / 'copy'}")
+    seen = embed.look(faces(5, 10), encoder, margin=0.5)
+    classes = ("Sadly_Happy", "sadness")
+    clips = handmade(classes, ["sadness"] * 2, [seen, None], config=embed.describe(encoder))
+    told = pretrained.learn(given(clips, [words(*classes)], train=[0, 1]))
+    happy, sad = seen.expression_FW[:, :2].mean(axis=0, dtype=float)
+    expected = softmax([(happy + sad) / 2, sad])
+    found = told.answer(clips)
+    np.testing.assert_allclose(found[["p_Sadly_Happy", "p_sadness"]].iloc[0], expected, rtol=1e-5)
+    assert told.compounds == {"Sadly_Happy": ["happy", "sad"]}
+
+
 def test_who_it_is_follows_from_its_files_and_what_it_learnt_goes_along(
     model: TrainedFaceNetwork, tmp_path: Path
 ) -> None:
@@ -85,8 +102,8 @@ def test_who_it_is_follows_from_its_files_and_what_it_learnt_goes_along(
     config = json.loads(json.dumps({"encoder": embed.describe(encoder).described}))
     before = [["big", "split"], ["demo", "2"]]
     assert leaks.of_encoder(config) == before
-    assert leaks.of_inputs(["blendshapes", "appearance"], config) == {"before": before}
-    assert leaks.of_inputs(["blendshapes"], config) == {}
+    assert leaks.before(["blendshapes", "appearance"], config) == {"before": before}
+    assert leaks.before(["blendshapes"], config) == {}
 
 
 def test_a_folder_that_is_none_is_a_sentence(

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from corpora import entry_of
+from corpora import entry_of, write_clip, write_pictures
 from facewave.errors import UserError
-from facewave.labels.readers.abaw_compound import read
+from facewave.labels.readers.abaw_compound import read, videos
 from facewave.labels.records import Record
 from facewave.labels.schema import Reason
+from facewave.params import Tracks
 
 HEADER = (
     "image_location,Fearfully_Surprised,Happily_Surprised,Sadly_Surprised,Disgustedly_Surprised,"
@@ -104,7 +105,68 @@ def test_another_header_stops(tmp_path: Path) -> None:
 
 
 def test_the_file_must_be_named_and_there(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="needs the key table"):
-        read(tmp_path, entry(table=""))
     with pytest.raises(UserError, match=r"predictions\.txt is not here"):
         read(tmp_path, entry())
+
+
+# Without labels: the challenge's pictures, or its videos.
+
+
+def test_every_nth_frame_of_a_video_is_a_row_without_a_word(tmp_path: Path) -> None:
+    write_clip(tmp_path / "02.mp4", 1)
+    write_clip(tmp_path / "01.avi.mp4", 2)
+    write_pictures(tmp_path / "03", (f"{i:05d}.jpg" for i in (3, 4, 8, 9, 10)), 3)
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / ".hidden.mp4").touch()
+    records = read(tmp_path, entry(table="", every=2))
+    assert [(r.video_idx, r.file_path, r.frame) for r in records] == [
+        ("01.avi/00001", "01.avi.mp4", 0), ("01.avi/00003", "01.avi.mp4", 2),
+        ("01.avi/00005", "01.avi.mp4", 4),
+        ("02/00001", "02.mp4", 0), ("02/00003", "02.mp4", 2), ("02/00005", "02.mp4", 4),
+        ("03/00003", "03", 0), ("03/00008", "03", 5), ("03/00010", "03", 7),
+    ]  # fmt: skip
+    for record in records:
+        assert record.source == record.video_idx.rpartition("/")[0]
+        assert (record.word, record.part, record.table, record.row) == ("", "train", "", 0)
+        assert record.problem is None
+
+
+def test_pictures_of_faces_come_before_videos_unless_clips_says_otherwise(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "cropped_aligned/01", ["00002.jpg"], 1)
+    write_pictures(tmp_path / "cropped_aligned/b/02", ["00001.jpg"], 2)
+    write_clip(tmp_path / "videos/01.mp4", 3)
+    (tmp_path / "videos/01.webm").touch()
+
+    def clips(pattern: str) -> list[tuple[str, str]]:
+        found = videos(tmp_path, entry(table="", clips=pattern))
+        return [(video.name, video.clip) for video in found]
+
+    assert clips("") == [("01", "cropped_aligned/01"), ("b/02", "cropped_aligned/b/02")]
+    assert clips("videos/{video}.mp4") == [("01", "videos/01.mp4")]
+    assert clips("cropped_aligned/{video}/02") == [("b", "cropped_aligned/b/02")]
+    with pytest.raises(UserError, match=r"videos/01\.\w+ and videos/01\.\w+ are one video, 01\."):
+        clips("videos/{video}")
+    with pytest.raises(UserError, match=r"'videos', where \{video\} should stand for"):
+        clips("videos")
+    for pattern in ("elsewhere/{video}", "cropped_aligned/{video}.mp4", "videos/01{video}"):
+        with pytest.raises(UserError, match="has no videos and no folders of pictures"):
+            clips(pattern)
+    with pytest.raises(UserError, match=r"where only \{video\} can stand"):
+        clips("{clip}")
+
+
+def test_a_frame_is_called_as_its_picture_or_by_its_number(tmp_path: Path) -> None:
+    write_clip(tmp_path / "01.mp4", 1)
+    write_pictures(tmp_path / "02", ["00007.png", "00009.png"], 1)
+    write_pictures(tmp_path / "03", ["frame_1.jpg", "frame_12.jpg"], 1)
+    (tmp_path / "04.mp4").write_bytes(b"no video")
+    first, second, third, broken = videos(tmp_path, entry(table=""))
+    assert first.pictures == tuple(f"01/{i:05d}.jpg" for i in range(1, 6))
+    assert (second.frames, second.pictures) == ((7, 9), ("02/00007.png", "02/00009.png"))
+    assert (third.frames, third.pictures) == ((1, 12), ("03/00001.jpg", "03/00012.jpg"))
+    assert (broken.frames, broken.pictures) == ((1,), ("04/00001.jpg",))
+
+
+def test_tables_cannot_stand_in_for_unlabelled_videos(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"needs videos or pictures in .*, and tracks stand in"):
+        read(tmp_path, entry(table="", tracks=Tracks(tool="openface")))

@@ -10,9 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, Qwen2VLVideoProcessor
+from transformers.quantizers.quantizers_utils import should_convert_module
 
 from facewave.errors import UserError
-from facewave.models.vlm.backbones import FACE, FAMILIES, PREFIX, Turn, load
+from facewave.models.vlm.backbones import FACE, FAMILIES, PREFIX, Turn, load, spared
 from facewave.params import LanguageModelKind
 from making_language import KINDS, PAIR, turn
 
@@ -120,10 +121,21 @@ def test_four_bits_need_a_gpu() -> None:
         load("smolvlm", "hub", quantized=True)
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_in_four_bits_what_sees_pictures_and_what_answers_are_spared(name: str) -> None:
+    """By the matcher of transformers itself."""
+    family = FAMILIES[name]
+    linear = {n for n, m in family.tiny()[0].named_modules() if isinstance(m, torch.nn.Linear)}
+    converted = {n for n in linear if should_convert_module(n, spared(family))}
+    assert {n for n in linear if ".q_proj" in n and "vision" not in n} <= converted
+    assert not [n for n in converted if n.startswith((family.vision, family.projector, "lm_head"))]
+    assert linear - converted > {n for n in linear if n.startswith(family.projector)} != set()
+
+
 GATED = (
     "You are trying to access a gated repo.\nMake sure to have access to it at "
-    "https://huggingface.co/google/paligemma2-3b-mix-448.\n401 Client Error. (Request ID: 1)\n"
-    "Cannot access gated repo for url https://huggingface.co/google/paligemma2-3b-mix-448/"
+    "https://huggingface.co/google/paligemma2-3b-mix-224.\n401 Client Error. (Request ID: 1)\n"
+    "Cannot access gated repo for url https://huggingface.co/google/paligemma2-3b-mix-224/"
 )
 
 
@@ -141,7 +153,7 @@ def test_what_transformers_raises_becomes_a_sentence(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(AutoConfig, "from_pretrained", refuse)
         with pytest.raises(UserError, match=message) as refusal:
             load("paligemma2", "hub")
-        assert "google/paligemma2-3b-mix-448" in str(refusal.value)
+        assert "google/paligemma2-3b-mix-224" in str(refusal.value)
         assert "\n" not in str(refusal.value)
 
 
@@ -150,7 +162,7 @@ EXAMPLES = [
     Turn([np.full((30, 30, 3), 255, np.uint8)] * 2, 3.0, "And now?"),
 ]
 TALKS = {
-    "tiny-paligemma2": "<bos>What?\nsad\nAnd now?\n",
+    "tiny-paligemma2": "<bos>answer en What?\nsad\nanswer en And now?\n",
     "tiny-qwen2.5-vl": (
         "<|im_start|>user\n<video>What?<|im_end|>\n<|im_start|>assistant\nsad<|im_end|>\n"
         "<|im_start|>user\n<video>And now?<|im_end|>\n<|im_start|>assistant\n"
@@ -202,6 +214,27 @@ def test_a_conversation_has_the_format_of_its_family(kind: LanguageModelKind) ->
     answer = backbone.answer_ids("very sad")
     assert tokenizer.decode(answer[:-1]).strip() == "very sad"
     assert answer[-1] == tokenizer.eos_token_id
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_single_picture_is_an_image_beside_videos_of_others(kind: LanguageModelKind) -> None:
+    backbone = load(kind, "hub")
+    talks = [[turn("Who?", frames=1)], [turn("And who is this?", frames=4, seed=1)]]
+    both, alone = backbone.inputs(talks), backbone.inputs(talks[:1])
+    if kind == "tiny-qwen2.5-vl":
+        assert len(both["image_grid_thw"]) == len(both["video_grid_thw"]) == 1
+        assert not {"video_grid_thw", "pixel_values_videos"} & alone.keys()
+    with torch.inference_mode():
+        together, single = (backbone.model(**inputs).logits[0, -1] for inputs in (both, alone))
+    torch.testing.assert_close(together, single, atol=1e-4, rtol=0)
+
+
+def test_paligemma_is_asked_as_a_task_unless_the_prompt_names_one() -> None:
+    backbone = load("tiny-paligemma2", "hub")
+    for asked, said in (("Who?", "answer en Who?"), ("caption en", "caption en")):
+        ids = backbone.inputs([[turn(asked)]])["input_ids"][0]
+        text = backbone.processor.tokenizer.decode(ids, skip_special_tokens=True)
+        assert text.replace("<image>", "") == f"{said}\n"
 
 
 def test_frames_of_the_usual_size_stay_as_they_are_in_qwen() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from transformers import Cache
 
 from facewave.errors import UserError
 from facewave.models.vlm.backbones import Turn, load
@@ -100,6 +101,41 @@ def test_what_adds_nothing_is_the_stock_model_and_no_hook_stays(kind: LanguageMo
     model.write(inputs, 2)
     loss(model, inputs, answers_of(model)[:2])
     assert torch.equal(model.model(**plain).logits, logits)
+
+
+@torch.inference_mode()
+def test_many_labels_are_scored_a_few_at_a_time(
+    kind: LanguageModelKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    language, copies = language_model(kind), list[int]()
+    inputs, answers = inputs_of(language), answers_of(language) * 7
+    repeat = Cache.batch_repeat_interleave
+
+    def counted(cache: Cache, repeats: int) -> None:
+        copies.append(repeats)
+        repeat(cache, repeats)
+
+    monkeypatch.setattr(Cache, "batch_repeat_interleave", counted)
+    found = language.log_likelihoods(inputs, answers)
+    assert sum(copies) == len(answers)
+    assert max(copies) <= 8
+    once = language.log_likelihoods(inputs, answers_of(language))
+    torch.testing.assert_close(found, once.repeat(1, 7), **NEAR)
+
+
+@torch.inference_mode()
+def test_near_answers_do_not_tie_in_16_bits(kind: LanguageModelKind) -> None:
+    language = language_model(kind, adapter=None, half=True, disturbed=False)
+    inputs = {
+        name: x.to(torch.bfloat16) if name.startswith("pixel_values") else x
+        for name, x in inputs_of(language, PLAIN).items()
+    }
+    letters = [[token] for token in range(40, 80)]  # of one token each
+    scores_nC = language.log_likelihoods(inputs, letters)
+    assert scores_nC.dtype == torch.float32
+    assert all(len(set(row)) == len(letters) for row in scores_nC.tolist())
+    rounded_nC = language.model(**inputs).logits[:, -1, 40:80].log_softmax(1)
+    assert any(len(set(row)) < len(letters) for row in rounded_nC.tolist())
 
 
 @torch.inference_mode()

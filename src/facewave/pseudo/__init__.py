@@ -1,0 +1,1 @@
+"""Labels by others of clips that have none: which of them teach."""
