@@ -26,13 +26,14 @@ SMOKE := tests/integration/test_smoke.py
 test: $(BIN)/.ready-dev
 	@ruff check
 	@ruff format --check
-	@mypy & types=$$!; $(PYTEST) tests/unit $(SMOKE); failed=$$?; wait $$types && exit $$failed
+	@mypy & types=$$!; $(PYTEST) -m "not slow" tests/unit $(SMOKE); failed=$$?; wait $$types && exit $$failed
 
 test-all: test
 	@$(MAKE) integration
 
 # What `make test` leaves to `make test-all`.
 integration: $(BIN)/.ready-dev
+	@$(PYTEST) -m slow tests/unit
 	@$(PYTEST) --hypothesis-profile=thorough tests/integration --ignore=$(SMOKE)
 
 # Each input follows from its kind and number; a fault names both.

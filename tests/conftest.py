@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,17 @@ def real_clips() -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache for fixtures that outlive a test: the user's is neither read nor written."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("FACEWAVE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of detections of the test's own: the user's is neither read nor written."""
+    """A cache of the test's own."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("FACEWAVE_CACHE", str(folder))
     return folder

@@ -2,17 +2,35 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import torch
 
 from facewave.errors import UserError
 
+if TYPE_CHECKING:
+    from accelerate import PartialState
+
+_PATIENCE = timedelta(days=7)
 _REMEDY = "Free some of it, or hide the GPU from this run (CUDA_VISIBLE_DEVICES=)."
 
 
 def device() -> str:
     """Cuda where torch has a GPU, else cpu."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def processes() -> "PartialState":
+    """The processes that ``accelerate launch`` has started, or this one alone.
+
+    They wait for each other for as long as what the first does alone may take, such as choosing a
+    temperature on all validation clips: on GPUs ten minutes would be the default. Who asks first
+    decides.
+    """
+    from accelerate import PartialState  # it takes seconds to load
+
+    return PartialState(timeout=_PATIENCE)
 
 
 @contextmanager

@@ -92,11 +92,15 @@ Loss = Literal["cross_entropy", "focal", "balanced", "dice", "balanced_dice"]
 UntrainedKind = Literal["pretrained", "knowledge", "ensemble", "late_fusion"]
 Way = Literal["mean", "weighted", "f1", "stacking", "vote"]  # of several roles to answer as one
 LanguageModelKind = Literal[
-    "paligemma2", "qwen2.5-vl", "smolvlm", "tiny-paligemma2", "tiny-qwen2.5-vl", "tiny-smolvlm"
-]
+    "paligemma2", "gemma3", "qwen2.5-vl", "qwen3-vl", "internvl3", "smolvlm", "smolvlm2",
+    "tiny-paligemma2", "tiny-gemma3", "tiny-qwen2.5-vl", "tiny-qwen3-vl", "tiny-internvl3",
+    "tiny-smolvlm", "tiny-smolvlm2",
+]  # fmt: skip
+LanguageWay = Literal["facts", "face_tokens", "both"]  # of telling a language model of a face
+Checkpointing = Literal["auto", "always", "never"]  # of a language model's activations
 
 # What a prompt can have filled in; prompts/templates.py says what they are.
-PROMPT_FIELDS = ("labels", "transcript", "face", "targets", "facts", "expression")
+PROMPT_FIELDS = ("labels", "transcript", "face", "targets", "facts", "voice", "expression")
 _CAPTIONS = (
     "they tell the label (in MAFW all but neutral clips have one) and are a track of their own, "
     "never an input of a main run"
@@ -314,7 +318,7 @@ class Lora:
     rank: Annotated[int, Field(ge=0)]
     alpha: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
-    targets: Annotated[list[str], Field(min_length=1), Once]
+    targets: Literal["attention", "all"]
 
 
 @dataclass(frozen=True, config=_strict)
@@ -335,19 +339,40 @@ class Facts:
 
 
 @dataclass(frozen=True, config=_strict)
+class Pixels:
+    """Bounds of a picture's area, in pixels; 0: the weights' own."""
+
+    min: Annotated[int, Field(ge=0)]
+    max: Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, config=_strict)
+class Server:
+    """Where a served language model is, and how it is asked."""
+
+    address: str
+    model: str
+    parallel: Count
+
+
+@dataclass(frozen=True, config=_strict)
 class Language:
     """What language models need beyond the rest of section ``train``."""
 
-    mode: Literal["zero_shot", "pretrain", "finetune"]
+    mode: Literal["zero_shot", "pretrain", "finetune", "reinforce"]
     weights: str
     frames: Annotated[int, Field(ge=0, le=64)]
     sampling: Literal["uniform", "random", "middle"]
     picture: Literal["face", "whole"]
     side: Annotated[int, Field(ge=28)]
+    pixels: Pixels
     grid: bool
     transcript: Literal["none", "known", "speech"]
     speech: str
     prompt: Annotated[str, AfterValidator(_fillable)]
+    wordings: list[Annotated[str, AfterValidator(_fillable)]]
+    label_order: Literal["fixed", "drawn"]
+    reasons: Literal["none", "facts", "captions"]
     facts: Facts
     examples: Annotated[int, Field(ge=0)]
     face_tokens: Annotated[int, Field(ge=0, le=256)]
@@ -355,6 +380,8 @@ class Language:
     answers: Literal["likelihood", "generation"]
     by_length: bool
     by_prior: bool
+    soft_labels: bool
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     objective: Literal["mse", "ccc"]
     start: str
     lora: Lora
@@ -368,8 +395,14 @@ class Language:
     batch_size: Count
     inference_batch_size: Count
     accumulation: Count
-    checkpointing: bool
+    checkpointing: Checkpointing
     epochs: Count
+    server: Server
+
+    @property
+    def prompts(self) -> list[str]:
+        """All that a training clip may be asked with; others are asked with the first."""
+        return [self.prompt, *self.wordings]
 
 
 @dataclass(frozen=True, config=_strict)
@@ -487,7 +520,7 @@ class Train:
     budget: Annotated[int, Field(ge=0)]
     partitions: Annotated[list[Literal["split"] | Count], Field(min_length=1), Once]
     targets: Targets
-    model: ClassifierKind | StreamedKind | UntrainedKind | LanguageModelKind
+    model: ClassifierKind | StreamedKind | UntrainedKind | LanguageModelKind | Literal["served"]
     baselines: Annotated[list[ClassifierKind | StreamedKind | UntrainedKind], Once]
     inputs: Inputs
     pca: Annotated[int, Field(ge=0)]
@@ -513,8 +546,8 @@ class Train:
 
     @property
     def is_language_model(self) -> bool:
-        """Whether ``model`` is a language model."""
-        return self.model in get_args(LanguageModelKind)
+        """Whether ``model`` is a language model, here or on a server."""
+        return self.model in ("served", *get_args(LanguageModelKind))
 
     @property
     def is_regression(self) -> bool:
@@ -566,6 +599,7 @@ class Study:
     trunk: Literal["mlp", "gru", "transformer"]
     networks: Annotated[list[FaceNetworkKind], Once]
     teaching: Teaching
+    language: Annotated[list[LanguageWay], Once]
     removed: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Once]
     every: Annotated[list[Annotated[int, Field(ge=2)]], Once]
 
@@ -622,6 +656,7 @@ def load(path: Path = PARAMS_FILE) -> Params:
         )
     settings = params.train
     _check_vision(settings, path)
+    _check_served(settings, path)
     _check_stages(settings, params.pseudo.track, path)
     trained = [kind for kind in get_args(ClassifierKind) if kind != "majority"]
     lacking = [sense for sense, blocks in apart(settings.inputs).items() if not blocks]
@@ -688,6 +723,24 @@ def apart(inputs: Sequence[Block]) -> dict[str, list[Block]]:
     """Which of some inputs are seen, ``face``, and which are heard, ``voice``."""
     heard = [name for name in inputs if name in SOUNDS]
     return {"face": [name for name in inputs if name not in heard], "voice": heard}
+
+
+def _check_served(settings: Train, path: Path) -> None:
+    """Refuse what a model on a server cannot do.
+
+    Raises:
+        UserError: it is to.
+    """
+    language = settings.language
+    problems = {
+        "train.targets": ("[classes]: numbers have to be learnt", settings.targets != ["classes"]),
+        "train.language.mode": ("zero_shot: it cannot be trained", language.mode != "zero_shot"),
+        "train.language.by_length": ("false: its whole labels are not scored", language.by_length),
+        "train.language.by_prior": ("false: its whole labels are not scored", language.by_prior),
+    }
+    for name, (remedy, is_present) in problems.items():
+        if settings.model == "served" and is_present:
+            raise UserError(f"{path}: train.model is served, so set {name} to {remedy}.")
 
 
 def _check_vision(settings: Train, path: Path) -> None:

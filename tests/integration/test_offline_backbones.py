@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from facewave.models.vlm.backbones import FAMILIES
+from facewave.models.vlm.families import FAMILIES
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

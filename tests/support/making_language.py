@@ -1,18 +1,19 @@
 """Tiny language models with everything that can be trained beside them, and prompts for them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from facewave.models.vlm.backbones import FACE, Turn, load
+from facewave.models.vlm.backbones import load
+from facewave.models.vlm.conversations import FACE, Turn
 from facewave.models.vlm.face_tokens import AdapterKind, FaceTokensConfig
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.params import LanguageModelKind, Lora
 
-KINDS: tuple[LanguageModelKind, ...] = ("tiny-paligemma2", "tiny-qwen2.5-vl", "tiny-smolvlm")
+KINDS: tuple[LanguageModelKind, ...] = tuple(k for k in get_args(LanguageModelKind) if "tiny-" in k)
 WORDS = ("happy", "sad", "extremely disappointed")
 STEPS, WIDTHS, TOKENS = 5, (4, 7), 3  # of face tokens
 PLACES = FACE * TOKENS
@@ -58,7 +59,7 @@ def language_model(
         classes=() if targets else words,
         targets=targets,
         faces=FaceTokensConfig(adapter, *faces, backbone.hidden) if adapter else None,
-        lora=Lora(4, 8, 0.0, ["q_proj", "v_proj"]) if lora else None,
+        lora=Lora(4, 8, 0.0, "attention") if lora else None,
         projector=projector,
         prefix=prefix,
     )

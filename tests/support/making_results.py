@@ -18,6 +18,7 @@ from facewave.files import write_csv, write_json
 from facewave.prediction.schema import Models
 from facewave.study import teaching
 from facewave.study.combination import COLUMNS as COMBINATION_COLUMNS
+from facewave.study.language import COLUMNS as LANGUAGE_COLUMNS
 from facewave.study.networks import COLUMNS as NETWORK_COLUMNS
 from facewave.study.online import COLUMNS as ONLINE_COLUMNS
 from facewave.study.pseudo_labels import COLUMNS as PSEUDO_COLUMNS
@@ -146,9 +147,9 @@ def language(**changes: Any) -> dict[str, Any]:
         **{"parameters": 1000, "trained": 25, "inputs": ["blendshapes", "head"]},
         "prompt": "The face: <face>.\nWhich of <b>?",
         **{"adapter": "cross", "face_tokens": 12, "lora": settings["lora"]},
-        **{"prefix": 0, "projector": False, "quantized": False},
+        **{"prefix": 0, "projector": False, "quantized": False, "elsewhere": None},
     }
-    own = {name: changes.pop(name) for name in description if name in changes}
+    own = {name: changes.pop(name) for name in (*description, "read") if name in changes}
     return description | own | {"settings": settings | changes}
 
 
@@ -419,6 +420,7 @@ def write(project: Path) -> None:
         "study/pseudo": pd.DataFrame(columns=list(PSEUDO_COLUMNS)),
         "study/teaching": pd.DataFrame(columns=list(teaching.COLUMNS)),
         "study/losses": pd.DataFrame(columns=list(teaching.LOSSES)),
+        "study/language": pd.DataFrame(columns=list(LANGUAGE_COLUMNS)),
         **{f"study/{name}": table for name, table in questions().items()},
     }
     for name, table in tables.items():

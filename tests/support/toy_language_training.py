@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from facewave import params
-from facewave.models.vlm.backbones import Turn
+from facewave.models.vlm.conversations import Turn
 from facewave.models.vlm.model import LanguageModel
 from facewave.params import Language, LanguageModelKind, Rates
 from facewave.prompts.examples import Example, Examples
@@ -42,6 +42,7 @@ class Toy(Examples):
             else:
                 self.pictures[clip, ..., code] = 220
         self.epochs: list[int] = []
+        self.shown: list[int] = []
         self.seen = draw.permutation(n) if shuffled else np.arange(n)
 
     def __len__(self) -> int:
@@ -52,6 +53,7 @@ class Toy(Examples):
         self.epochs.append(epoch)
 
     def __getitem__(self, row: int) -> Example:
+        self.shown.append(row)
         clip, word = self.seen[row], WORDS[self.codes[row]]
         turn = Turn(list(self.pictures[clip]), 2.0, "Which?" + PLACES)
         return Example([turn], self.numbers[clip], np.array([True]), word, np.zeros(1))
@@ -80,14 +82,15 @@ def train(
     folder: Path,
     report: Callable[[int, dict[str, float]], None] = lambda step, figures: None,
     n: int = 160,
+    draws_n: torch.Tensor | None = None,
     **changes: Any,
-) -> list[int]:
-    """Train a model on the toy task; return the epochs that the clips were set to."""
+) -> Toy:
+    """Train a model on the toy task; return the clips that it learnt from."""
     if module.faces is not None:
         module.faces.standardize.fit(torch.from_numpy(Toy(n, 1, where).numbers[:, 0]))
     learn, validate = Toy(n, 1, where), Toy(20, 2, where)
-    language_trainer.fit(module, learn, validate, settings(**changes), 0, folder, report)
-    return learn.epochs
+    language_trainer.fit(module, learn, validate, settings(**changes), 0, folder, report, draws_n)
+    return learn
 
 
 def main() -> None:
@@ -98,9 +101,11 @@ def main() -> None:
     def report(step: int, figures: dict[str, float]) -> None:
         print(json.dumps([step, figures]), flush=True)
 
-    epochs = train(module, "face", Path(sys.argv[1]), report, n=64, epochs=4, batch_size=4)
+    folder, draws_n = Path(sys.argv[1]), torch.arange(64.0)  # the first clip is never drawn
+    clips = train(module, "face", folder, report, n=64, draws_n=draws_n, epochs=4, batch_size=4)
+    assert 0 not in clips.shown
     total = sum(float(x.double().abs().sum()) for x in module.trained().values())
-    epochs_set = " ".join(map(str, sorted(set(epochs))))
+    epochs_set = " ".join(map(str, sorted(set(clips.epochs))))
     # In one piece: another process may write to the same pipe.
     sys.stdout.write(f"epochs {epochs_set}\ntrained {total}\n")
 

@@ -261,7 +261,9 @@ def test_no_model_is_asked_after_predict_and_no_language_model_by_classifiers() 
     for name in ("evaluate", "report"):
         assert [dep for dep in STAGES[name]["deps"] if code.match(dep)] == []
     languages = re.compile(r"(src/)?facewave[./](models$|models[./]vlm|prompts|training[./]lang)")
-    assert [dep for dep in STAGES["study"]["deps"] if languages.match(dep)] == []
+    study = {path.name: imports_of(path) for path in (PACKAGE / "study").glob("*.py")}
+    asks = {name for name, modules in study.items() if any(map(languages.match, modules))}
+    assert asks == {"language.py"}
     classifiers = [*(PACKAGE / "models/classifiers").glob("*.py")]
     classifiers += [PACKAGE / "training" / f"{name}.py"
                     for name in ("classifier", "fit", "loop", "losses", "parts")]  # fmt: skip
@@ -302,6 +304,25 @@ def test_a_stage_depends_on_its_room_and_on_what_that_imports(name: str) -> None
     }
     covered = tuple(dep.removesuffix(".py") for dep in stage["deps"])
     assert [module for module in ours if not module.startswith(covered)] == []
+
+
+def test_the_study_depends_on_all_that_its_trainings_run() -> None:
+    """It does again what other rooms do; so it depends on what they import, inside functions, too.
+
+    But for the basics, and for what packages alone have (``__init__.py`` without code).
+    """
+    paths, waiting = {name_of(path): path for path in FILES}, ["facewave.study.__main__"]
+    followed: set[str] = set()
+    while waiting:
+        module = waiting.pop()
+        if module in paths and module not in followed:
+            followed.add(module)
+            waiting += imports_of(paths[module])
+    assert {f"facewave.training.{name}" for name in ("budget", "reinforcement")} <= followed
+    covered = tuple(dep.removesuffix(".py") for dep in STAGES["study"]["deps"])
+    sources = {name: f"src/{name.replace('.', '/')}" for name in followed - BASICS}
+    missing = [name for name, source in sources.items() if not source.startswith(covered)]
+    assert [name for name in missing if paths[name].name != "__init__.py"] == []
 
 
 def test_who_gathers_what_can_be_learnt_depends_on_pseudo_labels() -> None:

@@ -5,11 +5,11 @@ face tells the emotion. Captions written by people stay where they are.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,13 +18,15 @@ from facewave import params
 from facewave.errors import UserError
 from facewave.files import sha256
 from facewave.labels import schema as labels
-from facewave.params import LanguageModelKind
+from facewave.params import Language, LanguageModelKind
 from facewave.pseudo import tracks
 from facewave.workspace import Clips, Dataset, Stored
 
 if TYPE_CHECKING:
     from facewave.models.vlm.backbones import Backbone
-    from facewave.prompts.examples import PromptClips
+    from facewave.prompts.examples import Examples, PromptClips
+
+    Describer = Callable[[Examples], Iterator[str | None]]  # None where there is no answer
 
 PROMPT = (
     "These are frames of a clip of a person. Describe in one or two sentences what the person does "
@@ -60,11 +62,6 @@ def annotate(
         UserError: there is no such dataset or language model, too few captions or no frame to
             show, or the track was made in another way.
     """
-    import torch
-
-    from facewave.models.vlm import backbones
-    from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
-    from facewave.prompts.answers import texts
     from facewave.prompts.examples import Examples
 
     loaded = params.load()
@@ -74,13 +71,14 @@ def annotate(
         face_tokens=0,
         prompt=prompt.replace("{", "{{").replace("}", "}}"),  # verbatim
         transcript="none",
+        reasons="none",
         picture="whole",  # what somebody does is more than a face
         examples=examples if examples_of else 0,
     )
     if not settings.frames:
         raise UserError("params.yaml: train.language.frames is 0: there is nothing to describe.")
     kind = kind or loaded.train.model
-    kinds = {name: name for name in get_args(LanguageModelKind)}
+    kinds = (*get_args(LanguageModelKind), "served")
     if kind not in kinds:
         raise UserError(f"{kind} is no language model. Name one with --model: {', '.join(kinds)}.")
     table = labels.with_trajectories(dataset.read_labels())
@@ -90,23 +88,19 @@ def annotate(
     if examples_of:
         shots = _shots(Dataset(examples_of, loaded), examples, loaded.train.seed)
 
-    torch.set_num_threads(1)  # sums in a fixed order
-    backbone = backbones.load(kinds[kind], settings.weights, settings.quantized)
-    config = LanguageModelConfig(
-        kinds[kind], settings.weights, backbone.revision, "zero_shot", classes=()
-    )
-    model = LanguageModel(config, backbone).eval()
+    identity, describer = (_served if kind == "served" else _local)(kind, settings)
 
     def describe(missing: pd.DataFrame) -> Iterator[pd.DataFrame]:
         prompts = Examples(clips.select(missing.index.tolist()), shots, (), (), settings, seed=0)
-        answers = texts(model, prompts, settings, _MAX_TOKENS)
+        answers = describer(prompts)
         for start in range(0, len(missing), settings.inference_batch_size):
             rows = missing[tracks.CLIP].iloc[start : start + settings.inference_batch_size]
-            yield rows.assign(text=[_line(text) for text in islice(answers, len(rows))])
+            told = [None if text is None else _line(text) for text in islice(answers, len(rows))]
+            yield rows.assign(text=told).dropna(subset="text")
 
     shown = ("frames", "sampling", "picture", "side", "grid")
     about = {
-        "model": _identity(backbone, kind, settings.weights),
+        "model": identity,
         "prompt": prompt,
         "frames": {name: getattr(settings, name) for name in shown},
         "examples": {
@@ -122,6 +116,41 @@ def annotate(
         f"{dataset.tracks}/{track}.csv: {len(described)} of {len(table)} clips without a "
         f"caption are described, by {kind}"
     )
+
+
+def _local(kind: str, settings: Language) -> tuple[dict[str, str], "Describer"]:
+    """A model by its weights, and what writes its texts."""
+    import torch
+
+    from facewave.models.vlm import backbones
+    from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
+    from facewave.prompts.answers import texts
+
+    torch.set_num_threads(1)  # sums in a fixed order
+    name = cast(LanguageModelKind, kind)
+    backbone = backbones.load(name, settings.weights, settings.quantized, settings.pixels)
+    config = LanguageModelConfig(name, settings.weights, backbone.revision, "zero_shot", ())
+    model = LanguageModel(config, backbone).eval()
+    identity = _identity(backbone, kind, settings.weights)
+    return identity, lambda prompts: texts(model, prompts, settings, _MAX_TOKENS)
+
+
+def _served(kind: str, settings: Language) -> tuple[dict[str, str], "Describer"]:
+    """The model that a server has, and what writes its texts: of all clips, before the first."""
+    from facewave.prompts.served import replies
+    from facewave.prompts.server import Server
+
+    server = Server(settings.server)
+
+    def write(prompts: "Examples") -> Iterator[str | None]:
+        each = (prompts[row] for row in range(len(prompts)))
+        parallel = settings.server.parallel
+        found, _ = replies(
+            each, len(prompts), server.identity, lambda: server, [{}], parallel, _MAX_TOKENS
+        )
+        return (reply.text if reply else None for reply in found)
+
+    return {"kind": kind, "weights": server.identity.id}, write
 
 
 def _clips(table: pd.DataFrame, dataset: Dataset) -> "PromptClips":
@@ -141,7 +170,8 @@ def _clips(table: pd.DataFrame, dataset: Dataset) -> "PromptClips":
     # Without the marks that mean something to a model.
     captions = [_line(caption.replace("<", " ")) for caption in table["caption"]]
     nothing = [""] * len(table)
-    return PromptClips(clips, (), nothing, nothing, nothing, captions, np.zeros((len(table), 0)))
+    texts = (nothing, nothing, nothing, nothing, nothing, captions)
+    return PromptClips(clips, (), *texts, np.zeros((len(table), 0)))
 
 
 def _shots(dataset: Dataset, count: int, seed: int) -> "PromptClips":
@@ -161,7 +191,7 @@ def _identity(backbone: "Backbone", kind: str, weights: str) -> dict[str, str]:
     """A model by its weights: those of the hub by their commit, a folder's by their bytes."""
     from facewave.models.vlm.backbones import HUB
 
-    identity = {"kind": kind, "precision": str(backbone.model.dtype)}
+    identity = {"kind": kind, "precision": str(backbone.model.get_input_embeddings().weight.dtype)}
     if kind.startswith("tiny-"):
         return identity
     if backbone.revision:

@@ -42,6 +42,23 @@ ModelFolder = Annotated[
 ]
 
 
+def _allow_upload(allowed: bool) -> None:
+    if allowed:
+        from facewave.prompts.server import allow_upload
+
+        allow_upload()
+
+
+AllowUpload = Annotated[
+    bool,
+    typer.Option(
+        "--allow-upload",
+        callback=_allow_upload,
+        help="Show the clips to a model on another machine, if that is the model's address.",
+    ),
+]
+
+
 def _version(asked: bool) -> None:
     if asked:
         print(f"facewave {__version__}")
@@ -59,14 +76,25 @@ def options(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Instead, say whether the GPU has the memory for this language model, as "
+            "train.language of params.yaml has it (frames, batch_size, checkpointing and so on).",
+        ),
+    ] = "",
+) -> None:
     """Check this machine, and say what to do about what is wrong.
 
-    Example: facewave doctor
+    Example: facewave doctor --model paligemma2
     """
     from facewave.app.doctor import examine, show
 
-    findings = examine()
+    if model:
+        from facewave.app import gpu_memory
+    findings = gpu_memory.examine(model) if model else examine()
     show(findings)
     if any(finding.blocking for finding in findings):
         raise typer.Exit(1)
@@ -149,6 +177,7 @@ def predict(
         ),
     ] = None,
     fps: Fps = 25.0,
+    allow_upload: AllowUpload = False,
 ) -> None:
     """Name the emotion in clips, over time too, and say how far to trust the answer.
 
@@ -225,6 +254,7 @@ def annotate(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Describe at most N clips now, the rest later.")
     ] = None,
+    allow_upload: AllowUpload = False,
 ) -> None:
     """Have a language model describe the clips of a dataset that have no caption.
 
@@ -261,6 +291,7 @@ def pseudo_label(
             "same video."
         ),
     ] = "none",
+    allow_upload: AllowUpload = False,
 ) -> None:
     """Have others label the clips that have no label, and say how far to trust them.
 
@@ -311,6 +342,7 @@ def draw(
         ),
     ] = None,
     fps: Fps = 25.0,
+    allow_upload: AllowUpload = False,
 ) -> None:
     """Write videos of what was seen in clips: points, blendshapes with values, gaps, answers.
 
@@ -396,6 +428,22 @@ def export_npy(
     from facewave.app.export import export_npy as export_array
 
     export_array(dataset, out)
+
+
+@app.command("export-model")
+def export_model(
+    out: Annotated[Path, typer.Argument(help="The folder to write.")],
+    model: ModelFolder = None,
+) -> None:
+    """Write a trained language model for transformers and PEFT, with its card.
+
+    Merged weights, its LoRA alone, and, beside them, what only facewave knows of.
+
+    Example: facewave export-model exported --model models/trained/split/model
+    """
+    from facewave.app.export_model import export_model as export
+
+    export(out, model)
 
 
 @app.command()

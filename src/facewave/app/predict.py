@@ -29,7 +29,7 @@ from facewave.training.schema import Trained
 from facewave.wavelets.features import unusable
 
 _NOTHING = "the model finds no {} to judge by"
-_UNREADABLE = "what the model wrote is none of its labels"
+_UNREADABLE = "the model gave none of its labels"
 _NO_INTERVAL = "no interval for {}: too few labelled clips have shown how far off an answer may be"
 _UNKNOWN_PERSON = (
     "no other clip of the person is known, so the people of the training clips stand in: name some "
@@ -209,7 +209,7 @@ def _answer(
     )
     table[text] = table[text].fillna("")
     is_unreadable = pd.Series(False, table.index)
-    if model.writes:
+    if model.classes:
         is_unreadable = (table["answered_from"] != "") & (table["predicted"] == UNREADABLE)
     from_prior = table["answered_from"] == "prior"
     for reason, rows in (

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from accelerate import PartialState
 from safetensors.torch import save_file
 from transformers import ViTMAEForPreTraining
 
-from facewave import params
+from facewave import on_torch, params
 from facewave.errors import UserError
 from facewave.files import locked, replacing, sealed, sha256, write_csv, write_json
 from facewave.labels.folders import walk
@@ -51,7 +50,7 @@ def pretrain(words: Sequence[str], folder: Path, settings: Settings) -> None:
     pictures = Pictures(sources)
     about: dict[str, Any] = {"type": "vit_mae encoder", "settings": asdict(settings)}
     about |= {"sources": list(told), "pictures": len(pictures)}
-    is_main = PartialState().is_main_process  # of several, which accelerate has started
+    is_main = on_torch.processes().is_main_process  # of several, which accelerate has started
     with locked(folder) if is_main else nullcontext():
         if _is_done(folder, about):
             print(f"{folder / 'encoder.safetensors'} is there already, of the same pictures")

@@ -111,8 +111,8 @@ def as_clips(
         clip: a video, or pictures.
         fps: of pictures.
         file: its trajectory in the cache.
-        parts: ``start`` and ``end`` of each (s from the first frame; NaN: no limit), and
-            ``usable``, whether its face is good enough to answer by.
+        parts: ``start`` and ``end`` of each (s from the first frame; NaN: no limit), ``usable``,
+            whether its face is good enough to answer by, and ``face_px``, its size.
         model: which is to answer; only what it takes is made.
         settings: params.yaml.
         baseline: the features of other clips of the person, one clip each.
@@ -142,7 +142,10 @@ def as_clips(
         return table[["start", "end"]].assign(**place).set_axis(names)
 
     index = stored(file, entry.row_groups).assign(
-        duration=landmarks.duration(trajectory.times_T), width=facts.width, height=facts.height
+        duration=landmarks.duration(trajectory.times_T),
+        face_px=parts["face_px"].to_numpy(),
+        width=facts.width,
+        height=facts.height,
     )
     clips = Clips(table, {}, clip.parent, fps, file.parent, index, model.wavelets)
     if entry.row_groups and (model.encoder or model.needs_pictures):
@@ -166,7 +169,7 @@ def as_clips(
                 is_seen = [one is not None and bool(one.valid_F.any()) for one in looks]
                 table = table.assign(usable=table["usable"] & np.array(is_seen))
                 clips = replace(clips, table=table)
-    if params.apart(model.inputs)["voice"]:
+    if params.apart(model.inputs)["voice"] or model.needs_voice:
         clips = replace(clips, stored_voice=_heard(clip, stored, model, settings))
         voices = map(clips.voice, names)
         table = table.assign(heard=[one is not None and one.is_heard for one in voices])

@@ -38,7 +38,7 @@ _CODE = [Path(room.__path__[0]) for room in (models, prompts)] + [
     for name in (
         *("schema", "classifier", "person", "language_model", "streamed", "face_network"),
         *("conformal", "untrained", "pretrained", "knowledge", "ensemble"),
-        *("combination", "over_time", "fusion"),
+        *("combination", "over_time", "fusion", "prompted", "served"),
     )
 ]
 
@@ -76,7 +76,14 @@ def main() -> None:
                 described.setdefault("fitted", {})[str(partition)] = fitted
             if (delay_s := trained.about.get("delay_s")) is not None:
                 described.setdefault("delay_s", {})[str(partition)] = delay_s
-            tables.append(asked.assign(role=role).join(_answer(trained, test, folder)))
+            answers = _answer(trained, test, folder)
+            if trained.writes:
+                readings = _readings(asked["actual"], answers)
+                described.setdefault("read", {})[str(partition)] = readings
+                tqdm.write(f"{role}, partition {partition}: {_told(readings)}")
+            tables.append(asked.assign(role=role).join(answers))
+            if trained.usage:
+                described.setdefault("usage", {})[str(partition)] = trained.usage
             del trained  # two backbones would be one too many
     models_asked = schema.Models(dataset.name, dataset.entry.about, tuple(targets), roles)
     schema.write(pd.concat(tables), models_asked)
@@ -86,10 +93,29 @@ def main() -> None:
 def _answer(trained: Trained, test: Clips, folder: Path) -> pd.DataFrame:
     """The model's answers, or those that a killed run left if they follow from the same."""
     part = _PARTS / f"{_fingerprint(trained, test, folder)}.csv"
-    if not part.exists():
+    if not part.exists() or trained.type == "served":  # it keeps its answers, and what they took
         write_csv(part, trained.answer(test))
     words = [target.predicted for target in trained.targets if target.predicted]
+    words += [training.LENIENTLY] * trained.writes
     return read_csv(part, ("answered_from", *words)).set_axis(test.table.index)
+
+
+def _readings(actual: pd.Series, answers: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """How many written answers are words, and right ones, when read strictly and leniently."""
+    columns = {"strictly": "predicted", "leniently": training.LENIENTLY}
+    return {
+        reading: {
+            "n": len(answers),
+            "read": int((answers[column] != schema.UNREADABLE).sum()),
+            "right": int((answers[column] == actual).sum()),
+        }
+        for reading, column in columns.items()
+    }
+
+
+def _told(readings: dict[str, dict[str, int]]) -> str:
+    parts = [f"{name} {of['read']} of {of['n']}" for name, of in readings.items()]
+    return f"written answers that are words: {', '.join(parts)}"
 
 
 def _fingerprint(trained: Trained, test: Clips, folder: Path) -> str:

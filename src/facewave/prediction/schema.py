@@ -65,7 +65,8 @@ class Models:
             (partition -> training.schema.fingerprint), of a classifier ``fitted`` (partition ->
             WAR and UAR in training and validation), of what standardises clips by the person's
             others ``normalized``, a sentence, and of a language model how it was prompted (with
-            ``prompt`` among the keys).
+            ``prompt`` among the keys) and, where it writes, ``read`` (partition -> ``strictly``
+            and ``leniently`` -> how many of ``n`` answers are ``read`` as words, and ``right``).
     """
 
     dataset: str

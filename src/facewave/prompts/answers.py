@@ -3,11 +3,11 @@
 Legend of names: n clips, C labels, T targets.
 """
 
-import os
+import sys
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,78 +17,133 @@ from tqdm import tqdm
 
 from facewave.errors import UserError
 from facewave.labels.schema import spoken
-from facewave.models.vlm.backbones import precision
+from facewave.models.vlm.backbones import Backbone, precision
 from facewave.models.vlm.model import Inputs, LanguageModel
+from facewave.on_torch import enough_memory
 from facewave.params import Language
-from facewave.prompts.examples import Examples, collate
-from facewave.prompts.reading import read
+from facewave.prompts import reasons
+from facewave.prompts.examples import Collator, Examples
+from facewave.prompts.reading import read, read_leniently
 
-_SENTENCE = 24  # tokens that may stand around a label: of a text cut short the end may be missing
+SENTENCE = 24  # tokens that may stand around a label: of a text cut short the end may be missing
+REMEDY = (
+    "Lower train.language.inference_batch_size, frames or side, or set quantized: true (facewave "
+    "doctor --model counts what they take)."
+)
 _WORKERS = 4  # processes that decode clips while a GPU computes
 
 
 def workers() -> int:
     """How many processes decode clips: none without a GPU, which leaves the cores to the model."""
-    return min(_WORKERS, os.cpu_count() or 1) if torch.cuda.is_available() else 0
+    return min(_WORKERS, joblib.cpu_count()) if torch.cuda.is_available() else 0
 
 
 def to_device(inputs: Inputs, model: LanguageModel) -> Inputs:
-    """A batch on the model's device, its pictures in the model's precision."""
+    """A batch on the model's device, its pictures in the precision in which they are seen."""
     backbone: Any = model.model
+    seen = next(backbone.get_submodule(model.backbone.family.vision).parameters()).dtype
 
     def moved(name: str, x: Tensor) -> Tensor:
-        dtype = backbone.dtype if name.startswith("pixel_values") else None
+        dtype = seen if name.startswith("pixel_values") else None
         return x.to(backbone.device, dtype) if isinstance(x, Tensor) else x
 
     return {name: moved(name, x) for name, x in inputs.items()}
 
 
 def probabilities(
-    model: LanguageModel, examples: Examples, words: Sequence[str], settings: Language
+    model: LanguageModel,
+    examples: Examples,
+    words: Sequence[str],
+    settings: Language,
+    temperature: float = 1.0,
 ) -> NDArray[np.float32]:
     """Of the labels, (n, C), by the likelihood of their words; each row adds up to 1, or is NaN.
+
+    The likelihoods' logarithms are divided by the temperature (Guo et al., 2017), which leaves the
+    likeliest label as it is. It says for how many clips several labels are the likeliest, of which
+    the first is taken.
+
+    Raises:
+        UserError: they are numbers for no clip, or a GPU's memory is too small.
+    """
+    logs_nC = likelihoods(model, examples, words, settings)
+    if n_ties := int(((logs_nC == logs_nC.amax(1, keepdim=True)).sum(1) > 1).sum()):
+        tqdm.write(
+            f"{n_ties} of {len(logs_nC)} clips: several labels are equally likely", sys.stderr
+        )
+    return _finite(torch.softmax(logs_nC / temperature, 1)).float().numpy()
+
+
+def likelihoods(
+    model: LanguageModel, examples: Examples, words: Sequence[str], settings: Language
+) -> Tensor:
+    """The logarithms of the likelihoods of labels' words, (n, C) float64, in nats.
 
     ``by_length`` takes the mean over an answer's tokens instead of the sum; ``by_prior`` subtracts
     the log likelihood of the same words after the same prompt with nothing to see (contextual
     calibration in the logits: Zhao et al., 2021, in the additive form of Holtzman et al., 2021).
-
-    It says for how many clips several labels are the likeliest, of which the first is taken.
+    With reasons the model writes one first, and the labels are scored behind it.
 
     Raises:
-        UserError: they are numbers for no clip.
+        UserError: a GPU's memory is too small.
     """
-    answers = [model.backbone.answer_ids(spoken(word)) for word in words]
+    get_ids = reasons.label_ids if settings.reasons != "none" else Backbone.answer_ids
+    answers = [get_ids(model.backbone, spoken(word)) for word in words]
     logs_nC = _log_likelihoods(model, examples, answers, settings, "answers")
     if settings.by_prior:
         logs_nC = logs_nC - _log_likelihoods(model, examples.blanks(), answers, settings, "priors")
     if settings.by_length:
         logs_nC = logs_nC / torch.tensor([len(answer) for answer in answers])
-    if n_ties := int(((logs_nC == logs_nC.amax(1, keepdim=True)).sum(1) > 1).sum()):
-        tqdm.write(f"{n_ties} of {len(logs_nC)} clips: several labels are equally likely")
-    return _finite(torch.softmax(logs_nC, 1)).float().numpy()
+    return logs_nC
 
 
 def written(
     model: LanguageModel, examples: Examples, words: Sequence[str], settings: Language
-) -> list[str]:
-    """The label that each written answer names, "" if it is none (reading.read)."""
-    longest = max(len(model.backbone.answer_ids(spoken(word))) for word in words)
-    return [read(text, words) for text in texts(model, examples, settings, longest + _SENTENCE)]
+) -> tuple[list[str], list[str]]:
+    """The label that each written answer names, read strictly, and leniently (reading.py).
+
+    With reasons the label is behind their mark; leniently, an answer without one is read whole.
+    """
+    said = list(texts(model, examples, settings, longest(model, settings)))
+    lenient = [read_leniently(_label(text, settings) or text, words) for text in said]
+    return [named(text, words, settings) for text in said], lenient
+
+
+def named(text: str, words: Sequence[str], settings: Language) -> str:
+    """The label that a written answer names, read strictly."""
+    return read(_label(text, settings), words)
+
+
+def longest(model: LanguageModel, settings: Language) -> int:
+    """How many tokens an answer may have."""
+    of_labels = [len(model.backbone.answer_ids(spoken(word))) for word in model.config.classes]
+    of_reason = 0 if settings.reasons == "none" else reasons.TOKENS
+    return max(of_labels) + SENTENCE + of_reason
+
+
+def _label(text: str, settings: Language) -> str:
+    return text if settings.reasons == "none" else reasons.label(text)
 
 
 def texts(
     model: LanguageModel, examples: Examples, settings: Language, max_tokens: int
 ) -> Iterator[str]:
-    """What the model writes about each clip, in at most ``max_tokens`` tokens."""
-    for batch in _batches(model, examples, settings, "answers"):
-        yield from model.write(batch, max_tokens)
+    """What the model writes about each clip, in at most ``max_tokens`` tokens.
+
+    Raises:
+        UserError: a GPU's memory is too small.
+    """
+    with enough_memory(REMEDY):
+        for batch in _batches(model, examples, settings, "answers"):
+            yield from model.write(batch, max_tokens)
 
 
+@enough_memory(REMEDY)
 def values(model: LanguageModel, examples: Examples, settings: Language) -> NDArray[np.float32]:
     """The regressed targets, (n, T); NaN in the rows of clips without an answer.
 
     Raises:
-        UserError: they are numbers for no clip.
+        UserError: they are numbers for no clip, or a GPU's memory is too small.
     """
     with torch.inference_mode():
         batches = _batches(model, examples, settings, "answers")
@@ -109,10 +164,13 @@ def _finite(answers: Tensor) -> Tensor:
             remedy = "This GPU has no bfloat16, and float16 overflows: use one that has."
         raise UserError(f"the language model's answers are not numbers. {remedy}")
     if n_others := int((~is_number_n).sum()):
-        tqdm.write(f"{n_others} of {len(answers)} clips have no answer: it is not a number")
+        tqdm.write(
+            f"{n_others} of {len(answers)} clips have no answer: it is not a number", sys.stderr
+        )
     return answers.where(is_number_n[:, None], torch.nan)
 
 
+@enough_memory(REMEDY)
 def _log_likelihoods(
     model: LanguageModel,
     examples: Examples,
@@ -122,15 +180,25 @@ def _log_likelihoods(
 ) -> Tensor:
     with torch.inference_mode():
         batches = _batches(model, examples, settings, title)
-        return torch.cat([model.log_likelihoods(b, answers).double().cpu() for b in batches])
+        return torch.cat([_of_batch(model, b, answers, settings).double().cpu() for b in batches])
+
+
+def _of_batch(
+    model: LanguageModel, batch: Inputs, answers: Sequence[Sequence[int]], settings: Language
+) -> Tensor:
+    """Log likelihoods of answers, (n, C), behind the reasons that the model writes, if it is to."""
+    if settings.reasons == "none":
+        return model.log_likelihoods(batch, answers)
+    written = model.write(batch, reasons.TOKENS)
+    starts = [reasons.start_ids(model.backbone, text) for text in written]
+    return model.log_likelihoods(batch, answers, starts)
 
 
 def _batches(
     model: LanguageModel, examples: Examples, settings: Language, title: str
 ) -> Iterator[Inputs]:
-    to_batch: Any = partial(collate, model)
-    size = settings.inference_batch_size
-    loader = DataLoader(examples, size, collate_fn=to_batch, num_workers=workers())
+    size, to_batch = settings.inference_batch_size, Collator.of(model)
+    loader: Any = DataLoader(examples, size, collate_fn=to_batch, num_workers=workers())
     for batch in tqdm(loader, title, unit="batch", leave=False):
         with torch.autocast("cuda", precision(), enabled=torch.cuda.is_available()):
             yield to_device(batch, model)

@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facewave.errors import UserError
-from facewave.faces.schema import Faces
+from facewave.faces.schema import Faces, decoded
 from facewave.params import Language
 from facewave.pictures import PICTURES
-from facewave.video import Clip
+from facewave.prompts.stills import Picture, resized, stills
 
-Picture = NDArray[np.uint8]
+_CHOICES = 4  # random whole frames: moments of each part, of which one is drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +56,7 @@ def draw_seed(seed: int, epoch: int, video_idx: str) -> int:
 
 def show(
     clip: Path,
+    key: str,
     fps: float,
     start: float,
     duration: float,
@@ -69,11 +68,12 @@ def show(
 
     Faces are those that stage crop cut out, the nearest in time to each moment: no clip is decoded.
     Whole frames, which also stand for a clip without any face, are the first to begin after each
-    moment. What cannot be decoded is black: one damaged clip should not stop a run. If a clip ends
-    too early, its last picture is repeated.
+    moment, and a clip is decoded once (stills.py): of random moments there are ``_CHOICES`` in each
+    part. If a clip ends too early, its last picture is repeated.
 
     Args:
         clip: a video, a picture or a folder of pictures.
+        key: of its trajectory.
         fps: of pictures.
         start: of the row, in seconds from the first frame; NaN: the clip's.
         duration: of the row, in seconds.
@@ -93,13 +93,16 @@ def show(
         seen = np.flatnonzero(faces.valid)
         times_n = faces.times_F[seen] - start
         nearest_F = np.abs(times_n[:, None] - times_F).argmin(axis=0)
-        pictures, times_F = faces.decode(seen[nearest_F]), times_n[nearest_F]
-    elif clip.exists():
-        pictures = _decoded(clip, fps, start, times_F)
+        faces_F, times_F = faces.decode(seen[nearest_F]), times_n[nearest_F]
+        pictures = [resized(face, settings.side) for face in faces_F]
     else:
-        raise UserError(f"{clip} is not here. Put it back, or set train.language.frames to 0.")
-    fitted = [_fitted(picture, settings.side) for picture in pictures]
-    return Shown(_of_one_size(fitted), times_F, duration)
+        kept_M = times_F
+        if settings.sampling == "random":
+            kept_M = moments(duration, _CHOICES * count, "uniform", seed)
+        nearest_F = np.abs(kept_M[:, None] - times_F).argmin(axis=0)
+        kept, times_F = stills(clip, key, fps, start, kept_M, settings.side), kept_M[nearest_F]
+        pictures = [decoded(kept[at]) for at in nearest_F]
+    return Shown(_of_one_size(pictures), times_F, duration)
 
 
 def grid(pictures: Sequence[Picture]) -> Picture:
@@ -114,24 +117,6 @@ def grid(pictures: Sequence[Picture]) -> Picture:
     cells += [np.zeros_like(cells[0])] * (-len(cells) % columns)
     rows = [np.hstack(cells[at : at + columns]) for at in range(0, len(cells), columns)]
     return np.vstack(rows)
-
-
-def _decoded(clip: Path, fps: float, start: float, times_F: NDArray[np.float64]) -> list[Picture]:
-    """The frames at some times (s from the row's start)."""
-    # The row's first frame, too: a moment within the last frame has no frame after it.
-    wanted = [start, *(start + times_F)]
-    stills = Clip(clip, fps).stills(wanted) or [np.zeros((1, 1, 3), np.uint8)]
-    stills += stills[-1:] * (len(wanted) - len(stills))
-    largest = max(stills, key=lambda picture: picture.size)
-    # A picture that cannot be decoded comes as one black pixel.
-    return [picture if picture.size > 3 else np.zeros_like(largest) for picture in stills[1:]]
-
-
-def _fitted(picture: Picture, side: int) -> Picture:
-    scale = side / max(picture.shape[:2])
-    size = [max(1, round(scale * length)) for length in picture.shape[1::-1]]
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cv2.resize(picture, size, interpolation=interpolation).astype(np.uint8, copy=False)
 
 
 def _of_one_size(pictures: Sequence[Picture]) -> list[Picture]:

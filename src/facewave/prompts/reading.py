@@ -1,5 +1,9 @@
 """One of some words, read from free text: the answers of language models, here or elsewhere.
 
+What counts is read strictly (``read``): a text that may mean something else names nothing. How much
+that refuses shows beside what the usual search for the first word would make of it
+(``read_leniently``).
+
 word_forms.csv has the forms of each emotion, one row an emotion as ``labels.schema.common`` names
 it, and what makes a text say nothing certain. English alone is known, and the words themselves in
 any language.
@@ -10,6 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
+from itertools import combinations
 
 from facewave.labels.schema import components, spoken
 
@@ -20,6 +25,7 @@ _NEGATION = re.compile(
 )  # isn't, with any apostrophe
 _OPPOSITE = re.compile(r"un(\w+)|(\w+)less(?:ly|ness)?")  # unhappily, joyless
 _NOT, _OR = "(not)", "(or)"
+_MARKS = ("", _NOT, _OR)  # no emotions
 
 
 def read(answer: str, words: Sequence[str]) -> str:
@@ -49,6 +55,25 @@ def read(answer: str, words: Sequence[str]) -> str:
     if is_doubtful or len(fitting) != 1 or _compounds(tokens, words) > 1:
         return ""
     return fitting[0]
+
+
+def read_leniently(answer: str, words: Sequence[str]) -> str:
+    """What ``read`` reads or else the first word that a text names; "" if it names none.
+
+    Denials, choices and all that follows count for nothing: it is the word that is made of the
+    first emotions in succession, in any form, of which just one is made ("not happy but sad" is
+    happy, and as a compound none). Words that begin alike are not waited for: the shorter one wins.
+    """
+    if word := read(answer, words):
+        return word
+    emotion_of = _forms() | {part: part for word in words for part in _made_of(word)}
+    emotions = [emotion_of.get(token, "") for token in _TOKEN.findall(answer.casefold())]
+    named = [emotion for emotion in emotions if emotion not in _MARKS]
+    for start, end in combinations(range(len(named) + 1), 2):
+        fitting = [word for word in words if _made_of(word) == frozenset(named[start:end])]
+        if len(fitting) == 1:
+            return fitting[0]
+    return ""
 
 
 def _denied(token: str, emotion_of: Mapping[str, str]) -> str:

@@ -23,8 +23,13 @@ KINDS = {
     "knowledge": "facial-action rules",
     "ensemble": "ensemble",
     "paligemma2": "PaliGemma 2",
+    "gemma3": "Gemma 3",
     "qwen2.5-vl": "Qwen2.5-VL",
+    "qwen3-vl": "Qwen3-VL",
+    "internvl3": "InternVL3",
     "smolvlm": "SmolVLM",
+    "smolvlm2": "SmolVLM2",
+    "served": "a language model on a server",
 }
 WITHOUT = "unnormalized"  # the role beside a model that knows the people's clips
 TAGS = {  # of roles
@@ -201,12 +206,18 @@ def whole(text: str) -> str:
 
 def prompting(language: Json, model: Json) -> dict[str, tuple[str, str]]:
     """How a language model was prompted: what -> how, and a note; ``model`` has its figures."""
-    settings, finetuned = language["settings"], language["mode"] == "finetune"
+    settings, finetuned = language["settings"], language["mode"] in ("finetune", "reinforce")
     transcripts = {"none": "not given", "known": "the corpus's", "speech": "recognised"}
+    cost = language.get("elsewhere")  # of one on a server nobody knows
     extras = {
         "virtual tokens": language["prefix"],
         "images' projector": language["projector"] and "trained, too",
         "frozen weights": language["quantized"] and "in 4 bits",
+        "before the label": {"facts": "facts of the face", "captions": "a caption"}.get(
+            settings["reasons"]
+        ),
+        "wordings in training": len(settings["wordings"]) and 1 + len(settings["wordings"]),
+        "unrelated answers": cost and f"{cost['after'] - cost['before']:+.3f} nats a token by LoRA",
         "started from": finetuned and settings["start"] != "none" and settings["start"],
     }
     examples = settings["examples"]
@@ -220,7 +231,8 @@ def prompting(language: Json, model: Json) -> dict[str, tuple[str, str]]:
         "face tokens": _face_tokens(language),
         "LoRA": _lora(language["lora"]),
         **{name: (str(value), "") for name, value in extras.items() if value},
-        "answers": _answers(settings, model),
+        "answers": _answers(language, model),
+        **_asked(language),
     }
 
 
@@ -260,23 +272,61 @@ def _face_tokens(language: Json) -> tuple[str, str]:
     return str(language["face_tokens"]), note
 
 
+_LORA_TARGETS = {"attention": "queries and values", "all": "all seven projections"}
+
+
 def _lora(lora: Json | None) -> tuple[str, str]:
     if lora is None:
         return "none", ""
     strength = f"alpha {lora['alpha']:g}, dropout {lora['dropout']:g}"
-    return f"rank {lora['rank']}", f"{strength}, beside {', '.join(lora['targets'])}"
+    return f"rank {lora['rank']}", f"{strength}, beside {_LORA_TARGETS[lora['targets']]}"
 
 
-def _answers(settings: Json, model: Json) -> tuple[str, str]:
+def _answers(language: Json, model: Json) -> tuple[str, str]:
+    settings = language["settings"]
     if "confusion" not in model:
         return "numbers", f"from the last token's state; trained by {settings['objective'].upper()}"
     if settings["answers"] == "generation":
         n, n_unreadable = sum(map(sum, model["confusion"])), unreadable(model)
         share = number(100 * n_unreadable / n)
-        return "written", f"{n_unreadable:,} of {n:,} ({share} %) cannot be read"
+        refused = f"{n_unreadable:,} of {n:,} ({share} %) cannot be read"
+        return "written", refused + _leniently(language.get("read", {}))
+    if model["name"] == "served":
+        rest = "where it tells none, what it writes counts as certain"
+        return "the likeliest label", f"by the server's log probabilities of tokens; {rest}"
     per = ", per token" * settings["by_length"]
     over = ", over that of the same words with nothing to see" * settings["by_prior"]
     return "the likeliest label", f"by the likelihood of its words{per}{over}"
+
+
+def _leniently(read: Json) -> str:
+    """How many written answers a lenient reader refuses, of the folds or else of the split."""
+    of_partitions = [
+        of["leniently"] for name, of in read.items() if name != "split" or len(read) == 1
+    ]
+    if not of_partitions:
+        return ""
+    n, words, right = (sum(of[name] for of in of_partitions) for name in ("n", "read", "right"))
+    return (
+        f"; by a lenient reader, who takes the first word whatever else is said, {n - words:,}, "
+        f"and {right:,} are right ({number(100 * right / n)} %)"
+    )
+
+
+def _asked(language: Json) -> dict[str, tuple[str, str]]:
+    """What the answers of a server took; nothing of other models."""
+    if "usage" not in language:
+        return {}
+    parts = language["usage"].values()
+    total = {name: sum(part[name] for part in parts) for name in next(iter(parts), {})}
+    tokens = f"{total['prompt_tokens']:,} tokens of prompts and {total['completion_tokens']:,} of"
+    took = f"{tokens} answers; {total['seconds']:,.0f} s of requests"
+    return {
+        "asked about": (
+            f"{counted(total['clips'], 'clip')}, {total['failed']} without an answer",
+            took,
+        )
+    }
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ Writes  metrics/study/reconstruction.csv   what every transform loses of a traje
         metrics/study/online.csv           answers while a video runs, and afterwards
         metrics/study/teaching.csv         study.teaching: networks that learn pseudo-labels, or not
         metrics/study/losses.csv           the same by loss
+        metrics/study/language.csv         study.language: what a language model is told of a face
         metrics/study/keys.json            what the other tables were made from
         metrics/study/summary.json         the main figures
         metrics/study/plots/*.png
@@ -49,6 +50,7 @@ from facewave.study import (
     grid,
     importance,
     kept,
+    language,
     leakage,
     networks,
     online,
@@ -105,6 +107,7 @@ def main() -> None:
         figures |= pseudo_labels.of_dataset(loaded, dataset)
         _ensembles(loaded, dataset)
         figures |= teaching.of_dataset(loaded, dataset, _partitions(settings))
+        language.of_dataset(loaded, dataset, _partitions(settings))
         figures["reconstruction"] = _reconstruction(loaded, trajectories)
     about = {"dataset": f"{dataset.name}: {dataset.entry.about}"}
     write_json(kept.OUT / "summary.json", about | figures)

@@ -28,8 +28,11 @@ _UNHASHED = (
 )
 
 
-def code(*modules: str) -> str:
-    """The hash of some modules of the study and of all that they import at their top level."""
+def code(*modules: str, lazily: bool = False) -> str:
+    """The hash of some modules of the study and of all that they import at their top level.
+
+    ``lazily``: also of what is imported inside functions.
+    """
     paths: set[Path] = set()
     waiting = [f"study/{module}" for module in modules]
     while waiting:
@@ -37,7 +40,8 @@ def code(*modules: str) -> str:
         if path in paths or name in _UNHASHED or not path.exists():
             continue
         paths.add(path)
-        for node in ast.parse(path.read_bytes()).body:
+        tree = ast.parse(path.read_bytes())
+        for node in ast.walk(tree) if lazily else tree.body:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("facewave"):
                 imported = str(node.module).replace(".", "/").removeprefix("facewave").lstrip("/")
                 waiting += [imported, *(f"{imported}/{n.name}".lstrip("/") for n in node.names)]

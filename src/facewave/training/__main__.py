@@ -25,7 +25,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from facewave import params
+from facewave import on_torch, params
 from facewave.errors import UserError, explain
 from facewave.files import locked
 from facewave.models.classifiers.classifier import HARDLY
@@ -106,7 +106,9 @@ def main() -> None:
                 streamed_roles.train(clips, partition, dataset, loaded)
             if is_first:
                 _make_untrained(clips, faces, judged, partition, dataset, loaded)
-        if settings.is_language_model:
+                if settings.model == "served":
+                    _make_served(clips, features, partition, dataset, settings)
+        if settings.model in get_args(LanguageModelKind):
             _train_language_models(clips, features, dataset, loaded)
 
 
@@ -148,7 +150,8 @@ def _check_kinds(dataset: Dataset, settings: Train) -> None:
         needs["pretrained"] = "an encoder's answers to pictures of the face"
         needs |= dict.fromkeys(get_args(FaceNetworkKind), "pictures of the face")
         if settings.language.frames:
-            needs |= dict.fromkeys(get_args(LanguageModelKind), "pictures (train.language.frames)")
+            asked = ("served", *get_args(LanguageModelKind))
+            needs |= dict.fromkeys(asked, "pictures (train.language.frames)")
     if dataset.entry.features:
         needs["knowledge"] = "blendshapes over time"
     for kind in schema.roles(settings).values():
@@ -228,16 +231,25 @@ def _make_untrained(
             tqdm.write(f"{role}: knows nothing of {', '.join(unknown)}: they get no probability")
 
 
+def _make_served(
+    clips: Clips, features: Features, partition: str | int, dataset: Dataset, settings: Train
+) -> None:
+    """Make the model of one that a server has, each time: that takes no longer than to look."""
+    from facewave.training import served_setup  # it takes seconds to load
+
+    model = served_setup.choose(clips, partition, dataset, settings, features.config)
+    with curves(partition, True):  # there are none
+        schema.save(model, schema.folder(partition, schema.MODEL))
+
+
 def _train_language_models(
     clips: Clips, features: Features, dataset: Dataset, loaded: Params
 ) -> None:
     """Train the model, a language model, on all labelled clips."""
-    from accelerate import PartialState  # these take seconds to load
-
-    from facewave.prompts.examples import gather
+    from facewave.prompts.examples import gather  # these take seconds to load
     from facewave.training import language_setup
 
-    settings, processes = loaded.train, PartialState()
+    settings, processes = loaded.train, on_torch.processes()
     targets = settings.targets if settings.is_regression else []
     with processes.main_process_first():  # the others find its transcripts in the cache
         prompted = gather(clips, settings.inputs, settings.language, targets)

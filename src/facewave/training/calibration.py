@@ -131,7 +131,7 @@ def fit(
         if target.is_words:
             codes_n = truth.nan_to_num().argmax(1)
             known_n &= counts[target.name][codes_n] > 0
-            module.temperature[t] = _temperature(
+            module.temperature[t] = temperature(
                 functools.partial(functional.cross_entropy, target=codes_n[known_n]), part[known_n]
             )
         elif target.kind == "presence":
@@ -139,7 +139,7 @@ def fit(
             loss = functools.partial(
                 functional.binary_cross_entropy_with_logits, target=truth[known].double()
             )
-            module.temperature[t] = _temperature(loss, part[known])
+            module.temperature[t] = temperature(loss, part[known])
         elif target.kind == "number":
             answers = answers_nW.split(outputs.truth_widths(module.targets), 1)[t]
             distances = (answers - truth)[known_n].abs().flatten()
@@ -148,7 +148,7 @@ def fit(
     module.margin.copy_(torch.cat(half_widths))
 
 
-def _temperature(loss: Callable[[Tensor], Tensor], logits: Tensor) -> float:
+def temperature(loss: Callable[[Tensor], Tensor], logits: Tensor) -> float:
     """What logits are divided by for the lowest loss; 1 where there are none."""
     if not len(logits):
         return 1.0

@@ -122,8 +122,57 @@ def card(
             "A number's interval, where it has one, is as wide as validation clips of the same "
             "dataset ask for; among other people and other cameras it holds less often.",
         ]
+    if cost := about.get("elsewhere"):
+        lines += ["", f"{elsewhere(cost).capitalize()}."]
     lines += ["", "An answer is about what a face shows, not about what is felt."]
     return "\n".join(lines) + "\n"
+
+
+def of_export(card: str, source: str, revision: str, prompt: str, has_lora: bool) -> str:
+    """The card of a language model's folder that ``facewave export-model`` has written.
+
+    Args:
+        card: the model's.
+        source: the hub's id of its backbone, "" if it has none.
+        revision: the backbone's commit, "" if it has none.
+        prompt: a question as it is asked.
+        has_lora: whether there is an adapter of PEFT's.
+    """
+    head = [f"base_model: {source}"] if source else []
+    head += ["library_name: transformers", "pipeline_tag: image-text-to-text"]
+    backbone = f"{source}@{revision}".rstrip("@")
+    parts = [
+        "- `merged/`: the whole model, with all that was trained inside it; "
+        '`AutoModelForImageTextToText.from_pretrained("merged")` and '
+        '`AutoProcessor.from_pretrained("merged")` of transformers load it, and '
+        "`train.language.weights` names it.",
+        "- `adapter/`: LoRA alone, without the images' projector; "
+        '`peft.PeftModel.from_pretrained(backbone, "adapter")` puts it beside the stock weights.',
+        "- `config.json`, `model.safetensors`: what neither can hold (face tokens, prefix, "
+        "regression head), and how clips are shown. `facewave predict CLIP --model FOLDER`, with "
+        "the folder that this card lies in, answers with all of it; the parts alone answer as a "
+        "model without face tokens.",
+    ]
+    lines = [
+        *("---", *head, "---", "", card.rstrip("\n"), "", "## What is in this folder", ""),
+        *(part for part in parts if has_lora or "LoRA" not in part),
+        *("", "It is asked:", "", "```", prompt, "```"),
+    ]
+    if source:
+        licence = (
+            f"Its backbone is {backbone}; whoever passes it on is bound by that one's licence."
+        )
+        lines += ["", licence]
+    return "\n".join(lines) + "\n"
+
+
+def elsewhere(cost: Mapping[str, float]) -> str:
+    """What finetuning a language model costs elsewhere (prompts/elsewhere.py), in a line."""
+    before, after = cost["before"], cost["after"]
+    return (
+        f"answers to unrelated questions have a log likelihood of {after:.3f} nats a token, "
+        f"{before:.3f} before ({after - before:+.3f})"
+    )
 
 
 def _asked(target: Target) -> str:

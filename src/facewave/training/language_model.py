@@ -6,7 +6,7 @@ Legend of names: n clips, C classes, T targets.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +16,25 @@ from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn import functional
 
-from facewave import params
 from facewave.errors import UserError
 from facewave.files import opened, replacing, write_json
-from facewave.labels import schema as labels
-from facewave.models.vlm import backbones
+from facewave.models.vlm import backbones, families
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.params import Block, Language
 from facewave.prompts import answers
-from facewave.prompts.examples import Examples, PromptClips, gather
+from facewave.prompts.examples import Examples, PromptClips
 from facewave.prompts.templates import question
 from facewave.targets import CLASSES, Target, number
-from facewave.training.schema import Trained, answers_of, damaged, encoder_of
-from facewave.workspace import Clips, Dataset
+from facewave.training import calibration, schema
+from facewave.training.prompted import Prompted
+from facewave.training.schema import answers_of, damaged, is_calibrated
+
+MERGED = "merged"  # the backbone's folder in that of a model that was exported
 
 
-class TrainedLanguageModel(Trained):
+class TrainedLanguageModel(Prompted):
     """A language model and how it is prompted.
 
     Args (others as in ``Trained``):
@@ -41,6 +43,7 @@ class TrainedLanguageModel(Trained):
         shots: the clips that are shown as examples, by video_idx.
         about: see ``Trained``; also ``learnt`` and ``validated``: the clips that were used so in
             this run and those that it started from.
+        temperature: of its likelihoods, chosen on validation; None: nothing has chosen it.
     """
 
     type = "language_model"
@@ -53,73 +56,81 @@ class TrainedLanguageModel(Trained):
         wavelets: dict[str, Any],
         shots: Sequence[str],
         about: dict[str, Any],
+        temperature: float | None = None,
     ) -> None:
         config = module.config
-        self.module, self.settings, self.shots = module, settings, tuple(shots)
+        self.module = module
         self.kind = config.kind
         self.targets = tuple(map(number, config.targets))
         if not self.targets:
             self.targets = (Target(CLASSES, "words", config.classes),)
         self.inputs = tuple(inputs) if config.faces else ()
-        self.wavelets, self.about = wavelets, about
-        self.needs_face = not settings.frames
-        self.encoder = encoder_of(self.inputs, wavelets)
-        self.needs_pictures = bool(settings.frames) and settings.picture == "face"
-        self.needs_transcript = settings.transcript != "none"
+        self.wavelets, self.about, self.temperature = wavelets, about, temperature
+        self._prompt(settings, shots)
         self.writes = settings.answers == "generation" and not config.targets
 
-    def answer(self, clips: Clips) -> pd.DataFrame:
-        """Answers from face and frames; of a clip without a usable face, from its frames.
+    @property
+    def source(self) -> tuple[str, str]:
+        """The hub's id of its backbone's weights and their commit; "" where they are not of it."""
+        config = self.module.config
+        is_random = config.kind.startswith("tiny-")
+        name = "" if is_random or Path(config.weights).is_dir() else _source(config)
+        return name.partition("@")[0], config.revision
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether enough clips of real people have chosen its temperature."""
+        return self.temperature is not None and is_calibrated(self.about)
+
+    def calibrate(self, val: Examples, truth_nC: Tensor) -> None:
+        """Choose the temperature by the validation clips' labels, where enough clips were learnt.
+
+        What writes its answers has no probabilities, and what regresses none either.
+        """
+        n_labelled = self.about["labelled"]
+        if self.writes or not self.classes or not len(val) or n_labelled < schema.ENOUGH:
+            return
+        logs_nC = answers.likelihoods(self.module, val, self.classes, self.settings)
+        is_number_n = logs_nC.isfinite().all(1)
+        loss = partial(functional.cross_entropy, target=truth_nC.argmax(1)[is_number_n])
+        self.temperature = calibration.temperature(loss, logs_nC[is_number_n])
+
+    def answer_prompted(self, prompted: PromptClips) -> pd.DataFrame:
+        """Answers to clips with what is told of them, as ``answer`` gives them.
 
         A written answer has probability 1; an unreadable one gives every class the same, as does
         one by probabilities that are no numbers, and "" is what is predicted. In place of a value
         that is no number stands the training part's mean.
         """
-        prompted = gather(clips, self.inputs, self.settings)
-        shots = self._shown if self.shots else prompted.select([])
+        clips = prompted.clips
         regressed = self.module.config.targets
-        examples = Examples(prompted, shots, self.classes, regressed, self.settings, seed=0)
-        usable = clips.table["usable"].to_numpy(bool)
-        answered_from = np.where(usable, "face", "frames" if self.settings.frames else "words")
+        examples = self._examples(prompted, regressed)
         if regressed:
             values_nT = answers.values(self.module, examples, self.settings)
             mean_T = self.module.head.mean.cpu().numpy() if self.module.head else 0
-            answered_from = np.where(np.isnan(values_nT).any(1), "prior", answered_from)
+            answered_from = np.where(
+                np.isnan(values_nT).any(1), "prior", self._answered_from(clips)
+            )
             values_nT = np.where(np.isnan(values_nT), mean_T, values_nT)
             return answers_of(clips, answered_from, self.targets, values_nT)
         if self.writes:
-            predicted = answers.written(self.module, examples, self.classes, self.settings)
+            predicted, lenient = answers.written(self.module, examples, self.classes, self.settings)
             shares_nC = np.array([[c == p for c in self.classes] for p in predicted], np.float32)
-        else:
-            shares_nC = answers.probabilities(self.module, examples, self.classes, self.settings)
-        is_answered_n = np.any(shares_nC > 0, axis=1)
-        likeliest_n = np.array(self.classes, object)[np.nan_to_num(shares_nC).argmax(axis=1)]
-        shares_nC = np.where(is_answered_n[:, None], shares_nC, 1 / len(self.classes))
-        words = {CLASSES: np.where(is_answered_n, likeliest_n, "")}
-        return answers_of(clips, answered_from, self.targets, shares_nC, words=words)
-
-    @cached_property
-    def _shown(self) -> PromptClips:
-        """The clips that are shown as examples, from the dataset that the model learnt from."""
-        dataset = Dataset(str(self.about["dataset"]), params.load())
-        features = dataset.read_features()
-        self.check(features, dataset.name)
-        clips = dataset.clips(labels.single_label(dataset.read_labels()), features)
-        rows = pd.Index(clips.table["video_idx"]).get_indexer(list(self.shots))
-        if (rows < 0).any():
-            raise UserError(
-                f"{dataset.name} lacks clips that the model shows as examples. Train it again: "
-                "dvc repro train"
-            )
-        return gather(clips.select(rows), self.inputs, self.settings)
+            return self._by_shares(clips, shares_nC, lenient)
+        shares_nC = answers.probabilities(
+            self.module, examples, self.classes, self.settings, self.temperature or 1.0
+        )
+        return self._by_shares(clips, shares_nC)
 
     def describe(self) -> dict[str, Any]:
         """How it was made and is prompted.
 
         ``weights`` is the hub's id or a folder, "" if they are random; ``parameters`` and
-        ``trained`` are how many; ``prompt`` is a question as it is asked, without examples, with
-        one ``<face>`` for all face tokens and "..." for what is said and told; ``settings`` is
-        section train.language as it was in training.
+        ``trained`` are how many; ``temperature`` is what divides its log likelihoods, None if
+        nothing has chosen one; ``prompt`` is a question as it is asked, without examples, with one
+        ``<face>`` for all face tokens and "..." for what is said and told; ``settings`` is section
+        train.language as it was in training; ``elsewhere`` is what LoRA changes of other answers
+        (prompts/elsewhere.py), None without LoRA, when nothing does.
         """
         config, settings = self.module.config, self.settings
         trainable, parameters = self.module.counts()
@@ -139,6 +150,7 @@ class TrainedLanguageModel(Trained):
                 int(config.faces is not None),
                 "...",
                 "...",
+                "...",
             ),
             "adapter": config.faces.kind if config.faces else None,
             "face_tokens": config.faces.tokens if config.faces else 0,
@@ -146,6 +158,8 @@ class TrainedLanguageModel(Trained):
             "prefix": config.prefix,
             "projector": config.projector,
             "quantized": config.quantized,
+            "elsewhere": self.about.get("elsewhere"),
+            "temperature": self.temperature,
             "settings": asdict(settings),
         }
 
@@ -162,6 +176,7 @@ class TrainedLanguageModel(Trained):
             "wavelets": self.wavelets,
             "shots": list(self.shots),
             "about": self.about,
+            "temperature": self.temperature,
         }
         write_json(path / "config.json", config)
 
@@ -170,12 +185,14 @@ class TrainedLanguageModel(Trained):
         """Rebuild a language model; its backbone is loaded from where training loaded it."""
         model = TypeAdapter(LanguageModelConfig).validate_json(json.dumps(config["model"]))
         settings = TypeAdapter(Language).validate_json(json.dumps(config["settings"]))
-        weights = model.weights
+        is_inside = model.weights == MERGED and (path / MERGED).is_dir()
+        weights = str(path / MERGED) if is_inside else model.weights
         if model.revision:
             weights = f"{_source(model).partition('@')[0]}@{model.revision}"
-        module = LanguageModel(model, backbones.load(model.kind, weights, model.quantized))
+        backbone = backbones.load(model.kind, weights, model.quantized, settings.pixels)
+        module = LanguageModel(model, backbone)
         module.load_trained(read(path)[1])
-        rest = (config[name] for name in ("inputs", "wavelets", "shots", "about"))
+        rest = (config[name] for name in ("inputs", "wavelets", "shots", "about", "temperature"))
         return cls(module.eval(), settings, *rest)
 
 
@@ -199,7 +216,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def _source(config: LanguageModelConfig) -> str:
     """The hub's id or the folder of a backbone's weights."""
     is_default = config.weights == backbones.HUB
-    return backbones.FAMILIES[config.kind].hub if is_default else config.weights
+    return families.FAMILIES[config.kind].hub if is_default else config.weights
 
 
 TRAINED = TrainedLanguageModel

@@ -7,7 +7,6 @@ losses. Checkpoints hold what is trained, never the backbone.
 import json
 import math
 import shutil
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,28 +16,26 @@ from accelerate import PartialState
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from tqdm import tqdm
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from facewave.errors import UserError
-from facewave.files import replacing, write_json
 from facewave.models.vlm.backbones import precision
 from facewave.models.vlm.model import Inputs, LanguageModel
 from facewave.on_torch import enough_memory
 from facewave.params import Language
 from facewave.prompts.answers import to_device, workers
-from facewave.prompts.examples import Example, Examples, collate
-from facewave.training import losses
+from facewave.prompts.examples import Collator, Examples
+from facewave.training import losses, reinforcement
+from facewave.training.language_callbacks import Best, Epochs, Reporter
 from facewave.training.loop import Report
+from facewave.training.sampling import Order
 
 _REPORTS, _SAVES = 20, 4  # per epoch, at most
 _WEIGHTS = "model.safetensors"
 _REMEDY = (
     "Lower train.language.batch_size (and raise accumulation), frames or side, or set "
-    "checkpointing: true."
+    "checkpointing: always."
 )
-_BEST, _BEST_FACTS = "best.safetensors", "best.json"
 
 
 def fit(
@@ -49,11 +46,13 @@ def fit(
     seed: int,
     folder: Path,
     report: Report,
+    draws_n: Tensor | None = None,
 ) -> None:
     """Train with AdamW and keep the weights of the epoch with the lowest validation loss.
 
     Without validation clips the last epoch's are kept. The seed is of the order of the clips and of
-    dropout; ``folder`` has this run's own checkpoints, from which it resumes.
+    dropout; ``folder`` has this run's own checkpoints, from which it resumes; ``draws_n`` says how
+    often to draw each training clip (None: each once in an epoch).
 
     Raises:
         UserError: it diverged.
@@ -80,7 +79,6 @@ def fit(
         logging_steps=max(1, steps // _REPORTS),
         eval_strategy="epoch" if len(val) else "no",
         save_steps=max(1, steps // _SAVES),
-        save_total_limit=1,
         report_to=[],
         prediction_loss_only=not is_regression,
         disable_tqdm=True,
@@ -90,20 +88,18 @@ def fit(
         dataloader_pin_memory=torch.cuda.is_available(),
         ddp_find_unused_parameters=False,
     )
-    arguments._n_gpu = min(
-        arguments.n_gpu, 1
-    )  # of several, Trainer would make copies (DataParallel)
-    if settings.checkpointing:
-        module.checkpoint_gradients()
-    best = _Best(module, folder)
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # on several, Trainer would copy the model to each
+    module.checkpoint_gradients(settings.checkpointing)
+    best, order = Best(module, folder), Order(len(train), draws_n, seed)
     trainer = _Trainer(
         settings,
+        order,
         model=_Wrapped(module),
         args=arguments,
         train_dataset=train,
         eval_dataset=val if len(val) else None,
-        data_collator=partial(_collate, module, not is_regression),
-        callbacks=[best, _Reporter(report), _Epochs(train)],
+        data_collator=Collator.of(module, answered=True),
+        callbacks=[best, Reporter(report), Epochs(train, order)],
         compute_metrics=partial(_loss_over_all, module, settings) if is_regression else None,
         optimizers=(_optimizer(module, settings), None),
     )
@@ -146,10 +142,25 @@ class _Wrapped(nn.Module):
 
 
 class _Trainer(Trainer):
-    def __init__(self, settings: Language, model: _Wrapped, **arguments: Any) -> None:
-        super().__init__(model=model, **arguments)
-        self._settings, self._module = settings, model.module
+    def __init__(self, settings: Language, order: Order, model: _Wrapped, **more: Any) -> None:
+        super().__init__(model=model, **more)
+        self._settings, self._order, self._module = settings, order, model.module
         self.model_accepts_loss_kwargs = False  # losses are means over clips
+
+    def training_step(
+        self,
+        model: nn.Module,
+        inputs: Inputs,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor:
+        learn = super().training_step
+        if self._settings.mode != "reinforce":
+            return learn(model, inputs, num_items_in_batch)
+        inputs = to_device(inputs, self._module)
+        *others, last = reinforcement.drawn(self._module, inputs, self._settings)
+        with self.accelerator.no_sync(model):  # several processes share gradients once
+            lost = [learn(model, batch) for batch in others]
+        return torch.stack([*lost, learn(model, last)]).sum()
 
     def compute_loss(
         self,
@@ -159,12 +170,18 @@ class _Trainer(Trainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         inputs = to_device(inputs, self._module)
+        if self._settings.mode == "reinforce" and not model.training:
+            rewarded = reinforcement.loss(self._module, inputs, self._settings)
+            return (rewarded, {}) if return_outputs else rewarded
         targets_nT = inputs.pop("targets_nT", None)
         outputs = model(**inputs)
         loss = outputs.get("loss")
         if targets_nT is not None:
             loss = _regression_loss(self._module, self._settings, outputs["values"], targets_nT)
         return (loss, outputs) if return_outputs else loss
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Order:
+        return self._order
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(str(output_dir))
@@ -173,87 +190,6 @@ class _Trainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         self._module.load_trained(load_file(Path(resume_from_checkpoint) / _WEIGHTS))
-
-
-class _Best(TrainerCallback):
-    """Keeps the weights with the lowest validation loss in a file, so that a kill loses nothing.
-
-    An epoch's last checkpoint is written after its evaluation, so that resuming skips none.
-    """
-
-    def __init__(self, module: LanguageModel, folder: Path) -> None:
-        self._module, self._folder = module, folder
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        loss = _figures(more["metrics"])["val_loss"]
-        if state.is_world_process_zero and loss < self._lowest():
-            with replacing(self._folder / _BEST) as temporary:
-                save_file(self._module.trained(), temporary)
-            write_json(self._folder / _BEST_FACTS, {"eval_loss": loss, "step": state.global_step})
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        if math.isclose(state.epoch, round(state.epoch)):  # saved once it is evaluated
-            control.should_save = False
-
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        control.should_save = True
-
-    def restore(self) -> None:
-        if (self._folder / _BEST_FACTS).exists():
-            self._module.load_trained(load_file(self._folder / _BEST))
-
-    def _lowest(self) -> float:
-        facts = self._folder / _BEST_FACTS
-        return float(json.loads(facts.read_bytes())["eval_loss"]) if facts.exists() else math.inf
-
-
-class _Epochs(TrainerCallback):
-    """Sets the epoch of the clips, which draw other frames in each."""
-
-    def __init__(self, train: Examples) -> None:
-        self._train = train
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        self._train.set_epoch(int(state.epoch or 0))
-
-
-class _Reporter(TrainerCallback):
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._bar: tqdm[Any] | None = None
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        if state.is_world_process_zero:
-            for logs in state.log_history:  # from before a kill
-                self._report(logs["step"], _figures(logs))
-            total, done = state.max_steps, state.global_step
-            self._bar = tqdm(desc="steps", total=total, leave=False, initial=done)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        if self._bar:
-            self._bar.update()
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        if self._bar:
-            self._bar.close()
-
-    def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        logs = _figures(more["logs"])
-        if not math.isfinite(logs.get("train_loss", 0.0)):
-            overflow = ", or use a GPU that has bfloat16: on this one float16 overflows"
-            raise UserError(
-                f"the training loss is not a number in step {state.global_step}: it diverged. "
-                f"Lower train.language.lr{overflow * (precision() == torch.float16)}."
-            )
-        if logs and state.is_world_process_zero:
-            self._report(state.global_step, logs)
-
-
-def _figures(logs: Mapping[str, Any]) -> dict[str, float]:
-    """Trainer's figures by our names; the last name wins, over a mean over batches."""
-    names = {"loss": "train_loss", "eval_loss": "val_loss", "learning_rate": "learning_rate"}
-    names |= {"eval_over_all": "val_loss"}
-    return {ours: float(logs[name]) for name, ours in names.items() if name in logs}
 
 
 def _regression_loss(
@@ -284,11 +220,3 @@ def _last_checkpoint(folder: Path) -> str | None:
         else:
             return checkpoint
     return None
-
-
-def _collate(module: LanguageModel, answered: bool, examples: list[Example]) -> Inputs:
-    inputs = collate(module, examples, answered=answered)
-    if not answered:
-        targets = [torch.from_numpy(example.targets_T).float() for example in examples]
-        inputs["targets_nT"] = torch.stack(targets)
-    return inputs

@@ -1,4 +1,4 @@
-"""How often a sampler draws each clip, so that what is labelled is balanced. Pure.
+"""In which order clips are learnt, and how often, so that what is labelled is balanced. Pure.
 
 Over- and under-sampling over bins of valence and arousal is that of Deng et al. (FG 2020,
 "Multitask Emotion Recognition with Incomplete Labels").
@@ -6,15 +6,39 @@ Over- and under-sampling over bins of valence and arousal is that of Deng et al.
 Legend of names: n clips, W columns of the truth of all targets, G groups.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
+from torch.utils.data import Sampler
 
 from facewave.models import outputs
+from facewave.prompts.frames import draw_seed
 from facewave.targets import Target
 
 _PLANE = ("valence", "arousal")
+
+
+class Order(Sampler[int]):
+    """In which order an epoch shows n clips: each once, or as often as ``draws_n`` says.
+
+    It follows from the seed and ``epoch`` alone, so that all processes have the same, and so has a
+    run that resumes.
+    """
+
+    def __init__(self, n: int, draws_n: Tensor | None, seed: int) -> None:
+        self._n, self._draws_n, self._seed, self.epoch = n, draws_n, seed, 0
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(draw_seed(self._seed, self.epoch, "order"))
+        if self._draws_n is None:
+            drawn = torch.randperm(self._n, generator=generator)
+        else:
+            drawn = self._draws_n.multinomial(self._n, replacement=True, generator=generator)
+        yield from drawn.tolist()
 
 
 def weights(targets: Sequence[Target], truth_nW: Tensor) -> Tensor:

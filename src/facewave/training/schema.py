@@ -37,12 +37,14 @@ LATE_FUSION = "late_fusion"  # a kind, which is made of the roles ``face`` and `
 UNNORMALIZED = "unnormalized"  # trained beside a model with train.normalize: person
 FIRST_STAGE = "-labels"  # ends the role of a network that learns pseudo-labels after them
 TEACHER, STUDENTS = "teacher", "students"  # a role, and the kind of a model that is several
+LENIENTLY = "read_leniently"  # column of answers in a model's own words (prompts/reading.py)
 
 Which = Literal["labels", "both", "pseudo"]  # what a role learns (parts.truth_of)
 
 _MODULES = {  # "type" in config.json -> the module with its class ``TRAINED``
     "classifier": "facewave.training.classifier",
     "language_model": "facewave.training.language_model",
+    "served": "facewave.training.served",
     "pretrained": "facewave.training.pretrained",
     "knowledge": "facewave.training.knowledge",
     "ensemble": "facewave.training.ensemble",
@@ -51,7 +53,7 @@ _MODULES = {  # "type" in config.json -> the module with its class ``TRAINED``
 }
 # What streamed networks are called there.
 TYPES = dict.fromkeys(get_args(FaceNetworkKind), "face_network") | {"fusion": "fusion"}
-_ENOUGH = 200  # training clips: beside fewer, those for validation say little of a temperature
+ENOUGH = 200  # training clips: beside fewer, those for validation say little of a temperature
 
 
 class Trained(ABC):
@@ -69,9 +71,11 @@ class Trained(ABC):
         encoder: the frame encoder whose answers it reads (``Clips.appearance``), "" for none.
         needs_pictures: whether it looks at pictures (``Clips.faces``).
         needs_transcript: whether it reads what is said.
+        needs_voice: whether it is told how somebody sounds (``Clips.voice``), whatever its inputs.
         writes: whether it answers in its own words, without probabilities.
         normalizes: whether it standardises a clip by the same person's other clips
             (``Clips.people``).
+        usage: what its last answers took, where somebody counts (prompts/served.py).
     """
 
     type: ClassVar[str]
@@ -84,8 +88,10 @@ class Trained(ABC):
     encoder: str = ""
     needs_pictures: bool = False
     needs_transcript: bool = False
+    needs_voice: bool = False
     writes: bool = False
     normalizes: bool = False
+    usage: dict[str, Any] | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -103,7 +109,8 @@ class Trained(ABC):
         Returns:
             Column ``answered_from`` (prediction/schema.py); then each target's
             ``predicted`` (a word, or "", if what the model wrote is none), ``numbers`` and
-            ``ends`` (targets.py); NaN in those that it knows nothing of.
+            ``ends`` (targets.py); NaN in those that it knows nothing of. Where it ``writes``, also
+            ``LENIENTLY``: the word that its answer names when it is read leniently.
         """
 
     @abstractmethod
@@ -166,7 +173,7 @@ class Trained(ABC):
 
 def is_calibrated(about: Mapping[str, Any]) -> bool:
     """Whether enough clips of real people have chosen a network's temperatures."""
-    return about.get("synthetic") is False and about.get("labelled", 0) >= _ENOUGH
+    return about.get("synthetic") is False and about.get("labelled", 0) >= ENOUGH
 
 
 def class_of(type_: str) -> type[Trained]:

@@ -5,9 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
-from accelerate import PartialState
-
-from facewave import models
+from facewave import models, on_torch
 from facewave.params import Params
 from facewave.targets import CLASSES
 from facewave.training import checkpoints, schema
@@ -35,7 +33,7 @@ def train(clips: Clips, partition: str | int, dataset: Dataset, loaded: Params) 
     Second stages come last, as they start from the weights of the first.
     All processes that ``accelerate launch`` has started call this; the first one writes.
     """
-    processes, teacher = PartialState(), None
+    processes, teacher = on_torch.processes(), None
     roles = schema.roles(loaded.train).items()
     for role, kind in sorted(roles, key=lambda one: bool(first_stage(one[0], loaded.train))):
         if kind in schema.TYPES:
@@ -56,7 +54,7 @@ def _train_role(
     teacher: TrainedStreamed | None,
 ) -> None:
     settings, targets = schema.settings_of(role, loaded.train), dataset.targets
-    processes, folder = PartialState(), schema.folder(partition, role)
+    processes, folder = on_torch.processes(), schema.folder(partition, role)
     of_kind = cast(type[TrainedStreamed], schema.class_of(schema.TYPES[kind]))
     is_student = role in schema.students(loaded.train)
     teacher = teacher if is_student else None

@@ -6,7 +6,7 @@ follows from the seed and the epoch's number alone, so a killed run resumes to t
 Legend of names: n clips, T targets, O outputs and W columns of the truth of all targets.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +16,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from facewave.errors import UserError
@@ -135,7 +135,7 @@ class _Run:
         draws_n = None
         if settings.imbalance == "sampler":
             draws_n = sampling.weights(module.targets, train.truth_nW)
-        self.order = _Order(len(train.truth_nW), draws_n, settings.seed)
+        self.order = sampling.Order(len(train.truth_nW), draws_n, settings.seed)
         self.batches = self._loader(self.train_set, sampler=self.order)
         self.val_batches = self._loader(self.val_set)
         self.schedule = schedule_of(self.optimizer.optimizer, network, len(self.batches))
@@ -266,24 +266,6 @@ class _Learning(nn.Module):
         with torch.autocast(outputs_nO.device.type, enabled=False):
             value: Tensor = self.loss(outputs_nO.float(), truth_nW, weights_nT)
         return value
-
-
-class _Order(Sampler[int]):
-    """In which order an epoch shows the clips: each once, or as often as ``draws_n`` says."""
-
-    def __init__(self, n: int, draws_n: Tensor | None, seed: int) -> None:
-        self._n, self._draws_n, self._seed, self.epoch = n, draws_n, seed, 0
-
-    def __len__(self) -> int:
-        return self._n
-
-    def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(draw_seed(self._seed, self.epoch, "order"))
-        if self._draws_n is None:
-            drawn = torch.randperm(self._n, generator=generator)
-        else:
-            drawn = self._draws_n.multinomial(self._n, replacement=True, generator=generator)
-        yield from drawn.tolist()
 
 
 class _Labelled(TorchDataset[tuple[Example, Tensor, Tensor]]):

@@ -23,7 +23,7 @@ from facewave.errors import UserError
 from facewave.labels import schema as labels
 from facewave.landmarks import schema as landmarks
 from facewave.models.vlm import backbones
-from facewave.models.vlm.backbones import Turn
+from facewave.models.vlm.conversations import Turn
 from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
 from facewave.prompts.frames import show
 from facewave.pseudo import tracks
@@ -115,7 +115,7 @@ def test_it_is_what_the_model_says_after_captioned_clips(
         index = landmarks.read_index(made / "data/landmarks" / dataset).set_index("video_idx")
         duration = float(index.loc[name, "duration"])
         clip = made / "data/raw" / dataset / str(table.loc[name, "file_path"])
-        shown = show(clip, 25.0, np.nan, duration, seen, settings_, 0)
+        shown = show(clip, name, 25.0, np.nan, duration, seen, settings_, 0)
         return Turn(shown.pictures, shown.duration, PROMPT, answer)
 
     captions = labels.read(made / "data/labels/other.csv").set_index("video_idx")["caption"]
@@ -133,6 +133,7 @@ def test_it_is_what_the_model_says_after_captioned_clips(
         assert alone != written
 
 
+@pytest.mark.slow
 def test_a_limit_leaves_the_rest_to_another_run_of_the_same_settings(
     project: Path, whole: dict[str, bytes]
 ) -> None:
@@ -232,6 +233,7 @@ def test_no_text_breaks_a_track(texts: list[tuple[str, str]]) -> None:
             assert len(asked) == count
 
 
+@pytest.mark.slow
 def test_wherever_a_track_was_cut_off_it_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,7 +75,7 @@ def test_the_shell_completes(tmp_path: Path) -> None:
     script = ask("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
     assert "complete -o default -F _facewave_completion facewave" in script
     completed = ask(_FACEWAVE_COMPLETE="complete_bash", COMP_WORDS="facewave ex", COMP_CWORD="1")
-    assert completed.split() == ["extract", "export", "export-npy"]
+    assert completed.split() == ["extract", "export", "export-npy", "export-model"]
 
 
 def test_several_clips_are_drawn_into_a_folder(

@@ -92,7 +92,9 @@ class Rising:
 
     targets = (Target("classes", "words", ("happy", "sad")), *map(number, PLANE[:2]))
     inputs, encoder, wavelets = (), "", ()
-    needs_face = needs_pictures = needs_transcript = normalizes = writes = calibrated = False
+    classes = targets[0].names
+    needs_face = needs_pictures = needs_transcript = needs_voice = False
+    normalizes = writes = calibrated = False
 
     def line(self) -> str:
         return "rising"

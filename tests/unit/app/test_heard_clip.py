@@ -16,6 +16,7 @@ from facewave.appearance.encoders.encoder import Encoder
 from facewave.errors import UserError
 from facewave.landmarks import cache
 from facewave.landmarks.schema import ClipFacts
+from facewave.prompts.examples import gather
 from facewave.training.fusion import _Tokens
 from facewave.voice import activity, listen, signals
 from facewave.voice.schema import CHANNELS
@@ -62,9 +63,10 @@ def test_a_part_of_which_the_encoder_saw_no_picture_is_judged_by_the_voice_alone
         encoder="mean",
         needs_pictures=False,
         needs_transcript=False,
+        needs_voice=False,
     )  # fmt: skip
     starts, ends = [np.nan, 0.5, 0.23], [np.nan, 1.0, 0.37]  # the last between two pictures
-    parts = pd.DataFrame({"start": starts, "end": ends, "usable": True})
+    parts = pd.DataFrame({"start": starts, "end": ends, "usable": True, "face_px": 99.0})
     clip = write_sound(tmp_path / "a.mkv", noise(1))
     key = cache.key(clip, 25.0, settings.landmarks)
     seen = replace(trajectory(25), times_T=np.arange(25) / 25)
@@ -90,10 +92,11 @@ def test_it_is_heard_part_by_part_whatever_the_face(tmp_path: Path) -> None:
         encoder="",
         needs_pictures=False,
         needs_transcript=False,
+        needs_voice=False,
     )  # fmt: skip
     parts = pd.DataFrame(
         {"start": [np.nan, 0.0, 0.5], "end": [np.nan, 0.5, 1.0], "usable": [True, True, False]}
-    )
+    ).assign(face_px=99.0)
     silent = write_sound(tmp_path / "silent.mkv", None)
     loud = write_sound(tmp_path / "loud.mkv", noise(1))
     for clip, is_heard in ((loud, True), (silent, False)):
@@ -118,3 +121,11 @@ def test_it_is_heard_part_by_part_whatever_the_face(tmp_path: Path) -> None:
         as_clips(loud, 25.0, cache.place(key), parts, model, settings)
     model.inputs = ("blendshapes",)
     assert not as_clips(loud, 25.0, cache.place(key), parts, model, settings).stored_voice
+    model.wavelets["voice"], model.needs_voice = described, True  # a language model is told of it
+    told = gather(
+        as_clips(loud, 25.0, cache.place(key), parts, model, settings),
+        [],
+        replace(settings.train.language, prompt="{facts}{voice}", frames=0),
+    )
+    assert [text.split(" ")[:2] for text in told.voices] == [["Nobody", "is"]] * 3
+    assert all(told.facts)

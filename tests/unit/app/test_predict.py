@@ -503,7 +503,7 @@ def test_written_answers_and_numbers_are_printed(
     answer: Answer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not answer(answers="generation")
-    assert "no answer: what the model wrote is none of its labels" in capsys.readouterr().out
+    assert "no answer: the model gave none of its labels" in capsys.readouterr().out
     with monkeypatch.context() as context:
         context.setattr(answers, "texts", lambda *_: iter([" Sad.\n"]))
         assert predict_all([CLIP], options())

@@ -70,6 +70,7 @@ def test_without_a_trajectory_there_is_no_picture(
     assert not list(Path().glob("*out*"))
 
 
+@pytest.mark.slow
 def test_two_faces_gaps_and_a_face_that_does_not_move_are_drawn(tmp_path: Path) -> None:
     seen = trajectory(8)
     still = replace(seen, blendshapes_TB=np.zeros_like(seen.blendshapes_TB))

@@ -345,6 +345,7 @@ def test_numbers(tmp_path: Path) -> None:
     assert float(overall["rmse_low"]) <= float(overall["rmse"]) == pytest.approx(2.5)
 
 
+@pytest.mark.slow
 def test_several_tasks_stand_side_by_side(tmp_path: Path) -> None:
     rows = both(several, 18)
     write(tmp_path, rows, multitask())
@@ -428,6 +429,7 @@ def test_what_no_test_clip_has_is_no_task_and_what_the_model_does_not_answer_has
     assert "aus" not in set(table(tmp_path, "robustness")["task"])
 
 
+@pytest.mark.slow
 def test_the_first_task_that_the_model_answers_leads_and_classes_have_the_suspects(
     tmp_path: Path,
 ) -> None:

@@ -82,6 +82,40 @@ def test_every_role_answers_its_partition_s_test_clips(project: Path) -> None:
     assert not PARTS.exists()
 
 
+def test_written_answers_that_are_words_are_counted_both_ways(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every fourth strictly and every third more leniently; what is predicted is the strict one."""
+    answer = TrainedClassifier.answer
+
+    def written(trained: TrainedClassifier, clips: Clips) -> pd.DataFrame:
+        table = answer(trained, clips)
+        if trained.kind != "mlp":
+            return table
+        row = np.arange(len(table))
+        strict = np.where(row % 4, "", clips.table["actual"])
+        lenient = np.where(row % 3, strict, "fear")
+        return table.assign(predicted=strict, **{training.LENIENTLY: lenient})
+
+    monkeypatch.setattr(TrainedClassifier, "answer", written)
+    monkeypatch.setattr(TrainedClassifier, "writes", property(lambda self: self.kind == "mlp"))
+    predict()
+    answers, models = schema.read()
+    assert "read" not in models.roles["logistic"]
+    assert set(models.roles["model"]["read"]) == {"split", "1", "2"}
+    for partition, read in models.roles["model"]["read"].items():
+        rows = answers[(answers["partition"] == partition) & (answers["role"] == "model")]
+        n, row = len(rows), np.arange(len(rows))
+        is_strict, is_fear = row % 4 == 0, row % 3 == 0
+        right = is_strict & ~is_fear | (is_fear & (rows["actual"] == "fear").to_numpy())
+        assert read == {
+            "strictly": {"n": n, "read": is_strict.sum(), "right": is_strict.sum()},
+            "leniently": {"n": n, "read": (is_strict | is_fear).sum(), "right": right.sum()},
+        }
+        assert (rows["predicted"] != "").tolist() == is_strict.tolist()
+    assert list(answers) == schema.columns(models)
+
+
 def test_a_killed_run_resumes_unless_something_has_changed(
     project: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import chdir
 from dataclasses import replace
-from itertools import product
+from itertools import permutations, product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 
 from facewave import params
 from facewave.errors import UserError
-from facewave.models.vlm.backbones import FACE
+from facewave.models.vlm.conversations import FACE
 from facewave.models.vlm.model import IGNORED, LanguageModel
 from facewave.params import Language
 from facewave.prompts import answers
@@ -25,7 +26,8 @@ from facewave.prompts.examples import (
     gather,
     numbers,
 )
-from facewave.workspace import Dataset
+from facewave.voice.schema import Config, Voice
+from facewave.workspace import Dataset, Stored
 from language_project import KIND, SHOWN, write_project
 from making_language import language_model
 from running import ROOT
@@ -98,6 +100,59 @@ def test_a_clip_is_asked_about_after_examples(clips: PromptClips, settings: Lang
     assert not np.array_equal(first(0), first(1))
 
 
+def test_in_training_wording_and_order_of_the_labels_are_drawn_again_each_epoch(
+    clips: PromptClips, settings: Language
+) -> None:
+    asked = ["A {labels}", "B {labels}", "C {labels}"]
+    drawn = replace(settings, frames=0, prompt=asked[0], wordings=asked[1:], label_order="drawn")
+
+    def questions(settings: Language, seed: int = 0, **more: Any) -> list[list[str]]:
+        """Of 24 epochs, each clip's."""
+        shots = clips.select([2, 3, 4])
+        some = Examples(clips, shots, WORDS, (), settings, seed, **more)
+        found = []
+        for epoch in range(24):
+            some.set_epoch(epoch)
+            found.append([example.turns[-1].question for example in some])  # type: ignore[attr-defined]
+        return found
+
+    first = questions(drawn, is_training=True)
+    assert questions(drawn, is_training=True) == first
+    assert questions(drawn, 1, is_training=True) != first
+    by_clip = np.array(first).T
+    orders = {f"{x} {', '.join(words)}" for x in "ABC" for words in permutations(WORDS)}
+    assert {question for row in by_clip for question in row} == orders
+    assert len({tuple(row) for row in by_clip}) == len(by_clip)
+    fixed = {question for of in questions(replace(drawn, label_order="fixed"), is_training=True)
+             for question in of}  # fmt: skip
+    assert fixed == {f"{x} {', '.join(WORDS)}" for x in "ABC"}
+    assert {question for of in questions(drawn) for question in of} == {f"A {', '.join(WORDS)}"}
+    some = examples(clips, replace(drawn, examples=2), is_training=True)
+    assert all(len({turn.question for turn in e.turns}) == 1 for e in some)  # type: ignore[attr-defined]
+
+
+def test_answers_are_drawn_from_shares_again_in_each_epoch(
+    clips: PromptClips, settings: Language
+) -> None:
+    shares_nC = np.tile([0.0, 0.25, 0.75], (6, 1))
+    quick = replace(settings, frames=0)
+    some, same = (examples(clips, quick, shares_nC=shares_nC) for _ in range(2))
+
+    def drawn(some: Examples, epoch: int) -> list[str]:
+        some.set_epoch(epoch)
+        return [some[row].answer for row in range(6)]
+
+    found = np.array([drawn(some, epoch) for epoch in range(60)])
+    assert drawn(same, 7) == found[7].tolist()
+    assert found[0].tolist() != found[1].tolist()
+    assert len({tuple(clip) for clip in found.T}) == 6  # each clip's own draws
+    shares = [(found == word).mean() for word in WORDS]  # of 360: three standard errors
+    assert shares == pytest.approx([0, 0.25, 0.75], abs=0.07)
+    plain = examples(clips, quick)
+    assert drawn(plain, 5) == clips.table["actual"].tolist()
+    assert {example.weight for example in map(plain.__getitem__, range(6))} == {1.0}
+
+
 def test_numbers_are_columns_in_the_order_of_their_names() -> None:
     table = pd.DataFrame(
         {"valence": [0.5, -1], "arousal": [np.nan, 0], "scores": ['{"stress": 3}', ""]},
@@ -162,7 +217,7 @@ def test_probabilities_add_up_follow_the_options_and_are_numbers(
     assert found[True, True][0] == pytest.approx(by_both.numpy(), abs=1e-4)
     singly = answers.probabilities(model, some, WORDS, replace(settings, inference_batch_size=1))
     assert singly == pytest.approx(plain, abs=1e-4)
-    assert answers.written(model, some, WORDS, settings) == [""] * 6
+    assert answers.written(model, some, WORDS, settings) == ([""] * 6, [""] * 6)
     nothing = torch.full((6, len(WORDS)), torch.nan)
     monkeypatch.setattr(LanguageModel, "log_likelihoods", lambda *_: nothing)
     with pytest.raises(UserError, match=r"answers are not numbers\. Train it again with lower"):
@@ -173,7 +228,45 @@ def test_probabilities_add_up_follow_the_options_and_are_numbers(
     some_known = answers.probabilities(model, some, WORDS, settings)
     assert np.isnan(some_known).all(1).tolist() == [True] + 5 * [False]
     assert some_known[3].argmax() == 0
-    assert [line for line in capsys.readouterr().out.splitlines() if line.strip()] == [
+    assert [
+        line
+        for line in capsys.readouterr().err.splitlines()
+        if "several" in line or "no answer" in line
+    ] == [
         "1 of 6 clips: several labels are equally likely",
         "1 of 6 clips have no answer: it is not a number",
     ]
+
+
+def test_a_prompt_is_told_of_face_voice_and_expression_only_what_it_asks_for(
+    clips: PromptClips, settings: Language
+) -> None:
+    with pytest.raises(UserError, match=r"has \{voice\}, and stage listen has heard no clip"):
+        gather(clips.clips, [], replace(settings, prompt="{voice}"))
+    with pytest.raises(UserError, match=r"\{expression\}, and appearance.encoder names no"):
+        gather(clips.clips, [], replace(settings, prompt="{expression}"))
+
+    class Heard(Stored):
+        """A voice in all clips but the first."""
+
+        config = Config({"prosody": []})
+
+        def read(self, video_idx: str) -> Any:
+            if video_idx == clips.table["video_idx"].iloc[0]:
+                return None
+            prosody = np.full((100, 5), 30, np.float32)
+            return Voice(
+                np.arange(100) / 100, np.ones(100, bool), prosody[:, 0], {"prosody": prosody}
+            )
+
+    heard = replace(clips.clips, stored_voice=Heard(Path(), "voice"))
+    some = gather(heard, [], replace(settings, prompt="Look.{voice}{facts}"))
+    assert some.voices[0] == ""
+    assert all(text.startswith("Voice: speech for 1.0 of 1.0 s") for text in some.voices[1:])
+    assert all("The face is" in text or text.startswith("Face: ") for text in some.facts)
+    asked = replace(settings, prompt="Look.{voice}{facts}")
+    question = Examples(some, some, WORDS, (), asked, 0)[1].turns[-1].question
+    assert question == f"Look. {some.voices[1]} {some.facts[1]}"
+    blank = Examples(some, some, WORDS, (), asked, 0).blanks()[1].turns[-1].question
+    assert blank == "Look."
+    assert set(gather(heard, [], settings).facts) == {""}

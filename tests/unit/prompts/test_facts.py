@@ -1,5 +1,6 @@
 """Facts in words: which movements are told, how strong and when, and that noise changes nothing."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from making import trajectory
 
 SETTINGS = Facts(5, 6)
 SECONDS, FRAMES = 3.0, 90
+NOTHING = "Face: no action stands out."
 
 
 def face(deviations: dict[int, np.ndarray], noise: float = 0.0) -> Trajectory:
@@ -53,26 +55,75 @@ def test_what_moves_most_is_told_first_with_its_strength_and_its_time() -> None:
     assert told(shown, Facts(1, 3)) == (
         "Face: lip corners pulled up clearly, from 1.0 s to 2.0 s, most at 1.5 s."
     )
-    assert told(face({}), SETTINGS) == "The face hardly moves."
+    assert told(face({}), SETTINGS) == NOTHING
+    others = replace(face({}), names=tuple(name.upper() for name in face({}).names))
+    assert told(others, SETTINGS) == ""  # of another tool's channels no action is known
 
 
-def test_noise_and_the_number_of_frames_change_nothing() -> None:
+def test_noise_the_number_of_frames_and_when_a_part_begins_change_nothing() -> None:
     levels = {12: course(0, 0, 0, 2.5, 0, 0), 1: course(1.5, 1.5, 0, 0, 0, 0)}
     plain = face(levels)
     assert told(face(levels, noise=0.2), SETTINGS) == told(plain, SETTINGS)
     assert told(plain[np.arange(FRAMES) % 3 == 0], SETTINGS) == told(plain, SETTINGS)
+    later = replace(plain, times_T=plain.times_T + 60)
+    assert told(later, SETTINGS) == told(plain, SETTINGS)
 
 
-def test_the_head_and_what_is_not_seen_are_told() -> None:
+def test_what_lasts_rises_or_falls() -> None:
+    for levels, word in (
+        ((2.3, 2.3, 2.5), ""),
+        ((1.6, 1.9, 2.3), ", rising"),
+        ((2.3, 1.4, 1.6), ", falling"),
+    ):
+        shown = face({12: course(*levels)})
+        assert told(shown, SETTINGS) == f"Face: lip corners pulled up strongly, throughout{word}."
+
+
+def test_the_head_and_what_is_wrong_with_the_pictures_are_told() -> None:
     turned = face({})
     angles = np.zeros((FRAMES, 3))
     angles[FRAMES // 2 :, 0] = 27
     turned.pose_T44[:, :3, :3] = Rotation.from_euler("YXZ", angles, degrees=True).as_matrix()
-    assert told(turned, SETTINGS) == "Head: turned 25 degrees to the picture's right at most."
+    side = "Head: turned 25 degrees to the picture's right"
+    assert told(turned, SETTINGS) == f"{NOTHING} {side} from 1.5 s to the end, most at 1.8 s."
+    angles[:, 0], angles[: FRAMES // 3, 1] = 27, -14  # roll, which is not told, in the last column
+    angles[:, 2] = 40
+    turned.pose_T44[:, :3, :3] = Rotation.from_euler("YXZ", angles, degrees=True).as_matrix()
+    assert told(turned, SETTINGS) == (
+        f"{NOTHING} {side} throughout; 15 degrees up from the start to 1.0 s, most at 0.3 s."
+    )
     turned.valid_T[: FRAMES // 3] = False
-    assert told(turned, SETTINGS).endswith("The face is seen in 65 % of the frames.")
+    assert told(turned, SETTINGS).endswith(" The face is seen in 65 % of the frames.")
+    turned.sharpness_T[:] = 2
+    turned.sharpness_T[1:] = np.nan  # it is measured five times a second
+    assert told(turned, SETTINGS, 41.0).endswith(" % of the frames, small (40 pixels), blurred.")
+    still = face({})
+    assert told(still, SETTINGS, 64.0) == NOTHING
+    assert told(still, SETTINGS, 44.0) == f"{NOTHING} The face is small (45 pixels)."
+    still.valid_T[2:] = False
+    fewer = f"{NOTHING} The face is seen in fewer than 5 % of the frames."
+    assert told(still, SETTINGS) == fewer
     turned.valid_T[:] = False
     assert told(turned, SETTINGS) == told(None, SETTINGS) == ""
+
+
+def test_what_decides_is_what_is_written() -> None:
+    for yaws, sentence in (
+        ((9.9, 10.2, 10.5, 10.1, 9.8, 11), "Head: turned 10 degrees {} throughout."),
+        ((0, 0, 0, 0, 0, 12.4), "Head: turned 10 degrees {} from 2.5 s to the end, most at 2.8 s."),
+        ((0, 0, 0, 0, 0, 7.4), ""),
+    ):
+        turned = face({})
+        rotation = Rotation.from_euler("Y", course(*yaws)[:, None], degrees=True)
+        turned.pose_T44[:, :3, :3] = rotation.as_matrix()
+        sentence = sentence.format("to the picture's right")
+        assert told(turned, SETTINGS) == f"{NOTHING} {sentence}".strip()
+    for pixels in range(55, 70):  # what is small has fewer pixels than 65 in the text, too
+        sizes = [int(word) for word in re.findall(r"\d+", told(face({}), SETTINGS, pixels))]
+        assert sizes == [5 * round(pixels / 5)] * (5 * round(pixels / 5) < 65), pixels
+    near = face({12: course(0.48, 0.48, 1.97)})
+    assert "up strongly, throughout, rising" not in told(near, SETTINGS)
+    assert "up strongly, from 2.0 s" in told(near, SETTINGS)
 
 
 def test_an_encoder_s_words_are_told_in_their_order_without_repeats() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from facewave import params
 from facewave.errors import UserError
 from facewave.faces.schema import Faces
-from facewave.prompts.frames import Picture, Shown, draw_seed, grid, moments, show
+from facewave.prompts import frames
+from facewave.prompts.frames import Shown, draw_seed, grid, moments
+from facewave.prompts.stills import Picture
 from making import REPOSITORY, write_video
 
 LANGUAGE = replace(
@@ -34,6 +36,11 @@ FPS = 10.0
 Sampling = Literal["uniform", "random", "middle"]
 
 NAN = math.nan
+
+
+def show(clip: Path, *arguments: Any) -> Shown:
+    """Frames of a clip whose key is its path."""
+    return frames.show(clip, str(clip), *arguments)
 
 
 def write(folder: Path, *pictures: Picture) -> Path:

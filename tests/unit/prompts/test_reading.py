@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from facewave.labels.readers import CORPORA
 from facewave.labels.schema import SEVEN, components, spoken
-from facewave.prompts.reading import read
+from facewave.prompts.reading import read, read_leniently
 
 COMPOUNDS = CORPORA["abaw_compound"].tracks["compound"].words
 LISTS = [
@@ -110,3 +110,31 @@ def test_no_form_means_two_things() -> None:
     forms = [form for row in FORMS.values() for form in row]
     assert len(forms) == len(set(forms)) > 150
     assert set(SEVEN) <= set(FORMS)
+
+
+def test_leniently_the_first_word_counts_that_a_text_names_whatever_else_it_says() -> None:
+    lenient = {
+        "happy": (
+            "not happy but sad",
+            "She is happy or sad.",
+            "happy, then angry",
+            "far from joyful",
+        ),
+        "sad": ("unhappy, rather sad and angry", "Sad"),
+        "": ("", "I cannot tell", "unhappy", "bored"),
+    }
+    for word, texts in lenient.items():
+        for text in texts:
+            assert read_leniently(text, SEVEN) == word, text
+            assert read(text, SEVEN) in ("", word), text
+    for text, word in (
+        ("not fearfully surprised", "Fearfully_Surprised"),
+        ("happy? no, sad, and rather angry", "Sadly_Angry"),
+        ("Sadly fearful and sadly angry", "Sadly_Fearful"),
+        ("happy and neutral", ""),
+    ):
+        assert (read(text, COMPOUNDS), read_leniently(text, COMPOUNDS)) == ("", word), text
+    for table, words in ((SPOKEN, COMPOUNDS), (SINGLE, SEVEN)):
+        for word, texts in table.items():
+            assert not word or {read_leniently(text, words) for text in texts} == {word}
+    assert read_leniently("anger and sadness, not fear", ("anger_sadness", "anger")) == "anger"

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from facewave import params
 from facewave.labels.schema import spoken
-from facewave.models.vlm.backbones import FACE
+from facewave.models.vlm.conversations import FACE
 from facewave.prompts.templates import question
 from running import ROOT
 

@@ -299,8 +299,14 @@ def test_how_a_language_model_was_prompted() -> None:
     assert found["transcript"] == ("recognised", "")
     assert found["examples"] == ("3 before the question", "")
     assert found["face tokens"] == ("12", "from the numbers of blendshapes, head; adapter cross")
-    assert found["LoRA"] == ("rank 8", "alpha 16, dropout 0.05, beside q_proj, v_proj")
+    assert found["LoRA"] == ("rank 8", "alpha 16, dropout 0.05, beside queries and values")
     assert found["answers"] == ("written", "4 of 10 (40.0 %) cannot be read")
+    strict = {"n": 5, "read": 3, "right": 3}
+    both = {"strictly": strict, "leniently": {"n": 5, "read": 4, "right": 3}}
+    for read in ({"1": both, "2": both, "split": both}, {"split": both}):
+        _, note = prompting(answers="generation", read=read)["answers"]
+        n, right = ("2", "6") if len(read) > 1 else ("1", "3")
+        assert note.endswith(f"whatever else is said, {n}, and {right} are right (60.0 %)")
     assert found["started from"] == ("models/before", "")
     assert not {"virtual tokens", "images' projector", "frozen weights"} & set(found)
 
@@ -318,8 +324,30 @@ def test_what_is_not_there_is_not_told_of_a_language_model() -> None:
     assert "started from" not in prompting(mode="pretrain", start="models/before")
     more = prompting(prefix=4, projector=True, quantized=True, by_prior=True)
     assert more["virtual tokens"] == ("4", "")
+    names = {"before the label", "wordings in training", "unrelated answers"}
+    assert not names & set(more)
+    more = prompting(
+        mode="reinforce",
+        start="models/before",
+        reasons="captions",
+        wordings=["And now?"],
+        elsewhere={"before": -2.0, "after": -2.25, "tokens": 9},
+    )
+    assert [more[name][0] for name in sorted(names)] == [
+        "a caption", "-0.250 nats a token by LoRA", "2",
+    ]  # fmt: skip
+    assert more["started from"][0] == "models/before"
+    more = prompting(prefix=4, projector=True, quantized=True, by_prior=True)
     assert {"images' projector", "frozen weights"} < set(more)
     assert more["answers"][1].endswith("with nothing to see")
+    part = {"clips": 20, "failed": 1, "prompt_tokens": 9000, "completion_tokens": 70, "seconds": 4}
+    served = language(mode="zero_shot", trained=0) | {"usage": {"1": part, "2": part}}
+    found = tables.prompting(served, {"name": "served", "confusion": [[1]]})
+    assert found["answers"][1].startswith("by the server's log probabilities of tokens")
+    assert found["asked about"] == (
+        "40 clips, 2 without an answer",
+        "18,000 tokens of prompts and 140 of answers; 8 s of requests",
+    )
     regressor = tables.prompting(language(objective="mse"), {"name": "tiny-smolvlm"})
     assert regressor["answers"][1].endswith("trained by MSE")
 

@@ -645,13 +645,37 @@ def test_a_language_models_page_says_how_it_was_prompted(project: Path) -> None:
     alts = [image["alt"] for image in page.of("img")]
     assert "Loss in training and validation over steps" in alts
     assert "over epochs" not in str(alts)
+    path = project / "metrics/study/language.csv"
+    row = {"model": "tiny-smolvlm", "shuffled": False, "n": 36, "figure": 0.5, "low": 0.4,
+           "high": 0.6}  # fmt: skip
+    told = {"against": "frames", "difference": 0.25, "p": 0.01}
+    ways = [
+        row | {"way": "frames", "measure": "war"},
+        row | {"way": "face_tokens", "shuffled": True, "measure": "war", "figure": 0.75} | told
+        | {"difference_low": -0.1, "difference_high": 0.6},
+        row | {"way": "face_tokens", "measure": "uar", "chance": 0.25} | told
+        | {"difference_low": 0.1, "difference_high": 0.4, "against": "face_tokens, shuffled"},
+    ]  # fmt: skip
+    pd.DataFrame(ways).reindex(columns=pd.read_csv(path).columns).to_csv(path, index=False)
     (project / "metrics" / PICTURES["curves"]).unlink()
     path = project / "metrics/study/removed.csv"
     rows = pd.read_csv(path)
     rows[rows["role"] == "majority"].to_csv(path, index=False)
     untrained: dict[str, Any] = {"mode": "zero_shot", "trained": 0, "lora": None}
     page = write_report(project, spoken(**untrained, face_tokens=0, adapter=None))
+    first, shuffled, uar = page.table(
+        "What a language model is told of a face, on the same 36 clips"
+    )
+    assert first == ["frames", "WAR", "|50.0 {40.0 to 60.0}", "", "", "", "", ""]
+    assert (shuffled[0], shuffled[4], shuffled[-1]) == (
+        *("face tokens, shuffled", "frames", "cannot be told"),
+    )
+    assert uar[:2] + uar[3:] == [
+        *("face tokens", "UAR", "25.0", "face tokens, shuffled", "25.0 {10.0 to 40.0}", "0.010"),
+        "better",
+    ]
     for text in (
+        "Each was trained once",
         "Nothing of it was trained here.",
         "There are no learning curves: the language model was not trained.",
         "The model says how probable its answer is.",

@@ -38,6 +38,7 @@ def study(**changes: Any) -> Study:
         "every": [],
         "networks": [],
         "teaching": Teaching([], "none", [0.0], []),
+        "language": [],
     }
     return Study(**settings | changes)
 

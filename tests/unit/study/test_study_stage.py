@@ -79,8 +79,9 @@ FIGURES = [
 FIGURES.append("chance")
 RUNS = 8
 OF_SETS = ("tasks", "quadrants", "sampling")  # made of study.targets, of which there are none
-OTHERS = ("combination", "confusion", "importance", "leakage", "losses", "networks", "online",
-          "pseudo", "reconstruction", "removed", "runs", "speaking", "teaching")  # fmt: skip
+OTHERS = ("combination", "confusion", "importance", "language", "leakage", "losses", "networks",
+          "online", "pseudo", "reconstruction", "removed", "runs", "speaking",
+          "teaching")  # fmt: skip
 TABLES = (*OTHERS, *OF_SETS)
 ONE_RUN: dict[str, Any] = {"transforms": ["energy"], "k": [2], "inputs": [["blendshapes"]]}
 NOTHING_REMOVED: dict[str, Any] = {"removed": [], "every": []}
@@ -354,6 +355,7 @@ CHANGES: list[tuple[Callable[[Path], None], list[str]]] = [
 ]
 
 
+@pytest.mark.slow
 def test_what_follows_from_a_change_is_made_anew_and_nothing_else(
     project: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -378,6 +380,7 @@ def test_what_follows_from_a_change_is_made_anew_and_nothing_else(
             (project / "metrics/study" / name).write_bytes(before[name])
 
 
+@pytest.mark.slow
 def test_edited_code_makes_anew_what_follows_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     heads = {
         "runs": ("runs", "clips", "scores"),

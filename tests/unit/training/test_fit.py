@@ -25,7 +25,7 @@ from facewave.models.classifiers.heads import Trees
 from facewave.params import ClassifierKind, Train
 from facewave.targets import Target
 from facewave.training import losses
-from facewave.training.calibration import _temperature
+from facewave.training.calibration import temperature
 from facewave.training.fit import Samples, _grow, _problems, configure, fit
 from facewave.training.loop import Prepared
 from making import REPOSITORY, words
@@ -256,7 +256,7 @@ def test_calibration_lowers_the_loss_within_bounds_and_changes_no_answer() -> No
         def loss(logits: Tensor, codes: list[int] = codes) -> Tensor:
             return functional.cross_entropy(logits, torch.tensor(codes))
 
-        assert _temperature(loss, scale * torch.eye(2).double()) == pytest.approx(bound, rel=1e-3)
+        assert temperature(loss, scale * torch.eye(2).double()) == pytest.approx(bound, rel=1e-3)
 
 
 def test_epochs_have_their_module_s_figures_and_the_best_stays_or_else_the_last() -> None:

@@ -18,6 +18,7 @@ from facewave.labels import schema as labels
 from facewave.labels.readers.dfew import WORDS
 from facewave.models.vlm import backbones
 from facewave.params import Rates
+from facewave.prompts import answers, facts
 from facewave.prompts.examples import gather
 from facewave.pseudo.schema import Pseudo, write
 from facewave.training import language_trainer, schema
@@ -53,6 +54,7 @@ def run(
     asked: Sequence[str] = ("classes",),
     ambiguous: Literal["exclude", "soft"] = "exclude",
     track: str = "none",
+    imbalance: Literal["none", "weights", "sampler"] = "weights",
     **language: Any,
 ) -> Run:
     loaded = params.load()
@@ -60,8 +62,9 @@ def run(
                      pseudo=replace(loaded.pseudo, track=track))  # fmt: skip
     options = replace(loaded.train.language, **language)
     settings = replace(
-        loaded.train, dataset=dataset, subset=list(subset), targets=list(asked), language=options
-    )
+        loaded.train, dataset=dataset, subset=list(subset), targets=list(asked), language=options,
+        imbalance=imbalance,
+    )  # fmt: skip
     of = Dataset(dataset, replace(loaded, train=settings))
     targets = settings.targets if settings.is_regression else []
     clips = gather(of.clips(), settings.inputs, options, targets)
@@ -140,8 +143,109 @@ def test_it_learns_pseudo_labels_shows_none_as_examples_and_validates_by_none(
     assert len(about["learnt"]) == len(learnt) + 1
 
 
+def test_rare_classes_count_or_are_drawn_more_and_votes_and_smoothing_are_drawn_from(
+    project: Path,
+) -> None:
+    path = Path("data/labels/demo.csv")
+    table = labels.read(path)
+    is_rare = (table["actual"] == "sad") & ~table["subject"].isin(["s1", "s3"])
+    table["actual"] = table["actual"].mask(is_rare, "happy")
+    votes = '{"sad": 3, "fear": 1}'
+    table["votes"] = np.where(table["excluded"] != "", votes, "")
+    table["split"] = table["split"].mask(table["excluded"] != "", "train")
+    labels.write(path, table, WORDS)
+
+    def weights(run: Run, part: str) -> pd.Series:
+        some: Any = run.train if part == "train" else run.val
+        found = pd.Series(some._weights_n, some._clips.table["actual"].to_numpy())
+        assert found.mean() == pytest.approx(1)
+        return found.groupby(level=0).first()
+
+    weighted, drawn, plain = (run(imbalance=way) for way in ("weights", "sampler", "none"))
+    for part in ("train", "val"):  # of validation, too, as of classifiers
+        found = weights(weighted, part)
+        assert found["sad"] > 3 * found["happy"]
+        for other in (drawn, plain):
+            assert set(weights(other, part)) == {1.0}
+    learnt: Any = drawn.train
+    draws_n, words = drawn.teaching.draws_n, learnt._clips.table["actual"].to_numpy()
+    assert draws_n is not None
+    masses = pd.Series(draws_n.numpy(), words).groupby(level=0).sum()
+    assert masses.to_numpy() == pytest.approx(len(words) / 3)
+    assert weighted.teaching.draws_n is None
+    assert len({ready.fingerprint for ready in (weighted, drawn, plain)}) == 3
+    # A clip whose votes name no single word teaches the shares of its votes; it validates nothing.
+    assert weighted.teaching.shares_nC is None
+    assert "undecided" not in names(run(ambiguous="soft").train)
+    soft = run(ambiguous="soft", soft_labels=True, label_smoothing=0.7, subset=(0, 1))
+    learnt, shares_nC = soft.train, soft.teaching.shares_nC
+    assert shares_nC is not None
+    at = learnt._clips.table["video_idx"].tolist().index("undecided")
+    expected = np.full(7, 0.1)
+    expected[[WORDS.index("sad"), WORDS.index("fear")]] += [0.225, 0.075]
+    assert shares_nC[at] == pytest.approx(expected)
+    others = np.delete(shares_nC, at, axis=0)
+    assert others.max(axis=1) == pytest.approx(0.4)
+    assert soft.val._shares_nC is None
+    assert {learnt[row].answer for row in range(len(learnt))} > {"happy", "sad", "neutral"}
+    assert "undecided" not in soft.trained.shots
+
+
+def test_enough_clips_choose_a_temperature_on_validation_which_changes_no_answer(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path("data/labels/demo.csv")
+    table = labels.read(path)
+    monkeypatch.setattr(language_trainer, "fit", lambda *_: None)
+    quick: dict[str, Any] = {"frames": 0}
+    few = run(**quick)
+    few.fit(lambda *_: None)
+    assert few.trained.temperature is None
+    assert not few.trained.calibrated
+    monkeypatch.setattr(schema, "ENOUGH", few.trained.about["labelled"])
+    asked: list[set[str]] = []
+
+    def sure_of_the_first(model: Any, examples: Any, words: Any, settings: Any) -> torch.Tensor:
+        asked.append(names(examples))
+        return torch.tensor([4.0, *[0.0] * (len(words) - 1)]).double().repeat(len(examples), 1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(answers, "likelihoods", sure_of_the_first)
+        ready = run(**quick)
+        ready.fit(lambda *_: None)
+        # Of test labels nothing is known.
+        actual = table["actual"].mask(table["split"] == "test", "fear")
+        labels.write(path, table.assign(actual=actual), WORDS)
+        again = run(**quick)
+        again.fit(lambda *_: None)
+    assert asked == [set(table.loc[table["split"] == "val", "video_idx"])] * 2
+    trained, words = ready.trained, ready.trained.classes
+    chosen = again.trained.temperature
+    assert chosen == trained.temperature
+    # A third of the clips have the first word: exp(4 / T) / (exp(4 / T) + 6) is 1 / 3.
+    assert chosen == pytest.approx(4 / np.log(3), rel=1e-3)
+    # It is kept, and answers are divided by it.
+    schema.save(trained, Path("kept"))
+    loaded: Any = schema.load(Path("kept"))
+    assert (loaded.temperature, loaded.describe()["temperature"]) == (chosen, chosen)
+    clips = Dataset("demo", params.load()).clips().select(range(6))
+    columns = [f"p_{word}" for word in words]
+    warm = loaded.answer(clips)
+    loaded.temperature = None
+    cold = loaded.answer(clips)
+    logs = np.log(cold[columns].to_numpy(float)) / chosen
+    expected = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
+    assert warm[columns].to_numpy(float) == pytest.approx(expected, rel=1e-4)
+    assert warm["predicted"].tolist() == cold["predicted"].tolist()
+    for synthetic in (False, True):
+        trained.about |= {"synthetic": synthetic}
+        assert trained.calibrated != synthetic
+    zero = run(mode="zero_shot", **quick)  # it has learnt nothing, and no label is looked at
+    zero.fit(lambda *_: None)
+    assert zero.trained.temperature is None
+
+
 def test_what_does_not_go_together_is_reported(project: Path) -> None:
-    lora = replace(params.load().train.language.lora, targets=["query"])
     table = labels.read(Path("data/labels/demo.csv"))
     labels.write(Path("data/labels/demo.csv"), table.assign(valence=0.5), WORDS)
     numbers = {"asked": ["valence"], "objective": "mse"}
@@ -150,16 +254,26 @@ def test_what_does_not_go_together_is_reported(project: Path) -> None:
         ({"subset": (0.99999, 1)}, r"no training clip in train\.subset"),
         (numbers | {"mode": "zero_shot"}, "numbers have to be learnt"),
         (numbers, "asks for a label"),
+        (numbers | {"mode": "reinforce", "prompt": "{face} {targets}?"}, "no answers to draw"),
         (numbers | {"prompt": "{targets}?", "examples": 1}, "examples: 0"),
         (numbers | {"prompt": "{targets}?", "objective": "ccc"}, "8 clips at a time"),
+        (numbers | {"prompt": "{targets}?", "label_smoothing": 0.1}, "a regression has none"),
         ({"prompt": "{labels}?"}, "should have {face}, where the face tokens go, once"),
-        ({"start": "elsewhere"}, "only finetune starts from another run"),
+        ({"wordings": ["{face}?", "{labels}?"]}, "each of wordings should have {face}"),
+        (numbers | {"prompt": "{face} {targets}?", "wordings": ["{face}?"]}, "asks for a label"),
+        ({"mode": "zero_shot", "reasons": "facts"}, "reasons come before a label"),
+        (numbers | {"prompt": "{face} {targets}?", "reasons": "facts"}, "reasons come before a"),
+        ({"reasons": "facts", "wordings": ["{face}{facts}?"]}, "would be copied from {facts}"),
+        ({"reasons": "facts", "by_prior": True}, "there is always something"),
+        ({"start": "elsewhere"}, "only finetune and reinforce start from another run"),
         ({"start": "elsewhere", "mode": "finetune"}, "start: elsewhere/split/model is not here"),
-        ({"mode": "finetune", "lora": lora}, "the model has no query; it has .*q_proj"),
     ]
     for change, message in changes:
         with pytest.raises(UserError, match=message):
             run(**change)
+    labels.write(Path("data/labels/demo.csv"), table.assign(caption=""), WORDS)
+    with pytest.raises(UserError, match="reasons is captions, and no training clip of demo has"):
+        run(reasons="captions")
     # As in MAFW.
     table["transcript"] = table["actual"].ne("neutral").map({True: "It rains.", False: ""})
     labels.write(Path("data/labels/demo.csv"), table, WORDS)
@@ -220,9 +334,26 @@ def test_the_fingerprint_is_of_all_that_the_weights_follow_from(project: Path) -
     lr, subset, label, caption, test, key, test_key = marks
     assert len({whole, lr, subset, label, key}) == 5
     assert caption == test == whole
+    assert run(reasons="captions").fingerprint not in marks
+    labels.write(path, captioned, WORDS)
+    reasoned = [run(reasons=name).fingerprint for name in ("captions", "facts")]
+    labels.write(path, table, WORDS)
+    assert run(reasons="captions").fingerprint not in reasoned
+    assert len({whole, *reasoned}) == 3
     assert test_key == key
 
 
+def test_what_else_is_told_of_a_face_is_another_training(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = set()
+    for text in ("It smiles.", "It frowns."):
+        monkeypatch.setattr(facts, "told", lambda *_, text=text: text)
+        marks |= {run(prompt="Who?{face}{facts}").fingerprint, run().fingerprint}
+    assert len(marks) == 3  # untold facts change nothing
+
+
+@pytest.mark.slow
 def test_a_finished_model_is_not_trained_again(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -258,6 +389,33 @@ def test_a_finished_model_is_not_trained_again(
         assert (Path("again") / name).read_bytes() == before[f"trained/split/model/{name}"]
 
 
+def test_what_lora_costs_elsewhere_is_reported_and_kept(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def disturb(module: Any, *_: Any) -> None:
+        for name, weight in module.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(weight)
+
+    monkeypatch.setattr(language_trainer, "fit", disturb)
+    for ready in (run(), run(mode="finetune")):
+        ready.fit(lambda *_: None)
+        cost, trained = ready.trained.about.get("elsewhere"), ready.trained
+        assert trained.describe()["elsewhere"] == cost
+        if trained.module.config.lora is None:  # nothing else changes what is not asked of a face
+            assert cost is None
+            assert "unrelated" not in capsys.readouterr().out + trained.card()
+            continue
+        assert abs(cost["after"] - cost["before"]) > 1e-3
+        line = f"nats a token, {cost['before']:.3f} before ({cost['after'] - cost['before']:+.3f})"
+        assert "partition split: answers to unrelated questions have a log" in (
+            told := capsys.readouterr().out
+        )
+        assert line in told
+        assert line in trained.card()
+
+
+@pytest.mark.slow
 def test_one_backbone_is_there_at_a_time(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load, loaded, alive = backbones.load, list[weakref.ref[Any]](), list[int]()
 

@@ -1,27 +1,33 @@
 """Training beside a frozen language model: what is kept, what is saved, and what is reported."""
 
 import gc
-import json
+import os
 import weakref
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from transformers import Trainer, TrainingArguments, trainer_utils
 
 from facewave.errors import UserError
 from facewave.params import LanguageModelKind, Rates
-from facewave.prompts.examples import Example, collate
+from facewave.prompts.examples import collate
 from facewave.training import language_trainer
+from facewave.training.sampling import Order
 from making_language import language_model
-from toy_language_training import WORDS, Toy, model, settings, train
-from toy_targets import ccc
+from toy_language_training import WORDS, Toy, model, train
 
 KIND: LanguageModelKind = "tiny-qwen2.5-vl"
 
 
-def test_only_what_is_trained_is_saved_and_damaged_checkpoints_are_removed(tmp_path: Path) -> None:
+def test_only_what_is_trained_is_saved_and_old_and_damaged_checkpoints_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(trainer_utils.logger, "warning_once", warnings.append)
+    monkeypatch.setattr(os.path, "getmtime", lambda _: 0.0)  # of checkpoints soon after each other
     damaged = tmp_path / "checkpoint-7"
     damaged.mkdir()
     (damaged / "trainer_state.json").write_text("{")
@@ -30,36 +36,40 @@ def test_only_what_is_trained_is_saved_and_damaged_checkpoints_are_removed(tmp_p
     train(module, "face", tmp_path, lambda step, figures: steps.append(step), n=16, epochs=1)
     assert not damaged.exists()
     assert steps[0] == 1
+    assert not warnings
     [checkpoint] = tmp_path.glob("checkpoint-*")
+    assert checkpoint.name == "checkpoint-2"
     weights = (checkpoint / "model.safetensors").stat().st_size
     trainable, total = module.counts()
     assert 4 * trainable < weights < 4 * total / 10
     assert not (checkpoint / "training_args.bin").exists()
 
 
-def test_the_epoch_of_least_validation_loss_stays_or_else_the_last(tmp_path: Path) -> None:
-    module, quick = model(KIND), settings(epochs=1)
-    before = {name: x.clone() for name, x in module.trained().items()}
-    clips, nothing = Toy(16, 1, "face"), Toy(0, 2, "face")
-    language_trainer.fit(module, clips, nothing, quick, 0, tmp_path, lambda *_: None)
-    assert not (tmp_path / "best.json").exists()
-    assert any(not torch.equal(x, before[name]) for name, x in module.trained().items())
-    module = model(KIND)
-    curve: list[float] = []
+def test_it_trains_on_one_gpu_recomputes_by_family_and_says_where_memory_is_too_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several GPUs each process has its own."""
+    trainers: list[Trainer] = []
 
-    def report(step: int, figures: dict[str, float]) -> None:
-        curve.extend([figures["val_loss"]] if "val_loss" in figures else [])
+    def on_two_gpus(**changes: Any) -> TrainingArguments:
+        arguments = TrainingArguments(**changes)
+        arguments._n_gpu = 2
+        return arguments
 
-    val = Toy(12, 2, "frames")
-    quick = settings(epochs=6, warmup=0.95, lr=Rates(3, 3, 3))  # they rise until it goes astray
-    folder = tmp_path / "another"
-    language_trainer.fit(module, Toy(64, 1, "frames"), val, quick, 0, folder, report)
-    assert min(curve) < curve[-1]
-    kept = json.loads((folder / "best.json").read_text())
-    assert kept["eval_loss"] == pytest.approx(min(curve))
-    batch = collate(module, [val[i] for i in range(12)], answered=True)
-    with torch.inference_mode():
-        assert module(**batch)["loss"].item() == pytest.approx(min(curve), rel=1e-3)
+    def fail(trainer: Trainer, **_: Any) -> None:
+        trainers.append(trainer)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(language_trainer, "TrainingArguments", on_two_gpus)
+    monkeypatch.setattr(Trainer, "train", fail)
+    kinds: tuple[LanguageModelKind, ...] = ("tiny-paligemma2", KIND)
+    for kind, recomputes in zip(kinds, (True, False), strict=True):
+        module = model(kind)
+        with pytest.raises(UserError, match=r"memory is too small .* Lower train.language.batch"):
+            train(module, "face", tmp_path, n=2)
+        assert trainers[-1].args.n_gpu == 1
+        marks = [getattr(part, "gradient_checkpointing", False) for part in module.modules()]
+        assert any(marks) == recomputes
 
 
 def test_a_run_that_diverges_says_so(tmp_path: Path) -> None:
@@ -71,53 +81,26 @@ def test_a_run_that_diverges_says_so(tmp_path: Path) -> None:
         train(module, "face", tmp_path, n=16, epochs=1)
 
 
-def test_accumulated_batches_are_one_larger_batch(tmp_path: Path) -> None:
-    lowest = []
-    for size, accumulation in ((8, 1), (4, 2)):
-        module = model(KIND)
-        for part in module.modules():
-            if isinstance(part, torch.nn.Dropout):
-                part.p = 0.0
-        folder = tmp_path / f"{size}"
-        train(module, "face", folder, n=32, epochs=2, batch_size=size, accumulation=accumulation)
-        lowest.append(json.loads((folder / "best.json").read_text())["eval_loss"])
-    assert lowest[0] == pytest.approx(lowest[1], rel=1e-4)
-
-
-class Numbers(Toy):
-    """Clips whose valence follows from their word."""
-
-    def __getitem__(self, row: int) -> Example:
-        return replace(super().__getitem__(row), targets_T=np.array([self.codes[row] - 0.25]))
-
-
-def test_numbers_are_learnt_by_either_loss_which_is_of_all_validation_clips(
+def test_clips_count_by_their_weights_and_are_drawn_as_often_as_they_should(
     tmp_path: Path,
 ) -> None:
-    for objective in ("mse", "ccc"):
-        module = language_model(KIND, targets=("valence",), disturbed=False, words=WORDS)
-        learn, val = Numbers(48, 1, "face"), Numbers(20, 2, "face")
-        assert module.head is not None
-        assert module.faces is not None
-        module.head.fit(torch.tensor([[-0.25], [0.75]]))
-        module.faces.standardize.fit(torch.from_numpy(learn.numbers[:, 0]))
-        curve: list[float] = []
-
-        def report(step: int, figures: dict[str, float], curve: list[float] = curve) -> None:
-            curve.extend([figures["val_loss"]] if "val_loss" in figures else [])
-
-        quick = settings(objective=objective, epochs=4)
-        language_trainer.fit(module, learn, val, quick, 0, tmp_path / objective, report)
-        batch = collate(module, [val[i] for i in range(20)])
-        with torch.inference_mode():
-            values = module(**batch)["values"][:, 0].numpy()
-        truth = val.codes - 0.25
-        assert ccc(truth, values) > 0.7
-        spread = 0.5  # of the two values that the head was fitted to
-        expected = 1 - ccc(truth, values)
-        if objective == "mse":
-            expected = float(np.mean((values - truth) ** 2)) / spread**2
-        assert min(curve) == pytest.approx(expected, rel=1e-2)
+    module, clips = model(KIND), Toy(4, 1, "face")
+    some = [replace(clips[row], weight=weight) for row, weight in enumerate((0.5, 2, 1.5, 0))]
+    with torch.inference_mode():
+        loss = module(**collate(module, some, answered=True))["loss"].item()
+        losses = [
+            module(**collate(module, [clips[row]], answered=True))["loss"] for row in range(4)
+        ]
+    expected = float(torch.stack(losses) @ torch.tensor([0.5, 2, 1.5, 0])) / 4
+    assert loss == pytest.approx(expected, rel=1e-5)
+    draws_n = torch.tensor([0.0, 1.0] * 12)
+    learnt = train(module, "face", tmp_path, n=24, draws_n=draws_n, epochs=2)
+    drawn, order = [], Order(24, draws_n, 0)
+    for order.epoch in range(2):
+        drawn += list(order)
+    assert drawn[:24] != drawn[24:]
+    assert all(row % 2 for row in drawn)
+    assert learnt.shown == drawn
 
 
 def test_each_kind_of_weights_has_its_own_learning_rate(tmp_path: Path) -> None:

@@ -253,6 +253,7 @@ def test_language_models_answer_as_prompted(project: Path, monkeypatch: pytest.M
         context.setattr(answers, "texts", lambda *_: iter([" Sad.\n", "sad or happy", "fear"]))
         found = trained.answer(some)
     assert found["predicted"].tolist() == ["sad", "", "fear"]
+    assert found[schema.LENIENTLY].tolist() == ["sad", "sad", "fear"]
     assert found["answered_from"].tolist() == ["words", "face", "face"]
     assert found["p_sad"].tolist() == pytest.approx([1, 1 / 7, 0])
 

@@ -5,27 +5,27 @@ steps, D channels, N face tokens, L tokens of a prompt, A of an answer, V of the
 labels, T targets, H hidden size.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from functools import partial
-from inspect import signature
-from typing import Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import Cache
 
 from facewave.errors import UserError
-from facewave.models.vlm import face_tokens
-from facewave.models.vlm.backbones import Backbone
-from facewave.models.vlm.face_tokens import FaceTokens, placed, text_size
+from facewave.models.vlm import lora
+from facewave.models.vlm.backbones import Backbone, flex_attention_fits
+from facewave.models.vlm.face_tokens import FaceTokens, FaceTokensConfig, placed, text_size
+from facewave.models.vlm.float32 import exactly
+from facewave.models.vlm.positions import positions
 from facewave.models.vlm.prefix import Prefix, prefixed
-from facewave.params import LanguageModelKind, Lora
+from facewave.models.vlm.regression import Regression
+from facewave.params import Checkpointing, LanguageModelKind, Lora
 
 Inputs = dict[str, Tensor]
 Group = Literal["new", "lora", "projector"]  # of what is trained; params.Rates has their rates
@@ -34,7 +34,7 @@ IGNORED = -100  # as a label: no part of the answer
 _ABSENT = 0.1  # share of the faces that are hidden in training
 _TOGETHER = 8  # answers that are scored at a time, each with a copy of what was read of the prompt
 _ROWS = 2**15  # of the head
-_VISION = r".*(vision|visual).*"  # modules in which LoRA's targets have namesakes
+_ASKED = "asked_nL"  # marks the prompts' tokens where an answer has begun
 
 
 @dataclass(frozen=True, config={"extra": "forbid"})
@@ -44,42 +44,14 @@ class LanguageModelConfig:
     kind: LanguageModelKind  # the backbone's family
     weights: str  # where its weights came from (backbones.load)
     revision: str  # their commit, "" for a folder or a tiny model
-    mode: Literal["zero_shot", "pretrain", "finetune"]  # what was trained
+    mode: Literal["zero_shot", "pretrain", "finetune", "reinforce"]  # what was trained
     classes: tuple[str, ...]  # the labels
     targets: tuple[str, ...] = ()  # what is regressed; none: the answer is a label
-    faces: face_tokens.FaceTokensConfig | None = None  # the face tokens' adapter, if there is one
+    faces: FaceTokensConfig | None = None  # the face tokens' adapter, if there is one
     lora: Lora | None = None  # low-rank matrices beside the projections, if there are any
     projector: bool = False  # whether the images' projector was trained
     quantized: bool = False  # whether the backbone is in 4 bits
     prefix: int = 0  # number of virtual tokens of prefix tuning
-
-
-class Regression(nn.Module):
-    """Targets from the last token's state, learnt with mean 0 and standard deviation 1."""
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, hidden: int, targets: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(hidden, targets)
-        self.register_buffer("mean", torch.zeros(targets))
-        self.register_buffer("scale", torch.ones(targets))
-
-    def fit(self, targets_nT: Tensor) -> None:
-        """Take mean and scale from the training part; the scale of a constant target is 1."""
-        self.mean.copy_(targets_nT.mean(0))
-        std_T = targets_nT.std(0, correction=0)
-        self.scale.copy_(torch.where(std_T > 0, std_T, 1))
-
-    def standardized(self, targets_nT: Tensor) -> Tensor:
-        """Targets as they are learnt, (n, T)."""
-        return (targets_nT - self.mean) / self.scale
-
-    def forward(self, states_nH: Tensor) -> Tensor:
-        """(n, H) -> (n, T), in the targets' own units."""
-        values: Tensor = self.linear(states_nH) * self.scale + self.mean
-        return values
 
 
 class LanguageModel(nn.Module):
@@ -99,15 +71,7 @@ class LanguageModel(nn.Module):
             self.faces.size.copy_(text_size(embedding, len(tokenizer)))
         self.head = Regression(backbone.hidden, len(config.targets)) if config.targets else None
         if config.lora:
-            _check_targets(self.model, config.lora.targets)
-            lora = LoraConfig(
-                r=config.lora.rank,
-                lora_alpha=config.lora.alpha,
-                lora_dropout=config.lora.dropout,
-                target_modules=list(config.lora.targets),
-                exclude_modules=_VISION,
-            )
-            inject_adapter_in_model(lora, self.model)
+            lora.add(self.model, config.lora)
         if config.projector:  # after LoRA, which freezes all but itself
             self.model.get_submodule(backbone.family.projector).requires_grad_(True)
         self.prefix: Prefix | None = None
@@ -119,9 +83,20 @@ class LanguageModel(nn.Module):
         for module in (self.faces, self.head):
             if module is not None:
                 module.to(device)
+        self._attention = self.model.config.get_text_config()._attn_implementation
         for weight in self.parameters():  # small steps would be lost in 16 bits
             if weight.requires_grad:
                 weight.data = weight.data.float()
+
+    def train(self, mode: bool = True) -> Self:
+        """Training or evaluation; on some GPUs, some families' texts are attended to otherwise."""
+        super().train(mode)
+        attention = self.backbone.family.attention
+        device = next(self.model.parameters()).device.type
+        if attention and device != "cpu" and flex_attention_fits():
+            text = attention if mode else self._attention
+            self.model.set_attn_implementation({"text_config": text})
+        return self
 
     def trained(self) -> Inputs:
         """All but the stock backbone: trainable parameters and the buffers beside them."""
@@ -156,16 +131,22 @@ class LanguageModel(nn.Module):
             for name, tensor in tensors.items():
                 ours[name].copy_(tensor)
 
-    def checkpoint_gradients(self) -> None:
+    def checkpoint_gradients(self, when: Checkpointing = "always") -> None:
         """In training, compute activations again instead of keeping them.
 
+        Args:
+            when: auto: where the family is better off with it and there is no prefix.
+
         Raises:
-            UserError: there is a prefix, whose hooks are gone by then.
+            UserError: always, and there is a prefix, whose hooks are gone by then.
         """
+        by_default = self.backbone.family.checkpoints and self.prefix is None
+        if when == "never" or (when == "auto" and not by_default):
+            return
         if self.prefix is not None:
             raise UserError(
                 "params.yaml: train.language.prefix and train.language.checkpointing do not go "
-                "together. Set prefix: 0 or checkpointing: false."
+                "together. Set prefix: 0 or checkpointing: never."
             )
         self.model.activation_checkpointing_enable({"use_reentrant": False})
         # It makes embeddings require gradients, and the frozen vision tower would compute them all.
@@ -181,6 +162,7 @@ class LanguageModel(nn.Module):
         labels: Tensor | None = None,
         numbers_nSKD: Tensor | None = None,
         faces_nS: Tensor | None = None,
+        weights_n: Tensor | None = None,
         **inputs: Tensor,
     ) -> dict[str, Tensor]:
         """The loss: minus the log likelihood of a whole answer in nats, a mean over clips.
@@ -192,27 +174,30 @@ class LanguageModel(nn.Module):
                 ``IGNORED``.
             numbers_nSKD: the clips' wavelet numbers, NaN without a face.
             faces_nS: whether there is one.
+            weights_n: how much each clip's answer counts; None: all the same, 1.
             inputs: the backbone's own (``append_answers`` puts answers behind prompts).
         """
         n_answer = 0 if labels is None else labels.shape[1]
         if numbers_nSKD is not None and faces_nS is not None:
-            if self.training:  # so that the tokens of an absent face are learnt
+            # So that the tokens of an absent face are learnt; drawn answers are of what was seen.
+            if self.training and self.config.mode != "reinforce":
                 faces_nS = faces_nS & (torch.rand(faces_nS.shape) >= _ABSENT).to(faces_nS.device)
             inputs |= {"numbers_nSKD": numbers_nSKD, "faces_nS": faces_nS}
         with self._reading(inputs, n_answer) as inputs:
             if self.head is not None:
                 hidden_nLH = self.model.model(**inputs, use_cache=False).last_hidden_state
-                with torch.autocast(hidden_nLH.device.type, enabled=False):  # 16 bits would round
+                with exactly(hidden_nLH):
                     return {"values": self.head(hidden_nLH[:, -1].float())}
             if labels is None:
                 raise ValueError("without labels there is no loss")
             kept = n_answer + 1  # the logits of all tokens would be gigabytes
             logits_nAV = self.model(**inputs, use_cache=False, logits_to_keep=kept).logits[:, :-1]
         logits = logits_nAV.float().flatten(0, 1)
-        total = functional.cross_entropy(
-            logits, labels.flatten(), ignore_index=IGNORED, reduction="sum"
-        )
-        return {"loss": total / len(labels)}
+        loss_nA = functional.cross_entropy(
+            logits, labels.flatten(), ignore_index=IGNORED, reduction="none"
+        ).view_as(labels)
+        loss_n = loss_nA.sum(1) if weights_n is None else loss_nA.sum(1) * weights_n
+        return {"loss": loss_n.mean()}
 
     def values(self, inputs: Inputs) -> Tensor:
         """The regressed targets, (n, T).
@@ -224,12 +209,21 @@ class LanguageModel(nn.Module):
             raise ValueError("the model has no regression head")
         return self(**inputs)["values"]
 
-    def log_likelihoods(self, inputs: Inputs, answers: Sequence[Sequence[int]]) -> Tensor:
-        """Of C answers (tokens) after each of n prompts (padded left), in nats, (n, C)."""
+    def log_likelihoods(
+        self,
+        inputs: Inputs,
+        answers: Sequence[Sequence[int]],
+        starts: Sequence[Sequence[int]] = (),
+    ) -> Tensor:
+        """Of C answers (tokens) after each of n prompts (padded left), in nats, (n, C).
+
+        ``starts`` are what the answers to each prompt begin with, none: with nothing.
+        """
         device = inputs["input_ids"].device
+        if starts:
+            inputs = begin_answers(inputs, starts, self.backbone)
         with self._reading(inputs) as inputs:
-            positions = self._positions(inputs)
-            read = self.model.model(**inputs, **positions, use_cache=True)
+            read = self.model.model(**inputs, use_cache=True)
         first_nV = functional.log_softmax(self._logits(read.last_hidden_state[:, -1]), -1)
         ids = [torch.tensor(answer, device=device) for answer in answers]
         logs = []
@@ -240,14 +234,12 @@ class LanguageModel(nn.Module):
             logs_nCA = first_nV[:, ids_CA[:, :1]]
             if ids_CA.shape[1] > 1:
                 cache = deepcopy(read.past_key_values)
-                rest_nCA = self._continued(cache, inputs, positions, ids_CA, known_CA)
+                rest_nCA = self._continued(cache, inputs, ids_CA, known_CA)
                 logs_nCA = torch.cat([logs_nCA, rest_nCA], 2)
             logs.append(logs_nCA.masked_fill(~known_CA, 0).sum(2))
         return torch.cat(logs, 1)
 
-    def _continued(
-        self, cache: Cache, inputs: Inputs, positions: Inputs, ids_CA: Tensor, known_CA: Tensor
-    ) -> Tensor:
+    def _continued(self, cache: Cache, inputs: Inputs, ids_CA: Tensor, known_CA: Tensor) -> Tensor:
         """Log likelihoods of the answers' tokens after the first, (n, C, A - 1).
 
         ``cache`` has what was read of the prompts, and is used up.
@@ -257,16 +249,16 @@ class LanguageModel(nn.Module):
         ids = ids_CA[:, :-1].repeat(n, 1)
         mask = inputs["attention_mask"].repeat_interleave(n_answers, 0)
         mask = torch.cat([mask, known_CA[:, :-1].to(mask.dtype).repeat(n, 1)], 1)
-        more = torch.arange(1, ids.shape[1] + 1, device=ids.device)  # positions after the prompt's
+        places: Inputs = {}
+        if (prompt_3nL := inputs.get("position_ids")) is not None:
+            behind = torch.arange(1, ids.shape[1] + 1, device=ids.device)
+            places["position_ids"] = prompt_3nL[:, :, -1:].repeat_interleave(n_answers, 1) + behind
         rest = self.model.model(
             input_ids=ids,
             attention_mask=mask,
             past_key_values=cache,
             use_cache=True,
-            **{
-                name: (x[:, :, -1:] + more).repeat_interleave(n_answers, 1)
-                for name, x in positions.items()
-            },
+            **places,
         )
         next_nCA = ids_CA[:, 1:].expand(n, -1, -1)
         logits = self._logits(rest.last_hidden_state).unflatten(0, (n, n_answers))
@@ -276,9 +268,10 @@ class LanguageModel(nn.Module):
         """Of the vocabulary, (..., V), in float32: rounded to 16 bits, near answers would tie."""
         head = self.model.get_output_embeddings()
         # In parts: the whole head in 32 bits would be gigabytes.
-        rows = [
-            functional.linear(hidden.float(), part.float()) for part in head.weight.split(_ROWS)
-        ]
+        with exactly(hidden):
+            rows = [
+                functional.linear(hidden.float(), part.float()) for part in head.weight.split(_ROWS)
+            ]
         logits = torch.cat(rows, -1)
         if head.bias is not None:
             logits = logits + head.bias.float()
@@ -286,20 +279,33 @@ class LanguageModel(nn.Module):
         return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def write(self, inputs: Inputs, max_tokens: int) -> list[str]:
-        """What the model writes, greedily, in at most ``max_tokens`` tokens."""
-        tokenizer = self.backbone.processor.tokenizer
+        """The likeliest that the model writes in at most ``max_tokens`` tokens."""
+        return self.backbone.texts(self.generate(inputs, max_tokens))
+
+    def generate(
+        self, inputs: Inputs, max_tokens: int, *, at_random: bool = False
+    ) -> list[list[int]]:
+        """The tokens of answers, the likeliest or drawn, with the one that ends them.
+
+        An answer of ``max_tokens`` tokens may lack its end. None has a special token in it, as
+        those that stand for pictures are: they could not be read again.
+        """
+        draws: dict[str, Any] = {"temperature": 1.0, "top_k": 0, "top_p": 1.0} if at_random else {}
+        tokenizer, end_id = self.backbone.processor.tokenizer, self.backbone.end_id
+        special = (at for at, token in tokenizer.added_tokens_decoder.items() if token.special)
         with self._reading(inputs) as inputs:
             ids = self.model.generate(
                 **inputs,
                 max_new_tokens=max_tokens,
-                do_sample=False,
+                do_sample=at_random,
+                **draws,
                 repetition_penalty=1.0,  # Qwen's default would punish the labels of the prompt
-                eos_token_id=tokenizer.eos_token_id,
+                eos_token_id=end_id,
                 pad_token_id=tokenizer.pad_token_id,
-                suppress_tokens=[self.backbone.face_id, self.backbone.prefix_id],
+                suppress_tokens=[at for at in special if at != end_id],
             )
-        new = ids[:, inputs["input_ids"].shape[1] :]
-        return [text.strip() for text in tokenizer.batch_decode(new, skip_special_tokens=True)]
+        answers = ids[:, inputs["input_ids"].shape[1] :].tolist()
+        return [ids[: ids.index(end_id) + 1] if end_id in ids else ids for ids in answers]
 
     @contextmanager
     def _reading(self, inputs: Inputs, n_answer: int = 0) -> Iterator[Inputs]:
@@ -314,52 +320,31 @@ class LanguageModel(nn.Module):
             if self.prefix is not None:
                 inputs = prefixed(inputs, self.backbone.prefix_id, self.config.prefix)
                 stack.enter_context(self.prefix.placed(self.model, self.backbone.prefix_id))
+            asked_nL = inputs.pop(_ASKED, inputs["attention_mask"])
             if self.faces is not None:
                 if numbers_nSKD is None or faces_nS is None:
                     raise ValueError("a model with face tokens needs the clips' numbers")
                 n_prompt = inputs["input_ids"].shape[1] - n_answer
                 ids_nL = inputs["input_ids"][:, :n_prompt]
                 is_text_nL = (ids_nL != self.backbone.face_id) & (ids_nL != self.backbone.prefix_id)
-                is_text_nL &= inputs["attention_mask"][:, :n_prompt].bool()
+                is_text_nL &= asked_nL[:, :n_prompt].bool()
                 get_tokens = partial(self.faces.of_clips, numbers_nSKD, faces_nS, is_text_nL)
                 stack.enter_context(placed(self.model, self.backbone.face_id, get_tokens))
-            yield inputs
-
-    def _positions(self, inputs: Inputs) -> Inputs:
-        """The tokens' positions, (3, n, L), for models that count time, height and width.
-
-        Left to itself such a model would continue after a cache from the largest of the three,
-        which may be a long clip's time; an answer read with its prompt continues from its end.
-        """
-        get_positions = getattr(self.model.model, "get_rope_index", None)
-        if get_positions is None:
-            return {}
-        names = signature(get_positions).parameters
-        return {"position_ids": get_positions(**{n: inputs[n] for n in names if n in inputs})[0]}
+            yield inputs | positions(self.model, inputs)
 
 
-def _check_targets(model: nn.Module, targets: Sequence[str]) -> None:
-    text = (name for name, _ in model.named_modules() if not re.fullmatch(_VISION, name))
-    known = {name.rpartition(".")[2] for name in text}
-    if unknown := [target for target in targets if target not in known]:
-        raise UserError(
-            f"params.yaml: train.language.lora.targets: the model has no {unknown[0]}; it has "
-            f"{', '.join(sorted(name for name in known if name.endswith('_proj')))}."
-        )
-
-
-def append_answers(inputs: Inputs, answers: Sequence[Sequence[int]], pad: int) -> Inputs:
+def append_answers(inputs: Inputs, answers: Sequence[Sequence[int]], backbone: Backbone) -> Inputs:
     """Prompts (padded left) with their answers appended (padded right), and their ``labels``.
 
-    The tokens' other marks are 0 in the answer, but ``token_type_ids`` is 1: read left to right.
+    ``token_type_ids`` mean what the backbone's family says; the tokens' other marks are 0.
     """
-    ids = [torch.tensor(answer) for answer in answers]
+    ids = [torch.tensor(answer, device=inputs["input_ids"].device) for answer in answers]
     labels_nA = nn.utils.rnn.pad_sequence(ids, True, IGNORED)
     known_nA, zeros_nA = labels_nA != IGNORED, torch.zeros_like(labels_nA)
     appended = {
-        "input_ids": labels_nA.masked_fill(~known_nA, pad),
+        "input_ids": labels_nA.masked_fill(~known_nA, backbone.processor.tokenizer.pad_token_id),
         "attention_mask": known_nA,
-        "token_type_ids": zeros_nA + 1,
+        "token_type_ids": zeros_nA + backbone.family.answer_type,
     }
     shape = inputs["input_ids"].shape
     whole = {
@@ -367,3 +352,17 @@ def append_answers(inputs: Inputs, answers: Sequence[Sequence[int]], pad: int) -
         for name, x in inputs.items()
     }
     return whole | {"labels": labels_nA}
+
+
+def begin_answers(inputs: Inputs, starts: Sequence[Sequence[int]], backbone: Backbone) -> Inputs:
+    """Prompts with the beginnings of their answers, padded left, as ``log_likelihoods`` reads them.
+
+    The prompts' own tokens stay marked: adapters see them alone.
+    """
+    marked = inputs | {_ASKED: inputs["attention_mask"]}
+    begun = append_answers(marked, starts, backbone)
+    del begun["labels"]
+    order_nL = begun["attention_mask"].argsort(dim=1, stable=True)
+    return {
+        name: x.gather(1, order_nL) if x.shape == order_nL.shape else x for name, x in begun.items()
+    }

@@ -1,5 +1,6 @@
 """Tiny models; loading saved ones, the messages if it fails, and how each family is prompted."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,13 @@ from transformers import AutoConfig, Qwen2VLVideoProcessor
 from transformers.quantizers.quantizers_utils import should_convert_module
 
 from facewave.errors import UserError
-from facewave.models.vlm.backbones import FACE, FAMILIES, PREFIX, Turn, load, spared
-from facewave.params import LanguageModelKind
+from facewave.models.vlm import backbones
+from facewave.models.vlm.backbones import load, spared
+from facewave.models.vlm.conversations import FACE, PREFIX, Turn
+from facewave.models.vlm.families import FAMILIES
+from facewave.models.vlm.model import LanguageModel, LanguageModelConfig
+from facewave.params import LanguageModelKind, Pixels
+from facewave.prompts.answers import to_device
 from making_language import KINDS, PAIR, turn
 
 PLAIN = ([turn("Who?")], [turn("And who is this?", seed=1)])
@@ -52,6 +58,19 @@ def test_a_folder_gives_the_model_that_was_saved(kind: LanguageModelKind, tmp_pa
     assert backbone.hidden == tiny.hidden
     logits, expected = (x.model(**x.inputs(PLAIN)).logits for x in (backbone, tiny))
     torch.testing.assert_close(logits, expected)
+
+
+def test_smolvlm2_is_read_as_the_hub_has_it(tmp_path: Path) -> None:
+    """Its processor there is for videos, too, which takes one more package."""
+    folder = saved("smolvlm2", tmp_path)
+    config = json.loads((folder / "processor_config.json").read_text())
+    pictures = config.pop("image_processor") | {"video_sampling": {"fps": 1, "max_frames": 64}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(pictures))
+    config["processor_class"] = "SmolVLMProcessor"
+    (folder / "processor_config.json").write_text(json.dumps(config))
+    inputs = load("smolvlm2", str(folder)).inputs(PLAIN)
+    tiny = load("tiny-smolvlm2", "hub").inputs(PLAIN)
+    assert all(torch.equal(x, tiny[name]) for name, x in inputs.items())
 
 
 @torch.inference_mode()
@@ -129,7 +148,9 @@ def test_in_four_bits_what_sees_pictures_and_what_answers_are_spared(name: str) 
     converted = {n for n in linear if should_convert_module(n, spared(family))}
     assert {n for n in linear if ".q_proj" in n and "vision" not in n} <= converted
     assert not [n for n in converted if n.startswith((family.vision, family.projector, "lm_head"))]
-    assert linear - converted > {n for n in linear if n.startswith(family.projector)} != set()
+    projector = {n for n in linear if n.startswith(family.projector)}
+    assert linear - converted > projector
+    assert projector or name == "gemma3"  # whose projector is a bare matrix
 
 
 GATED = (
@@ -161,17 +182,41 @@ EXAMPLES = [
     Turn([np.zeros((30, 30, 3), np.uint8)] * 2, 1.0, "What?", "sad"),
     Turn([np.full((30, 30, 3), 255, np.uint8)] * 2, 3.0, "And now?"),
 ]
+CHATML = (
+    "<|im_start|>user\n{}What?<|im_end|>\n<|im_start|>assistant\nsad<|im_end|>\n"
+    "<|im_start|>user\n{}And now?<|im_end|>\n<|im_start|>assistant\n"
+)
+SMOL = (
+    "<|im_start|>User:{}What?<end_of_utterance>\nAssistant: sad<end_of_utterance>\n"
+    "User:{}And now?<end_of_utterance>\nAssistant:"
+)
+SERIES = (
+    " You are provided the following series of two frames from a 0:00:0{} [H:MM:SS] video.\n\n"
+    "Frame from 00:00:<image>\nFrame from 00:0{}:<image>\n\n"
+)
 TALKS = {
-    "tiny-paligemma2": "<bos>answer en What?\nsad\nanswer en And now?\n",
-    "tiny-qwen2.5-vl": (
-        "<|im_start|>user\n<video>What?<|im_end|>\n<|im_start|>assistant\nsad<|im_end|>\n"
-        "<|im_start|>user\n<video>And now?<|im_end|>\n<|im_start|>assistant\n"
+    "tiny-paligemma2": "<image>" * 4 + "<bos>answer en What?\nsad\nanswer en And now?\n",
+    "tiny-gemma3": (
+        "<bos><start_of_turn>user\n<image><image>What?<end_of_turn>\n<start_of_turn>model\n"
+        "sad<end_of_turn>\n<start_of_turn>user\n<image><image>And now?<end_of_turn>\n"
+        "<start_of_turn>model\n"
     ),
-    "tiny-smolvlm": (
-        "<|im_start|>User:<image><image> What?<end_of_utterance>\n"
-        "Assistant: sad<end_of_utterance>\n"
-        "User:<image><image> And now?<end_of_utterance>\nAssistant:"
-    ),
+    "tiny-qwen2.5-vl": CHATML.format("<image>", "<image>"),
+    "tiny-qwen3-vl": CHATML.format("<0.2 seconds><image>", "<0.8 seconds><image>"),
+    "tiny-internvl3": CHATML.format(*["Frame1: <image>\nFrame2: <image>\n"] * 2),
+    "tiny-smolvlm": SMOL.format(*["<image><image>"] * 2),
+    "tiny-smolvlm2": SMOL.format(SERIES.format(1, 0), SERIES.format(3, 1)),
+}
+QWEN_IMAGE = "<|vision_start|>" + "<|video_pad|>" * 4 + "<|vision_end|>"
+SMOL_IMAGE = "<fake_token_around_image><global-img>" + "<image>" * 4 + "<fake_token_around_image>"
+SHOWN = {  # the tokens of a picture, or of two of a video
+    "tiny-paligemma2": "<image>" * 4,
+    "tiny-gemma3": "\n\n<start_of_image>" + "<image_soft_token>" * 4 + "<end_of_image>\n\n",
+    "tiny-qwen2.5-vl": QWEN_IMAGE,
+    "tiny-qwen3-vl": QWEN_IMAGE,
+    "tiny-internvl3": "<img>" + "<IMG_CONTEXT>" * 4 + "</img>",
+    "tiny-smolvlm": SMOL_IMAGE,
+    "tiny-smolvlm2": SMOL_IMAGE,
 }
 
 
@@ -180,15 +225,7 @@ def test_a_conversation_has_the_format_of_its_family(kind: LanguageModelKind) ->
     backbone = load(kind, "hub")
     inputs = backbone.inputs([EXAMPLES])
     text = backbone.processor.tokenizer.decode(inputs["input_ids"][0])
-    shown = {
-        "tiny-paligemma2": ("<image>" * 16, ""),
-        "tiny-qwen2.5-vl": ("<|vision_start|>" + "<|video_pad|>" * 4 + "<|vision_end|>", "<video>"),
-        "tiny-smolvlm": (
-            "<fake_token_around_image><global-img>" + "<image>" * 4 + "<fake_token_around_image>",
-            "<image>",
-        ),
-    }
-    assert text.replace(*shown[kind]) == TALKS[kind]
+    assert text.replace(SHOWN[kind], "<image>") == TALKS[kind]
     if kind == "tiny-qwen2.5-vl":  # two frames a grid, over one and over three seconds
         assert [float(x) for x in inputs["second_per_grid_ts"]] == [1.0, 3.0]
 
@@ -213,7 +250,9 @@ def test_a_conversation_has_the_format_of_its_family(kind: LanguageModelKind) ->
     assert torch.equal(inputs["input_ids"][0, -short:], single)
     answer = backbone.answer_ids("very sad")
     assert tokenizer.decode(answer[:-1]).strip() == "very sad"
-    assert answer[-1] == tokenizer.eos_token_id
+    ends = {"tiny-paligemma2": "<eos>", "tiny-gemma3": "<end_of_turn>"}
+    ends |= {"tiny-smolvlm": "<end_of_utterance>", "tiny-smolvlm2": "<end_of_utterance>"}
+    assert tokenizer.decode(answer[-1:]) == ends.get(kind, "<|im_end|>")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -229,12 +268,80 @@ def test_a_single_picture_is_an_image_beside_videos_of_others(kind: LanguageMode
     torch.testing.assert_close(together, single, atol=1e-4, rtol=0)
 
 
+def test_smolvlm2_is_told_how_many_frames_there_are_and_when() -> None:
+    backbone = load("tiny-smolvlm2", "hub")
+    shown = turn(frames=45)
+    [text] = backbone.family.arguments(
+        backbone.processor, [[Turn(shown.pictures, 3725.0, "Who?")]]
+    )["text"]
+    assert "following series of forty-five frames from a 1:02:05 [H:MM:SS] video.\n\n" in text
+    assert text.count("<image>") == 45
+    assert "\nFrame from 01:22:<image>\nFrame from 02:45:<image>" in text
+    for count, word in ((2, "two"), (19, "nineteen"), (20, "twenty"), (64, "sixty-four")):
+        talk = [[Turn([shown.pictures[0]] * count, 1.0, "Who?")]]
+        [text] = backbone.family.arguments(backbone.processor, talk)["text"]
+        assert f"series of {word} frames" in text
+
+
 def test_paligemma_is_asked_as_a_task_unless_the_prompt_names_one() -> None:
     backbone = load("tiny-paligemma2", "hub")
     for asked, said in (("Who?", "answer en Who?"), ("caption en", "caption en")):
         ids = backbone.inputs([[turn(asked)]])["input_ids"][0]
         text = backbone.processor.tokenizer.decode(ids, skip_special_tokens=True)
         assert text.replace("<image>", "") == f"{said}\n"
+
+
+def test_pixels_bound_the_pictures_of_the_qwens_and_of_no_others() -> None:
+    talks = [[turn("Who?", frames=1)], [turn("Who?", frames=4)], [turn("Who?", frames=8)]]
+    kinds: dict[LanguageModelKind, int] = {"tiny-qwen2.5-vl": 28, "tiny-qwen3-vl": 32}
+    for kind, cell in kinds.items():  # the side of a token, in pixels
+        for pixels, side in (
+            (Pixels(0, 0), 2),  # the weights' own
+            (Pixels((2 * cell) ** 2, 0), 2),
+            (Pixels(1, cell**2), 1),
+            (Pixels((4 * cell) ** 2, (5 * cell) ** 2), 4),
+        ):
+            backbone = load(kind, "hub", pixels=pixels)
+            inputs = backbone.inputs(talks)
+            grid = [2 * side, 2 * side]  # patches: four a token
+            assert inputs["image_grid_thw"].tolist() == [[1, *grid]]
+            assert inputs["video_grid_thw"].tolist() == [[2, *grid], [4, *grid]]
+            with torch.inference_mode():
+                assert backbone.model(**inputs).logits.isfinite().all()
+    with pytest.raises(UserError, match=r"pixels: min \(4000\) is above max \(3136\)"):
+        load("tiny-qwen3-vl", "hub", pixels=Pixels(4000, 3136))
+    for other in set(KINDS) - set(kinds):
+        with pytest.raises(UserError, match=r"pixels is for qwen2\.5-vl, qwen3-vl\. tiny-"):
+            load(other, "hub", pixels=Pixels(3136, 0))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_bfloat16_pictures_are_seen_in_float32(
+    kind: LanguageModelKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a card like the T4: what would overflow in float16 does not."""
+    name: Any = kind.removeprefix("tiny-")
+    family, exact = FAMILIES[name], load(kind, "hub")
+    for module, weight in exact.model.named_parameters():
+        if module.startswith(family.vision) and weight.ndim > 3:
+            weight.mul_(2e5)  # patches reach beyond 65,504
+    exact.model.save_pretrained(tmp_path)
+    family.tiny()[1].save_pretrained(tmp_path)
+    monkeypatch.setattr(backbones, "precision", lambda: torch.float16)
+    half = load(name, str(tmp_path))
+    seeing = (family.vision, family.projector)
+    for module, weight in half.model.named_parameters():
+        assert weight.dtype == (torch.float32 if module.startswith(seeing) else torch.float16)
+    scores = []
+    for backbone in (half, exact):
+        config = LanguageModelConfig(kind, "hub", "", "zero_shot", classes=())
+        model = LanguageModel(config, backbone).eval()
+        inputs = to_device(backbone.inputs(PLAIN), model)
+        with torch.autocast("cpu", torch.float16, enabled=backbone is half):
+            scores.append(model.log_likelihoods(inputs, [backbone.answer_ids("sad")]))
+            assert model.write(inputs, 2)
+    torch.testing.assert_close(*scores, atol=0.05, rtol=0.01)
 
 
 def test_frames_of_the_usual_size_stay_as_they_are_in_qwen() -> None:
