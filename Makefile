@@ -31,7 +31,8 @@ test: $(BIN)/.ready-dev
 test-all: test
 	@$(MAKE) integration
 
-# What `make test` leaves to `make test-all`.
+# What `make test` leaves to `make test-all`. The page is looked at in a real browser, if there is
+# one: apt-get install chromium.
 integration: $(BIN)/.ready-dev
 	@$(PYTEST) -m slow tests/unit
 	@$(PYTEST) --hypothesis-profile=thorough tests/integration --ignore=$(SMOKE)

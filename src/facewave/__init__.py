@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facewave.app.api import Clip, Dataset, extract, load_model, predict
+    from facewave.app.api import Clip, Dataset, extract, load_model, predict, timeline
 
 __version__ = "0.1.0"
 
@@ -24,7 +24,7 @@ if "facewave" in (Path(sys.argv[0]).name, *(arg.partition(".")[0] for arg in sys
 
     end_in_order()
 
-__all__ = ["Clip", "Dataset", "extract", "load_model", "predict"]
+__all__ = ["Clip", "Dataset", "extract", "load_model", "predict", "timeline"]
 
 
 def __getattr__(name: str) -> Any:

@@ -20,6 +20,7 @@ _TRAIN = ("accelerate", "dvc", "dvc_data", "dvclive", "jinja2", "onnxruntime", "
 EXTRAS = (
     dict.fromkeys(_TRAIN, "train")
     | dict.fromkeys(("peft", "transformers"), "language")
+    | dict.fromkeys(("python_multipart", "starlette", "uvicorn"), "app")
     | {"mediapipe": "mediapipe"}
 )
 # What stands for a character that a terminal's or a log's encoding lacks.

@@ -8,6 +8,7 @@ machine's environment changes what is decoded.
 import math
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ _DEFAULT_FPS = 25.0  # where the header's frame rate is missing or impossible
 _LONGEST_S = 10.0  # a frame's longest duration, unless the header promises a longer clip
 _LEAST_STEP = 1e-3  # s between frames: the landmarker counts in milliseconds
 _ROUNDING = 1e-6  # of frame times, as a share of the sampling interval
+_BACK_S = (0.0, 1.0, 10.0, math.inf)  # before a keyframe; not every container is sought exactly
 
 
 class Frame(NamedTuple):
@@ -50,8 +52,26 @@ class Frame(NamedTuple):
     picture: NDArray[np.uint8] | None
 
 
+class Part(NamedTuple):
+    """A part of a video that can be decoded on its own.
+
+    Attributes:
+        start: of its first frame, a keyframe, in the container's units.
+        end: of the first frame behind it; None: it goes on to the video's end.
+        number: of its first frame in the video.
+        origin: the time of the video's first frame (s).
+        before: that of the last frame before the part; -infinity for the first part.
+    """
+
+    start: int
+    end: int | None
+    number: int
+    origin: float
+    before: float
+
+
 class Clip:
-    """A clip, read once from front to end.
+    """A clip, or a part of one, read once from front to end.
 
     Attributes:
         problem: why it cannot be opened, "" if it can.
@@ -63,8 +83,15 @@ class Clip:
         decoded: frames read so far.
     """
 
-    def __init__(self, path: Path, fps: float) -> None:
-        """Open a clip; only pictures, which have no times of their own, need ``fps``."""
+    _part: Part | None = None
+
+    def __init__(self, path: Path, fps: float, part: Part | None = None) -> None:
+        """Open a clip, or a part of a video alone.
+
+        Only pictures, which have no times of their own, need ``fps``. Frames of a part have the
+        numbers and times that they have in the whole.
+        """
+        self._part = part
         self.decoded, self.duration, self.problem = 0, 0.0, ""
         self._pictures = files_of(path) if is_pictures(path) else []
         self._video: tuple[InputContainer, VideoStream] | None = None
@@ -83,12 +110,12 @@ class Clip:
             return
         self.fps = 0.0
         try:
-            self._video = _open(path)
+            container, stream = opened(path)
+            self._packets = _packets(container, stream, part)
         except (av.FFmpegError, OSError, ValueError):
             self.problem = unreadable.why(path)
             return
-        container, stream = self._video
-        self._packets = container.demux(stream)
+        self._video = container, stream
         self.fps = float(stream.average_rate or stream.guessed_rate or 0)
         self._ahead = next(self._decoded(), None)  # only a frame tells how far it is turned
         if self._ahead is None:
@@ -107,19 +134,24 @@ class Clip:
         """The clip's frames; with a finite rate, the first in each interval of 1 / rate seconds."""
         step = 1 / (self.fps if 1 <= self.fps <= 1000 else _DEFAULT_FPS)
         start = known = now = last_interval = -math.inf
+        first = 0
+        if self._part is not None:
+            first, start = self._part.number, self._part.origin
+            if math.isfinite(rate) and math.isfinite(self._part.before):
+                last_interval = math.floor((self._part.before - start) * rate + _ROUNDING)
         unknown = 0  # frames since the last known time
         longest = math.inf if self._pictures else _LONGEST_S
         if self.fps > 0:
             longest = max(longest, self.declared_frames / self.fps)
-        for number, time in enumerate(self._read()):
-            self.decoded = number + 1
-            if time > known and (number == 0 or time - known <= longest):
+        for number, time in enumerate(self._read(), first):
+            self.decoded = number - first + 1
+            if time > known and (number == first or time - known <= longest):
                 known, unknown = time, 0
                 now = max(time, now + _LEAST_STEP)
             else:  # missing, wild or repeated: count frames from the last known time
                 unknown += 1
                 now = max(known + unknown * step, now + _LEAST_STEP)
-            start = now if number == 0 else start
+            start = now if number == first and self._part is None else start
             if math.isfinite(rate):
                 interval = math.floor((now - start) * rate + _ROUNDING)
                 if interval == last_interval:
@@ -183,7 +215,21 @@ class Clip:
                     return
                 is_cut = packet.is_corrupt
                 with suppress(av.FFmpegError):
-                    yield from packet.decode()
+                    for frame in packet.decode():
+                        place = self._place(frame)
+                        if place > 0:
+                            return
+                        if place == 0:
+                            yield frame
+
+    def _place(self, frame: av.VideoFrame) -> int:
+        """Whether a frame is before the part that is read (-1), in it (0) or behind it (1)."""
+        if self._part is None:
+            return 0
+        # Frames without a time, and those that lean on the part before this one, are none of it.
+        if frame.pts is None or frame.pts < self._part.start:
+            return -1
+        return int(self._part.end is not None and frame.pts >= self._part.end)
 
     def _picture(self, number: int) -> NDArray[np.uint8] | None:
         """The frame that was read last, None if it cannot be decoded."""
@@ -200,27 +246,31 @@ class Clip:
         return np.ascontiguousarray(upright, np.uint8)
 
 
-def frame_times(path: Path) -> list[float]:
-    """The times of a video's frames (s from the first), without decoding them; [] if it has none.
+def _packets(
+    container: InputContainer, stream: VideoStream, part: Part | None
+) -> Iterator[av.Packet]:
+    """The packets of a video, or of a part of it, from its keyframe on.
 
-    Frames that were cut away without encoding the rest anew are left out, as in ``Clip``.
+    Raises:
+        ValueError: the keyframe is not where it was.
     """
-    if is_pictures(path):
-        return []
-    try:
-        container, stream = _open(path)
-    except (av.FFmpegError, OSError, ValueError):
-        return []
-    marks = []
-    with container, suppress(av.FFmpegError):
-        for packet in container.demux(stream):
-            if packet.pts is not None and not packet.is_discard:
-                marks.append(float(packet.pts * packet.time_base))
-    marks.sort()
-    return [mark - marks[0] for mark in marks]
+    if part is None or part.number == 0:
+        return container.demux(stream)
+    for back_s in _BACK_S:
+        target = stream.start_time or 0
+        if math.isfinite(back_s):
+            target = max(target, part.start - math.ceil(back_s / float(stream.time_base or 1)))
+        container.seek(target, stream=stream)
+        packets = container.demux(stream)
+        for packet in packets:
+            if packet.pts == part.start and packet.is_keyframe:
+                return chain([packet], packets)
+            if packet.dts is not None and packet.dts > part.start:
+                break  # behind it
+    raise ValueError("a part of the video is not where it was")
 
 
-def _open(path: Path) -> tuple[InputContainer, VideoStream]:
+def opened(path: Path) -> tuple[InputContainer, VideoStream]:
     """A video and the stream of pictures that is shown by default.
 
     Raises:

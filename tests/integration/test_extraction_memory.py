@@ -27,7 +27,7 @@ facts = ClipFacts(25.0, 64, 48, n_frames)
 
 # The faces of two people, of whom one goes and comes back, are seen, linked, cached and gathered.
 SIGHTINGS = """
-sightings = detect._Sightings()
+sightings = detect.Sightings()
 picture = np.zeros((48, 64, 3), np.uint8)
 picture[:, 32:] = (250, 120, 60)
 table = np.zeros(n_frames, [("number", "i4"), ("time", "f8"), ("faces", "i2")])

@@ -257,8 +257,8 @@ def test_a_clip_that_fails_is_marked_and_all_that_fail_are_the_end(
 
 
 def test_other_weights_by_the_same_name_are_another_model(server: ChatServer) -> None:
-    some, known = clips([1]), server.models
-    made(server, frames=0).answer(some)
+    model, some, known = made(server, frames=0), clips([1]), server.models
+    model.answer(some)
     server.models = [{"id": NAME, "root": "/other/weights"}]
     earlier = schema.load(schema.folder("split", schema.MODEL))
     earlier.answer(some)  # is kept

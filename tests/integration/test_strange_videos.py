@@ -14,7 +14,8 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 from PIL import Image
 
-from facewave.video import Clip, frame_times
+from facewave.marks import frame_times
+from facewave.video import Clip
 from running import ROOT
 
 N_FRAMES = 12

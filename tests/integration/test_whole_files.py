@@ -79,7 +79,14 @@ def test_ctrl_c_and_sigterm_end_in_one_sentence_and_leave_nothing_half(tmp_path:
     for number in (signal.SIGINT, signal.SIGTERM):
         for moment in ("loading", "working"):
             command = [sys.executable, "-c", STOPPED, str(number.value), moment, str(tmp_path)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                check=False,
+                # Ctrl-C is ignored by what a script has started in the background.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )
             assert done.stderr.startswith("facewave: interrupted. Run the same command"), moment
             assert done.stderr.count("\n") == 1
             assert done.returncode == 128 + number

@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from facewave import functionals, params, pictures, video
+from facewave import functionals, marks, params, pictures, video
 from facewave.errors import UserError
 from facewave.labels import schema, sidecars
 from facewave.labels.cleaning import FileFact
@@ -120,7 +120,7 @@ def videos(rng: Rng, folder: Path) -> str:
     content = encoded(folder.parent / name, *VIDEOS[name])
     path = folder / (name if rng.random() < 0.8 else other)
     path.write_bytes(mutated(rng, content))
-    video.frame_times(path)
+    marks.frame_times(path)
     return _look(path)
 
 

@@ -16,7 +16,7 @@ from facewave.evaluation.task import TABLES
 from facewave.evaluation.tasks import tasks
 from facewave.files import write_csv, write_json
 from facewave.prediction.schema import Models
-from facewave.study import teaching
+from facewave.study import causal, teaching
 from facewave.study.combination import COLUMNS as COMBINATION_COLUMNS
 from facewave.study.language import COLUMNS as LANGUAGE_COLUMNS
 from facewave.study.networks import COLUMNS as NETWORK_COLUMNS
@@ -417,6 +417,8 @@ def write(project: Path) -> None:
         "study/networks": pd.DataFrame(columns=list(NETWORK_COLUMNS)),
         "study/combination": pd.DataFrame(columns=list(COMBINATION_COLUMNS)),
         "study/online": pd.DataFrame(columns=list(ONLINE_COLUMNS)),
+        "study/causal": pd.DataFrame(columns=list(causal.COLUMNS)),
+        "study/causal_numbers": pd.DataFrame(columns=list(causal.NUMBERS)),
         "study/pseudo": pd.DataFrame(columns=list(PSEUDO_COLUMNS)),
         "study/teaching": pd.DataFrame(columns=list(teaching.COLUMNS)),
         "study/losses": pd.DataFrame(columns=list(teaching.LOSSES)),

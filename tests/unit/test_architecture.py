@@ -23,8 +23,9 @@ BESIDE = "demo"  # makes the demo's clips: before the pipeline, and no part of i
 SHARED = {"facewave"} | {
     f"facewave.{name}"
     for name in ("assets", "cluster", "errors", "figures", "files", "filters", "functionals",
-                 "hashes", "hub", "on_torch", "params", "parsing", "pictures", "plane", "pool",
-                 "shards", "sound", "targets", "unreadable", "validation", "video")
+                 "hashes", "hub", "marks", "on_torch", "params", "parsing", "pictures",
+                 "plane", "pool", "shards", "sound", "targets", "unreadable", "validation",
+                 "video")
 }  # fmt: skip
 # Pure, and of use downstream.
 GEOMETRY = {"facewave.landmarks.headpose", "facewave.faces.align", "facewave.wavelets.moments"}

@@ -32,9 +32,13 @@ def test_what_the_extras_bring_is_in_pyproject() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     brought = {
         extra: {re.split(r"[\[<>]", line)[0] for line in project["optional-dependencies"][extra]}
-        for extra in ("train", "language", "mediapipe")
+        for extra in ("train", "language", "mediapipe", "app")
     }
-    called = {"sklearn": "scikit-learn", "dvc_data": "dvc"}
+    called = {
+        "sklearn": "scikit-learn",
+        "dvc_data": "dvc",
+        "python_multipart": "python-multipart",
+    }
     for package, extra in EXTRAS.items():
         assert called.get(package, package) in brought[extra]
     assert set().union(*brought.values()) - {"facewave"} <= {

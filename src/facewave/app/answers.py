@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,14 @@ _MOST = 7  # curves of words, and of action units
 _IS_THERE = 0.5  # an action unit, from this probability or intensity
 
 
+class Asked(Protocol):
+    """What knows what was asked: a model, or a timeline of its answers."""
+
+    @property
+    def targets(self) -> Sequence[Target]:
+        """In the order of the answers."""
+
+
 def columns(model: Trained) -> list[str]:
     """All columns of an answer."""
     known = {*words(model), *numbers(model)}
@@ -63,9 +71,9 @@ def numbers(model: Trained) -> list[str]:
     return [name for target in targets for name in (*target.numbers, *target.ends)]
 
 
-def first(model: Trained) -> Target | None:
+def first(asked: Asked) -> Target | None:
     """What is answered in words before all else: the classes, if they are a target."""
-    of_words = [target for target in model.targets if target.is_words]
+    of_words = [target for target in asked.targets if target.is_words]
     return min(of_words, key=lambda target: target.name != CLASSES, default=None)
 
 
@@ -134,14 +142,14 @@ def show(table: pd.DataFrame, model: Trained, console: Console) -> None:
         _over_time(table.iloc[1:], whole, model, console)
 
 
-def without_interval(tables: Sequence[pd.DataFrame], model: Trained) -> list[str]:
+def without_interval(tables: Sequence[pd.DataFrame], asked: Asked) -> list[str]:
     """The numbers that were answered without a prediction interval, by their names for people."""
-    wholes = pd.concat([table.head(1) for table in tables]) if tables else pd.DataFrame()
+    rows = pd.concat(tables) if tables else pd.DataFrame()
     return [
         label(target)
-        for target in model.targets
-        if len(wholes) and target.ends
-        and (wholes[target.numbers[0]].notna() & wholes[target.ends[0]].isna()).any()
+        for target in asked.targets
+        if len(rows) and target.ends
+        and (rows[target.numbers[0]].notna() & rows[target.ends[0]].isna()).any()
     ]  # fmt: skip
 
 

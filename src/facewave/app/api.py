@@ -205,6 +205,48 @@ def predict(
         return answers.flat(list(tables))
 
 
+def timeline(
+    recording: str | Path,
+    model: str | Path | None = None,
+    *,
+    window: float = 3.0,
+    hop: float = 1.0,
+    smooth: float = 3.0,
+    fps: float = 25.0,
+) -> pd.DataFrame:
+    """What a model makes of everybody in a recording of any length, over time.
+
+    Args:
+        recording: a video, or a folder of pictures.
+        model: as of ``predict``.
+        window: length of what is answered as one (s).
+        hop: time from one window to the next (s).
+        smooth: width of the running median over windows (s); 0: none.
+        fps: of a folder of pictures.
+
+    Returns:
+        A row for each person and window, as ``facewave timeline`` writes them: those of
+        ``predict`` without ``forced``, and ``person`` (from 0, who is in sight longest first),
+        ``face_frames`` and ``doubt``, the entropy of the words as a share of the highest.
+
+    Raises:
+        UserError: it is not there or cannot be decoded, or the model cannot be loaded or asked
+            about it.
+    """
+    from facewave.app.models import choose
+    from facewave.app.timeline import answer, tables
+    from facewave.app.timeline.recording import follow
+
+    path, settings = clip_of(str(recording)), params.for_clips()
+    with extras():
+        trained = choose(None if model is None else str(model))
+        options = answer.Options(window, hop, smooth)
+        options.check()
+        answer.check(path, trained)
+        seen = follow(path, fps, settings)
+        return tables.windows(answer.answer(seen, trained, options, settings))
+
+
 def load_model(folder: str | Path) -> Trained:
     """A trained model (training/schema.py).
 

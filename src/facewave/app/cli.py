@@ -11,6 +11,9 @@ from typing import Annotated
 import typer
 
 from facewave import __version__
+from facewave.app.live.command import live
+from facewave.app.options import AllowUpload, Clips, Fps
+from facewave.app.timeline import command as over_time
 from facewave.errors import UserError, explain
 
 app = typer.Typer(
@@ -28,34 +31,9 @@ answers = typer.Typer(
 app.add_typer(answers, name="answers")
 
 
-Clips = Annotated[
-    list[str],
-    typer.Argument(
-        help="Videos, pictures, folders of videos (each a clip), folders of pictures (one clip), "
-        "or quoted patterns such as 'clips/**/*.mp4'."
-    ),
-]
-Fps = Annotated[float, typer.Option(help="Frame rate of folders of pictures.")]
 DatasetName = Annotated[str, typer.Argument(help="A dataset of params.yaml.")]
 ModelFolder = Annotated[
     Path | None, typer.Option(help="A trained model's folder. Default: the first partition's.")
-]
-
-
-def _allow_upload(allowed: bool) -> None:
-    if allowed:
-        from facewave.prompts.server import allow_upload
-
-        allow_upload()
-
-
-AllowUpload = Annotated[
-    bool,
-    typer.Option(
-        "--allow-upload",
-        callback=_allow_upload,
-        help="Show the clips to a model on another machine, if that is the model's address.",
-    ),
 ]
 
 
@@ -205,6 +183,11 @@ def predict(
     options = Options(model, fps, window, hop, force, card, form, out, others)
     if not predict_all(found, options):
         raise typer.Exit(1)
+
+
+app.command()(over_time.timeline)
+app.command()(over_time.segment)
+app.command()(live)
 
 
 @app.command()
@@ -540,6 +523,34 @@ def pretrain(
     from facewave.training.autoencoder import Settings
 
     pretrain_on(sources, out, Settings(epochs, batch_size, side, width, seed))
+
+
+@app.command("app")
+def page(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of its address.")] = 8421,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="This machine's address for others, who then need a token; 0.0.0.0: all of its "
+            "addresses. Default: this machine alone.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="By which others reach it, too: that of a proxy with TLS before it."),
+    ] = None,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the address, and open no browser.")
+    ] = False,
+) -> None:
+    """Open a page for clips in a browser: see faces followed, and what models answer over time.
+
+    Example: facewave app
+    """
+    from facewave.app.page.command import serve
+
+    serve(port, host, name, not no_browser)
 
 
 @datasets.callback(invoke_without_command=True)

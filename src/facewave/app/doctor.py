@@ -31,6 +31,9 @@ _CV2_OWNERS = ("opencv-contrib-python", "opencv-python", "opencv-python-headless
 # What the wheels of OpenCV and MediaPipe expect of the system, by their names in Debian and Ubuntu.
 _LIBRARIES = "libgl1 libegl1 libgles2 libglib2.0-0"
 _FREE_GB = 8
+BROWSER = "FACEWAVE_CHROMIUM"  # names the file of the browser that tests drive through the page
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+GET_BROWSER = f"apt-get install chromium, or set {BROWSER} to the file of Chromium or Chrome"
 # MediaPipe's native library is only loaded when a landmarker is made: load it here.
 _LOAD_MEDIAPIPE = """
 import ctypes, pathlib, mediapipe
@@ -69,8 +72,8 @@ def examine() -> list[Finding]:
     for check in checks:
         findings.append(check())
         if check is packages and findings[-1].blocking:
-            break
-    return findings
+            return findings
+    return findings + ([browser()] if _versions(("playwright",)) else [])
 
 
 def show(findings: list[Finding]) -> None:
@@ -273,6 +276,19 @@ def cache() -> Finding:
         return Finding(what, str(folder))
     advice = f"set {CACHE} to a folder you may write to"
     return Finding(what, f"{folder} cannot be written", advice, blocking=True)
+
+
+def browser() -> Finding:
+    """Chromium is here, which only the tests of the page need."""
+    what = "browser for the page's tests"
+    if path := find_browser():
+        return Finding(what, path)
+    return Finding(what, "none: they are skipped", GET_BROWSER)
+
+
+def find_browser() -> str | None:
+    """Where Chromium is: what the environment names, or what is on PATH."""
+    return os.environ.get(BROWSER) or next(filter(None, map(shutil.which, _BROWSERS)), None)
 
 
 def disk() -> Finding:

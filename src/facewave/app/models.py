@@ -27,11 +27,14 @@ from facewave.training.schema import Trained
 DEMO = "demo"  # the dataset, and what ``--model`` calls the project's own model of it
 UNTRAINED = "untrained"  # what ``--model`` calls the model that needs no training
 ENCODER = "fer"  # of the model that needs no training
-_NOTE = (
+_MEASURED = (
     "On 82 labelled film clips of six words (not part of this project; chance is 16.7 %) `fer` "
-    "alone had a UAR of 43.7 % [35, 53]; with the rules it was not measured. It is nearly blind "
-    "to disgust and weak on fear. Valence and arousal follow from where its words lie in the plane "
-    "of both, and from the rules; no labelled clip has measured them, so they have no interval."
+    "alone had a UAR of 43.7 % [35, 53]"
+)
+_WEAK = "It is nearly blind to disgust and weak on fear."
+_PLANE = (
+    "Valence and arousal follow from where its words lie in the plane of both{}; no labelled clip "
+    "has measured them, so they have no interval."
 )
 _SHOWN = ("uar", "war", "ccc", "rmse", "f1", "icc")
 
@@ -72,11 +75,21 @@ def untrained() -> Trained:
     of_encoder: dict[str, str] = encoder.about or {}
     targets = (Target(CLASSES, "words", SEVEN), *map(number, PLANE[:2]))
     nothing_W = np.array([*[1 / len(SEVEN)] * len(SEVEN), 0.0, 0.0])
+    licence = f"The weights' licence is {of_encoder['licence']}."
     about: dict[str, Any] = {
         "dataset": of_encoder["learnt_on"],
         "description": f"encoder {ENCODER} and rules on facial actions; nothing was learnt here",
         "synthetic": False,
-        "note": f"{_NOTE} The weights' licence is {of_encoder['licence']}.",
+        "note": f"{_MEASURED}; with the rules it was not measured. {_WEAK} "
+        f"{_PLANE.format(', and from the rules')} {licence}",
+    }
+    of_words = about | {
+        "description": f"encoder {ENCODER}; nothing was learnt here",
+        "note": f"{_MEASURED}. {_WEAK} {_PLANE.format('')} {licence}",
+    }
+    of_rules = {
+        "description": "published rules on facial actions; nothing was learnt",
+        "synthetic": False,
     }
     members: dict[str, Trained] = {
         "pretrained": TrainedPretrained(
@@ -84,12 +97,12 @@ def untrained() -> Trained:
             encoder.words,
             [[encoder.words.index(word)] for word in SEVEN],
             *("none", nothing_W, np.zeros(len(encoder.words)), {}),
-            about | {"encoder": json.loads(json.dumps(asdict(encoder)))},
+            of_words | {"encoder": json.loads(json.dumps(asdict(encoder)))},
         ),
         "knowledge": TrainedKnowledge(
             targets,
             [[word] for word in SEVEN],
-            *("faces", nothing_W, *np.array([FACES[name] for name in BLENDSHAPES]).T, {}, about),
+            *("faces", nothing_W, *np.array([FACES[name] for name in BLENDSHAPES]).T, {}, of_rules),
         ),
     }
     mean = Combination("mean", targets, np.full(len(members), 1 / len(members)))
@@ -125,7 +138,7 @@ def measured(folder: Path) -> dict[str, Figure]:
                             folds=len(summaries[0][role].get("fold", "1")),
                         )
                         for measure in _SHOWN
-                        if figures.get(measure) is not None
+                        if isinstance(figures.get(measure), float)
                     }
     return found
 

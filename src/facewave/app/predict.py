@@ -6,11 +6,13 @@ window is also answered window by window: each is a part of the clip, as dataset
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from numpy.typing import NDArray
 from rich.console import Console
 
 from facewave import params
@@ -27,10 +29,11 @@ from facewave.prediction.schema import UNREADABLE
 from facewave.training import cards
 from facewave.training.schema import Trained
 from facewave.wavelets.features import unusable
+from facewave.workspace import Clips
 
 _NOTHING = "the model finds no {} to judge by"
 _UNREADABLE = "the model gave none of its labels"
-_NO_INTERVAL = "no interval for {}: too few labelled clips have shown how far off an answer may be"
+NO_INTERVAL = "no interval for {}: too few labelled clips have shown how far off an answer may be"
 _UNKNOWN_PERSON = (
     "no other clip of the person is known, so the people of the training clips stand in: name some "
     "with --baseline"
@@ -104,7 +107,7 @@ def predict_all(clips: Sequence[Path], options: Options) -> bool:
     if tables and options.out:
         answers.write(tables, options.out)
     if unmeasured := answers.without_interval(tables, model):
-        console.print(_NO_INTERVAL.format(" and ".join(unmeasured)))
+        console.print(NO_INTERVAL.format(" and ".join(unmeasured)))
     return all(table["answered_from"].iloc[0] for table in tables)
 
 
@@ -189,23 +192,50 @@ def _answer(
     parts["forced"] = has_face & ~parts["usable"]
     if not asked.iloc[0]:
         parts, asked = parts.head(1), asked.head(1)
-    if asked.any():
-        some = parts[asked].assign(usable=has_face)
-        try:
-            clips = as_clips(clip, options.fps, file, some, model, settings, baseline)
-        except ValueError as error:
-            parts["reason"] = f"its faces cannot be cut out: {error}"
-        else:
-            parts = parts.join(model.answer(clips).set_axis(some.index))
-    table = parts.assign(
+    table = answered(
+        parts, asked, model,
+        lambda some: as_clips(
+            clip, options.fps, file, some.assign(usable=has_face), model, settings, baseline
+        ),
+    )  # fmt: skip
+    table = table.assign(
         file=str(clip),
-        sha256=_digest(clip),
+        sha256=digest(clip),
         model=model.line(),
         calibrated=model.calibrated,
     )
+    table = table.reindex(columns=answers.columns(model))
+    return table.astype({"frames": int})
+
+
+def answered(
+    parts: pd.DataFrame,
+    asked: pd.Series,
+    model: Trained,
+    clips_of: Callable[[pd.DataFrame], Clips],
+) -> pd.DataFrame:
+    """Parts of a clip with a model's answers; where it has none, ``reason`` says why.
+
+    Args:
+        parts: as ``measured`` has them.
+        asked: those that the model is asked about.
+        model: which answers.
+        clips_of: some of the parts as the model takes clips.
+    """
+    takes_voice = bool(params.apart(model.inputs)["voice"])
+    table = parts
+    if asked.any():
+        some = parts[asked]
+        try:
+            clips = clips_of(some)
+        except ValueError as error:
+            table = parts.assign(reason=f"its faces cannot be cut out: {error}")
+        else:
+            table = parts.join(model.answer(clips).set_axis(some.index))
     text, numbers = ["answered_from", *answers.words(model)], answers.numbers(model)
-    table = table.reindex(columns=answers.columns(model)).astype(
-        {"frames": int} | dict.fromkeys(numbers, float) | dict.fromkeys(text, object)
+    columns = [name for name in answers.columns(model) if name not in answers.COLUMNS]
+    table = table.reindex(columns=[*parts, "answered_from", *columns]).astype(
+        dict.fromkeys(numbers, float) | dict.fromkeys(text, object)
     )
     table[text] = table[text].fillna("")
     is_unreadable = pd.Series(False, table.index)
@@ -233,8 +263,28 @@ def _parts(
         trajectory, facts = landmarks.read_clip(file), landmarks.read_facts(file)
         frames, problem = quality.frames_of(trajectory, facts), facts.problem
         length = landmarks.duration(trajectory.times_T)
+    spans = [(math.nan, math.nan), *windows(length, options.window, options.hop)]
+    return measured(frames, problem, spans, interpolates, settings)
+
+
+def measured(
+    frames: NDArray[Any],
+    problem: str,
+    spans: Iterable[tuple[float, float]],
+    interpolates: bool,
+    settings: Params,
+) -> pd.DataFrame:
+    """Parts of a clip: start, end, their measures, and whether a dataset would have them.
+
+    Args:
+        frames: of the clip (``quality.frames_of``).
+        problem: in decoding it, "" if there was none.
+        spans: start and end of each part (s); NaN: no limit.
+        interpolates: the length of gaps matters: the model takes wavelet numbers.
+        settings: params.yaml.
+    """
     rows = []
-    for start, end in [(math.nan, math.nan), *windows(length, options.window, options.hop)]:
+    for start, end in spans:
         measures = quality.measure(frames, start, end)
         reason = quality.judge(measures, problem, settings.landmarks)
         if interpolates:
@@ -244,9 +294,9 @@ def _parts(
     return parts.assign(usable=parts["reason"] == "")
 
 
-def _digest(clip: Path) -> str:
+def digest(clip: Path, of_file: Callable[[Path], str] = sha256) -> str:
     """The SHA-256 of a file; of a folder of pictures that of what ``sha256sum`` prints of them."""
     if not clip.is_dir():
-        return sha256(clip)
-    lines = (f"{sha256(picture)}  {picture.name}\n" for picture in files_of(clip))
+        return of_file(clip)
+    lines = (f"{of_file(picture)}  {picture.name}\n" for picture in files_of(clip))
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -104,6 +104,7 @@ def as_clips(
     model: Trained,
     settings: Params,
     baseline: Sequence[Blocks] = (),
+    cut_out: Path | None = None,
 ) -> Clips:
     """Parts of a clip that is in no dataset, as a model takes clips.
 
@@ -116,6 +117,7 @@ def as_clips(
         model: which is to answer; only what it takes is made.
         settings: params.yaml.
         baseline: the features of other clips of the person, one clip each.
+        cut_out: its faces, named by what they follow from; None: they are cut out of the clip.
 
     Raises:
         UserError: the model learnt from other blendshapes or another version of the encoder, or
@@ -149,9 +151,10 @@ def as_clips(
     )
     clips = Clips(table, {}, clip.parent, fps, file.parent, index, model.wavelets)
     if entry.row_groups and (model.encoder or model.needs_pictures):
-        source = crop.Source(clip.absolute(), file.stem, file, 0, entry.row_groups)
-        cut_out = faces.KIND.place(crop.key(file.stem, settings.faces))
-        shards.mended(lambda: shards.verify(crop.one(cut_out, source, fps, settings.faces)))
+        if cut_out is None:
+            source = crop.Source(clip.absolute(), file.stem, file, 0, entry.row_groups)
+            kept = cut_out = faces.KIND.place(crop.key(file.stem, settings.faces))
+            shards.mended(lambda: shards.verify(crop.one(kept, source, fps, settings.faces)))
         (faces_entry,) = faces.KIND.entries(cut_out)
         where = stored(cut_out, faces_entry.row_groups)
         cut = asdict(settings.faces)
@@ -174,7 +177,7 @@ def as_clips(
         voices = map(clips.voice, names)
         table = table.assign(heard=[one is not None and one.is_heard for one in voices])
         clips = replace(clips, table=table)
-    blocks = _blocks(trajectory, facts, clips, model) if model.inputs else {}
+    blocks = blocks_of(trajectory, facts, clips, model) if model.inputs else {}
     if not baseline:
         return replace(clips, blocks=blocks)
     return replace(
@@ -213,7 +216,7 @@ def _heard(
     return Stored(target.parent, "voice", stored(target, groups), listener.describe())
 
 
-def _blocks(trajectory: Trajectory, facts: ClipFacts, clips: Clips, model: Trained) -> Blocks:
+def blocks_of(trajectory: Trajectory, facts: ClipFacts, clips: Clips, model: Trained) -> Blocks:
     """The features that a model takes, of each part: name -> (n, N, ...), NaN if not usable."""
     options = {option.name: model.wavelets[option.name] for option in fields(Transform)}
     transform, encoder = Transform(**options), clips.encoder()

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from facewave import params, video
+from facewave import marks, params
 from facewave.errors import UserError
 from facewave.files import read_csv
 from facewave.filters import filtered
@@ -108,7 +108,7 @@ def _nearest(time_n: Floats, time_f: Floats) -> NDArray[np.int64]:
 def _times(root: Path, one: Video, fps: float) -> Floats:
     """When each of a video's frames is (s); of pictures as their numbers tell."""
     numbers_f = np.array(one.frames)
-    return np.array(video.frame_times(root / one.clip) or (numbers_f - numbers_f[0]) / fps)
+    return np.array(marks.frame_times(root / one.clip) or (numbers_f - numbers_f[0]) / fps)
 
 
 def _source(entry: params.Dataset, name: str) -> Source:

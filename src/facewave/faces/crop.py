@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -105,9 +106,9 @@ def faces(source: Source, fps: float, settings: Settings) -> Iterator[Faces]:
     squares: list[NDArray[np.float32]] = []
     decoded = Clip(source.clip, fps).pictures(frames_F.tolist())
     for row, (picture, points_P2) in enumerate(zip(decoded, _points(source, rows_F), strict=True)):
-        face = _face(picture, points_P2, settings)
-        pictures.append(face[0])
-        squares.append(face[1])
+        cut = face(picture, points_P2, settings)
+        pictures.append(cut[0])
+        squares.append(cut[1])
         if len(pictures) == CHUNK or row + 1 == len(rows_F):
             part = slice(row + 1 - len(pictures), row + 1)
             yield Faces(frames_F[part], times_F[part], pictures, np.stack(squares))
@@ -124,7 +125,7 @@ def _points(source: Source, rows_F: NDArray[np.intp]) -> Iterator[NDArray[np.flo
         before = after
 
 
-def _face(
+def face(
     picture: NDArray[np.uint8] | None, points_P2: NDArray[np.float32], settings: Settings
 ) -> tuple[bytes | None, NDArray[np.float32]]:
     """A face as JPEG, with its square and brightness; None and NaN where there is none.
@@ -149,10 +150,15 @@ def chosen(
     times_T: NDArray[np.float64], valid_T: NDArray[np.bool_], fps: float
 ) -> NDArray[np.intp]:
     """The frames that stand for each 1 / fps s: the first with a face, or else the first. Pure."""
-    interval_T = np.floor(times_T * fps + _ROUNDING).astype(int)
+    interval_T = np.array([interval(time, fps) for time in times_T], int)
     order = np.lexsort([np.arange(len(times_T)), ~valid_T, interval_T])
     _, first = np.unique(interval_T[order], return_index=True)
     return order[first]
+
+
+def interval(time: float, fps: float) -> int:
+    """Which 1 / fps s a time (s from the first frame) is in."""
+    return math.floor(time * fps + _ROUNDING)
 
 
 def _jpeg(picture: NDArray[np.uint8], quality: int) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from facewave import functionals, video
+from facewave import functionals, marks
 from facewave.errors import UserError
 from facewave.labels import cleaning, frames, more, schema, sidecars, subsets, vocabulary
 from facewave.labels.clips import exists, inspect, located
@@ -281,7 +281,7 @@ def with_windows(raw: pd.DataFrame, root: Path, entry: Dataset) -> pd.DataFrame:
             f"the tables of tracks below {root}. Set tracks.fps to the frames a second of the "
             "videos that they were made from."
         )
-    times_of = {path: video.frame_times(root / path) for path in of_frames["file_path"].unique()}
+    times_of = {path: marks.frame_times(root / path) for path in of_frames["file_path"].unique()}
     spans = [
         frames.window(_time(row.frame, times_of[row.file_path], fps or entry.fps), entry.window)
         for row in of_frames.itertuples()
@@ -311,7 +311,7 @@ def traces(entry: Dataset, name: str, files: Collection[str]) -> pd.DataFrame:
 
 def _trace(raw: pd.DataFrame, root: Path, entry: Dataset, files: Collection[str]) -> pd.DataFrame:
     rows = raw[raw["file_path"].isin(list(files)) & (raw["frame"].notna() | raw["end"].notna())]
-    times_of = {path: video.frame_times(root / path) for path in rows["file_path"].unique()}
+    times_of = {path: marks.frame_times(root / path) for path in rows["file_path"].unique()}
     fps = (entry.tracks.fps if entry.tracks else entry.fps) or entry.fps
     # A corpus that gives times in place of frames has them in the middle of its windows.
     middle = rows["end"] - entry.window / 2

@@ -18,15 +18,16 @@ from numpy.typing import NDArray
 
 from facewave.errors import native_log_off
 from facewave.landmarks import engines, follow, people, quality, schema
-from facewave.landmarks.engines.engine import Sighting
+from facewave.landmarks.engines.engine import Landmarker, Sighting
 from facewave.landmarks.engines.tracker import Models
+from facewave.landmarks.people import Track
 from facewave.landmarks.schema import CHUNK, ClipFacts, Trajectory
 from facewave.params import Landmarks
-from facewave.video import Clip
+from facewave.video import Clip, Frame
 
 _MEASURE_S = 0.2  # how often a face's sharpness is measured, and how it looks
 _SHAPES = 8  # sightings from which the shape of a face is told
-_TRUNCATED_BELOW = 0.9  # of what the header promises, which is off by a few frames where sound is
+TRUNCATED_BELOW = 0.9  # of what the header promises, which is off by a few frames where sound is
 _IN_MEMORY = 1 << 24  # bytes, 2,700 sightings; more go to a temporary file
 _SIGHTING = np.dtype(  # fields as in a Trajectory
     [
@@ -38,7 +39,7 @@ _SIGHTING = np.dtype(  # fields as in a Trajectory
 )
 
 
-class _Sightings:
+class Sightings:
     """All faces seen in a clip."""
 
     def __init__(self) -> None:
@@ -74,7 +75,7 @@ class _Sightings:
         """
         tracks = list(self._tracks.values())
         if len(tracks) > 1:
-            tracks = [replace(one, shape=self._shape(of)) for of, one in self._tracks.items()]
+            tracks = [track for track, _ in self.tracks().values()]
         numbers = dict(zip(self._tracks, people.link(tracks), strict=True))
         count = max(numbers.values(), default=0) + 1
         sightings, sums = np.full((count, n_frames), -1), np.zeros((count, len(follow.RULES)))
@@ -86,12 +87,31 @@ class _Sightings:
             for which, sums_R in zip(sightings, sums, strict=True)
         ]
 
-    def _shape(self, track: int) -> NDArray[np.float64]:
-        """The shape of the face that a track follows."""
-        sightings = [at for at, (_, number, _) in enumerate(self._order) if number == track]
+    def tracks(self) -> dict[int, tuple[Track, NDArray[np.int64]]]:
+        """Each track with the shape of its face, and its sightings."""
+        sightings: dict[int, list[int]] = {track: [] for track in self._tracks}
+        for at, (_, track, _) in enumerate(self._order):
+            sightings[track].append(at)
+        return {
+            of: (replace(track, shape=self._shape(sightings[of])), np.array(sightings[of]))
+            for of, track in self._tracks.items()
+        }
+
+    def rows(self, which: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows of some sightings, as ``add`` was given them."""
+        return np.array([self._order[at][0] for at in which], np.int64)
+
+    def _shape(self, sightings: list[int]) -> NDArray[np.float64]:
+        """The shape of the face in some sightings."""
         some = sightings[:: max(1, len(sightings) // _SHAPES)]
         values = np.concatenate([self.read(np.array([at])) for at in some])
         return people.shape(values["landmarks_TPC"], values["pose_T44"], self._aspect)
+
+    def fill(self, chunk: Trajectory, which: NDArray[np.int64]) -> None:
+        """Write some sightings, as ``read``, into the valid frames of a chunk."""
+        values = self.read(which)
+        for name in _SIGHTING.fields or ():
+            getattr(chunk, name)[chunk.valid_T] = values[name]
 
     def read(self, which: NDArray[np.int64]) -> NDArray[Any]:
         """Some sightings, in increasing order and near each other in the file."""
@@ -107,7 +127,7 @@ class Person:
     prominence: dict[str, float]  # how much it counts by each rule of landmarks.whose
     _names: tuple[str, ...]
     _frames: NDArray[Any]
-    _sightings: _Sightings
+    _sightings: Sightings
     _which: NDArray[np.int64]  # sighting of each frame, -1 for none
 
     def chunks(self) -> Iterator[Trajectory]:
@@ -123,9 +143,7 @@ class Person:
                 faces_T=self._frames["faces"][part],
             )
             if valid.any():
-                values = self._sightings.read(which[valid])
-                for name in _SIGHTING.fields or ():
-                    getattr(chunk, name)[valid] = values[name]
+                self._sightings.fill(chunk, which[valid])
             yield chunk
 
     def trajectory(self) -> Trajectory:
@@ -157,18 +175,13 @@ def detect(
     """
     source = Clip(clip, fps)
     frames: list[tuple[int, float, int]] = []  # number, time, faces
-    sightings, milliseconds = _Sightings(), -1
+    sightings = Sightings()
     following = engines.landmarker(settings.engine, model.read_bytes(), settings.smooth, models)
     with following as landmarker:
-        for number, time, picture in source.frames(settings.rate):
-            seen: list[Sighting] = []
-            if picture is not None:
-                picture = _shrink(picture, settings.max_side)
-                # The landmarker wants whole, increasing milliseconds.
-                milliseconds = max(milliseconds + 1, round(time * 1000))
-                seen = landmarker.look(picture, milliseconds)
-                sightings.add(len(frames), time, picture, seen)
-            frames.append((number, time, len(seen)))
+        for frame, shrunk, seen in looks(source, landmarker, settings):
+            if shrunk is not None:
+                sightings.add(len(frames), frame.time, shrunk, seen)
+            frames.append((frame.number, frame.time, len(seen)))
     table = np.array(frames, [("number", "i4"), ("time", "f8"), ("faces", "i2")])
     table["time"] -= table["time"][:1]
     names = landmarker.names
@@ -176,7 +189,25 @@ def detect(
         Person(prominence, names, table, sightings, which)
         for which, prominence in sightings.people(len(table))
     )
-    return Detection(_facts(source, table["time"]), names, seen_people)
+    promised = ClipFacts(source.fps, source.width, source.height, source.declared_frames)
+    length = schema.duration(table["time"])
+    problem = source.problem or cut_off(promised, source.duration, source.decoded, length)
+    return Detection(replace(promised, problem=problem), names, seen_people)
+
+
+def looks(
+    source: Clip, landmarker: Landmarker, settings: Landmarks
+) -> Iterator[tuple[Frame, NDArray[np.uint8] | None, list[Sighting]]]:
+    """Each frame that is looked at, its picture as the landmarker saw it (or None), its faces."""
+    milliseconds = -1
+    for frame in source.frames(settings.rate):
+        if frame.picture is None:
+            yield frame, None, []
+            continue
+        shrunk = _shrink(frame.picture, settings.max_side)
+        # The landmarker wants whole, increasing milliseconds.
+        milliseconds = max(milliseconds + 1, round(frame.time * 1000))
+        yield frame, shrunk, landmarker.look(shrunk, milliseconds)
 
 
 def _shrink(picture: NDArray[np.uint8], side: float | str) -> NDArray[np.uint8]:
@@ -188,15 +219,18 @@ def _shrink(picture: NDArray[np.uint8], side: float | str) -> NDArray[np.uint8]:
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
-def _facts(source: Clip, times_T: NDArray[np.float64]) -> ClipFacts:
-    """The header's facts, and the problems that only decoding shows."""
-    facts = ClipFacts(source.fps, source.width, source.height, source.declared_frames)
-    if source.problem:
-        return replace(facts, problem=source.problem)
+def cut_off(facts: ClipFacts, promised_s: float, decoded: int, length_s: float) -> str:
+    """What is wrong with a clip that is shorter than its header promises, "" if it is not.
+
+    Args:
+        facts: what the header says,
+        promised_s: also of the duration.
+        decoded: frames.
+        length_s: of these.
+    """
     # Too few frames prove nothing: with variable frame rates headers count nominal ones, and of a
     # clip that was cut without encoding it anew those that are not shown as well.
-    fewer = source.decoded < _TRUNCATED_BELOW * facts.declared_frames
-    if fewer and schema.duration(times_T) < _TRUNCATED_BELOW * source.duration:
-        count = f"{source.decoded} of {facts.declared_frames}"
-        return replace(facts, problem=f"truncated: {count} frames can be decoded")
-    return facts
+    fewer = decoded < TRUNCATED_BELOW * facts.declared_frames
+    if fewer and length_s < TRUNCATED_BELOW * promised_s:
+        return f"truncated: {decoded} of {facts.declared_frames} frames can be decoded"
+    return ""

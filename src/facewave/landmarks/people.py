@@ -9,7 +9,6 @@ two people.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import cv2
 import numpy as np
@@ -103,22 +102,38 @@ def link(tracks: Sequence[Track]) -> list[int]:
     from scipy.cluster.hierarchy import fcluster  # slow to load, and seldom needed
     from scipy.cluster.hierarchy import linkage as cluster
 
-    apart = [_apart(one, other) for one, other in combinations(tracks, 2)]
-    people = fcluster(cluster(apart, "average"), _UNLIKE, criterion="distance")
+    people = fcluster(cluster(_apart(tracks), "average"), _UNLIKE, criterion="distance")
     numbers = {person: number for number, person in enumerate(dict.fromkeys(people))}
     return [numbers[person] for person in people]
 
 
-def _apart(one: Track, other: Track) -> float:
-    """How unlike two tracks are: by their looks (Hellinger distance), shapes and places."""
-    before, after = sorted((one, other), key=lambda track: track.start)
-    if after.start <= before.end:
-        return _NEVER
-    distance = math.sqrt(max(0.0, 1 - float(np.sqrt(one.looks * other.looks).sum())))
-    shapes = math.sqrt(((one.shape - other.shape) ** 2).sum(axis=1).mean())
-    distance += min(_SHAPE * shapes, _MOST_SHAPE)
-    size = max(min(before.last.size, after.first.size), 1e-9)
-    move = math.hypot(after.first.x - before.last.x, after.first.y - before.last.y) / size
-    if before.shot == after.shot and after.start - before.end <= _SOON_S and move <= _REACH:
-        distance -= _NEAR
-    return max(0.0, distance)
+def _apart(tracks: Sequence[Track]) -> NDArray[np.float64]:
+    """How unlike two tracks are, of all pairs in the order of ``itertools.combinations``.
+
+    By their looks (Hellinger distance), shapes and places.
+    """
+    looks_NH = np.stack([track.looks for track in tracks])
+    shapes_NSC = np.stack([track.shape for track in tracks])
+    start_N, end_N = (np.array([getattr(t, name) for t in tracks]) for name in ("start", "end"))
+    first_N3, last_N3 = (np.array([getattr(t, name) for t in tracks]) for name in ("first", "last"))
+    shot_N = np.array([track.shot for track in tracks])
+    apart = []
+    for one in range(len(tracks) - 1):
+        others = slice(one + 1, None)
+        is_first_n = start_N[one] <= start_N[others]
+        came_n = np.where(is_first_n, start_N[others], start_N[one])
+        left_n = np.where(is_first_n, end_N[one], end_N[others])
+        alike_n = np.sqrt(looks_NH[one] * looks_NH[others]).sum(axis=1)
+        shapes_n = ((shapes_NSC[one] - shapes_NSC[others]) ** 2).sum(axis=2).mean(axis=1)
+        distance_n = np.sqrt(np.maximum(0.0, 1 - alike_n))
+        distance_n += np.minimum(_SHAPE * np.sqrt(shapes_n), _MOST_SHAPE)
+        left_n3 = np.where(is_first_n[:, None], last_N3[one], last_N3[others])
+        came_n3 = np.where(is_first_n[:, None], first_N3[others], first_N3[one])
+        size_n = np.maximum(np.minimum(left_n3[:, 2], came_n3[:, 2]), 1e-9)
+        move_n = np.hypot(*(came_n3 - left_n3)[:, :2].T) / size_n
+        goes_on_n = (
+            (shot_N[one] == shot_N[others]) & (came_n - left_n <= _SOON_S) & (move_n <= _REACH)
+        )
+        distance_n = np.maximum(0.0, distance_n - _NEAR * goes_on_n)
+        apart.append(np.where(came_n <= left_n, _NEVER, distance_n))
+    return np.concatenate(apart)

@@ -20,9 +20,7 @@ from facewave.params import Landmarks
 _SIDE = 128  # pixels: near the landmarker's 256, and fast
 _JUMP = 0.5  # of the face's size
 _STILL = 1e-3  # of a blendshape's range [0, 1]: less is rounding
-_LEAP = (
-    5.0  # median steps between frames: a longer one is a hole, and a frame before it ends as usual
-)
+_LEAP = 5.0  # median steps between frames: a longer one is a hole
 _LONGEST_S = 86_400.0  # no clip of a face lasts longer than a day
 # What the measures need of each frame of a clip, small beside the landmarks.
 _FRAME = np.dtype(
@@ -144,17 +142,21 @@ def judge(measures: Mapping[str, Any], problem: str, limits: Landmarks) -> str:
     return ""
 
 
+def is_hole(steps: NDArray[np.float64], usual: float) -> NDArray[np.bool_]:
+    """Which steps between frames are holes, by what is ``usual``: frames are missing there."""
+    return steps > _LEAP * usual
+
+
 def _longest_gap(times_T: NDArray[np.float64], seen: NDArray[np.intp], length: float) -> float:
     """Seconds of the longest stretch without the face, at the ends of the clip too.
 
-    A frame lasts until the next, but no longer than usual before a hole: a step of more than
-    ``_LEAP`` medians.
+    A frame lasts until the next, but no longer than usual before a hole.
     """
     if not len(seen):
         return length
     starts = np.append(times_T, times_T[0] + length)
     steps = np.diff(starts)
     usual = np.quantile(steps[:-1], 0.5, method="lower") if len(steps) > 1 else length
-    ends = starts[:-1] + np.where(steps > _LEAP * usual, usual, steps)
+    ends = starts[:-1] + np.where(is_hole(steps, usual), usual, steps)
     ends[-1] = starts[-1]
     return float(max(starts[[*seen, len(times_T)]] - [starts[0], *ends[seen]]))

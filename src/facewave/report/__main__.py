@@ -42,7 +42,7 @@ _TABLES = {
     "study": (
         *("runs", "leakage", "removed", "reconstruction", "importance", "speaking"),
         *("tasks", "quadrants", "sampling", "networks", "combination", "online", "pseudo"),
-        *("teaching", "losses", "language"),
+        *("teaching", "losses", "language", "causal", "causal_numbers"),
     ),
 }
 _PLOTS = ("evaluate/plots", "study/plots", "report/pictures")

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from facewave.params import NETWORKS, Params
-from facewave.report import cells, sentences, tables, tasks, teaching
+from facewave.report import causal, cells, sentences, tables, tasks, teaching
 from facewave.report.results import Results
 
 _PER_INCH = 96  # pixels, in CSS
@@ -48,7 +48,7 @@ def render(results: Results, settings: Params, settings_text: str) -> str:
     environment.globals |= {"figure_of": cells.figure, "number": cells.number}
     environment.globals |= {"measures": tasks.MEASURES, "title_of": tasks.title}
     environment.globals |= {"interval": cells.interval, "nominal": tasks.NOMINAL}
-    environment.globals |= {"of_teaching": teaching.of_teaching}
+    environment.globals |= {"of_teaching": teaching.of_teaching, "of_causal": causal.of_causal}
     environment.globals |= {"target": tasks.target, "listed": tasks.listed}
     report, name = results.report, settings.train.dataset
     about, all_tasks = settings.datasets[name].about, tasks.tasks(report)

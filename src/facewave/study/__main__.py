@@ -6,6 +6,8 @@ Writes  metrics/study/reconstruction.csv   what every transform loses of a traje
         metrics/study/removed.csv          the trained models on test clips with frames removed
         metrics/study/leakage.csv          the same models on folds that share subjects, or do not
         metrics/study/speaking.csv         the model without the mouth, with and without speech
+        metrics/study/causal.csv           answers by numbers of the past alone, and their delay
+        metrics/study/causal_numbers.csv   how far these numbers are from the offline ones
         metrics/study/runs.csv             every combination of transform, K, inputs and classifier
         metrics/study/tasks.csv            study.targets: targets that are learnt apart and together
         metrics/study/quadrants.csv        quadrants: four classes, or valence and arousal, cut
@@ -46,6 +48,7 @@ from facewave.labels import schema as labels
 from facewave.params import ClassifierKind, Params, Train
 from facewave.study import (
     ablation,
+    causal,
     combination,
     grid,
     importance,
@@ -103,7 +106,8 @@ def main() -> None:
     with threadpool_limits(1):  # sums in a fixed order: the same clips give the same figures
         figures = _classifiers(loaded, trajectories, kinds, runs)
         figures |= _tasks(loaded, dataset)
-        _networks(loaded, dataset)
+        of_networks = networks.of_dataset(loaded, dataset, _partitions(settings))
+        plots.networks(of_networks, dataset.title, _PLOTS / "networks.png")
         figures |= pseudo_labels.of_dataset(loaded, dataset)
         _ensembles(loaded, dataset)
         figures |= teaching.of_dataset(loaded, dataset, _partitions(settings))
@@ -191,6 +195,8 @@ def _classifiers(
     )
     if kinds and of_mouth.empty:
         print(f"speaking.csv is empty: {', '.join(settings.inputs)}: no channels of the mouth.")
+    follows_from = (data, hashes, kinds, fits, settings.inputs, wavelets)
+    causal.of_dataset(trajectories, models, kinds, score, loaded, follows_from)
     code = kept.code("runs", "clips", "scores")
     table = ablation.ablation(
         {kept.key(code, data, asdict(r), training.used_by(r.model, settings)): r for r in runs},
@@ -270,25 +276,6 @@ def _tasks(loaded: Params, dataset: Dataset) -> dict[str, Any]:
     }
     plots.tasks(made["tasks"], dataset.title, _PLOTS / "tasks.png")
     return tasks.summary(made)
-
-
-def _networks(loaded: Params, dataset: Dataset) -> None:
-    """Make the table and figure of networks over faces (networks.py)."""
-    kinds, settings = loaded.study.networks, replace(loaded.train, students=0)
-    if kinds and (dataset.entry.features or dataset.entry.tracks):
-        print(f"networks.csv is empty: {dataset.name} has no pictures of faces.")
-        kinds = []
-    key, make = kept.key("no networks"), partial(pd.DataFrame, columns=list(networks.COLUMNS))
-    if kinds:
-        made_from = networks.made_from(kinds, loaded, dataset)
-        key = kept.key(kept.code("networks", "face_network"), made_from)
-        score, partitions = score_of(dataset.targets), _partitions(settings)
-        make = partial(
-            networks.networks, kinds, dataset.clips(), score, partitions, settings,
-            loaded.evaluate, key,
-        )  # fmt: skip
-    table = kept.table("networks", key, make)
-    plots.networks(table, dataset.title, _PLOTS / "networks.png")
 
 
 def _ensembles(loaded: Params, dataset: Dataset) -> None:

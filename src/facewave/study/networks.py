@@ -9,6 +9,7 @@ by heart.
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from facewave.evaluation.intervals import mean
 from facewave.files import sha256
 from facewave.models import vision
 from facewave.params import Evaluate, FaceNetworkKind, Params, Train
+from facewave.study import kept
 from facewave.study.runs import answer
-from facewave.study.scores import Score, chance, counts, estimate, rounded
+from facewave.study.scores import Score, chance, counts, estimate, rounded, score_of
 from facewave.training import checkpoints
 from facewave.training import schema as training
 from facewave.workspace import PSEUDO, Clips, Dataset
@@ -32,6 +34,27 @@ COLUMNS = (
     *("network", "partition", "parameters", "measure", "n", "groups", "folds"),
     *("figure", "low", "high", "chance", "train", "validation", "gap"),
 )
+
+
+def of_dataset(loaded: Params, dataset: Dataset, partitions: Sequence[str | int]) -> pd.DataFrame:
+    """Make networks.csv: without rows where no network is asked for, or none can be trained.
+
+    Raises:
+        UserError: as ``networks`` and ``made_from``.
+    """
+    kinds, settings = loaded.study.networks, replace(loaded.train, students=0)
+    if kinds and (dataset.entry.features or dataset.entry.tracks):
+        print(f"networks.csv is empty: {dataset.name} has no pictures of faces.")
+        kinds = []
+    key, make = kept.key("no networks"), partial(pd.DataFrame, columns=list(COLUMNS))
+    if kinds:
+        made = made_from(kinds, loaded, dataset)
+        key = kept.key(kept.code("networks", "face_network"), made)
+        make = partial(
+            networks, kinds, dataset.clips(), score_of(dataset.targets), partitions, settings,
+            loaded.evaluate, key,
+        )  # fmt: skip
+    return kept.table("networks", key, make)
 
 
 def networks(

@@ -87,10 +87,25 @@ def moving_channels(
     trajectory: Trajectory, picture: Any, sides: Sides, names: Collection[Block]
 ) -> dict[Block, Floats]:
     """The blocks that move, name -> (T, C), as ``channels``, their sides merged or not."""
-    apart = shapes("apart", trajectory.layout)
-    moving = channels(trajectory, picture, names)
+    return _with_sides(channels(trajectory, picture, names), trajectory, sides)
+
+
+def observed_channels(
+    trajectory: Trajectory, picture: Any, sides: Sides, names: Collection[Block]
+) -> dict[Block, Floats]:
+    """The same as they were seen, without knowledge of later frames: NaN where there is no face.
+
+    But for ``pose_free`` and ``head``, which are relative to the face's mean over the trajectory.
+    """
+    return _with_sides(_observed(trajectory, picture, names), trajectory, sides)
+
+
+def _with_sides(
+    moving: Mapping[Block, Floats], trajectory: Trajectory, sides: Sides
+) -> dict[Block, Floats]:
     if sides == "apart":
-        return moving
+        return dict(moving)
+    apart = shapes("apart", trajectory.layout)
     return {
         name: merge(name, values_TC.reshape(-1, *apart[name]), trajectory.names).reshape(
             len(values_TC), -1
@@ -138,6 +153,16 @@ def channels(
     trajectory: Trajectory, picture: Any, names: Collection[Block] | None = None
 ) -> dict[Block, Floats]:
     """The blocks that move, name -> (T, C), with gaps interpolated; see ``features``."""
+    return {
+        name: fill_gaps(values_TC, np.isfinite(values_TC).min(axis=1), trajectory.times_T)
+        for name, values_TC in _observed(trajectory, picture, names).items()
+    }
+
+
+def _observed(
+    trajectory: Trajectory, picture: Any, names: Collection[Block] | None
+) -> dict[Block, Floats]:
+    """The blocks that move, NaN where there is no face."""
     given = shapes("apart", trajectory.layout)
     names = [name for name in given if names is None or name in names]
     blocks: dict[Block, NDArray[Any]] = {
@@ -164,11 +189,11 @@ def channels(
         blocks["pose_free"] = head.pose_free_TPC
         blocks["head"] = np.column_stack([rotation_T3, head.translation_T3, head.scale_T])
     blocks |= signals
-    filled = {}
-    for name in (block for block in names if block in blocks):
-        values_TC = blocks[name].astype(np.float64).reshape(len(blocks[name]), -1)
-        filled[name] = fill_gaps(values_TC, np.isfinite(values_TC).min(axis=1), trajectory.times_T)
-    return filled
+    return {
+        name: blocks[name].astype(np.float64).reshape(len(blocks[name]), -1)
+        for name in names
+        if name in blocks
+    }
 
 
 def unusable(row: Mapping[str, Any], max_gap_s: float) -> str:

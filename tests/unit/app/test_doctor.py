@@ -161,6 +161,26 @@ def test_what_is_wrong_with_the_machine_is_found(monkeypatch: pytest.MonkeyPatch
         assert doctor.disk().advice == advice
 
 
+def test_the_browser_is_told_of_where_its_tests_can_run(
+    installed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", {"chromium": "/bin/chromium"}.get)
+    assert doctor.browser() == Finding("browser for the page's tests", "/bin/chromium")
+    monkeypatch.setenv(doctor.BROWSER, "/opt/chrome")
+    assert doctor.browser().state == "/opt/chrome"
+    monkeypatch.delenv(doctor.BROWSER)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert "apt-get install chromium" in doctor.browser().advice
+    assert not doctor.browser().blocking
+    # Nobody else is bothered with it; the rest is made quick by having nothing to load.
+    for name in ("opencv", "engine", "gpu"):
+        monkeypatch.setattr(doctor, name, lambda: GOOD)
+    monkeypatch.chdir(tmp_path)
+    assert doctor.browser() in doctor.examine()
+    installed["playwright"] = ""
+    assert doctor.browser() not in doctor.examine()
+
+
 def test_findings_are_printed_with_advice_and_decide_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

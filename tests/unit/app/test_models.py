@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from facewave.app.models import choose, measured
+from facewave.app.page import offered, results
 from facewave.errors import UserError
 from facewave.labels.schema import SEVEN
 from facewave.training import schema as training
@@ -14,7 +15,8 @@ from facewave.training.cards import _shown
 from making import edit, trained_project
 
 OWN = "models/trained/split/model"
-UAR = {"uar": 0.5, "uar_low": 0.4, "uar_high": 0.6}
+# F1 of words stands there word by word, which is no figure of the model.
+UAR = {"uar": 0.5, "uar_low": 0.4, "uar_high": 0.6, "f1": {"happy": 0.5}}
 
 
 @pytest.fixture
@@ -64,6 +66,14 @@ def test_the_default_is_what_needs_no_training_and_says_so() -> None:
     assert "43.7 % [35, 53]" in default.card()
     assert "The weights' licence is MIT." in default.card()
     assert not default.calibrated
+
+
+def test_what_was_measured_of_the_encoder_is_not_said_of_the_rules() -> None:
+    trust = {
+        name: results.trust(offered.choose(name)) for name in ("untrained/fer", "untrained/rules")
+    }
+    assert "(between 35 and 53 %). Its numbers" in trust["untrained/fer"]
+    assert trust["untrained/rules"].startswith("How good it is has not been measured.")
 
 
 @pytest.mark.usefixtures("project")

@@ -37,6 +37,7 @@ def known(path: Path, seen: Trajectory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_demo_clip_is_drawn_the_same_every_time(capsys: pytest.CaptureFixture[str]) -> None:
     picture = drawn(CLIP)
     said = capsys.readouterr().out

@@ -85,6 +85,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_same_clips_give_the_same_bytes_and_others_do_not(project: Path) -> None:
     def draw(index: pd.DataFrame) -> bytes:
         worst(index, project / "raw", project / "data/landmarks/demo", 25.0, project / "worst.png")

@@ -11,12 +11,11 @@ from safetensors.torch import save_file
 
 from facewave import params
 from facewave.errors import UserError
-from facewave.files import read_csv
 from facewave.models.vision import build
 from facewave.models.vision.network import FaceNetworkConfig
 from facewave.params import Params
 from facewave.study import __main__ as stage
-from facewave.study import face_network, kept, networks
+from facewave.study import face_network, kept, networks, plots
 from facewave.study.networks import COLUMNS, POOLED
 from facewave.study.scores import score_of
 from facewave.training import checkpoints
@@ -55,8 +54,10 @@ def load(
 
 
 def study(loaded: Params) -> pd.DataFrame:
-    stage._networks(loaded, Dataset("demo", loaded))
-    return read_csv(kept.OUT / "networks.csv")
+    partitions = stage._partitions(loaded.train)
+    table = networks.of_dataset(loaded, Dataset("demo", loaded), partitions)
+    plots.networks(table, "demo", kept.OUT / "plots/networks.png")
+    return table
 
 
 def test_each_network_is_trained_and_kept(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

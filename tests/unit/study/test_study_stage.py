@@ -79,9 +79,9 @@ FIGURES = [
 FIGURES.append("chance")
 RUNS = 8
 OF_SETS = ("tasks", "quadrants", "sampling")  # made of study.targets, of which there are none
-OTHERS = ("combination", "confusion", "importance", "language", "leakage", "losses", "networks",
-          "online", "pseudo", "reconstruction", "removed", "runs", "speaking",
-          "teaching")  # fmt: skip
+OTHERS = ("causal", "causal_numbers", "combination", "confusion", "importance", "language",
+          "leakage", "losses", "networks", "online", "pseudo", "reconstruction", "removed", "runs",
+          "speaking", "teaching")  # fmt: skip
 TABLES = (*OTHERS, *OF_SETS)
 ONE_RUN: dict[str, Any] = {"transforms": ["energy"], "k": [2], "inputs": [["blendshapes"]]}
 NOTHING_REMOVED: dict[str, Any] = {"removed": [], "every": []}
@@ -256,6 +256,7 @@ def test_importance_and_reconstruction_are_of_the_configured_model_and_transform
     }
 
 
+@pytest.mark.slow
 def test_killed_it_makes_the_runs_that_are_missing(
     project: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +280,7 @@ def test_killed_it_makes_the_runs_that_are_missing(
     assert before.items() <= outputs(project).items()
 
 
+@pytest.mark.slow
 def test_a_larger_grid_costs_what_is_new_and_a_smaller_one_nothing(
     project: Path, made: list[str]
 ) -> None:
@@ -557,6 +559,7 @@ def test_without_shared_subjects_or_with_two_folds_nothing_can_leak(project: Pat
     assert set(table(project, "removed")["condition"]) == {"all frames"}
 
 
+@pytest.mark.slow
 def test_of_a_split_alone_its_test_part_is_studied(project: Path) -> None:
     write_params(
         project,
@@ -612,6 +615,7 @@ def test_beside_a_language_model_classifiers_are_studied(
     assert table(project, "importance").empty
 
 
+@pytest.mark.slow
 def test_numbers_are_counted_by_their_mean_ccc(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -647,6 +651,7 @@ def test_numbers_are_counted_by_their_mean_ccc(
     assert "quadrants" not in summary
 
 
+@pytest.mark.slow
 def test_where_nothing_moves_tables_of_classifiers_are_empty_and_the_others_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -151,6 +151,7 @@ def test_teacher_students_and_their_mean_stand_beside_each_other(table: pd.DataF
     np.testing.assert_allclose(found[probabilities], pooled, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_what_follows_from_the_teacher_is_made_again_with_it(
     table: pd.DataFrame, fits: list[tuple[str, int, Samples, Samples]]
 ) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from facewave import video
+from facewave import marks
 from facewave.errors import UserError
 from facewave.labels import challenge, frames
 from facewave.labels.corpus import Corpus, Track, clip_path, first_there
@@ -100,7 +100,7 @@ def _clips(root: Path, entry: Dataset) -> Iterator[tuple[str, str]]:
 def _video(root: Path, name: str, path: str) -> Video:
     numbers = frames.numbers(root / path)
     if numbers is None:  # one that cannot be read has a row that says so
-        count = max(1, len(video.frame_times(root / path)))
+        count = max(1, len(marks.frame_times(root / path)))
         of_video = tuple(range(1, count + 1))
         return Video(name, path, of_video, tuple(challenge.picture_of(name, i) for i in of_video))
     pictures = [

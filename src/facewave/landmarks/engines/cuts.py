@@ -21,9 +21,13 @@ class Cuts:
 
     def between(self, picture: NDArray[np.uint8]) -> bool:
         """Whether there is a cut between the last picture and this one (height, width, 3), RGB."""
-        step = max(1, max(picture.shape[:2]) // _SAMPLED)
-        size = (_SIDE, _SIDE)
-        small = cv2.resize(picture[::step, ::step], size, interpolation=cv2.INTER_AREA)
-        now = cv2.cvtColor(small, cv2.COLOR_RGB2HSV).astype(np.int16)
+        now = small(picture)
         before, self._before = self._before, now
         return before is not None and float(np.abs(now - before).mean()) > _LEAST
+
+
+def small(picture: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """A picture (height, width, 3), RGB, as it is compared: hue, saturation, brightness."""
+    step = max(1, max(picture.shape[:2]) // _SAMPLED)
+    sampled = cv2.resize(picture[::step, ::step], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(sampled, cv2.COLOR_RGB2HSV).astype(np.int16)

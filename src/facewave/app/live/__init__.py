@@ -1,0 +1,1 @@
+"""``facewave live``: answers while a camera runs."""
